@@ -1,0 +1,25 @@
+# Compiler flags that every target of Hatchery's own takes, by linking `hatchery-flags`.
+add_library(hatchery-flags INTERFACE)
+target_include_directories(hatchery-flags INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(hatchery-flags INTERFACE _GNU_SOURCE)
+target_compile_options(hatchery-flags INTERFACE
+        -Wall -Wextra -Wconversion -Wshadow
+        -Wcast-align=strict -Wformat=2 -Wimplicit-fallthrough -Wmissing-prototypes -Wnull-dereference
+        -Wold-style-definition -Wpointer-arith -Wstrict-prototypes -Wundef -Wvla -Wwrite-strings
+        # always bugs, so errors everywhere
+        -Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=return-type
+        -fno-strict-aliasing -fstack-protector-strong -fstack-clash-protection -fcf-protection)
+if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+        target_compile_options(hatchery-flags INTERFACE -Wno-cast-align -Wno-unknown-warning-option)
+endif()
+if(HATCHERY_WERROR)
+        target_compile_options(hatchery-flags INTERFACE -Werror)
+endif()
+if(HATCHERY_SANITIZE)
+        target_compile_options(hatchery-flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                -fno-omit-frame-pointer)
+        target_link_options(hatchery-flags INTERFACE -fsanitize=address,undefined)
+else()
+        target_compile_definitions(hatchery-flags INTERFACE $<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
+endif()
+target_link_options(hatchery-flags INTERFACE -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed)

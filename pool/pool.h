@@ -1,0 +1,38 @@
+/* The pool: the process that talks to clients. It parses all that comes from outside and all that comes out of
+ * sandboxes, and holds no privilege. It owns the event base; listeners, sessions, slots and zygotes hang from it.
+ *
+ * Between supervisor and pool, over a SOCK_SEQPACKET pair, go the packets below, each of fixed size. */
+#pragma once
+
+#include "proto/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum control_kind {
+        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language */
+        CONTROL_DRAIN,      /* to the pool: take no new work, finish what runs, then exit */
+        CONTROL_RELOAD,     /* to the pool, with one descriptor: the new configuration's text */
+        CONTROL_READY,      /* from the pool, once: every language has had a full set of warm sandboxes */
+};
+
+struct control {
+        uint32_t kind;
+        char language[32]; /* CONTROL_ZYGOTE */
+};
+
+/* Descriptors that the pool is started with. */
+enum pool_fd {
+        POOL_FD_CONTROL = 3,
+        POOL_FD_CONFIG = 4,       /* the configuration's text */
+        POOL_FD_FIRST_LISTENER = 5, /* bound and listening, as many as --listeners says */
+};
+
+struct pool_options {
+        uint32_t uid; /* and gid: what the pool becomes */
+        unsigned n_listeners;
+        const char *config_name; /* for sentences */
+};
+
+/* The whole life of the pool process: confine, drop, prepare, loop. Returns the exit status. */
+int pool_main(const struct pool_options *options);

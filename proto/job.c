@@ -1,0 +1,127 @@
+/* Jobs from pool to sandbox: see job.h. */
+#include "proto/job.h"
+
+#include "proto/own.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static uint8_t *put(uint8_t *at, struct span s)
+{
+        if (s.len > 0)
+                memcpy(at, s.data, s.len);
+        return at + s.len;
+}
+
+static uint8_t *put_byte(uint8_t *at, uint8_t byte)
+{
+        *at = byte;
+        return at + 1;
+}
+
+int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, uint8_t **out,
+             size_t *out_len, struct err *e)
+{
+        struct job_header h = {
+                .magic = JOB_MAGIC,
+                .n_args = (uint32_t)x->n_args,
+                .n_env = (uint32_t)x->n_env,
+                .n_files = n_files,
+                .open_files = open_files,
+                .merge_stderr = x->merge_stderr,
+                .strings_size = entry.len + 1,
+        };
+        for (size_t i = 0; i < x->n_args; i++)
+                h.strings_size += x->args[i].len + 1;
+        for (size_t i = 0; i < x->n_env; i++)
+                h.strings_size += x->env[i].name.len + 1 + x->env[i].value.len + 1;
+
+        size_t size = sizeof h + h.strings_size;
+        uint8_t *packed = malloc(size);
+        if (!packed)
+                return err_set(e, ENOMEM, "packing a job of %zu bytes", size);
+
+        uint8_t *at = put(packed, (struct span){ (const uint8_t *)&h, sizeof h });
+        at = put_byte(put(at, entry), '\0');
+        for (size_t i = 0; i < x->n_args; i++)
+                at = put_byte(put(at, x->args[i]), '\0');
+        for (size_t i = 0; i < x->n_env; i++) {
+                at = put_byte(put(at, x->env[i].name), '=');
+                at = put_byte(put(at, x->env[i].value), '\0');
+        }
+
+        *out = packed;
+        *out_len = size;
+        return 0;
+}
+
+int job_read_bytes(int sock, void *data, size_t len)
+{
+        char *at = data;
+        while (len > 0) {
+                ssize_t n = recv(sock, at, len, 0);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        return -EPIPE;
+                at += n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+/* The next string of the block, or NULL where the block ends too early. */
+static char *next_string(char **at, const char *end)
+{
+        char *start = *at;
+        char *nul = memchr(start, '\0', (size_t)(end - start));
+        if (!nul)
+                return NULL;
+        *at = nul + 1;
+        return start;
+}
+
+static char **next_strings(char **at, const char *end, size_t n)
+{
+        OWN_MEM char **list = calloc(n + 1, sizeof *list);
+        if (!list)
+                return NULL;
+        for (size_t i = 0; i < n; i++) {
+                list[i] = next_string(at, end);
+                if (!list[i])
+                        return NULL;
+        }
+        return own_steal_ptr(&list);
+}
+
+int job_read(int sock, struct job *job)
+{
+        int r = job_read_bytes(sock, &job->header, sizeof job->header);
+        if (r < 0)
+                return r;
+        if (job->header.magic != JOB_MAGIC)
+                return -EPROTO;
+
+        size_t size = job->header.strings_size;
+        OWN_MEM char *strings = malloc(size);
+        if (!strings)
+                return -ENOMEM;
+        r = job_read_bytes(sock, strings, size);
+        if (r < 0)
+                return r;
+
+        char *at = strings;
+        const char *end = strings + size;
+        job->entry = next_string(&at, end);
+        if (!job->entry)
+                return -EPROTO;
+        job->args = next_strings(&at, end, job->header.n_args);
+        job->env = job->args ? next_strings(&at, end, job->header.n_env) : NULL;
+        if (!job->env)
+                return -EPROTO;
+        own_steal_ptr(&strings);
+        return 0;
+}

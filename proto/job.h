@@ -1,0 +1,57 @@
+/* How the pool hands a job to a warm sandbox, over WARM_JOB: a header, a block of strings, then the files. The sandbox's
+ * side is still Hatchery's own code at that point (no byte of the program has run), and closes the socket before the
+ * program starts, so what comes back over it can't be forged: nothing, or one job_failure when the job could not be set
+ * up. All integers are in host order: both ends are one build of one program. */
+#pragma once
+
+#include "proto/err.h"
+#include "proto/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { JOB_MAGIC = 0x48544a31, JOB_PATH_MAX = 1024 };
+
+struct job_header {
+        uint32_t magic;
+        uint32_t n_args;
+        uint32_t n_env;
+        uint32_t n_files;
+        uint32_t open_files; /* RLIMIT_NOFILE, soft and hard */
+        uint32_t merge_stderr;
+        uint64_t strings_size; /* entry, args, then env as name=value; each ends with NUL */
+};
+
+struct job_file {
+        uint64_t size;
+        uint32_t mode;
+        uint32_t name_len; /* without NUL, below JOB_PATH_MAX */
+};
+
+enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS };
+
+struct job_failure {
+        uint32_t step;
+        int32_t error;             /* an errno */
+        char name[JOB_PATH_MAX];   /* of the file, for JOB_STEP_FILE */
+};
+
+/* A job as the sandbox holds it. The strings live in one block that is never freed: the process ends with the job. */
+struct job {
+        struct job_header header;
+        const char *entry;
+        char **args; /* n_args, then NULL */
+        char **env;  /* n_env of name=value, then NULL */
+};
+
+/* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a
+ * job_file, the name and the content.. */
+int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, uint8_t **out,
+             size_t *out_len, struct err *e);
+
+/* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. */
+int job_read(int sock, struct job *job);
+
+/* Reads exactly len bytes. -EPIPE at an early end. */
+int job_read_bytes(int sock, void *data, size_t len);

@@ -1,0 +1,34 @@
+/* The limits of a run, by index: one table gives each its name on the wire, in the configuration and on the command
+ * line, so that all three and every refusal speak of the same thing. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum limit {
+        LIMIT_WALL,       /* us */
+        LIMIT_CPU,        /* us */
+        LIMIT_MEMORY,     /* bytes */
+        LIMIT_PIDS,       /* processes and threads */
+        LIMIT_OUTPUT,     /* bytes, each stream */
+        LIMIT_DISK,       /* bytes */
+        LIMIT_OPEN_FILES, /* descriptors per process */
+        LIMIT_COUNT,
+};
+
+enum limit_unit { LIMIT_UNIT_US, LIMIT_UNIT_BYTES, LIMIT_UNIT_COUNT };
+
+struct limit_row {
+        const char *name;   /* on the wire and in the configuration: "wall_us" */
+        const char *option; /* of the command: "wall" */
+        enum limit_unit unit;
+        int64_t standard; /* the built-in default */
+        int64_t ceiling;  /* the built-in ceiling */
+        const char *help;
+};
+
+extern const struct limit_row limit_table[LIMIT_COUNT];
+
+/* Parses a number with the unit's suffixes: us, ms, s, m (bare: seconds) for times, K, M, G (1024) for bytes.
+ * Returns 0, or -EINVAL for anything else, negative values and overflow included. */
+int limit_parse(enum limit_unit unit, const char *text, int64_t *value);

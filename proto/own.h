@@ -1,0 +1,35 @@
+/* Ownership by scope: a variable marked OWN_FD or OWN_MEM is released when it goes out of scope, unless it was stolen
+ * before. Constructors acquire into such variables and steal on success, so every early return is clean. */
+#pragma once
+
+#include <stdlib.h>
+#include <unistd.h>
+
+static inline void own_close(int *fd)
+{
+        if (*fd >= 0)
+                close(*fd);
+}
+
+static inline int own_steal_fd(int *fd)
+{
+        int stolen = *fd;
+        *fd = -1;
+        return stolen;
+}
+
+static inline void own_free(void *pointer_to_pointer)
+{
+        free(*(void **)pointer_to_pointer);
+}
+
+static inline void *own_steal_ptr(void *pointer_to_pointer)
+{
+        void **p = pointer_to_pointer;
+        void *stolen = *p;
+        *p = NULL;
+        return stolen;
+}
+
+#define OWN_FD __attribute__((cleanup(own_close)))
+#define OWN_MEM __attribute__((cleanup(own_free)))
