@@ -1,17 +1,23 @@
 /* Errors as values: see err.h. */
 #include "proto/err.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+/* Cut where it does not fit: the front of a sentence says most. */
 static void append(char *text, size_t used, const char *suffix)
 {
-        if (used < ERR_TEXT_SIZE)
-                snprintf(text + used, ERR_TEXT_SIZE - used, "%s", suffix);
+        size_t len = strlen(suffix), room = ERR_TEXT_SIZE - 1 - used;
+
+        if (len > room)
+                len = room;
+        memcpy(text + used, suffix, len);
+        text[used + len] = '\0';
 }
 
-static size_t print(char *text, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static size_t print(char *text, const char *fmt, va_list args)
 {
         int n = vsnprintf(text, ERR_TEXT_SIZE, fmt, args);
         if (n < 0)
@@ -53,9 +59,9 @@ int err_say(struct err *e, int code, const char *fmt, ...)
 int err_wrap(struct err *e, const char *fmt, ...)
 {
         if (!e)
-                return 0;
+                return -EIO; /* the code was not kept, but it stays a failure */
 
-        char below[ERR_TEXT_SIZE];
+        char below[ERR_TEXT_SIZE + 2];
         snprintf(below, sizeof below, ": %s", e->text);
 
         va_list args;

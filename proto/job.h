@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JOB_MAGIC = 0x48544a31, JOB_PATH_MAX = 1024 };
+enum { JOB_MAGIC = 0x48544a31, JOB_PATH_MAX = 1028 }; /* room for a name of WIRE_MAX_NAME bytes and its NUL */
 
 struct job_header {
         uint32_t magic;

@@ -12,7 +12,8 @@ static const char *const level_name[] = {
         [LOG_LEVEL_DEBUG] = "debug",
 };
 
-static void log_line(const struct log *log, enum log_level level, const char *fmt, va_list args)
+__attribute__((format(printf, 3, 0))) static void log_line(const struct log *log, enum log_level level, const char *fmt,
+                                                           va_list args)
 {
         if (level > log->level)
                 return;
@@ -34,17 +35,18 @@ static void log_line(const struct log *log, enum log_level level, const char *fm
                         line[i] = '?';
         line[used++] = '\n';
 
-        ssize_t ignored = write(STDERR_FILENO, line, used); /* nobody to tell if the log itself is gone */
+        ssize_t ignored =
+                write(log->fd > 0 ? log->fd : STDERR_FILENO, line, used); /* nobody to tell if the log itself is gone */
         (void)ignored;
 }
 
-#define LOG_FUNCTION(function, level)                       \
-        void function(const struct log *log, const char *fmt, ...) \
-        {                                                   \
-                va_list args;                               \
-                va_start(args, fmt);                        \
-                log_line(log, level, fmt, args);            \
-                va_end(args);                               \
+#define LOG_FUNCTION(function, level)                                                                                  \
+        void function(const struct log *log, const char *fmt, ...)                                                     \
+        {                                                                                                              \
+                va_list args;                                                                                          \
+                va_start(args, fmt);                                                                                   \
+                log_line(log, level, fmt, args);                                                                       \
+                va_end(args);                                                                                          \
         }
 
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)

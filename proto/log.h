@@ -7,6 +7,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 struct log {
         const char *who; /* the role: "supervisor", "pool", "zygote/python"; borrowed */
         enum log_level level;
+        int fd; /* where lines go; 0: standard error */
 };
 
 void log_error(const struct log *log, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

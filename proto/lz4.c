@@ -25,7 +25,8 @@ static int announced_size(LZ4F_dctx *d, const uint8_t *data, size_t len, size_t 
         if (info.frameType != LZ4F_frame)
                 return err_say(e, EPROTO, "a compressed message is a skippable LZ4 frame, which carries nothing");
         if (info.dictID != 0)
-                return err_say(e, EPROTO, "a compressed message wants LZ4 dictionary %u; dictionaries are not used here",
+                return err_say(e, EPROTO,
+                               "a compressed message wants LZ4 dictionary %u; dictionaries are not used here",
                                info.dictID);
 
         /* The library reports an absent size as 0: bit 3 of the FLG byte tells the two apart. */
@@ -33,7 +34,8 @@ static int announced_size(LZ4F_dctx *d, const uint8_t *data, size_t len, size_t 
         if (!has_size)
                 return err_say(e, EPROTO, "a compressed message does not carry its content size");
         if (info.contentSize > max)
-                return err_say(e, EMSGSIZE, "a compressed message of %llu bytes is over this side's ceiling of %zu bytes",
+                return err_say(e, EMSGSIZE,
+                               "a compressed message of %llu bytes is over this side's ceiling of %zu bytes",
                                (unsigned long long)info.contentSize, max);
         if (info.contentSize / 255 > len)
                 return err_say(e, EPROTO, "a compressed message announces more bytes than its frame can hold");
@@ -50,7 +52,7 @@ int lz4_unpack(const uint8_t *data, size_t len, size_t max, uint8_t **out, size_
         if (LZ4F_isError(rc))
                 return err_set(e, ENOMEM, "lz4");
 
-        size_t used, size;
+        size_t used = 0, size = 0;
         int r = announced_size(d, data, len, max, &used, &size, e);
         if (r < 0)
                 return r;

@@ -1,0 +1,119 @@
+/* Listening sockets: see listen.h. */
+#include "hatcheryd/listen.h"
+
+#include "proto/own.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+enum { BACKLOG = 4096 };
+
+/* A socket file that nobody listens on is left over from a server that was killed. */
+static int remove_stale(const struct sockaddr_un *address, struct err *e)
+{
+        struct stat st;
+        if (lstat(address->sun_path, &st) < 0)
+                return errno == ENOENT ? 0 : err_set(e, errno, "%s", address->sun_path);
+        if (!S_ISSOCK(st.st_mode))
+                return err_say(e, EEXIST, "%s exists and is no socket", address->sun_path);
+        OWN_FD int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        if (probe >= 0 && connect(probe, (const struct sockaddr *)address, sizeof *address) == 0)
+                return err_say(e, EADDRINUSE, "another server listens on %s", address->sun_path);
+        return unlink(address->sun_path) < 0 ? err_set(e, errno, "unlink %s", address->sun_path) : 0;
+}
+
+static int open_unix(struct listener *l, const char *path, struct err *e)
+{
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        if (*path == '\0' || strlen(path) >= sizeof address.sun_path || strlen(path) >= sizeof l->path)
+                return err_say(e, EINVAL, "\"%s\" is no path for a unix socket (1 to 107 bytes)", path);
+        snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+        int r = remove_stale(&address, e);
+        if (r < 0)
+                return r;
+
+        OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || chmod(path, 0660) < 0 ||
+            listen(fd, BACKLOG) < 0)
+                return err_set(e, errno, "listen on unix:%s", path);
+        snprintf(l->path, sizeof l->path, "%s", path);
+        snprintf(l->name, sizeof l->name, "unix:%.100s", path);
+        l->fd = own_steal_fd(&fd);
+        return 0;
+}
+
+/* "HOST:PORT" in two; brackets around an IPv6 address go. */
+static int split(const char *address, char *host, size_t size, const char **port, struct err *e)
+{
+        const char *colon = strrchr(address, ':');
+        const char *start = address;
+        size_t len = colon ? (size_t)(colon - address) : 0;
+        if (len >= 2 && address[0] == '[' && address[len - 1] == ']') {
+                start++;
+                len -= 2;
+        }
+        if (!colon || len == 0 || len >= size || colon[1] == '\0')
+                return err_say(e, EINVAL, "\"%s\" is no address; HOST:PORT, [IPV6]:PORT or unix:PATH are", address);
+        memcpy(host, start, len);
+        host[len] = '\0';
+        *port = colon + 1;
+        return 0;
+}
+
+static int name_listener(struct listener *l, struct err *e)
+{
+        struct sockaddr_storage bound;
+        socklen_t size = sizeof bound;
+        char host[64], port[16];
+        if (getsockname(l->fd, (struct sockaddr *)&bound, &size) < 0 ||
+            getnameinfo((struct sockaddr *)&bound, size, host, sizeof host, port, sizeof port,
+                        NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+                return err_set(e, errno, "the address of a listener");
+        snprintf(l->name, sizeof l->name, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+        return 0;
+}
+
+static int open_tcp(struct listener *l, const char *address, struct err *e)
+{
+        char host[256];
+        const char *port;
+        int r = split(address, host, sizeof host, &port, e);
+        if (r < 0)
+                return r;
+
+        struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found = NULL;
+        int rc = getaddrinfo(host, port, &hints, &found);
+        if (rc != 0)
+                return err_say(e, EINVAL, "\"%s\": %s", address, gai_strerror(rc));
+        OWN_FD int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        int one = 1;
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
+            bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
+                r = err_set(e, errno, "listen on %s", address);
+        freeaddrinfo(found);
+        if (r < 0)
+                return r;
+        l->fd = own_steal_fd(&fd);
+        return name_listener(l, e);
+}
+
+int listener_open(struct listener *l, const char *address, struct err *e)
+{
+        *l = (struct listener){ .fd = -1 };
+        if (strncmp(address, "unix:", 5) == 0)
+                return open_unix(l, address + 5, e);
+        return open_tcp(l, address, e);
+}
+
+void listener_close(struct listener *l)
+{
+        own_close(&l->fd);
+        l->fd = -1;
+        if (l->path[0])
+                unlink(l->path);
+}

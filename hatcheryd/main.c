@@ -1,0 +1,275 @@
+/* hatcheryd: the command line, and which of its roles this process is. */
+#include "hatcheryd/instance.h"
+#include "hatcheryd/supervisor.h"
+#include "pool/config.h"
+#include "pool/pool.h"
+#include "proto/wire.h"
+#include "zygote/doctor.h"
+#include "zygote/seccomp.h"
+#include "zygote/zygote.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_VALUES = 256 };
+
+enum option_id {
+        OPTION_LISTEN = 256,
+        OPTION_CONFIG,
+        OPTION_CHECK_HOST,
+        OPTION_PRINT_CONFIG,
+        OPTION_PRINT_SECCOMP,
+        OPTION_VERSION,
+        OPTION_HELP,
+        /* between our own processes */
+        OPTION_ROLE,
+        OPTION_UID,
+        OPTION_LISTENERS,
+        OPTION_LANGUAGE,
+        OPTION_PLUGIN,
+        OPTION_INIT,
+        OPTION_INODES,
+        OPTION_LOG_LEVEL,
+        OPTION_CGROUP,
+        OPTION_PRELOAD,
+};
+
+static const struct option option_table[] = {
+        { "listen", required_argument, NULL, OPTION_LISTEN },
+        { "config", required_argument, NULL, OPTION_CONFIG },
+        { "check-host", no_argument, NULL, OPTION_CHECK_HOST },
+        { "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
+        { "print-seccomp", no_argument, NULL, OPTION_PRINT_SECCOMP },
+        { "version", no_argument, NULL, OPTION_VERSION },
+        { "help", no_argument, NULL, OPTION_HELP },
+        { "role", required_argument, NULL, OPTION_ROLE },
+        { "uid", required_argument, NULL, OPTION_UID },
+        { "listeners", required_argument, NULL, OPTION_LISTENERS },
+        { "language", required_argument, NULL, OPTION_LANGUAGE },
+        { "plugin", required_argument, NULL, OPTION_PLUGIN },
+        { "init", required_argument, NULL, OPTION_INIT },
+        { "inodes", required_argument, NULL, OPTION_INODES },
+        { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
+        { "cgroup", required_argument, NULL, OPTION_CGROUP },
+        { "preload", required_argument, NULL, OPTION_PRELOAD },
+        { NULL, 0, NULL, 0 },
+};
+
+static const char help_text[] =
+        "usage: hatcheryd [--listen ADDR]... [--config FILE]\n"
+        "\n"
+        "Runs untrusted snippets, each in a brand-new sandbox that was warm before the request came.\n"
+        "\n"
+        "  --listen ADDR     HOST:PORT, [IPV6]:PORT (port 0: a free one) or unix:PATH; repeatable;\n"
+        "                    in place of the configuration's\n"
+        "  --config FILE     in place of the built-in configuration; read again at SIGHUP\n"
+        "  --check-host      say line by line what this host gives and what is missing\n"
+        "  --print-config    the built-in configuration, with every setting and its default\n"
+        "  --print-seccomp   the system calls of a sandbox\n"
+        "  --version, --help\n"
+        "\n"
+        "Prints `ready ADDR...` once every language has its warm sandboxes. SIGTERM drains and stops.\n";
+
+struct command_line {
+        enum option_id action; /* 0: serve */
+        const char *role;
+        const char *config;
+        const char *listen[MAX_VALUES];
+        size_t n_listen;
+        char *preload[MAX_VALUES];
+        size_t n_preload;
+        struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
+        size_t n_cgroups;
+        const char *language, *plugin, *init;
+        unsigned long uid, listeners, inodes, log_level;
+};
+
+/* One option; -EINVAL with a sentence. */
+static int take_option(struct command_line *c, int id, char *value, struct err *e)
+{
+        switch (id) {
+        case OPTION_LISTEN:
+                if (c->n_listen == MAX_VALUES)
+                        return err_say(e, EINVAL, "too many addresses");
+                c->listen[c->n_listen++] = value;
+                return 0;
+        case OPTION_PRELOAD:
+                if (c->n_preload == MAX_VALUES)
+                        return err_say(e, EINVAL, "too many modules to preload");
+                c->preload[c->n_preload++] = value;
+                return 0;
+        case OPTION_CGROUP:
+                if (c->n_cgroups == CGROUP_MAX_HIERARCHIES)
+                        return err_say(e, EINVAL, "too many cgroups");
+                return cgroup_from_arg(&c->cgroups[c->n_cgroups++], value, e);
+        case OPTION_CONFIG:
+                c->config = value;
+                return 0;
+        case OPTION_ROLE:
+                c->role = value;
+                return 0;
+        case OPTION_LANGUAGE:
+                c->language = value;
+                return 0;
+        case OPTION_PLUGIN:
+                c->plugin = value;
+                return 0;
+        case OPTION_INIT:
+                c->init = value;
+                return 0;
+        case OPTION_UID:
+                c->uid = strtoul(value, NULL, 10);
+                return 0;
+        case OPTION_LISTENERS:
+                c->listeners = strtoul(value, NULL, 10);
+                return 0;
+        case OPTION_INODES:
+                c->inodes = strtoul(value, NULL, 10);
+                return 0;
+        case OPTION_LOG_LEVEL:
+                c->log_level = strtoul(value, NULL, 10);
+                return 0;
+        case OPTION_CHECK_HOST:
+        case OPTION_PRINT_CONFIG:
+        case OPTION_PRINT_SECCOMP:
+        case OPTION_VERSION:
+        case OPTION_HELP:
+                c->action = (enum option_id)id;
+                return 0;
+        default:
+                return err_say(e, EINVAL, "see hatcheryd --help");
+        }
+}
+
+/* The directory that this program lies in: its plug-ins are beside it. */
+static int own_directory(char *path, size_t size)
+{
+        ssize_t n = readlink("/proc/self/exe", path, size - 1);
+        if (n < 0)
+                return -errno;
+        path[n] = '\0';
+        char *slash = strrchr(path, '/');
+        if (slash)
+                *slash = '\0';
+        return 0;
+}
+
+static int check_host(const char *directory)
+{
+        char init[512];
+        struct err e = { 0 };
+        struct instance instance = { .lock = -1 };
+        struct config config;
+
+        if (supervisor_find(directory, "hatchery-init", init, sizeof init, &e) < 0 ||
+            config_load(&config, config_builtin, "the built-in configuration", &e) < 0) {
+                fprintf(stderr, "hatcheryd: %s\n", e.text);
+                return 1;
+        }
+        if (geteuid() == 0 && instance_take(&instance, config.uid_base, &e) < 0) {
+                fprintf(stderr, "hatcheryd: %s\n", e.text);
+                config_fini(&config);
+                return 1;
+        }
+        struct doctor_options options = {
+                .init_program = init,
+                .instance = instance.name,
+                .uid_base = instance.sandbox_uid,
+        };
+        int failures = doctor_examine(&options, stdout);
+        for (size_t i = 0; i < config.n_languages; i++) {
+                char name[80], plugin[512];
+                snprintf(name, sizeof name, "hatchery-lang-%s.so", config.languages[i].name);
+                bool found = supervisor_find(directory, name, plugin, sizeof plugin, &e) == 0;
+                printf("%-5s language %-19s %s\n", found ? "ok" : "FAIL", config.languages[i].name, found ? plugin : e.text);
+                failures += !found;
+        }
+        printf(failures ? "%d of these must be mended before hatcheryd can run here\n" : "this host can run hatcheryd\n",
+               failures);
+        instance_release(&instance);
+        config_fini(&config);
+        return failures != 0;
+}
+
+static int run(const struct command_line *c)
+{
+        char directory[512];
+        if (own_directory(directory, sizeof directory) < 0) {
+                fprintf(stderr, "hatcheryd: /proc/self/exe: %s\n", strerror(errno));
+                return 1;
+        }
+        if (c->role && strcmp(c->role, "pool") == 0) {
+                struct pool_options options = {
+                        .uid = (uint32_t)c->uid,
+                        .n_listeners = (unsigned)c->listeners,
+                        .config_name = "the configuration",
+                };
+                return pool_main(&options);
+        }
+        if (c->role && strcmp(c->role, "zygote") == 0 && c->language && c->plugin && c->init) {
+                struct zygote_options options = {
+                        .language = c->language,
+                        .plugin = c->plugin,
+                        .init_program = c->init,
+                        .preload = c->preload,
+                        .n_preload = c->n_preload,
+                        .cgroups = c->cgroups,
+                        .n_cgroups = c->n_cgroups,
+                        .uid_base = (uint32_t)c->uid,
+                        .inodes = (uint32_t)c->inodes,
+                        .log_level = (enum log_level)c->log_level,
+                };
+                return zygote_main(&options);
+        }
+        if (c->role) {
+                fprintf(stderr, "hatcheryd: --role is for hatcheryd's own processes\n");
+                return 2;
+        }
+        if (c->action == OPTION_CHECK_HOST)
+                return check_host(directory);
+        struct supervisor_options options = {
+                .config_path = c->config,
+                .listen = c->listen,
+                .n_listen = c->n_listen,
+                .program_directory = directory,
+        };
+        return supervisor_main(&options);
+}
+
+int main(int argc, char **argv)
+{
+        struct command_line c = { 0 };
+        int id;
+        while ((id = getopt_long(argc, argv, "", option_table, NULL)) != -1) {
+                struct err e = { 0 };
+                if (take_option(&c, id, optarg, &e) < 0) {
+                        fprintf(stderr, "hatcheryd: %s\n", e.text);
+                        return 2;
+                }
+        }
+        if (optind < argc) {
+                fprintf(stderr, "hatcheryd: \"%s\" is no option; see hatcheryd --help\n", argv[optind]);
+                return 2;
+        }
+        switch (c.action) {
+        case OPTION_HELP:
+                fputs(help_text, stdout);
+                return 0;
+        case OPTION_VERSION:
+                printf("hatcheryd %s\n", HATCHERY_VERSION);
+                return 0;
+        case OPTION_PRINT_CONFIG:
+                fputs(config_builtin, stdout);
+                return 0;
+        case OPTION_PRINT_SECCOMP:
+                seccomp_print(stdout);
+                return 0;
+        default:
+                return run(&c);
+        }
+}

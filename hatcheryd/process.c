@@ -1,0 +1,75 @@
+/* Processes of other roles: see process.h. */
+#include "hatcheryd/process.h"
+
+#include "proto/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+enum { FIRST_FD = 3, MAX_FDS = 64 };
+
+/* In the child. */
+static void become(char *const *argv, const int *fds, size_t n_fds, pid_t supervisor)
+{
+        int moved[MAX_FDS];
+        sigset_t none;
+
+        sigemptyset(&none);
+        if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+                _exit(127);
+        if (getppid() != supervisor)
+                _exit(127); /* it died before it could be tied to us */
+        for (size_t i = 0; i < n_fds; i++)
+                moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FD + MAX_FDS); /* out of each other's way */
+        for (size_t i = 0; i < n_fds; i++)
+                if (dup2(moved[i], FIRST_FD + (int)i) < 0)
+                        _exit(127);
+        close_range(FIRST_FD + (unsigned)n_fds, ~0u, CLOSE_RANGE_CLOEXEC);
+        execv("/proc/self/exe", argv);
+        _exit(127);
+}
+
+int process_start(struct process *p, char *const *argv, const int *fds, size_t n_fds, struct err *e)
+{
+        if (n_fds > MAX_FDS)
+                return err_set(e, E2BIG, "starting %s with %zu descriptors", argv[0], n_fds);
+        pid_t supervisor = getpid();
+        int pidfd = -1;
+        struct clone_args args = {
+                .flags = CLONE_PIDFD,
+                .pidfd = (uint64_t)(uintptr_t)&pidfd,
+                .exit_signal = SIGCHLD,
+        };
+        long pid = syscall(SYS_clone3, &args, sizeof args);
+        if (pid < 0)
+                return err_set(e, errno, "starting %s", argv[0]);
+        if (pid == 0)
+                become(argv, fds, n_fds, supervisor);
+        p->pid = (pid_t)pid;
+        p->pidfd = pidfd;
+        return 0;
+}
+
+int process_reap(struct process *p)
+{
+        int status = 0;
+        while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        own_close(&p->pidfd);
+        *p = (struct process){ .pidfd = -1 };
+        return status;
+}
+
+void process_kill(const struct process *p, int sig)
+{
+        if (p->pid > 0)
+                pidfd_send_signal(p->pidfd, sig, NULL, 0);
+}

@@ -1,0 +1,21 @@
+/* Starting hatcheryd again in another role: fork and exec of the same binary, with a closed list of descriptors. */
+#pragma once
+
+#include "proto/err.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+struct process {
+        pid_t pid; /* 0: not running */
+        int pidfd; /* owned; -1 */
+};
+
+/* argv ends with NULL. fds[i] becomes descriptor 3 + i of the new process, which gets a session of its own (so that a
+ * terminal's Ctrl-C reaches the supervisor alone) and dies when the supervisor dies. */
+int process_start(struct process *p, char *const *argv, const int *fds, size_t n_fds, struct err *e);
+
+/* After pidfd became readable: its wait status; the process is then not running. */
+int process_reap(struct process *p);
+
+void process_kill(const struct process *p, int signal);

@@ -1,0 +1,20 @@
+/* The supervisor: root, no network, no parser of anything a client wrote. It reads the configuration, prepares cgroups and
+ * listening sockets, starts the pool and one zygote per language, starts again what dies, and cleans up. */
+#pragma once
+
+#include "proto/err.h"
+
+#include <stddef.h>
+
+struct supervisor_options {
+        const char *config_path; /* NULL: the built-in configuration */
+        const char *const *listen; /* in place of the configuration's, where n_listen is not 0 */
+        size_t n_listen;
+        const char *program_directory; /* where plug-ins and hatchery-init are looked for */
+};
+
+/* Runs until SIGTERM or SIGINT. Returns the exit status. */
+int supervisor_main(const struct supervisor_options *options);
+
+/* Finds a file that belongs to this build: beside the program, or in ../libexec/hatchery. */
+int supervisor_find(const char *program_directory, const char *name, char *path, size_t size, struct err *e);

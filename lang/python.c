@@ -1,0 +1,229 @@
+/* Python: CPython embedded, initialised once, and a child that runs a file as `python3 FILE` would. */
+#include "lang/lang.h"
+#include "lang/python_end.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What sys.executable says and what subprocess and multiprocessing start: Debian's own interpreter of the same version. */
+#define PROGRAM L"/usr/bin/python3"
+
+static int fail_from_status(PyStatus status, struct err *e)
+{
+        return err_say(e, EIO, "initialising Python: %s: %s", status.func ? status.func : "?",
+                       status.err_msg ? status.err_msg : "it wants to exit");
+}
+
+/* As the command line does it, but for the command line: our own environment variables have no say in it. */
+static int initialise(struct err *e)
+{
+        PyConfig config;
+        PyConfig_InitPythonConfig(&config);
+        config.use_environment = 0;
+        config.parse_argv = 0;
+        PyStatus status = PyConfig_SetString(&config, &config.program_name, PROGRAM);
+        if (!PyStatus_Exception(status))
+                status = Py_InitializeFromConfig(&config);
+        PyConfig_Clear(&config);
+        return PyStatus_Exception(status) ? fail_from_status(status, e) : 0;
+}
+
+/* Moves all that exists out of the garbage collector's sight: a collection in a child would otherwise write into, and so
+ * copy, every page of it. */
+static int freeze(struct err *e)
+{
+        PyObject *gc = PyImport_ImportModule("gc");
+        PyObject *collected = gc ? PyObject_CallMethod(gc, "collect", NULL) : NULL;
+        PyObject *frozen = collected ? PyObject_CallMethod(gc, "freeze", NULL) : NULL;
+        int r = frozen ? 0 : err_say(e, EIO, "Python's garbage collector can't be frozen");
+        Py_XDECREF(frozen);
+        Py_XDECREF(collected);
+        Py_XDECREF(gc);
+        PyErr_Clear();
+        return r;
+}
+
+static int python_warm(char *const *preload, size_t n_preload, const char **missing, char *version, size_t version_size,
+                       struct err *e)
+{
+        int r = initialise(e);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n_preload; i++) {
+                PyObject *module = PyImport_ImportModule(preload[i]);
+                if (!module) {
+                        PyErr_Clear();
+                        *missing = preload[i];
+                }
+                Py_XDECREF(module);
+        }
+        /* The frozen import system keeps a directory listing per sys.path entry; nothing of it changes in a sandbox. */
+        r = freeze(e);
+        if (r == 0 && python_end_remember_modules() < 0)
+                r = err_say(e, ENOMEM, "Python's modules can't be listed");
+        snprintf(version, version_size, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
+        return r;
+}
+
+static void python_after_fork(void)
+{
+        PyOS_AfterFork_Child(); /* locks, thread state, and by its hooks random, and what else registered one */
+}
+
+/* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names into a
+ * dictionary that is thrown away. */
+static void python_rehearse(void)
+{
+        static const char program[] = "def f(n):\n"
+                                      "    return [str(i) for i in range(n)]\n"
+                                      "print(' '.join(f(3)), flush=True)\n";
+        int real = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
+                _exit(126);
+
+        PyObject *globals = PyDict_New();
+        PyObject *builtins = PyEval_GetBuiltins(); /* borrowed */
+        if (globals && PyDict_SetItemString(globals, "__builtins__", builtins) == 0)
+                Py_XDECREF(PyRun_String(program, Py_file_input, globals, globals));
+        Py_XDECREF(globals);
+        PyErr_Clear();
+
+        if (dup2(real, STDOUT_FILENO) < 0)
+                _exit(126);
+        close(real);
+        close(null);
+}
+
+/* ---------------------------------------------------------------- one program */
+
+static int set_list(const char *name, const char *first, const char *second, char *const *rest)
+{
+        PyObject *list = PyList_New(0);
+        for (int i = -2; list; i++) {
+                const char *text = i == -2 ? first : i == -1 ? second : rest[i];
+                if (i >= 0 && !text)
+                        break;
+                if (!text)
+                        continue;
+                PyObject *item = PyUnicode_DecodeFSDefault(text);
+                if (!item || PyList_Append(list, item) < 0)
+                        Py_CLEAR(list);
+                Py_XDECREF(item);
+        }
+        int r = list ? PySys_SetObject(name, list) : -1;
+        Py_XDECREF(list);
+        return r;
+}
+
+/* os.environ was filled when os was imported, so a variable must be set there; it passes it on to the C library. */
+static int set_environment(char *const *env)
+{
+        PyObject *os = PyImport_ImportModule("os");
+        PyObject *environ = os ? PyObject_GetAttrString(os, "environ") : NULL;
+        int r = environ ? 0 : -1;
+        for (; r == 0 && *env; env++) {
+                const char *equals = strchr(*env, '=');
+                PyObject *name = PyUnicode_DecodeFSDefaultAndSize(*env, equals - *env);
+                PyObject *value = PyUnicode_DecodeFSDefault(equals + 1);
+                r = name && value ? PyObject_SetItem(environ, name, value) : -1;
+                Py_XDECREF(name);
+                Py_XDECREF(value);
+        }
+        Py_XDECREF(environ);
+        Py_XDECREF(os);
+        return r;
+}
+
+/* The directory of the program comes first in sys.path. */
+static int set_path(const char *filename)
+{
+        PyObject *path = PySys_GetObject("path"); /* borrowed */
+        const char *slash = strrchr(filename, '/');
+        PyObject *directory = PyUnicode_DecodeFSDefaultAndSize(filename, slash - filename);
+        int r = path && directory ? PyList_Insert(path, 0, directory) : -1;
+        Py_XDECREF(directory);
+        return r;
+}
+
+/* __main__ as python3 leaves it for a program from a file. */
+static int set_main(PyObject *globals, const char *filename)
+{
+        PyObject *external = PyImport_ImportModule("_frozen_importlib_external");
+        PyObject *loader = external ? PyObject_CallMethod(external, "SourceFileLoader", "ss", "__main__", filename) : NULL;
+        PyObject *name = PyUnicode_DecodeFSDefault(filename);
+        int r = loader && name && PyDict_SetItemString(globals, "__file__", name) == 0 &&
+                                PyDict_SetItemString(globals, "__cached__", Py_None) == 0 &&
+                                PyDict_SetItemString(globals, "__loader__", loader) == 0
+                        ? 0
+                        : -1;
+        Py_XDECREF(name);
+        Py_XDECREF(loader);
+        Py_XDECREF(external);
+        return r;
+}
+
+static int run_file(const char *entry, const char *filename, int *interrupted)
+{
+        FILE *file = fopen(filename, "rbe");
+        if (!file) {
+                fprintf(stderr, "python3: can't open file '%s': [Errno %d] %s\n", entry, errno, strerror(errno));
+                return 2;
+        }
+        PyObject *main_module = PyImport_AddModule("__main__"); /* borrowed */
+        PyObject *globals = main_module ? PyModule_GetDict(main_module) : NULL;
+        if (!globals || set_main(globals, filename) < 0) {
+                fclose(file);
+                return python_end_exception(interrupted);
+        }
+
+        PyCompilerFlags flags = { .cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION };
+        PyObject *result = PyRun_FileExFlags(file, filename, Py_file_input, globals, globals, 1, &flags);
+        int status = result ? 0 : python_end_exception(interrupted);
+        Py_XDECREF(result);
+        /* python3 takes these away again before threads and exit functions have their turn. */
+        if (PyDict_DelItemString(globals, "__file__") < 0)
+                PyErr_Clear();
+        if (PyDict_DelItemString(globals, "__cached__") < 0)
+                PyErr_Clear();
+        return status;
+}
+
+static int python_run(const struct job *job)
+{
+        int interrupted = 0, status;
+        char filename[4096];
+
+        if (!getcwd(filename, sizeof filename - JOB_PATH_MAX - 1))
+                return 2;
+        strcat(filename, "/");
+        strncat(filename, job->entry, JOB_PATH_MAX);
+
+        if (set_environment(job->env) < 0 || set_list("argv", job->entry, NULL, job->args) < 0 ||
+            set_list("orig_argv", "python3", job->entry, job->args) < 0 || set_path(filename) < 0)
+                status = python_end_exception(&interrupted);
+        else
+                status = run_file(job->entry, filename, &interrupted);
+
+        status = python_end(status);
+        if (interrupted) {
+                signal(SIGINT, SIG_DFL);
+                kill(getpid(), SIGINT);
+        }
+        return status;
+}
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "python",
+        .aliases = "python3 py",
+        .main_file = "main.py",
+        .warm = python_warm,
+        .after_fork = python_after_fork,
+        .rehearse = python_rehearse,
+        .run = python_run,
+};

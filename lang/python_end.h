@@ -1,0 +1,17 @@
+/* The end of a Python program, without the end of the interpreter. */
+#pragma once
+
+#include <Python.h>
+
+/* Remembers, in the interpreter's own dictionary, which modules the zygote has loaded: they are nobody's to tear down.
+ * Returns 0, or -1 with a Python exception set. */
+int python_end_remember_modules(void);
+
+/* Turns the exception that is set into an exit status, printing what python3 would print; *interrupted is set where
+ * python3 would die of SIGINT after it has cleaned up. */
+int python_end_exception(int *interrupted);
+
+/* All that python3 does between the last line of a program and its exit and that a program can see: waits for threads, calls
+ * atexit, flushes, destroys the program's modules so that finalizers run and files are flushed. Returns the final status:
+ * the one given, or 120 where output could not be flushed. */
+int python_end(int status);

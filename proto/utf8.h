@@ -1,0 +1,12 @@
+/* UTF-8, as protobuf's `string` wants it: no overlong forms, no surrogates, nothing above U+10FFFF. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* How many bytes from the start are whole, valid characters; len where all of it is valid. */
+size_t utf8_prefix(const uint8_t *data, size_t len);
+
+/* Makes text valid in place: each byte that belongs to no valid character becomes '?'. For sentences that were cut to
+ * the size of a buffer, perhaps within a character. */
+void utf8_repair(char *text);

@@ -1,0 +1,206 @@
+/* From fork to warm: see boot.h. */
+#include "zygote/boot.h"
+
+#include "proto/channel.h"
+#include "zygote/creds.h"
+#include "zygote/limits.h"
+#include "zygote/root.h"
+#include "zygote/worker.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Where the descriptors lie once "descriptors" has run. */
+enum { FD_JOB = 3, FD_REPORT = 4, FD_DISK = 5, FD_ABOVE = 16 };
+
+static int session(void *context)
+{
+        struct boot *b = context;
+        if (prctl(PR_SET_NAME, b->settings->lang->name, 0, 0, 0) < 0)
+                return -errno;
+        return setsid() < 0 ? -errno : 0;
+}
+
+static int join_cgroup(void *context)
+{
+        struct boot *b = context;
+        return cgroup_slot_join(&b->slot->cgroup);
+}
+
+static int join_network(void *context)
+{
+        struct boot *b = context;
+        return setns(b->slot->net_ns, CLONE_NEWNET) < 0 ? -errno : 0;
+}
+
+static int host_name(void *context)
+{
+        static const char name[] = "sandbox";
+        (void)context;
+        return sethostname(name, sizeof name - 1) < 0 ? -errno : 0;
+}
+
+static int disk(void *context)
+{
+        struct boot *b = context;
+        return mounts_disk(&b->mounts);
+}
+
+static int overlay(void *context)
+{
+        struct boot *b = context;
+        return mounts_overlay(&b->mounts);
+}
+
+static int binds(void *context)
+{
+        struct boot *b = context;
+        return mounts_bind(&b->mounts);
+}
+
+static int pivot(void *context)
+{
+        struct boot *b = context;
+        return mounts_pivot(&b->mounts);
+}
+
+static int pid_counter(void *context)
+{
+        struct boot *b = context;
+        char text[16];
+        int n = snprintf(text, sizeof text, "%d", BOOT_PID);
+        return pwrite(b->settings->last_pid, text, (size_t)n, 0) == n ? 0 : -errno;
+}
+
+static int user_namespace(void *context)
+{
+        struct boot *b = context;
+        return creds_join_user_namespace(b->slot->user_ns);
+}
+
+static int descriptors(void *context)
+{
+        struct boot *b = context;
+        /* First out of the way of their future places. */
+        int job = fcntl(b->fds.job, F_DUPFD_CLOEXEC, FD_ABOVE);
+        int report = fcntl(b->settings->report, F_DUPFD_CLOEXEC, FD_ABOVE);
+        int tmpfs = fcntl(b->mounts.disk, F_DUPFD_CLOEXEC, FD_ABOVE);
+        int standard[3];
+        for (int i = 0; i < 3; i++)
+                standard[i] = fcntl(b->fds.standard[i], F_DUPFD_CLOEXEC, FD_ABOVE);
+        for (int i = 0; i < 3; i++)
+                if (dup2(standard[i], i) < 0)
+                        return -errno;
+        if (dup3(job, FD_JOB, O_CLOEXEC) < 0 || dup3(report, FD_REPORT, O_CLOEXEC) < 0 ||
+            dup3(tmpfs, FD_DISK, O_CLOEXEC) < 0)
+                return -errno;
+        b->mounts.disk = FD_DISK;
+        return close_range(FD_DISK + 1, ~0u, 0) < 0 ? -errno : 0;
+}
+
+static int rlimits(void *context)
+{
+        (void)context;
+        return limits_apply();
+}
+
+static int identity(void *context)
+{
+        (void)context;
+        return creds_become(ROOT_UID, ROOT_GID);
+}
+
+static int capabilities(void *context)
+{
+        (void)context;
+        return creds_drop_capabilities(0);
+}
+
+static int no_new_privileges(void *context)
+{
+        (void)context;
+        /* The change of uid made the process undumpable, its /proc/self root's; for a program that is wrong: it may read
+         * its own entries. There is nobody else in the sandbox, and ptrace is not to be had. */
+        if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+                return -errno;
+        return creds_no_new_privileges();
+}
+
+static int system_calls(void *context)
+{
+        struct boot *b = context;
+        return seccomp_program_load(&b->settings->seccomp);
+}
+
+static int proof(void *context)
+{
+        (void)context;
+        return creds_prove(ROOT_UID);
+}
+
+static int interpreter(void *context)
+{
+        struct boot *b = context;
+        b->settings->lang->after_fork();
+        return 0;
+}
+
+static int rehearsal(void *context)
+{
+        struct boot *b = context;
+        if (b->settings->lang->rehearse)
+                b->settings->lang->rehearse();
+        return 0;
+}
+
+/* The mount, IPC, UTS and cgroup namespaces come with the clone. */
+const struct step boot_steps[] = {
+        { "session", session, NULL },
+        { "cgroup", join_cgroup, "the slot's cgroup is gone or full" }, /* first, so that what follows is accounted */
+        { "network namespace", join_network, NULL },
+        { "host name", host_name, NULL },
+        { "disk", disk, "tmpfs with size and nr_inodes" },
+        { "overlay root", overlay, "modprobe overlay" },
+        { "read-only binds", binds, NULL },
+        { "pivot root", pivot, NULL }, /* from here on the zygote's root is gone */
+        { "pid counter", pid_counter, "CONFIG_CHECKPOINT_RESTORE" },
+        { "user namespace", user_namespace, NULL }, /* after the mounts, which need the outer root */
+        { "descriptors", descriptors, NULL },       /* nothing of the zygote or of a sibling stays open */
+        { "rlimits", rlimits, NULL },
+        { "identity", identity, NULL }, /* groups, gid, uid */
+        { "capabilities", capabilities, NULL },
+        { "no new privileges", no_new_privileges, NULL }, /* or seccomp would need CAP_SYS_ADMIN */
+        { "system calls", system_calls, NULL },           /* last wall: it forbids all of the above */
+        { "proof", proof, NULL },
+        { "interpreter", interpreter, NULL },
+        { "rehearsal", rehearsal, NULL },
+};
+const size_t boot_n_steps = sizeof boot_steps / sizeof boot_steps[0];
+
+void boot_run(struct boot *b, uint64_t sandbox)
+{
+        /* Until the step "descriptors" the report goes where the zygote put it, afterwards to FD_REPORT. */
+        int error;
+        size_t step = step_run(boot_steps, boot_n_steps, b, &error);
+        bool moved = b->mounts.disk == FD_DISK;
+        struct boot_report r = {
+                .slot = b->slot->number,
+                .step = (uint32_t)step,
+                .sandbox = sandbox,
+                .error = error,
+        };
+        bool warm = step == boot_n_steps;
+        int sent = channel_send(moved ? FD_REPORT : b->settings->report, &r, sizeof r, &b->mounts.disk, warm ? 1 : 0, NULL);
+        if (!warm || sent < 0)
+                _exit(126);
+        close(FD_REPORT);
+        close(FD_DISK);
+        _exit(worker_run(FD_JOB, b->settings->lang));
+}

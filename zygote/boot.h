@@ -1,0 +1,52 @@
+/* The way of one new process from a fork of the zygote to a warm sandbox: the table of steps that builds its walls. */
+#pragma once
+
+#include "lang/lang.h"
+#include "zygote/mounts.h"
+#include "zygote/seccomp.h"
+#include "zygote/slot.h"
+#include "zygote/step.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What all sandboxes of a zygote share. */
+struct boot_settings {
+        const struct lang *lang;
+        struct seccomp_program seccomp;
+        uint32_t inodes;
+        int last_pid; /* /proc/sys/kernel/ns_last_pid, opened for writing */
+        int report;   /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
+};
+
+/* The descriptors that a child is born with and keeps. */
+struct boot_fds {
+        int job;
+        int standard[3];
+};
+
+struct boot {
+        const struct boot_settings *settings;
+        const struct slot *slot;
+        struct boot_fds fds;
+        struct mounts mounts;
+};
+
+/* What the child says, once, with the tmpfs's descriptor when step == boot_n_steps. */
+struct boot_report {
+        uint32_t slot;
+        uint32_t step; /* boot_n_steps: warm. Else the row that failed */
+        uint64_t sandbox;
+        int32_t error; /* negative errno */
+        uint32_t unused;
+};
+
+extern const struct step boot_steps[];
+extern const size_t boot_n_steps;
+
+/* The pid that a sandbox's main process has in its own namespace, always: init is 1, and a counter that told how many runs
+ * a slot has seen would be a leak. */
+enum { BOOT_PID = 2 };
+
+/* In the child, as the last thing it does for us: builds the sandbox, reports, waits for the job, runs it, exits. */
+_Noreturn void boot_run(struct boot *b, uint64_t sandbox);

@@ -1,0 +1,339 @@
+/* The host's cgroups: see cgroup.h. */
+#include "zygote/cgroup.h"
+
+#include "proto/own.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libcgroup.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+struct controller_row {
+        enum cgroup_controller_bit bit;
+        const char *name;
+        bool required;
+};
+
+static const struct controller_row controllers[] = {
+        { CGROUP_MEMORY, "memory", true },
+        { CGROUP_PIDS, "pids", true },
+        { CGROUP_CPUACCT, "cpuacct", true },
+        { CGROUP_CPU, "cpu", false },
+};
+enum { N_CONTROLLERS = sizeof controllers / sizeof controllers[0] };
+
+/* The caller's own group in the hierarchy that /proc/self/cgroup lists with this controller; "" for v2. libcgroup's own
+ * look-up is broken on v2 (2.0.2), so this reads the file for both. */
+static int own_group(const char *controller, char *group, size_t size)
+{
+        FILE *f = fopen("/proc/self/cgroup", "re");
+        if (!f)
+                return -errno;
+
+        int r = -ENOENT;
+        char line[1024];
+        while (r < 0 && fgets(line, sizeof line, f)) {
+                line[strcspn(line, "\n")] = '\0';
+                char *list = strchr(line, ':');
+                char *path = list ? strchr(list + 1, ':') : NULL;
+                if (!path)
+                        continue;
+                *path++ = '\0';
+                list++;
+                bool match = strcmp(list, controller) == 0;
+                char *save = NULL;
+                for (char *c = strtok_r(list, ",", &save); c && !match; c = strtok_r(NULL, ",", &save))
+                        match = strcmp(c, controller) == 0;
+                if (!match)
+                        continue;
+                int n = snprintf(group, size, "%s", path + strspn(path, "/"));
+                r = n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+        }
+        fclose(f);
+        return r;
+}
+
+static int read_line(const char *path, char *text, size_t size)
+{
+        OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        ssize_t n = read(fd, text, size - 1);
+        if (n < 0)
+                return -errno;
+        text[n] = '\0';
+        text[strcspn(text, "\n")] = '\0';
+        return 0;
+}
+
+static bool has_word(const char *text, const char *word)
+{
+        size_t len = strlen(word);
+        for (const char *at = text; (at = strstr(at, word)); at += len)
+                if ((at == text || at[-1] == ' ') && (at[len] == ' ' || at[len] == '\0'))
+                        return true;
+        return false;
+}
+
+/* The v2 hierarchy's mount point, by way of any controller libcgroup knows there, or the usual places. */
+static int find_v2_mount(char *mount, size_t size)
+{
+        static const char *const usual[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
+        for (size_t i = 0; i < 2; i++) {
+                char probe[CGROUP_PATH_SIZE];
+                snprintf(probe, sizeof probe, "%s/cgroup.controllers", usual[i]);
+                if (access(probe, R_OK) == 0) {
+                        snprintf(mount, size, "%s", usual[i]);
+                        return 0;
+                }
+        }
+        return -ENOENT;
+}
+
+/* Fills h for one controller where it is on v2 and can be handed to children. */
+static int locate_v2(struct cgroup_hierarchy *h, const char *controller)
+{
+        char path[2 * CGROUP_PATH_SIZE + 32], available[256];
+        int r = find_v2_mount(h->mount, sizeof h->mount);
+        if (r == 0)
+                r = own_group("", h->group, sizeof h->group);
+        if (r < 0)
+                return r;
+        if (strcmp(controller, "cpuacct") == 0)
+                controller = "cpu";
+        snprintf(path, sizeof path, "%s/%s/cgroup.controllers", h->mount, h->group);
+        r = read_line(path, available, sizeof available);
+        if (r < 0)
+                return r;
+        h->v2 = true;
+        return has_word(available, controller) ? 0 : -ENOENT;
+}
+
+static int locate(struct cgroup_hierarchy *h, const char *controller)
+{
+        char *mount = NULL;
+
+        memset(h, 0, sizeof *h);
+        if (cgroup_get_subsys_mount_point(controller, &mount) == 0 && mount) {
+                char probe[CGROUP_PATH_SIZE + 32];
+                snprintf(h->mount, sizeof h->mount, "%s", mount);
+                free(mount);
+                snprintf(probe, sizeof probe, "%s/cgroup.controllers", h->mount);
+                if (access(probe, F_OK) != 0)
+                        return own_group(controller, h->group, sizeof h->group);
+        }
+        return locate_v2(h, controller);
+}
+
+int cgroup_find(struct cgroup_tree *tree, struct err *e)
+{
+        memset(tree, 0, sizeof *tree);
+        int rc = cgroup_init();
+        if (rc != 0)
+                return err_say(e, ENOENT, "no cgroups: %s; mount /sys/fs/cgroup", cgroup_strerror(rc));
+
+        for (size_t i = 0; i < N_CONTROLLERS; i++) {
+                struct cgroup_hierarchy h;
+                int r = locate(&h, controllers[i].name);
+                if (r < 0 && controllers[i].required)
+                        return err_say(e, ENOENT,
+                                       "the cgroup controller %s is not available here; on cgroup v2 delegate it "
+                                       "(systemd: Delegate=yes), on v1 mount it",
+                                       controllers[i].name);
+                if (r < 0)
+                        continue;
+
+                size_t k = 0;
+                while (k < tree->n && strcmp(tree->at[k].mount, h.mount) != 0)
+                        k++;
+                if (k == tree->n)
+                        tree->at[tree->n++] = h;
+                tree->at[k].controllers |= controllers[i].bit;
+        }
+        return 0;
+}
+
+int cgroup_version(const struct cgroup_tree *tree, enum cgroup_controller_bit controller)
+{
+        for (size_t i = 0; i < tree->n; i++)
+                if (tree->at[i].controllers & controller)
+                        return tree->at[i].v2 ? 2 : 1;
+        return 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+        OWN_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static int enable_for_children(const struct cgroup_hierarchy *h, const char *group)
+{
+        char path[2 * CGROUP_PATH_SIZE + 32];
+        snprintf(path, sizeof path, "%s/%s/cgroup.subtree_control", h->mount, group);
+        for (size_t i = 0; i < N_CONTROLLERS; i++) {
+                if (!(h->controllers & controllers[i].bit) || controllers[i].bit == CGROUP_CPUACCT)
+                        continue;
+                char word[32];
+                snprintf(word, sizeof word, "+%s", controllers[i].name);
+                int r = write_file(path, word);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). If the caller's
+ * own group is in the way because the caller is in it, the caller steps aside into a leaf. */
+static int prepare_v2_parent(const struct cgroup_hierarchy *h, const char *name, struct err *e)
+{
+        int r = enable_for_children(h, h->group);
+        if (r != -EBUSY)
+                return r < 0 ? err_set(e, -r, "enabling cgroup controllers below %s/%s", h->mount, h->group) : 0;
+
+        char path[2 * CGROUP_PATH_SIZE + 64];
+        snprintf(path, sizeof path, "%s/%s/%s-main", h->mount, h->group, name);
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+                return err_set(e, errno, "mkdir %s", path);
+        snprintf(path, sizeof path, "%s/%s/%s-main/cgroup.procs", h->mount, h->group, name);
+        r = write_file(path, "0");
+        if (r == 0)
+                r = enable_for_children(h, h->group);
+        if (r == -EBUSY)
+                return err_say(e, EBUSY,
+                               "the cgroup %s/%s holds other processes, so its controllers can't be handed on; start "
+                               "hatcheryd in a cgroup of its own (systemd-run -p Delegate=yes, or a unit with it)",
+                               h->mount, h->group);
+        return r < 0 ? err_set(e, -r, "stepping aside into %s", path) : 0;
+}
+
+static int create_one(const struct cgroup_hierarchy *h, const char *group, struct err *e)
+{
+        struct cgroup *g = cgroup_new_cgroup(group);
+        if (!g)
+                return err_set(e, ENOMEM, "cgroup %s", group);
+
+        int rc = 0;
+        for (size_t i = 0; i < N_CONTROLLERS; i++) {
+                bool named = !h->v2 || controllers[i].bit != CGROUP_CPUACCT;
+                if ((h->controllers & controllers[i].bit) && named && !cgroup_add_controller(g, controllers[i].name))
+                        rc = ECGFAIL;
+        }
+        if (rc == 0)
+                rc = cgroup_create_cgroup(g, 1);
+        cgroup_free(&g);
+        return rc == 0 ? 0 : err_say(e, EIO, "creating the cgroup %s/%s: %s", h->mount, group, cgroup_strerror(rc));
+}
+
+int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e)
+{
+        for (size_t i = 0; i < tree->n; i++) {
+                struct cgroup_hierarchy *h = &tree->at[i];
+                char group[CGROUP_PATH_SIZE];
+                int n = snprintf(group, sizeof group, "%s%s%s", h->group, h->group[0] ? "/" : "", name);
+                if (n < 0 || (size_t)n >= sizeof group)
+                        return err_set(e, ENAMETOOLONG, "cgroup %s/%s", h->group, name);
+
+                int r = h->v2 ? prepare_v2_parent(h, name, e) : 0;
+                if (r == 0)
+                        r = create_one(h, group, e);
+                if (r == 0 && h->v2) {
+                        r = enable_for_children(h, group);
+                        if (r < 0)
+                                err_set(e, -r, "enabling cgroup controllers below %s/%s", h->mount, group);
+                }
+                if (r < 0)
+                        return r;
+                snprintf(h->group, sizeof h->group, "%s", group);
+        }
+        return 0;
+}
+
+/* True if a process is in the group or below it. */
+static bool populated(const char *path)
+{
+        char procs[2 * CGROUP_PATH_SIZE + 320], line[64];
+        snprintf(procs, sizeof procs, "%s/cgroup.procs", path);
+        if (read_line(procs, line, sizeof line) == 0 && line[0] != '\0')
+                return true;
+
+        DIR *dir = opendir(path);
+        bool found = false;
+        for (struct dirent *d; dir && !found && (d = readdir(dir));) {
+                if (d->d_type != DT_DIR || d->d_name[0] == '.')
+                        continue;
+                snprintf(procs, sizeof procs, "%s/%s", path, d->d_name);
+                found = populated(procs);
+        }
+        if (dir)
+                closedir(dir);
+        return found;
+}
+
+int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e)
+{
+        int result = 0;
+        for (size_t i = 0; i < tree->n; i++) {
+                const struct cgroup_hierarchy *h = &tree->at[i];
+                char path[2 * CGROUP_PATH_SIZE + 16];
+                snprintf(path, sizeof path, "%s/%s", h->mount, h->group);
+                if (access(path, F_OK) != 0)
+                        continue;
+                if (populated(path)) {
+                        result = err_set(e, EBUSY, "removing the cgroup %s", path);
+                        continue;
+                }
+                struct cgroup *g = cgroup_new_cgroup(h->group);
+                for (size_t k = 0; g && k < N_CONTROLLERS; k++)
+                        if ((h->controllers & controllers[k].bit) && (!h->v2 || controllers[k].bit != CGROUP_CPUACCT))
+                                cgroup_add_controller(g, controllers[k].name);
+                int rc = g ? cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_RECURSIVE) : ECGFAIL;
+                cgroup_free(&g);
+                if (rc != 0)
+                        result = err_say(e, EIO, "removing the cgroup %s: %s", path, cgroup_strerror(rc));
+        }
+        return result;
+}
+
+int cgroup_remove_language(const struct cgroup_tree *tree, const char *language, struct err *e)
+{
+        int result = 0;
+        size_t len = strlen(language);
+        for (size_t i = 0; i < tree->n; i++) {
+                char path[2 * CGROUP_PATH_SIZE + 16];
+                snprintf(path, sizeof path, "%s/%s", tree->at[i].mount, tree->at[i].group);
+                DIR *dir = opendir(path);
+                if (!dir)
+                        continue;
+                for (struct dirent *d; (d = readdir(dir));) {
+                        if (d->d_type != DT_DIR || strncmp(d->d_name, language, len) != 0 || d->d_name[len] != '-')
+                                continue;
+                        if (unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+                                result = err_set(e, errno, "removing the cgroup %s/%s", path, d->d_name);
+                }
+                closedir(dir);
+        }
+        return result;
+}
+
+void cgroup_to_arg(const struct cgroup_hierarchy *h, char arg[CGROUP_ARG_SIZE])
+{
+        snprintf(arg, CGROUP_ARG_SIZE, "%d:%u:%.240s/%.240s", h->v2 ? 2 : 1, h->controllers, h->mount, h->group);
+}
+
+int cgroup_from_arg(struct cgroup_hierarchy *h, const char *arg, struct err *e)
+{
+        int version, used = 0;
+        memset(h, 0, sizeof *h);
+        if (sscanf(arg, "%d:%u:%n", &version, &h->controllers, &used) != 2 || used == 0 ||
+            strlen(arg + used) >= sizeof h->mount)
+                return err_say(e, EINVAL, "\"%s\" does not name a cgroup hierarchy", arg);
+        h->v2 = version == 2;
+        snprintf(h->mount, sizeof h->mount, "%s", arg + used);
+        return 0;
+}

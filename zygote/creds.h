@@ -1,0 +1,23 @@
+/* Who a sandboxed process is, and the way down from root to there. Each step is one way: a failure half-way is never
+ * repaired, the process reports and dies. */
+#pragma once
+
+/* Joins the slot's user namespace: from here on root is nobody outside it, and the capabilities that are left count for
+ * nothing but that namespace. */
+int creds_join_user_namespace(int user_namespace);
+
+/* No supplementary groups, then gid, then uid: in the other order the uid's change would take away the right to the rest. */
+int creds_become(unsigned uid, unsigned gid);
+
+/* Empties all five capability sets, the bounding set first, since that needs one of the others. Comes after the uid: a
+ * change between uids that are not the namespace's root leaves capabilities as they are. keep is a mask of capabilities (1 << CAP_X) that stay permitted and effective. */
+int creds_drop_capabilities(unsigned long long keep);
+
+/* Leaves only the capabilities in keep, in the bounding set too; for a process that stays root. */
+int creds_limit_capabilities(unsigned long long keep);
+
+/* No set-user-id program or file capability ever counts again; an unprivileged process needs it to load a filter. */
+int creds_no_new_privileges(void);
+
+/* Proves the drop by trying to take it back: -EPERM is 0 here, and success is -ENOTRECOVERABLE. */
+int creds_prove(unsigned uid);

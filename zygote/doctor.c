@@ -1,0 +1,255 @@
+/* Examining a host: see doctor.h. */
+#include "zygote/doctor.h"
+
+#include "proto/own.h"
+#include "zygote/cgroup.h"
+#include "zygote/root.h"
+#include "zygote/sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct doctor {
+        const struct doctor_options *options;
+        FILE *out;
+        int failures;
+        struct cgroup_tree cgroups;
+};
+
+static void say(struct doctor *d, int ok, const char *what, const char *fmt, ...)
+        __attribute__((format(printf, 4, 5)));
+
+static void say(struct doctor *d, int ok, const char *what, const char *fmt, ...)
+{
+        va_list args;
+        fprintf(d->out, "%-5s %-28s ", ok ? "ok" : "FAIL", what);
+        va_start(args, fmt);
+        vfprintf(d->out, fmt, args);
+        va_end(args);
+        fputc('\n', d->out);
+        fflush(d->out);
+        if (!ok)
+                d->failures++;
+}
+
+/* A language that does nothing, to be sandboxed. */
+static void nothing(void)
+{
+}
+
+static int run_nothing(const struct job *job)
+{
+        (void)job;
+        return 0;
+}
+
+static const struct lang no_language = {
+        .abi = LANG_ABI,
+        .name = "none",
+        .aliases = "",
+        .main_file = "main",
+        .after_fork = nothing,
+        .run = run_nothing,
+};
+
+static void check_kernel(struct doctor *d)
+{
+        struct utsname u;
+        int major = 0, minor = 0;
+        if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2) {
+                say(d, 0, "kernel", "uname: %s", strerror(errno));
+                return;
+        }
+        int ok = major > 5 || (major == 5 && minor >= 14);
+        say(d, ok, "kernel", "%s%s", u.release, ok ? "" : "; Linux 5.14 or later is needed (mount_setattr, clone3, pidfd)");
+}
+
+static void check_cgroups(struct doctor *d)
+{
+        static const struct {
+                enum cgroup_controller_bit bit;
+                const char *name;
+        } rows[] = {
+                { CGROUP_MEMORY, "cgroup memory" },
+                { CGROUP_PIDS, "cgroup pids" },
+                { CGROUP_CPUACCT, "cgroup cpu time" },
+                { CGROUP_CPU, "cgroup cpu share (optional)" },
+        };
+        struct err e = { 0 };
+        if (cgroup_find(&d->cgroups, &e) < 0) {
+                say(d, 0, "cgroups", "%s", e.text);
+                return;
+        }
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                int version = cgroup_version(&d->cgroups, rows[i].bit);
+                if (version)
+                        say(d, 1, rows[i].name, "v%d", version);
+                else
+                        say(d, 1, rows[i].name, "absent");
+        }
+}
+
+static int find_last_pid(struct sandbox_maker *maker)
+{
+        maker->boot.last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+        return maker->boot.last_pid < 0 ? -errno : 0;
+}
+
+/* Waits for the boot report and tells each step's fate. */
+static void check_boot(struct doctor *d, int report_sock)
+{
+        struct boot_report b = { 0 };
+        struct err e = { 0 };
+        int tmpfs = -1;
+        size_t n_fds = 0;
+        struct pollfd wait = { .fd = report_sock, .events = POLLIN };
+
+        if (poll(&wait, 1, 10000) != 1 || channel_recv(report_sock, &b, sizeof b, &tmpfs, 1, &n_fds, &e) != 1) {
+                say(d, 0, "sandbox", "its set-up ended without a word");
+                return;
+        }
+        for (size_t i = 0; i < boot_n_steps; i++) {
+                const char *remedy = boot_steps[i].remedy;
+                if (i < b.step)
+                        say(d, 1, boot_steps[i].name, "done");
+                else if (i == b.step)
+                        say(d, 0, boot_steps[i].name, "%s%s%s", strerror(-b.error), remedy ? "; " : "", remedy ? remedy : "");
+                else
+                        say(d, 0, boot_steps[i].name, "not reached");
+        }
+        own_close(&tmpfs);
+}
+
+static void check_sandbox(struct doctor *d, struct sandbox_maker *maker, int report_sock)
+{
+        struct sandbox s;
+        struct order order = {
+                .kind = ORDER_MAKE,
+                .sandbox = 1,
+                .memory_bytes = 64 << 20,
+                .disk_bytes = 4 << 20,
+                .pids = 16,
+        };
+        struct err e = { 0 };
+        const char *step = "";
+
+        sandbox_init(&s);
+        if (sandbox_make(&s, maker, &order, &step, &e) < 0) {
+                say(d, 0, step, "%s", e.text);
+                return;
+        }
+        say(d, 1, "slot", "init, pid, user and network namespace, cgroup");
+        check_boot(d, report_sock);
+        sandbox_drop(&s, &e);
+        if (e.code)
+                say(d, 0, "teardown", "%s", e.text);
+        else
+                say(d, 1, "teardown", "done");
+}
+
+/* In a process of its own, because it moves into another root. Its exit status is the number of failures. */
+static void examine_sandbox(struct doctor *d, const struct cgroup_base *cgroups, int init_program)
+{
+        struct sandbox_maker maker = { .cgroups = cgroups, .init_program = init_program, .uid_base = d->options->uid_base };
+        struct err e = { 0 };
+        int report[2];
+
+        maker.boot.lang = &no_language;
+        maker.boot.inodes = 1024;
+        if (root_enter(&e) < 0) {
+                say(d, 0, "zygote root", "%s", e.text);
+                return;
+        }
+        say(d, 1, "zygote root", "tmpfs, read-only /usr, pivot_root");
+        int r = find_last_pid(&maker);
+        if (r < 0) {
+                say(d, 0, "pid counter", "%s; the kernel needs CONFIG_CHECKPOINT_RESTORE", strerror(-r));
+                return;
+        }
+        if (seccomp_program_build(&maker.boot.seccomp, &e) < 0) {
+                say(d, 0, "seccomp filter", "%s", e.text);
+                return;
+        }
+        say(d, 1, "seccomp filter", "%u instructions", maker.boot.seccomp.length);
+        void *head = NULL;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
+            syscall(SYS_get_robust_list, 0, &head, &maker.robust_list.size) < 0 ||
+            prctl(PR_GET_TID_ADDRESS, &maker.tid_address, 0, 0, 0) < 0) {
+                say(d, 0, "process", "%s", strerror(errno));
+                return;
+        }
+        maker.robust_list.head = (uint64_t)(uintptr_t)head;
+        maker.boot.report = report[1];
+        check_sandbox(d, &maker, report[0]);
+}
+
+static void check_walls(struct doctor *d)
+{
+        struct cgroup_base cgroups;
+        struct cgroup_hierarchy opened[CGROUP_MAX_HIERARCHIES];
+        struct err e = { 0 };
+        OWN_FD int init_program = open(d->options->init_program, O_PATH | O_CLOEXEC);
+
+        if (init_program < 0) {
+                say(d, 0, "hatchery-init", "%s: %s", d->options->init_program, strerror(errno));
+                return;
+        }
+        if (cgroup_create_instance(&d->cgroups, d->options->instance, &e) < 0) {
+                say(d, 0, "cgroup creation", "%s", e.text);
+                return;
+        }
+        int r = 0;
+        for (size_t i = 0; i < d->cgroups.n && r == 0; i++) {
+                char arg[CGROUP_ARG_SIZE];
+                cgroup_to_arg(&d->cgroups.at[i], arg);
+                r = cgroup_from_arg(&opened[i], arg, &e);
+        }
+        if (r == 0)
+                r = cgroup_base_init(&cgroups, opened, d->cgroups.n, "check", &e);
+        if (r < 0) {
+                say(d, 0, "cgroup creation", "%s", e.text);
+                cgroup_remove_instance(&d->cgroups, NULL);
+                return;
+        }
+        say(d, 1, "cgroup creation", "below this process's own");
+
+        fflush(d->out);
+        pid_t pid = fork();
+        if (pid == 0) {
+                d->failures = 0;
+                examine_sandbox(d, &cgroups, init_program);
+                fflush(d->out);
+                _exit(d->failures);
+        }
+        int status = 0;
+        if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+                say(d, 0, "examination", "it died");
+        else
+                d->failures += WEXITSTATUS(status);
+        cgroup_base_fini(&cgroups);
+        if (cgroup_remove_instance(&d->cgroups, &e) < 0)
+                say(d, 0, "cgroup removal", "%s", e.text);
+}
+
+int doctor_examine(const struct doctor_options *options, FILE *out)
+{
+        struct doctor d = { .options = options, .out = out };
+        check_kernel(&d);
+        if (geteuid() != 0)
+                say(&d, 0, "root", "hatcheryd starts as root (it makes namespaces, mounts and cgroups) and gives it up where it can");
+        else
+                say(&d, 1, "root", "yes");
+        check_cgroups(&d);
+        if (d.failures == 0)
+                check_walls(&d);
+        return d.failures;
+}

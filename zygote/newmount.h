@@ -1,0 +1,23 @@
+/* The mount API of Linux 5.2 and later, by descriptor: Debian 12's glibc has the calls, and this names what it lacks.
+ * A mount made this way is attached nowhere until it is moved, so nothing half-made is ever visible. */
+#pragma once
+
+#include <stddef.h>
+
+struct fs_option {
+        const char *key;
+        const char *value; /* NULL: a flag */
+};
+
+/* Makes a new file system instance and mounts it detached, with MOUNT_ATTR_* flags. Returns its descriptor (O_PATH,
+ * close-on-exec), or a negative errno. */
+int newmount_make(const char *type, const struct fs_option *options, size_t n, unsigned attributes);
+
+/* A detached copy of the mount at path below dir (an empty path: of dir itself), or a negative errno. */
+int newmount_clone(int dir, const char *path);
+
+/* Attaches a detached mount to path below dir. */
+int newmount_attach(int mount, int dir, const char *path);
+
+/* Changes options of the instance behind a mount's root descriptor. */
+int newmount_reconfigure(int mount, const struct fs_option *options, size_t n);

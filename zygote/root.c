@@ -1,0 +1,226 @@
+/* The zygote's own root: see root.h. */
+#include "zygote/root.h"
+
+#include "proto/own.h"
+#include "zygote/newmount.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+
+/* Relative paths below the new root. */
+struct directory_row {
+        const char *path;
+        mode_t mode;
+};
+
+static const struct directory_row directories[] = {
+        { "dev", 0755 },          { "dev/shm", 01777 }, { "etc", 0755 }, { "home", 0755 },
+        { "home/sandbox", 0755 }, { "mnt", 0755 },      { "proc", 0555 }, { "run", 0755 },
+        { "tmp", 01777 },         { "usr", 0755 },      { "var", 0755 }, { "var/tmp", 01777 },
+};
+
+struct device_row {
+        const char *path;
+        unsigned minor; /* major 1: memory devices */
+};
+
+static const struct device_row devices[] = {
+        { "dev/null", 3 }, { "dev/zero", 5 }, { "dev/full", 7 }, { "dev/random", 8 }, { "dev/urandom", 9 },
+};
+
+struct link_row {
+        const char *path;
+        const char *target;
+};
+
+static const struct link_row links[] = {
+        { "dev/fd", "/proc/self/fd" },
+        { "dev/stdin", "/proc/self/fd/0" },
+        { "dev/stdout", "/proc/self/fd/1" },
+        { "dev/stderr", "/proc/self/fd/2" },
+        { "etc/mtab", "/proc/self/mounts" },
+};
+
+struct text_row {
+        const char *path;
+        const char *text;
+};
+
+static const struct text_row texts[] = {
+        { "etc/passwd", "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+                        "sandbox:x:1000:1000:sandbox:" ROOT_HOME ":/bin/sh\n"
+                        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n" },
+        { "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
+        { "etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n" },
+        { "etc/hostname", "sandbox\n" },
+        { "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n" },
+};
+
+/* Top-level links of a merged-usr system, taken over as the host has them. */
+static const char *const usr_links[] = { "bin", "lib", "lib32", "lib64", "libx32", "sbin" };
+
+/* Taken from the host as they are: the linker's cache, the alternatives' links (awk, editor, ...), MIME types. */
+static const char *const etc_files[] = { "ld.so.cache", "localtime", "mime.types", "protocols", "services" };
+static const char *const etc_link_directories[] = { "alternatives" };
+
+static int copy_file(int to_dir, const char *to, const char *from)
+{
+        OWN_FD int in = open(from, O_RDONLY | O_CLOEXEC);
+        if (in < 0)
+                return errno == ENOENT ? 0 : -errno;
+        OWN_FD int out = openat(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        if (out < 0)
+                return -errno;
+        char buffer[16384];
+        ssize_t n;
+        while ((n = read(in, buffer, sizeof buffer)) > 0)
+                if (write(out, buffer, (size_t)n) != n)
+                        return -EIO;
+        return n < 0 ? -errno : 0;
+}
+
+static int copy_links(int to_dir, const char *from)
+{
+        DIR *dir = opendir(from);
+        if (!dir)
+                return errno == ENOENT ? 0 : -errno;
+        for (struct dirent *d; (d = readdir(dir));) {
+                char target[512];
+                ssize_t n = readlinkat(dirfd(dir), d->d_name, target, sizeof target - 1);
+                if (n <= 0)
+                        continue; /* not a link */
+                target[n] = '\0';
+                if (symlinkat(target, to_dir, d->d_name) < 0) {
+                        int r = -errno;
+                        closedir(dir);
+                        return r;
+                }
+        }
+        closedir(dir);
+        return 0;
+}
+
+static int make_nodes(int root, struct err *e)
+{
+        for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
+                const struct directory_row *d = &directories[i];
+                if (mkdirat(root, d->path, d->mode) < 0 || fchmodat(root, d->path, d->mode, 0) < 0)
+                        return err_set(e, errno, "mkdir %s", d->path);
+        }
+        for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
+                if (mknodat(root, devices[i].path, S_IFCHR | 0666, makedev(1, devices[i].minor)) < 0 ||
+                    fchmodat(root, devices[i].path, 0666, 0) < 0)
+                        return err_set(e, errno, "mknod %s", devices[i].path);
+        }
+        for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
+                if (symlinkat(links[i].target, root, links[i].path) < 0)
+                        return err_set(e, errno, "link %s", links[i].path);
+        for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+                OWN_FD int fd = openat(root, texts[i].path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+                size_t len = strlen(texts[i].text);
+                if (fd < 0 || write(fd, texts[i].text, len) != (ssize_t)len)
+                        return err_set(e, errno, "write %s", texts[i].path);
+        }
+        return 0;
+}
+
+static int copy_from_host(int root, struct err *e)
+{
+        for (size_t i = 0; i < sizeof usr_links / sizeof usr_links[0]; i++) {
+                char from[64], target[256];
+                snprintf(from, sizeof from, "/%s", usr_links[i]);
+                ssize_t n = readlink(from, target, sizeof target - 1);
+                if (n < 0 && errno == ENOENT)
+                        continue;
+                if (n < 0)
+                        return err_say(e, EINVAL, "%s is not a link into /usr: a merged-usr system is needed", from);
+                target[n] = '\0';
+                if (symlinkat(target, root, usr_links[i]) < 0)
+                        return err_set(e, errno, "link %s", usr_links[i]);
+        }
+
+        OWN_FD int etc = openat(root, "etc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        for (size_t i = 0; i < sizeof etc_files / sizeof etc_files[0]; i++) {
+                char from[64];
+                snprintf(from, sizeof from, "/etc/%s", etc_files[i]);
+                int r = copy_file(etc, etc_files[i], from);
+                if (r < 0)
+                        return err_set(e, -r, "copy %s", from);
+        }
+        for (size_t i = 0; i < sizeof etc_link_directories / sizeof etc_link_directories[0]; i++) {
+                char from[64];
+                snprintf(from, sizeof from, "/etc/%s", etc_link_directories[i]);
+                if (mkdirat(etc, etc_link_directories[i], 0755) < 0)
+                        return err_set(e, errno, "mkdir %s", from);
+                OWN_FD int to = openat(etc, etc_link_directories[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+                int r = copy_links(to, from);
+                if (r < 0)
+                        return err_set(e, -r, "copy %s", from);
+        }
+        return 0;
+}
+
+/* The host's /usr alone (what is mounted below it stays out), read-only. */
+static int bind_usr(int root, struct err *e)
+{
+        OWN_FD int usr = newmount_clone(AT_FDCWD, "/usr");
+        if (usr < 0)
+                return err_set(e, -usr, "clone /usr");
+        struct mount_attr attributes = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+        if (mount_setattr(usr, "", AT_EMPTY_PATH, &attributes, sizeof attributes) < 0)
+                return err_set(e, errno, "make /usr read-only");
+        int r = newmount_attach(usr, root, "usr");
+        return r < 0 ? err_set(e, -r, "attach /usr") : 0;
+}
+
+static int attach_proc(int root, struct err *e)
+{
+        OWN_FD int proc = newmount_make("proc", NULL, 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        if (proc < 0)
+                return err_set(e, -proc, "mount proc");
+        int r = newmount_attach(proc, root, "proc");
+        return r < 0 ? err_set(e, -r, "attach /proc") : 0;
+}
+
+int root_enter(struct err *e)
+{
+        static const struct fs_option options[] = { { "mode", "755" }, { "size", "4m" } };
+
+        if (unshare(CLONE_NEWNS) < 0)
+                return err_set(e, errno, "a mount namespace");
+        if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return err_set(e, errno, "private mounts");
+
+        umask(022);
+        OWN_FD int root = newmount_make("tmpfs", options, 2, MOUNT_ATTR_NOSUID);
+        if (root < 0)
+                return err_set(e, -root, "tmpfs for the zygote's root");
+        int r = make_nodes(root, e);
+        if (r == 0)
+                r = copy_from_host(root, e);
+        if (r < 0)
+                return r;
+
+        /* The new root is attached over a directory that every Debian has; only this process sees it. */
+        r = newmount_attach(root, AT_FDCWD, "/mnt");
+        if (r < 0)
+                return err_set(e, -r, "attach the zygote's root");
+        r = bind_usr(root, e);
+        if (r == 0)
+                r = attach_proc(root, e);
+        if (r < 0)
+                return r;
+        if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+                return err_set(e, errno, "pivot_root into the zygote's root");
+        if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+                return err_set(e, errno, "detach the host's root");
+        return 0;
+}

@@ -1,0 +1,284 @@
+/* One slot and its sandbox: see sandbox.h. */
+#include "zygote/sandbox.h"
+
+#include "proto/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void sandbox_init(struct sandbox *s)
+{
+        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .mount_ns = -1, .boot_disk = -1 };
+        memset(s->pool_fds, -1, sizeof s->pool_fds);
+}
+
+static void close_fd(int *fd)
+{
+        own_close(fd);
+        *fd = -1;
+}
+
+/* What a sandbox leaves with the zygote. Closing the last reference to its mounts is the teardown of its overlay. */
+static void release(struct sandbox *s)
+{
+        close_fd(&s->pidfd);
+        close_fd(&s->mount_ns);
+        close_fd(&s->disk);
+        close_fd(&s->boot_disk);
+        for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
+                close_fd(&s->pool_fds[i]);
+        s->kill_sent = s->collecting = s->remake = false;
+}
+
+void sandbox_drop(struct sandbox *s, struct err *e)
+{
+        if (s->pid > 0 && s->pidfd >= 0)
+                pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+        struct slot *slot = s->slot;
+        if (s->pid > 0)
+                while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        release(s);
+        slot_free(slot, e);
+        sandbox_init(s);
+}
+
+/* The sandbox's ends in *child, the pool's in s. The pool's must not block the pool. */
+static int make_pipes(struct sandbox *s, struct boot_fds *child, struct err *e)
+{
+        int job[2], in[2], out[2], err[2];
+
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) < 0)
+                return err_set(e, errno, "a socket pair");
+        s->pool_fds[WARM_JOB] = job[0];
+        child->job = job[1];
+        if (pipe2(in, O_CLOEXEC) < 0)
+                return err_set(e, errno, "a pipe");
+        s->pool_fds[WARM_STDIN] = in[1];
+        child->standard[0] = in[0];
+        if (pipe2(out, O_CLOEXEC) < 0)
+                return err_set(e, errno, "a pipe");
+        s->pool_fds[WARM_STDOUT] = out[0];
+        child->standard[1] = out[1];
+        if (pipe2(err, O_CLOEXEC) < 0)
+                return err_set(e, errno, "a pipe");
+        s->pool_fds[WARM_STDERR] = err[0];
+        child->standard[2] = err[1];
+
+        for (size_t i = WARM_JOB; i <= WARM_STDERR; i++)
+                if (fcntl(s->pool_fds[i], F_SETFL, O_NONBLOCK) < 0)
+                        return err_set(e, errno, "a non-blocking pipe");
+        s->pool_fds[WARM_CPU] = fcntl(s->slot->cgroup.file[CGROUP_FILE_CPU], F_DUPFD_CLOEXEC, 0);
+        return s->pool_fds[WARM_CPU] < 0 ? err_set(e, errno, "the cgroup's clock") : 0;
+}
+
+static void close_child_fds(struct boot_fds *child)
+{
+        close_fd(&child->job);
+        for (int i = 0; i < 3; i++)
+                close_fd(&child->standard[i]);
+}
+
+/* A fork that libc does not see, because libc's can't make namespaces or choose a pid; it leaves undone what libc's fork
+ * would do for the child's main thread: its tid in memory, and the list of robust mutexes. */
+static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, struct boot *boot, struct err *e)
+{
+        pid_t pid_in_slot = BOOT_PID;
+        struct clone_args args = {
+                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD | CLONE_CHILD_SETTID |
+                         CLONE_CHILD_CLEARTID,
+                .pidfd = (uint64_t)(uintptr_t)&s->pidfd,
+                .child_tid = maker->tid_address,
+                .exit_signal = SIGCHLD,
+                .set_tid = (uint64_t)(uintptr_t)&pid_in_slot,
+                .set_tid_size = 1,
+        };
+        if (s->slot->cgroup.into >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (unsigned)s->slot->cgroup.into;
+        }
+        if (setns(s->slot->pid_ns, CLONE_NEWPID) < 0)
+                return err_set(e, errno, "the slot's pid namespace");
+
+        long pid = syscall(SYS_clone3, &args, sizeof args);
+        if (pid < 0)
+                return err_set(e, errno, "clone");
+        if (pid == 0) {
+                syscall(SYS_set_robust_list, maker->robust_list.head, maker->robust_list.size);
+                boot_run(boot, s->id);
+        }
+        s->pid = (pid_t)pid;
+        return 0;
+}
+
+static int fork_into(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, struct err *e)
+{
+        struct boot boot = {
+                .settings = &maker->boot,
+                .slot = s->slot,
+                .fds = { .job = -1, .standard = { -1, -1, -1 } },
+                .mounts = {
+                        .disk_bytes = order->disk_bytes,
+                        .inodes = maker->boot.inodes,
+                        .host_uid = s->slot->host_uid,
+                        .host_gid = s->slot->host_uid,
+                        .proc = s->slot->proc,
+                        .disk = -1,
+                        .overlay = -1,
+                },
+        };
+        int r = make_pipes(s, &boot.fds, e);
+        if (r == 0)
+                r = fork_child(s, maker, &boot, e);
+        close_child_fds(&boot.fds);
+        return r;
+}
+
+int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, const char **step,
+                 struct err *e)
+{
+        int r = 0;
+        release(s);
+        if (!s->slot) {
+                *step = "slot";
+                r = slot_new(&s->slot, order->slot, maker->uid_base, maker->init_program, maker->cgroups, e);
+        }
+        if (r == 0) {
+                *step = "cgroup renewal";
+                r = cgroup_slot_renew(&s->slot->cgroup, e);
+        }
+        if (r == 0) {
+                *step = "cgroup limits";
+                r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
+        }
+        if (r == 0) {
+                *step = "fork";
+                s->id = order->sandbox;
+                s->memory_bytes = order->memory_bytes;
+                s->disk_bytes = order->disk_bytes;
+                s->pids = order->pids;
+                r = fork_into(s, maker, order, e);
+        }
+        if (r < 0) {
+                sandbox_drop(s, NULL);
+                return r;
+        }
+        s->state = SANDBOX_BOOTING;
+        return 0;
+}
+
+int sandbox_warm(struct sandbox *s, int tmpfs, uint64_t *cpu_base_us, struct err *e)
+{
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)s->pid);
+        s->mount_ns = open(path, O_RDONLY | O_CLOEXEC);
+        if (s->mount_ns < 0) {
+                close(tmpfs);
+                return err_set(e, errno, "open %s", path);
+        }
+        s->disk = tmpfs;
+        cgroup_slot_start(&s->slot->cgroup);
+        *cpu_base_us = (uint64_t)s->slot->cgroup.cpu_base_us;
+        s->state = SANDBOX_ALIVE;
+        return 0;
+}
+
+int sandbox_limit(struct sandbox *s, const struct order *order, struct err *e)
+{
+        int r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
+        if (r < 0)
+                return r;
+        if (order->disk_bytes == s->disk_bytes)
+                return 0;
+        r = mounts_resize(s->disk, order->disk_bytes);
+        if (r < 0)
+                return err_set(e, -r, "a disk of %lld bytes", (long long)order->disk_bytes);
+        s->disk_bytes = order->disk_bytes;
+        return 0;
+}
+
+void sandbox_kill(struct sandbox *s)
+{
+        /* Both: init reaches all, but not a main process that is still booting as root. */
+        if (s->pidfd >= 0)
+                pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+        if (s->kill_sent || s->init_lost)
+                return;
+        if (slot_tell(s->slot, INIT_KILL, NULL, 0, NULL) < 0)
+                s->init_lost = true;
+        else
+                s->kill_sent = true;
+}
+
+static bool empty(const struct sandbox *s)
+{
+        return cgroup_slot_pids(&s->slot->cgroup) == 0;
+}
+
+bool sandbox_reap(struct sandbox *s)
+{
+        if (s->pid == 0 || waitpid(s->pid, &s->wait_status, WNOHANG) != s->pid)
+                return false;
+        s->pid = 0;
+        s->state = SANDBOX_REAPING;
+        if (s->init_lost || (empty(s) && !s->kill_sent)) {
+                s->state = SANDBOX_DEAD;
+                return true;
+        }
+        sandbox_kill(s);
+        if (s->init_lost)
+                s->state = SANDBOX_DEAD;
+        return true;
+}
+
+void sandbox_swept(struct sandbox *s)
+{
+        s->kill_sent = false;
+        if (s->state == SANDBOX_REAPING)
+                s->state = SANDBOX_DEAD;
+}
+
+void sandbox_report(const struct sandbox *s, struct report *r)
+{
+        struct cgroup_usage used;
+        int full = 0;
+
+        cgroup_slot_usage(&s->slot->cgroup, &used);
+        int64_t bytes = s->disk < 0 ? 0 : mounts_used(s->disk, &full);
+        *r = (struct report){ .kind = REPORT_EXITED, .slot = s->slot->number, .sandbox = s->id };
+        r->exited.wait_status = s->wait_status;
+        r->exited.oom_kills = used.oom_kills;
+        r->exited.processes_peak = used.processes_peak;
+        r->exited.disk_full = full != 0;
+        r->exited.unproved = s->init_lost || !empty(s);
+        r->exited.cpu_us = used.cpu_us;
+        r->exited.cpu_user_us = used.cpu_user_us;
+        r->exited.cpu_system_us = used.cpu_us - used.cpu_user_us;
+        r->exited.memory_peak_bytes = used.memory_peak_bytes;
+        r->exited.disk_bytes = bytes < 0 ? 0 : (uint64_t)bytes;
+}
+
+int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e)
+{
+        if (s->disk < 0)
+                return err_say(e, ENOENT, "no disk to collect from");
+        /* No part of this path is the program's to change: the home directory's parents are root's. */
+        OWN_FD int home = openat(s->disk, MOUNTS_HOME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (home < 0)
+                return err_set(e, errno, "open the work directory");
+        int fds[2] = { home, pool_sock };
+        int r = slot_tell(s->slot, INIT_COLLECT, fds, 2, e);
+        if (r == 0)
+                s->collecting = true;
+        return r;
+}

@@ -1,0 +1,81 @@
+/* One slot and the sandbox that lives in it, as the zygote sees them: an explicit state machine.
+ *
+ *   NONE --make--> BOOTING --boot report--> ALIVE --main process exits--> REAPING --nothing left--> DEAD --make--> BOOTING
+ *
+ * REAPING is passed at once when the kernel's count of processes says that the main process was the last; otherwise init
+ * kills and reaps the rest first. The zygote does not know whether an ALIVE sandbox waits or runs: the pool does. */
+#pragma once
+
+#include "proto/channel.h"
+#include "proto/err.h"
+#include "zygote/boot.h"
+#include "zygote/slot.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum sandbox_state { SANDBOX_NONE, SANDBOX_BOOTING, SANDBOX_ALIVE, SANDBOX_REAPING, SANDBOX_DEAD };
+
+struct sandbox {
+        enum sandbox_state state;
+        struct slot *slot; /* owned; NULL in NONE */
+        uint64_t id;
+        pid_t pid;      /* of the main process, until it is reaped */
+        int pidfd;      /* owned, as the descriptors below; -1 */
+        int disk;       /* the tmpfs, from warm to the next make */
+        int mount_ns;   /* held, so that the mounts are taken down after the answer and not in the dying process */
+        int boot_disk;  /* the tmpfs as the boot report brought it */
+        int pool_fds[CHANNEL_WARM_FDS]; /* the pool's ends, until they are sent */
+        int64_t memory_bytes, disk_bytes, pids; /* the limits it was made with */
+        bool kill_sent;   /* init is killing; its INIT_KILLED is to come */
+        bool collecting;  /* init is reading files; its INIT_COLLECTED is to come */
+        bool init_lost;
+        bool remake;      /* an ORDER_MAKE came while init was still collecting */
+        struct order remake_order;
+        int wait_status;
+};
+
+void sandbox_init(struct sandbox *s);
+
+/* What sandboxes are made from; owned by the zygote. */
+struct sandbox_maker {
+        struct boot_settings boot;
+        const struct cgroup_base *cgroups;
+        int init_program;
+        uint32_t uid_base;
+        uint64_t tid_address; /* where libc keeps the main thread's tid, for a fork that libc does not see */
+        struct {
+                uint64_t head;
+                size_t size;
+        } robust_list;
+};
+
+/* Forks a new sandbox into the slot, making the slot first where there is none, and taking down what is left of a DEAD one.
+ * On error *step is the place (static text), the state is NONE, and the slot is gone. */
+int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, const char **step,
+                 struct err *e);
+
+/* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. */
+int sandbox_warm(struct sandbox *s, int disk, uint64_t *cpu_base_us, struct err *e);
+
+/* Sets the limits that the kernel keeps, for a sandbox that is alive. */
+int sandbox_limit(struct sandbox *s, const struct order *order, struct err *e);
+
+/* Starts to kill all of it; the pidfd and init tell when it is done. */
+void sandbox_kill(struct sandbox *s);
+
+/* If the main process is dead, reaps it: BOOTING or ALIVE to REAPING, or straight to DEAD. False if it is not. */
+bool sandbox_reap(struct sandbox *s);
+
+/* Init has said INIT_KILLED: REAPING to DEAD. */
+void sandbox_swept(struct sandbox *s);
+
+/* Fills the report of a DEAD sandbox. */
+void sandbox_report(const struct sandbox *s, struct report *r);
+
+/* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
+int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e);
+
+/* Takes down everything, living or dead, and the slot: any state to NONE. */
+void sandbox_drop(struct sandbox *s, struct err *e);

@@ -1,0 +1,193 @@
+/* A slot: see slot.h. */
+#include "zygote/slot.h"
+
+#include "proto/channel.h"
+#include "proto/own.h"
+#include "zygote/root.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { INIT_TIMEOUT_MS = 10000 }; /* init's set-up takes about 1 ms; this is for a machine in trouble */
+
+/* In the child. Only descriptors 0 to 2 and the socket pass an exec, and init replaces the former. */
+static void exec_init(int sock, int init_program)
+{
+        char name[] = "hatchery-init";
+        char *const argv[] = { name, NULL };
+        char *const env[] = { NULL };
+        /* The zygote's handlers and mask are its own business. */
+        sigset_t none;
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        /* Out of the way of INIT_FD first. */
+        int program = fcntl(init_program, F_DUPFD_CLOEXEC, INIT_FD + 1);
+        int control = fcntl(sock, F_DUPFD_CLOEXEC, INIT_FD + 1);
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 || dup2(control, INIT_FD) < 0)
+                _exit(127);
+        syscall(SYS_execveat, program, "", argv, env, AT_EMPTY_PATH);
+        _exit(127);
+}
+
+static int start_init(struct slot *s, int init_program, struct err *e)
+{
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return err_set(e, errno, "a socket pair for init");
+        s->init_sock = pair[0];
+        OWN_FD int theirs = pair[1];
+
+        struct clone_args args = {
+                .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+                .pidfd = (uint64_t)(uintptr_t)&s->init_pidfd,
+                .exit_signal = SIGCHLD,
+        };
+        /* The zygote may still carry the pid namespace of the slot it last forked into. */
+        OWN_FD int own_pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+        if (own_pid_ns < 0 || setns(own_pid_ns, CLONE_NEWPID) < 0)
+                return err_set(e, errno, "the zygote's own pid namespace");
+        long pid = syscall(SYS_clone3, &args, sizeof args);
+        if (pid < 0)
+                return err_set(e, errno, "clone of init");
+        if (pid == 0)
+                exec_init(theirs, init_program);
+        s->init_pid = (pid_t)pid;
+        return 0;
+}
+
+static int expect(struct slot *s, enum init_kind kind, int *fd, struct err *e)
+{
+        struct init_packet p;
+        size_t n_fds = 0;
+        struct pollfd wait = { .fd = s->init_sock, .events = POLLIN };
+        if (poll(&wait, 1, INIT_TIMEOUT_MS) != 1)
+                return err_set(e, ETIMEDOUT, "init's set-up");
+        int r = channel_recv(s->init_sock, &p, sizeof p, fd, fd ? 1 : 0, &n_fds, e);
+        if (r < 0)
+                return r;
+        if (r == 0)
+                return err_say(e, EPIPE, "init died in its set-up; is hatchery-init beside hatcheryd and static?");
+        if (p.kind == INIT_FAILED)
+                return err_set(e, -p.error, "%.32s", p.step);
+        if (p.kind != (uint32_t)kind || n_fds != (fd ? 1u : 0u))
+                return err_say(e, EPROTO, "init said %u, not %u", p.kind, (unsigned)kind);
+        return 0;
+}
+
+static int write_map(pid_t pid, const char *file, uint32_t host_id, uint32_t inner_id, struct err *e)
+{
+        char path[64], map[64];
+        snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+        int len = snprintf(map, sizeof map, "0 %u 1\n%u %u 1\n", host_id - 1, inner_id, host_id);
+        OWN_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, map, (size_t)len) != len)
+                return err_set(e, errno, "write %s", path);
+        return 0;
+}
+
+static int open_namespace(const struct slot *s, const char *name, int *fd, struct err *e)
+{
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)s->init_pid, name);
+        *fd = open(path, O_RDONLY | O_CLOEXEC);
+        return *fd < 0 ? err_set(e, errno, "open %s", path) : 0;
+}
+
+static int set_up(struct slot *s, int init_program, struct err *e)
+{
+        int r = start_init(s, init_program, e);
+        if (r == 0)
+                r = expect(s, INIT_PROC, &s->proc, e);
+        if (r == 0)
+                r = expect(s, INIT_UNSHARED, NULL, e);
+        if (r == 0)
+                r = write_map(s->init_pid, "uid_map", s->host_uid, ROOT_UID, e);
+        if (r == 0)
+                r = write_map(s->init_pid, "gid_map", s->host_uid, ROOT_GID, e);
+        /* Before init drops its privilege: afterwards its /proc entries are closed even to us without CAP_SYS_PTRACE. */
+        if (r == 0)
+                r = open_namespace(s, "pid", &s->pid_ns, e);
+        if (r == 0)
+                r = open_namespace(s, "user", &s->user_ns, e);
+        if (r == 0)
+                r = open_namespace(s, "net", &s->net_ns, e);
+        if (r == 0)
+                r = slot_tell(s, INIT_MAPPED, NULL, 0, e);
+        if (r == 0)
+                r = expect(s, INIT_READY, NULL, e);
+        if (r == 0 && fcntl(s->init_sock, F_SETFL, O_NONBLOCK) < 0)
+                r = err_set(e, errno, "a non-blocking socket");
+        return r;
+}
+
+int slot_new(struct slot **out, uint32_t number, uint32_t uid_base, int init_program, const struct cgroup_base *cgroups,
+             struct err *e)
+{
+        struct slot *s = calloc(1, sizeof *s);
+        if (!s)
+                return err_set(e, ENOMEM, "slot %u", number);
+        s->number = number;
+        s->host_uid = uid_base + SLOT_UIDS * number + 1;
+        s->init_pidfd = s->init_sock = s->proc = s->pid_ns = s->user_ns = s->net_ns = -1;
+
+        int r = cgroup_slot_init(&s->cgroup, cgroups, number, e);
+        if (r == 0)
+                r = set_up(s, init_program, e);
+        if (r < 0) {
+                slot_free(s, NULL);
+                return r;
+        }
+        *out = s;
+        return 0;
+}
+
+static void close_all(struct slot *s)
+{
+        int *fds[] = { &s->init_pidfd, &s->init_sock, &s->proc, &s->pid_ns, &s->user_ns, &s->net_ns };
+        for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
+                own_close(fds[i]);
+}
+
+int slot_free(struct slot *s, struct err *e)
+{
+        if (!s)
+                return 0;
+        if (s->init_pid > 0) {
+                pidfd_send_signal(s->init_pidfd, SIGKILL, NULL, 0);
+                /* Returns once the kernel has killed and reaped the whole namespace. */
+                while (waitpid(s->init_pid, NULL, 0) < 0 && errno == EINTR)
+                        ;
+        }
+        close_all(s);
+        int r = cgroup_slot_fini(&s->cgroup, e);
+        free(s);
+        return r;
+}
+
+int slot_tell(struct slot *s, enum init_kind kind, const int *fds, size_t n_fds, struct err *e)
+{
+        struct init_packet p = { .kind = kind };
+        return channel_send(s->init_sock, &p, sizeof p, fds, n_fds, e);
+}
+
+int slot_hear(struct slot *s, enum init_kind *kind, struct err *e)
+{
+        struct init_packet p;
+        size_t n_fds;
+        int r = channel_recv(s->init_sock, &p, sizeof p, NULL, 0, &n_fds, e);
+        if (r == 1)
+                *kind = (enum init_kind)p.kind;
+        return r;
+}

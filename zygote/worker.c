@@ -1,0 +1,115 @@
+/* Running one job: see worker.h. */
+#include "zygote/worker.h"
+
+#include "proto/job.h"
+#include "proto/own.h"
+#include "zygote/limits.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { CHUNK = 65536, EXIT_NO_JOB = 0, EXIT_JOB_FAILED = 125 };
+
+/* The pool has checked every name: relative, no "..". Directories on the way are made as needed. */
+static int make_parents(char *name)
+{
+        for (char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                int r = mkdir(name, 0755) < 0 && errno != EEXIST ? -errno : 0;
+                *slash = '/';
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+        while (len > 0) {
+                ssize_t n = write(fd, data, len);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+static int copy_content(int sock, int fd, uint64_t size)
+{
+        char chunk[CHUNK];
+        while (size > 0) {
+                size_t n = size < sizeof chunk ? (size_t)size : sizeof chunk;
+                int r = job_read_bytes(sock, chunk, n);
+                if (r == 0)
+                        r = write_all(fd, chunk, n);
+                if (r < 0)
+                        return r;
+                size -= n;
+        }
+        return 0;
+}
+
+/* name has room for JOB_PATH_MAX bytes and holds the file's name afterwards, for the report of a failure. */
+static int place_file(int sock, char *name)
+{
+        struct job_file f;
+        int r = job_read_bytes(sock, &f, sizeof f);
+        if (r < 0)
+                return r;
+        if (f.name_len >= JOB_PATH_MAX)
+                return -ENAMETOOLONG;
+        r = job_read_bytes(sock, name, f.name_len);
+        name[f.name_len] = '\0';
+        if (r == 0)
+                r = make_parents(name);
+        if (r < 0)
+                return r;
+
+        OWN_FD int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return -errno;
+        r = copy_content(sock, fd, f.size);
+        if (r == 0 && f.mode != 0 && f.mode != 0644 && fchmod(fd, f.mode & 0777) < 0)
+                r = -errno;
+        return r;
+}
+
+static int fail(int sock, enum job_step step, int error, const char *name)
+{
+        struct job_failure f = { .step = step, .error = -error };
+        snprintf(f.name, sizeof f.name, "%s", name);
+        send(sock, &f, sizeof f, MSG_NOSIGNAL); /* the pool learns of the end in any case */
+        return EXIT_JOB_FAILED;
+}
+
+int worker_run(int sock, const struct lang *lang)
+{
+        struct job job;
+        char name[JOB_PATH_MAX] = "";
+
+        int r = job_read(sock, &job);
+        if (r == -EPIPE)
+                return EXIT_NO_JOB;
+        if (r < 0)
+                return fail(sock, JOB_STEP_READ, r, "");
+        for (uint32_t i = 0; i < job.header.n_files; i++) {
+                r = place_file(sock, name);
+                if (r < 0)
+                        return fail(sock, JOB_STEP_FILE, r, name);
+        }
+        if (job.header.merge_stderr && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
+                return fail(sock, JOB_STEP_LIMITS, -errno, "");
+        r = limits_open_files(job.header.open_files);
+        if (r < 0)
+                return fail(sock, JOB_STEP_LIMITS, r, "");
+        close(sock);
+        return lang->run(&job);
+}

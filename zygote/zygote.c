@@ -1,0 +1,231 @@
+/* The zygote: see zygote.h. */
+#include "zygote/zygote.h"
+
+#include "lang/lang.h"
+#include "proto/channel.h"
+#include "proto/own.h"
+#include "zygote/creds.h"
+#include "zygote/root.h"
+#include "zygote/serve.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+struct zygote {
+        const struct zygote_options *options;
+        struct log log;
+        char who[48];
+        const struct lang *lang;
+        struct cgroup_base cgroups;
+        struct sandbox_maker maker;
+        int report[2]; /* where the zygote reads, where children write */
+        char version[64];
+};
+
+/* What is on the host's paths is opened before they are left behind. */
+static int take_from_host(struct zygote *z, struct err *e)
+{
+        const struct zygote_options *o = z->options;
+        void *handle = dlopen(o->plugin, RTLD_NOW | RTLD_GLOBAL); /* global: the interpreter's own extensions need it */
+        if (!handle)
+                return err_say(e, ENOENT, "loading the language: %s", dlerror());
+        z->lang = dlsym(handle, LANG_SYMBOL);
+        if (!z->lang || z->lang->abi != LANG_ABI || strcmp(z->lang->name, o->language) != 0)
+                return err_say(e, EINVAL, "%s is no plug-in for %s of this version", o->plugin, o->language);
+
+        z->maker.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
+        if (z->maker.init_program < 0)
+                return err_set(e, errno, "open %s", o->init_program);
+        return cgroup_base_init(&z->cgroups, o->cgroups, o->n_cgroups, o->language, e);
+}
+
+/* The kernel shows a process's first arguments and environment to whoever reads /proc/self, and every sandbox inherits
+ * ours: options that name paths of the host, and the environment of whoever started the server. */
+static int wipe_start_memory(const char *title, struct err *e)
+{
+        char text[2048];
+        unsigned long start = 0, end = 0;
+        OWN_FD int fd = open("/proc/self/stat", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+        if (n <= 0)
+                return err_set(e, errno, "read /proc/self/stat");
+        text[n] = '\0';
+
+        /* Field 48 is arg_start, 51 env_end; the name in parentheses, field 2, may hold anything. */
+        char *at = strrchr(text, ')');
+        for (int field = 3; at && field <= 51; field++) {
+                at = strchr(at + 1, ' ');
+                if (at && field == 48)
+                        start = strtoul(at + 1, NULL, 10);
+                if (at && field == 51)
+                        end = strtoul(at + 1, NULL, 10);
+        }
+        size_t len = strlen(title) + 1;
+        if (!at || start == 0 || end < start + len)
+                return err_say(e, EPROTO, "/proc/self/stat does not tell where the arguments are");
+        char *memory = (char *)start; /* NOLINT(performance-no-int-to-ptr): the kernel gives addresses as numbers */
+        memset(memory, 0, end - start);
+        memcpy(memory, title, len);
+        return 0;
+}
+
+/* What making sandboxes takes, and no more: SYS_ADMIN for namespaces and mounts, SYS_PTRACE to open the namespaces of an
+ * init and the mounts of a sandbox, the rest for the way down to another user. Also bounds what hatchery-init starts with. */
+static int limit_capabilities(struct err *e)
+{
+        int r = creds_limit_capabilities(1ull << CAP_SYS_ADMIN | 1ull << CAP_SYS_PTRACE | 1ull << CAP_SETUID |
+                                         1ull << CAP_SETGID | 1ull << CAP_SETPCAP | 1ull << CAP_KILL | 1ull << CAP_CHOWN);
+        return r < 0 ? err_set(e, -r, "dropping capabilities") : 0;
+}
+
+static int set_environment(struct err *e)
+{
+        static const char *const environment[][2] = {
+                { "PATH", "/usr/local/bin:/usr/bin:/bin" },
+                { "HOME", ROOT_HOME },
+                { "USER", "sandbox" },
+                { "LOGNAME", "sandbox" },
+                { "LANG", "C.UTF-8" },
+        };
+        if (clearenv() != 0)
+                return err_set(e, ENOMEM, "the environment");
+        for (size_t i = 0; i < sizeof environment / sizeof environment[0]; i++)
+                if (setenv(environment[i][0], environment[i][1], 1) < 0)
+                        return err_set(e, errno, "the environment");
+        return 0;
+}
+
+/* Interpreters look at their standard streams once, at the start, and remember what they saw: whether they can seek, how
+ * large a block is. In a sandbox these are pipes, so here they are too. The log moves out of their way. */
+static int set_standard_streams(struct zygote *z, struct err *e)
+{
+        z->log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);
+        if (z->log.fd < 0)
+                return err_set(e, errno, "the log's descriptor");
+        for (int fd = 0; fd < 3; fd++) {
+                int ends[2];
+                if (pipe2(ends, O_CLOEXEC) < 0)
+                        return err_set(e, errno, "a pipe");
+                int ours = fd == 0 ? ends[0] : ends[1];
+                if (dup2(ours, fd) < 0)
+                        return err_set(e, errno, "a standard stream");
+                close(ours);
+                /* The other end stays open, close-on-exec, so that nothing written here ever raises SIGPIPE. */
+        }
+        return 0;
+}
+
+/* Where libc keeps what its own fork would renew in the child; see sandbox.c. */
+static int find_thread_state(struct sandbox_maker *maker, struct err *e)
+{
+        int *tid = NULL;
+        void *head = NULL;
+        size_t size = 0;
+        if (prctl(PR_GET_TID_ADDRESS, &tid, 0, 0, 0) < 0)
+                return err_set(e, errno, "PR_GET_TID_ADDRESS (the kernel needs CONFIG_CHECKPOINT_RESTORE)");
+        if (syscall(SYS_get_robust_list, 0, &head, &size) < 0)
+                return err_set(e, errno, "get_robust_list");
+        maker->tid_address = (uint64_t)(uintptr_t)tid;
+        maker->robust_list.head = (uint64_t)(uintptr_t)head;
+        maker->robust_list.size = size;
+        return 0;
+}
+
+static int warm_language(struct zygote *z, struct err *e)
+{
+        const char *missing = NULL;
+        int r = z->lang->warm(z->options->preload, z->options->n_preload, &missing, z->version, sizeof z->version, e);
+        if (r < 0)
+                return r;
+        if (missing)
+                log_warn(&z->log, "preload: there is no module %s", missing);
+        return 0;
+}
+
+static int prepare(struct zygote *z, struct err *e)
+{
+        struct boot_settings *boot = &z->maker.boot;
+        int r = take_from_host(z, e);
+        if (r == 0)
+                r = root_enter(e);
+        if (r < 0)
+                return r;
+
+        boot->last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+        if (boot->last_pid < 0)
+                return err_set(e, errno, "open ns_last_pid (the kernel needs CONFIG_CHECKPOINT_RESTORE)");
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, z->report) < 0)
+                return err_set(e, errno, "a socket pair");
+        boot->report = z->report[1];
+        boot->lang = z->lang;
+        boot->inodes = z->options->inodes;
+        z->maker.cgroups = &z->cgroups;
+        z->maker.uid_base = z->options->uid_base;
+
+        r = set_environment(e);
+        if (r == 0)
+                r = set_standard_streams(z, e);
+        if (r == 0)
+                r = warm_language(z, e);
+        if (r == 0)
+                r = find_thread_state(&z->maker, e);
+        if (r == 0)
+                r = seccomp_program_build(&boot->seccomp, e);
+        if (r == 0)
+                r = wipe_start_memory(z->lang->name, e);
+        if (r == 0)
+                r = limit_capabilities(e);
+        return r;
+}
+
+static int say_hello(struct zygote *z, struct err *e)
+{
+        struct report hello = { .kind = REPORT_HELLO };
+        snprintf(hello.hello.version, sizeof hello.hello.version, "%s", z->version);
+        snprintf(hello.hello.main_file, sizeof hello.hello.main_file, "%s", z->lang->main_file);
+        snprintf(hello.hello.aliases, sizeof hello.hello.aliases, "%s", z->lang->aliases);
+        return channel_send(ZYGOTE_FD_CHANNEL, &hello, sizeof hello, NULL, 0, e);
+}
+
+static int live(struct zygote *z, struct err *e)
+{
+        struct serve *serve = NULL;
+        int r = prepare(z, e);
+        if (r == 0)
+                r = say_hello(z, e);
+        if (r == 0)
+                r = serve_new(&serve, &z->log, ZYGOTE_FD_CHANNEL, z->report[0], &z->maker, e);
+        if (r == 0)
+                r = serve_run(serve, e);
+        serve_free(serve);
+        seccomp_program_fini(&z->maker.boot.seccomp);
+        cgroup_base_fini(&z->cgroups);
+        return r;
+}
+
+int zygote_main(const struct zygote_options *options)
+{
+        struct zygote z = { .options = options, .report = { -1, -1 } };
+        struct err e = { 0 };
+        snprintf(z.who, sizeof z.who, "zygote/%s", options->language);
+        z.log = (struct log){ .who = z.who, .level = options->log_level };
+
+        /* Only the channel crosses an exec into here, and nothing crosses one out of here. */
+        if (fcntl(ZYGOTE_FD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0 || close_range(ZYGOTE_FD_CHANNEL + 1, ~0u, 0) < 0) {
+                log_error(&z.log, "the channel to the pool is missing: %s", strerror(errno));
+                return 1;
+        }
+        signal(SIGPIPE, SIG_DFL);
+        int r = live(&z, &e);
+        if (r < 0)
+                log_error(&z.log, "%s", e.text);
+        return r < 0;
+}

@@ -1,0 +1,28 @@
+/* The zygote: the process with the initialised interpreter, which sandboxes are forked from. Privileged for namespaces,
+ * mounts and cgroups, and in return deaf: it reads orders of the pool and nothing else. */
+#pragma once
+
+#include "proto/log.h"
+#include "zygote/cgroup.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ZYGOTE_FD_CHANNEL = 3 }; /* the pool's packets, see proto/channel.h */
+
+/* The strings may lie in main's own argv: that memory is overwritten once the zygote is ready. */
+struct zygote_options {
+        const char *language;
+        const char *plugin;       /* path of the language's shared object */
+        const char *init_program; /* path of hatchery-init */
+        char *const *preload;
+        size_t n_preload;
+        const struct cgroup_hierarchy *cgroups; /* of the instance, as cgroup_from_arg gives them */
+        size_t n_cgroups;
+        uint32_t uid_base; /* of the range of host uids for this language's slots */
+        uint32_t inodes;
+        enum log_level log_level;
+};
+
+/* The whole life of a zygote process: confine, initialise, serve. Returns the exit status. */
+int zygote_main(const struct zygote_options *options);
