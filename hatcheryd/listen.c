@@ -16,7 +16,7 @@ enum { BACKLOG = 4096 };
 /* A socket file that nobody listens on is left over from a server that was killed. */
 static int remove_stale(const struct sockaddr_un *address, struct err *e)
 {
-        struct stat st;
+        struct stat st = { 0 };
         if (lstat(address->sun_path, &st) < 0)
                 return errno == ENOENT ? 0 : err_set(e, errno, "%s", address->sun_path);
         if (!S_ISSOCK(st.st_mode))
@@ -67,7 +67,7 @@ static int split(const char *address, char *host, size_t size, const char **port
 
 static int name_listener(struct listener *l, struct err *e)
 {
-        struct sockaddr_storage bound;
+        struct sockaddr_storage bound = { 0 };
         socklen_t size = sizeof bound;
         char host[64], port[16];
         if (getsockname(l->fd, (struct sockaddr *)&bound, &size) < 0 ||
@@ -80,8 +80,8 @@ static int name_listener(struct listener *l, struct err *e)
 
 static int open_tcp(struct listener *l, const char *address, struct err *e)
 {
-        char host[256];
-        const char *port;
+        char host[256] = "";
+        const char *port = NULL;
         int r = split(address, host, sizeof host, &port, e);
         if (r < 0)
                 return r;

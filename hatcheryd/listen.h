@@ -1,5 +1,5 @@
-/* Listening sockets, made by the supervisor and handed to the pool, so that the pool needs no right to bind and a pool that
- * is restarted finds its clients waiting. */
+/* Listening sockets, made by the supervisor and handed to the pool, so that the pool needs no right to bind and a pool
+ * that is restarted finds its clients waiting. */
 #pragma once
 
 #include "proto/err.h"
@@ -7,7 +7,7 @@
 enum { LISTEN_NAME_SIZE = 128 };
 
 struct listener {
-        int fd; /* owned */
+        int fd;                      /* owned */
         char name[LISTEN_NAME_SIZE]; /* as a client would write it: "127.0.0.1:40123", "unix:/run/h.sock" */
         char path[LISTEN_NAME_SIZE]; /* of a unix socket, to be removed; else "" */
 };

@@ -186,10 +186,12 @@ static int check_host(const char *directory)
                 char name[80], plugin[512];
                 snprintf(name, sizeof name, "hatchery-lang-%s.so", config.languages[i].name);
                 bool found = supervisor_find(directory, name, plugin, sizeof plugin, &e) == 0;
-                printf("%-5s language %-19s %s\n", found ? "ok" : "FAIL", config.languages[i].name, found ? plugin : e.text);
+                printf("%-5s language %-19s %s\n", found ? "ok" : "FAIL", config.languages[i].name,
+                       found ? plugin : e.text);
                 failures += !found;
         }
-        printf(failures ? "%d of these must be mended before hatcheryd can run here\n" : "this host can run hatcheryd\n",
+        printf(failures ? "%d of these must be mended before hatcheryd can run here\n"
+                        : "this host can run hatcheryd\n",
                failures);
         instance_release(&instance);
         config_fini(&config);

@@ -9,17 +9,30 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-enum { FIRST_FD = 3, MAX_FDS = 64 };
+enum { FIRST_FD = 3, MAX_FDS = 64, MAX_ENV = 8 };
+
+/* The environment of a daemon's other roles: none, but for what a sanitizer's runtime is told. */
+static void own_environment(char *env[MAX_ENV + 1])
+{
+        size_t n = 0;
+        for (char **var = environ; var && *var && n < MAX_ENV; var++)
+                if (strncmp(*var, "ASAN_OPTIONS=", 13) == 0 || strncmp(*var, "UBSAN_OPTIONS=", 14) == 0 ||
+                    strncmp(*var, "LSAN_OPTIONS=", 13) == 0)
+                        env[n++] = *var;
+        env[n] = NULL;
+}
 
 /* In the child. */
 static void become(char *const *argv, const int *fds, size_t n_fds, pid_t supervisor)
 {
         int moved[MAX_FDS];
+        char *env[MAX_ENV + 1];
         sigset_t none;
 
         sigemptyset(&none);
@@ -33,7 +46,8 @@ static void become(char *const *argv, const int *fds, size_t n_fds, pid_t superv
                 if (dup2(moved[i], FIRST_FD + (int)i) < 0)
                         _exit(127);
         close_range(FIRST_FD + (unsigned)n_fds, ~0u, CLOSE_RANGE_CLOEXEC);
-        execv("/proc/self/exe", argv);
+        own_environment(env);
+        execve("/proc/self/exe", argv, env);
         _exit(127);
 }
 

@@ -1,8 +1,8 @@
 /* The supervisor: see supervisor.h.
  *
  * Life and death: the zygotes hang on the pool by their channels (end of file ends them), pool and zygotes hang on the
- * supervisor by the parent's death signal, inits hang on their zygote by both. So whatever dies takes down what depends on
- * it, and the supervisor starts what is missing. */
+ * supervisor by the parent's death signal, inits hang on their zygote by both. So whatever dies takes down what depends
+ * on it, and the supervisor starts what is missing. */
 #include "hatcheryd/supervisor.h"
 
 #include "hatcheryd/instance.h"
@@ -33,8 +33,8 @@ enum {
         MAX_PRELOAD = 256,
         BACKOFF_MIN_MS = 100,
         BACKOFF_MAX_MS = 5000,
-        SETTLED_MS = 5000,   /* a process that lived so long did not die of its start */
-        CLEAN_MS = 3000,     /* a dead zygote's sandboxes need a moment to die */
+        SETTLED_MS = 5000,     /* a process that lived so long did not die of its start */
+        CLEAN_MS = 3000,       /* a dead zygote's sandboxes need a moment to die */
         STOP_GRACE_MS = 10000, /* beyond the configured drain time */
 };
 
@@ -74,10 +74,9 @@ static int64_t now_ms(void)
 
 int supervisor_find(const char *directory, const char *name, char *path, size_t size, struct err *e)
 {
-        static const char *const places[] = { "%s/%s", "%s/../libexec/hatchery/%s" };
+        static const char *const places[] = { "", "/../libexec/hatchery" };
         for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-                int n = i == 0 ? snprintf(path, size, "%s/%s", directory, name)
-                               : snprintf(path, size, "%s/../libexec/hatchery/%s", directory, name);
+                int n = snprintf(path, size, "%s%s/%s", directory, places[i], name);
                 if (n > 0 && (size_t)n < size && access(path, R_OK) == 0)
                         return 0;
         }
@@ -90,7 +89,7 @@ int supervisor_find(const char *directory, const char *name, char *path, size_t 
 static int text_to_fd(const char *text, struct err *e)
 {
         OWN_FD int fd = memfd_create("hatchery-config", MFD_CLOEXEC);
-        size_t len = strlen(text);
+        size_t len = text ? strlen(text) : 0;
         if (fd < 0 || write(fd, text, len) != (ssize_t)len)
                 return err_set(e, errno, "keeping the configuration");
         return own_steal_fd(&fd);
@@ -154,8 +153,13 @@ static int start_pool(struct supervisor *s, struct err *e)
         snprintf(uid, sizeof uid, "%u", s->instance.pool_uid);
         snprintf(listeners, sizeof listeners, "%zu", s->n_listeners);
         char *const argv[] = {
-                (char[]){ "hatcheryd" }, (char[]){ "--role=pool" }, (char[]){ "--uid" }, uid,
-                (char[]){ "--listeners" }, listeners, NULL,
+                (char[]){ "hatcheryd" },
+                (char[]){ "--role=pool" },
+                (char[]){ "--uid" },
+                uid,
+                (char[]){ "--listeners" },
+                listeners,
+                NULL,
         };
         int r = process_start(&s->pool.process, argv, fds, n, e);
         if (r < 0) {
@@ -375,10 +379,10 @@ static bool same_languages(const struct config *a, const struct config *b)
 
 static void reload(struct supervisor *s)
 {
-        struct config config;
+        struct config config = { 0 };
         struct control c = { .kind = CONTROL_RELOAD };
         struct err e = { 0 };
-        int fd;
+        int fd = -1;
         if (read_config(s, &config, &fd, &e) < 0) {
                 log_error(&s->log, "the configuration stays as it was: %s", e.text);
                 return;
@@ -463,8 +467,9 @@ static int prepare(struct supervisor *s, struct err *e)
                 return err_say(e, EINVAL, "%zu languages are configured; 1 to %d can be", s->config.n_languages,
                                MAX_LANGUAGES);
         if (geteuid() != 0)
-                return err_say(e, EPERM, "hatcheryd starts as root: it makes namespaces, mounts and cgroups, and gives root up "
-                                         "where it can");
+                return err_say(e, EPERM,
+                               "hatcheryd starts as root: it makes namespaces, mounts and cgroups, and gives root up "
+                               "where it can");
         r = instance_take(&s->instance, s->config.uid_base, e);
         if (r == 0)
                 r = cgroup_find(&s->cgroups, e);

@@ -1,5 +1,5 @@
-/* The supervisor: root, no network, no parser of anything a client wrote. It reads the configuration, prepares cgroups and
- * listening sockets, starts the pool and one zygote per language, starts again what dies, and cleans up. */
+/* The supervisor: root, no network, no parser of anything a client wrote. It reads the configuration, prepares cgroups
+ * and listening sockets, starts the pool and one zygote per language, starts again what dies, and cleans up. */
 #pragma once
 
 #include "proto/err.h"
@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 struct supervisor_options {
-        const char *config_path; /* NULL: the built-in configuration */
+        const char *config_path;   /* NULL: the built-in configuration */
         const char *const *listen; /* in place of the configuration's, where n_listen is not 0 */
         size_t n_listen;
         const char *program_directory; /* where plug-ins and hatchery-init are looked for */

@@ -1,6 +1,6 @@
 /* What Hatchery asks of a language whose interpreter is initialised once in a zygote and then forked. A language is one
- * file that defines `const struct lang hatchery_language`, built as a plug-in of its own (hatchery-lang-NAME.so), so that
- * hatcheryd links no interpreter and a missing one is simply absent. */
+ * file that defines `const struct lang hatchery_language`, built as a plug-in of its own (hatchery-lang-NAME.so), so
+ * that hatcheryd links no interpreter and a missing one is simply absent. */
 #pragma once
 
 #include "proto/err.h"
@@ -11,9 +11,9 @@
 enum { LANG_ABI = 1 };
 
 struct lang {
-        unsigned abi;         /* LANG_ABI */
-        const char *name;     /* "python" */
-        const char *aliases;  /* "python3 py" */
+        unsigned abi;          /* LANG_ABI */
+        const char *name;      /* "python" */
+        const char *aliases;   /* "python3 py" */
         const char *main_file; /* what inline code is called: "main.py" */
 
         /* In the zygote, once, with descriptors 0 to 2 being pipes, so that what the interpreter finds out about its

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What sys.executable says and what subprocess and multiprocessing start: Debian's own interpreter of the same version. */
+/* What sys.executable says and what subprocess and multiprocessing start: Debian's own interpreter of the same version.
+ */
 #define PROGRAM L"/usr/bin/python3"
 
 static int fail_from_status(PyStatus status, struct err *e)
@@ -32,8 +33,8 @@ static int initialise(struct err *e)
         return PyStatus_Exception(status) ? fail_from_status(status, e) : 0;
 }
 
-/* Moves all that exists out of the garbage collector's sight: a collection in a child would otherwise write into, and so
- * copy, every page of it. */
+/* Moves all that exists out of the garbage collector's sight: a collection in a child would otherwise write into, and
+ * so copy, every page of it. */
 static int freeze(struct err *e)
 {
         PyObject *gc = PyImport_ImportModule("gc");
@@ -44,6 +45,28 @@ static int freeze(struct err *e)
         Py_XDECREF(collected);
         Py_XDECREF(gc);
         PyErr_Clear();
+        return r;
+}
+
+/* A __main__ that came after the freeze, with what python3 puts there: the first one's dictionary is out of the
+ * collector's sight, and with it every cycle through a program's global names, so that their finalizers would never
+ * run. */
+static int renew_main(struct err *e)
+{
+        PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+        if (PyDict_DelItemString(modules, "__main__") < 0)
+                PyErr_Clear();
+        PyObject *module = PyImport_AddModule("__main__"); /* borrowed */
+        PyObject *globals = module ? PyModule_GetDict(module) : NULL;
+        PyObject *annotations = PyDict_New();
+        PyObject *builtins = PyImport_ImportModule("builtins");
+        int r = globals && annotations && builtins &&
+                                PyDict_SetItemString(globals, "__annotations__", annotations) == 0 &&
+                                PyDict_SetItemString(globals, "__builtins__", builtins) == 0
+                        ? 0
+                        : err_say(e, ENOMEM, "Python's __main__ can't be made");
+        Py_XDECREF(annotations);
+        Py_XDECREF(builtins);
         return r;
 }
 
@@ -63,6 +86,8 @@ static int python_warm(char *const *preload, size_t n_preload, const char **miss
         }
         /* The frozen import system keeps a directory listing per sys.path entry; nothing of it changes in a sandbox. */
         r = freeze(e);
+        if (r == 0)
+                r = renew_main(e);
         if (r == 0 && python_end_remember_modules() < 0)
                 r = err_say(e, ENOMEM, "Python's modules can't be listed");
         snprintf(version, version_size, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
@@ -74,8 +99,8 @@ static void python_after_fork(void)
         PyOS_AfterFork_Child(); /* locks, thread state, and by its hooks random, and what else registered one */
 }
 
-/* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names into a
- * dictionary that is thrown away. */
+/* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names into
+ * a dictionary that is thrown away. */
 static void python_rehearse(void)
 {
         static const char program[] = "def f(n):\n"
@@ -154,7 +179,8 @@ static int set_path(const char *filename)
 static int set_main(PyObject *globals, const char *filename)
 {
         PyObject *external = PyImport_ImportModule("_frozen_importlib_external");
-        PyObject *loader = external ? PyObject_CallMethod(external, "SourceFileLoader", "ss", "__main__", filename) : NULL;
+        PyObject *loader =
+                external ? PyObject_CallMethod(external, "SourceFileLoader", "ss", "__main__", filename) : NULL;
         PyObject *name = PyUnicode_DecodeFSDefault(filename);
         int r = loader && name && PyDict_SetItemString(globals, "__file__", name) == 0 &&
                                 PyDict_SetItemString(globals, "__cached__", Py_None) == 0 &&
@@ -196,12 +222,11 @@ static int run_file(const char *entry, const char *filename, int *interrupted)
 static int python_run(const struct job *job)
 {
         int interrupted = 0, status;
-        char filename[4096];
+        char directory[256], filename[sizeof directory + JOB_PATH_MAX];
 
-        if (!getcwd(filename, sizeof filename - JOB_PATH_MAX - 1))
+        if (!getcwd(directory, sizeof directory))
                 return 2;
-        strcat(filename, "/");
-        strncat(filename, job->entry, JOB_PATH_MAX);
+        snprintf(filename, sizeof filename, "%s/%s", directory, job->entry);
 
         if (set_environment(job->env) < 0 || set_list("argv", job->entry, NULL, job->args) < 0 ||
             set_list("orig_argv", "python3", job->entry, job->args) < 0 || set_path(filename) < 0)

@@ -1,11 +1,11 @@
 /* The end of a Python program: see python_end.h.
  *
- * Py_FinalizeEx takes down the whole interpreter, which touches nearly every page of it: in a fork each is a copy, several
- * milliseconds in all, for a process that is about to vanish. What a program can see of it is less: its threads are
- * awaited, atexit runs, the standard streams are flushed, and the objects of its own modules are destroyed (finalizers,
- * buffered files). That is what happens here, in python3's order, for __main__ and all modules that the program imported.
- * A program with threads still alive at that point (daemon threads) takes the full way, since there the order in which the
- * interpreter stops them is visible. */
+ * Py_FinalizeEx takes down the whole interpreter, which touches nearly every page of it: in a fork each is a copy,
+ * several milliseconds in all, for a process that is about to vanish. What a program can see of it is less: its threads
+ * are awaited, atexit runs, the standard streams are flushed, and the objects of its own modules are destroyed
+ * (finalizers, buffered files). That is what happens here, in python3's order, for __main__ and all modules that the
+ * program imported. A program with threads still alive at that point (daemon threads) takes the full way, since there
+ * the order in which the interpreter stops them is visible. */
 #include "lang/python_end.h"
 
 #include <stdio.h>
@@ -83,7 +83,8 @@ int python_end_exception(int *interrupted)
 
 /* ---------------------------------------------------------------- clean-up */
 
-/* Calls a function of a module, if the module is loaded at all; what it raises is printed as python3 prints it there. */
+/* Calls a function of a module, if the module is loaded at all; what it raises is printed as python3 prints it there.
+ */
 static void call_if_loaded(const char *module_name, const char *function)
 {
         PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), module_name); /* borrowed */
@@ -142,12 +143,12 @@ static int has_other_threads(void)
         return first && PyThreadState_Next(first) != NULL;
 }
 
-/* Takes the program's modules out of sys.modules; returns weak references to them, oldest first. A module that nothing else
- * refers to dies here, and with it what it alone held. */
+/* Takes the program's modules out of sys.modules; returns weak references to them, oldest first. A module that nothing
+ * else refers to dies here, and with it what it alone held. */
 static PyObject *unlist_modules(void)
 {
-        PyObject *modules = PyImport_GetModuleDict();                                 /* borrowed */
-        PyObject *kept = PyDict_GetItemString(interpreter_dict(), ZYGOTE_MODULES);    /* borrowed */
+        PyObject *modules = PyImport_GetModuleDict();                              /* borrowed */
+        PyObject *kept = PyDict_GetItemString(interpreter_dict(), ZYGOTE_MODULES); /* borrowed */
         PyObject *names = PyDict_Keys(modules);
         PyObject *references = PyList_New(0);
 
@@ -169,7 +170,8 @@ static PyObject *unlist_modules(void)
         return references;
 }
 
-/* Sets the names of one kind in a module to None: python3 does so with those that start with one underscore first, and keeps
+/* Sets the names of one kind in a module to None: python3 does so with those that start with one underscore first, and
+ * keeps
  * __builtins__ to the end, so that finalizers find what they need as long as possible. */
 static void clear_names(PyObject *dict, int underscored)
 {
@@ -179,7 +181,8 @@ static void clear_names(PyObject *dict, int underscored)
                 if (!PyUnicode_Check(name) || PyUnicode_CompareWithASCIIString(name, "__builtins__") == 0)
                         continue;
                 Py_ssize_t len = PyUnicode_GET_LENGTH(name);
-                int one = len > 0 && PyUnicode_READ_CHAR(name, 0) == '_' && !(len > 1 && PyUnicode_READ_CHAR(name, 1) == '_');
+                int one = len > 0 && PyUnicode_READ_CHAR(name, 0) == '_' &&
+                          !(len > 1 && PyUnicode_READ_CHAR(name, 1) == '_');
                 if (underscored == one && PyDict_SetItem(dict, name, Py_None) < 0)
                         PyErr_WriteUnraisable(NULL);
         }

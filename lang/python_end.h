@@ -11,7 +11,7 @@ int python_end_remember_modules(void);
  * python3 would die of SIGINT after it has cleaned up. */
 int python_end_exception(int *interrupted);
 
-/* All that python3 does between the last line of a program and its exit and that a program can see: waits for threads, calls
- * atexit, flushes, destroys the program's modules so that finalizers run and files are flushed. Returns the final status:
- * the one given, or 120 where output could not be flushed. */
+/* All that python3 does between the last line of a program and its exit and that a program can see: waits for threads,
+ * calls atexit, flushes, destroys the program's modules so that finalizers run and files are flushed. Returns the final
+ * status: the one given, or 120 where output could not be flushed. */
 int python_end(int status);

@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 struct answer {
-        /* m.which_answer names the member (hatchery_v1_ServerMessage_result_tag, ...). Its callbacks are the codec's. */
+        /* m.which_answer names the member (hatchery_v1_ServerMessage_result_tag, ...). Its callbacks are the codec's.
+         */
         hatchery_v1_ServerMessage m;
         struct span out; /* of a result: standard output */
         struct span err; /* of a result: standard error */

@@ -1,11 +1,11 @@
-/* The pool and a zygote talk in fixed-size packets over a SOCK_SEQPACKET socket pair, descriptors beside them. This file
- * is the whole border between the two: the pool gives orders, the zygote reports, and nothing else passes.
+/* The pool and a zygote talk in fixed-size packets over a SOCK_SEQPACKET socket pair, descriptors beside them. This
+ * file is the whole border between the two: the pool gives orders, the zygote reports, and nothing else passes.
  *
  * Who speaks first: the zygote, with REPORT_HELLO, once its interpreter is initialised. After that every order is
- * answered by the report named beside it, in any order between slots; REPORT_EXITED also comes by itself. An order about
- * a sandbox that is no longer the slot's is late, not wrong, and is ignored. A packet of the wrong size or kind, or an
- * order that a slot's state forbids, ends the process that received it: one of the two is broken, and the supervisor
- * starts afresh. End of file from the pool ends the zygote and all its sandboxes. */
+ * answered by the report named beside it, in any order between slots; REPORT_EXITED also comes by itself. An order
+ * about a sandbox that is no longer the slot's is late, not wrong, and is ignored. A packet of the wrong size or kind,
+ * or an order that a slot's state forbids, ends the process that received it: one of the two is broken, and the
+ * supervisor starts afresh. End of file from the pool ends the zygote and all its sandboxes. */
 #pragma once
 
 #include "proto/err.h"
@@ -16,18 +16,19 @@
 enum { CHANNEL_MAX_FDS = 8, CHANNEL_MAX_SLOTS = 1024, CHANNEL_STEP_SIZE = 32 };
 
 enum order_kind {
-        ORDER_MAKE = 1, /* -> WARM or FAILED. The slot is new or its sandbox DEAD; what is left of that one goes first */
-        ORDER_LIMIT,    /* -> LIMITED or FAILED. A warm sandbox; sets the three limits that the kernel keeps */
-        ORDER_KILL,     /* -> EXITED. A warm or running sandbox */
-        ORDER_COLLECT,  /* -> nothing; with one descriptor (a socket, see collect.h). A DEAD sandbox */
-        ORDER_DROP,     /* -> DROPPED. The slot with its init, namespaces and cgroup goes; its sandbox is DEAD or none */
-        ORDER_DRAIN,    /* -> end of file. Everything is killed and removed, the zygote exits */
+        ORDER_MAKE =
+                1,     /* -> WARM or FAILED. The slot is new or its sandbox DEAD; what is left of that one goes first */
+        ORDER_LIMIT,   /* -> LIMITED or FAILED. A warm sandbox; sets the three limits that the kernel keeps */
+        ORDER_KILL,    /* -> EXITED. A warm or running sandbox */
+        ORDER_COLLECT, /* -> nothing; with one descriptor (a socket, see collect.h). A DEAD sandbox */
+        ORDER_DROP,    /* -> DROPPED. The slot with its init, namespaces and cgroup goes; its sandbox is DEAD or none */
+        ORDER_DRAIN,   /* -> end of file. Everything is killed and removed, the zygote exits */
 };
 
 struct order {
         uint32_t kind;
-        uint32_t slot;     /* below CHANNEL_MAX_SLOTS */
-        uint64_t sandbox;  /* the pool's number for this sandbox, never 0, never used twice */
+        uint32_t slot;        /* below CHANNEL_MAX_SLOTS */
+        uint64_t sandbox;     /* the pool's number for this sandbox, never 0, never used twice */
         int64_t memory_bytes; /* MAKE and LIMIT */
         int64_t disk_bytes;
         int64_t pids;
@@ -37,9 +38,9 @@ enum report_kind {
         REPORT_HELLO = 1, /* once, first: what the zygote runs */
         REPORT_WARM,      /* with CHANNEL_WARM_FDS descriptors, in the order of enum warm_fd */
         REPORT_LIMITED,
-        REPORT_EXITED,  /* every process of the sandbox is dead and reaped, unless unproved is set */
+        REPORT_EXITED, /* every process of the sandbox is dead and reaped, unless unproved is set */
         REPORT_DROPPED,
-        REPORT_FAILED,  /* step and error say where and why; the slot is as if dropped */
+        REPORT_FAILED, /* step and error say where and why; the slot is as if dropped */
 };
 
 enum warm_fd {
@@ -88,7 +89,7 @@ struct report {
 /* Sends one packet with n_fds borrowed descriptors. Negative errno; -EAGAIN on a full non-blocking socket. */
 int channel_send(int sock, const void *packet, size_t size, const int *fds, size_t n_fds, struct err *e);
 
-/* Receives one packet of exactly size bytes. Descriptors go to fds (owned by the caller, close-on-exec), their number to
- * *n_fds; more than max_fds are closed and an error. Returns 1 for a packet, 0 at end of file, -EAGAIN when there is
+/* Receives one packet of exactly size bytes. Descriptors go to fds (owned by the caller, close-on-exec), their number
+ * to *n_fds; more than max_fds are closed and an error. Returns 1 for a packet, 0 at end of file, -EAGAIN when there is
  * none, -EPROTO for a wrong size. */
 int channel_recv(int sock, void *packet, size_t size, int *fds, size_t max_fds, size_t *n_fds, struct err *e);

@@ -1,7 +1,7 @@
 /* How output files come back: after the last process of a sandbox is dead, the pool passes one end of a stream socket
- * (ORDER_COLLECT) by way of the zygote to the slot's init, which owns nothing but the right to read that sandbox's files.
- * The pool writes a collect_request and the patterns; init answers with files and one closing record, then closes.
- * The pool believes none of it beyond its own bounds. */
+ * (ORDER_COLLECT) by way of the zygote to the slot's init, which owns nothing but the right to read that sandbox's
+ * files. The pool writes a collect_request and the patterns; init answers with files and one closing record, then
+ * closes. The pool believes none of it beyond its own bounds. */
 #pragma once
 
 #include <stdint.h>
@@ -20,10 +20,10 @@ enum collect_kind { COLLECT_FILE = 1, COLLECT_END };
 /* Why files are missing from what was sent. */
 enum collect_reason {
         COLLECT_COMPLETE,
-        COLLECT_TOO_MANY,  /* more than max_files matched */
-        COLLECT_TOO_LARGE, /* a file did not fit into what was left of max_bytes, and was left out */
-        COLLECT_TOO_DEEP,  /* directories below COLLECT_MAX_DEPTH were not entered */
-        COLLECT_TOO_LONG,  /* time ran out */
+        COLLECT_TOO_MANY,   /* more than max_files matched */
+        COLLECT_TOO_LARGE,  /* a file did not fit into what was left of max_bytes, and was left out */
+        COLLECT_TOO_DEEP,   /* directories below COLLECT_MAX_DEPTH were not entered */
+        COLLECT_TOO_LONG,   /* time ran out */
         COLLECT_UNREADABLE, /* a directory or file could not be read */
 };
 

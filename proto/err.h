@@ -12,7 +12,8 @@ struct err {
         char text[ERR_TEXT_SIZE];
 };
 
-/* Fills e (which may be NULL) and returns -code. Where the code says more than "invalid", strerror(code) is appended. */
+/* Fills e (which may be NULL) and returns -code. Where the code says more than "invalid", strerror(code) is appended.
+ */
 int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same without strerror: for sentences that are meant for a client. */

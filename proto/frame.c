@@ -6,9 +6,10 @@
 int frame_parse(struct frame *f, const uint8_t *data, size_t have, uint32_t max, struct err *e)
 {
         if (have >= 1 && data[0] != WIRE_FLAG_PLAIN && data[0] != WIRE_FLAG_LZ4)
-                return err_say(e, EPROTO,
-                               "the first byte of a frame is 0 (plain) or 1 (LZ4), not %u; is this Hatchery's protocol?",
-                               data[0]);
+                return err_say(
+                        e, EPROTO,
+                        "the first byte of a frame is 0 (plain) or 1 (LZ4), not %u; is this Hatchery's protocol?",
+                        data[0]);
         if (have < WIRE_HEADER_SIZE)
                 return FRAME_MORE;
 

@@ -1,7 +1,7 @@
-/* How the pool hands a job to a warm sandbox, over WARM_JOB: a header, a block of strings, then the files. The sandbox's
- * side is still Hatchery's own code at that point (no byte of the program has run), and closes the socket before the
- * program starts, so what comes back over it can't be forged: nothing, or one job_failure when the job could not be set
- * up. All integers are in host order: both ends are one build of one program. */
+/* How the pool hands a job to a warm sandbox, over WARM_JOB: a header, a block of strings, then the files. The
+ * sandbox's side is still Hatchery's own code at that point (no byte of the program has run), and closes the socket
+ * before the program starts, so what comes back over it can't be forged: nothing, or one job_failure when the job could
+ * not be set up. All integers are in host order: both ends are one build of one program. */
 #pragma once
 
 #include "proto/err.h"
@@ -33,8 +33,8 @@ enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS };
 
 struct job_failure {
         uint32_t step;
-        int32_t error;             /* an errno */
-        char name[JOB_PATH_MAX];   /* of the file, for JOB_STEP_FILE */
+        int32_t error;           /* an errno */
+        char name[JOB_PATH_MAX]; /* of the file, for JOB_STEP_FILE */
 };
 
 /* A job as the sandbox holds it. The strings live in one block that is never freed: the process ends with the job. */

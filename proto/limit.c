@@ -33,7 +33,8 @@ static const struct suffix byte_suffixes[] = {
         { "", 1 }, { "B", 1 }, { "K", 1 << 10 }, { "M", 1 << 20 }, { "G", 1 << 30 }, { NULL, 0 },
 };
 static const struct suffix count_suffixes[] = {
-        { "", 1 }, { NULL, 0 },
+        { "", 1 },
+        { NULL, 0 },
 };
 
 int limit_parse(enum limit_unit unit, const char *text, int64_t *value)

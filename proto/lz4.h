@@ -9,9 +9,9 @@
 
 enum { LZ4_OK = 0, LZ4_NO_GAIN = 1 };
 
-/* Unpacks a whole frame into fresh memory that the caller frees. The announced size is compared with max before anything
- * is allocated, and is then held to: -EMSGSIZE over max, -EPROTO for anything malformed, missing its size, longer or
- * shorter than announced, or followed by more bytes. *out_len may be 0; *out is then still to be freed. */
+/* Unpacks a whole frame into fresh memory that the caller frees. The announced size is compared with max before
+ * anything is allocated, and is then held to: -EMSGSIZE over max, -EPROTO for anything malformed, missing its size,
+ * longer or shorter than announced, or followed by more bytes. *out_len may be 0; *out is then still to be freed. */
 int lz4_unpack(const uint8_t *data, size_t len, size_t max, uint8_t **out, size_t *out_len, struct err *e);
 
 /* Packs into fresh memory that the caller frees, leaving room bytes free at its start (for a frame header); *out_len

@@ -31,5 +31,5 @@ static inline void *own_steal_ptr(void *pointer_to_pointer)
         return stolen;
 }
 
-#define OWN_FD __attribute__((cleanup(own_close)))
+#define OWN_FD  __attribute__((cleanup(own_close)))
 #define OWN_MEM __attribute__((cleanup(own_free)))

@@ -126,8 +126,8 @@ static int capabilities(void *context)
 static int no_new_privileges(void *context)
 {
         (void)context;
-        /* The change of uid made the process undumpable, its /proc/self root's; for a program that is wrong: it may read
-         * its own entries. There is nobody else in the sandbox, and ptrace is not to be had. */
+        /* The change of uid made the process undumpable, its /proc/self root's; for a program that is wrong: it may
+         * read its own entries. There is nobody else in the sandbox, and ptrace is not to be had. */
         if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
                 return -errno;
         return creds_no_new_privileges();
@@ -197,7 +197,8 @@ void boot_run(struct boot *b, uint64_t sandbox)
                 .error = error,
         };
         bool warm = step == boot_n_steps;
-        int sent = channel_send(moved ? FD_REPORT : b->settings->report, &r, sizeof r, &b->mounts.disk, warm ? 1 : 0, NULL);
+        int sent = channel_send(moved ? FD_REPORT : b->settings->report, &r, sizeof r, &b->mounts.disk, warm ? 1 : 0,
+                                NULL);
         if (!warm || sent < 0)
                 _exit(126);
         close(FD_REPORT);

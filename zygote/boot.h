@@ -44,8 +44,8 @@ struct boot_report {
 extern const struct step boot_steps[];
 extern const size_t boot_n_steps;
 
-/* The pid that a sandbox's main process has in its own namespace, always: init is 1, and a counter that told how many runs
- * a slot has seen would be a leak. */
+/* The pid that a sandbox's main process has in its own namespace, always: init is 1, and a counter that told how many
+ * runs a slot has seen would be a leak. */
 enum { BOOT_PID = 2 };
 
 /* In the child, as the last thing it does for us: builds the sandbox, reports, waits for the job, runs it, exits. */

@@ -188,8 +188,8 @@ static int enable_for_children(const struct cgroup_hierarchy *h, const char *gro
         return 0;
 }
 
-/* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). If the caller's
- * own group is in the way because the caller is in it, the caller steps aside into a leaf. */
+/* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). If the
+ * caller's own group is in the way because the caller is in it, the caller steps aside into a leaf. */
 static int prepare_v2_parent(const struct cgroup_hierarchy *h, const char *name, struct err *e)
 {
         int r = enable_for_children(h, h->group);
@@ -257,7 +257,7 @@ int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct er
 /* True if a process is in the group or below it. */
 static bool populated(const char *path)
 {
-        char procs[2 * CGROUP_PATH_SIZE + 320], line[64];
+        char procs[2 * CGROUP_PATH_SIZE + 320], line[64] = "";
         snprintf(procs, sizeof procs, "%s/cgroup.procs", path);
         if (read_line(procs, line, sizeof line) == 0 && line[0] != '\0')
                 return true;

@@ -1,5 +1,5 @@
-/* Where this host keeps its cgroups, found and prepared through libcgroup: once per server, by the supervisor. The groups
- * of single slots, which are on the hot path, are cgroup_slot.h's and use cached descriptors alone.
+/* Where this host keeps its cgroups, found and prepared through libcgroup: once per server, by the supervisor. The
+ * groups of single slots, which are on the hot path, are cgroup_slot.h's and use cached descriptors alone.
  *
  * Each of the four controllers is looked up by itself, since a hybrid host has some on v1 and some on v2. Everything is
  * made below the cgroup that the caller lives in, so that a container's or a unit's own accounting still counts us. */
@@ -21,7 +21,7 @@ enum { CGROUP_MAX_HIERARCHIES = 4, CGROUP_PATH_SIZE = 512, CGROUP_ARG_SIZE = CGR
 
 struct cgroup_hierarchy {
         bool v2;
-        unsigned controllers;        /* of enum cgroup_controller_bit */
+        unsigned controllers;         /* of enum cgroup_controller_bit */
         char mount[CGROUP_PATH_SIZE]; /* "/sys/fs/cgroup/memory" */
         char group[CGROUP_PATH_SIZE]; /* below the mount, without a leading slash: the caller's own, or an instance's */
 };
@@ -37,12 +37,13 @@ int cgroup_find(struct cgroup_tree *tree, struct err *e);
 /* What is known of one controller, for --check-host: 1 or 2 for the version, 0 where it is not available. */
 int cgroup_version(const struct cgroup_tree *tree, enum cgroup_controller_bit controller);
 
-/* Makes the group name below each own group, and makes tree point to it. On v2 this enables the controllers for children,
- * which the kernel allows only in a group without processes: the caller itself is moved aside into name-main. */
+/* Makes the group name below each own group, and makes tree point to it. On v2 this enables the controllers for
+ * children, which the kernel allows only in a group without processes: the caller itself is moved aside into name-main.
+ */
 int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e);
 
-/* Removes an instance with everything below, once no process is left in it: -EBUSY while there is one, because deleting a
- * populated group would move its processes to the parent, out of all limits. */
+/* Removes an instance with everything below, once no process is left in it: -EBUSY while there is one, because deleting
+ * a populated group would move its processes to the parent, out of all limits. */
 int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e);
 
 /* Removes what one language left below the instance (groups called language-N). */

@@ -1,8 +1,8 @@
-/* The cgroup of one slot, kept from sandbox to sandbox: limits in, counters out, through descriptors opened once (a pread
- * or pwrite on one costs about 1 us; opening, parsing and closing by path or library 100 to 1,000 times that).
+/* The cgroup of one slot, kept from sandbox to sandbox: limits in, counters out, through descriptors opened once (a
+ * pread or pwrite on one costs about 1 us; opening, parsing and closing by path or library 100 to 1,000 times that).
  *
- * A sandbox gets in without the 10 ms that writing another process's pid into a v1 cgroup.procs can take: on v1 the child
- * writes "0" to the kept `tasks` descriptor (5 to 9 us here), on v2 it is born inside by CLONE_INTO_CGROUP. */
+ * A sandbox gets in without the 10 ms that writing another process's pid into a v1 cgroup.procs can take: on v1 the
+ * child writes "0" to the kept `tasks` descriptor (5 to 9 us here), on v2 it is born inside by CLONE_INTO_CGROUP. */
 #pragma once
 
 #include "proto/err.h"
@@ -47,8 +47,8 @@ struct cgroup_slot {
         int join[CGROUP_MAX_HIERARCHIES]; /* owned; v1's tasks, to which a child writes 0; -1 on v2 */
         int file[CGROUP_FILE_COUNT];      /* owned; -1 where this kernel has no such file */
         int into;                         /* borrowed: the directory for CLONE_INTO_CGROUP, or -1 */
-        bool peak_resets;                 /* the peak of memory can be reset; if not, the group is made anew each time */
-        int64_t memory_limit, pids_limit; /* as last set */
+        bool peak_resets; /* the peak of memory can be reset; if not, the group is made anew each time */
+        int64_t memory_limit, pids_limit;                      /* as last set */
         int64_t oom_base, cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
 
@@ -66,8 +66,8 @@ int cgroup_slot_init(struct cgroup_slot *c, const struct cgroup_base *base, uint
 /* Removes the group; -EBUSY while a process is in it. Descriptors are closed in any case. Idempotent. */
 int cgroup_slot_fini(struct cgroup_slot *c, struct err *e);
 
-/* Before a sandbox is forked into the empty group: makes the group anew where a peak can't be reset and is not that of a
- * single idle process. (The peak of processes never resets; that of memory does on v1, and on v2 from Linux 6.12.) */
+/* Before a sandbox is forked into the empty group: makes the group anew where a peak can't be reset and is not that of
+ * a single idle process. (The peak of processes never resets; that of memory does on v1, and on v2 from Linux 6.12.) */
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e);
 
 /* Sets both limits; nothing is written that is already so. -EBUSY: memory below what is in use. */

@@ -1,5 +1,5 @@
-/* Reading a dead sandbox's files: see collect_files.h. Nothing changes under the walk, since every process that could is
- * dead; what the walk finds is hostile all the same. */
+/* Reading a dead sandbox's files: see collect_files.h. Nothing changes under the walk, since every process that could
+ * is dead; what the walk finds is hostile all the same. */
 #include "zygote/collect_files.h"
 
 #include "proto/collect.h"

@@ -6,11 +6,13 @@
  * nothing but that namespace. */
 int creds_join_user_namespace(int user_namespace);
 
-/* No supplementary groups, then gid, then uid: in the other order the uid's change would take away the right to the rest. */
+/* No supplementary groups, then gid, then uid: in the other order the uid's change would take away the right to the
+ * rest. */
 int creds_become(unsigned uid, unsigned gid);
 
 /* Empties all five capability sets, the bounding set first, since that needs one of the others. Comes after the uid: a
- * change between uids that are not the namespace's root leaves capabilities as they are. keep is a mask of capabilities (1 << CAP_X) that stay permitted and effective. */
+ * change between uids that are not the namespace's root leaves capabilities as they are. keep is a mask of capabilities
+ * (1 << CAP_X) that stay permitted and effective. */
 int creds_drop_capabilities(unsigned long long keep);
 
 /* Leaves only the capabilities in keep, in the bounding set too; for a process that stays root. */

@@ -25,8 +25,7 @@ struct doctor {
         struct cgroup_tree cgroups;
 };
 
-static void say(struct doctor *d, int ok, const char *what, const char *fmt, ...)
-        __attribute__((format(printf, 4, 5)));
+static void say(struct doctor *d, int ok, const char *what, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 static void say(struct doctor *d, int ok, const char *what, const char *fmt, ...)
 {
@@ -70,7 +69,8 @@ static void check_kernel(struct doctor *d)
                 return;
         }
         int ok = major > 5 || (major == 5 && minor >= 14);
-        say(d, ok, "kernel", "%s%s", u.release, ok ? "" : "; Linux 5.14 or later is needed (mount_setattr, clone3, pidfd)");
+        say(d, ok, "kernel", "%s%s", u.release,
+            ok ? "" : "; Linux 5.14 or later is needed (mount_setattr, clone3, pidfd)");
 }
 
 static void check_cgroups(struct doctor *d)
@@ -122,7 +122,8 @@ static void check_boot(struct doctor *d, int report_sock)
                 if (i < b.step)
                         say(d, 1, boot_steps[i].name, "done");
                 else if (i == b.step)
-                        say(d, 0, boot_steps[i].name, "%s%s%s", strerror(-b.error), remedy ? "; " : "", remedy ? remedy : "");
+                        say(d, 0, boot_steps[i].name, "%s%s%s", strerror(-b.error), remedy ? "; " : "",
+                            remedy ? remedy : "");
                 else
                         say(d, 0, boot_steps[i].name, "not reached");
         }
@@ -159,7 +160,9 @@ static void check_sandbox(struct doctor *d, struct sandbox_maker *maker, int rep
 /* In a process of its own, because it moves into another root. Its exit status is the number of failures. */
 static void examine_sandbox(struct doctor *d, const struct cgroup_base *cgroups, int init_program)
 {
-        struct sandbox_maker maker = { .cgroups = cgroups, .init_program = init_program, .uid_base = d->options->uid_base };
+        struct sandbox_maker maker = { .cgroups = cgroups,
+                                       .init_program = init_program,
+                                       .uid_base = d->options->uid_base };
         struct err e = { 0 };
         int report[2];
 
@@ -245,7 +248,8 @@ int doctor_examine(const struct doctor_options *options, FILE *out)
         struct doctor d = { .options = options, .out = out };
         check_kernel(&d);
         if (geteuid() != 0)
-                say(&d, 0, "root", "hatcheryd starts as root (it makes namespaces, mounts and cgroups) and gives it up where it can");
+                say(&d, 0, "root",
+                    "hatcheryd starts as root (it makes namespaces, mounts and cgroups) and gives it up where it can");
         else
                 say(&d, 1, "root", "yes");
         check_cgroups(&d);

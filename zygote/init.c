@@ -35,8 +35,8 @@ static int own_descriptors(void *context)
         return close_range(INIT_FD + 1, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* Mounted here because a proc shows the pid namespace of whoever makes it. subset=pid leaves out everything that is not a
- * process: no sysctl, no kcore, no host-wide figures. */
+/* Mounted here because a proc shows the pid namespace of whoever makes it. subset=pid leaves out everything that is not
+ * a process: no sysctl, no kcore, no host-wide figures. */
 static int offer_proc(void *context)
 {
         static const struct fs_option options[] = { { "subset", "pid" } };
@@ -96,7 +96,8 @@ static int two_capabilities(void *context)
         return r < 0 ? r : creds_no_new_privileges();
 }
 
-/* Asked for last: a change of uid clears it. End of file on the socket says the same, should the zygote die before this. */
+/* Asked for last: a change of uid clears it. End of file on the socket says the same, should the zygote die before
+ * this. */
 static int die_with_zygote(void *context)
 {
         (void)context;
@@ -115,8 +116,8 @@ static const struct step steps[] = {
 };
 enum { N_STEPS = sizeof steps / sizeof steps[0] };
 
-/* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then waits for
- * all that were handed to pid 1: with SIGCHLD ignored, waitpid returns ECHILD once they are gone. */
+/* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then waits
+ * for all that were handed to pid 1: with SIGCHLD ignored, waitpid returns ECHILD once they are gone. */
 static void kill_all(void)
 {
         kill(-1, SIGKILL);

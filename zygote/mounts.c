@@ -36,7 +36,10 @@ int mounts_overlay(struct mounts *m)
         /* The layers are named relative to the tmpfs: it is attached nowhere, so it has no path. The lower layer is the
          * zygote's root, /usr and /proc left out, since an overlay does not cross mounts. */
         struct fs_option options[] = {
-                { "lowerdir", "/" }, { "upperdir", "upper" }, { "workdir", "work" }, { "source", "hatchery" },
+                { "lowerdir", "/" },
+                { "upperdir", "upper" },
+                { "workdir", "work" },
+                { "source", "hatchery" },
         };
         if (fchdir(m->disk) < 0)
                 return -errno;

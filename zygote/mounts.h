@@ -1,6 +1,7 @@
-/* The file system of one sandbox: a size- and inode-limited tmpfs as the upper layer, the overlay over the zygote's root,
- * /usr and /proc bound in, pivot_root, and nothing else left. Runs in the child, as root, in its own mount namespace.
- * Measured on Linux 6.18 (us): tmpfs 15, directories 30, overlay 80, /usr 9, /proc 8, pivot and detach 48. */
+/* The file system of one sandbox: a size- and inode-limited tmpfs as the upper layer, the overlay over the zygote's
+ * root, /usr and /proc bound in, pivot_root, and nothing else left. Runs in the child, as root, in its own mount
+ * namespace. Measured on Linux 6.18 (us): tmpfs 15, directories 30, overlay 80, /usr 9, /proc 8, pivot and detach 48.
+ */
 #pragma once
 
 #include <stdint.h>

@@ -22,9 +22,9 @@ struct directory_row {
 };
 
 static const struct directory_row directories[] = {
-        { "dev", 0755 },          { "dev/shm", 01777 }, { "etc", 0755 }, { "home", 0755 },
+        { "dev", 0755 },          { "dev/shm", 01777 }, { "etc", 0755 },  { "home", 0755 },
         { "home/sandbox", 0755 }, { "mnt", 0755 },      { "proc", 0555 }, { "run", 0755 },
-        { "tmp", 01777 },         { "usr", 0755 },      { "var", 0755 }, { "var/tmp", 01777 },
+        { "tmp", 01777 },         { "usr", 0755 },      { "var", 0755 },  { "var/tmp", 01777 },
 };
 
 struct device_row {
@@ -42,11 +42,8 @@ struct link_row {
 };
 
 static const struct link_row links[] = {
-        { "dev/fd", "/proc/self/fd" },
-        { "dev/stdin", "/proc/self/fd/0" },
-        { "dev/stdout", "/proc/self/fd/1" },
-        { "dev/stderr", "/proc/self/fd/2" },
-        { "etc/mtab", "/proc/self/mounts" },
+        { "dev/fd", "/proc/self/fd" },       { "dev/stdin", "/proc/self/fd/0" },  { "dev/stdout", "/proc/self/fd/1" },
+        { "dev/stderr", "/proc/self/fd/2" }, { "etc/mtab", "/proc/self/mounts" },
 };
 
 struct text_row {

@@ -89,14 +89,14 @@ static void close_child_fds(struct boot_fds *child)
                 close_fd(&child->standard[i]);
 }
 
-/* A fork that libc does not see, because libc's can't make namespaces or choose a pid; it leaves undone what libc's fork
- * would do for the child's main thread: its tid in memory, and the list of robust mutexes. */
+/* A fork that libc does not see, because libc's can't make namespaces or choose a pid; it leaves undone what libc's
+ * fork would do for the child's main thread: its tid in memory, and the list of robust mutexes. */
 static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, struct boot *boot, struct err *e)
 {
         pid_t pid_in_slot = BOOT_PID;
         struct clone_args args = {
-                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD | CLONE_CHILD_SETTID |
-                         CLONE_CHILD_CLEARTID,
+                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD |
+                         CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
                 .pidfd = (uint64_t)(uintptr_t)&s->pidfd,
                 .child_tid = maker->tid_address,
                 .exit_signal = SIGCHLD,

@@ -1,9 +1,11 @@
 /* One slot and the sandbox that lives in it, as the zygote sees them: an explicit state machine.
  *
- *   NONE --make--> BOOTING --boot report--> ALIVE --main process exits--> REAPING --nothing left--> DEAD --make--> BOOTING
+ *   NONE --make--> BOOTING --boot report--> ALIVE --main process exits--> REAPING --nothing left--> DEAD --make-->
+ * BOOTING
  *
- * REAPING is passed at once when the kernel's count of processes says that the main process was the last; otherwise init
- * kills and reaps the rest first. The zygote does not know whether an ALIVE sandbox waits or runs: the pool does. */
+ * REAPING is passed at once when the kernel's count of processes says that the main process was the last; otherwise
+ * init kills and reaps the rest first. The zygote does not know whether an ALIVE sandbox waits or runs: the pool does.
+ */
 #pragma once
 
 #include "proto/channel.h"
@@ -21,17 +23,17 @@ struct sandbox {
         enum sandbox_state state;
         struct slot *slot; /* owned; NULL in NONE */
         uint64_t id;
-        pid_t pid;      /* of the main process, until it is reaped */
-        int pidfd;      /* owned, as the descriptors below; -1 */
-        int disk;       /* the tmpfs, from warm to the next make */
-        int mount_ns;   /* held, so that the mounts are taken down after the answer and not in the dying process */
-        int boot_disk;  /* the tmpfs as the boot report brought it */
-        int pool_fds[CHANNEL_WARM_FDS]; /* the pool's ends, until they are sent */
+        pid_t pid;     /* of the main process, until it is reaped */
+        int pidfd;     /* owned, as the descriptors below; -1 */
+        int disk;      /* the tmpfs, from warm to the next make */
+        int mount_ns;  /* held, so that the mounts are taken down after the answer and not in the dying process */
+        int boot_disk; /* the tmpfs as the boot report brought it */
+        int pool_fds[CHANNEL_WARM_FDS];         /* the pool's ends, until they are sent */
         int64_t memory_bytes, disk_bytes, pids; /* the limits it was made with */
-        bool kill_sent;   /* init is killing; its INIT_KILLED is to come */
-        bool collecting;  /* init is reading files; its INIT_COLLECTED is to come */
+        bool kill_sent;                         /* init is killing; its INIT_KILLED is to come */
+        bool collecting;                        /* init is reading files; its INIT_COLLECTED is to come */
         bool init_lost;
-        bool remake;      /* an ORDER_MAKE came while init was still collecting */
+        bool remake; /* an ORDER_MAKE came while init was still collecting */
         struct order remake_order;
         int wait_status;
 };
@@ -51,8 +53,8 @@ struct sandbox_maker {
         } robust_list;
 };
 
-/* Forks a new sandbox into the slot, making the slot first where there is none, and taking down what is left of a DEAD one.
- * On error *step is the place (static text), the state is NONE, and the slot is gone. */
+/* Forks a new sandbox into the slot, making the slot first where there is none, and taking down what is left of a DEAD
+ * one. On error *step is the place (static text), the state is NONE, and the slot is gone. */
 int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, const char **step,
                  struct err *e);
 

@@ -128,7 +128,8 @@ static int order_collect(struct serve *s, const struct order *o, int fd, struct 
         struct err why = { 0 };
         (void)e;
         if (sandbox_collect(&s->at[o->slot], fd, &why) < 0)
-                log_warn(s->log, "slot %u: collecting files: %s", o->slot, why.text); /* the pool sees its socket close */
+                log_warn(s->log, "slot %u: collecting files: %s", o->slot,
+                         why.text); /* the pool sees its socket close */
         return 0;
 }
 
@@ -150,8 +151,8 @@ static int order_drain(struct serve *s, const struct order *o, int fd, struct er
         return 0;
 }
 
-/* The closed list. An order in a state that its row does not name is either about a sandbox that has meanwhile died, which
- * its number shows, or the pool is broken. */
+/* The closed list. An order in a state that its row does not name is either about a sandbox that has meanwhile died,
+ * which its number shows, or the pool is broken. */
 struct order_row {
         const char *name;
         unsigned states; /* bits of enum sandbox_state */
@@ -301,8 +302,9 @@ static int dispatch(struct serve *s, uint64_t data, struct err *e)
         return err_say(e, EPROTO, "an event of no kind");
 }
 
-/* Runs end before new ones are made: a death found in the same round as an order is reported first, because somebody waits
- * for that answer. Within a round nothing of a later event may be stale, so a slot's events are looked up, not pointed to. */
+/* Runs end before new ones are made: a death found in the same round as an order is reported first, because somebody
+ * waits for that answer. Within a round nothing of a later event may be stale, so a slot's events are looked up, not
+ * pointed to. */
 static int round_of_events(struct serve *s, struct err *e)
 {
         enum { BATCH = 64 };

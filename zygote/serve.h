@@ -1,5 +1,5 @@
-/* The zygote's loop: orders from the pool, reports of children, deaths, init's words. It reads no byte that a client or a
- * sandbox wrote; the border is the closed table of orders in serve.c, each with the states it is permitted in. */
+/* The zygote's loop: orders from the pool, reports of children, deaths, init's words. It reads no byte that a client or
+ * a sandbox wrote; the border is the closed table of orders in serve.c, each with the states it is permitted in. */
 #pragma once
 
 #include "proto/log.h"
@@ -11,8 +11,8 @@ struct serve;
 int serve_new(struct serve **out, const struct log *log, int channel, int report_sock,
               const struct sandbox_maker *maker, struct err *e);
 
-/* Returns 0 after ORDER_DRAIN or the pool's end of file, with every sandbox and slot gone; negative errno with a sentence
- * when the pool broke the protocol. */
+/* Returns 0 after ORDER_DRAIN or the pool's end of file, with every sandbox and slot gone; negative errno with a
+ * sentence when the pool broke the protocol. */
 int serve_run(struct serve *s, struct err *e);
 
 void serve_free(struct serve *s);

@@ -116,7 +116,8 @@ static int set_up(struct slot *s, int init_program, struct err *e)
                 r = write_map(s->init_pid, "uid_map", s->host_uid, ROOT_UID, e);
         if (r == 0)
                 r = write_map(s->init_pid, "gid_map", s->host_uid, ROOT_GID, e);
-        /* Before init drops its privilege: afterwards its /proc entries are closed even to us without CAP_SYS_PTRACE. */
+        /* Before init drops its privilege: afterwards its /proc entries are closed even to us without CAP_SYS_PTRACE.
+         */
         if (r == 0)
                 r = open_namespace(s, "pid", &s->pid_ns, e);
         if (r == 0)

@@ -1,5 +1,6 @@
-/* A slot: what sandboxes that follow each other have in common, because it is dear to make and can hold no state of a run:
- * an init with its pid, user and network namespaces, a /proc for that pid namespace, two host uids and a cgroup. */
+/* A slot: what sandboxes that follow each other have in common, because it is dear to make and can hold no state of a
+ * run: an init with its pid, user and network namespaces, a /proc for that pid namespace, two host uids and a cgroup.
+ */
 #pragma once
 
 #include "proto/err.h"
@@ -16,15 +17,15 @@ struct slot {
         uint32_t number;
         uint32_t host_uid; /* of the program, and its gid; init has the one below */
         pid_t init_pid;
-        int init_pidfd;   /* owned, like all below */
-        int init_sock;    /* non-blocking */
-        int proc;         /* a detached mount */
+        int init_pidfd; /* owned, like all below */
+        int init_sock;  /* non-blocking */
+        int proc;       /* a detached mount */
         int pid_ns, user_ns, net_ns;
         struct cgroup_slot cgroup;
 };
 
-/* Makes all of it; takes some 2 ms and waits for init meanwhile. init_program is a descriptor of the hatchery-init binary.
- * uid_base: slot n uses the host uids uid_base + 2n and uid_base + 2n + 1. */
+/* Makes all of it; takes some 2 ms and waits for init meanwhile. init_program is a descriptor of the hatchery-init
+ * binary. uid_base: slot n uses the host uids uid_base + 2n and uid_base + 2n + 1. */
 int slot_new(struct slot **out, uint32_t number, uint32_t uid_base, int init_program, const struct cgroup_base *cgroups,
              struct err *e);
 

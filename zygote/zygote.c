@@ -77,12 +77,29 @@ static int wipe_start_memory(const char *title, struct err *e)
         return 0;
 }
 
-/* What making sandboxes takes, and no more: SYS_ADMIN for namespaces and mounts, SYS_PTRACE to open the namespaces of an
- * init and the mounts of a sandbox, the rest for the way down to another user. Also bounds what hatchery-init starts with. */
+/* What making sandboxes takes, and no more; it also bounds what hatchery-init starts with. */
+static const int kept_capabilities[] = {
+        CAP_SYS_ADMIN,  /* namespaces and mounts */
+        CAP_SYS_PTRACE, /* to open the namespaces of an init and the mounts of a sandbox */
+        CAP_SETUID,
+        CAP_SETGID,
+        CAP_SETPCAP,
+        CAP_KILL,  /* the way down to another user, and its end */
+        CAP_CHOWN, /* the work directory */
+        /* An overlay works with the rights of whoever mounted it: what a program does in its own files is carried out
+         * on the layers with these. */
+        CAP_DAC_OVERRIDE,
+        CAP_FOWNER,
+        CAP_FSETID,
+        CAP_MKNOD,
+};
+
 static int limit_capabilities(struct err *e)
 {
-        int r = creds_limit_capabilities(1ull << CAP_SYS_ADMIN | 1ull << CAP_SYS_PTRACE | 1ull << CAP_SETUID |
-                                         1ull << CAP_SETGID | 1ull << CAP_SETPCAP | 1ull << CAP_KILL | 1ull << CAP_CHOWN);
+        unsigned long long keep = 0;
+        for (size_t i = 0; i < sizeof kept_capabilities / sizeof kept_capabilities[0]; i++)
+                keep |= 1ull << kept_capabilities[i];
+        int r = creds_limit_capabilities(keep);
         return r < 0 ? err_set(e, -r, "dropping capabilities") : 0;
 }
 
@@ -103,8 +120,8 @@ static int set_environment(struct err *e)
         return 0;
 }
 
-/* Interpreters look at their standard streams once, at the start, and remember what they saw: whether they can seek, how
- * large a block is. In a sandbox these are pipes, so here they are too. The log moves out of their way. */
+/* Interpreters look at their standard streams once, at the start, and remember what they saw: whether they can seek,
+ * how large a block is. In a sandbox these are pipes, so here they are too. The log moves out of their way. */
 static int set_standard_streams(struct zygote *z, struct err *e)
 {
         z->log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);

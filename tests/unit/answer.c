@@ -1,0 +1,499 @@
+/* Answers: what the server says comes through whole, and a client takes nothing else for one. */
+#include "proto/answer.h"
+
+#include "proto/own.h"
+#include "tests/unit/mutate.h"
+#include "tests/unit/unit.h"
+#include "tests/unit/wirebuf.h"
+
+#include <errno.h>
+#include <pb_common.h>
+#include <stdlib.h>
+
+#define ID(name) hatchery_v1_##name##_tag
+
+static uint8_t *encode(struct answer *a, size_t *len)
+{
+        enum { ROOM = 5 };
+        OWN_MEM uint8_t *padded = NULL;
+        struct err e = { 0 };
+        assert_int_equal(answer_encode(a, ROOM, &padded, len, &e), 0);
+
+        /* To a block of exactly its length. */
+        uint8_t *exact = malloc(*len ? *len : 1);
+        assert_non_null(exact);
+        memcpy(exact, padded + ROOM, *len);
+        return exact;
+}
+
+static uint8_t *full_result(size_t *len)
+{
+        struct file_span files[] = {
+                { .name = span_of_text("out.txt"), .content = span_of_text("42\n"), .mode = 0644 },
+                { .name = span_of_text("bad\xef\xbf\xbd"), .raw_name = span_of_text("bad\xff"), .mode = 0600 },
+        };
+        struct answer a = { .m.id = UINT64_MAX,
+                            .m.which_answer = ID(ServerMessage_result),
+                            .out = { (const uint8_t *)"o\0ut", 4 },
+                            .err = { (const uint8_t *)"\xff", 1 },
+                            .files = files,
+                            .n_files = 2 };
+        hatchery_v1_Result *r = &a.m.answer.result;
+        r->status = hatchery_v1_Result_Status_MEMORY_LIMIT;
+        r->exit_code = -1;
+        r->signal = 9;
+        r->stdout_truncated = r->stderr_truncated = r->files_incomplete = r->oom_killed = true;
+        r->stdout_total = 1;
+        r->stderr_total = UINT64_MAX;
+        r->wall_us = 2;
+        r->cpu_us = 3;
+        r->cpu_user_us = 4;
+        r->cpu_system_us = 5;
+        r->memory_peak_bytes = 6;
+        r->processes_peak = UINT32_MAX;
+        r->disk_bytes = 7;
+        r->queue_us = 8;
+        r->warm_us = 9;
+        strcpy(r->files_note, "one file was too large");
+        memset(r->sandbox, 's', sizeof r->sandbox - 1);
+        strcpy(r->language, "python");
+        strcpy(r->language_version, "3.11.2");
+        return encode(&a, len);
+}
+
+static void a_result_with_every_field_comes_through(void **state)
+{
+        (void)state;
+        size_t len;
+        OWN_MEM uint8_t *data = full_result(&len);
+        struct answer a;
+        struct err e = { 0 };
+        const hatchery_v1_Result *r = &a.m.answer.result;
+
+        assert_int_equal(answer_decode(&a, data, len, &e), 0);
+        assert_true(a.m.id == UINT64_MAX);
+        assert_int_equal(a.m.which_answer, ID(ServerMessage_result));
+        assert_int_equal(r->status, hatchery_v1_Result_Status_MEMORY_LIMIT);
+        assert_int_equal(r->exit_code, -1);
+        assert_int_equal(r->signal, 9);
+        assert_span_equal(a.out, "o\0ut", 4);
+        assert_span_equal(a.err, "\xff", 1);
+        assert_true(r->stdout_truncated && r->stderr_truncated && r->files_incomplete && r->oom_killed);
+        assert_true(r->stdout_total == 1 && r->stderr_total == UINT64_MAX);
+        assert_true(r->wall_us == 2 && r->cpu_us == 3 && r->cpu_user_us == 4 && r->cpu_system_us == 5);
+        assert_true(r->memory_peak_bytes == 6 && r->processes_peak == UINT32_MAX && r->disk_bytes == 7);
+        assert_true(r->queue_us == 8 && r->warm_us == 9);
+        assert_string_equal(r->files_note, "one file was too large");
+        assert_int_equal(strlen(r->sandbox), sizeof r->sandbox - 1);
+        assert_string_equal(r->language, "python");
+        assert_string_equal(r->language_version, "3.11.2");
+        assert_int_equal(a.n_files, 2);
+        assert_span_text(a.files[0].name, "out.txt");
+        assert_span_text(a.files[0].content, "42\n");
+        assert_int_equal(a.files[0].mode, 0644);
+        assert_int_equal(a.files[0].raw_name.len, 0);
+        assert_span_text(a.files[1].name, "bad\xef\xbf\xbd");
+        assert_span_text(a.files[1].raw_name, "bad\xff");
+
+        size_t again_len;
+        OWN_MEM uint8_t *again = encode(&a, &again_len);
+        assert_int_equal(again_len, len);
+        assert_memory_equal(again, data, len);
+        answer_fini(&a);
+        answer_fini(&a);
+        assert_int_equal(a.n_files, 0);
+}
+
+static uint8_t *full_status(size_t *len)
+{
+        hatchery_v1_LanguageStatus languages[] = {
+                { "python", "3.11.2", 1, 2, 3, 4, 5, 6, 7, 8, 9 },
+                { .name = "lua", .runs = UINT64_MAX },
+        };
+        struct answer a = { .m = { .id = 3, .which_answer = ID(ServerMessage_status) },
+                            .languages = languages,
+                            .n_languages = 2 };
+        a.m.answer.status = (hatchery_v1_Status){ .server_version = "0.1.0",
+                                                  .uptime_us = 10,
+                                                  .connections = 11,
+                                                  .queued = 12,
+                                                  .ready = true,
+                                                  .draining = true };
+        return encode(&a, len);
+}
+
+static void a_status_with_every_field_comes_through(void **state)
+{
+        (void)state;
+        size_t len;
+        OWN_MEM uint8_t *data = full_status(&len);
+        struct answer a;
+        struct err e = { 0 };
+        const hatchery_v1_Status *s = &a.m.answer.status;
+
+        assert_int_equal(answer_decode(&a, data, len, &e), 0);
+        assert_int_equal(a.m.which_answer, ID(ServerMessage_status));
+        assert_string_equal(s->server_version, "0.1.0");
+        assert_true(s->uptime_us == 10 && s->connections == 11 && s->queued == 12 && s->ready && s->draining);
+        assert_int_equal(a.n_languages, 2);
+        const hatchery_v1_LanguageStatus *l = &a.languages[0];
+        assert_string_equal(l->name, "python");
+        assert_string_equal(l->version, "3.11.2");
+        assert_true(l->warm == 1 && l->running == 2 && l->preparing == 3 && l->queued == 4 && l->runs == 5);
+        assert_true(l->failures == 6 && l->discarded == 7 && l->recycle_p50_us == 8 && l->recycle_p99_us == 9);
+        assert_string_equal(a.languages[1].name, "lua");
+        assert_true(a.languages[1].runs == UINT64_MAX);
+
+        size_t again_len;
+        OWN_MEM uint8_t *again = encode(&a, &again_len);
+        assert_int_equal(again_len, len);
+        assert_memory_equal(again, data, len);
+        answer_fini(&a);
+}
+
+static uint8_t *full_error(size_t *len)
+{
+        struct answer a = { .m = { .id = 4, .which_answer = ID(ServerMessage_error) } };
+        a.m.answer.error.code = hatchery_v1_Error_Code_RESOURCE_EXHAUSTED;
+        a.m.answer.error.retry_after_ms = 250;
+        memset(a.m.answer.error.message, 'm', sizeof a.m.answer.error.message - 1);
+        return encode(&a, len);
+}
+
+static void an_error_comes_through(void **state)
+{
+        (void)state;
+        size_t len;
+        OWN_MEM uint8_t *data = full_error(&len);
+        struct answer a;
+        struct err e = { 0 };
+        assert_int_equal(answer_decode(&a, data, len, &e), 0);
+        assert_int_equal(a.m.which_answer, ID(ServerMessage_error));
+        assert_int_equal(a.m.answer.error.code, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED);
+        assert_int_equal(a.m.answer.error.retry_after_ms, 250);
+        assert_int_equal(strlen(a.m.answer.error.message), sizeof a.m.answer.error.message - 1);
+        answer_fini(&a);
+}
+
+static void pong_and_cancelled_come_through(void **state)
+{
+        (void)state;
+        struct answer pong = { .m = { .id = 5, .which_answer = ID(ServerMessage_pong) } }, a;
+        struct answer cancelled = { .m = { .id = 0, .which_answer = ID(ServerMessage_cancelled) } };
+        struct err e = { 0 };
+        size_t len;
+
+        strcpy(pong.m.answer.pong.server_version, "0.1.0");
+        OWN_MEM uint8_t *data = encode(&pong, &len);
+        assert_int_equal(answer_decode(&a, data, len, &e), 0);
+        assert_int_equal(a.m.id, 5);
+        assert_int_equal(a.m.which_answer, ID(ServerMessage_pong));
+        assert_string_equal(a.m.answer.pong.server_version, "0.1.0");
+
+        for (int found = 0; found <= 1; found++) {
+                cancelled.m.answer.cancelled.found = found;
+                OWN_MEM uint8_t *bytes = encode(&cancelled, &len);
+                assert_int_equal(answer_decode(&a, bytes, len, &e), 0);
+                assert_int_equal(a.m.id, 0);
+                assert_int_equal(a.m.which_answer, ID(ServerMessage_cancelled));
+                assert_int_equal(a.m.answer.cancelled.found, found);
+        }
+}
+
+static void large_output_and_many_files_come_through(void **state)
+{
+        (void)state;
+        const size_t sizes[] = { 65535, 65536, 1 << 20, 40 << 20 };
+        enum { FILES = 4097 };
+        OWN_MEM struct file_span *files = calloc(FILES, sizeof *files);
+        assert_non_null(files);
+        for (size_t i = 0; i < FILES; i++)
+                files[i] = (struct file_span){ .name = span_of_text("f"), .content = span_of_text("c") };
+
+        for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+                OWN_MEM uint8_t *big = malloc(sizes[i]);
+                assert_non_null(big);
+                memset(big, 0xa5, sizes[i]);
+                struct answer a = { .m = { .id = 1, .which_answer = ID(ServerMessage_result) },
+                                    .out = { big, sizes[i] },
+                                    .err = { big, sizes[i] / 2 },
+                                    .files = files,
+                                    .n_files = i % 2 ? FILES : 1 };
+                struct answer back;
+                struct err e = { 0 };
+                size_t len;
+                OWN_MEM uint8_t *data = encode(&a, &len);
+                assert_int_equal(answer_decode(&back, data, len, &e), 0);
+                assert_span_equal(back.out, big, sizes[i]);
+                assert_span_equal(back.err, big, sizes[i] / 2);
+                assert_int_equal(back.n_files, a.n_files);
+                answer_fini(&back);
+        }
+}
+
+static void a_sentence_cut_within_a_character_is_sent_as_utf8(void **state)
+{
+        (void)state;
+        struct answer a = { .m = { .id = 1, .which_answer = ID(ServerMessage_error) } }, back;
+        struct err e = { 0 };
+        size_t len;
+        strcpy(a.m.answer.error.message, "no such language: \xc3");
+        OWN_MEM uint8_t *data = encode(&a, &len);
+        assert_int_equal(answer_decode(&back, data, len, &e), 0);
+        assert_string_equal(back.m.answer.error.message, "no such language: ?");
+}
+
+static void a_string_without_an_end_is_not_encoded(void **state)
+{
+        (void)state;
+        struct answer a = { .m = { .id = 1, .which_answer = ID(ServerMessage_pong) } };
+        uint8_t *out = NULL;
+        size_t len;
+        struct err e = { 0 };
+        memset(a.m.answer.pong.server_version, 'x', sizeof a.m.answer.pong.server_version);
+        assert_refused(answer_encode(&a, 0, &out, &len, &e), &e, EINVAL, "encoded");
+        assert_null(out);
+}
+
+static void an_answer_of_no_kind_is_not_encoded(void **state)
+{
+        (void)state;
+        struct answer a = { .m.id = 1 };
+        uint8_t *out = NULL;
+        size_t len;
+        struct err e = { 0 };
+        assert_refused(answer_encode(&a, 0, &out, &len, &e), &e, EINVAL, "no kind");
+        assert_null(out);
+}
+
+/* ---------------------------------------------------------------- refusals */
+
+static void assert_message_refused(struct wirebuf *m, const char *word)
+{
+        struct answer a;
+        struct err e = { 0 };
+        size_t len;
+        OWN_MEM uint8_t *data = wirebuf_finish(m, &len);
+        int rc = answer_decode(&a, data, len, &e);
+        answer_fini(&a);
+        assert_refused(rc, &e, EPROTO, word);
+}
+
+static void a_message_without_an_answer_is_refused(void **state)
+{
+        (void)state;
+        struct wirebuf m = { 0 };
+        assert_message_refused(&m, "no answer");
+        wirebuf_number(&m, ID(ServerMessage_id), 1);
+        wirebuf_text(&m, 100, "of a later version");
+        assert_message_refused(&m, "no answer");
+}
+
+static void two_answers_in_one_message_are_refused(void **state)
+{
+        (void)state;
+        const uint32_t tags[] = { ID(ServerMessage_result), ID(ServerMessage_error), ID(ServerMessage_pong),
+                                  ID(ServerMessage_status), ID(ServerMessage_cancelled) };
+        for (size_t i = 0; i < 5; i++) {
+                for (size_t j = 0; j < 5; j++) {
+                        struct wirebuf m = { 0 };
+                        wirebuf_text(&m, tags[i], "");
+                        wirebuf_text(&m, tags[j], "");
+                        assert_message_refused(&m, "more than one");
+                }
+        }
+}
+
+struct message {
+        const char *name;
+        const pb_msgdesc_t *fields;
+        uint32_t outer; /* of ServerMessage */
+        uint32_t inner; /* of that message; 0: none */
+};
+
+static const struct message messages[] = {
+        { "Result", &hatchery_v1_Result_msg, ID(ServerMessage_result), 0 },
+        { "File", &hatchery_v1_File_msg, ID(ServerMessage_result), ID(Result_files) },
+        { "Error", &hatchery_v1_Error_msg, ID(ServerMessage_error), 0 },
+        { "Pong", &hatchery_v1_Pong_msg, ID(ServerMessage_pong), 0 },
+        { "Status", &hatchery_v1_Status_msg, ID(ServerMessage_status), 0 },
+        { "LanguageStatus", &hatchery_v1_LanguageStatus_msg, ID(ServerMessage_status), ID(Status_languages) },
+        { "Cancelled", &hatchery_v1_Cancelled_msg, ID(ServerMessage_cancelled), 0 },
+};
+
+static void assert_inner_refused(const struct message *where, struct wirebuf *inner, const char *word)
+{
+        struct wirebuf outer = { 0 }, m = { 0 };
+        if (where->inner)
+                wirebuf_message(&outer, where->inner, inner);
+        else
+                outer = *inner;
+        wirebuf_message(&m, where->outer, &outer);
+        assert_message_refused(&m, word);
+}
+
+/* The generated description says what the .proto has; a field that answer.c forgot would be skipped, not refused. */
+static void every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+                pb_field_iter_t f;
+                union {
+                        hatchery_v1_Result result;
+                        hatchery_v1_Status status;
+                        hatchery_v1_Error error;
+                } any = { 0 };
+                assert_true(pb_field_iter_begin(&f, messages[i].fields, &any));
+                do {
+                        struct wirebuf wrong = { 0 }, twice = { 0 };
+                        wirebuf_tag(&wrong, f.tag, 1);
+                        wirebuf_raw(&wrong, "12345678", 8);
+                        assert_inner_refused(&messages[i], &wrong, "wire type");
+
+                        if (PB_HTYPE(f.type) == PB_HTYPE_REPEATED)
+                                continue;
+                        for (int n = 0; n < 2; n++) {
+                                if (PB_LTYPE(f.type) <= PB_LTYPE_SVARINT)
+                                        wirebuf_number(&twice, f.tag, 0);
+                                else
+                                        wirebuf_text(&twice, f.tag, "");
+                        }
+                        assert_inner_refused(&messages[i], &twice, messages[i].name);
+                } while (pb_field_iter_next(&f));
+        }
+}
+
+static void a_string_too_long_for_its_array_is_refused(void **state)
+{
+        (void)state;
+        char text[513];
+        memset(text, 'x', sizeof text);
+        for (size_t len = 511; len <= 513; len++) {
+                struct wirebuf m = { 0 }, error = { 0 };
+                wirebuf_bytes(&error, ID(Error_message), text, len);
+                wirebuf_message(&m, ID(ServerMessage_error), &error);
+                if (len > 511) {
+                        assert_message_refused(&m, "at most 511");
+                        continue;
+                }
+                struct answer a;
+                struct err e = { 0 };
+                size_t size;
+                OWN_MEM uint8_t *data = wirebuf_finish(&m, &size);
+                assert_int_equal(answer_decode(&a, data, size, &e), 0);
+                assert_int_equal(strlen(a.m.answer.error.message), 511);
+        }
+}
+
+static void text_that_is_not_utf8_or_holds_nul_is_refused(void **state)
+{
+        (void)state;
+        struct wirebuf m = { 0 }, pong = { 0 };
+        wirebuf_bytes(&pong, ID(Pong_server_version), "0\0", 2);
+        wirebuf_message(&m, ID(ServerMessage_pong), &pong);
+        assert_message_refused(&m, "NUL");
+        wirebuf_bytes(&pong, ID(Pong_server_version), "\xc3", 1);
+        wirebuf_message(&m, ID(ServerMessage_pong), &pong);
+        assert_message_refused(&m, "UTF-8");
+}
+
+static void more_languages_or_files_than_a_client_holds_are_refused(void **state)
+{
+        (void)state;
+        struct wirebuf m = { 0 }, status = { 0 }, result = { 0 };
+        for (int i = 0; i < 1025; i++)
+                wirebuf_text(&status, ID(Status_languages), "");
+        wirebuf_message(&m, ID(ServerMessage_status), &status);
+        assert_message_refused(&m, "languages");
+        for (int i = 0; i < 65537; i++)
+                wirebuf_text(&result, ID(Result_files), "");
+        wirebuf_message(&m, ID(ServerMessage_result), &result);
+        assert_message_refused(&m, "files");
+}
+
+/* ---------------------------------------------------------------- damage */
+
+static void check_is_refused(const uint8_t *data, size_t len)
+{
+        struct answer a;
+        struct err e = { 0 };
+        int rc = answer_decode(&a, data, len, &e);
+        answer_fini(&a);
+        assert_int_equal(rc, -EPROTO);
+        assert_true(e.text[0] != '\0');
+}
+
+static void assert_inside(struct span s, const uint8_t *data, size_t len)
+{
+        if (s.len > 0)
+                assert_true(s.data >= data && s.len <= len && (size_t)(s.data - data) <= len - s.len);
+}
+
+static void check_is_refused_or_sound(const uint8_t *data, size_t len)
+{
+        struct answer a;
+        struct err e = { 0 };
+        int rc = answer_decode(&a, data, len, &e);
+        if (rc == 0) {
+                assert_inside(a.out, data, len);
+                assert_inside(a.err, data, len);
+                for (size_t i = 0; i < a.n_files; i++) {
+                        assert_inside(a.files[i].name, data, len);
+                        assert_inside(a.files[i].content, data, len);
+                        assert_inside(a.files[i].raw_name, data, len);
+                }
+                size_t again_len;
+                free(encode(&a, &again_len));
+        } else {
+                assert_int_equal(rc, -EPROTO);
+                assert_true(e.text[0] != '\0');
+        }
+        answer_fini(&a);
+}
+
+static void a_cut_answer_is_refused_and_a_damaged_one_refused_or_sound(void **state)
+{
+        (void)state;
+        uint8_t *(*const makers[])(size_t *) = { full_result, full_status, full_error };
+        for (size_t i = 0; i < sizeof makers / sizeof *makers; i++) {
+                size_t len;
+                OWN_MEM uint8_t *data = makers[i](&len);
+                mutate_truncate(data, len, check_is_refused);
+                mutate_flip(data, len, 3 + i, 20000, check_is_refused_or_sound);
+        }
+}
+
+static void numbers_have_the_names_of_the_proto(void **state)
+{
+        (void)state;
+        assert_string_equal(answer_status_name(hatchery_v1_Result_Status_EXITED), "EXITED");
+        assert_string_equal(answer_status_name(hatchery_v1_Result_Status_CANCELLED), "CANCELLED");
+        assert_string_equal(answer_status_name(10), "?");
+        assert_string_equal(answer_status_name(-1), "?");
+        assert_string_equal(answer_code_name(hatchery_v1_Error_Code_INVALID_ARGUMENT), "INVALID_ARGUMENT");
+        assert_string_equal(answer_code_name(hatchery_v1_Error_Code_UNAUTHENTICATED), "UNAUTHENTICATED");
+        assert_string_equal(answer_code_name(2), "?");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_result_with_every_field_comes_through),
+                cmocka_unit_test(a_status_with_every_field_comes_through),
+                cmocka_unit_test(an_error_comes_through),
+                cmocka_unit_test(pong_and_cancelled_come_through),
+                cmocka_unit_test(large_output_and_many_files_come_through),
+                cmocka_unit_test(a_sentence_cut_within_a_character_is_sent_as_utf8),
+                cmocka_unit_test(a_string_without_an_end_is_not_encoded),
+                cmocka_unit_test(an_answer_of_no_kind_is_not_encoded),
+                cmocka_unit_test(a_message_without_an_answer_is_refused),
+                cmocka_unit_test(two_answers_in_one_message_are_refused),
+                cmocka_unit_test(every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type),
+                cmocka_unit_test(a_string_too_long_for_its_array_is_refused),
+                cmocka_unit_test(text_that_is_not_utf8_or_holds_nul_is_refused),
+                cmocka_unit_test(more_languages_or_files_than_a_client_holds_are_refused),
+                cmocka_unit_test(a_cut_answer_is_refused_and_a_damaged_one_refused_or_sound),
+                cmocka_unit_test(numbers_have_the_names_of_the_proto),
+        };
+        return cmocka_run_group_tests_name("answer", tests, NULL, NULL);
+}

@@ -1,0 +1,190 @@
+/* Jobs on their way from pool to sandbox, through a real socket that hands them over in odd pieces. */
+#include "proto/job.h"
+
+#include "proto/own.h"
+#include "proto/wire.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/socket.h>
+
+struct writer {
+        int sock;
+        const uint8_t *data;
+        size_t len;
+        size_t most; /* bytes per write */
+};
+
+static void *write_in_pieces(void *arg)
+{
+        struct writer *w = arg;
+        size_t at = 0, piece = 1;
+
+        while (at < w->len) {
+                size_t n = piece < w->len - at ? piece : w->len - at;
+                ssize_t sent = send(w->sock, w->data + at, n, MSG_NOSIGNAL);
+                if (sent <= 0)
+                        break;
+                at += (size_t)sent;
+                piece = piece % w->most + 1;
+                sched_yield();
+        }
+        close(w->sock);
+        return NULL;
+}
+
+/* Sends data from a thread and closes; hands what job_read made of it to the caller. */
+static int read_back(const uint8_t *data, size_t len, size_t most, struct job *job)
+{
+        int socks[2];
+        pthread_t thread;
+
+        memset(job, 0, sizeof *job);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks), 0);
+        struct writer w = { socks[0], data, len, most };
+        assert_int_equal(pthread_create(&thread, NULL, write_in_pieces, &w), 0);
+        int r = job_read(socks[1], job);
+        close(socks[1]);
+        pthread_join(thread, NULL);
+        return r;
+}
+
+/* In a sandbox the process ends with its job; here it goes on. */
+static void forget(struct job *job)
+{
+        free((void *)job->entry);
+        free(job->args);
+        free(job->env);
+}
+
+static struct span text(const char *s)
+{
+        return span_of_text(s);
+}
+
+static void a_job_arrives_as_it_was_packed(void **state)
+{
+        (void)state;
+        OWN_MEM char *longest = malloc(WIRE_MAX_STRING);
+        assert_non_null(longest);
+        memset(longest, 'x', WIRE_MAX_STRING);
+        struct span args[] = {
+                text("one"), text(""), { (uint8_t *)longest, WIRE_MAX_STRING }, text("gr\xc3\xbc\xc3\x9f")
+        };
+        struct env_span env[] = { { text("HOME"), text("/x") },
+                                  { text("EMPTY"), text("") },
+                                  { text("EQ"), text("a=b") } };
+        struct execute x = { .args = args, .n_args = 4, .env = env, .n_env = 3, .merge_stderr = true };
+        const size_t pieces[] = { 7, 1000, 1 << 20 };
+
+        for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
+                OWN_MEM uint8_t *packed = NULL;
+                size_t len;
+                struct err e = { 0 };
+                struct job job;
+                assert_int_equal(job_pack(&x, text("main.py"), 5, 64, &packed, &len, &e), 0);
+                assert_int_equal(read_back(packed, len, pieces[i], &job), 0);
+
+                assert_string_equal(job.entry, "main.py");
+                assert_int_equal(job.header.n_files, 5);
+                assert_int_equal(job.header.open_files, 64);
+                assert_int_equal(job.header.merge_stderr, 1);
+                assert_int_equal(job.header.n_args, 4);
+                assert_string_equal(job.args[0], "one");
+                assert_string_equal(job.args[1], "");
+                assert_int_equal(strlen(job.args[2]), WIRE_MAX_STRING);
+                assert_string_equal(job.args[3], "gr\xc3\xbc\xc3\x9f");
+                assert_null(job.args[4]);
+                assert_int_equal(job.header.n_env, 3);
+                assert_string_equal(job.env[0], "HOME=/x");
+                assert_string_equal(job.env[1], "EMPTY=");
+                assert_string_equal(job.env[2], "EQ=a=b");
+                assert_null(job.env[3]);
+                forget(&job);
+        }
+}
+
+static void a_job_of_nothing_but_an_entry_arrives(void **state)
+{
+        (void)state;
+        OWN_MEM uint8_t *packed = NULL;
+        struct execute x = { 0 };
+        size_t len;
+        struct err e = { 0 };
+        struct job job;
+
+        assert_int_equal(job_pack(&x, text(""), 0, 3, &packed, &len, &e), 0);
+        assert_int_equal(len, sizeof(struct job_header) + 1);
+        assert_int_equal(read_back(packed, len, 3, &job), 0);
+        assert_string_equal(job.entry, "");
+        assert_null(job.args[0]);
+        assert_null(job.env[0]);
+        assert_int_equal(job.header.merge_stderr, 0);
+        forget(&job);
+}
+
+static void a_job_that_is_cut_short_is_a_broken_pipe(void **state)
+{
+        (void)state;
+        OWN_MEM uint8_t *packed = NULL;
+        struct span args[] = { text("one"), text("two") };
+        struct execute x = { .args = args, .n_args = 2 };
+        size_t len;
+        struct err e = { 0 };
+        struct job job;
+
+        assert_int_equal(job_pack(&x, text("main.py"), 0, 3, &packed, &len, &e), 0);
+        for (size_t n = 0; n < len; n++)
+                assert_int_equal(read_back(packed, n, 5, &job), -EPIPE);
+}
+
+static void a_job_that_contradicts_itself_is_refused(void **state)
+{
+        (void)state;
+        OWN_MEM uint8_t *packed = NULL;
+        struct span args[] = { text("one"), text("two") };
+        struct env_span env[] = { { text("A"), text("b") } };
+        struct execute x = { .args = args, .n_args = 2, .env = env, .n_env = 1 };
+        struct job_header good, h;
+        size_t len;
+        struct err e = { 0 };
+        struct job job;
+
+        assert_int_equal(job_pack(&x, text("main.py"), 0, 3, &packed, &len, &e), 0);
+        memcpy(&good, packed, sizeof good);
+
+        h = good;
+        h.magic ^= 1;
+        memcpy(packed, &h, sizeof h);
+        assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
+
+        h = good;
+        h.n_args = 4; /* one more than there are strings after the entry */
+        memcpy(packed, &h, sizeof h);
+        assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
+        free(job.args);
+
+        h = good;
+        h.n_env = 2;
+        memcpy(packed, &h, sizeof h);
+        assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
+        free(job.args);
+
+        memcpy(packed, &good, sizeof good);
+        packed[len - 1] = 'x'; /* the last string has no end */
+        assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
+        free(job.args);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_job_arrives_as_it_was_packed),
+                cmocka_unit_test(a_job_of_nothing_but_an_entry_arrives),
+                cmocka_unit_test(a_job_that_is_cut_short_is_a_broken_pipe),
+                cmocka_unit_test(a_job_that_contradicts_itself_is_refused),
+        };
+        return cmocka_run_group_tests_name("job", tests, NULL, NULL);
+}

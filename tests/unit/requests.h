@@ -1,0 +1,25 @@
+/* What the tests of requests share: making requests, and two ways to take them. */
+#pragma once
+
+#include "proto/request.h"
+#include "tests/unit/wirebuf.h"
+
+/* The tag of a field: ID(Execute_code). */
+#define ID(name) hatchery_v1_##name##_tag
+
+struct span requests_bytes(const void *data, size_t len);
+
+/* Encodes to a block of exactly its length that the caller frees. */
+uint8_t *requests_encode(const struct request *r, size_t *len);
+
+/* A request with every field there is, id UINT64_MAX, encoded. The caller frees it. */
+uint8_t *requests_full(size_t *len);
+
+/* Decodes and releases m, which must be refused in a sentence with this word, the id still known. */
+void requests_assert_refused(struct wirebuf *m, uint64_t id, const char *word);
+
+/* The same for an Execute, in a message around it. */
+void requests_assert_execute_refused(struct wirebuf *execute, const char *word);
+
+/* Decodes an Execute that must be taken, in a message with id 7. The caller releases r and frees data. */
+void requests_decode_execute(struct wirebuf *execute, struct request *r, uint8_t **data);
