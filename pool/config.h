@@ -27,12 +27,13 @@ struct config {
         uint32_t max_request_bytes; /* of one message, unpacked */
         uint32_t max_answer_bytes;
         uint32_t max_connections;
-        uint32_t max_in_flight;   /* requests of one connection that have no answer yet */
-        uint32_t max_queue;       /* requests that wait for a sandbox, all clients together */
-        int64_t frame_timeout_us; /* a frame that has begun must be whole by then */
-        int64_t write_timeout_us; /* a client must take some of its waiting answers by then */
+        uint32_t max_in_flight;    /* requests of one connection that have no answer yet */
+        uint32_t max_queue;        /* requests that wait for a sandbox, all clients together */
+        uint64_t max_queue_bytes;  /* of memory that they hold */
+        int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
+        int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */
         uint64_t max_unsent_bytes; /* answers that one client has not taken yet */
-        int64_t drain_us;         /* after SIGTERM: what runs may finish, up to this long */
+        int64_t drain_us;          /* after SIGTERM: what runs may finish, up to this long */
 
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;

@@ -24,7 +24,7 @@ struct control {
 /* Descriptors that the pool is started with. */
 enum pool_fd {
         POOL_FD_CONTROL = 3,
-        POOL_FD_CONFIG = 4,       /* the configuration's text */
+        POOL_FD_CONFIG = 4,         /* the configuration's text */
         POOL_FD_FIRST_LISTENER = 5, /* bound and listening, as many as --listeners says */
 };
 
