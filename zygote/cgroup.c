@@ -289,9 +289,12 @@ int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e)
                         continue;
                 }
                 struct cgroup *g = cgroup_new_cgroup(h->group);
-                for (size_t k = 0; g && k < N_CONTROLLERS; k++)
+                /* On v2 all controllers share one directory, which libcgroup would remove once for each: the first will
+                 * do. */
+                bool named = false;
+                for (size_t k = 0; g && k < N_CONTROLLERS && !(h->v2 && named); k++)
                         if ((h->controllers & controllers[k].bit) && (!h->v2 || controllers[k].bit != CGROUP_CPUACCT))
-                                cgroup_add_controller(g, controllers[k].name);
+                                named = cgroup_add_controller(g, controllers[k].name) != NULL;
                 int rc = g ? cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_RECURSIVE) : ECGFAIL;
                 cgroup_free(&g);
                 if (rc != 0)

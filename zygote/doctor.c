@@ -178,11 +178,18 @@ static void examine_sandbox(struct doctor *d, const struct cgroup_base *cgroups,
                 say(d, 0, "pid counter", "%s; the kernel needs CONFIG_CHECKPOINT_RESTORE", strerror(-r));
                 return;
         }
-        if (seccomp_program_build(&maker.boot.seccomp, &e) < 0) {
+        struct seccomp_program outer;
+        if (seccomp_program_build(&maker.boot.seccomp, SECCOMP_INNER, &e) < 0 ||
+            seccomp_program_build(&outer, SECCOMP_OUTER, &e) < 0) {
                 say(d, 0, "seccomp filter", "%s", e.text);
                 return;
         }
-        say(d, 1, "seccomp filter", "%u instructions", maker.boot.seccomp.length);
+        r = seccomp_program_load(&outer);
+        if (r < 0) {
+                say(d, 0, "seccomp filter", "%s; the kernel needs CONFIG_SECCOMP_FILTER", strerror(-r));
+                return;
+        }
+        say(d, 1, "seccomp filter", "%u and %u instructions", outer.length, maker.boot.seccomp.length);
         void *head = NULL;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
             syscall(SYS_get_robust_list, 0, &head, &maker.robust_list.size) < 0 ||

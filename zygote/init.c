@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/mount.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,13 +34,11 @@ static int own_descriptors(void *context)
         return close_range(INIT_FD + 1, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* Mounted here because a proc shows the pid namespace of whoever makes it. subset=pid leaves out everything that is not
- * a process: no sysctl, no kcore, no host-wide figures. */
+/* Mounted here because a proc shows the pid namespace of whoever makes it. */
 static int offer_proc(void *context)
 {
-        static const struct fs_option options[] = { { "subset", "pid" } };
         (void)context;
-        int proc = newmount_make("proc", options, 1, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        int proc = newmount_proc();
         if (proc < 0)
                 return proc;
         int r = tell(INIT_PROC, &proc, 1);

@@ -33,20 +33,33 @@ int mounts_disk(struct mounts *m)
 
 int mounts_overlay(struct mounts *m)
 {
-        /* The layers are named relative to the tmpfs: it is attached nowhere, so it has no path. The lower layer is the
-         * zygote's root, /usr and /proc left out, since an overlay does not cross mounts. */
+        /* Before Linux 6.15 an overlay takes its upper layer only from a mount that is attached in the caller's own
+         * mount namespace. The overlay itself then covers it, and the pivot detaches it with all that is old. The
+         * layers are named relative to the tmpfs. The lower one is the zygote's root, /usr and /proc left out, since an
+         * overlay does not cross mounts. */
         struct fs_option options[] = {
                 { "lowerdir", "/" },
                 { "upperdir", "upper" },
                 { "workdir", "work" },
                 { "source", "hatchery" },
         };
+        int r = newmount_attach(m->disk, AT_FDCWD, ROOT_MOUNT_POINT);
+        if (r < 0)
+                return r;
         if (fchdir(m->disk) < 0)
                 return -errno;
         m->overlay = newmount_make("overlay", options, 4, MOUNT_ATTR_NOSUID);
         if (m->overlay < 0)
                 return m->overlay;
         return newmount_attach(m->overlay, AT_FDCWD, ROOT_MOUNT_POINT);
+}
+
+/* A copy of the slot's one, or, where the kernel copies no mount of a namespace that is not the caller's (before Linux
+ * 6.15), a new one, which takes 70 to 110 us. The caller is in the slot's pid namespace. */
+static int proc_of_slot(const struct mounts *m)
+{
+        int proc = newmount_clone(m->proc, "");
+        return proc == -EINVAL ? newmount_proc() : proc;
 }
 
 int mounts_bind(struct mounts *m)
@@ -59,7 +72,7 @@ int mounts_bind(struct mounts *m)
         if (r < 0)
                 return r;
 
-        int proc = newmount_clone(m->proc, "");
+        int proc = proc_of_slot(m);
         if (proc < 0)
                 return proc;
         r = newmount_attach(proc, m->overlay, "proc");

@@ -36,6 +36,12 @@ int newmount_clone(int dir, const char *path)
         return mount < 0 ? -errno : mount;
 }
 
+int newmount_proc(void)
+{
+        static const struct fs_option options[] = { { "subset", "pid" } };
+        return newmount_make("proc", options, 1, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+}
+
 int newmount_attach(int mount, int dir, const char *path)
 {
         return move_mount(mount, "", dir, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;

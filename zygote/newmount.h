@@ -16,6 +16,10 @@ int newmount_make(const char *type, const struct fs_option *options, size_t n, u
 /* A detached copy of the mount at path below dir (an empty path: of dir itself), or a negative errno. */
 int newmount_clone(int dir, const char *path);
 
+/* A new /proc for the caller's pid namespace, detached: subset=pid leaves out everything that is not a process: no
+ * sysctl, no kcore, no host-wide figures. */
+int newmount_proc(void);
+
 /* Attaches a detached mount to path below dir. */
 int newmount_attach(int mount, int dir, const char *path);
 

@@ -11,6 +11,7 @@
 #include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -19,7 +20,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The tables are laid out by hand. */
+/* Loading a filter of this size takes 100 us: conversion, compilation, and a dry run for every system call. So it comes
+ * in two parts. The outer one, the allowlist with what the making of a sandbox takes, is loaded once, in the zygote,
+ * which it confines too; forks inherit it for nothing. The inner one, loaded by each sandbox, only takes the making
+ * away again. The kernel asks both and obeys the stricter answer.
+ *
+ * The tables are laid out by hand. */
 /* clang-format off */
 
 /* Harmless for a process without capabilities in namespaces of its own. */
@@ -40,7 +46,7 @@ static const char *const allowed[] = {
         "brk", "get_mempolicy", "madvise", "membarrier", "mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect",
         "mremap", "msync", "munlock", "munlockall", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect",
         /* processes and threads; clone has rules of its own below */
-        "arch_prctl", "capget", "execve", "execveat", "exit", "exit_group", "fork", "futex", "futex_waitv",
+        "arch_prctl", "capget", "capset", "execve", "execveat", "exit", "exit_group", "fork", "futex", "futex_waitv",
         "get_robust_list", "get_thread_area", "getcpu", "getegid", "geteuid", "getgid", "getgroups", "getpgid",
         "getpgrp", "getpid", "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage", "getsid",
         "gettid", "getuid", "ioprio_get", "kill", "pause", "pidfd_open", "pidfd_send_signal", "prlimit64",
@@ -71,11 +77,23 @@ static const char *const allowed[] = {
 
 /* Forbidden, and answered EPERM rather than ENOSYS, because programs know how to take that. */
 static const char *const refused[] = {
-        "acct", "adjtimex", "chroot", "clock_adjtime", "clock_settime", "delete_module", "finit_module", "fsconfig",
-        "fsmount", "fsopen", "fspick", "init_module", "ioperm", "iopl", "kexec_file_load", "kexec_load", "mount",
-        "mount_setattr", "move_mount", "open_tree", "pidfd_getfd", "pivot_root", "process_vm_readv",
-        "process_vm_writev", "ptrace", "quotactl", "reboot", "setdomainname", "sethostname", "setns", "settimeofday",
-        "swapoff", "swapon", "syslog", "umount2", "unshare", "vhangup",
+        "acct", "adjtimex", "clock_adjtime", "clock_settime", "delete_module", "finit_module", "init_module",
+        "ioperm", "iopl", "kexec_file_load", "kexec_load", "mount", "pidfd_getfd", "process_vm_readv",
+        "process_vm_writev", "ptrace", "quotactl", "reboot", "setdomainname", "settimeofday", "swapoff", "swapon",
+        "syslog", "vhangup",
+};
+
+/* What the zygote does to make a sandbox, and init to settle; forbidden in the sandbox. */
+struct making {
+        const char *name;
+        int error; /* what a program gets */
+};
+
+static const struct making making[] = {
+        { "chroot", EPERM }, { "clone3", ENOSYS }, { "fsconfig", EPERM }, { "fsmount", EPERM }, { "fsopen", EPERM },
+        { "fspick", EPERM }, { "mount_setattr", EPERM }, { "move_mount", EPERM }, { "open_tree", EPERM },
+        { "pivot_root", EPERM }, { "sethostname", EPERM }, { "setns", EPERM }, { "umount2", EPERM },
+        { "unshare", EPERM },
 };
 
 /* Calls that depend on one argument. Comparisons are of all 64 bits, so an argument with odd high bits matches no rule
@@ -94,7 +112,7 @@ struct rule {
 #define ALLOW_VALUE(name, argument, value) { name, argument, SCMP_CMP_EQ, (scmp_datum_t)(value), 0 }
 
 static const struct rule rules[] = {
-        /* clone3 hides its flags behind a pointer, so it answers ENOSYS and libc uses clone. CLONE_NEWTIME shares its bit
+        /* clone3 hides its flags behind a pointer, so a sandbox gets ENOSYS and its libc uses clone. CLONE_NEWTIME shares its bit
          * with the exit signal's byte (0x80), which no real signal sets. */
         { "clone", 0, SCMP_CMP_MASKED_EQ, NEW_NAMESPACES, 0 },
 
@@ -116,7 +134,8 @@ static const struct rule rules[] = {
         ALLOW_VALUE("prctl", 0, PR_SET_NO_NEW_PRIVS), ALLOW_VALUE("prctl", 0, PR_GET_NO_NEW_PRIVS),
         ALLOW_VALUE("prctl", 0, PR_SET_SECCOMP), ALLOW_VALUE("prctl", 0, PR_GET_SECCOMP),
         ALLOW_VALUE("prctl", 0, PR_SET_CHILD_SUBREAPER), ALLOW_VALUE("prctl", 0, PR_GET_CHILD_SUBREAPER),
-        ALLOW_VALUE("prctl", 0, PR_CAPBSET_READ), ALLOW_VALUE("prctl", 0, PR_CAP_AMBIENT),
+        ALLOW_VALUE("prctl", 0, PR_CAPBSET_READ), ALLOW_VALUE("prctl", 0, PR_CAPBSET_DROP),
+        ALLOW_VALUE("prctl", 0, PR_CAP_AMBIENT),
         ALLOW_VALUE("prctl", 0, PR_SET_TIMERSLACK), ALLOW_VALUE("prctl", 0, PR_GET_TIMERSLACK),
         ALLOW_VALUE("prctl", 0, PR_SET_THP_DISABLE), ALLOW_VALUE("prctl", 0, PR_GET_THP_DISABLE),
         ALLOW_VALUE("prctl", 0, PR_SET_VMA), ALLOW_VALUE("prctl", 0, PR_GET_KEEPCAPS),
@@ -132,6 +151,7 @@ static const struct rule rules[] = {
 enum {
         N_ALLOWED = sizeof allowed / sizeof allowed[0],
         N_REFUSED = sizeof refused / sizeof refused[0],
+        N_MAKING = sizeof making / sizeof making[0],
         N_RULES = sizeof rules / sizeof rules[0],
 };
 
@@ -143,12 +163,14 @@ static int add(scmp_filter_ctx filter, uint32_t action, const char *name, const 
         return seccomp_rule_add_array(filter, action, number, compare ? 1 : 0, compare);
 }
 
-static int add_all(scmp_filter_ctx filter, struct err *e)
+static int add_outer(scmp_filter_ctx filter, struct err *e)
 {
         int r = 0;
         const char *name = "";
         for (size_t i = 0; i < N_ALLOWED && r == 0; i++)
                 r = add(filter, SCMP_ACT_ALLOW, name = allowed[i], NULL);
+        for (size_t i = 0; i < N_MAKING && r == 0; i++)
+                r = add(filter, SCMP_ACT_ALLOW, name = making[i].name, NULL);
         for (size_t i = 0; i < N_REFUSED && r == 0; i++)
                 r = add(filter, SCMP_ACT_ERRNO(EPERM), name = refused[i], NULL);
         for (size_t i = 0; i < N_RULES && r == 0; i++) {
@@ -158,6 +180,16 @@ static int add_all(scmp_filter_ctx filter, struct err *e)
                 r = add(filter, action, name = rule->name, &compare);
         }
         return r < 0 ? err_set(e, -r, "the seccomp rule for %s", name) : 0;
+}
+
+static int add_inner(scmp_filter_ctx filter, struct err *e)
+{
+        for (size_t i = 0; i < N_MAKING; i++) {
+                int r = add(filter, SCMP_ACT_ERRNO((uint32_t)making[i].error), making[i].name, NULL);
+                if (r < 0)
+                        return err_set(e, -r, "the seccomp rule for %s", making[i].name);
+        }
+        return 0;
 }
 
 /* The finished filter as BPF, by way of a file in memory: libseccomp writes only to descriptors. */
@@ -180,19 +212,20 @@ static int export_bpf(scmp_filter_ctx filter, struct seccomp_program *p, struct 
         return 0;
 }
 
-int seccomp_program_build(struct seccomp_program *p, struct err *e)
+int seccomp_program_build(struct seccomp_program *p, enum seccomp_part part, struct err *e)
 {
-        scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
+        bool outer = part == SECCOMP_OUTER;
+        scmp_filter_ctx filter = seccomp_init(outer ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW);
         if (!filter)
                 return err_set(e, ENOMEM, "a seccomp filter");
-        /* A binary tree over the numbers instead of a chain: each call passes some 8 comparisons, not 200. */
-        int r = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        /* A binary tree over the numbers instead of a chain: a call passes some 8 comparisons, not 200. */
+        int r = outer ? seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2) : 0;
         if (r == 0)
                 r = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
         if (r < 0)
                 err_set(e, -r, "seccomp attributes");
         else
-                r = add_all(filter, e);
+                r = outer ? add_outer(filter, e) : add_inner(filter, e);
         if (r == 0)
                 r = export_bpf(filter, p, e);
         seccomp_release(filter);
@@ -228,5 +261,7 @@ void seccomp_print(FILE *to)
         }
         for (size_t i = 0; i < N_REFUSED; i++)
                 fprintf(to, "errno %d %s\n", EPERM, refused[i]);
+        for (size_t i = 0; i < N_MAKING; i++)
+                fprintf(to, "errno %d %s\n", making[i].error, making[i].name);
         fprintf(to, "errno %d everything else\n", ENOSYS);
 }

@@ -1,6 +1,6 @@
-/* The system calls of a sandbox: an allowlist from one readable table, built with libseccomp once per zygote and loaded
- * in each child as it is. What is not in the table answers ENOSYS, as on a kernel without it, so that libc falls back;
- * what a program may sensibly try and must not do answers EPERM; a foreign ABI (int 0x80, x32) kills. */
+/* The system calls of a sandbox: an allowlist from one readable table, built with libseccomp once per zygote. What is
+ * not in the table answers ENOSYS, as on a kernel without it, so that libc falls back; what a program may sensibly try
+ * and must not do answers EPERM; a foreign ABI (int 0x80, x32) kills. */
 #pragma once
 
 #include "proto/err.h"
@@ -13,11 +13,16 @@ struct seccomp_program {
         unsigned short length;    /* instructions */
 };
 
-int seccomp_program_build(struct seccomp_program *p, struct err *e);
+enum seccomp_part {
+        SECCOMP_OUTER, /* for the zygote, inherited by all it starts: the allowlist, and what making a sandbox takes */
+        SECCOMP_INNER, /* for a sandbox: the latter taken away */
+};
+
+int seccomp_program_build(struct seccomp_program *p, enum seccomp_part part, struct err *e);
 void seccomp_program_fini(struct seccomp_program *p);
 
-/* In the child; no_new_privs must be set. */
+/* Into this process, for good; no_new_privs must be set, or CAP_SYS_ADMIN effective. */
 int seccomp_program_load(const struct seccomp_program *p);
 
-/* The table as text: one line per rule. */
+/* What a sandbox may call, as text: one line per rule. */
 void seccomp_print(FILE *to);

@@ -42,11 +42,15 @@ static int write_all(int fd, const char *data, size_t len)
         return 0;
 }
 
+/* The buffer is only as large as the file: every page touched here is copied or cleared on the caller's time. */
 static int copy_content(int sock, int fd, uint64_t size)
 {
-        char chunk[CHUNK];
+        size_t chunk_size = size < CHUNK ? (size_t)size : CHUNK;
+        OWN_MEM char *chunk = malloc(chunk_size ? chunk_size : 1);
+        if (!chunk)
+                return -ENOMEM;
         while (size > 0) {
-                size_t n = size < sizeof chunk ? (size_t)size : sizeof chunk;
+                size_t n = size < chunk_size ? (size_t)size : chunk_size;
                 int r = job_read_bytes(sock, chunk, n);
                 if (r == 0)
                         r = write_all(fd, chunk, n);

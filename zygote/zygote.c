@@ -103,6 +103,17 @@ static int limit_capabilities(struct err *e)
         return r < 0 ? err_set(e, -r, "dropping capabilities") : 0;
 }
 
+static int limit_system_calls(struct err *e)
+{
+        struct seccomp_program outer;
+        int r = seccomp_program_build(&outer, SECCOMP_OUTER, e);
+        if (r < 0)
+                return r;
+        r = seccomp_program_load(&outer);
+        seccomp_program_fini(&outer);
+        return r < 0 ? err_set(e, -r, "loading the zygote's seccomp filter") : 0;
+}
+
 static int set_environment(struct err *e)
 {
         static const char *const environment[][2] = {
@@ -195,11 +206,13 @@ static int prepare(struct zygote *z, struct err *e)
         if (r == 0)
                 r = find_thread_state(&z->maker, e);
         if (r == 0)
-                r = seccomp_program_build(&boot->seccomp, e);
+                r = seccomp_program_build(&boot->seccomp, SECCOMP_INNER, e);
         if (r == 0)
                 r = wipe_start_memory(z->lang->name, e);
         if (r == 0)
                 r = limit_capabilities(e);
+        if (r == 0)
+                r = limit_system_calls(e);
         return r;
 }
 
