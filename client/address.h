@@ -1,0 +1,8 @@
+/* From the text of an address to a connected socket. */
+#pragma once
+
+#include "proto/err.h"
+
+/* Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", trying each address that a name has for up to timeout_ms.
+ * Returns a non-blocking, close-on-exec descriptor that the caller owns, or a negative errno. */
+int address_connect(const char *address, int timeout_ms, struct err *e);

@@ -1,0 +1,8 @@
+/* Base64 (RFC 4648, with padding): how JSON carries bytes. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Fresh memory that the caller frees, NUL-terminated; *out_len does not count the NUL. NULL: out of memory. */
+char *base64_encode(const uint8_t *data, size_t len, size_t *out_len);

@@ -1,0 +1,14 @@
+/* Reading whole files into memory. */
+#pragma once
+
+#include "proto/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* No request can hold more than this, whatever the server's ceiling. */
+enum { LOAD_MAX = 1 << 30 };
+
+/* Reads the file at path, or standard input for "-", into fresh memory that the caller frees. *executable (which may be
+ * NULL) says whether its owner may execute it. */
+int load_file(const char *path, uint8_t **out, size_t *out_len, int *executable, struct err *e);

@@ -1,0 +1,75 @@
+/* The `hatchery` command: picks the command named on its command line, and exits with what that returns. */
+#include "client/options.h"
+#include "client/report.h"
+#include "client/run.h"
+#include "client/status.h"
+#include "client/text.h"
+#include "proto/wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct verb {
+        const char *name;
+        enum command command;
+        int (*act)(const struct options *o);
+        const char *help;
+};
+
+static const struct verb verbs[] = {
+        { "run", COMMAND_RUN, run, "run a program in a sandbox of its own" },
+        { "ping", COMMAND_PING, status_ping, "measure the way to the server and back" },
+        { "status", COMMAND_STATUS, status_show, "show what the server has ready and has done" },
+};
+
+enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
+
+static void help(FILE *to)
+{
+        fprintf(to, "Usage: hatchery COMMAND [OPTION...]\n"
+                    "Run untrusted programs, each in a sandbox that was ready before the request arrived.\n\n");
+        for (size_t i = 0; i < N_VERBS; i++)
+                fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].help);
+        fprintf(to, "\n  hatchery COMMAND --help says more about one; hatchery --version prints the version.\n"
+                    "  Try: hatchery run -e 'print(6*7)'\n");
+}
+
+static int act(const struct verb *verb, int argc, char **argv)
+{
+        struct options o;
+        struct err e = { 0 };
+        int code;
+        if (options_parse(&o, verb->command, argc, argv, &e) < 0) {
+                text_say("%s; see hatchery %s --help", e.text, verb->name);
+                code = EXIT_USAGE;
+        } else if (o.help) {
+                options_help(verb->command, stdout);
+                code = fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
+        } else {
+                code = verb->act(&o);
+        }
+        options_fini(&o);
+        return code;
+}
+
+int main(int argc, char **argv)
+{
+        const char *word = argc > 1 ? argv[1] : "";
+        for (size_t i = 0; i < N_VERBS; i++)
+                if (strcmp(word, verbs[i].name) == 0)
+                        return act(&verbs[i], argc - 1, argv + 1);
+
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+                help(stdout);
+                return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
+        }
+        if (strcmp(word, "--version") == 0) {
+                printf("hatchery %s\n", HATCHERY_VERSION);
+                return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
+        }
+        if (argc > 1)
+                text_say("'%s' is no command; see hatchery --help", word);
+        else
+                help(stderr);
+        return EXIT_USAGE;
+}

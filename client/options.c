@@ -1,0 +1,285 @@
+/* Command lines: see options.h. The limits are not in the table here but in that of proto/limit.h, and take the numbers
+ * from OPTION_LIMIT up; all other long options take those from OPTION_LONG up, by their place in the table. */
+#include "client/options.h"
+
+#include "client/text.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_LONG = 256, OPTION_LIMIT = 512, FOR_ALL = COMMAND_RUN | COMMAND_PING | COMMAND_STATUS };
+
+enum kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_PAIR, KIND_TIME };
+
+struct row {
+        const char *name;
+        char letter; /* 0: none */
+        enum kind kind;
+        size_t offset; /* of the member of struct options */
+        unsigned commands;
+        const char *argument; /* as --help names it */
+        const char *help;
+};
+
+#define MEMBER(name) offsetof(struct options, name)
+
+static const struct row table[] = {
+        { "language", 'l', KIND_TEXT, MEMBER(language), COMMAND_RUN, "LANG",
+          "the program's language (default: by the first file's extension, else python)" },
+        { "execute", 'e', KIND_TEXT, MEMBER(code), COMMAND_RUN, "CODE", "the program itself; may be empty" },
+        { "entry", 0, KIND_TEXT, MEMBER(entry), COMMAND_RUN, "NAME", "the file to start (default: the first FILE)" },
+        { "file", 0, KIND_PAIR, MEMBER(files), COMMAND_RUN, "NAME=PATH",
+          "send the file PATH along, as NAME in the work directory; repeatable" },
+        { "stdin", 0, KIND_TEXT, MEMBER(standard_input), COMMAND_RUN, "FILE",
+          "the program's standard input, - for this command's own (default: empty)" },
+        { "env", 0, KIND_PAIR, MEMBER(env), COMMAND_RUN, "NAME=VALUE",
+          "set a variable of the environment; repeatable" },
+        { "deadline", 0, KIND_TIME, MEMBER(deadline_us), COMMAND_RUN, "TIME",
+          "how long to wait for the answer, the server's queue included" },
+        { "merge-stderr", 0, KIND_FLAG, MEMBER(merge_stderr), COMMAND_RUN, NULL,
+          "standard error goes to where standard output goes" },
+        { "truncate", 0, KIND_FLAG, MEMBER(truncate), COMMAND_RUN, NULL,
+          "at the output limit, drop the rest instead of killing the program" },
+        { "collect", 0, KIND_WORD, MEMBER(globs), COMMAND_RUN, "GLOB",
+          "bring back the files of the work directory that match; repeatable" },
+        { "out", 0, KIND_TEXT, MEMBER(out_dir), COMMAND_RUN, "DIR", "write the files brought back below DIR" },
+        { "client", 0, KIND_TEXT, MEMBER(client), COMMAND_RUN, "NAME", "on whose behalf the program is run" },
+        { "compress", 0, KIND_FLAG, MEMBER(compress), COMMAND_RUN, NULL,
+          "compress what is large, and let the server do so" },
+        { "stats", 0, KIND_FLAG, MEMBER(stats), COMMAND_RUN, NULL,
+          "one more line on standard error: what the run took" },
+        { "addr", 0, KIND_TEXT, MEMBER(address), FOR_ALL, "ADDR",
+          "HOST:PORT or unix:PATH (default: $HATCHERY_ADDR, else 127.0.0.1:7070)" },
+        { "json", 0, KIND_FLAG, MEMBER(json), FOR_ALL, NULL, "print one JSON object instead" },
+        { "help", 'h', KIND_FLAG, MEMBER(help), FOR_ALL, NULL, "print this text" },
+};
+
+enum { TABLE_ROWS = sizeof table / sizeof table[0], LETTERS_SIZE = 2 * TABLE_ROWS + 4 };
+
+static int number_of(size_t row)
+{
+        return table[row].letter ? table[row].letter : OPTION_LONG + (int)row;
+}
+
+/* What getopt_long wants to know. The leading '-' of letters makes it return other words in their order, so that those
+ * before a "--" (files) are told from those after it (arguments). */
+static void describe(enum command command, struct option *longs, char *letters)
+{
+        *letters++ = '-';
+        *letters++ = ':';
+        for (size_t i = 0; i < TABLE_ROWS; i++) {
+                if (!(table[i].commands & command))
+                        continue;
+                int takes = table[i].argument ? required_argument : no_argument;
+                *longs++ = (struct option){ table[i].name, takes, NULL, number_of(i) };
+                if (!table[i].letter)
+                        continue;
+                *letters++ = table[i].letter;
+                if (takes == required_argument)
+                        *letters++ = ':';
+        }
+        *letters = '\0';
+        if (command == COMMAND_RUN)
+                for (int i = 0; i < LIMIT_COUNT; i++)
+                        *longs++ = (struct option){ limit_table[i].option, required_argument, NULL, OPTION_LIMIT + i };
+        *longs = (struct option){ 0 };
+}
+
+static int parse_time(const char *option, enum limit_unit unit, const char *text, int64_t *value, struct err *e)
+{
+        static const char *const forms[] = {
+                [LIMIT_UNIT_US] = "a time, as in 500ms, 2s or 1m",
+                [LIMIT_UNIT_BYTES] = "a size, as in 65536, 512K or 64M",
+                [LIMIT_UNIT_COUNT] = "a whole number",
+        };
+        if (limit_parse(unit, text, value) < 0)
+                return err_say(e, EINVAL, "--%s takes %s, not '%s'", option, forms[unit], text);
+        return 0;
+}
+
+static int store(struct options *o, const struct row *row, const char *value, struct err *e)
+{
+        void *member = (char *)o + row->offset;
+        const char **text = member;
+        struct words *words = member;
+
+        switch (row->kind) {
+        case KIND_FLAG:
+                *(bool *)member = true;
+                return 0;
+        case KIND_TEXT:
+                if (row->letter == 'e' && *text)
+                        return err_say(e, EINVAL, "-e was given twice: there is one program");
+                *text = value;
+                return 0;
+        case KIND_PAIR:
+                if (value[0] == '=' || !strchr(value, '='))
+                        return err_say(e, EINVAL, "--%s takes %s, not '%s'", row->name, row->argument, value);
+                words->items[words->n++] = value;
+                return 0;
+        case KIND_WORD:
+                words->items[words->n++] = value;
+                return 0;
+        case KIND_TIME:
+                return parse_time(row->name, LIMIT_UNIT_US, value, member, e);
+        }
+        return err_say(e, EINVAL, "option --%s is of no known kind", row->name);
+}
+
+static int apply(struct options *o, int number, const char *value, struct err *e)
+{
+        if (number >= OPTION_LIMIT) {
+                int i = number - OPTION_LIMIT;
+                o->has_limit[i] = true;
+                return parse_time(limit_table[i].option, limit_table[i].unit, value, &o->limit[i], e);
+        }
+        for (size_t i = 0; i < TABLE_ROWS; i++)
+                if (number_of(i) == number)
+                        return store(o, &table[i], value, e);
+        return err_say(e, EINVAL, "option %d is not in the table", number);
+}
+
+/* Whether the options of run make sense together; what they say is for the server to judge. */
+static int check_run(const struct options *o, struct err *e)
+{
+        if (o->code && o->programs.n > 0)
+                return err_say(e, EINVAL,
+                               "-e CODE and the file '%s' are two programs; send further files with --file, and put "
+                               "arguments after --",
+                               o->programs.items[0]);
+        if (!o->code && o->programs.n == 0 && o->files.n == 0)
+                return err_say(e, EINVAL, "no program: give -e CODE or a FILE (- reads it from standard input)");
+
+        unsigned from_stdin = o->standard_input && strcmp(o->standard_input, "-") == 0;
+        for (size_t i = 0; i < o->programs.n; i++)
+                from_stdin += strcmp(o->programs.items[i], "-") == 0;
+        if (from_stdin > 1)
+                return err_say(e, EINVAL, "standard input can be read once: '-' was given %u times", from_stdin);
+
+        if (o->globs.n > 0 && !o->out_dir && !o->json)
+                return err_say(e, EINVAL, "--collect needs --out DIR, where the files go (or --json)");
+        if (o->out_dir && o->globs.n == 0)
+                return err_say(e, EINVAL, "--out needs --collect GLOB, which says what to bring back");
+        return 0;
+}
+
+/* Every list can hold every word of the command line. */
+static int make_lists(struct options *o, size_t n, struct err *e)
+{
+        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->args };
+        for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+                lists[i]->items = calloc(n, sizeof(char *));
+                if (!lists[i]->items)
+                        return err_set(e, ENOMEM, "hold the command line");
+        }
+        return 0;
+}
+
+int options_parse(struct options *o, enum command command, int argc, char **argv, struct err *e)
+{
+        struct option longs[TABLE_ROWS + LIMIT_COUNT + 1];
+        char letters[LETTERS_SIZE];
+        describe(command, longs, letters);
+
+        memset(o, 0, sizeof *o);
+        int r = make_lists(o, (size_t)argc + 1, e);
+
+        optind = 0; /* glibc: start afresh */
+        opterr = 0;
+        while (r == 0) {
+                int number = getopt_long(argc, argv, letters, longs, NULL);
+                if (number == -1)
+                        break;
+                const char *word = argv[optind - 1];
+                if (number == ':')
+                        r = err_say(e, EINVAL, "option %s needs a value", word);
+                else if (number == '?')
+                        r = err_say(e, EINVAL, "option %s is not known, not unique, or takes no value", word);
+                else if (number == 1)
+                        o->programs.items[o->programs.n++] = optarg;
+                else
+                        r = apply(o, number, optarg, e);
+        }
+        if (r < 0 || o->help)
+                return r;
+
+        while (optind < argc)
+                o->args.items[o->args.n++] = argv[optind++];
+        if (command == COMMAND_RUN)
+                return check_run(o, e);
+        if (o->programs.n + o->args.n > 0)
+                return err_say(e, EINVAL, "%s takes options only, not '%s'", argv[0],
+                               o->programs.n > 0 ? o->programs.items[0] : o->args.items[0]);
+        return 0;
+}
+
+void options_fini(struct options *o)
+{
+        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->args };
+        for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+                free(lists[i]->items);
+                *lists[i] = (struct words){ 0 };
+        }
+}
+
+static void help_line(FILE *to, char letter, const char *name, const char *argument, const char *help)
+{
+        char left[64];
+        snprintf(left, sizeof left, "%c%c%s --%s%s%s", letter ? '-' : ' ', letter ? letter : ' ', letter ? "," : " ",
+                 name, argument ? " " : "", argument ? argument : "");
+        fprintf(to, "  %-26s %s\n", left, help);
+}
+
+static void help_limits(FILE *to)
+{
+        static const char *const arguments[] = {
+                [LIMIT_UNIT_US] = "TIME", [LIMIT_UNIT_BYTES] = "SIZE", [LIMIT_UNIT_COUNT] = "N"
+        };
+        fprintf(to,
+                "\nLimits of the run; a value above the server's ceiling is refused. In brackets the built-in default\n"
+                "and ceiling, which the server's configuration may have changed:\n");
+        for (int i = 0; i < LIMIT_COUNT; i++) {
+                const struct limit_row *l = &limit_table[i];
+                char standard[TEXT_SIZE], ceiling[TEXT_SIZE], help[160];
+                if (l->unit == LIMIT_UNIT_US) {
+                        text_us(standard, (uint64_t)l->standard);
+                        text_us(ceiling, (uint64_t)l->ceiling);
+                } else if (l->unit == LIMIT_UNIT_BYTES) {
+                        text_bytes(standard, (uint64_t)l->standard);
+                        text_bytes(ceiling, (uint64_t)l->ceiling);
+                } else {
+                        snprintf(standard, sizeof standard, "%lld", (long long)l->standard);
+                        snprintf(ceiling, sizeof ceiling, "%lld", (long long)l->ceiling);
+                }
+                snprintf(help, sizeof help, "%s [%s, at most %s]", l->help, standard, ceiling);
+                help_line(to, 0, l->option, arguments[l->unit], help);
+        }
+        fprintf(to, "\nTIME is a number with us, ms, s or m (bare: seconds);\n"
+                    "SIZE is a number with K, M or G (bare: bytes).\n");
+}
+
+void options_help(enum command command, FILE *to)
+{
+        if (command == COMMAND_RUN)
+                fprintf(to,
+                        "Usage: hatchery run [OPTION...] (-e CODE | FILE...) [-- ARG...]\n"
+                        "Run a program in a sandbox of its own. With several FILEs the first is started; - reads the\n"
+                        "program from standard input. Each ARG goes to the program.\n\n");
+        else if (command == COMMAND_PING)
+                fprintf(to, "Usage: hatchery ping [OPTION...]\nMeasure the way to the server and back.\n\n");
+        else
+                fprintf(to, "Usage: hatchery status [OPTION...]\nShow what the server has ready and has done.\n\n");
+
+        for (size_t i = 0; i < TABLE_ROWS; i++)
+                if (table[i].commands & command)
+                        help_line(to, table[i].letter, table[i].name, table[i].argument, table[i].help);
+        if (command != COMMAND_RUN)
+                return;
+        help_limits(to);
+        fprintf(to,
+                "\nExit code: the program's own; 128+N after signal N; 124 at the time or CPU limit, 137 at the\n"
+                "memory limit, 143 at the output limit; 130 if cancelled; 125 if the run was refused or the server\n"
+                "can't be reached; 2 for a mistake on the command line.\n");
+}

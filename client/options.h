@@ -1,0 +1,52 @@
+/* The command line of each command of `hatchery`, from one table of options that also makes the --help text. */
+#pragma once
+
+#include "proto/err.h"
+#include "proto/limit.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum command { COMMAND_RUN = 1, COMMAND_PING = 2, COMMAND_STATUS = 4 };
+
+/* Words of the command line, borrowed from argv. */
+struct words {
+        const char **items;
+        size_t n;
+};
+
+struct options {
+        bool help;
+        bool json;
+        const char *address;
+
+        /* Of run alone. */
+        const char *language;
+        const char *code;
+        const char *entry;
+        const char *standard_input;
+        const char *out_dir;
+        const char *client;
+        struct words programs; /* FILE... */
+        struct words files;    /* NAME=PATH */
+        struct words env;      /* NAME=VALUE */
+        struct words globs;
+        struct words args; /* after -- */
+        bool has_limit[LIMIT_COUNT];
+        int64_t limit[LIMIT_COUNT];
+        int64_t deadline_us;
+        bool merge_stderr;
+        bool truncate;
+        bool compress;
+        bool stats;
+};
+
+/* Parses argv[1] to the end; argv[0] is the command's name. -EINVAL with a sentence for a usage error. o is filled from
+ * zero, borrows from argv, and is to be released by options_fini in every case. */
+int options_parse(struct options *o, enum command command, int argc, char **argv, struct err *e);
+void options_fini(struct options *o);
+
+/* The --help text of one command. */
+void options_help(enum command command, FILE *to);

@@ -1,0 +1,217 @@
+/* The request of `hatchery run`: see program.h. */
+#include "client/program.h"
+
+#include "client/load.h"
+#include "proto/own.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MODE_EXECUTABLE = 0755, FIXED_OWNED = 8 };
+
+struct extension {
+        const char *suffix;
+        const char *language;
+};
+
+static const struct extension extensions[] = {
+        { "bash", "bash" }, { "c", "c" },       { "cc", "cpp" },    { "cpp", "cpp" },    { "cxx", "cpp" },
+        { "go", "go" },     { "java", "java" }, { "js", "node" },   { "lua", "lua" },    { "mjs", "node" },
+        { "php", "php" },   { "pl", "perl" },   { "py", "python" }, { "r", "r" },        { "R", "r" },
+        { "rb", "ruby" },   { "rs", "rust" },   { "sh", "bash" },   { "sql", "sqlite" }, { "tcl", "tcl" },
+};
+
+/* Hands fresh memory over to p; p->owned has room for it. */
+static void *keep(struct program *p, void *memory)
+{
+        p->owned[p->n_owned++] = memory;
+        return memory;
+}
+
+/* Zeroed memory for n items (at least one, so that NULL always means failure). */
+static void *keep_array(struct program *p, size_t n, size_t size)
+{
+        void *array = calloc(n > 0 ? n : 1, size);
+        return array ? keep(p, array) : NULL;
+}
+
+static int keep_file(struct program *p, const char *path, struct span *content, int *executable, struct err *e)
+{
+        uint8_t *data = NULL;
+        size_t len = 0;
+        int r = load_file(path, &data, &len, executable, e);
+        if (r < 0)
+                return r;
+        *content = (struct span){ keep(p, data), len };
+        return 0;
+}
+
+/* The name that a FILE of the command line gets in the work directory: its path without "." and empty parts if that
+ * stays below the directory it is relative to, else its last part. */
+static char *name_of(const char *path)
+{
+        const char *slash = strrchr(path, '/');
+        char *name = malloc(strlen(path) + 1);
+        if (!name)
+                return NULL;
+
+        char *to = name;
+        for (const char *part = path; *part;) {
+                size_t len = strcspn(part, "/");
+                if (path[0] == '/' || (len == 2 && memcmp(part, "..", 2) == 0)) {
+                        strcpy(name, slash ? slash + 1 : path);
+                        return name;
+                }
+                if (len > 0 && !(len == 1 && part[0] == '.')) {
+                        if (to > name)
+                                *to++ = '/';
+                        memcpy(to, part, len);
+                        to += len;
+                }
+                part += len + (part[len] == '/');
+        }
+        *to = '\0';
+        return name;
+}
+
+/* Borrowed; NULL where the extension says nothing. */
+static const char *language_of(struct span name)
+{
+        for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
+                size_t len = strlen(extensions[i].suffix);
+                if (name.len > len + 1 && name.data[name.len - len - 1] == '.' &&
+                    memcmp(name.data + name.len - len, extensions[i].suffix, len) == 0)
+                        return extensions[i].language;
+        }
+        return NULL;
+}
+
+static int add_program(struct program *p, const char *path, struct err *e)
+{
+        struct execute *x = &p->request.execute;
+        if (strcmp(path, "-") == 0) {
+                x->has_code = true;
+                return keep_file(p, path, &x->code, NULL, e);
+        }
+
+        struct file_span *f = &x->files[x->n_files];
+        int executable;
+        int r = keep_file(p, path, &f->content, &executable, e);
+        if (r < 0)
+                return r;
+        char *name = name_of(path);
+        if (!name)
+                return err_set(e, ENOMEM, "name %s", path);
+        f->name = span_of_text(keep(p, name));
+        f->mode = executable ? MODE_EXECUTABLE : 0;
+        x->n_files++;
+        return 0;
+}
+
+/* word is NAME=PATH. */
+static int add_file(struct program *p, const char *word, struct err *e)
+{
+        struct execute *x = &p->request.execute;
+        struct file_span *f = &x->files[x->n_files];
+        const char *equals = strchr(word, '=');
+        int executable;
+        int r = keep_file(p, equals + 1, &f->content, &executable, e);
+        if (r < 0)
+                return err_wrap(e, "--file %.*s", (int)(equals - word), word);
+        f->name = (struct span){ (const uint8_t *)word, (size_t)(equals - word) };
+        f->mode = executable ? MODE_EXECUTABLE : 0;
+        x->n_files++;
+        return 0;
+}
+
+static int add_files(struct program *p, const struct options *o, struct err *e)
+{
+        struct execute *x = &p->request.execute;
+        int r = 0;
+        for (size_t i = 0; i < o->programs.n && r == 0; i++)
+                r = add_program(p, o->programs.items[i], e);
+        size_t n_programs = x->n_files;
+        for (size_t i = 0; i < o->files.n && r == 0; i++)
+                r = add_file(p, o->files.items[i], e);
+        if (r == 0 && o->standard_input)
+                r = keep_file(p, o->standard_input, &x->standard_input, NULL, e);
+        if (r < 0)
+                return r;
+
+        if (o->entry)
+                x->entry = span_of_text(o->entry);
+        else if (!x->has_code && n_programs > 0)
+                x->entry = x->files[0].name;
+        return 0;
+}
+
+/* Language by -l, else by what is started, else by the first file, else Python. */
+static const char *choose_language(const struct options *o, const struct execute *x)
+{
+        if (o->language)
+                return o->language;
+        const char *language = NULL;
+        if (x->entry.len > 0)
+                language = language_of(x->entry);
+        else if (!x->has_code && x->n_files > 0)
+                language = language_of(x->files[0].name);
+        return language ? language : "python";
+}
+
+static void add_words(struct execute *x, const struct options *o)
+{
+        for (size_t i = 0; i < o->args.n; i++)
+                x->args[x->n_args++] = span_of_text(o->args.items[i]);
+        for (size_t i = 0; i < o->globs.n; i++)
+                x->globs[x->n_globs++] = span_of_text(o->globs.items[i]);
+        x->has_collect = o->globs.n > 0;
+        for (size_t i = 0; i < o->env.n; i++) {
+                const char *word = o->env.items[i], *equals = strchr(word, '=');
+                x->env[x->n_env++] = (struct env_span){ { (const uint8_t *)word, (size_t)(equals - word) },
+                                                        span_of_text(equals + 1) };
+        }
+}
+
+int program_init(struct program *p, const struct options *o, struct err *e)
+{
+        memset(p, 0, sizeof *p);
+        p->request.kind = REQUEST_EXECUTE;
+        struct execute *x = &p->request.execute;
+
+        size_t n_files = o->programs.n + o->files.n;
+        p->owned = calloc(2 * n_files + FIXED_OWNED, sizeof *p->owned);
+        if (!p->owned)
+                return err_set(e, ENOMEM, "make a request");
+        x->files = keep_array(p, n_files, sizeof *x->files);
+        x->args = keep_array(p, o->args.n, sizeof *x->args);
+        x->env = keep_array(p, o->env.n, sizeof *x->env);
+        x->globs = keep_array(p, o->globs.n, sizeof *x->globs);
+        if (!x->files || !x->args || !x->env || !x->globs)
+                return err_set(e, ENOMEM, "make a request");
+
+        if (o->code) {
+                x->has_code = true;
+                x->code = span_of_text(o->code);
+        }
+        int r = add_files(p, o, e);
+        if (r < 0)
+                return r;
+        add_words(x, o);
+        x->language = span_of_text(choose_language(o, x));
+        x->client = span_of_text(o->client);
+        x->merge_stderr = o->merge_stderr;
+        x->truncate_output = o->truncate;
+        x->deadline_us = (uint64_t)o->deadline_us;
+        memcpy(x->has_limit, o->has_limit, sizeof x->has_limit);
+        memcpy(x->limit, o->limit, sizeof x->limit);
+        return 0;
+}
+
+void program_fini(struct program *p)
+{
+        for (size_t i = 0; i < p->n_owned; i++)
+                free(p->owned[i]);
+        free(p->owned);
+        memset(p, 0, sizeof *p);
+}

@@ -1,0 +1,64 @@
+/* Refusals: see refuse.h. */
+#include "client/refuse.h"
+
+#include "client/json.h"
+#include "client/report.h"
+#include "client/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static int print_json(const char *code, const char *message, uint64_t retry_after_ms)
+{
+        struct err e = { 0 };
+        if (json_print(json_of_error(code, message, retry_after_ms), &e) < 0)
+                text_say("%s (%s)", message, e.text);
+        return EXIT_REFUSED;
+}
+
+/* The code is a name of gRPC's. */
+static int refuse(bool json, const char *code, const struct err *why)
+{
+        if (json)
+                return print_json(code, why->text, 0);
+        text_say("%s", why->text);
+        return EXIT_REFUSED;
+}
+
+int refuse_input(bool json, const struct err *why)
+{
+        return refuse(json, "INVALID_ARGUMENT", why);
+}
+
+int refuse_connection(bool json, const struct err *why)
+{
+        return refuse(json,
+                      why->code == EINVAL   ? "INVALID_ARGUMENT"
+                      : why->code == EPROTO ? "INTERNAL"
+                                            : "UNAVAILABLE",
+                      why);
+}
+
+int refuse_answer(bool json, const struct answer *a)
+{
+        if (a->m.which_answer != hatchery_v1_ServerMessage_error_tag) {
+                struct err e = { 0 };
+                err_say(&e, EPROTO, "the server's answer is of a kind (%u) that was not asked for",
+                        (unsigned)a->m.which_answer);
+                return refuse_connection(json, &e);
+        }
+
+        const hatchery_v1_Error *error = &a->m.answer.error;
+        const char *code = answer_code_name((int)error->code);
+        if (json)
+                return print_json(code, error->message, error->retry_after_ms);
+
+        char retry[TEXT_SIZE];
+        if (error->retry_after_ms > 0)
+                text_say("refused: %s (%s; try again in %s)", error->message, code,
+                         text_us(retry, error->retry_after_ms < UINT64_MAX / 1000 ? error->retry_after_ms * 1000
+                                                                                  : UINT64_MAX));
+        else
+                text_say("refused: %s (%s)", error->message, code);
+        return EXIT_REFUSED;
+}

@@ -1,0 +1,18 @@
+/* When there is nothing to show but why: a refusal by the server, or a failure on the way to it. */
+#pragma once
+
+#include "proto/answer.h"
+#include "proto/err.h"
+
+#include <stdbool.h>
+
+/* All print one line, or one JSON object, and return the exit code of a refusal. */
+
+/* What the command line named can't be read. */
+int refuse_input(bool json, const struct err *why);
+
+/* The server can't be asked, or its answer not be had. */
+int refuse_connection(bool json, const struct err *why);
+
+/* For an answer that is an Error, or none that was asked for. */
+int refuse_answer(bool json, const struct answer *a);

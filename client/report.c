@@ -1,0 +1,135 @@
+/* The end of a run in words: see report.h. */
+#include "client/report.h"
+
+#include "client/text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int signal_code(int number)
+{
+        return number > 0 && number < 128 ? EXIT_SIGNAL + number : EXIT_REFUSED;
+}
+
+int report_exit_code(const hatchery_v1_Result *r)
+{
+        switch ((int)r->status) {
+        case hatchery_v1_Result_Status_EXITED:
+                return r->exit_code & 0xff;
+        case hatchery_v1_Result_Status_SIGNALED:
+                return signal_code(r->signal);
+        case hatchery_v1_Result_Status_TIME_LIMIT:
+        case hatchery_v1_Result_Status_CPU_LIMIT:
+                return EXIT_TIME;
+        case hatchery_v1_Result_Status_MEMORY_LIMIT:
+                return 137;
+        case hatchery_v1_Result_Status_OUTPUT_LIMIT:
+                return 143;
+        case hatchery_v1_Result_Status_DISK_LIMIT:
+                return r->signal ? signal_code(r->signal) : r->exit_code & 0xff;
+        case hatchery_v1_Result_Status_COMPILE_ERROR:
+                return (r->exit_code & 0xff) != 0 ? r->exit_code & 0xff : 1;
+        case hatchery_v1_Result_Status_CANCELLED:
+                return 130;
+        default:
+                return EXIT_REFUSED;
+        }
+}
+
+/* " of 2 s" where the request named the limit; the server's default is not known here. */
+static const char *asked(char out[2 * TEXT_SIZE], const struct execute *x, enum limit limit)
+{
+        char value[TEXT_SIZE];
+        out[0] = '\0';
+        if (!x->has_limit[limit])
+                return out;
+        if (limit_table[limit].unit == LIMIT_UNIT_US)
+                text_us(value, (uint64_t)x->limit[limit]);
+        else
+                text_bytes(value, (uint64_t)x->limit[limit]);
+        snprintf(out, 2 * TEXT_SIZE, " of %s", value);
+        return out;
+}
+
+static void time_limit(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+{
+        char wall[TEXT_SIZE], waited[TEXT_SIZE], limit[2 * TEXT_SIZE], deadline[TEXT_SIZE];
+        text_us(wall, r->wall_us);
+        bool by_limit = !x->has_limit[LIMIT_WALL] || r->wall_us >= (uint64_t)x->limit[LIMIT_WALL];
+
+        /* A run ends at whichever comes first, and the result does not say which: only what was asked can tell. */
+        if (x->deadline_us > 0 && (!by_limit || r->queue_us + r->wall_us >= x->deadline_us))
+                snprintf(out, REPORT_SIZE, "killed: deadline of %s reached after %s of waiting and %s of running",
+                         text_us(deadline, x->deadline_us), text_us(waited, r->queue_us), wall);
+        else
+                snprintf(out, REPORT_SIZE, "killed: wall time limit%s reached after %s", asked(limit, x, LIMIT_WALL),
+                         wall);
+}
+
+static void by_signal(char out[REPORT_SIZE], int number)
+{
+        const char *abbreviation = sigabbrev_np(number);
+        const char *description = sigdescr_np(number);
+        if (abbreviation && description)
+                snprintf(out, REPORT_SIZE, "killed by signal %d (SIG%s: %s)", number, abbreviation, description);
+        else
+                snprintf(out, REPORT_SIZE, "killed by signal %d", number);
+}
+
+bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+{
+        char limit[2 * TEXT_SIZE], a[TEXT_SIZE], b[TEXT_SIZE];
+
+        switch ((int)r->status) {
+        case hatchery_v1_Result_Status_EXITED:
+                return false;
+        case hatchery_v1_Result_Status_SIGNALED:
+                by_signal(out, r->signal);
+                return true;
+        case hatchery_v1_Result_Status_TIME_LIMIT:
+                time_limit(out, x, r);
+                return true;
+        case hatchery_v1_Result_Status_CPU_LIMIT:
+                snprintf(out, REPORT_SIZE, "killed: CPU time limit%s reached: %s used in %s",
+                         asked(limit, x, LIMIT_CPU), text_us(a, r->cpu_us), text_us(b, r->wall_us));
+                return true;
+        case hatchery_v1_Result_Status_MEMORY_LIMIT:
+                snprintf(out, REPORT_SIZE, "killed: memory limit%s reached; the peak was %s",
+                         asked(limit, x, LIMIT_MEMORY), text_bytes(a, r->memory_peak_bytes));
+                return true;
+        case hatchery_v1_Result_Status_OUTPUT_LIMIT:
+                snprintf(out, REPORT_SIZE,
+                         "killed: output limit%s reached: %s on standard output, %s on standard error",
+                         asked(limit, x, LIMIT_OUTPUT), text_bytes(a, r->stdout_total), text_bytes(b, r->stderr_total));
+                return true;
+        case hatchery_v1_Result_Status_DISK_LIMIT:
+                snprintf(out, REPORT_SIZE, "disk limit%s reached; the program failed with %s %d",
+                         asked(limit, x, LIMIT_DISK), r->signal ? "signal" : "exit code",
+                         r->signal ? r->signal : r->exit_code);
+                return true;
+        case hatchery_v1_Result_Status_COMPILE_ERROR:
+                snprintf(out, REPORT_SIZE, "the program does not compile");
+                return true;
+        case hatchery_v1_Result_Status_CANCELLED:
+                snprintf(out, REPORT_SIZE, "cancelled after %s", text_us(a, r->wall_us));
+                return true;
+        default:
+                snprintf(out, REPORT_SIZE,
+                         "the server reports the outcome %d, which this version does not know: upgrade it",
+                         (int)r->status);
+                return true;
+        }
+}
+
+void report_stats(char out[REPORT_SIZE], const hatchery_v1_Result *r)
+{
+        char how[48] = "", wall[TEXT_SIZE], cpu[TEXT_SIZE], memory[TEXT_SIZE], queue[TEXT_SIZE], warm[TEXT_SIZE];
+        if (r->signal)
+                snprintf(how, sizeof how, " signal %d", r->signal);
+        else if (r->status == hatchery_v1_Result_Status_EXITED || r->status == hatchery_v1_Result_Status_DISK_LIMIT)
+                snprintf(how, sizeof how, " code %d", r->exit_code);
+        snprintf(out, REPORT_SIZE, "%s%s, wall %s, cpu %s, memory %s, queue %s, warm for %s, sandbox %s%s",
+                 answer_status_name((int)r->status), how, text_us(wall, r->wall_us), text_us(cpu, r->cpu_us),
+                 text_bytes(memory, r->memory_peak_bytes), text_us(queue, r->queue_us), text_us(warm, r->warm_us),
+                 r->sandbox, r->stdout_truncated || r->stderr_truncated ? ", output truncated" : "");
+}

@@ -1,0 +1,25 @@
+/* What the end of a run means on a command line: the exit code, and the sentence that explains it. */
+#pragma once
+
+#include "proto/answer.h"
+#include "proto/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+        EXIT_USAGE = 2,
+        EXIT_TIME = 124,
+        EXIT_REFUSED = 125, /* or the run's result could not be had or delivered */
+        EXIT_SIGNAL = 128,  /* and the signal */
+};
+
+enum { REPORT_SIZE = 512 };
+
+int report_exit_code(const hatchery_v1_Result *r);
+
+/* What happened; x is what was asked, for the limits it named. False: it exited, which needs no words. */
+bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r);
+
+/* Status and resources, on one line. */
+void report_stats(char out[REPORT_SIZE], const hatchery_v1_Result *r);

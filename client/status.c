@@ -1,0 +1,142 @@
+/* `hatchery ping` and `hatchery status`: one short question each, and its answer for a person or as JSON. */
+#include "client/status.h"
+
+#include "client/hatchery.h"
+#include "client/json.h"
+#include "client/refuse.h"
+#include "client/report.h"
+#include "client/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { ANSWER_TIMEOUT_MS = 10000 };
+
+/* What was asked and came back. */
+struct inquiry {
+        struct hatchery_answer answer;
+        const char *address;
+        uint64_t round_trip_us; /* of the question, without the connecting */
+};
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static int ask_on(struct hatchery *h, struct inquiry *q, enum request_kind kind, struct err *e)
+{
+        struct request request = { .id = 1, .kind = kind };
+        uint64_t start = now_us();
+        int r = hatchery_send(h, &request, e);
+        if (r == HATCHERY_OK)
+                r = hatchery_receive(h, &q->answer, ANSWER_TIMEOUT_MS, e);
+        if (r == HATCHERY_TIMEOUT)
+                r = err_say(e, ETIMEDOUT, "no answer from %s within %d s", q->address, ANSWER_TIMEOUT_MS / 1000);
+        q->round_trip_us = now_us() - start;
+        return r;
+}
+
+/* Asks, and sees to every outcome but the answer that was hoped for: 0, or the exit code. */
+static int ask(struct inquiry *q, const struct options *o, enum request_kind kind, pb_size_t expected)
+{
+        struct err e = { 0 };
+        struct hatchery *h;
+        memset(q, 0, sizeof *q);
+        q->address = hatchery_address(o->address);
+        if (hatchery_connect(&h, o->address, &e) < 0)
+                return refuse_connection(o->json, &e);
+        int r = ask_on(h, q, kind, &e);
+        hatchery_close(h);
+        if (r < 0)
+                return refuse_connection(o->json, &e);
+        if (q->answer.answer.m.which_answer != expected)
+                return refuse_answer(o->json, &q->answer.answer);
+        return 0;
+}
+
+/* Standard output may be a full disk, which only shows here. */
+static int finish(int printed, struct err *e)
+{
+        if (printed == 0 && (fflush(stdout) != 0 || ferror(stdout)))
+                printed = err_set(e, errno, "write to standard output");
+        if (printed == 0)
+                return 0;
+        text_say("%s", e->text);
+        return EXIT_REFUSED;
+}
+
+int status_ping(const struct options *o)
+{
+        struct inquiry q;
+        struct err e = { 0 };
+        int r = 0;
+        int code = ask(&q, o, REQUEST_PING, hatchery_v1_ServerMessage_pong_tag);
+        if (code == 0) {
+                char took[TEXT_SIZE];
+                text_us(took, q.round_trip_us);
+                if (o->json) {
+                        r = json_print(json_of_pong(&q.answer.answer, q.address, q.round_trip_us), &e);
+                } else {
+                        text_clean(q.answer.answer.m.answer.pong.server_version);
+                        printf("hatcheryd %s at %s answered in %s\n", q.answer.answer.m.answer.pong.server_version,
+                               q.address, took);
+                }
+                code = finish(r, &e);
+        }
+        hatchery_answer_fini(&q.answer);
+        return code;
+}
+
+static void print_language(hatchery_v1_LanguageStatus *l)
+{
+        char p50[TEXT_SIZE] = "-", p99[TEXT_SIZE] = "-";
+        if (l->recycle_p99_us > 0) {
+                text_us(p50, l->recycle_p50_us);
+                text_us(p99, l->recycle_p99_us);
+        }
+        text_clean(l->name);
+        text_clean(l->version);
+        printf("%-10s %-12s %6u %8u %10u %7u %10llu %9llu %10llu %12s %12s\n", l->name, l->version, l->warm, l->running,
+               l->preparing, l->queued, (unsigned long long)l->runs, (unsigned long long)l->failures,
+               (unsigned long long)l->discarded, p50, p99);
+}
+
+static void print_status(struct answer *a, const char *address)
+{
+        hatchery_v1_Status *s = &a->m.answer.status;
+        unsigned long long up = s->uptime_us / 1000000;
+        text_clean(s->server_version);
+        printf("hatcheryd %s at %s: %s, up %llu d %02llu:%02llu:%02llu, %u connection%s, %u queued\n\n",
+               s->server_version, address,
+               s->draining ? "draining"
+               : s->ready  ? "ready"
+                           : "getting ready",
+               up / 86400, up / 3600 % 24, up / 60 % 60, up % 60, s->connections, s->connections == 1 ? "" : "s",
+               s->queued);
+        printf("%-10s %-12s %6s %8s %10s %7s %10s %9s %10s %12s %12s\n", "LANGUAGE", "VERSION", "WARM", "RUNNING",
+               "PREPARING", "QUEUED", "RUNS", "FAILURES", "DISCARDED", "RECYCLE P50", "RECYCLE P99");
+        for (size_t i = 0; i < a->n_languages; i++)
+                print_language(&a->languages[i]);
+}
+
+int status_show(const struct options *o)
+{
+        struct inquiry q;
+        struct err e = { 0 };
+        int r = 0;
+        int code = ask(&q, o, REQUEST_STATUS, hatchery_v1_ServerMessage_status_tag);
+        if (code == 0) {
+                if (o->json)
+                        r = json_print(json_of_status(&q.answer.answer), &e);
+                else
+                        print_status(&q.answer.answer, q.address);
+                code = finish(r, &e);
+        }
+        hatchery_answer_fini(&q.answer);
+        return code;
+}

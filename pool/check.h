@@ -1,0 +1,28 @@
+/* Does a decoded Execute make sense, and what exactly is to be run? Every refusal names the field, the value and the
+ * bound. Pure. */
+#pragma once
+
+#include "pool/refusal.h"
+#include "proto/limit.h"
+#include "proto/request.h"
+
+#include <stdint.h>
+
+struct check_rules {
+        const char *main_file;   /* what inline code is called */
+        const int64_t *standard; /* LIMIT_COUNT each */
+        const int64_t *ceiling;
+        uint32_t collect_max_files;
+        uint64_t collect_max_bytes;
+};
+
+struct check_plan {
+        struct span entry; /* the file to start; its bytes are the request's or the rules' */
+        int64_t limit[LIMIT_COUNT];
+        uint32_t collect_files;
+        uint64_t collect_bytes;
+};
+
+/* 0 and the plan, or REFUSED and the refusal. */
+int check_execute(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+                  struct refusal *refusal);

@@ -1,0 +1,110 @@
+/* Orders of the supervisor: see control.h. */
+#include "pool/control.h"
+
+#include "pool/language.h"
+#include "pool/pool.h"
+#include "pool/state.h"
+#include "proto/channel.h"
+#include "proto/own.h"
+
+#include <errno.h>
+#include <event2/event_struct.h>
+#include <string.h>
+
+struct control_socket {
+        struct pool *pool;
+        int fd;
+        struct event readable;
+};
+
+static int on_zygote(struct pool *p, const struct control *c, int *fd, struct err *e)
+{
+        struct span name = { (const uint8_t *)c->language, strnlen(c->language, sizeof c->language) };
+        for (size_t i = 0; i < p->n_languages; i++) {
+                struct language *l = &p->languages[i];
+                if (strlen(l->name) != name.len || memcmp(l->name, name.data, name.len) != 0)
+                        continue;
+                language_adopt(l, own_steal_fd(fd));
+                return 0;
+        }
+        return err_say(e, EPROTO, "a zygote for a language that is not configured");
+}
+
+static int carry_out(struct pool *p, const struct control *c, int *fd, struct err *e)
+{
+        bool wants_fd = c->kind == CONTROL_ZYGOTE || c->kind == CONTROL_RELOAD;
+        if (wants_fd != (*fd >= 0))
+                return err_say(e, EPROTO, "order %u with the wrong number of descriptors", c->kind);
+
+        switch (c->kind) {
+        case CONTROL_ZYGOTE:
+                return on_zygote(p, c, fd, e);
+        case CONTROL_DRAIN:
+                pool_drain(p);
+                return 0;
+        case CONTROL_RELOAD:
+                pool_reload(p, *fd);
+                return 0;
+        default:
+                return err_say(e, EPROTO, "an order of no kind (%u)", c->kind);
+        }
+}
+
+static void on_readable(evutil_socket_t sock, short what, void *arg)
+{
+        (void)what;
+        struct control_socket *s = arg;
+        struct control c;
+        struct err e = { 0 };
+        int received = -1;
+        size_t n = 0;
+
+        int r = channel_recv(sock, &c, sizeof c, &received, 1, &n, &e);
+        OWN_FD int fd = n == 1 ? received : -1;
+        if (r == -EAGAIN)
+                return;
+        if (r == 0) {
+                log_error(&s->pool->log, "the supervisor is gone");
+                pool_stop(s->pool, 1);
+                return;
+        }
+        if (r > 0)
+                r = carry_out(s->pool, &c, &fd, &e);
+        if (r < 0) {
+                log_error(&s->pool->log, "the supervisor's socket: %s", e.text);
+                pool_stop(s->pool, 1);
+        }
+}
+
+int control_new(struct control_socket **out, struct pool *p, int fd, struct err *e)
+{
+        struct control_socket *s = calloc(1, sizeof *s);
+        if (!s)
+                return err_set(e, ENOMEM, "the supervisor's socket");
+        *s = (struct control_socket){ .pool = p, .fd = fd };
+        if (evutil_make_socket_nonblocking(fd) < 0 ||
+            event_assign(&s->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0 ||
+            event_add(&s->readable, NULL) < 0) {
+                free(s);
+                return err_say(e, EIO, "the supervisor's socket can't be watched");
+        }
+        *out = s;
+        return 0;
+}
+
+void control_free(struct control_socket *c)
+{
+        if (!c)
+                return;
+        event_del(&c->readable);
+        close(c->fd);
+        free(c);
+}
+
+void control_ready(struct control_socket *c)
+{
+        struct control packet = { .kind = CONTROL_READY };
+        struct err e = { 0 };
+        if (channel_send(c->fd, &packet, sizeof packet, NULL, 0, &e) < 0)
+                log_error(&c->pool->log, "telling the supervisor that all is ready: %s", e.text);
+}

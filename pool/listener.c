@@ -1,0 +1,70 @@
+/* Accepting connections: see listener.h. */
+#include "pool/listener.h"
+
+#include "pool/clock.h"
+#include "pool/session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Connections taken in one go, so that a flood of them does not keep runs waiting. */
+enum { BATCH = 16, PAUSE_US = 100000 };
+
+static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct listener *l = arg;
+        event_add(&l->readable, NULL);
+}
+
+/* Out of descriptors or memory: the connection stays in the kernel's backlog, and a look at it now would spin. */
+static void pause_listener(struct listener *l, int error)
+{
+        struct timeval delay = clock_delay(PAUSE_US);
+        log_warn(&l->pool->log, "accepting a connection: %s; trying again in 100 ms", strerror(error));
+        event_del(&l->readable);
+        event_add(&l->pause, &delay);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg)
+{
+        (void)what;
+        struct listener *l = arg;
+
+        for (int i = 0; i < BATCH; i++) {
+                int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+                if (client >= 0) {
+                        session_accept(l->pool, client);
+                        continue;
+                }
+                if (errno == EINTR || errno == ECONNABORTED)
+                        continue;
+                if (errno != EAGAIN)
+                        pause_listener(l, errno);
+                return;
+        }
+}
+
+int listener_init(struct listener *l, struct pool *p, int fd, struct err *e)
+{
+        *l = (struct listener){ .pool = p, .fd = fd };
+        if (evutil_make_socket_nonblocking(fd) < 0)
+                return err_set(e, errno, "a listening socket");
+        if (event_assign(&l->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, l) < 0 ||
+            evtimer_assign(&l->pause, p->base, on_pause_over, l) < 0 || event_add(&l->readable, NULL) < 0)
+                return err_say(e, EIO, "a listening socket can't be watched");
+        return 0;
+}
+
+void listener_fini(struct listener *l)
+{
+        if (!l->pool || l->fd < 0)
+                return;
+        event_del(&l->readable);
+        event_del(&l->pause);
+        close(l->fd);
+        l->fd = -1;
+}

@@ -1,0 +1,16 @@
+/* One listening socket, inherited from the supervisor: accepts connections, and pauses when descriptors run out. */
+#pragma once
+
+#include "pool/state.h"
+#include "proto/err.h"
+
+struct listener {
+        struct pool *pool;
+        int fd;
+        struct event readable;
+        struct event pause;
+};
+
+/* Takes fd over. */
+int listener_init(struct listener *l, struct pool *p, int fd, struct err *e);
+void listener_fini(struct listener *l);

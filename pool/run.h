@@ -1,0 +1,103 @@
+/* One accepted request, from its arrival to its answer: it waits, gets a slot, hands its job over, feeds standard
+ * input, takes output, watches the limits that the kernel does not watch, and turns the exit report into a Result.
+ *
+ * A run is always in its session's list, until that is gone, and either in the queue or with a slot. Every run is
+ * answered exactly once, or its client is gone. */
+#pragma once
+
+#include "pool/capture.h"
+#include "pool/check.h"
+#include "pool/feed.h"
+#include "pool/outcome.h"
+#include "pool/queue.h"
+#include "pool/refusal.h"
+#include "proto/job.h"
+#include "proto/request.h"
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <sys/queue.h>
+
+struct collector;
+struct language;
+struct pool;
+struct session;
+struct slot;
+
+enum run_state {
+        RUN_QUEUED,
+        RUN_LIMITING,   /* has a slot, whose limits are being changed */
+        RUN_RUNNING,    /* the job is handed over */
+        RUN_ENDING,     /* everything in the sandbox is dead; its pipes are drained */
+        RUN_COLLECTING, /* its files are coming */
+};
+
+struct run {
+        enum run_state state;
+        struct pool *pool;
+        struct language *language;
+        struct session *session; /* NULL: gone */
+        LIST_ENTRY(run) of_session;
+        struct queue_entry queued;
+        struct slot *slot;
+
+        struct request request; /* its spans point into buffer */
+        uint8_t *buffer;
+        size_t buffer_len;
+        struct check_plan plan;
+        bool retried; /* a slot has failed it before */
+
+        int64_t arrived_us;
+        int64_t deadline_us; /* on the clock; 0: none */
+        int64_t handed_us;
+        int64_t end_us; /* when the wall limit or the deadline is reached */
+        int64_t exited_us;
+        int64_t warm_us; /* age of the sandbox at the hand-over */
+        enum kill_reason reason;
+        bool discard; /* the slot can't be trusted afterwards */
+
+        struct event timer; /* of the deadline, the wall limit, or the guard of the present state */
+        struct event cpu_timer;
+        struct event job_writable, stdin_writable, out_readable, err_readable;
+        uint8_t *job_head;
+        struct job_file *job_files;
+        struct feed job, input;
+        struct capture out, err;
+
+        struct report report;
+        struct collector *collector;
+};
+
+/* Takes over the request and *buffer (which becomes NULL) on success. */
+int run_new(struct run **out, struct session *s, struct language *l, struct request *request, uint8_t **buffer,
+            size_t buffer_len, const struct check_plan *plan, struct err *e);
+
+struct run *run_of_entry(struct queue_entry *entry);
+
+/* Into the queue. QUEUE_FULL: it stays the caller's. */
+int run_enqueue(struct run *r);
+
+/* With a warm slot that was just moved to RUNNING. */
+void run_start(struct run *r, struct slot *slot);
+
+/* What the language says about its slot. */
+bool run_is_limiting(const struct run *r);
+void run_limited(struct run *r);
+void run_exited(struct run *r, const struct report *report);
+void run_slot_failed(struct run *r);
+void run_zygote_lost(struct run *r);
+
+/* By Cancel: the run is answered, now or once it is dead. */
+void run_cancel(struct run *r);
+
+/* Its client is gone: nothing is answered. */
+void run_abandon(struct run *r);
+
+/* The drain took too long. */
+void run_shut_down(struct run *r);
+
+/* Answers with an Error and frees. */
+void run_refuse(struct run *r, const struct refusal *refusal);
+
+/* Frees; the run must have neither a slot nor a place in the queue that others count on. */
+void run_free(struct run *r);

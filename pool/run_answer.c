@@ -1,0 +1,77 @@
+/* Answers of runs: see run_answer.h. */
+#include "pool/run_answer.h"
+
+#include "pool/collector.h"
+#include "pool/language.h"
+#include "pool/session.h"
+#include "pool/state.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RETRY_MS = 1000 };
+
+void run_answer_failure(struct run *r, const struct job_failure *f)
+{
+        struct refusal refusal;
+        const char *reason = strerror(f->error < 0 ? -f->error : f->error);
+
+        if (f->step == JOB_STEP_FILE && (f->error == ENOSPC || f->error == -ENOSPC))
+                refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                       "the file \"%s\" does not fit on the sandbox's disk: disk_bytes is %" PRId64
+                       "; raise it or send less",
+                       f->name, r->plan.limit[LIMIT_DISK]);
+        else if (f->step == JOB_STEP_FILE)
+                refuse(&refusal, hatchery_v1_Error_Code_INVALID_ARGUMENT,
+                       "the file \"%s\" can't be made in the sandbox: %s; choose another name", f->name, reason);
+        else
+                refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
+                       "the sandbox could not set the job up: %s; try again, and tell the operator", reason);
+        session_refuse(r->session, r->request.id, &refusal);
+}
+
+void run_answer_result(struct run *r)
+{
+        const struct language *l = r->language;
+        struct answer a = { .m = { .id = r->request.id, .which_answer = hatchery_v1_ServerMessage_result_tag } };
+        hatchery_v1_Result *result = &a.m.answer.result;
+
+        outcome_fill(result, r->reason, &r->report);
+        a.out = capture_span(&r->out);
+        a.err = capture_span(&r->err);
+        result->stdout_total = r->out.total;
+        result->stderr_total = r->err.total;
+        result->stdout_truncated = capture_is_over(&r->out);
+        result->stderr_truncated = capture_is_over(&r->err);
+        if (r->collector) {
+                const char *note = collector_note(r->collector);
+                a.files = collector_files(r->collector, &a.n_files);
+                result->files_incomplete = note != NULL;
+                snprintf(result->files_note, sizeof result->files_note, "%s", note ? note : "");
+        }
+        result->wall_us = (uint64_t)(r->exited_us - r->handed_us);
+        result->queue_us = (uint64_t)(r->handed_us - r->arrived_us);
+        result->warm_us = (uint64_t)r->warm_us;
+        snprintf(result->sandbox, sizeof result->sandbox, "%s-%" PRIu64, r->pool->instance, r->report.sandbox);
+        snprintf(result->language, sizeof result->language, "%s", l->name);
+        snprintf(result->language_version, sizeof result->language_version, "%s", l->version);
+        session_answer(r->session, &a);
+}
+
+void run_answer_lost(struct run *r)
+{
+        struct refusal refusal;
+
+        if (r->reason == KILL_SHUTDOWN) {
+                refuse(&refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+                       "the server shuts down, and the run was ended for it; send it again later");
+                refusal.retry_after_ms = RETRY_MS;
+        } else {
+                refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
+                       "the server could not see the run to its end; try again, and tell the operator");
+                r->language->stats.failures++;
+        }
+        session_refuse(r->session, r->request.id, &refusal);
+}

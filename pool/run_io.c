@@ -1,0 +1,202 @@
+/* A run's descriptors: see run_io.h. */
+#include "pool/run_io.h"
+
+#include "pool/slot.h"
+#include "pool/state.h"
+#include "proto/own.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+enum { DEFAULT_MODE = 0644 };
+
+static void close_slot_fd(struct run *r, enum warm_fd which)
+{
+        own_close(&r->slot->fd[which]);
+        r->slot->fd[which] = -1;
+}
+
+/* ---------------------------------------------------------------- in */
+
+static void on_job_writable(evutil_socket_t fd, short what, void *arg)
+{
+        (void)what;
+        struct run *r = arg;
+        struct err e = { 0 };
+
+        /* After an error there is nobody to take the job, and the exit report tells more. */
+        if (feed_write(&r->job, fd, &e) == FEED_MORE)
+                event_add(&r->job_writable, NULL);
+        else if (e.code && e.code != EPIPE && e.code != ECONNRESET) {
+                log_error(&r->pool->log, "%s", e.text);
+                run_kill(r, KILL_FAULT);
+        }
+}
+
+static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)
+{
+        (void)what;
+        struct run *r = arg;
+        struct err e = { 0 };
+
+        if (feed_write(&r->input, fd, &e) == FEED_MORE) {
+                event_add(&r->stdin_writable, NULL);
+                return;
+        }
+        if (e.code && e.code != EPIPE) {
+                log_error(&r->pool->log, "%s", e.text);
+                run_kill(r, KILL_FAULT);
+        }
+        close_slot_fd(r, WARM_STDIN); /* all of it is written, or nobody reads it */
+}
+
+static void add_file(struct run *r, size_t i, struct span name, struct span content, uint32_t mode)
+{
+        r->job_files[i] = (struct job_file){
+                .size = content.len,
+                .mode = mode ? mode : DEFAULT_MODE,
+                .name_len = (uint32_t)name.len,
+        };
+        feed_add(&r->job, &r->job_files[i], sizeof r->job_files[i]);
+        feed_add(&r->job, name.data, name.len);
+        feed_add(&r->job, content.data, content.len);
+}
+
+static int build_job(struct run *r, struct err *e)
+{
+        const struct execute *x = &r->request.execute;
+        size_t n_files = x->n_files + x->has_code, head_len;
+
+        int rc = job_pack(x, r->plan.entry, (uint32_t)n_files, (uint32_t)r->plan.limit[LIMIT_OPEN_FILES], &r->job_head,
+                          &head_len, e);
+        if (rc < 0)
+                return rc;
+        r->job_files = calloc(n_files, sizeof *r->job_files);
+        if (!r->job_files)
+                return err_set(e, ENOMEM, "a job of %zu files", n_files);
+        rc = feed_init(&r->job, 1 + 3 * n_files, e);
+        if (rc < 0)
+                return rc;
+        feed_add(&r->job, r->job_head, head_len);
+        for (size_t i = 0; i < x->n_files; i++)
+                add_file(r, i, x->files[i].name, x->files[i].content, x->files[i].mode);
+        if (x->has_code)
+                add_file(r, x->n_files, r->plan.entry, x->code, 0);
+
+        if (x->standard_input.len == 0)
+                return 0;
+        rc = feed_init(&r->input, 1, e);
+        if (rc == 0)
+                feed_add(&r->input, x->standard_input.data, x->standard_input.len);
+        return rc;
+}
+
+/* ---------------------------------------------------------------- out */
+
+/* One read of one stream. Returns false when it is at its end, or has nothing at present. */
+static bool take_output(struct run *r, enum warm_fd which)
+{
+        struct capture *c = which == WARM_STDOUT ? &r->out : &r->err;
+        struct event *event = which == WARM_STDOUT ? &r->out_readable : &r->err_readable;
+        struct err e = { 0 };
+        size_t n;
+
+        int rc = capture_read(c, r->slot->fd[which], r->pool->run_scratch, POOL_SCRATCH, &n, &e);
+        if (rc == CAPTURE_MORE) {
+                if (capture_is_over(c) && !r->request.execute.truncate_output)
+                        run_kill(r, KILL_OUTPUT);
+                return n > 0;
+        }
+        if (rc < 0) {
+                log_error(&r->pool->log, "%s", e.text);
+                run_kill(r, KILL_FAULT);
+        }
+        event_del(event);
+        close_slot_fd(r, which);
+        return false;
+}
+
+static void on_out(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct run *r = arg;
+        take_output(r, WARM_STDOUT);
+        run_output_ended(r);
+}
+
+static void on_err(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct run *r = arg;
+        take_output(r, WARM_STDERR);
+        run_output_ended(r);
+}
+
+bool run_io_drain(struct run *r)
+{
+        static const enum warm_fd streams[] = { WARM_STDOUT, WARM_STDERR };
+        for (size_t i = 0; i < 2; i++)
+                while (r->slot->fd[streams[i]] >= 0 && take_output(r, streams[i]))
+                        ;
+        return r->slot->fd[WARM_STDOUT] < 0 && r->slot->fd[WARM_STDERR] < 0;
+}
+
+/* ---------------------------------------------------------------- life */
+
+int run_io_prepare(struct run *r, struct err *e)
+{
+        const int *fd = r->slot->fd;
+        struct event_base *base = r->pool->base;
+
+        r->out.limit = r->err.limit = (size_t)r->plan.limit[LIMIT_OUTPUT];
+        int rc = build_job(r, e);
+        if (rc < 0)
+                return rc;
+        if (event_assign(&r->job_writable, base, fd[WARM_JOB], EV_WRITE, on_job_writable, r) < 0 ||
+            event_assign(&r->stdin_writable, base, fd[WARM_STDIN], EV_WRITE, on_stdin_writable, r) < 0 ||
+            event_assign(&r->out_readable, base, fd[WARM_STDOUT], EV_READ | EV_PERSIST, on_out, r) < 0 ||
+            event_assign(&r->err_readable, base, fd[WARM_STDERR], EV_READ | EV_PERSIST, on_err, r) < 0)
+                return err_say(e, EIO, "a sandbox's pipes can't be watched");
+        return 0;
+}
+
+void run_io_start(struct run *r)
+{
+        on_job_writable(r->slot->fd[WARM_JOB], EV_WRITE, r);
+        on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
+        if (event_add(&r->out_readable, NULL) < 0 || event_add(&r->err_readable, NULL) < 0) {
+                log_error(&r->pool->log, "a sandbox's output can't be watched");
+                run_kill(r, KILL_FAULT);
+        }
+}
+
+bool run_io_exited(struct run *r, struct job_failure *failure)
+{
+        event_del(&r->job_writable);
+        event_del(&r->stdin_writable);
+        ssize_t n = recv(r->slot->fd[WARM_JOB], failure, sizeof *failure, MSG_DONTWAIT);
+        close_slot_fd(r, WARM_JOB);
+        close_slot_fd(r, WARM_STDIN);
+        failure->name[sizeof failure->name - 1] = '\0';
+        return n == (ssize_t)sizeof *failure;
+}
+
+void run_io_stop(struct run *r)
+{
+        event_del(&r->job_writable);
+        event_del(&r->stdin_writable);
+        event_del(&r->out_readable);
+        event_del(&r->err_readable);
+}
+
+void run_io_fini(struct run *r)
+{
+        feed_fini(&r->job);
+        feed_fini(&r->input);
+        free(r->job_head);
+        free(r->job_files);
+        capture_fini(&r->out);
+        capture_fini(&r->err);
+}

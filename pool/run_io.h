@@ -1,0 +1,25 @@
+/* A run's descriptors: job and input in, output back. Private to run.c. */
+#pragma once
+
+#include "pool/run.h"
+
+/* Assigns the events to the slot's descriptors and builds the job. */
+int run_io_prepare(struct run *r, struct err *e);
+
+/* Writes what the sandbox takes at once, and leaves the rest to events. */
+void run_io_start(struct run *r);
+
+/* Everything in the sandbox is dead: nothing more is written; what came back on the job's socket, if anything, is in
+ * *failure, and true is returned. */
+bool run_io_exited(struct run *r, struct job_failure *failure);
+
+/* Reads both streams as far as they go; true at the end of both. */
+bool run_io_drain(struct run *r);
+
+/* No event fires any more. The descriptors are the slot's. */
+void run_io_stop(struct run *r);
+void run_io_fini(struct run *r);
+
+/* In run.c: a stream may have come to its end; the run is to be ended early. */
+void run_output_ended(struct run *r);
+void run_kill(struct run *r, enum kill_reason reason);

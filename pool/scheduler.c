@@ -1,0 +1,112 @@
+/* Accepting requests: see scheduler.h. */
+#include "pool/scheduler.h"
+
+#include "pool/check.h"
+#include "pool/language.h"
+#include "pool/names.h"
+#include "pool/session.h"
+#include "pool/state.h"
+
+#include <stdio.h>
+
+enum { START_RETRY_MS = 500, DRAIN_RETRY_MS = 1000 };
+
+static int unknown_language(const struct pool *p, struct span wanted, struct refusal *refusal)
+{
+        char known[192] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n_languages; i++) {
+                int added = snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", p->languages[i].name);
+                if (added < 0 || (size_t)added >= sizeof known - n)
+                        break;
+                n += (size_t)added;
+        }
+        if (wanted.len == 0)
+                return refuse(refusal, hatchery_v1_Error_Code_NOT_FOUND, "language is empty; this server knows: %s",
+                              known);
+        return refuse(refusal, hatchery_v1_Error_Code_NOT_FOUND, "there is no language %s here; this server knows: %s",
+                      names_quote(wanted).text, known);
+}
+
+static int not_now(const struct session *s, struct refusal *refusal)
+{
+        const struct pool *p = s->pool;
+
+        if (p->draining) {
+                int r = refuse(refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+                               "the server is draining and takes no new work; send it elsewhere or later");
+                refusal->retry_after_ms = DRAIN_RETRY_MS;
+                return r;
+        }
+        if (s->in_flight >= p->config.max_in_flight) {
+                int r = refuse(
+                        refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                        "%u requests of this connection are in flight, and %u are possible; wait for an answer first",
+                        s->in_flight, p->config.max_in_flight);
+                refusal->retry_after_ms = 10;
+                return r;
+        }
+        return 0;
+}
+
+static int starting(const struct language *l, struct refusal *refusal)
+{
+        int r = refuse(refusal, hatchery_v1_Error_Code_UNAVAILABLE, "the language %s is still starting; try again",
+                       l->name);
+        refusal->retry_after_ms = START_RETRY_MS;
+        return r;
+}
+
+static int check(const struct pool *p, const struct language *l, const struct execute *x, struct check_plan *plan,
+                 struct refusal *refusal)
+{
+        const struct check_rules rules = {
+                .main_file = l->main_file,
+                .standard = l->standard,
+                .ceiling = l->ceiling,
+                .collect_max_files = p->config.collect_max_files,
+                .collect_max_bytes = p->config.collect_max_bytes,
+        };
+        return check_execute(x, &rules, plan, refusal);
+}
+
+static int enqueue(struct run *run, struct refusal *refusal)
+{
+        const struct pool *p = run->pool;
+        if (run_enqueue(run) == QUEUE_OK)
+                return 0;
+        int r = refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                       "%u requests are waiting, and the queue has no room for more; try again later", p->queue.count);
+        refusal->retry_after_ms = stats_retry_after_ms(&run->language->stats, p->queue.count);
+        return r;
+}
+
+void scheduler_execute(struct session *s, struct request *request, uint8_t **buffer, size_t buffer_len)
+{
+        struct pool *p = s->pool;
+        struct language *l = language_find(p, request->execute.language);
+        struct check_plan plan;
+        struct refusal refusal;
+        struct run *run = NULL;
+        uint64_t id = request->id;
+        struct err e = { 0 };
+
+        int r = not_now(s, &refusal);
+        if (r == 0 && !l)
+                r = unknown_language(p, request->execute.language, &refusal);
+        if (r == 0 && !l->known)
+                r = starting(l, &refusal);
+        if (r == 0)
+                r = check(p, l, &request->execute, &plan, &refusal);
+        if (r == 0 && run_new(&run, s, l, request, buffer, buffer_len, &plan, &e) < 0)
+                r = refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
+        if (r == 0)
+                r = enqueue(run, &refusal);
+        if (r == 0)
+                language_kick(l);
+        else if (run)
+                run_refuse(run, &refusal);
+        else
+                session_refuse(s, id, &refusal);
+}

@@ -1,0 +1,123 @@
+/* The state machine of slots: see slot.h. */
+#include "pool/slot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_name[SLOT_STATES] = {
+        [SLOT_EMPTY] = "empty",     [SLOT_PREPARING] = "preparing", [SLOT_WARM] = "warm",
+        [SLOT_RUNNING] = "running", [SLOT_DYING] = "dying",
+};
+
+#define TO(state) (1u << SLOT_##state)
+
+/* Every state but DYING may end in EMPTY at once: the zygote may fail a slot, or die, at any time. */
+static const unsigned arrows[SLOT_STATES] = {
+        [SLOT_EMPTY] = TO(PREPARING),
+        [SLOT_PREPARING] = TO(WARM) | TO(EMPTY),
+        [SLOT_WARM] = TO(RUNNING) | TO(DYING) | TO(EMPTY),
+        [SLOT_RUNNING] = TO(DYING) | TO(EMPTY),
+        [SLOT_DYING] = TO(EMPTY),
+};
+
+int slots_init(struct slots *s, struct err *e)
+{
+        *s = (struct slots){ .slot = calloc(CHANNEL_MAX_SLOTS, sizeof *s->slot) };
+        if (!s->slot)
+                return err_set(e, ENOMEM, "a table of slots");
+        TAILQ_INIT(&s->empty);
+        TAILQ_INIT(&s->waiting);
+        for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
+                struct slot *slot = &s->slot[i];
+                slot->number = i;
+                memset(slot->fd, -1, sizeof slot->fd);
+                TAILQ_INSERT_TAIL(&s->empty, slot, link);
+        }
+        s->count[SLOT_EMPTY] = CHANNEL_MAX_SLOTS;
+        return 0;
+}
+
+void slots_fini(struct slots *s)
+{
+        free(s->slot);
+        s->slot = NULL;
+}
+
+static void leave(struct slots *s, struct slot *slot)
+{
+        if (slot->state == SLOT_EMPTY)
+                TAILQ_REMOVE(&s->empty, slot, link);
+        else if (slot->state == SLOT_WARM)
+                TAILQ_REMOVE(&s->waiting, slot, link);
+        s->count[slot->state]--;
+}
+
+static void enter(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us)
+{
+        slot->state = to;
+        slot->since_us = now_us;
+        s->count[to]++;
+        if (to == SLOT_WARM) {
+                TAILQ_INSERT_TAIL(&s->waiting, slot, link);
+        } else if (to == SLOT_EMPTY) {
+                if (slot->alive)
+                        TAILQ_INSERT_HEAD(&s->empty, slot, link);
+                else
+                        TAILQ_INSERT_TAIL(&s->empty, slot, link);
+        } else if (to == SLOT_PREPARING && !slot->alive) {
+                slot->alive = true;
+                s->alive++;
+        }
+}
+
+int slots_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us, struct err *e)
+{
+        if (!(arrows[slot->state] & 1u << to))
+                return err_say(e, EPROTO, "slot %u is %s and can't become %s", slot->number, state_name[slot->state],
+                               state_name[to]);
+        leave(s, slot);
+        enter(s, slot, to, now_us);
+        return 0;
+}
+
+void slots_gone(struct slots *s, struct slot *slot)
+{
+        slot->dropping = false;
+        if (!slot->alive)
+                return;
+        slot->alive = false;
+        s->alive--;
+        if (slot->state == SLOT_EMPTY) {
+                TAILQ_REMOVE(&s->empty, slot, link);
+                TAILQ_INSERT_TAIL(&s->empty, slot, link);
+        }
+}
+
+struct slot *slots_want(struct slots *s)
+{
+        if (s->count[SLOT_WARM] + s->count[SLOT_PREPARING] >= s->warm)
+                return NULL;
+
+        struct slot *slot = TAILQ_FIRST(&s->empty);
+        if (!slot || (!slot->alive && s->alive >= s->warm + s->running))
+                return NULL;
+        return slot;
+}
+
+struct slot *slots_ready(struct slots *s)
+{
+        if (s->count[SLOT_RUNNING] + s->count[SLOT_DYING] >= s->running)
+                return NULL;
+        return TAILQ_FIRST(&s->waiting);
+}
+
+struct slot *slots_surplus(struct slots *s)
+{
+        if (s->count[SLOT_WARM] > s->warm)
+                return TAILQ_FIRST(&s->waiting);
+        struct slot *slot = TAILQ_FIRST(&s->empty);
+        if (slot && slot->alive && s->alive > s->warm + s->running)
+                return slot;
+        return NULL;
+}

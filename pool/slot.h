@@ -1,0 +1,71 @@
+/* Slots as the pool sees them: the state machine EMPTY -> PREPARING -> WARM -> RUNNING -> DYING -> EMPTY, and the
+ * choices that follow from its counts: which slot gets the next sandbox, which sandbox gets the next job. Pure: it
+ * sends no order and closes no descriptor. */
+#pragma once
+
+#include "proto/channel.h"
+#include "proto/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+enum slot_state {
+        SLOT_EMPTY,     /* no sandbox, or a dead one that nobody asks about any more */
+        SLOT_PREPARING, /* ordered */
+        SLOT_WARM,      /* waits for a job */
+        SLOT_RUNNING,   /* has a job */
+        SLOT_DYING,     /* its sandbox is dead or about to be, its answer not yet written, or its teardown not proved */
+        SLOT_STATES,
+};
+
+struct run;
+
+struct slot {
+        enum slot_state state;
+        uint32_t number;
+        bool alive;       /* the zygote keeps something for it: an init, namespaces, a cgroup */
+        bool dropping;    /* ORDER_DROP is on its way, and its report is waited for */
+        bool recycled;    /* it was alive when its present sandbox was ordered */
+        uint64_t sandbox; /* the present or last one's number */
+        int64_t since_us; /* when it came into this state */
+        struct run *run;  /* whose job it has, if anybody still cares */
+
+        /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */
+        int fd[CHANNEL_WARM_FDS];
+        int64_t warm_us; /* when it became WARM */
+        uint64_t cpu_base_us;
+        int64_t memory_bytes; /* the limits it has now */
+        int64_t disk_bytes;
+        int64_t pids;
+
+        TAILQ_ENTRY(slot) link; /* among the empty, or among the warm */
+};
+
+struct slots {
+        struct slot *slot; /* CHANNEL_MAX_SLOTS of them */
+        unsigned warm;     /* how many are to be kept warm */
+        unsigned running;  /* how many may run at one time */
+        unsigned count[SLOT_STATES];
+        unsigned alive;
+        TAILQ_HEAD(, slot) empty;   /* those alive first, the last used foremost: its caches are still hot */
+        TAILQ_HEAD(, slot) waiting; /* warm, the longest waiting foremost */
+};
+
+int slots_init(struct slots *s, struct err *e);
+void slots_fini(struct slots *s);
+
+/* Moves a slot on. -EPROTO with a sentence where the machine has no such arrow. */
+int slots_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us, struct err *e);
+
+/* What the zygote keeps for an EMPTY slot is gone. */
+void slots_gone(struct slots *s, struct slot *slot);
+
+/* The slot that should get a new sandbox now, or NULL when there are enough. It is EMPTY. */
+struct slot *slots_want(struct slots *s);
+
+/* The sandbox that should get the next job, or NULL. It is WARM. */
+struct slot *slots_ready(struct slots *s);
+
+/* A slot too many, after the numbers went down: WARM (to be killed) or EMPTY and alive (to be dropped); or NULL. */
+struct slot *slots_surplus(struct slots *s);

@@ -1,0 +1,50 @@
+/* Counters: see stats.h. */
+#include "pool/stats.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void stats_run_ended(struct stats *s, int64_t now_us)
+{
+        /* A pause is no slow run: what counts is the pace while there is work. */
+        static const double longest = 10e6, weight = 1.0 / 16;
+
+        s->runs++;
+        if (s->last_end_us > 0) {
+                double interval = (double)(now_us - s->last_end_us);
+                if (interval > longest)
+                        interval = longest;
+                s->interval_us = s->interval_us > 0 ? s->interval_us + (interval - s->interval_us) * weight : interval;
+        }
+        s->last_end_us = now_us;
+}
+
+void stats_recycled(struct stats *s, int64_t took_us)
+{
+        if (took_us < 0)
+                took_us = 0;
+        s->recycle_us[s->recycles++ % STATS_RECENT] = took_us > UINT32_MAX ? UINT32_MAX : (uint32_t)took_us;
+}
+
+static int compare(const void *left, const void *right)
+{
+        uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+        return a < b ? -1 : a > b;
+}
+
+uint64_t stats_recycle_percentile(const struct stats *s, unsigned percentile)
+{
+        uint32_t sorted[STATS_RECENT];
+        size_t n = s->recycles < STATS_RECENT ? s->recycles : STATS_RECENT;
+        if (n == 0)
+                return 0;
+        memcpy(sorted, s->recycle_us, n * sizeof *sorted);
+        qsort(sorted, n, sizeof *sorted, compare);
+        return sorted[(n - 1) * percentile / 100];
+}
+
+uint64_t stats_retry_after_ms(const struct stats *s, unsigned waiting)
+{
+        double ms = s->interval_us > 0 ? s->interval_us * waiting / 1000 : 1000;
+        return ms < 10 ? 10 : ms > 60000 ? 60000 : (uint64_t)ms;
+}

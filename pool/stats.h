@@ -1,0 +1,29 @@
+/* What a language's slots and runs have done so far: counters, the time that recycling takes, and how fast requests are
+ * answered at present. Pure. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { STATS_RECENT = 512 };
+
+struct stats {
+        uint64_t runs;      /* seen to their end */
+        uint64_t failures;  /* runs and sandboxes that Hatchery failed */
+        uint64_t discarded; /* slots whose teardown could not be proved */
+
+        uint32_t recycle_us[STATS_RECENT]; /* a ring */
+        size_t recycles;
+
+        int64_t last_end_us;
+        double interval_us; /* between ends of runs, the recent ones weighing most; 0: not known */
+};
+
+void stats_run_ended(struct stats *s, int64_t now_us);
+void stats_recycled(struct stats *s, int64_t took_us);
+
+/* The percentile (0 to 100) of recent recycle times; 0 while there are none. */
+uint64_t stats_recycle_percentile(const struct stats *s, unsigned percentile);
+
+/* When a client should try again that finds waiting requests before it. */
+uint64_t stats_retry_after_ms(const struct stats *s, unsigned waiting);

@@ -1,0 +1,52 @@
+/* The answer to GetStatus: see status.h. */
+#include "pool/status.h"
+
+#include "pool/clock.h"
+#include "pool/language.h"
+#include "pool/session.h"
+#include "proto/own.h"
+#include "proto/wire.h"
+
+#include <stdio.h>
+
+static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
+{
+        snprintf(out->name, sizeof out->name, "%s", l->name);
+        snprintf(out->version, sizeof out->version, "%s", l->version);
+        out->warm = l->slots.count[SLOT_WARM];
+        out->running = l->slots.count[SLOT_RUNNING] + l->slots.count[SLOT_DYING];
+        out->preparing = l->slots.count[SLOT_PREPARING];
+        out->queued = l->lane.count;
+        out->runs = l->stats.runs;
+        out->failures = l->stats.failures;
+        out->discarded = l->stats.discarded;
+        out->recycle_p50_us = stats_recycle_percentile(&l->stats, 50);
+        out->recycle_p99_us = stats_recycle_percentile(&l->stats, 99);
+}
+
+void status_answer(struct session *s, uint64_t id)
+{
+        const struct pool *p = s->pool;
+        struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_status_tag } };
+        hatchery_v1_Status *status = &a.m.answer.status;
+
+        OWN_MEM hatchery_v1_LanguageStatus *languages = calloc(p->n_languages, sizeof *languages);
+        if (!languages) {
+                struct refusal r;
+                refuse(&r, hatchery_v1_Error_Code_INTERNAL, "no memory for a status; try again");
+                session_refuse(s, id, &r);
+                return;
+        }
+        for (size_t i = 0; i < p->n_languages; i++)
+                fill(&languages[i], &p->languages[i]);
+        a.languages = languages;
+        a.n_languages = p->n_languages;
+
+        snprintf(status->server_version, sizeof status->server_version, "%s", HATCHERY_VERSION);
+        status->uptime_us = (uint64_t)(clock_us() - p->started_us);
+        status->connections = p->n_sessions;
+        status->queued = p->queue.count;
+        status->ready = p->ready;
+        status->draining = p->draining;
+        session_answer(s, &a);
+}

@@ -1,0 +1,91 @@
+#!/usr/bin/python3
+"""The demonstration: a server with the built-in configuration on free ports, and a handful of programs run on it.
+
+Shows for each the command, what it printed and what the run used; exits with 0 only if all behaved as they should.
+"""
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+
+
+def show(title, command, env, *, exit_code, out=None, words=()):
+    """Runs one command and prints it as a person would see it; true if it went as expected."""
+    print(f"\n\033[1m# {title}\033[0m" if sys.stdout.isatty() else f"\n# {title}")
+    print("$", shlex.join(["hatchery", *command[1:]]), flush=True)
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
+                          check=False)
+    print(done.stdout, end="")
+    print(done.stderr, end="")
+    print(f"exit code {done.returncode}", flush=True)
+    as_expected = (done.returncode == exit_code and (out is None or done.stdout == out)
+                   and all(word in done.stderr for word in words))
+    if not as_expected:
+        print(f"!! expected exit code {exit_code}" + (f", output {out!r}" if out is not None else "")
+              + (f", and in the messages {', '.join(words)}" if words else ""))
+    return as_expected
+
+
+def demonstrate(server, folder):
+    hatchery = str(server.hatchery)
+    env = {**os.environ, "HATCHERY_ADDR": server.address}
+    run = [hatchery, "run", "--stats"]
+    (folder / "prices.csv").write_text("apple,3\npear,4\nplum,5\n")
+    total = ("import csv\n"
+             "rows = list(csv.reader(open('prices.csv')))\n"
+             "open('total.txt', 'w').write(str(sum(int(price) for _, price in rows)))\n"
+             "print(len(rows), 'rows')")
+    results = [
+        show("a program, in a sandbox that was warm before the request came", [*run, "-e", "print(6 * 7)"], env,
+             exit_code=0, out="42\n", words=["EXITED"]),
+        show("a traceback, as python3 itself would print it", [*run, "-e", "def f(): return 1 / 0\n\nf()"], env,
+             exit_code=1, words=["ZeroDivisionError: division by zero", "line 3, in <module>"]),
+        show("a program that does not end", [*run, "--wall", "500ms", "-e", "import time\nwhile True: time.sleep(1)"], env,
+             exit_code=124, words=["TIME_LIMIT"]),
+        show("a program that wants too much memory", [*run, "--memory", "64M", "-e", "x = 'x' * (500 << 20)"], env,
+             exit_code=137, words=["MEMORY_LIMIT"]),
+        show("a file in, a file out", [*run, "--file", f"prices.csv={folder / 'prices.csv'}", "-e", total,
+                                       "--collect", "*.txt", "--out", str(folder / "out")], env,
+             exit_code=0, out="3 rows\n", words=["EXITED"]),
+        show("no way out", [*run, "-e", "import socket\nsocket.create_connection(('1.1.1.1', 53), 1)"], env, exit_code=1,
+             words=["Network is unreachable"]),
+    ]
+    total_path = folder / "out" / "total.txt"
+    brought_back = total_path.read_text() if total_path.exists() else None
+    print(f"\nout/total.txt holds {brought_back}")
+    results.append(brought_back == "12")
+    results.append(show("what the server has done so far", [hatchery, "status"], env, exit_code=0))
+    return all(results)
+
+
+def main():
+    # The server fixture of the tests is told by the environment which build to use, and finds the messages there.
+    build = Path(sys.argv[1] if len(sys.argv) > 1 else "build/release").resolve()
+    os.environ["HATCHERY_BUILD"] = str(build)
+    sys.path[:0] = [str(TESTS)]
+    from run import generate_messages
+    sys.path[:0] = [str(generate_messages(build))]
+    from lib.server import HATCHERY, Server
+
+    server = Server("demo")
+    server.hatchery = HATCHERY
+    print("$", "hatcheryd --listen 127.0.0.1:0 --listen unix:DIR/sock", flush=True)
+    server.start()
+    try:
+        print("ready", *server.addresses)
+        with tempfile.TemporaryDirectory() as folder:
+            good = demonstrate(server, Path(folder))
+    finally:
+        server.stop()
+    print("\nThe server has stopped, and nothing of it is left."
+          + ("" if good else "\nNot everything went as it should: see the lines marked !!"))
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

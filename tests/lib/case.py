@@ -1,0 +1,100 @@
+"""What test modules share: one server for the whole module, and the words that tests are written in.
+
+A module says `SERVER = ServerModule(config=...)` and binds setUpModule and tearDownModule to it; see any of them.
+"""
+
+import unittest
+
+from lib.hatchery import Code, Refused, Status
+from lib.server import Server
+
+
+class ServerModule:
+    """The server of one test module: started before its first test, stopped and searched for after its last."""
+
+    def __init__(self, name, **options):
+        self.name = name.rsplit(".", 1)[-1]
+        self.options = options
+        self.server = None
+
+    def set_up(self):
+        self.server = Server(self.name, **self.options)
+        try:
+            self.server.start()
+        except BaseException:
+            self.server.release()
+            raise
+
+    def tear_down(self):
+        self.server.stop()
+
+    def __getattr__(self, name):
+        return getattr(self.server, name)
+
+
+class Case(unittest.TestCase):
+    """A test with one connection to the module's server, made when it is first used."""
+
+    SERVER = None
+    maxDiff = None
+
+    def setUp(self):
+        self._client = None
+
+    def tearDown(self):
+        if self._client is not None:
+            self._client.close()
+
+    @property
+    def client(self):
+        if self._client is None:
+            self._client = self.SERVER.connect()
+        return self._client
+
+    def connect(self, **options):
+        client = self.SERVER.connect(**options)
+        self.addCleanup(client.close)
+        return client
+
+    def execute(self, code=None, **arguments):
+        return self.client.execute(code, **arguments)
+
+    def output(self, code=None, **arguments):
+        """What a program prints that must succeed."""
+        result = self.execute(code, **arguments)
+        self.assert_status(result, "EXITED")
+        self.assertEqual(0, result.exit_code, describe(result))
+        return result.stdout.decode()
+
+    def assert_status(self, result, name):
+        self.assertEqual(name, Status.Name(result.status), describe(result))
+
+    def assert_exited(self, result, exit_code=0):
+        self.assert_status(result, "EXITED")
+        self.assertEqual(exit_code, result.exit_code, describe(result))
+
+    def assert_refused(self, code, words, action, *arguments, **keywords):
+        """The action is answered by an Error with this code, and its sentence holds all of these words."""
+        with self.assertRaises(Refused) as caught:
+            action(*arguments, **keywords)
+        self.assert_error(caught.exception.error, code, words)
+        return caught.exception.error
+
+    def assert_error(self, error, code, words):
+        self.assertEqual(code, Code.Name(error.code), error.message)
+        for word in [words] if isinstance(words, str) else words:
+            self.assertIn(word.lower(), error.message.lower())
+
+    def assert_alive(self, client=None):
+        """Nothing was lost: a normal run works."""
+        self.assertEqual(b"42\n", (client or self.client).execute("print(6 * 7)").stdout)
+
+    def assert_alive_on_new_connection(self):
+        with self.SERVER.connect() as client:
+            self.assert_alive(client)
+
+
+def describe(result):
+    """A result in short, for the message of a failed assertion."""
+    return (f"{Status.Name(result.status)} exit_code={result.exit_code} signal={result.signal} wall_us={result.wall_us} "
+            f"stdout={result.stdout[-600:]!r} stderr={result.stderr[-1500:]!r}")

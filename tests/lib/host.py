@@ -1,0 +1,98 @@
+"""What the host holds: processes, mounts, cgroups and descriptors, so that tests can say that nothing was left over."""
+
+import ctypes
+import os
+from pathlib import Path
+
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def become_subreaper():
+    """Makes orphans of our children ours, so that a leaked process can't hide below pid 1."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def read(path, default=""):
+    try:
+        return Path(path).read_text(errors="replace")
+    except OSError:
+        return default
+
+
+class Process:
+    """A process of the host by pid, told apart from a later one of the same pid by its start time."""
+
+    def __init__(self, pid):
+        self.pid = pid
+        stat = read(f"/proc/{pid}/stat")
+        # The name may hold spaces and parentheses: fields count from the last ')'.
+        fields = stat[stat.rfind(")") + 2:].split()
+        self.name = stat[stat.find("(") + 1:stat.rfind(")")]
+        self.state = fields[0] if fields else ""
+        self.parent = int(fields[1]) if fields else 0
+        self.start = int(fields[19]) if fields else 0
+
+    def exists(self):
+        return self.start != 0
+
+    def is_alive(self):
+        now = Process(self.pid)
+        return now.exists() and now.start == self.start and now.state != "Z"
+
+    def command(self):
+        return read(f"/proc/{self.pid}/cmdline").replace("\0", " ").strip()
+
+    def status(self):
+        lines = (line.split(":", 1) for line in read(f"/proc/{self.pid}/status").splitlines())
+        return {key: value.strip() for key, value in lines}
+
+    def rss_bytes(self):
+        return int(self.status().get("VmRSS", "0 kB").split()[0]) * 1024
+
+    def cgroups(self):
+        """Controller (or '' for version 2) to path."""
+        rows = (line.split(":", 2) for line in read(f"/proc/{self.pid}/cgroup").splitlines())
+        return {controllers: path for _, controllers, path in rows}
+
+    def descriptors(self):
+        try:
+            return len(os.listdir(f"/proc/{self.pid}/fd"))
+        except OSError:
+            return 0
+
+    def __repr__(self):
+        return f"{self.pid} ({self.name}, {self.state}: {self.command()[:80]})"
+
+
+def processes():
+    found = (Process(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    return [process for process in found if process.exists()]
+
+
+def descendants(pid):
+    """All processes below pid, pid itself not included."""
+    children = {}
+    for process in processes():
+        children.setdefault(process.parent, []).append(process)
+    found, todo = [], [pid]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            found.append(child)
+            todo.append(child.pid)
+    return found
+
+
+def mounts():
+    """The mounts of the host's own mount namespace, by mount id."""
+    return {line.split()[0]: line for line in read("/proc/self/mountinfo").splitlines()}
+
+
+def cgroups(word="hatchery"):
+    """All cgroup directories with this word in their names."""
+    found = set()
+    for top in ("/sys/fs/cgroup",):
+        for folder, names, _ in os.walk(top):
+            found.update(os.path.join(folder, name) for name in names if word in name)
+    return found

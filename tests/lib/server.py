@@ -1,0 +1,240 @@
+"""hatcheryd as the tests run it: started on free ports, waited for, stopped by SIGTERM, and then searched for."""
+
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from lib import host
+from lib.hatchery import Client, Closed, Refused
+
+# Hang guards, not expectations: under the sanitizers, on one busy core, all of this is many times slower.
+START_GUARD = 120
+STOP_GUARD = 120
+
+BUILD = Path(os.environ.get("HATCHERY_BUILD", "build/release")).resolve()
+HATCHERYD = BUILD / "hatcheryd"
+HATCHERY = BUILD / "hatchery"
+IS_SANITIZED = BUILD.name == "dev"
+RUN_DIR = Path("/run/hatchery")
+
+
+def wait_until(condition, guard=60, what="the condition"):
+    """Polls until condition() is true and returns its value; fails after guard seconds."""
+    end = time.monotonic() + guard
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {guard} s")
+        time.sleep(0.02)
+
+
+def run_dir_entries():
+    if not RUN_DIR.exists():
+        return set()
+    return {str(path) for path in RUN_DIR.rglob("*")}
+
+
+class Server:
+    """One hatcheryd. listen[0] is always a TCP address on a free port, listen[1] a unix socket."""
+
+    def __init__(self, name, config=None, options=()):
+        self.dir = Path(tempfile.mkdtemp(prefix="hatchery-test-"))
+        os.chmod(self.dir, 0o755)
+        logs = BUILD / "test-logs"
+        logs.mkdir(exist_ok=True)
+        self.log_path = logs / f"{name}.log"
+        self.socket_path = self.dir / "sock"
+        self.command = [str(HATCHERYD), "--listen", "127.0.0.1:0", "--listen", f"unix:{self.socket_path}", *options]
+        if config is not None:
+            config_path = self.dir / "hatchery.conf"
+            config_path.write_text(config)
+            self.command += ["--config", str(config_path)]
+        self.process = None
+        self.instance_cgroups = set()
+
+    def start(self):
+        host.become_subreaper()
+        self.mounts_before = host.mounts()
+        self.run_dir_before = run_dir_entries()
+        self.children_before = {process.pid for process in host.descendants(os.getpid())}
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        self.addresses = self.wait_ready()
+        self.address, self.unix_address = self.addresses[0], self.addresses[1]
+        self.note_cgroups()
+        return self
+
+    def wait_ready(self):
+        """Reads the one line `ready ADDRESS...` that hatcheryd prints once all languages are warm."""
+        end = time.monotonic() + START_GUARD
+        line = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while not line.endswith(b"\n"):
+                if not selector.select(max(0, end - time.monotonic())):
+                    self.fail("it did not become ready")
+                part = os.read(self.process.stdout.fileno(), 4096)
+                if not part:
+                    self.process.wait(STOP_GUARD)
+                    self.fail(f"it ended with status {self.process.returncode} before it was ready")
+                line += part
+        words = line.decode().split()
+        if words[0] != "ready" or len(words) < 3:
+            self.fail(f"instead of `ready ADDRESS ADDRESS` it printed {line!r}")
+        return words[1:]
+
+    def fail(self, reason):
+        raise AssertionError(f"hatcheryd: {reason}; its log ends with\n{self.log_tail()}")
+
+    def log(self):
+        return self.log_path.read_text(errors="replace")
+
+    def log_tail(self, lines=40):
+        return "\n".join(self.log().splitlines()[-lines:])
+
+    def connect(self, **options):
+        return Client(self.address, **options)
+
+    def run(self, *arguments, stdin=b"", env=None):
+        """Runs the hatchery command against this server; returns a CompletedProcess with bytes."""
+        env = {**os.environ, "HATCHERY_ADDR": self.address, **(env or {})}
+        return subprocess.run([str(HATCHERY), *arguments], input=stdin, capture_output=True, env=env, timeout=120,
+                              check=False)
+
+    # ------------------------------------------------------------ its parts, seen from the host
+
+    def processes(self):
+        return host.descendants(self.process.pid)
+
+    def pool_process(self):
+        """The process that speaks with clients: the only direct child that is not root."""
+        found = [process for process in self.processes()
+                 if process.parent == self.process.pid and process.status().get("Uid", "0").split()[0] != "0"]
+        if len(found) != 1:
+            raise AssertionError(f"one unprivileged child expected, found {found} among {self.processes()}")
+        return found[0]
+
+    def zygote_processes(self):
+        pool = self.pool_process().pid
+        return [process for process in self.processes() if process.parent == self.process.pid and process.pid != pool]
+
+    def daemons(self):
+        """The processes that live as long as the server does."""
+        return [host.Process(self.process.pid), self.pool_process(), *self.zygote_processes()]
+
+    def note_cgroups(self):
+        """Remembers which cgroup directories belong to this server, by asking its processes."""
+        for process in self.processes():
+            for controllers, path in process.cgroups().items():
+                names = path.split("/")
+                for i, name in enumerate(names):
+                    if name.startswith("hatchery"):
+                        self.instance_cgroups.add("/".join(names[:i + 1]))
+                        break
+
+    def cgroup_directories(self):
+        """Every directory of this server's cgroups that exists now."""
+        found = set()
+        for folder, _, _ in os.walk("/sys/fs/cgroup"):
+            if any(folder.endswith(top) or top + "/" in folder for top in self.instance_cgroups):
+                found.add(folder)
+        return found
+
+    def wait_idle(self):
+        """Waits until the pool has its full number of warm sandboxes again and nothing else is under way."""
+        def idle():
+            try:
+                with self.connect() as client:
+                    status = client.status()
+            except (Refused, Closed, ConnectionError):
+                return False  # all connections are taken at this moment
+            return (status.queued == 0 and status.connections <= 1
+                    and all(row.running == 0 and row.preparing == 0 and row.queued == 0 and row.warm > 0
+                            for row in status.languages))
+        wait_until(idle, 60, "an idle server")
+
+    # ------------------------------------------------------------ its end
+
+    def stop(self):
+        """Stops by SIGTERM, and fails unless it exits with 0 and nothing of it is left on the host."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.note_cgroups()
+            family = self.processes()
+            self.process.send_signal(signal.SIGTERM)
+            self.ended(family)
+        else:
+            status = self.process.returncode
+            self.release()
+            self.fail(f"it ended by itself with status {status}")
+
+    def ended(self, family=()):
+        """For a server that was told to stop: waits for its exit with 0, and looks for what it left behind."""
+        try:
+            try:
+                status = self.process.wait(STOP_GUARD)
+            except subprocess.TimeoutExpired:
+                self.fail("it did not stop after it was told to")
+            if status != 0:
+                self.fail(f"it was told to stop, and ended with status {status}")
+            self.check_clean(family)
+        finally:
+            self.release()
+
+    def check_clean(self, family=()):
+        left = [process for process in family if process.is_alive()]
+        left += [process for process in host.descendants(os.getpid())
+                 if process.pid not in self.children_before and process.is_alive() and process not in left]
+        problems = []
+        if left:
+            problems.append(f"processes are left: {left}")
+        if self.cgroup_directories():
+            problems.append(f"cgroups are left: {sorted(self.cgroup_directories())}")
+        mounts = host.mounts()
+        if mounts != self.mounts_before:
+            changed = set(mounts.values()) ^ set(self.mounts_before.values())
+            problems.append(f"the host's mounts changed: {sorted(changed)}")
+        files = {path for path in run_dir_entries() - self.run_dir_before if not path.endswith("lock")}
+        if files:
+            problems.append(f"files are left: {sorted(files)}")
+        if self.socket_path.exists():
+            problems.append(f"the unix socket is left: {self.socket_path}")
+        if problems:
+            self.fail("after its end " + "; ".join(problems))
+
+    def release(self):
+        """Last resort, so that a failed test leaves the machine usable. Kills only what this object started."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.process.stdout.close()
+        self.process = None
+        for process in host.descendants(os.getpid()):
+            if process.pid not in self.children_before and process.is_alive():
+                try:
+                    os.kill(process.pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+        reap()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def reap():
+    """Waits for orphans that came to us as the subreaper."""
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return

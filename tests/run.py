@@ -1,0 +1,250 @@
+#!/usr/bin/python3
+"""Runs the tests: every unit executable of a build, then every tests/*/test_*.py, each in a process of its own.
+
+Prints one line per test, named as a sentence; skips with their reasons; at the end `N passed, N failed, N skipped`. Exits
+with 0 only if something ran and nothing failed. A process that does not end within its hang guard is killed with all its
+children and counts as a failure.
+"""
+
+import argparse
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import unittest
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parent
+ROOT = TESTS.parent
+UNIT_GUARD = 600
+MODULE_GUARD = 1500
+
+TAP = re.compile(r"^(not ok|ok)\b[ \d]*(?:- )?(.*?)(?:\s+# SKIP\s*(.*))?$")
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.failures = []
+
+    def count(self, outcome, name, reason=""):
+        if outcome == "skip":
+            self.skipped += 1
+            print(f"  skip  {name}: {reason or 'no reason given'}", flush=True)
+        elif outcome == "ok":
+            self.passed += 1
+            print(f"  ok    {name}", flush=True)
+        else:
+            self.failed += 1
+            self.failures.append(name)
+            print(f"  FAIL  {name}", flush=True)
+
+
+def sentence(name):
+    return re.sub(r"^test[_-]", "", name).replace("_", " ").replace("-", " ")
+
+
+# ---------------------------------------------------------------- a process that reports in TAP
+
+
+def run_tap(title, command, guard, tally, name_filter, env):
+    """Runs a command and counts its `ok` and `not ok` lines; passes everything else through.
+
+    With a filter, lines that do not hold it are left out, but failures never are."""
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env=env, start_new_session=True)
+    failed_before = tally.failed
+    seen = planned = 0
+    wanted = name_filter.lower()
+    if not wanted:
+        print(title, flush=True)
+    end = time.monotonic() + guard
+    for line in read_lines(process, end):
+        plan = re.match(r"^1\.\.(\d+)", line)
+        match = TAP.match(line)
+        if plan:
+            planned += int(plan.group(1))
+        elif match:
+            seen += 1
+            name = f"{title}: {sentence(match.group(2).strip())}"
+            if wanted in name.lower() or match.group(1) == "not ok":
+                outcome = "fail" if match.group(1) == "not ok" else "skip" if match.group(3) is not None else "ok"
+                tally.count(outcome, name, match.group(3))
+        elif line.strip() and not line.startswith(("TAP version", "# ok - ")) and (not wanted or not line.startswith("#")
+                                                                      or tally.failed > failed_before):
+            print(f"        {line}", flush=True)
+    if time.monotonic() > end:
+        kill_group(process)
+        tally.count("fail", f"{title}: killed, because it did not end within {guard} s")
+        return
+    status = process.wait()
+    if seen < planned:
+        tally.count("fail", f"{title}: {planned - seen} of {planned} tests did not report (status {status})")
+    elif status != 0 and tally.failed == failed_before:
+        tally.count("fail", f"{title}: ended with status {status}")
+    elif seen == 0 and not wanted:
+        tally.count("fail", f"{title}: reported no test")
+
+
+def read_lines(process, end):
+    """Lines as they come, until end of file or the given time."""
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.select(max(0, end - time.monotonic())):
+            data = os.read(process.stdout.fileno(), 65536)
+            if not data:
+                break
+            *lines, rest = (rest + data).split(b"\n")
+            yield from (line.decode(errors="replace") for line in lines)
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+def kill_group(process):
+    """SIGTERM first: a test module then stops its server, which removes what it made."""
+    for number, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 30)):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(patience)
+            return
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+# ---------------------------------------------------------------- a Python module, in its own process
+
+
+class TapResult(unittest.TestResult):
+    def report(self, ok, test, directive=""):
+        # A failed setUpModule or tearDownModule arrives as an _ErrorHolder, whose id says which.
+        name = test.shortDescription() or test.id().split(".")[-1] if isinstance(test, unittest.TestCase) else str(test)
+        print(f"{'ok' if ok else 'not ok'} - {name}{directive}", flush=True)
+
+    def explain(self, error):
+        for line in "".join(traceback.format_exception(*error)).splitlines():
+            print(f"# {line}", flush=True)
+
+    def addSuccess(self, test):
+        self.report(True, test)
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.report(False, test)
+        self.explain(err)
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.report(False, test)
+        self.explain(err)
+
+    def addSubTest(self, test, subtest, err):
+        super().addSubTest(test, subtest, err)
+        if err is not None:
+            print(f"not ok - {test.shortDescription() or test.id().split('.')[-1]} {subtest._subDescription()}")
+            self.explain(err)
+
+    def addSkip(self, test, reason):
+        super().addSkip(test, reason)
+        self.report(True, test, f" # SKIP {reason}")
+
+    def addExpectedFailure(self, test, err):
+        self.report(True, test)
+
+    def addUnexpectedSuccess(self, test):
+        super().addUnexpectedSuccess(test)
+        self.report(False, test)
+
+
+def flatten(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flatten(test)
+        else:
+            yield test
+
+
+def test_name(test):
+    return sentence(test.shortDescription() or test.id().split(".")[-1])
+
+
+def run_module(path, name_filter):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    sys.path.insert(0, str(path.parent))
+    suite = unittest.defaultTestLoader.loadTestsFromName(path.stem)
+    tests = list(flatten(suite))
+    title = module_title(path)
+    tests = [test for test in tests if name_filter.lower() in f"{title}: {test_name(test)}".lower()]
+    print(f"1..{len(tests)}", flush=True)
+    result = TapResult()
+    unittest.TestSuite(tests).run(result)
+    return 0 if result.wasSuccessful() else 1
+
+
+def module_title(path):
+    return f"{path.parent.name}/{sentence(path.stem)}"
+
+
+# ---------------------------------------------------------------- all of it
+
+
+def generate_messages(build):
+    """hatchery_pb2.py for this build, by the protoc of the system; newer than the .proto: kept."""
+    folder = build / "python"
+    folder.mkdir(exist_ok=True)
+    source, target = ROOT / "proto" / "hatchery.proto", folder / "hatchery_pb2.py"
+    if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+        subprocess.run(["protoc", f"-I{source.parent}", f"--python_out={folder}", source.name], check=True)
+    return folder
+
+
+def environment(build):
+    """What the tests run in: nothing of the caller's Python, and sanitizers that speak up."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    env.pop("HATCHERY_ADDR", None)
+    env["HATCHERY_BUILD"] = str(build)
+    env["PYTHONPATH"] = f"{TESTS}:{generate_messages(build)}"
+    env["PYTHONDONTWRITEBYTECODE"] = "1"
+    env["PYTHONUNBUFFERED"] = "1"
+    env["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
+    env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
+    return env
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Runs the tests of Hatchery.")
+    parser.add_argument("--build", default="build/release", help="the build tree to test")
+    parser.add_argument("--module", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("name", nargs="?", default="", help="run only tests whose line contains this")
+    options = parser.parse_args()
+    if options.module:
+        return run_module(options.module.resolve(), options.name)
+
+    build = Path(options.build).resolve()
+    if not build.is_dir():
+        parser.error(f"there is no build tree {build}: run ./dev build")
+    env = environment(build)
+    tally = Tally()
+
+    for path in sorted((build / "tests" / "unit").glob("test-*")):
+        if path.is_file() and os.access(path, os.X_OK):
+            run_tap(f"unit/{sentence(path.name)}", [str(path)], UNIT_GUARD, tally, options.name, env)
+
+    for path in sorted(path for path in TESTS.glob("*/test_*.py") if path.parent.name != "unit"):
+        command = [sys.executable, str(TESTS / "run.py"), "--module", str(path), *filter(None, [options.name])]
+        run_tap(module_title(path), command, MODULE_GUARD, tally, options.name, env)
+
+    if tally.failures:
+        print("failed:", *tally.failures, sep="\n  ")
+    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped", flush=True)
+    return 0 if tally.passed and not tally.failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

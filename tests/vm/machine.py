@@ -1,0 +1,138 @@
+#!/usr/bin/python3
+"""Runs tests on Debian's stock kernel with cgroup version 2 alone, in a virtual machine: where this machine has an older,
+newer or differently configured kernel, or cgroup version 1, this shows that hatcheryd runs on the other kind.
+
+QEMU emulates the processor unless /dev/kvm is there, 20 to 50 times slower than the real one: few runs, patient guards.
+What the tests print comes through a serial port, and ends with `N passed, N failed, N skipped`.
+"""
+
+import argparse
+import json
+import os
+import re
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+
+import run as tests  # noqa: E402
+from image import Disk, ImageError, Kernel, build_initramfs  # noqa: E402
+
+BOOT_GUARD = 300
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed, (\d+) skipped$")
+
+
+def qemu_command(kernel, work, memory_mb):
+    accelerated = os.access("/dev/kvm", os.R_OK | os.W_OK)
+    return ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-machine", "pc", "-accel", "kvm" if accelerated else "tcg,thread=multi", "-cpu", "host" if accelerated else "max",
+            "-smp", "2", "-m", str(memory_mb),
+            "-kernel", str(kernel.image), "-initrd", str(work / "initramfs"),
+            "-append", "console=ttyS0 quiet panic=-1",
+            "-drive", f"file={work / 'disk'},if=virtio,format=raw,cache=unsafe",
+            "-serial", f"file:{work / 'console.log'}", "-serial", "stdio"]
+
+
+def read_lines(process, deadline):
+    """Lines of the machine's output as they come, until it is off; deadline() says until when to wait for the next."""
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while selector.select(max(0, deadline() - time.monotonic())):
+            data = os.read(process.stdout.fileno(), 65536)
+            if not data:
+                return
+            *lines, rest = (rest + data).split(b"\n")
+            yield from (line.decode(errors="replace").rstrip("\r") for line in lines)
+
+
+def end(process):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.poll() is not None:
+            return
+        process.send_signal(number)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def run_machine(command, guard):
+    """Passes the machine's output on; returns the last summary in it, or None."""
+    start = time.monotonic()
+    summary, talked = None, False
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    # So that `end` runs when this process is told to end, too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        for line in read_lines(process, lambda: start + (guard if talked else BOOT_GUARD)):
+            if not talked:
+                print(f"booted in {time.monotonic() - start:.1f} s", flush=True)
+                talked = True
+            match = SUMMARY.match(line)
+            summary = match or summary
+            if not match:
+                print(line, flush=True)
+        if process.poll() is None and time.monotonic() - start >= (guard if talked else BOOT_GUARD):
+            print(f"the machine was stopped, because it was not done after {guard if talked else BOOT_GUARD} s", flush=True)
+    finally:
+        end(process)
+        process.stdout.close()
+    return summary
+
+
+def build(work, cache, build_tree, guest_arguments):
+    start = time.monotonic()
+    kernel = Kernel(cache)
+    build_initramfs(kernel, work / "initramfs")
+    tests.generate_messages(build_tree)  # here, since the machine has no protoc
+    disk = Disk(work / "root")
+    disk.add_system()
+    disk.add_project(ROOT, build_tree)
+    (disk.folder / "hatchery" / "arguments.json").write_text(json.dumps(guest_arguments))
+    disk.write(work / "disk")
+    print(f"Linux {kernel.version}; disk of {(work / 'disk').stat().st_blocks // 2048} MiB made in "
+          f"{time.monotonic() - start:.1f} s", flush=True)
+    return kernel
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev test-vm", description="Tests on Debian's stock kernel with cgroup version 2.")
+    parser.add_argument("--build", default="build/release", help="the build tree to test")
+    parser.add_argument("--guard", type=int, default=3600, help="give up after so many seconds (default: 3600)")
+    parser.add_argument("--memory", type=int, default=2048, help="the machine's memory in MiB (default: 2048)")
+    parser.add_argument("--all", action="store_true", help="the tests of tests/unit and tests/box as well")
+    parser.add_argument("name", nargs="?", default="", help="run only tests whose line contains this")
+    options = parser.parse_args()
+
+    build_tree = Path(options.build).resolve()
+    work = build_tree / "vm"
+    work.mkdir(parents=True, exist_ok=True)
+    arguments = {"build": f"build/{build_tree.name}", "all": options.all, "name": options.name}
+    try:
+        kernel = build(work, build_tree.parent / "vm-kernel", build_tree, arguments)
+    except ImageError as error:
+        print(f"test-vm: {error}", file=sys.stderr)
+        return 1
+    try:
+        summary = run_machine(qemu_command(kernel, work, options.memory), options.guard)
+    finally:
+        (work / "disk").unlink(missing_ok=True)
+    if not summary:
+        console = (work / "console.log").read_text(errors="replace").splitlines()
+        print("the tests did not come to their end; the machine's console ends with", *console[-30:], sep="\n    ")
+        print("0 passed, 1 failed, 0 skipped")
+        return 1
+    print(summary.group(0))
+    passed, failed, _ = map(int, summary.groups())
+    return 0 if passed and not failed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+"""The server as a whole: start, refusal to start, several side by side, drain, reload, what it survives."""
+
+import os
+import signal
+import socket
+import subprocess
+import threading
+import unittest
+
+from lib import host
+from lib.case import Case
+from lib.hatchery import Code, Refused
+from lib.server import HATCHERYD, Server, wait_until
+
+
+def hatcheryd(*arguments):
+    return subprocess.run([str(HATCHERYD), *arguments], capture_output=True, text=True, timeout=120, check=False,
+                          stdin=subprocess.DEVNULL)
+
+
+class WithServers(Case):
+    def start(self, **options):
+        server = Server(f"{type(self).__name__}.{self._testMethodName}", **options)
+        self.addCleanup(server.stop)
+        return server.start()
+
+
+class Start(WithServers):
+    def test_ready_means_that_the_sandboxes_are_warm(self):
+        with self.start().connect() as client:
+            status = client.status()
+            self.assertTrue(status.ready)
+            self.assertGreater(client.execute("").warm_us, 0)
+
+    def test_two_servers_run_side_by_side(self):
+        first, second = self.start(), self.start()
+        with first.connect() as a, second.connect() as b:
+            names = {client.execute("print(1)").sandbox for client in (a, b) for _ in range(20)}
+        self.assertEqual(40, len(names))
+        second.stop()
+        with first.connect() as a:
+            self.assertEqual(b"1\n", a.execute("print(1)").stdout)
+
+    def test_a_unix_socket_is_listened_on(self):
+        server = self.start()
+        self.assertTrue(server.socket_path.is_socket())
+        self.assertEqual(f"unix:{server.socket_path}", server.unix_address)
+
+    def test_an_address_in_use_is_a_plain_error(self):
+        server = self.start()
+        second = hatcheryd("--listen", server.address)
+        self.assertNotEqual(0, second.returncode)
+        self.assertIn(server.address, second.stderr)
+        self.assertIn("in use", second.stderr)
+
+    def test_a_socket_of_a_dead_server_is_replaced_and_a_live_one_is_not(self):
+        server = self.start()
+        self.assertNotEqual(0, hatcheryd("--listen", server.unix_address).returncode)
+        with type(server.connect())(server.unix_address) as client:
+            client.ping()
+        stale = server.dir / "stale"
+        with socket.socket(socket.AF_UNIX) as sock:
+            sock.bind(str(stale))
+        other = self.start(options=("--listen", f"unix:{stale}"))
+        self.assertEqual(f"unix:{stale}", other.addresses[2])
+
+
+class Options(unittest.TestCase):
+    def test_help_and_version_print_and_succeed(self):
+        for option, word in (("--help", "--listen"), ("--version", "hatcheryd"), ("--print-config", "language")):
+            with self.subTest(option):
+                done = hatcheryd(option)
+                self.assertEqual(0, done.returncode, done.stderr)
+                self.assertIn(word, done.stdout)
+
+    def test_a_wrong_option_is_refused_with_a_sentence(self):
+        for arguments in (["--nonsense"], ["--listen", "nonsense"], ["--listen", "127.0.0.1:99999"],
+                          ["--config", "/nonexistent/file"], ["stray"]):
+            with self.subTest(arguments):
+                done = hatcheryd(*arguments)
+                self.assertNotEqual(0, done.returncode)
+                self.assertTrue(done.stderr.strip())
+
+    def test_a_wrong_configuration_is_refused_with_its_line(self):
+        folder = Server("none").dir
+        self.addCleanup(os.rmdir, folder)
+        path = folder / "bad.conf"
+        self.addCleanup(lambda: path.unlink(missing_ok=True))
+        for text, word in (("\n\nnonsense = 1\n", "3"), ("max_queue = -1\n", "max_queue"),
+                           ("max_queue = many\n", "max_queue"), ("language python {\n", ""),
+                           ("language python { limits { memory = 900000M } }\n", "memory")):
+            with self.subTest(text):
+                path.write_text(text)
+                done = hatcheryd("--config", str(path))
+                self.assertNotEqual(0, done.returncode)
+                self.assertIn("bad.conf", done.stderr)
+                self.assertIn(word, done.stderr)
+
+    def test_the_printed_configuration_is_one_that_is_taken(self):
+        text = hatcheryd("--print-config").stdout
+        server = Server("print-config", config=text)
+        server.start()
+        server.stop()
+
+    def test_the_host_check_names_every_step(self):
+        done = hatcheryd("--check-host")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        for word in ("namespace", "overlay", "memory", "pids", "seccomp", "kernel"):
+            self.assertIn(word, done.stdout.lower())
+
+    def test_without_root_it_says_so(self):
+        done = subprocess.run(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", str(HATCHERYD), "--listen",
+                               "127.0.0.1:0"], capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode == 126 or "Permission denied" in done.stderr and "setpriv" in done.stderr:
+            self.skipTest("an unprivileged user can't reach the build tree")
+        self.assertNotEqual(0, done.returncode)
+        self.assertIn("root", done.stderr)
+
+
+class Drain(WithServers):
+    def test_running_work_is_finished_and_new_work_is_refused(self):
+        server = self.start()
+        client, other = server.connect(), server.connect()
+        other.ping()
+        run = client.send_execute("import time; print('a', flush=True); time.sleep(3); print('b')")
+        wait_until(lambda: other.status().languages[0].running == 1, what="a running program")
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: other.status().draining, what="the drain")
+        with self.assertRaises(Refused) as caught:
+            other.execute("print(1)")
+        self.assertEqual("UNAVAILABLE", caught.exception.code)
+        self.assertTrue(caught.exception.message)
+        self.assertEqual(b"a\nb\n", client.result(run).stdout)
+        for one in (client, other):
+            one.close()
+        server.ended()
+
+    def test_what_runs_longer_than_the_drain_is_killed_and_answered(self):
+        server = self.start(config='drain = "1s"\nlanguage python { }\n')
+        with server.connect() as client:
+            run = client.send_execute("import time; time.sleep(50)")
+            wait_until(lambda: client.status().languages[0].running == 1, what="a running program")
+            server.process.send_signal(signal.SIGTERM)
+            answer = client.wait(run)
+            kind = answer.WhichOneof("answer")
+            self.assertIn(kind, ("result", "error"))
+            if kind == "error":
+                self.assertEqual("UNAVAILABLE", Code.Name(answer.error.code))
+        server.ended()
+
+    def test_everything_accepted_is_answered(self):
+        server = self.start()
+        with server.connect() as client:
+            ids = [client.send_execute("import time; time.sleep(0.2); print(1)") for _ in range(40)]
+            client.ping()
+            server.process.send_signal(signal.SIGTERM)
+            for request in ids:
+                try:
+                    self.assertEqual(b"1\n", client.result(request).stdout)
+                except Refused as refused:
+                    self.assertEqual("UNAVAILABLE", refused.code)
+        server.ended()
+
+    def test_a_second_signal_does_no_harm(self):
+        server = self.start()
+        for _ in range(3):
+            server.process.send_signal(signal.SIGTERM)
+        server.ended()
+
+    def test_interrupting_from_the_terminal_drains_too(self):
+        server = self.start()
+        server.process.send_signal(signal.SIGINT)
+        server.ended()
+
+
+class Reload(WithServers):
+    def test_a_changed_default_holds_for_new_runs(self):
+        server = self.start(config='language python { limits { output = "1000" } }\n')
+        config = server.dir / "hatchery.conf"
+        with server.connect() as client:
+            self.assertEqual(1000, len(client.execute("print('x' * 5000)").stdout))
+            config.write_text('language python { limits { output = "2000" } }\n')
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: len(client.execute("print('x' * 5000)").stdout) == 2000, what="the new limit")
+
+    def test_a_wrong_configuration_changes_nothing(self):
+        server = self.start(config="language python { }\n")
+        with server.connect() as client:
+            (server.dir / "hatchery.conf").write_text("nonsense = 1\n")
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "nonsense" in server.log(), what="a line in the log")
+            self.assertEqual(b"1\n", client.execute("print(1)").stdout)
+
+
+class Survival(WithServers):
+    def test_a_dead_zygote_is_replaced(self):
+        server = self.start()
+        before = server.zygote_processes()
+        self.assertTrue(before)
+        with server.connect() as client:
+            for process in before:
+                os.kill(process.pid, signal.SIGKILL)
+
+            def runs():
+                try:
+                    return client.execute("print(1)").stdout == b"1\n"
+                except Refused as refused:
+                    self.assertIn(refused.code, ("UNAVAILABLE", "INTERNAL"))
+                    return False
+            wait_until(runs, what="a run by a new zygote")
+        self.assertFalse({process.pid for process in before} & {process.pid for process in server.zygote_processes()})
+
+    def test_a_run_whose_zygote_dies_is_answered(self):
+        server = self.start()
+        with server.connect() as client:
+            run = client.send_execute("import time; time.sleep(50)")
+            wait_until(lambda: client.status().languages[0].running == 1, what="a running program")
+            for process in server.zygote_processes():
+                os.kill(process.pid, signal.SIGKILL)
+            with self.assertRaises(Refused) as caught:
+                client.result(run)
+            self.assertIn(caught.exception.code, ("UNAVAILABLE", "INTERNAL"))
+
+    def test_a_dead_supervisor_leaves_no_process(self):
+        server = self.start()
+        with server.connect() as client:
+            client.send_execute("import time; time.sleep(50)")
+            wait_until(lambda: client.status().languages[0].running == 1, what="a running program")
+            family = server.processes()
+            server.note_cgroups()
+            self.assertGreater(len(family), 3)
+            server.process.kill()
+            server.process.wait(60)
+            wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
+        # What a killed server could not remove, the next one does.
+        server.release()
+        self.start().stop()
+        self.assertEqual(set(), server.cgroup_directories(), "the next server did not sweep what a killed one left")
+
+    def test_a_dead_pool_does_not_stop_the_service(self):
+        server = self.start()
+        pool = server.pool_process()
+        os.kill(pool.pid, signal.SIGKILL)
+
+        def runs():
+            try:
+                with server.connect() as client:
+                    return client.execute("print(1)").stdout == b"1\n"
+            except Exception:  # pylint: disable=broad-except
+                return False
+        wait_until(runs, what="a run by a new pool")
+        self.assertFalse(pool.is_alive())
+
+
+class Descriptors(WithServers):
+    def test_running_out_of_descriptors_is_survived(self):
+        """A server that can open few descriptors keeps answering those it has"""
+        server = self.start(config='max_connections = 100000\nlanguage python { warm = 2 running = 2 }\n')
+        clients = []
+        self.addCleanup(lambda: [client.close() for client in clients])
+        for _ in range(300):
+            clients.append(server.connect())
+        self.assertEqual(b"1\n", clients[0].execute("print(1)").stdout)
+        self.assertEqual(b"1\n", clients[-1].execute("print(1)").stdout)
+
+    def test_connections_that_come_and_go_leak_nothing(self):
+        server = self.start()
+        server.wait_idle()
+        pool = server.pool_process()
+        before = pool.descriptors()
+
+        def come_and_go():
+            for i in range(60):
+                with server.connect() as client:
+                    if i % 3 == 0:
+                        client.execute("print(1)")
+                    elif i % 3 == 1:
+                        client.send_execute("print(1)")
+        threads = [threading.Thread(target=come_and_go) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        server.wait_idle()
+        wait_until(lambda: pool.descriptors() <= before, what="the number of descriptors from before")
+        self.assertTrue(host.Process(pool.pid).is_alive())
