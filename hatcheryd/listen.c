@@ -81,10 +81,15 @@ static int name_listener(struct listener *l, struct err *e)
 static int open_tcp(struct listener *l, const char *address, struct err *e)
 {
         char host[256] = "";
-        const char *port = NULL;
+        const char *port = "";
         int r = split(address, host, sizeof host, &port, e);
         if (r < 0)
                 return r;
+
+        char *end;
+        unsigned long number = strtoul(port, &end, 10);
+        if (*port < '0' || *port > '9' || *end != '\0' || number > 65535)
+                return err_say(e, EINVAL, "\"%s\": a port is a number from 0 to 65535", address);
 
         struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found = NULL;
         int rc = getaddrinfo(host, port, &hints, &found);

@@ -477,6 +477,13 @@ static int prepare(struct supervisor *s, struct err *e)
                 s->have_cgroups = true;
                 r = cgroup_create_instance(&s->cgroups, s->instance.name, e);
         }
+        for (size_t i = 0; i < s->cgroups.n && r == 0; i++)
+                if (s->cgroups.at[i].is_elsewhere)
+                        log_warn(
+                                &s->log,
+                                "this process's cgroup holds other processes, so the sandboxes are in %s/%s, out of its "
+                                "limits; a unit with Delegate=yes keeps them inside",
+                                s->cgroups.at[i].mount, s->cgroups.at[i].group);
         if (r == 0)
                 r = open_listeners(s, e);
         return r;

@@ -1,6 +1,7 @@
 /* Python: CPython embedded, initialised once, and a child that runs a file as `python3 FILE` would. */
 #include "lang/lang.h"
 #include "lang/python_end.h"
+#include "lang/python_modules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,18 +14,19 @@
  */
 #define PROGRAM L"/usr/bin/python3"
 
+enum { PATH_SIZE = JOB_PATH_MAX + 256 }; /* a program's file in the work directory */
+
 static int fail_from_status(PyStatus status, struct err *e)
 {
         return err_say(e, EIO, "initialising Python: %s: %s", status.func ? status.func : "?",
                        status.err_msg ? status.err_msg : "it wants to exit");
 }
 
-/* As the command line does it, but for the command line: our own environment variables have no say in it. */
+/* As the command line does it, but for the command line. The environment is a sandbox's by now, not the operator's. */
 static int initialise(struct err *e)
 {
         PyConfig config;
         PyConfig_InitPythonConfig(&config);
-        config.use_environment = 0;
         config.parse_argv = 0;
         PyStatus status = PyConfig_SetString(&config, &config.program_name, PROGRAM);
         if (!PyStatus_Exception(status))
@@ -76,6 +78,8 @@ static int python_warm(char *const *preload, size_t n_preload, const char **miss
         int r = initialise(e);
         if (r < 0)
                 return r;
+        if (python_modules_note_startup() < 0)
+                return err_say(e, ENOMEM, "Python's modules can't be listed");
         for (size_t i = 0; i < n_preload; i++) {
                 PyObject *module = PyImport_ImportModule(preload[i]);
                 if (!module) {
@@ -88,7 +92,7 @@ static int python_warm(char *const *preload, size_t n_preload, const char **miss
         r = freeze(e);
         if (r == 0)
                 r = renew_main(e);
-        if (r == 0 && python_end_remember_modules() < 0)
+        if (r == 0 && python_modules_note_preloaded() < 0)
                 r = err_say(e, ENOMEM, "Python's modules can't be listed");
         snprintf(version, version_size, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
         return r;
@@ -167,12 +171,13 @@ static int set_environment(char *const *env)
 /* The directory of the program comes first in sys.path. */
 static int set_path(const char *filename)
 {
+        char directory[PATH_SIZE];
+        snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(filename, '/') - filename), filename);
         PyObject *path = PySys_GetObject("path"); /* borrowed */
-        const char *slash = strrchr(filename, '/');
-        PyObject *directory = PyUnicode_DecodeFSDefaultAndSize(filename, slash - filename);
-        int r = path && directory ? PyList_Insert(path, 0, directory) : -1;
-        Py_XDECREF(directory);
-        return r;
+        PyObject *item = PyUnicode_DecodeFSDefault(directory);
+        int r = path && item ? PyList_Insert(path, 0, item) : -1;
+        Py_XDECREF(item);
+        return r < 0 ? r : python_modules_unshadow(directory);
 }
 
 /* __main__ as python3 leaves it for a program from a file. */
@@ -222,7 +227,7 @@ static int run_file(const char *entry, const char *filename, int *interrupted)
 static int python_run(const struct job *job)
 {
         int interrupted = 0, status;
-        char directory[256], filename[sizeof directory + JOB_PATH_MAX];
+        char directory[PATH_SIZE - JOB_PATH_MAX], filename[PATH_SIZE];
 
         if (!getcwd(directory, sizeof directory))
                 return 2;

@@ -8,24 +8,9 @@
  * the order in which the interpreter stops them is visible. */
 #include "lang/python_end.h"
 
+#include "lang/python_modules.h"
+
 #include <stdio.h>
-
-#define ZYGOTE_MODULES "hatchery.modules"
-
-static PyObject *interpreter_dict(void)
-{
-        return PyInterpreterState_GetDict(PyInterpreterState_Get()); /* borrowed */
-}
-
-int python_end_remember_modules(void)
-{
-        PyObject *names = PyFrozenSet_New(PyImport_GetModuleDict());
-        if (!names)
-                return -1;
-        int r = PyDict_SetItemString(interpreter_dict(), ZYGOTE_MODULES, names);
-        Py_DECREF(names);
-        return r;
-}
 
 /* ---------------------------------------------------------------- exceptions */
 
@@ -147,15 +132,14 @@ static int has_other_threads(void)
  * else refers to dies here, and with it what it alone held. */
 static PyObject *unlist_modules(void)
 {
-        PyObject *modules = PyImport_GetModuleDict();                              /* borrowed */
-        PyObject *kept = PyDict_GetItemString(interpreter_dict(), ZYGOTE_MODULES); /* borrowed */
+        PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
         PyObject *names = PyDict_Keys(modules);
         PyObject *references = PyList_New(0);
 
         for (Py_ssize_t i = 0; names && references && i < PyList_GET_SIZE(names); i++) {
                 PyObject *name = PyList_GET_ITEM(names, i);
                 int is_main = PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__main__") == 0;
-                if (!is_main && kept && PySet_Contains(kept, name) == 1)
+                if (!is_main && python_modules_is_ours(name))
                         continue;
                 PyObject *module = PyDict_GetItem(modules, name); /* borrowed */
                 PyObject *reference = module && PyModule_Check(module) ? PyWeakref_NewRef(module, NULL) : NULL;
@@ -216,8 +200,9 @@ int python_end(int status)
                 lost = Py_FinalizeEx() < 0 ? -1 : lost;
         } else {
                 destroy_modules();
-                if (flush_streams() < 0)
-                        lost = -1;
+                flush_stream("stdout",
+                             0); /* what finalizers wrote; python3 does not complain either if it is lost here */
+                flush_stream("stderr", 0);
         }
         fflush(NULL); /* C's own streams, for what an extension printed */
         return lost < 0 ? 120 : status;

@@ -3,10 +3,6 @@
 
 #include <Python.h>
 
-/* Remembers, in the interpreter's own dictionary, which modules the zygote has loaded: they are nobody's to tear down.
- * Returns 0, or -1 with a Python exception set. */
-int python_end_remember_modules(void);
-
 /* Turns the exception that is set into an exit status, printing what python3 would print; *interrupted is set where
  * python3 would die of SIGINT after it has cleaned up. */
 int python_end_exception(int *interrupted);

@@ -34,6 +34,12 @@ static int join_cgroup(void *context)
         return cgroup_slot_join(&b->slot->cgroup);
 }
 
+static int cgroup_namespace(void *context)
+{
+        (void)context;
+        return unshare(CLONE_NEWCGROUP) < 0 ? -errno : 0;
+}
+
 static int join_network(void *context)
 {
         struct boot *b = context;
@@ -160,10 +166,11 @@ static int rehearsal(void *context)
         return 0;
 }
 
-/* The mount, IPC, UTS and cgroup namespaces come with the clone. */
+/* The mount, IPC and UTS namespaces come with the clone. */
 const struct step boot_steps[] = {
         { "session", session, NULL },
         { "cgroup", join_cgroup, "the slot's cgroup is gone or full" }, /* first, so that what follows is accounted */
+        { "cgroup namespace", cgroup_namespace, NULL }, /* its root is the group that one is in at this moment */
         { "network namespace", join_network, NULL },
         { "host name", host_name, NULL },
         { "disk", disk, "tmpfs with size and nr_inodes" },

@@ -102,13 +102,13 @@ static int locate_v2(struct cgroup_hierarchy *h, const char *controller)
                 r = own_group("", h->group, sizeof h->group);
         if (r < 0)
                 return r;
+        h->v2 = true;
         if (strcmp(controller, "cpuacct") == 0)
-                controller = "cpu";
+                return 0; /* every group counts its time, whatever controllers it has */
         snprintf(path, sizeof path, "%s/%s/cgroup.controllers", h->mount, h->group);
         r = read_line(path, available, sizeof available);
         if (r < 0)
                 return r;
-        h->v2 = true;
         return has_word(available, controller) ? 0 : -ENOENT;
 }
 
@@ -172,15 +172,16 @@ static int write_file(const char *path, const char *text)
         return write(fd, text, strlen(text)) < 0 ? -errno : 0;
 }
 
-static int enable_for_children(const struct cgroup_hierarchy *h, const char *group)
+/* Hands all of h's controllers on to the children of a group, or takes them back. */
+static int hand_on(const struct cgroup_hierarchy *h, const char *group, bool enable)
 {
-        char path[2 * CGROUP_PATH_SIZE + 32];
+        char path[2 * CGROUP_PATH_SIZE + 128];
         snprintf(path, sizeof path, "%s/%s/cgroup.subtree_control", h->mount, group);
         for (size_t i = 0; i < N_CONTROLLERS; i++) {
                 if (!(h->controllers & controllers[i].bit) || controllers[i].bit == CGROUP_CPUACCT)
                         continue;
                 char word[32];
-                snprintf(word, sizeof word, "+%s", controllers[i].name);
+                snprintf(word, sizeof word, "%c%s", enable ? '+' : '-', controllers[i].name);
                 int r = write_file(path, word);
                 if (r < 0)
                         return r;
@@ -188,28 +189,93 @@ static int enable_for_children(const struct cgroup_hierarchy *h, const char *gro
         return 0;
 }
 
-/* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). If the
- * caller's own group is in the way because the caller is in it, the caller steps aside into a leaf. */
-static int prepare_v2_parent(const struct cgroup_hierarchy *h, const char *name, struct err *e)
+static int move_self(const struct cgroup_hierarchy *h, const char *group)
 {
-        int r = enable_for_children(h, h->group);
-        if (r != -EBUSY)
-                return r < 0 ? err_set(e, -r, "enabling cgroup controllers below %s/%s", h->mount, h->group) : 0;
+        char path[2 * CGROUP_PATH_SIZE + 128];
+        snprintf(path, sizeof path, "%s/%s/cgroup.procs", h->mount, group);
+        return write_file(path, "0");
+}
 
-        char path[2 * CGROUP_PATH_SIZE + 64];
-        snprintf(path, sizeof path, "%s/%s/%s-main", h->mount, h->group, name);
+static int step_back(const struct cgroup_hierarchy *h, const char *group, const char *leaf)
+{
+        char path[2 * CGROUP_PATH_SIZE + 128];
+        int r = move_self(h, group);
+        snprintf(path, sizeof path, "%s/%s", h->mount, leaf);
+        return r == 0 && rmdir(path) < 0 ? -errno : r;
+}
+
+/* Moves the caller out of its own group into a leaf below it. */
+static int step_aside(const struct cgroup_hierarchy *h, const char *name)
+{
+        char leaf[CGROUP_PATH_SIZE + 64], path[2 * CGROUP_PATH_SIZE + 128];
+        snprintf(leaf, sizeof leaf, "%s/%s-main", h->group, name);
+        snprintf(path, sizeof path, "%s/%s", h->mount, leaf);
         if (mkdir(path, 0755) < 0 && errno != EEXIST)
-                return err_set(e, errno, "mkdir %s", path);
-        snprintf(path, sizeof path, "%s/%s/%s-main/cgroup.procs", h->mount, h->group, name);
-        r = write_file(path, "0");
+                return -errno;
+        int r = move_self(h, leaf);
         if (r == 0)
-                r = enable_for_children(h, h->group);
+                r = hand_on(h, h->group, true);
+        if (r < 0)
+                step_back(h, h->group, leaf);
+        return r;
+}
+
+/* Makes h's group the nearest one above that can hand its controllers on. */
+static int climb(struct cgroup_hierarchy *h)
+{
+        char group[CGROUP_PATH_SIZE];
+        int r = -EBUSY;
+
+        snprintf(group, sizeof group, "%s", h->group);
+        while (r == -EBUSY && group[0] != '\0') {
+                char *slash = strrchr(group, '/');
+                *(slash ? slash : group) = '\0';
+                r = hand_on(h, group, true);
+        }
+        if (r == 0) {
+                h->is_elsewhere = true;
+                snprintf(h->group, sizeof h->group, "%s", group);
+        }
+        return r;
+}
+
+/* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). A service has
+ * its group to itself and steps aside; a shell's group holds the shell, and a sibling's place must do. */
+static int prepare_v2_parent(struct cgroup_hierarchy *h, const char *name, struct err *e)
+{
+        int r = hand_on(h, h->group, true);
         if (r == -EBUSY)
-                return err_say(e, EBUSY,
-                               "the cgroup %s/%s holds other processes, so its controllers can't be handed on; start "
-                               "hatcheryd in a cgroup of its own (systemd-run -p Delegate=yes, or a unit with it)",
-                               h->mount, h->group);
-        return r < 0 ? err_set(e, -r, "stepping aside into %s", path) : 0;
+                r = step_aside(h, name);
+        if (r == -EBUSY)
+                r = climb(h);
+        if (r == -EBUSY)
+                return err_say(
+                        e, EBUSY,
+                        "the cgroup %s/%s and those above it hold other processes, so their controllers can't be "
+                        "handed on; start hatcheryd in a cgroup of its own (a unit with Delegate=yes)",
+                        h->mount, h->group);
+        return r < 0 ? err_set(e, -r, "enabling cgroup controllers below %s/%s", h->mount, h->group) : 0;
+}
+
+/* The end of step_aside, if there was one. Another server below the same group still needs the controllers, and the
+ * kernel then leaves them on: the caller stays where it is. */
+static int return_to_parent(const struct cgroup_hierarchy *h, struct err *e)
+{
+        char parent[CGROUP_PATH_SIZE], leaf[CGROUP_PATH_SIZE + 64], path[2 * CGROUP_PATH_SIZE + 128];
+        snprintf(parent, sizeof parent, "%s", h->group);
+        char *slash = strrchr(parent, '/');
+        *(slash ? slash : parent) = '\0';
+        snprintf(leaf, sizeof leaf, "%s-main", h->group);
+        snprintf(path, sizeof path, "%s/%s", h->mount, leaf);
+        if (h->is_elsewhere || access(path, F_OK) != 0)
+                return 0;
+
+        int r = hand_on(h, parent, false);
+        if (r == -EBUSY)
+                return 0;
+        if (r == 0)
+                r = step_back(h, parent, leaf);
+        return r < 0 ? err_set(e, -r, "leaving the cgroup %s", path) : 0;
 }
 
 static int create_one(const struct cgroup_hierarchy *h, const char *group, struct err *e)
@@ -230,28 +296,35 @@ static int create_one(const struct cgroup_hierarchy *h, const char *group, struc
         return rc == 0 ? 0 : err_say(e, EIO, "creating the cgroup %s/%s: %s", h->mount, group, cgroup_strerror(rc));
 }
 
+static int create_instance_in(struct cgroup_hierarchy *h, const char *name, struct err *e)
+{
+        char group[CGROUP_PATH_SIZE];
+        int r = h->v2 ? prepare_v2_parent(h, name, e) : 0;
+        if (r < 0)
+                return r;
+        int n = snprintf(group, sizeof group, "%s%s%s", h->group, h->group[0] ? "/" : "", name);
+        if (n < 0 || (size_t)n >= sizeof group)
+                return err_set(e, ENAMETOOLONG, "cgroup %s/%s", h->group, name);
+
+        r = create_one(h, group, e);
+        if (r < 0)
+                return r;
+        snprintf(h->group, sizeof h->group, "%s", group);
+        h->made = true;
+        if (h->v2) {
+                r = hand_on(h, group, true);
+                if (r < 0)
+                        err_set(e, -r, "enabling cgroup controllers below %s/%s", h->mount, group);
+        }
+        return r;
+}
+
 int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e)
 {
-        for (size_t i = 0; i < tree->n; i++) {
-                struct cgroup_hierarchy *h = &tree->at[i];
-                char group[CGROUP_PATH_SIZE];
-                int n = snprintf(group, sizeof group, "%s%s%s", h->group, h->group[0] ? "/" : "", name);
-                if (n < 0 || (size_t)n >= sizeof group)
-                        return err_set(e, ENAMETOOLONG, "cgroup %s/%s", h->group, name);
-
-                int r = h->v2 ? prepare_v2_parent(h, name, e) : 0;
-                if (r == 0)
-                        r = create_one(h, group, e);
-                if (r == 0 && h->v2) {
-                        r = enable_for_children(h, group);
-                        if (r < 0)
-                                err_set(e, -r, "enabling cgroup controllers below %s/%s", h->mount, group);
-                }
-                if (r < 0)
-                        return r;
-                snprintf(h->group, sizeof h->group, "%s", group);
-        }
-        return 0;
+        int r = 0;
+        for (size_t i = 0; i < tree->n && r == 0; i++)
+                r = create_instance_in(&tree->at[i], name, e);
+        return r;
 }
 
 /* True if a process is in the group or below it. */
@@ -275,30 +348,34 @@ static bool populated(const char *path)
         return found;
 }
 
+static int remove_one(const struct cgroup_hierarchy *h, struct err *e)
+{
+        char path[2 * CGROUP_PATH_SIZE + 16];
+        snprintf(path, sizeof path, "%s/%s", h->mount, h->group);
+        if (access(path, F_OK) != 0)
+                return 0;
+        if (populated(path))
+                return err_set(e, EBUSY, "removing the cgroup %s", path);
+
+        struct cgroup *g = cgroup_new_cgroup(h->group);
+        /* On v2 all controllers share one directory, which libcgroup would remove once for each: the first will do. */
+        bool named = false;
+        for (size_t k = 0; g && k < N_CONTROLLERS && !(h->v2 && named); k++)
+                if ((h->controllers & controllers[k].bit) && (!h->v2 || controllers[k].bit != CGROUP_CPUACCT))
+                        named = cgroup_add_controller(g, controllers[k].name) != NULL;
+        int rc = g ? cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_RECURSIVE) : ECGFAIL;
+        cgroup_free(&g);
+        if (rc != 0)
+                return err_say(e, EIO, "removing the cgroup %s: %s", path, cgroup_strerror(rc));
+        return h->v2 ? return_to_parent(h, e) : 0;
+}
+
 int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e)
 {
         int result = 0;
         for (size_t i = 0; i < tree->n; i++) {
-                const struct cgroup_hierarchy *h = &tree->at[i];
-                char path[2 * CGROUP_PATH_SIZE + 16];
-                snprintf(path, sizeof path, "%s/%s", h->mount, h->group);
-                if (access(path, F_OK) != 0)
-                        continue;
-                if (populated(path)) {
-                        result = err_set(e, EBUSY, "removing the cgroup %s", path);
-                        continue;
-                }
-                struct cgroup *g = cgroup_new_cgroup(h->group);
-                /* On v2 all controllers share one directory, which libcgroup would remove once for each: the first will
-                 * do. */
-                bool named = false;
-                for (size_t k = 0; g && k < N_CONTROLLERS && !(h->v2 && named); k++)
-                        if ((h->controllers & controllers[k].bit) && (!h->v2 || controllers[k].bit != CGROUP_CPUACCT))
-                                named = cgroup_add_controller(g, controllers[k].name) != NULL;
-                int rc = g ? cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_RECURSIVE) : ECGFAIL;
-                cgroup_free(&g);
-                if (rc != 0)
-                        result = err_say(e, EIO, "removing the cgroup %s: %s", path, cgroup_strerror(rc));
+                int r = tree->at[i].made ? remove_one(&tree->at[i], e) : 0;
+                result = r < 0 ? r : result;
         }
         return result;
 }

@@ -21,6 +21,8 @@ enum { CGROUP_MAX_HIERARCHIES = 4, CGROUP_PATH_SIZE = 512, CGROUP_ARG_SIZE = CGR
 
 struct cgroup_hierarchy {
         bool v2;
+        bool made;         /* group is an instance's, so it is there to be removed */
+        bool is_elsewhere; /* the instance is not below the caller's own group, whose limits then don't count for us */
         unsigned controllers;         /* of enum cgroup_controller_bit */
         char mount[CGROUP_PATH_SIZE]; /* "/sys/fs/cgroup/memory" */
         char group[CGROUP_PATH_SIZE]; /* below the mount, without a leading slash: the caller's own, or an instance's */
@@ -38,8 +40,9 @@ int cgroup_find(struct cgroup_tree *tree, struct err *e);
 int cgroup_version(const struct cgroup_tree *tree, enum cgroup_controller_bit controller);
 
 /* Makes the group name below each own group, and makes tree point to it. On v2 this enables the controllers for
- * children, which the kernel allows only in a group without processes: the caller itself is moved aside into name-main.
- */
+ * children, which the kernel allows only in a group without processes. Where the caller is in the way, it is moved
+ * aside into name-main until the instance is removed; where others are, the nearest group above that has none will do,
+ * and is_elsewhere says so. */
 int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e);
 
 /* Removes an instance with everything below, once no process is left in it: -EBUSY while there is one, because deleting

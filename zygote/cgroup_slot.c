@@ -62,7 +62,10 @@ void cgroup_base_fini(struct cgroup_base *b)
 
 static void slot_name(const struct cgroup_slot *c, char name[64])
 {
-        snprintf(name, 64, "%s-%" PRIu32, c->base->language, c->number);
+        if (c->number == CGROUP_SLOT_INITS)
+                snprintf(name, 64, "%s-init", c->base->language);
+        else
+                snprintf(name, 64, "%s-%" PRIu32, c->base->language, c->number);
 }
 
 static int write_number(int fd, int64_t value)

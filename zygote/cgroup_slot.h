@@ -42,7 +42,7 @@ enum cgroup_file {
 
 struct cgroup_slot {
         const struct cgroup_base *base;
-        uint32_t number;
+        uint32_t number;                  /* the slot's, or CGROUP_SLOT_INITS */
         int dir[CGROUP_MAX_HIERARCHIES];  /* owned; -1 */
         int join[CGROUP_MAX_HIERARCHIES]; /* owned; v1's tasks, to which a child writes 0; -1 on v2 */
         int file[CGROUP_FILE_COUNT];      /* owned; -1 where this kernel has no such file */
@@ -51,6 +51,10 @@ struct cgroup_slot {
         int64_t memory_limit, pids_limit;                      /* as last set */
         int64_t oom_base, cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
+
+/* The group of all the inits of a language: so that they are accounted to the server, and seen by whoever waits for its
+ * end. */
+enum { CGROUP_SLOT_INITS = 0xffff };
 
 /* What one run used, as the kernel counted it. */
 struct cgroup_usage {

@@ -158,28 +158,25 @@ static void check_sandbox(struct doctor *d, struct sandbox_maker *maker, int rep
 }
 
 /* In a process of its own, because it moves into another root. Its exit status is the number of failures. */
-static void examine_sandbox(struct doctor *d, const struct cgroup_base *cgroups, int init_program)
+static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
 {
-        struct sandbox_maker maker = { .cgroups = cgroups,
-                                       .init_program = init_program,
-                                       .uid_base = d->options->uid_base };
         struct err e = { 0 };
         int report[2];
 
-        maker.boot.lang = &no_language;
-        maker.boot.inodes = 1024;
+        maker->boot.lang = &no_language;
+        maker->boot.inodes = 1024;
         if (root_enter(&e) < 0) {
                 say(d, 0, "zygote root", "%s", e.text);
                 return;
         }
         say(d, 1, "zygote root", "tmpfs, read-only /usr, pivot_root");
-        int r = find_last_pid(&maker);
+        int r = find_last_pid(maker);
         if (r < 0) {
                 say(d, 0, "pid counter", "%s; the kernel needs CONFIG_CHECKPOINT_RESTORE", strerror(-r));
                 return;
         }
         struct seccomp_program outer;
-        if (seccomp_program_build(&maker.boot.seccomp, SECCOMP_INNER, &e) < 0 ||
+        if (seccomp_program_build(&maker->boot.seccomp, SECCOMP_INNER, &e) < 0 ||
             seccomp_program_build(&outer, SECCOMP_OUTER, &e) < 0) {
                 say(d, 0, "seccomp filter", "%s", e.text);
                 return;
@@ -189,22 +186,22 @@ static void examine_sandbox(struct doctor *d, const struct cgroup_base *cgroups,
                 say(d, 0, "seccomp filter", "%s; the kernel needs CONFIG_SECCOMP_FILTER", strerror(-r));
                 return;
         }
-        say(d, 1, "seccomp filter", "%u and %u instructions", outer.length, maker.boot.seccomp.length);
+        say(d, 1, "seccomp filter", "%u and %u instructions", outer.length, maker->boot.seccomp.length);
         void *head = NULL;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
-            syscall(SYS_get_robust_list, 0, &head, &maker.robust_list.size) < 0 ||
-            prctl(PR_GET_TID_ADDRESS, &maker.tid_address, 0, 0, 0) < 0) {
+            syscall(SYS_get_robust_list, 0, &head, &maker->robust_list.size) < 0 ||
+            prctl(PR_GET_TID_ADDRESS, &maker->tid_address, 0, 0, 0) < 0) {
                 say(d, 0, "process", "%s", strerror(errno));
                 return;
         }
-        maker.robust_list.head = (uint64_t)(uintptr_t)head;
-        maker.boot.report = report[1];
-        check_sandbox(d, &maker, report[0]);
+        maker->robust_list.head = (uint64_t)(uintptr_t)head;
+        maker->boot.report = report[1];
+        check_sandbox(d, maker, report[0]);
 }
 
 static void check_walls(struct doctor *d)
 {
-        struct cgroup_base cgroups;
+        struct sandbox_maker maker = { .slots = { .uid_base = d->options->uid_base } };
         struct cgroup_hierarchy opened[CGROUP_MAX_HIERARCHIES];
         struct err e = { 0 };
         OWN_FD int init_program = open(d->options->init_program, O_PATH | O_CLOEXEC);
@@ -217,6 +214,7 @@ static void check_walls(struct doctor *d)
                 say(d, 0, "cgroup creation", "%s", e.text);
                 return;
         }
+        maker.slots.init_program = init_program;
         int r = 0;
         for (size_t i = 0; i < d->cgroups.n && r == 0; i++) {
                 char arg[CGROUP_ARG_SIZE];
@@ -224,19 +222,27 @@ static void check_walls(struct doctor *d)
                 r = cgroup_from_arg(&opened[i], arg, &e);
         }
         if (r == 0)
-                r = cgroup_base_init(&cgroups, opened, d->cgroups.n, "check", &e);
+                r = cgroup_base_init(&maker.slots.cgroups, opened, d->cgroups.n, "check", &e);
+        if (r == 0)
+                r = cgroup_slot_init(&maker.slots.inits, &maker.slots.cgroups, CGROUP_SLOT_INITS, &e);
         if (r < 0) {
                 say(d, 0, "cgroup creation", "%s", e.text);
                 cgroup_remove_instance(&d->cgroups, NULL);
                 return;
         }
-        say(d, 1, "cgroup creation", "below this process's own");
+        bool is_elsewhere = false;
+        for (size_t i = 0; i < d->cgroups.n; i++)
+                is_elsewhere |= d->cgroups.at[i].is_elsewhere;
+        say(d, 1, "cgroup creation", "%s",
+            is_elsewhere
+                    ? "above this process's own, which holds other processes: its limits don't count for the server"
+                    : "below this process's own");
 
         fflush(d->out);
         pid_t pid = fork();
         if (pid == 0) {
                 d->failures = 0;
-                examine_sandbox(d, &cgroups, init_program);
+                examine_sandbox(d, &maker);
                 fflush(d->out);
                 _exit(d->failures);
         }
@@ -245,7 +251,8 @@ static void check_walls(struct doctor *d)
                 say(d, 0, "examination", "it died");
         else
                 d->failures += WEXITSTATUS(status);
-        cgroup_base_fini(&cgroups);
+        cgroup_slot_fini(&maker.slots.inits, NULL);
+        cgroup_base_fini(&maker.slots.cgroups);
         if (cgroup_remove_instance(&d->cgroups, &e) < 0)
                 say(d, 0, "cgroup removal", "%s", e.text);
 }

@@ -95,8 +95,8 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
 {
         pid_t pid_in_slot = BOOT_PID;
         struct clone_args args = {
-                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_PIDFD |
-                         CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_CHILD_SETTID |
+                         CLONE_CHILD_CLEARTID,
                 .pidfd = (uint64_t)(uintptr_t)&s->pidfd,
                 .child_tid = maker->tid_address,
                 .exit_signal = SIGCHLD,
@@ -151,7 +151,7 @@ int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const str
         release(s);
         if (!s->slot) {
                 *step = "slot";
-                r = slot_new(&s->slot, order->slot, maker->uid_base, maker->init_program, maker->cgroups, e);
+                r = slot_new(&s->slot, order->slot, &maker->slots, e);
         }
         if (r == 0) {
                 *step = "cgroup renewal";

@@ -43,9 +43,7 @@ void sandbox_init(struct sandbox *s);
 /* What sandboxes are made from; owned by the zygote. */
 struct sandbox_maker {
         struct boot_settings boot;
-        const struct cgroup_base *cgroups;
-        int init_program;
-        uint32_t uid_base;
+        struct slot_maker slots;
         uint64_t tid_address; /* where libc keeps the main thread's tid, for a fork that libc does not see */
         struct {
                 uint64_t head;

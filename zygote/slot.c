@@ -23,7 +23,7 @@
 enum { INIT_TIMEOUT_MS = 10000 }; /* init's set-up takes about 1 ms; this is for a machine in trouble */
 
 /* In the child. Only descriptors 0 to 2 and the socket pass an exec, and init replaces the former. */
-static void exec_init(int sock, int init_program)
+static void exec_init(int sock, const struct slot_maker *maker)
 {
         char name[] = "hatchery-init";
         char *const argv[] = { name, NULL };
@@ -33,15 +33,16 @@ static void exec_init(int sock, int init_program)
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* Out of the way of INIT_FD first. */
-        int program = fcntl(init_program, F_DUPFD_CLOEXEC, INIT_FD + 1);
+        int program = fcntl(maker->init_program, F_DUPFD_CLOEXEC, INIT_FD + 1);
         int control = fcntl(sock, F_DUPFD_CLOEXEC, INIT_FD + 1);
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 || dup2(control, INIT_FD) < 0)
+        if (cgroup_slot_join(&maker->inits) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 ||
+            dup2(control, INIT_FD) < 0)
                 _exit(127);
         syscall(SYS_execveat, program, "", argv, env, AT_EMPTY_PATH);
         _exit(127);
 }
 
-static int start_init(struct slot *s, int init_program, struct err *e)
+static int start_init(struct slot *s, const struct slot_maker *maker, struct err *e)
 {
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -54,6 +55,10 @@ static int start_init(struct slot *s, int init_program, struct err *e)
                 .pidfd = (uint64_t)(uintptr_t)&s->init_pidfd,
                 .exit_signal = SIGCHLD,
         };
+        if (maker->inits.into >= 0) {
+                args.flags |= CLONE_INTO_CGROUP;
+                args.cgroup = (unsigned)maker->inits.into;
+        }
         /* The zygote may still carry the pid namespace of the slot it last forked into. */
         OWN_FD int own_pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
         if (own_pid_ns < 0 || setns(own_pid_ns, CLONE_NEWPID) < 0)
@@ -62,7 +67,7 @@ static int start_init(struct slot *s, int init_program, struct err *e)
         if (pid < 0)
                 return err_set(e, errno, "clone of init");
         if (pid == 0)
-                exec_init(theirs, init_program);
+                exec_init(theirs, maker);
         s->init_pid = (pid_t)pid;
         return 0;
 }
@@ -105,9 +110,9 @@ static int open_namespace(const struct slot *s, const char *name, int *fd, struc
         return *fd < 0 ? err_set(e, errno, "open %s", path) : 0;
 }
 
-static int set_up(struct slot *s, int init_program, struct err *e)
+static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
 {
-        int r = start_init(s, init_program, e);
+        int r = start_init(s, maker, e);
         if (r == 0)
                 r = expect(s, INIT_PROC, &s->proc, e);
         if (r == 0)
@@ -133,19 +138,18 @@ static int set_up(struct slot *s, int init_program, struct err *e)
         return r;
 }
 
-int slot_new(struct slot **out, uint32_t number, uint32_t uid_base, int init_program, const struct cgroup_base *cgroups,
-             struct err *e)
+int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e)
 {
         struct slot *s = calloc(1, sizeof *s);
         if (!s)
                 return err_set(e, ENOMEM, "slot %u", number);
         s->number = number;
-        s->host_uid = uid_base + SLOT_UIDS * number + 1;
+        s->host_uid = maker->uid_base + SLOT_UIDS * number + 1;
         s->init_pidfd = s->init_sock = s->proc = s->pid_ns = s->user_ns = s->net_ns = -1;
 
-        int r = cgroup_slot_init(&s->cgroup, cgroups, number, e);
+        int r = cgroup_slot_init(&s->cgroup, &maker->cgroups, number, e);
         if (r == 0)
-                r = set_up(s, init_program, e);
+                r = set_up(s, maker, e);
         if (r < 0) {
                 slot_free(s, NULL);
                 return r;

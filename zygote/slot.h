@@ -24,10 +24,16 @@ struct slot {
         struct cgroup_slot cgroup;
 };
 
-/* Makes all of it; takes some 2 ms and waits for init meanwhile. init_program is a descriptor of the hatchery-init
- * binary. uid_base: slot n uses the host uids uid_base + 2n and uid_base + 2n + 1. */
-int slot_new(struct slot **out, uint32_t number, uint32_t uid_base, int init_program, const struct cgroup_base *cgroups,
-             struct err *e);
+/* What slots are made from. */
+struct slot_maker {
+        int init_program;  /* a descriptor of the hatchery-init binary */
+        uint32_t uid_base; /* slot n uses the host uids uid_base + 2n and uid_base + 2n + 1 */
+        struct cgroup_base cgroups;
+        struct cgroup_slot inits; /* the group that inits live in */
+};
+
+/* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the slot. */
+int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e);
 
 /* Kills init and with it everything in the pid namespace, waits for it, removes the cgroup. Accepts NULL. -EBUSY if the
  * cgroup is not empty even so: it is then left, with a sentence. */

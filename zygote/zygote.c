@@ -24,7 +24,6 @@ struct zygote {
         struct log log;
         char who[48];
         const struct lang *lang;
-        struct cgroup_base cgroups;
         struct sandbox_maker maker;
         int report[2]; /* where the zygote reads, where children write */
         char version[64];
@@ -41,10 +40,12 @@ static int take_from_host(struct zygote *z, struct err *e)
         if (!z->lang || z->lang->abi != LANG_ABI || strcmp(z->lang->name, o->language) != 0)
                 return err_say(e, EINVAL, "%s is no plug-in for %s of this version", o->plugin, o->language);
 
-        z->maker.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
-        if (z->maker.init_program < 0)
+        z->maker.slots.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
+        if (z->maker.slots.init_program < 0)
                 return err_set(e, errno, "open %s", o->init_program);
-        return cgroup_base_init(&z->cgroups, o->cgroups, o->n_cgroups, o->language, e);
+        z->maker.slots.uid_base = o->uid_base;
+        int r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->language, e);
+        return r < 0 ? r : cgroup_slot_init(&z->maker.slots.inits, &z->maker.slots.cgroups, CGROUP_SLOT_INITS, e);
 }
 
 /* The kernel shows a process's first arguments and environment to whoever reads /proc/self, and every sandbox inherits
@@ -195,8 +196,6 @@ static int prepare(struct zygote *z, struct err *e)
         boot->report = z->report[1];
         boot->lang = z->lang;
         boot->inodes = z->options->inodes;
-        z->maker.cgroups = &z->cgroups;
-        z->maker.uid_base = z->options->uid_base;
 
         r = set_environment(e);
         if (r == 0)
@@ -237,7 +236,8 @@ static int live(struct zygote *z, struct err *e)
                 r = serve_run(serve, e);
         serve_free(serve);
         seccomp_program_fini(&z->maker.boot.seccomp);
-        cgroup_base_fini(&z->cgroups);
+        cgroup_slot_fini(&z->maker.slots.inits, NULL);
+        cgroup_base_fini(&z->maker.slots.cgroups);
         return r;
 }
 
