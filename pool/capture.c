@@ -16,8 +16,10 @@ static int grow(struct capture *c, size_t need, struct err *e)
         if (room > c->limit)
                 room = c->limit;
         uint8_t *data = realloc(c->data, room);
-        if (!data)
-                return err_set(e, ENOMEM, "output of %zu bytes", room);
+        if (!data) {
+                err_set(e, ENOMEM, "output of %zu bytes", room);
+                return -ENOMEM;
+        }
         c->data = data;
         c->room = room;
         return 0;
@@ -29,7 +31,7 @@ int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *
         c->total += len;
         if (keep == 0)
                 return 0;
-        if (c->len + keep > c->room) {
+        if (!c->data || c->len + keep > c->room) {
                 int r = grow(c, c->len + keep, e);
                 if (r < 0)
                         return r;

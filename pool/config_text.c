@@ -33,7 +33,7 @@ const char config_builtin[] =
         "collect_max_bytes = 16M\n"
         "collect_timeout = 2s\n"
         "\n"
-        "uid_base = 200000           # first of the host uids that the pool and the sandboxes use (restart)\n"
+        "uid_base = 1879048192       # first of the host uids that the pool and the sandboxes use (restart)\n"
         "inodes = 16384              # files and directories in one sandbox (restart)\n"
         "\n"
         "language python {\n"

@@ -205,6 +205,7 @@ static const int allowed_calls[] = {
         SCMP_SYS(open),
         SCMP_SYS(readlink),
         SCMP_SYS(readlinkat),
+        SCMP_SYS(getdents),
         SCMP_SYS(getdents64),
         SCMP_SYS(stat),
         SCMP_SYS(ioctl),

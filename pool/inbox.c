@@ -28,8 +28,10 @@ static int grow(struct inbox *in, size_t at_hand, struct err *e)
         if (room > in->frame.length)
                 room = in->frame.length;
         uint8_t *body = realloc(in->body, room ? room : 1);
-        if (!body)
-                return err_set(e, ENOMEM, "a frame of %u bytes", in->frame.length);
+        if (!body) {
+                err_set(e, ENOMEM, "a frame of %u bytes", in->frame.length);
+                return -ENOMEM;
+        }
         in->body = body;
         in->room = room;
         return 0;
@@ -73,7 +75,7 @@ int inbox_take(struct inbox *in, const uint8_t **data, size_t *len, uint32_t max
                 if (r < 0)
                         return r;
         }
-        while (in->have<in->frame.length && * len> 0) {
+        while (*len > 0 && in->have < in->frame.length) {
                 if (in->have == in->room) {
                         int r = grow(in, 0, e);
                         if (r < 0)

@@ -61,7 +61,7 @@ int names_check(struct span name, struct err *e)
 /* The order of a directory walk: a slash sorts before every other byte, so that what lies below a name follows it. */
 static int compare(const void *left, const void *right)
 {
-        const struct span *a = *(const struct span *const *)left, *b = *(const struct span *const *)right;
+        const struct span *a = left, *b = right;
         size_t n = a->len < b->len ? a->len : b->len;
 
         for (size_t i = 0; i < n; i++) {
@@ -77,15 +77,15 @@ int names_check_set(const struct file_span *files, size_t n, struct err *e)
 {
         if (n < 2)
                 return 0;
-        OWN_MEM const struct span **sorted = malloc(n * sizeof *sorted);
+        OWN_MEM struct span *sorted = malloc(n * sizeof *sorted);
         if (!sorted)
                 return err_set(e, ENOMEM, "%zu file names", n);
         for (size_t i = 0; i < n; i++)
-                sorted[i] = &files[i].name;
+                sorted[i] = files[i].name;
         qsort(sorted, n, sizeof *sorted, compare);
 
         for (size_t i = 1; i < n; i++) {
-                struct span a = *sorted[i - 1], b = *sorted[i];
+                struct span a = sorted[i - 1], b = sorted[i];
                 if (b.len < a.len || memcmp(a.data, b.data, a.len) != 0)
                         continue;
                 if (a.len == b.len)

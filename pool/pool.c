@@ -177,7 +177,7 @@ static void log_what_needs_a_restart(const struct pool *p, const struct config *
 void pool_reload(struct pool *p, int config_fd)
 {
         OWN_MEM char *text = NULL;
-        struct config next;
+        struct config next = { 0 };
         struct err e = { 0 };
 
         int r = config_read_fd(config_fd, &text, &e);
@@ -307,6 +307,7 @@ static void pool_free(struct pool *p)
 
         if (!p)
                 return;
+        p->closing = true;
         while ((s = LIST_FIRST(&p->sessions)))
                 session_free(s);
         for (size_t i = 0; i < p->n_languages; i++) {

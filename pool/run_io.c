@@ -1,6 +1,7 @@
 /* A run's descriptors: see run_io.h. */
 #include "pool/run_io.h"
 
+#include "pool/clock.h"
 #include "pool/slot.h"
 #include "pool/state.h"
 #include "proto/own.h"
@@ -9,6 +10,11 @@
 #include <sys/socket.h>
 
 enum { DEFAULT_MODE = 0644 };
+
+/* Most runs are over within this time and write less than a pipe holds. Watching their output from the start would cost
+ * four more calls and two more rounds of the loop each, which is a third of what a run costs the pool; what they wrote
+ * is read when they are dead. A program that fills its pipe sooner waits once, this long. */
+enum { WATCH_AFTER_US = 3000 };
 
 static void close_slot_fd(struct run *r, enum warm_fd which)
 {
@@ -134,13 +140,32 @@ static void on_err(evutil_socket_t fd, short what, void *arg)
         run_output_ended(r);
 }
 
+static void watch(struct run *r)
+{
+        if ((r->slot->fd[WARM_STDOUT] >= 0 && event_add(&r->out_readable, NULL) < 0) ||
+            (r->slot->fd[WARM_STDERR] >= 0 && event_add(&r->err_readable, NULL) < 0)) {
+                log_error(&r->pool->log, "a sandbox's output can't be watched");
+                run_kill(r, KILL_FAULT);
+        }
+}
+
+static void on_watch_timer(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        watch(arg);
+}
+
 bool run_io_drain(struct run *r)
 {
         static const enum warm_fd streams[] = { WARM_STDOUT, WARM_STDERR };
         for (size_t i = 0; i < 2; i++)
                 while (r->slot->fd[streams[i]] >= 0 && take_output(r, streams[i]))
                         ;
-        return r->slot->fd[WARM_STDOUT] < 0 && r->slot->fd[WARM_STDERR] < 0;
+        if (r->slot->fd[WARM_STDOUT] < 0 && r->slot->fd[WARM_STDERR] < 0)
+                return true;
+        watch(r);
+        return false;
 }
 
 /* ---------------------------------------------------------------- life */
@@ -157,7 +182,8 @@ int run_io_prepare(struct run *r, struct err *e)
         if (event_assign(&r->job_writable, base, fd[WARM_JOB], EV_WRITE, on_job_writable, r) < 0 ||
             event_assign(&r->stdin_writable, base, fd[WARM_STDIN], EV_WRITE, on_stdin_writable, r) < 0 ||
             event_assign(&r->out_readable, base, fd[WARM_STDOUT], EV_READ | EV_PERSIST, on_out, r) < 0 ||
-            event_assign(&r->err_readable, base, fd[WARM_STDERR], EV_READ | EV_PERSIST, on_err, r) < 0)
+            event_assign(&r->err_readable, base, fd[WARM_STDERR], EV_READ | EV_PERSIST, on_err, r) < 0 ||
+            evtimer_assign(&r->watch_timer, base, on_watch_timer, r) < 0)
                 return err_say(e, EIO, "a sandbox's pipes can't be watched");
         return 0;
 }
@@ -166,14 +192,13 @@ void run_io_start(struct run *r)
 {
         on_job_writable(r->slot->fd[WARM_JOB], EV_WRITE, r);
         on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
-        if (event_add(&r->out_readable, NULL) < 0 || event_add(&r->err_readable, NULL) < 0) {
-                log_error(&r->pool->log, "a sandbox's output can't be watched");
-                run_kill(r, KILL_FAULT);
-        }
+        struct timeval delay = clock_delay(WATCH_AFTER_US);
+        event_add(&r->watch_timer, &delay);
 }
 
 bool run_io_exited(struct run *r, struct job_failure *failure)
 {
+        event_del(&r->watch_timer);
         event_del(&r->job_writable);
         event_del(&r->stdin_writable);
         ssize_t n = recv(r->slot->fd[WARM_JOB], failure, sizeof *failure, MSG_DONTWAIT);
@@ -185,6 +210,7 @@ bool run_io_exited(struct run *r, struct job_failure *failure)
 
 void run_io_stop(struct run *r)
 {
+        event_del(&r->watch_timer);
         event_del(&r->job_writable);
         event_del(&r->stdin_writable);
         event_del(&r->out_readable);

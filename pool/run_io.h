@@ -13,7 +13,7 @@ void run_io_start(struct run *r);
  * *failure, and true is returned. */
 bool run_io_exited(struct run *r, struct job_failure *failure);
 
-/* Reads both streams as far as they go; true at the end of both. */
+/* Reads both streams as far as they go; true at the end of both, else events bring the rest. */
 bool run_io_drain(struct run *r);
 
 /* No event fires any more. The descriptors are the slot's. */

@@ -82,23 +82,30 @@ static int enqueue(struct run *run, struct refusal *refusal)
         return r;
 }
 
+/* May it run at all, and what would be run? */
+static int examine(const struct session *s, const struct language *l, const struct execute *x, struct check_plan *plan,
+                   struct refusal *refusal)
+{
+        int r = not_now(s, refusal);
+        if (r != 0)
+                return r;
+        if (!l)
+                return unknown_language(s->pool, x->language, refusal);
+        if (!l->known)
+                return starting(l, refusal);
+        return check(s->pool, l, x, plan, refusal);
+}
+
 void scheduler_execute(struct session *s, struct request *request, uint8_t **buffer, size_t buffer_len)
 {
-        struct pool *p = s->pool;
-        struct language *l = language_find(p, request->execute.language);
+        struct language *l = language_find(s->pool, request->execute.language);
         struct check_plan plan;
         struct refusal refusal;
         struct run *run = NULL;
         uint64_t id = request->id;
         struct err e = { 0 };
 
-        int r = not_now(s, &refusal);
-        if (r == 0 && !l)
-                r = unknown_language(p, request->execute.language, &refusal);
-        if (r == 0 && !l->known)
-                r = starting(l, &refusal);
-        if (r == 0)
-                r = check(p, l, &request->execute, &plan, &refusal);
+        int r = examine(s, l, &request->execute, &plan, &refusal);
         if (r == 0 && run_new(&run, s, l, request, buffer, buffer_len, &plan, &e) < 0)
                 r = refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
         if (r == 0)

@@ -16,11 +16,12 @@
 enum { CHANNEL_MAX_FDS = 8, CHANNEL_MAX_SLOTS = 1024, CHANNEL_STEP_SIZE = 32 };
 
 enum order_kind {
-        ORDER_MAKE =
-                1,     /* -> WARM or FAILED. The slot is new or its sandbox DEAD; what is left of that one goes first */
+        /* -> WARM or FAILED. The slot is new or its sandbox DEAD; what is left of that one goes first */
+        ORDER_MAKE = 1,
         ORDER_LIMIT,   /* -> LIMITED or FAILED. A warm sandbox; sets the three limits that the kernel keeps */
         ORDER_KILL,    /* -> EXITED. A warm or running sandbox */
         ORDER_COLLECT, /* -> nothing; with one descriptor (a socket, see collect.h). A DEAD sandbox */
+        ORDER_CLEAR,   /* -> nothing. What is left of a DEAD sandbox goes, none follows; the slot stays */
         ORDER_DROP,    /* -> DROPPED. The slot with its init, namespaces and cgroup goes; its sandbox is DEAD or none */
         ORDER_DRAIN,   /* -> end of file. Everything is killed and removed, the zygote exits */
 };

@@ -18,7 +18,7 @@
 
 void sandbox_init(struct sandbox *s)
 {
-        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .mount_ns = -1, .boot_disk = -1 };
+        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .mount_ns = -1 };
         memset(s->pool_fds, -1, sizeof s->pool_fds);
 }
 
@@ -28,13 +28,18 @@ static void close_fd(int *fd)
         *fd = -1;
 }
 
-/* What a sandbox leaves with the zygote. Closing the last reference to its mounts is the teardown of its overlay. */
-static void release(struct sandbox *s)
+/* Closing the last reference to its mounts is the teardown of its overlay. */
+void sandbox_clear(struct sandbox *s)
 {
-        close_fd(&s->pidfd);
         close_fd(&s->mount_ns);
         close_fd(&s->disk);
-        close_fd(&s->boot_disk);
+}
+
+/* What a sandbox leaves with the zygote. */
+static void release(struct sandbox *s)
+{
+        sandbox_clear(s);
+        close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
                 close_fd(&s->pool_fds[i]);
         s->kill_sent = s->collecting = s->remake = false;

@@ -23,11 +23,10 @@ struct sandbox {
         enum sandbox_state state;
         struct slot *slot; /* owned; NULL in NONE */
         uint64_t id;
-        pid_t pid;     /* of the main process, until it is reaped */
-        int pidfd;     /* owned, as the descriptors below; -1 */
-        int disk;      /* the tmpfs, from warm to the next make */
-        int mount_ns;  /* held, so that the mounts are taken down after the answer and not in the dying process */
-        int boot_disk; /* the tmpfs as the boot report brought it */
+        pid_t pid;    /* of the main process, until it is reaped */
+        int pidfd;    /* owned, as the descriptors below; -1 */
+        int disk;     /* the tmpfs, from warm to the next make */
+        int mount_ns; /* held, so that the mounts are taken down after the answer and not in the dying process */
         int pool_fds[CHANNEL_WARM_FDS];         /* the pool's ends, until they are sent */
         int64_t memory_bytes, disk_bytes, pids; /* the limits it was made with */
         bool kill_sent;                         /* init is killing; its INIT_KILLED is to come */
@@ -76,6 +75,9 @@ void sandbox_report(const struct sandbox *s, struct report *r);
 
 /* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
 int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e);
+
+/* Lets go of a DEAD sandbox's file systems, which takes them down. */
+void sandbox_clear(struct sandbox *s);
 
 /* Takes down everything, living or dead, and the slot: any state to NONE. */
 void sandbox_drop(struct sandbox *s, struct err *e);

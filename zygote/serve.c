@@ -133,6 +133,13 @@ static int order_collect(struct serve *s, const struct order *o, int fd, struct 
         return 0;
 }
 
+static int order_clear(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        (void)fd, (void)e;
+        sandbox_clear(&s->at[o->slot]);
+        return 0;
+}
+
 static int order_drop(struct serve *s, const struct order *o, int fd, struct err *e)
 {
         struct report done = { .kind = REPORT_DROPPED, .slot = o->slot, .sandbox = o->sandbox };
@@ -168,6 +175,7 @@ static const struct order_row order_table[] = {
         [ORDER_LIMIT] = { "limit", IN(ALIVE), 0, true, order_limit },
         [ORDER_KILL] = { "kill", IN(BOOTING) | IN(ALIVE), 0, true, order_kill },
         [ORDER_COLLECT] = { "collect", IN(DEAD), 1, true, order_collect },
+        [ORDER_CLEAR] = { "clear", IN(DEAD), 0, true, order_clear },
         [ORDER_DROP] = { "drop", IN(NONE) | IN(BOOTING) | IN(ALIVE) | IN(REAPING) | IN(DEAD), 0, false, order_drop },
         [ORDER_DRAIN] = { "drain", ~0u, 0, false, order_drain },
 };

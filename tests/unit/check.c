@@ -1,0 +1,237 @@
+/* Does a request make sense? */
+#include "pool/check.h"
+
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+
+struct fixture {
+        int64_t standard[LIMIT_COUNT], ceiling[LIMIT_COUNT];
+        struct check_rules rules;
+        struct check_plan plan;
+        struct refusal refusal;
+        struct execute x;
+        struct file_span files[4];
+        struct span globs[2];
+};
+
+static int set_up(void **state)
+{
+        struct fixture *f = test_calloc(1, sizeof *f);
+        for (size_t i = 0; i < LIMIT_COUNT; i++) {
+                f->standard[i] = limit_table[i].standard;
+                f->ceiling[i] = limit_table[i].ceiling;
+        }
+        f->rules = (struct check_rules){ "main.py", f->standard, f->ceiling, 10, 1000 };
+        f->x.files = f->files;
+        f->x.globs = f->globs;
+        *state = f;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        test_free(*state);
+        return 0;
+}
+
+static void code(struct fixture *f, const char *text)
+{
+        f->x.has_code = true;
+        f->x.code = span_of_text(text);
+}
+
+static void file(struct fixture *f, const char *name)
+{
+        f->files[f->x.n_files++] = (struct file_span){ .name = span_of_text(name), .content = span_of_text("12345") };
+}
+
+static void assert_taken(struct fixture *f, const char *entry)
+{
+        if (check_execute(&f->x, &f->rules, &f->plan, &f->refusal) != 0)
+                fail_msg("refused: %s", f->refusal.text);
+        assert_span_text(f->plan.entry, entry);
+}
+
+static void assert_invalid(struct fixture *f, const char *word)
+{
+        assert_int_equal(check_execute(&f->x, &f->rules, &f->plan, &f->refusal), REFUSED);
+        assert_int_equal(f->refusal.code, hatchery_v1_Error_Code_INVALID_ARGUMENT);
+        if (!strstr(f->refusal.text, word))
+                fail_msg("\"%s\" does not speak of \"%s\"", f->refusal.text, word);
+}
+
+static void code_becomes_the_main_file_even_if_empty(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        assert_taken(f, "main.py");
+        file(f, "other.py");
+        assert_taken(f, "main.py");
+}
+
+static void nothing_to_run_is_refused(void **state)
+{
+        assert_invalid(*state, "nothing to run");
+}
+
+static void code_and_entry_are_refused(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "1");
+        file(f, "a.py");
+        f->x.entry = span_of_text("a.py");
+        assert_invalid(f, "entry");
+}
+
+static void a_file_in_the_way_of_code_is_refused(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "1");
+        file(f, "main.py");
+        assert_invalid(f, "main.py");
+        f->files[0].name = span_of_text("main.py/x");
+        assert_invalid(f, "main.py");
+        f->files[0].name = span_of_text("main.pyx");
+        assert_taken(f, "main.py");
+}
+
+static void one_file_needs_no_entry(void **state)
+{
+        struct fixture *f = *state;
+        file(f, "dir/a.py");
+        assert_taken(f, "dir/a.py");
+}
+
+static void several_files_need_an_entry_or_the_main_file(void **state)
+{
+        struct fixture *f = *state;
+        file(f, "a.py");
+        file(f, "b.py");
+        assert_invalid(f, "entry");
+        file(f, "main.py");
+        assert_taken(f, "main.py");
+        f->x.entry = span_of_text("b.py");
+        assert_taken(f, "b.py");
+        f->x.entry = span_of_text("c.py");
+        assert_invalid(f, "c.py");
+}
+
+static void a_mode_beyond_permissions_is_refused(void **state)
+{
+        struct fixture *f = *state;
+        file(f, "a.py");
+        f->files[0].mode = 04755;
+        assert_invalid(f, "0777");
+        f->files[0].mode = 0777;
+        assert_taken(f, "a.py");
+}
+
+static void files_over_the_disk_limit_are_refused(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "12345");
+        file(f, "a");
+        f->x.has_limit[LIMIT_DISK] = true;
+        f->x.limit[LIMIT_DISK] = 9;
+        assert_invalid(f, "disk_bytes");
+        f->x.limit[LIMIT_DISK] = 10;
+        assert_taken(f, "main.py");
+}
+
+static void an_absent_limit_is_the_default(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        assert_taken(f, "main.py");
+        assert_memory_equal(f->plan.limit, f->standard, sizeof f->standard);
+}
+
+static void each_limit_may_lie_between_one_and_its_ceiling(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        for (size_t i = 0; i < LIMIT_COUNT; i++) {
+                f->x.has_limit[i] = true;
+                f->x.limit[i] = 1;
+                assert_taken(f, "main.py");
+                f->x.limit[i] = f->ceiling[i];
+                assert_taken(f, "main.py");
+                assert_int_equal(f->plan.limit[i], f->ceiling[i]);
+        }
+}
+
+static void a_limit_out_of_bounds_is_refused_with_field_value_and_ceiling(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        for (size_t i = 0; i < LIMIT_COUNT; i++) {
+                const int64_t bad[] = { 0, -1, INT64_MIN, f->ceiling[i] + 1, INT64_MAX };
+                f->x.has_limit[i] = true;
+                for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
+                        char number[32];
+                        f->x.limit[i] = bad[k];
+                        assert_invalid(f, limit_table[i].name);
+                        snprintf(number, sizeof number, "%lld", (long long)bad[k]);
+                        assert_non_null(strstr(f->refusal.text, number));
+                        snprintf(number, sizeof number, "%lld", (long long)f->ceiling[i]);
+                        assert_non_null(strstr(f->refusal.text, number));
+                }
+                f->x.has_limit[i] = false;
+        }
+}
+
+static void collecting_has_ceilings(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        f->x.has_collect = true;
+        f->x.n_globs = 1;
+        f->globs[0] = span_of_text("**/*.txt");
+        assert_taken(f, "main.py");
+        assert_int_equal(f->plan.collect_files, 10);
+        assert_int_equal(f->plan.collect_bytes, 1000);
+        f->x.collect_max_files = 11;
+        assert_invalid(f, "collect.max_files");
+        f->x.collect_max_files = 2;
+        f->x.collect_max_bytes = 1001;
+        assert_invalid(f, "collect.max_bytes");
+        f->x.collect_max_bytes = 5;
+        assert_taken(f, "main.py");
+        assert_int_equal(f->plan.collect_files, 2);
+        assert_int_equal(f->plan.collect_bytes, 5);
+}
+
+static void a_glob_stays_within_the_work_directory(void **state)
+{
+        struct fixture *f = *state;
+        static const char *const bad[] = { "", "/etc/*", "../*", "a/../b" };
+        code(f, "");
+        f->x.n_globs = 2;
+        f->globs[0] = span_of_text("*");
+        for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+                f->globs[1] = span_of_text(bad[i]);
+                assert_invalid(f, "collect.globs");
+        }
+}
+
+int main(void)
+{
+#define CHECK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+        const struct CMUnitTest tests[] = {
+                CHECK(code_becomes_the_main_file_even_if_empty),
+                CHECK(nothing_to_run_is_refused),
+                CHECK(code_and_entry_are_refused),
+                CHECK(a_file_in_the_way_of_code_is_refused),
+                CHECK(one_file_needs_no_entry),
+                CHECK(several_files_need_an_entry_or_the_main_file),
+                CHECK(a_mode_beyond_permissions_is_refused),
+                CHECK(files_over_the_disk_limit_are_refused),
+                CHECK(an_absent_limit_is_the_default),
+                CHECK(each_limit_may_lie_between_one_and_its_ceiling),
+                CHECK(a_limit_out_of_bounds_is_refused_with_field_value_and_ceiling),
+                CHECK(collecting_has_ceilings),
+                CHECK(a_glob_stays_within_the_work_directory),
+        };
+        return cmocka_run_group_tests_name("check", tests, NULL, NULL);
+}

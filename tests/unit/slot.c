@@ -1,0 +1,207 @@
+/* The state machine of slots. */
+#include "pool/slot.h"
+
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+
+static void set_up(struct slots *s, unsigned warm, unsigned running)
+{
+        struct err e = { 0 };
+        assert_int_equal(slots_init(s, &e), 0);
+        s->warm = warm;
+        s->running = running;
+}
+
+static void go(struct slots *s, struct slot *slot, enum slot_state to)
+{
+        struct err e = { 0 };
+        assert_int_equal(slots_move(s, slot, to, 0, &e), 0);
+}
+
+/* As many sandboxes as are wanted, all of them warm. */
+static unsigned fill(struct slots *s)
+{
+        unsigned n = 0;
+        for (struct slot *slot; (slot = slots_want(s)); n++) {
+                go(s, slot, SLOT_PREPARING);
+                go(s, slot, SLOT_WARM);
+        }
+        return n;
+}
+
+static void only_the_arrows_of_the_machine_can_be_walked(void **state)
+{
+        (void)state;
+        static const bool allowed[SLOT_STATES][SLOT_STATES] = {
+                [SLOT_EMPTY] = { [SLOT_PREPARING] = true },
+                [SLOT_PREPARING] = { [SLOT_WARM] = true, [SLOT_EMPTY] = true },
+                [SLOT_WARM] = { [SLOT_RUNNING] = true, [SLOT_DYING] = true, [SLOT_EMPTY] = true },
+                [SLOT_RUNNING] = { [SLOT_DYING] = true, [SLOT_EMPTY] = true },
+                [SLOT_DYING] = { [SLOT_EMPTY] = true },
+        };
+        static const enum slot_state way[] = { SLOT_PREPARING, SLOT_WARM, SLOT_RUNNING, SLOT_DYING };
+
+        for (unsigned from = 0; from < SLOT_STATES; from++)
+                for (unsigned to = 0; to < SLOT_STATES; to++) {
+                        struct slots s;
+                        struct err e = { 0 };
+                        set_up(&s, 2, 2);
+                        for (unsigned i = 0; i < from; i++)
+                                go(&s, &s.slot[7], way[i]);
+                        int r = slots_move(&s, &s.slot[7], (enum slot_state)to, 0, &e);
+                        if (allowed[from][to])
+                                assert_int_equal(r, 0);
+                        else
+                                assert_refused(r, &e, EPROTO, "can't become");
+                        assert_int_equal(s.slot[7].state, allowed[from][to] ? to : from);
+                        slots_fini(&s);
+                }
+}
+
+static void as_many_are_wanted_as_are_to_be_warm(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 3, 5);
+
+        assert_int_equal(fill(&s), 3);
+        assert_int_equal(s.count[SLOT_WARM], 3);
+        go(&s, slots_ready(&s), SLOT_RUNNING);
+        struct slot *next = slots_want(&s);
+        assert_non_null(next);
+        go(&s, next, SLOT_PREPARING);
+        assert_null(slots_want(&s));
+        slots_fini(&s);
+}
+
+static void the_longest_waiting_sandbox_gets_the_job(void **state)
+{
+        (void)state;
+        struct slots s;
+        struct slot *order[3];
+        set_up(&s, 3, 3);
+
+        for (size_t i = 0; i < 3; i++) {
+                order[i] = slots_want(&s);
+                go(&s, order[i], SLOT_PREPARING);
+        }
+        go(&s, order[1], SLOT_WARM);
+        go(&s, order[2], SLOT_WARM);
+        go(&s, order[0], SLOT_WARM);
+        assert_ptr_equal(slots_ready(&s), order[1]);
+        go(&s, order[1], SLOT_RUNNING);
+        assert_ptr_equal(slots_ready(&s), order[2]);
+        slots_fini(&s);
+}
+
+static void no_more_run_than_may(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 2, 2);
+
+        fill(&s);
+        struct slot *first = slots_ready(&s);
+        go(&s, first, SLOT_RUNNING);
+        go(&s, slots_ready(&s), SLOT_RUNNING);
+        fill(&s);
+        assert_null(slots_ready(&s));
+        go(&s, first, SLOT_DYING);
+        assert_null(slots_ready(&s));
+        go(&s, first, SLOT_EMPTY);
+        assert_non_null(slots_ready(&s));
+        slots_fini(&s);
+}
+
+static void no_more_slots_live_than_warm_and_running_together(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 2, 3);
+
+        for (unsigned i = 0; i < 3; i++) {
+                fill(&s);
+                go(&s, slots_ready(&s), SLOT_RUNNING);
+        }
+        fill(&s);
+        assert_int_equal(s.alive, 5);
+        assert_int_equal(s.count[SLOT_WARM], 2);
+        assert_int_equal(s.count[SLOT_RUNNING], 3);
+        slots_fini(&s);
+}
+
+static void the_slot_used_last_is_used_next(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 2, 4);
+
+        fill(&s);
+        struct slot *a = slots_ready(&s);
+        go(&s, a, SLOT_RUNNING);
+        fill(&s);
+        go(&s, a, SLOT_DYING);
+        go(&s, a, SLOT_EMPTY);
+        go(&s, slots_ready(&s), SLOT_RUNNING);
+        assert_ptr_equal(slots_want(&s), a);
+        slots_fini(&s);
+}
+
+static void a_slot_that_is_gone_is_the_last_choice(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 1, 4);
+
+        fill(&s);
+        struct slot *a = slots_ready(&s);
+        go(&s, a, SLOT_EMPTY);
+        assert_int_equal(s.alive, 1);
+        slots_gone(&s, a);
+        slots_gone(&s, a);
+        assert_int_equal(s.alive, 0);
+        assert_ptr_not_equal(slots_want(&s), a);
+        assert_int_equal(fill(&s), 1);
+        slots_fini(&s);
+}
+
+static void after_the_numbers_went_down_there_is_a_surplus(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 3, 1);
+
+        fill(&s);
+        assert_null(slots_surplus(&s));
+        s.warm = 1;
+        for (unsigned i = 0; i < 2; i++) {
+                struct slot *slot = slots_surplus(&s);
+                assert_non_null(slot);
+                assert_int_equal(slot->state, SLOT_WARM);
+                go(&s, slot, SLOT_DYING);
+                go(&s, slot, SLOT_EMPTY);
+        }
+        /* One warm, two empty, two may live. */
+        struct slot *slot = slots_surplus(&s);
+        assert_non_null(slot);
+        assert_int_equal(slot->state, SLOT_EMPTY);
+        slots_gone(&s, slot);
+        assert_null(slots_surplus(&s));
+        slots_fini(&s);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(only_the_arrows_of_the_machine_can_be_walked),
+                cmocka_unit_test(as_many_are_wanted_as_are_to_be_warm),
+                cmocka_unit_test(the_longest_waiting_sandbox_gets_the_job),
+                cmocka_unit_test(no_more_run_than_may),
+                cmocka_unit_test(no_more_slots_live_than_warm_and_running_together),
+                cmocka_unit_test(the_slot_used_last_is_used_next),
+                cmocka_unit_test(a_slot_that_is_gone_is_the_last_choice),
+                cmocka_unit_test(after_the_numbers_went_down_there_is_a_surplus),
+        };
+        return cmocka_run_group_tests_name("slot", tests, NULL, NULL);
+}

@@ -1,0 +1,65 @@
+/* Counters of a language. */
+#include "pool/stats.h"
+
+#include "tests/unit/unit.h"
+
+static void percentiles_are_of_recent_times(void **state)
+{
+        (void)state;
+        struct stats s = { 0 };
+        assert_int_equal(stats_recycle_percentile(&s, 50), 0);
+        for (int i = 100; i >= 0; i--)
+                stats_recycled(&s, i);
+        assert_int_equal(stats_recycle_percentile(&s, 0), 0);
+        assert_int_equal(stats_recycle_percentile(&s, 50), 50);
+        assert_int_equal(stats_recycle_percentile(&s, 99), 99);
+        assert_int_equal(stats_recycle_percentile(&s, 100), 100);
+
+        for (int i = 0; i < STATS_RECENT; i++)
+                stats_recycled(&s, 7);
+        assert_int_equal(stats_recycle_percentile(&s, 100), 7);
+}
+
+static void absurd_times_are_bent_to_what_fits(void **state)
+{
+        (void)state;
+        struct stats s = { 0 };
+        stats_recycled(&s, -5);
+        stats_recycled(&s, INT64_MAX);
+        assert_int_equal(stats_recycle_percentile(&s, 0), 0);
+        assert_int_equal(stats_recycle_percentile(&s, 100), UINT32_MAX);
+}
+
+static void when_to_try_again_follows_the_pace(void **state)
+{
+        (void)state;
+        struct stats s = { 0 };
+        assert_int_equal(stats_retry_after_ms(&s, 5), 1000);
+        for (int64_t t = 1; t < 200; t++)
+                stats_run_ended(&s, t * 20000);
+        assert_int_equal(s.runs, 199);
+        assert_in_range(stats_retry_after_ms(&s, 10), 195, 205);
+        assert_int_equal(stats_retry_after_ms(&s, 0), 10);
+        assert_int_equal(stats_retry_after_ms(&s, 1000000), 60000);
+}
+
+static void a_long_pause_does_not_count_as_a_slow_run(void **state)
+{
+        (void)state;
+        struct stats s = { 0 };
+        for (int64_t t = 1; t < 200; t++)
+                stats_run_ended(&s, t * 1000);
+        stats_run_ended(&s, (int64_t)86400 * 1000000);
+        assert_in_range(stats_retry_after_ms(&s, 1), 10, 700);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(percentiles_are_of_recent_times),
+                cmocka_unit_test(absurd_times_are_bent_to_what_fits),
+                cmocka_unit_test(when_to_try_again_follows_the_pace),
+                cmocka_unit_test(a_long_pause_does_not_count_as_a_slow_run),
+        };
+        return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
+}
