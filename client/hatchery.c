@@ -262,7 +262,9 @@ static int encode(struct hatchery *h, const struct request *q, uint8_t **frame, 
         OWN_MEM uint8_t *plain = NULL;
         OWN_MEM uint8_t *packed = NULL;
         size_t len = 0, packed_len = 0;
-        int r = request_encode(q, WIRE_HEADER_SIZE, &plain, &len, e);
+        struct request asking = *q;
+        asking.lz4 = h->compress;
+        int r = request_encode(&asking, WIRE_HEADER_SIZE, &plain, &len, e);
         if (r < 0)
                 return r;
         if (len > UINT32_MAX)

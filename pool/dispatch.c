@@ -83,6 +83,7 @@ void dispatch_frame(struct session *s, const struct frame *f, uint8_t *body)
                 return;
         }
         r = request_decode(&request, owned, len, &e);
+        s->compress = s->compress || request.lz4;
         if (r < 0) {
                 malformed(s, request.id, r, &e);
         } else if (session_find(s, request.id)) {

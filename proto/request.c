@@ -281,6 +281,10 @@ static const struct pbspan_field client_fields[] = {
           .name = "id",
           .kind = PBSPAN_UINT64,
           .offset = offsetof(struct request, id) },
+        { .tag = hatchery_v1_ClientMessage_lz4_tag,
+          .name = "lz4",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct request, lz4) },
         ONEOF_FIELD(execute, add_execute),
         ONEOF_FIELD(cancel, add_cancel),
         ONEOF_FIELD(ping, add_ping),
@@ -400,6 +404,7 @@ int request_encode(const struct request *r, size_t room, uint8_t **out, size_t *
         hatchery_v1_ClientMessage m = hatchery_v1_ClientMessage_init_zero;
 
         m.id = r->id;
+        m.lz4 = r->lz4;
         switch (r->kind) {
         case REQUEST_EXECUTE:
                 return encode_execute(&m, &r->execute, room, out, out_len, e);

@@ -51,6 +51,7 @@ struct execute {
 
 struct request {
         uint64_t id;
+        bool lz4; /* the sender reads compressed answers */
         enum request_kind kind;
         struct execute execute; /* of REQUEST_EXECUTE */
         uint64_t cancel_id;     /* of REQUEST_CANCEL */

@@ -14,7 +14,7 @@ declare -A allowed=(
         [zygote]="zygote lang proto"
         [lang]="lang proto"
         [client]="client proto"
-        [bench]="bench client proto"
+        [bench]="bench client lang proto"
         [hatcheryd]="hatcheryd pool zygote proto"
         [tests]="tests proto pool zygote lang client bench hatcheryd"
 )

@@ -51,7 +51,6 @@ class Sandbox(Case):
         request = self.client.send_execute(
             f"import subprocess; subprocess.run(['/bin/sh', '-c', 'sleep 50; :', '{mark}'])")
         found = wait_until(lambda: [p for p in host.processes() if mark in p.command()], what="the program")
-        self.addCleanup(self.client.cancel, request)
         return found[0]
 
 
@@ -341,16 +340,13 @@ class Processes(Sandbox):
         groups = process.cgroups()
         inside = {name: path for name, path in groups.items() if "hatchery" in path}
         self.assertTrue(inside, groups)
+
         def limit(*names):
-            for controllers, path in inside.items():
-                for name in names:
-                    for mount in [f"/sys/fs/cgroup/{c}" for c in controllers.split(",") if c] or ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]:
-                        file = Path(mount + path, name)
-                        if file.exists():
-                            return file.read_text().strip()
-            return None
-        self.assertEqual(str(128 << 20), limit("memory.limit_in_bytes", "memory.max"))
-        self.assertEqual("32", limit("pids.max"))
+            files = [Path(mount + path, name) for controllers, path in inside.items()
+                     for mount in host.cgroup_mounts(controllers) for name in names]
+            return [file.read_text().strip() for file in files if file.exists()]
+        self.assertEqual([str(128 << 20)], limit("memory.limit_in_bytes", "memory.max"))
+        self.assertEqual(["32"], limit("pids.max"))
 
     def test_it_does_not_see_its_cgroup(self):
         self.assertNotIn("hatchery", self.read("/proc/self/cgroup"))

@@ -118,7 +118,7 @@ class Recycle(Case):
             ids = [self.client.send_execute(code, limits=limits) for code, limits in ways]
             for request in ids:
                 self.client.result(request)
-        SERVER.wait_idle()
+        SERVER.wait_idle(connections=1)
         row = self.client.status().languages[0]
         self.assertEqual((0, 0), (row.failures, row.discarded))
         self.assertGreater(row.recycle_p99_us, 0)

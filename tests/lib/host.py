@@ -39,7 +39,7 @@ class Process:
 
     def is_alive(self):
         now = Process(self.pid)
-        return now.exists() and now.start == self.start and now.state != "Z"
+        return now.exists() and now.start == self.start and now.state not in "ZX"
 
     def command(self):
         return read(f"/proc/{self.pid}/cmdline").replace("\0", " ").strip()
@@ -89,10 +89,14 @@ def mounts():
     return {line.split()[0]: line for line in read("/proc/self/mountinfo").splitlines()}
 
 
-def cgroups(word="hatchery"):
-    """All cgroup directories with this word in their names."""
-    found = set()
-    for top in ("/sys/fs/cgroup",):
-        for folder, names, _ in os.walk(top):
-            found.update(os.path.join(folder, name) for name in names if word in name)
+def cgroup_mounts(controllers):
+    """Where a hierarchy is mounted, by what /proc/PID/cgroup calls it: "" for version 2, else its controllers."""
+    found = []
+    for line in read("/proc/self/mountinfo").splitlines():
+        left, _, right = line.partition(" - ")
+        kind, _, options = right.split(" ", 2)
+        if kind == "cgroup2" and not controllers:
+            found.append(left.split()[4])
+        elif kind == "cgroup" and controllers and set(controllers.split(",")) <= set(options.split(",")):
+            found.append(left.split()[4])
     return found

@@ -22,11 +22,15 @@ HATCHERY = BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
 RUN_DIR = Path("/run/hatchery")
 
+# What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
+PARTS = ("exe", "hatchery-init", "python")
+
 
 def wait_until(condition, guard=60, what="the condition"):
     """Polls until condition() is true and returns its value; fails after guard seconds."""
     end = time.monotonic() + guard
     while True:
+        reap()
         value = condition()
         if value:
             return value
@@ -52,6 +56,8 @@ class Server:
         self.log_path = logs / f"{name}.log"
         self.socket_path = self.dir / "sock"
         self.command = [str(HATCHERYD), "--listen", "127.0.0.1:0", "--listen", f"unix:{self.socket_path}", *options]
+        if config is None:
+            config = os.environ.get("HATCHERY_TEST_CONFIG")  # of a machine too slow for the built-in one
         if config is not None:
             config_path = self.dir / "hatchery.conf"
             config_path.write_text(config)
@@ -63,7 +69,6 @@ class Server:
         host.become_subreaper()
         self.mounts_before = host.mounts()
         self.run_dir_before = run_dir_entries()
-        self.children_before = {process.pid for process in host.descendants(os.getpid())}
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         self.addresses = self.wait_ready()
@@ -134,28 +139,24 @@ class Server:
         for process in self.processes():
             for controllers, path in process.cgroups().items():
                 names = path.split("/")
-                for i, name in enumerate(names):
-                    if name.startswith("hatchery"):
-                        self.instance_cgroups.add("/".join(names[:i + 1]))
-                        break
+                own = [i for i, name in enumerate(names) if name.startswith("hatchery")]
+                if own:
+                    below = "/".join(names[:own[0] + 1])
+                    self.instance_cgroups |= {mount + below for mount in host.cgroup_mounts(controllers)}
 
     def cgroup_directories(self):
         """Every directory of this server's cgroups that exists now."""
-        found = set()
-        for folder, _, _ in os.walk("/sys/fs/cgroup"):
-            if any(folder.endswith(top) or top + "/" in folder for top in self.instance_cgroups):
-                found.add(folder)
-        return found
+        return {folder for top in self.instance_cgroups for folder, _, _ in os.walk(top)}
 
-    def wait_idle(self):
-        """Waits until the pool has its full number of warm sandboxes again and nothing else is under way."""
+    def wait_idle(self, connections=0):
+        """Waits until nothing is under way, and only the caller's connections are left."""
         def idle():
             try:
                 with self.connect() as client:
                     status = client.status()
             except (Refused, Closed, ConnectionError):
                 return False  # all connections are taken at this moment
-            return (status.queued == 0 and status.connections <= 1
+            return (status.queued == 0 and status.connections <= connections + 1
                     and all(row.running == 0 and row.preparing == 0 and row.queued == 0 and row.warm > 0
                             for row in status.languages))
         wait_until(idle, 60, "an idle server")
@@ -190,9 +191,10 @@ class Server:
             self.release()
 
     def check_clean(self, family=()):
-        left = [process for process in family if process.is_alive()]
-        left += [process for process in host.descendants(os.getpid())
-                 if process.pid not in self.children_before and process.is_alive() and process not in left]
+        reap()
+        left = {process.pid: process for process in family if process.is_alive()}
+        left.update((process.pid, process) for process in orphans() if process.is_alive())
+        left = list(left.values())
         problems = []
         if left:
             problems.append(f"processes are left: {left}")
@@ -219,22 +221,26 @@ class Server:
             self.process.wait()
         self.process.stdout.close()
         self.process = None
-        for process in host.descendants(os.getpid()):
-            if process.pid not in self.children_before and process.is_alive():
-                try:
-                    os.kill(process.pid, signal.SIGKILL)
-                except ProcessLookupError:
-                    pass
+        for process in orphans():
+            try:
+                os.kill(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         reap()
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def orphans():
+    """Processes of a server that came to us, the subreaper, because what had started them is gone."""
+    return [process for process in host.processes() if process.parent == os.getpid() and process.name in PARTS]
+
+
 def reap():
-    """Waits for orphans that came to us as the subreaper."""
-    while True:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if pid == 0:
-            return
+    """Takes note of the end of orphans, as the host's own init would. A dead process that nobody waits for keeps its
+    whole process namespace from going."""
+    for process in orphans():
+        if process.state == "Z":
+            try:
+                os.waitpid(process.pid, os.WNOHANG)
+            except ChildProcessError:
+                pass

@@ -1,5 +1,5 @@
-"""Builds what the virtual machine boots from: Debian's own kernel, an initramfs, and a disk with a small Debian 12 system
-and the tree to be tested.
+"""Builds what the virtual machine boots from: Debian's own kernel, an initramfs, and a disk with a small Debian 12
+system and the tree to be tested.
 
 The kernel package is downloaded by apt and unpacked, not installed. The system on the disk is made of the packages that
 this machine has: the essential ones, and what the tests need. So no other download and no second package manager runs.
@@ -18,7 +18,9 @@ MODULES = ("virtio_pci", "virtio_blk", "overlay")
 PACKAGES = ("procps", "python3", "python3-lz4", "python3-protobuf", "util-linux")
 
 # Nothing that runs reads these.
-UNUSED = re.compile(r"^/(boot|usr/(include|share/(doc|info|lintian|locale|man|i18n)|lib/(systemd|x86_64-linux-gnu/(perl|gconv))))(/|$)"
+UNUSED = re.compile(r"^/(boot|dev|proc|sys|var"
+                    r"|usr/(include|share/(doc|info|lintian|locale|man|i18n)|lib/systemd"
+                    r"|lib/x86_64-linux-gnu/(perl|gconv)))(/|$)"
                     r"|\.(a|h)$")
 EMPTY_DIRECTORIES = ("dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "var/tmp")
 ETC_FILES = ("debian_version", "group", "ld.so.cache", "nsswitch.conf", "os-release", "passwd")
@@ -62,8 +64,8 @@ class Kernel:
         shutil.rmtree(download, ignore_errors=True)
         download.mkdir(parents=True)
         # As the caller: apt's own user may not be able to write here.
-        done = subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name], cwd=download, check=False,
-                              stdout=subprocess.DEVNULL)
+        done = subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name], cwd=download,
+                              check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         packages = list(download.glob("*.deb"))
         if done.returncode != 0 or len(packages) != 1:
             raise ImageError(f"apt-get download {name} failed; apt-get update may help")
@@ -117,8 +119,9 @@ class Packages:
         self.depends = {}
         self.essential = set()
         self.provided = {}
-        listing = capture("dpkg-query", "-W", "-f",
-                          r"${binary:Package}\t${db:Status-Status}\t${Essential}\t${Pre-Depends}, ${Depends}\t${Provides}\n")
+        fields = ("${binary:Package}", "${db:Status-Status}", "${Essential}", "${Pre-Depends}, ${Depends}",
+                  "${Provides}")
+        listing = capture("dpkg-query", "-W", "-f", r"\t".join(fields) + r"\n")
         for line in listing.splitlines():
             name, status, essential, depends, provides = line.split("\t")
             if status != "installed":
@@ -167,10 +170,11 @@ class Disk:
             (folder / name).chmod(0o1777)
 
     def add(self, path, name=None):
-        """Copies one file, link or (empty) directory of this machine, with mode and owner, to its own or another name."""
+        """Copies one file, link or (empty) directory of this machine, to its own name or another."""
         source = Path(path)
         # dpkg still writes /bin/sh and /lib/...; the real place of both is below /usr.
-        target = self.folder / os.path.realpath(source.parent).lstrip("/") / source.name if name is None else self.folder / name
+        place = name or os.path.join(os.path.realpath(source.parent), source.name).lstrip("/")
+        target = self.folder / place
         if target.is_symlink() or target.is_file() or not os.path.lexists(source):
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -185,7 +189,8 @@ class Disk:
             target.chmod(status.st_mode & 0o7777)
 
     def add_tree(self, path, name, without=()):
-        shutil.copytree(path, self.folder / name, symlinks=True, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*without))
+        shutil.copytree(path, self.folder / name, symlinks=True, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns(*without))
 
     def add_system(self):
         packages = Packages()
@@ -193,7 +198,7 @@ class Disk:
         for link in ("bin", "lib", "lib32", "lib64", "libx32", "sbin"):
             self.add(f"/{link}")
         for path in sorted(packages.files(wanted)):
-            if not UNUSED.search(path) and not path.startswith(("/dev/", "/proc/", "/sys/", "/var/")):
+            if not UNUSED.search(path):
                 self.add(path)
                 if path.endswith(".py"):
                     self._add_bytecode(Path(path))
@@ -219,9 +224,11 @@ class Disk:
                 self.add(os.path.realpath(path))
 
     def add_project(self, root, build):
-        for name in ("proto", "tests", "docs"):
-            if (root / name).is_dir():
-                self.add_tree(root / name, f"hatchery/{name}", without=("__pycache__",))
+        for path in root.iterdir():
+            if path.is_file():
+                self.add(path, f"hatchery/{path.name}")
+        for name in ("proto", "tests"):
+            self.add_tree(root / name, f"hatchery/{name}", without=("__pycache__",))
         self.add_tree(build, f"hatchery/build/{build.name}",
                       without=("CMakeFiles", "vm", "*.a", "*.o", "*.ninja*", ".ninja*", "*.cmake", "test-logs"))
         programs = [path for path in (self.folder / "hatchery" / "build").rglob("*")

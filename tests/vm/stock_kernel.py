@@ -1,4 +1,4 @@
-"""Debian 12's own kernel with cgroup version 2 alone: what hatcheryd says of it, and that every wall it relies on holds.
+"""Debian 12's own kernel with cgroup version 2 alone: what hatcheryd says of it, and that the walls it relies on hold.
 
 Limits are generous, because the processor is emulated; what is asserted is which limit ended a run, never how soon.
 """
@@ -32,11 +32,6 @@ def check_host(cgroup=None):
     return done
 
 
-def groups_of_servers():
-    """The top-level groups of servers that run here."""
-    return {folder for folder in host.cgroups() if "hatchery" not in os.path.dirname(folder)}
-
-
 def groups_in(folder):
     return [child.name for child in folder.iterdir() if child.is_dir()]
 
@@ -53,13 +48,13 @@ class Host(unittest.TestCase):
 
     def test_check_host(self):
         """check-host finds nothing missing, and leaves no cgroup"""
-        before = groups_of_servers()
+        before = groups_in(CGROUPS)
         done = check_host()
         self.assertEqual(0, done.returncode)
         self.assertNotIn("FAIL", done.stdout)
         for controller in ("memory", "pids", "cpu time"):
             self.assertRegex(done.stdout, rf"(?m)^ok +cgroup {controller} +v2$")
-        self.assertEqual(before, groups_of_servers())
+        self.assertEqual(before, groups_in(CGROUPS))
 
 
 class Group(unittest.TestCase):
@@ -137,8 +132,9 @@ class Command(unittest.TestCase):
         """Files go in and come out"""
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "in").write_text("stock")
-            done = self.hatchery("-e", "import os; os.mkdir('d'); open('d/out.txt', 'w').write(open('in.txt').read().upper())",
-                                 "--file", f"in.txt={folder}/in", "--collect", "d/*.txt", "--out", f"{folder}/out")
+            code = "import os; os.mkdir('d'); open('d/out.txt', 'w').write(open('in.txt').read().upper())"
+            done = self.hatchery("-e", code, "--file", f"in.txt={folder}/in",
+                                 "--collect", "d/*.txt", "--out", f"{folder}/out")
             self.assertEqual(0, done.returncode, done.stderr)
             self.assertEqual("STOCK", (Path(folder) / "out" / "d" / "out.txt").read_text())
 
@@ -175,12 +171,15 @@ class Limits(Case):
 
     def test_processes(self):
         """A fork bomb stops at the process limit"""
-        result = self.execute("import os, time\nn = 0\ntry:\n    while n < 100:\n        if os.fork() == 0: time.sleep(60); os._exit(0)\n"
-                              "        n += 1\nexcept BlockingIOError: print(n)", limits={"pids": 8})
+        code = "import os, time\nn = 0\ntry:\n    while n < 100:\n" \
+               "        if os.fork() == 0: time.sleep(60); os._exit(0)\n        n += 1\n" \
+               "except BlockingIOError: print(n)"
+        result = self.execute(code, limits={"pids": 8})
         self.assert_exited(result)
         self.assertEqual(b"7\n", result.stdout)
 
     def test_wall_time(self):
+        """A program that takes too long is stopped"""
         result = self.execute("import time; time.sleep(600)", limits={"wall_us": 2_000_000})
         self.assert_status(result, "TIME_LIMIT")
         self.assertGreaterEqual(result.wall_us, 2_000_000)
@@ -233,8 +232,9 @@ class Walls(Case):
 
     def test_writes_vanish(self):
         """What one program writes no other sees"""
+        code = "import os; print(os.listdir('/tmp')); open('/tmp/x', 'w').write('x')"
         for _ in range(10):
-            self.assertEqual("[]\n", self.output("import os; print([n for n in os.listdir('/tmp')]); open('/tmp/x', 'w').write('x')"))
+            self.assertEqual("[]\n", self.output(code))
 
     def test_read_only(self):
         """/usr can't be written"""
@@ -242,13 +242,15 @@ class Walls(Case):
             "try: open('/usr/x', 'w')\nexcept OSError as e: print(e.errno)"))
 
     def test_network(self):
-        """There is no network, not even a loopback that is up"""
-        self.assertEqual("101\n", self.output(
-            "import socket\ntry: socket.create_connection(('127.0.0.1', 9), 5)\nexcept OSError as e: print(e.errno)"))
+        """There is no network"""
+        code = "import socket\ntry: socket.create_connection(('127.0.0.1', 9), 5)\nexcept OSError as e: print(e.errno)"
+        # By the filter (EAFNOSUPPORT), or by the empty namespace (ENETUNREACH).
+        self.assertIn(self.output(code), ("97\n", "101\n"))
 
     def test_identity(self):
         """It is nobody outside, without capabilities and behind a filter"""
-        status = dict(line.split(":", 1) for line in self.output("print(open('/proc/self/status').read())").splitlines() if line)
+        text = self.output("print(open('/proc/self/status').read())")
+        status = dict(line.split(":", 1) for line in text.splitlines() if line)
         self.assertEqual("2", status["Seccomp"].strip())
         for name in ("CapPrm", "CapEff", "CapBnd", "CapAmb"):
             self.assertEqual(0, int(status[name], 16), name)

@@ -5,7 +5,7 @@ import uuid
 
 from lib import host
 from lib.case import Case, ServerModule, describe
-from lib.hatchery import Refused, Status, pb
+from lib.hatchery import Refused, Status, execute_message, pb
 from lib.server import wait_until
 
 SERVER = ServerModule(__name__)
@@ -162,6 +162,12 @@ class Compression(Case):
     def test_a_compressing_client_gets_compressed_answers(self):
         client = self.connect(compress=True)
         self.assertEqual(b"abcdefgh" * 2000 + b"\n", client.execute(self.CODE + "#" * 5000).stdout)
+        self.assertEqual(1, client.compressed_answers)
+
+    def test_a_client_that_asks_in_plain_gets_compressed_answers(self):
+        client = self.connect()
+        request = client.send(lz4=True, execute=execute_message(self.CODE))
+        self.assertEqual(b"abcdefgh" * 2000 + b"\n", client.result(request).stdout)
         self.assertEqual(1, client.compressed_answers)
 
     def test_small_answers_and_those_that_do_not_shrink_are_plain(self):

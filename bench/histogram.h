@@ -1,0 +1,33 @@
+/* A log-linear histogram of durations in nanoseconds: exact up to HISTOGRAM_EXACT, and from there on HISTOGRAM_STEPS
+ * buckets in each power of two, so that any value it gives back is within 1/HISTOGRAM_STEPS of one that went in. It is
+ * a plain value without pointers: it can be copied, merged, and sent to another process of the same program. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+        HISTOGRAM_STEPS = 128,
+        HISTOGRAM_EXACT = 2 * HISTOGRAM_STEPS,
+        HISTOGRAM_OCTAVES = 33, /* beyond the exact part: up to 2^41 ns, 36 minutes; longer ones count as that long */
+        HISTOGRAM_BUCKETS = HISTOGRAM_EXACT + HISTOGRAM_OCTAVES * HISTOGRAM_STEPS,
+};
+
+/* All zero is an empty one. */
+struct histogram {
+        uint64_t count;
+        uint64_t sum;
+        uint64_t min; /* exact, as is max */
+        uint64_t max;
+        uint64_t bucket[HISTOGRAM_BUCKETS];
+};
+
+void histogram_add(struct histogram *h, uint64_t value);
+void histogram_merge(struct histogram *into, const struct histogram *from);
+
+/* The value that a share q (0 to 1) of all values does not exceed: the middle of its bucket, never outside min and max.
+ * 0 for an empty histogram. */
+uint64_t histogram_quantile(const struct histogram *h, double q);
+
+/* The smallest value that falls into a bucket; for i = HISTOGRAM_BUCKETS the first that is too long for all. */
+uint64_t histogram_bucket_start(size_t i);

@@ -1,0 +1,113 @@
+/* Parsing the command line: see options.h. */
+#include "bench/options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum option_id { OPTION_HELP = 256, OPTION_QUICK, OPTION_ROUNDS, OPTION_JSON, OPTION_ADDR, OPTION_LISTEN, OPTION_ROWS };
+
+static const struct option option_table[] = {
+        { "help", no_argument, NULL, OPTION_HELP },           { "quick", no_argument, NULL, OPTION_QUICK },
+        { "rounds", required_argument, NULL, OPTION_ROUNDS }, { "json", required_argument, NULL, OPTION_JSON },
+        { "addr", required_argument, NULL, OPTION_ADDR },     { "listen", required_argument, NULL, OPTION_LISTEN },
+        { "rows", required_argument, NULL, OPTION_ROWS },     { NULL, 0, NULL, 0 },
+};
+
+void options_help(FILE *to)
+{
+        fputs("usage: hatchery-bench [OPTION]...\n"
+              "\n"
+              "Measures Hatchery beside a bare fork of the same initialised interpreter and a cold python3, in rounds in\n"
+              "which every row has its turn, and checks every answer. Prints a table; progress goes to standard error.\n"
+              "\n"
+              "  --quick         3 short rounds, in under two minutes\n"
+              "  --rounds N      so many rounds (default 5)\n"
+              "  --json FILE     everything that was measured, too\n"
+              "  --addr ADDR     measure a server that already runs, instead of starting hatcheryd from this build\n"
+              "  --listen ADDR   where the hatcheryd that is started listens (default 127.0.0.1:0, a free port)\n"
+              "  --rows A,B,...  these rows alone, of:\n"
+              "                 ",
+              to);
+        for (enum row_id row = 0; row < ROW_COUNT; row++)
+                fprintf(to, " %s", row_table[row].name);
+        fputs("\n  --help\n"
+              "\n"
+              "Starting hatcheryd needs root. Exits with 0 if everything was measured and every answer was right.\n",
+              to);
+}
+
+static int parse_rounds(const char *text, unsigned *rounds, struct err *e)
+{
+        char *end = NULL;
+        errno = 0;
+        long n = strtol(text, &end, 10);
+        if (errno != 0 || end == text || *end != '\0' || n < 1 || n > RESULTS_MAX_ROUNDS)
+                return err_say(e, EINVAL, "--rounds %s: give a number from 1 to %d", text, RESULTS_MAX_ROUNDS);
+        *rounds = (unsigned)n;
+        return 0;
+}
+
+static int parse_rows(const char *text, bool rows[ROW_COUNT], struct err *e)
+{
+        memset(rows, 0, ROW_COUNT * sizeof rows[0]);
+        for (;;) {
+                size_t len = strcspn(text, ",");
+                enum row_id row = 0;
+                while (row < ROW_COUNT &&
+                       (strlen(row_table[row].name) != len || memcmp(row_table[row].name, text, len) != 0))
+                        row++;
+                if (row == ROW_COUNT)
+                        return err_say(e, EINVAL, "--rows: there is no row \"%.*s\"; --help lists them", (int)len,
+                                       text);
+                rows[row] = true;
+                if (text[len] == '\0')
+                        return 0;
+                text += len + 1;
+        }
+}
+
+static int take(struct options *o, int id, struct err *e)
+{
+        switch (id) {
+        case OPTION_HELP:
+                o->help = true;
+                return 0;
+        case OPTION_QUICK:
+                o->quick = true;
+                return 0;
+        case OPTION_ROUNDS:
+                return parse_rounds(optarg, &o->rounds, e);
+        case OPTION_JSON:
+                o->json = optarg;
+                return 0;
+        case OPTION_ADDR:
+                o->address = optarg;
+                return 0;
+        case OPTION_LISTEN:
+                o->listen = optarg;
+                return 0;
+        case OPTION_ROWS:
+                return parse_rows(optarg, o->rows, e);
+        default:
+                return err_say(e, EINVAL, "try --help"); /* getopt_long has said what it does not know */
+        }
+}
+
+int options_parse(struct options *o, int argc, char *const argv[], struct err *e)
+{
+        *o = (struct options){ .listen = "127.0.0.1:0" };
+        memset(o->rows, true, sizeof o->rows);
+        if (argc == 4 && strcmp(argv[1], "--forker") == 0) {
+                o->forker_plugin = argv[2];
+                o->forker_preload = argv[3];
+                return 0;
+        }
+        int id, r = 0;
+        while (r == 0 && (id = getopt_long(argc, argv, "", option_table, NULL)) != -1)
+                r = take(o, id, e);
+        if (r == 0 && optind < argc)
+                r = err_say(e, EINVAL, "\"%s\" is not an option; try --help", argv[optind]);
+        return r;
+}

@@ -1,0 +1,45 @@
+/* What one row gave in one round, and the two ways in which a row is measured. A plain value, like the histogram in it.
+ */
+#pragma once
+
+#include "bench/histogram.h"
+
+#include <stdint.h>
+
+/* One at a time, with a pause before each: the latency of a machine that is not busy. */
+struct pace {
+        uint32_t warm_runs; /* first, and not counted */
+        uint32_t runs;
+        uint64_t pause_ns;
+};
+
+/* As fast as it goes: what ends between start and end counts; what is begun before and ends after does not. Absolute,
+ * so that processes in parallel share it. */
+struct window {
+        uint64_t start_ns;
+        uint64_t end_ns;
+};
+
+enum { SAMPLE_TEXT_SIZE = 192 };
+
+struct sample {
+        struct histogram latency; /* of the runs that were answered rightly, and they alone */
+        uint64_t wrong;           /* answered otherwise, whether inside the window or not */
+        char first_wrong[SAMPLE_TEXT_SIZE];
+        double seconds;            /* the window, or how long the paced runs took with their pauses */
+        uint64_t runs;             /* all of them, warm-up included */
+        double client_cpu_seconds; /* that the load generator used for them; 0 where it is part of what is measured */
+};
+
+/* A right answer that took from began to ended, if it ended inside the window. */
+void sample_right(struct sample *s, const struct window *w, uint64_t began_ns, uint64_t ended_ns);
+void sample_wrong(struct sample *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds what a parallel process saw in the same window. */
+void sample_merge(struct sample *into, const struct sample *from);
+
+/* Right answers per second. */
+double sample_rate(const struct sample *s);
+
+/* A window that holds every time: for paced runs. */
+extern const struct window sample_always;

@@ -1,0 +1,157 @@
+/* Starting, asking and stopping hatcheryd: see server.h. */
+#include "bench/server.h"
+
+#include "bench/clock.h"
+#include "bench/io.h"
+#include "proto/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+enum { READY_MS = 60000, STOP_SECONDS = 60, CONFIG_MAX = 64 << 10 };
+
+/* fork and not posix_spawn, for the tie to the parent: a benchmark that is killed leaves no server. Returns the read
+ * end of its standard output. */
+static int start(pid_t *pid, const char *program, const char *const args[], struct err *e)
+{
+        int ends[2];
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_set(e, errno, "make a pipe");
+        OWN_FD int in = ends[0];
+        OWN_FD int out = ends[1];
+        *pid = fork();
+        if (*pid < 0)
+                return err_set(e, errno, "start %s", program);
+        if (*pid == 0) {
+                if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || dup2(out, STDOUT_FILENO) < 0)
+                        _exit(126);
+                execv(program, (char *const *)args);
+                _exit(127);
+        }
+        return own_steal_fd(&in);
+}
+
+/* The first line of its output, within READY_MS. */
+static int read_line(int fd, char *line, size_t size, struct err *e)
+{
+        size_t len = 0;
+        uint64_t end = clock_now() + READY_MS * (CLOCK_SECOND / 1000);
+        for (;;) {
+                uint64_t now = clock_now();
+                struct pollfd p = { .fd = fd, .events = POLLIN };
+                int n = now >= end ? 0 : poll(&p, 1, (int)((end - now) / (CLOCK_SECOND / 1000)) + 1);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n == 0)
+                        return err_say(e, ETIMEDOUT, "hatcheryd is not ready after %d s: see its messages",
+                                       READY_MS / 1000);
+                ssize_t got = n < 0 ? -1 : read(fd, line + len, size - 1 - len);
+                if (got < 0)
+                        return err_set(e, errno, "read what hatcheryd says");
+                len += (size_t)got;
+                line[len] = '\0';
+                char *newline = strchr(line, '\n');
+                if (newline) {
+                        *newline = '\0';
+                        return 0;
+                }
+                if (got == 0 || len == size - 1)
+                        return err_say(e, EPROTO, "hatcheryd ended before it was ready: see its messages");
+        }
+}
+
+int server_start(struct server *s, const char *hatcheryd, const char *listen, struct err *e)
+{
+        char line[SERVER_ADDRESS_SIZE + 64];
+        const char *const args[] = { hatcheryd, "--listen", listen, NULL };
+        OWN_FD int in = start(&s->pid, hatcheryd, args, e);
+        if (in < 0)
+                return in;
+        int r = read_line(in, line, sizeof line, e);
+        if (r == 0 && (sscanf(line, "ready %255s", s->address) != 1))
+                r = err_say(e, EPROTO, "hatcheryd said \"%s\", not that it is ready", line);
+        if (r < 0)
+                server_stop(s, NULL); /* the first error is the one to tell */
+        return r;
+}
+
+int server_stop(struct server *s, struct err *e)
+{
+        int status = 0;
+        pid_t got = 0;
+        if (s->pid <= 0)
+                return 0;
+        pid_t pid = s->pid;
+        s->pid = 0;
+        kill(pid, SIGTERM);
+        for (uint64_t end = clock_now() + STOP_SECONDS * CLOCK_SECOND; got == 0 && clock_now() < end;) {
+                got = waitpid(pid, &status, WNOHANG);
+                if (got == 0)
+                        clock_sleep(CLOCK_SECOND / 100);
+        }
+        if (got == 0) {
+                kill(pid, SIGKILL);
+                waitpid(pid, &status, 0);
+                return err_say(e, ETIMEDOUT, "hatcheryd did not stop within %d s and was killed", STOP_SECONDS);
+        }
+        if (got > 0 && status != 0)
+                return err_say(e, EIO, "hatcheryd stopped with wait status %d: see its messages", status);
+        return got < 0 ? err_set(e, errno, "wait for hatcheryd") : 0;
+}
+
+/* `{ a, b,\n c }` becomes `a b c`. */
+static int take_list(const char *at, char out[SERVER_PRELOAD_SIZE])
+{
+        size_t len = 0;
+        at += strspn(at, "= \t");
+        if (*at++ != '{')
+                return -EPROTO;
+        while (*at && *at != '}' && len < SERVER_PRELOAD_SIZE - 2) {
+                size_t gap = strspn(at, ", \t\n\"");
+                size_t word = strcspn(at + gap, ", \t\n\"}");
+                if (word > SERVER_PRELOAD_SIZE - 2 - len)
+                        return -EMSGSIZE;
+                if (len > 0 && word > 0)
+                        out[len++] = ' ';
+                memcpy(out + len, at + gap, word);
+                len += word;
+                at += gap + word;
+        }
+        out[len] = '\0';
+        return *at == '}' ? 0 : -EPROTO;
+}
+
+int server_preload(const char *hatcheryd, const char *language, char out[SERVER_PRELOAD_SIZE], struct err *e)
+{
+        const char *const args[] = { hatcheryd, "--print-config", NULL };
+        char section[64];
+        size_t len = 0;
+        int status = 0;
+        pid_t pid = 0;
+
+        OWN_MEM char *text = malloc(CONFIG_MAX + 1);
+        if (!text)
+                return err_set(e, ENOMEM, "read the configuration");
+        OWN_FD int in = start(&pid, hatcheryd, args, e);
+        if (in < 0)
+                return in;
+        int r = io_drain(in, text, CONFIG_MAX, &len);
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        if (r < 0 || status != 0 || len > CONFIG_MAX)
+                return err_say(e, EIO, "%s --print-config failed (wait status %d): build it first", hatcheryd, status);
+        text[len] = '\0';
+
+        snprintf(section, sizeof section, "\nlanguage %s {", language);
+        const char *at = strstr(text, section);
+        at = at ? strstr(at, "\n        preload ") : NULL;
+        if (!at || take_list(at + strlen("\n        preload "), out) < 0)
+                return err_say(e, EPROTO, "%s --print-config does not say what %s preloads", hatcheryd, language);
+        return 0;
+}
