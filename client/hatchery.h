@@ -50,8 +50,8 @@ int hatchery_connect(struct hatchery **h, const char *address, struct err *e);
 /* NULL is accepted. The server cancels whatever this connection still has in flight. */
 void hatchery_close(struct hatchery *h);
 
-/* From now on messages of WIRE_COMPRESS_FROM bytes and more go out as LZ4, if that makes them smaller, and every message
- * tells the server that it may compress its answers on this connection as well. */
+/* From now on messages of WIRE_COMPRESS_FROM bytes and more go out as LZ4, if that makes them smaller, and every
+ * message tells the server that it may compress its answers on this connection as well. */
 void hatchery_set_compress(struct hatchery *h, bool compress);
 
 /* The longest answer that is accepted, packed and unpacked; WIRE_MAX_ANSWER unless set. Needed only where the server's

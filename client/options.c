@@ -154,7 +154,7 @@ static int check_run(const struct options *o, struct err *e)
 
         unsigned from_stdin = o->standard_input && strcmp(o->standard_input, "-") == 0;
         for (size_t i = 0; i < o->programs.n; i++)
-                from_stdin += strcmp(o->programs.items[i], "-") == 0;
+                from_stdin += o->programs.items[i] && strcmp(o->programs.items[i], "-") == 0;
         if (from_stdin > 1)
                 return err_say(e, EINVAL, "standard input can be read once: '-' was given %u times", from_stdin);
 

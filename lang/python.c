@@ -153,17 +153,17 @@ static int set_list(const char *name, const char *first, const char *second, cha
 static int set_environment(char *const *env)
 {
         PyObject *os = PyImport_ImportModule("os");
-        PyObject *environ = os ? PyObject_GetAttrString(os, "environ") : NULL;
-        int r = environ ? 0 : -1;
+        PyObject *variables = os ? PyObject_GetAttrString(os, "environ") : NULL;
+        int r = variables ? 0 : -1;
         for (; r == 0 && *env; env++) {
                 const char *equals = strchr(*env, '=');
                 PyObject *name = PyUnicode_DecodeFSDefaultAndSize(*env, equals - *env);
                 PyObject *value = PyUnicode_DecodeFSDefault(equals + 1);
-                r = name && value ? PyObject_SetItem(environ, name, value) : -1;
+                r = name && value ? PyObject_SetItem(variables, name, value) : -1;
                 Py_XDECREF(name);
                 Py_XDECREF(value);
         }
-        Py_XDECREF(environ);
+        Py_XDECREF(variables);
         Py_XDECREF(os);
         return r;
 }

@@ -199,7 +199,8 @@ void language_recycle(struct language *l, struct slot *slot, bool discard)
         move(l, slot, SLOT_EMPTY);
         language_kick(l);
         if (slot->state == SLOT_EMPTY && slot->alive)
-                language_order(l, slot, ORDER_CLEAR, -1); /* enough are warm: its files need not wait for the next one */
+                language_order(l, slot, ORDER_CLEAR,
+                               -1); /* enough are warm: its files need not wait for the next one */
 }
 
 /* ---------------------------------------------------------------- reports */
