@@ -8,6 +8,7 @@
 #include "hatcheryd/instance.h"
 #include "hatcheryd/listen.h"
 #include "hatcheryd/process.h"
+#include "hatcheryd/role.h"
 #include "pool/config.h"
 #include "pool/pool.h"
 #include "proto/channel.h"
@@ -28,9 +29,7 @@
 #include <time.h>
 
 enum {
-        MAX_LISTENERS = 32,
         MAX_LANGUAGES = (INSTANCE_UIDS - 16) / INSTANCE_LANGUAGE_UIDS,
-        MAX_PRELOAD = 256,
         BACKOFF_MIN_MS = 100,
         BACKOFF_MAX_MS = 5000,
         SETTLED_MS = 5000,     /* a process that lived so long did not die of its start */
@@ -54,7 +53,7 @@ struct supervisor {
         struct instance instance;
         struct cgroup_tree cgroups;
         bool have_cgroups;
-        struct listener listeners[MAX_LISTENERS];
+        struct listener listeners[ROLE_MAX_LISTENERS];
         size_t n_listeners;
         int signals;
         int control; /* to the pool; -1 while there is none */
@@ -126,8 +125,8 @@ static int open_listeners(struct supervisor *s, struct err *e)
 {
         const char *const *list = s->options->n_listen ? s->options->listen : (const char *const *)s->config.listen;
         size_t n = s->options->n_listen ? s->options->n_listen : s->config.n_listen;
-        if (n == 0 || n > MAX_LISTENERS)
-                return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d can be", n, MAX_LISTENERS);
+        if (n == 0 || n > ROLE_MAX_LISTENERS)
+                return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d can be", n, ROLE_MAX_LISTENERS);
         for (size_t i = 0; i < n; i++) {
                 int r = listener_open(&s->listeners[i], list[i], e);
                 if (r < 0)
@@ -139,55 +138,20 @@ static int open_listeners(struct supervisor *s, struct err *e)
 
 static int start_pool(struct supervisor *s, struct err *e)
 {
-        int fds[POOL_FD_FIRST_LISTENER - POOL_FD_CONTROL + MAX_LISTENERS], pair[2];
-        char uid[16], listeners[16];
-        size_t n = 0;
-
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-                return err_set(e, errno, "the pool's control socket");
-        OWN_FD int theirs = pair[1];
-        fds[n++] = theirs;
-        fds[n++] = s->config_fd;
-        for (size_t i = 0; i < s->n_listeners; i++)
-                fds[n++] = s->listeners[i].fd;
-        snprintf(uid, sizeof uid, "%u", s->instance.pool_uid);
-        snprintf(listeners, sizeof listeners, "%zu", s->n_listeners);
-        char *const argv[] = {
-                (char[]){ "hatcheryd" },
-                (char[]){ "--role=pool" },
-                (char[]){ "--uid" },
-                uid,
-                (char[]){ "--listeners" },
-                listeners,
-                NULL,
+        struct role_pool role = {
+                .uid = s->instance.pool_uid,
+                .config_fd = s->config_fd,
+                .listeners = s->listeners,
+                .n_listeners = s->n_listeners,
         };
-        int r = process_start(&s->pool.process, argv, fds, n, e);
-        if (r < 0) {
-                close(pair[0]);
-                return r;
-        }
-        s->control = pair[0];
-        return 0;
-}
-
-struct arguments {
-        char *at[32 + 2 * MAX_PRELOAD];
-        size_t n;
-};
-
-static void argument(struct arguments *a, const char *option, const char *value)
-{
-        a->at[a->n++] = (char *)option;
-        a->at[a->n++] = (char *)value;
+        return role_start_pool(&s->pool.process, &role, &s->control, e);
 }
 
 static int start_zygote(struct supervisor *s, size_t index, struct err *e)
 {
         const struct config_language *language = &s->config.languages[index];
-        char plugin[512], init[512], name[80], uid[16], inodes[16], level[16];
-        char cgroups[CGROUP_MAX_HIERARCHIES][CGROUP_ARG_SIZE];
-        struct arguments a = { .n = 0 };
-        int pair[2];
+        char plugin[512], init[512], name[80];
+        OWN_FD int channel = -1;
 
         snprintf(name, sizeof name, "hatchery-lang-%s.so", language->name);
         int r = supervisor_find(s->options->program_directory, name, plugin, sizeof plugin, e);
@@ -198,34 +162,21 @@ static int start_zygote(struct supervisor *s, size_t index, struct err *e)
         if (r < 0)
                 return r;
 
-        snprintf(uid, sizeof uid, "%u", s->instance.sandbox_uid + (unsigned)index * INSTANCE_LANGUAGE_UIDS);
-        snprintf(inodes, sizeof inodes, "%u", s->config.inodes);
-        snprintf(level, sizeof level, "%d", (int)s->config.log_level);
-        argument(&a, "hatcheryd", "--role=zygote");
-        argument(&a, "--language", language->name);
-        argument(&a, "--plugin", plugin);
-        argument(&a, "--init", init);
-        argument(&a, "--uid", uid);
-        argument(&a, "--inodes", inodes);
-        argument(&a, "--log-level", level);
-        for (size_t i = 0; i < s->cgroups.n; i++) {
-                cgroup_to_arg(&s->cgroups.at[i], cgroups[i]);
-                argument(&a, "--cgroup", cgroups[i]);
-        }
-        for (size_t i = 0; i < language->n_preload && i < MAX_PRELOAD; i++)
-                argument(&a, "--preload", language->preload[i]);
-        a.at[a.n] = NULL;
-
-        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
-                return err_set(e, errno, "a zygote's channel");
-        OWN_FD int to_pool = pair[0];
-        OWN_FD int theirs = pair[1];
-        r = process_start(&s->zygotes[index].process, a.at, &theirs, 1, e);
+        struct role_zygote role = {
+                .language = language,
+                .plugin = plugin,
+                .init = init,
+                .uid_base = s->instance.sandbox_uid + (unsigned)index * INSTANCE_LANGUAGE_UIDS,
+                .inodes = s->config.inodes,
+                .log_level = s->config.log_level,
+                .cgroups = &s->cgroups,
+        };
+        r = role_start_zygote(&s->zygotes[index].process, &role, &channel, e);
         if (r < 0)
                 return r;
         struct control c = { .kind = CONTROL_ZYGOTE };
         snprintf(c.language, sizeof c.language, "%s", language->name);
-        return channel_send(s->control, &c, sizeof c, &to_pool, 1, e);
+        return channel_send(s->control, &c, sizeof c, &channel, 1, e);
 }
 
 /* ---------------------------------------------------------------- keeping alive */

@@ -114,12 +114,15 @@ static const struct step steps[] = {
 enum { N_STEPS = sizeof steps / sizeof steps[0] };
 
 /* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then waits
- * for all that were handed to pid 1: with SIGCHLD ignored, waitpid returns ECHILD once they are gone. */
+ * for all that were handed to pid 1. They are reaped here and not by the kernel: one that reaps itself (SIGCHLD ignored) is
+ * passed over by waitpid while it still holds its pid and its place in the cgroup, and the next sandbox meets both. */
 static void kill_all(void)
 {
+        signal(SIGCHLD, SIG_DFL);
         kill(-1, SIGKILL);
         while (waitpid(-1, NULL, __WALL) >= 0 || errno == EINTR)
                 ;
+        signal(SIGCHLD, SIG_IGN);
 }
 
 int main(void)

@@ -297,9 +297,9 @@ class Network(Sandbox):
         port = listener.getsockname()[1]
         socket.create_connection(("127.0.0.1", port), 5).close()
         server_port = int(SERVER.address.rsplit(":", 1)[1])
-        code = f"import socket\nfor a in (('127.0.0.1', {port}), ('127.0.0.1', {server_port}), ('1.1.1.1', 53), ('::1', {port})):\n" \
+        code = f"import socket\nfor a in (('127.0.0.1', {port}), ('127.0.0.1', {server_port}), ('127.0.0.1', 9), ('::1', {port})):\n" \
                "    try: socket.create_connection(a, 2); print('connected', a)\n    except OSError as e: pass\n" \
-               "try: s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('1.1.1.1', 53)); print('sent')\nexcept OSError: pass\n" \
+               "try: s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('127.0.0.1', 9)); print('sent')\nexcept OSError: pass\n" \
                "try: print(socket.getaddrinfo('example.com', 80))\nexcept OSError: pass"
         self.assertEqual("", self.output(code))
 

@@ -41,6 +41,10 @@ class Process:
         now = Process(self.pid)
         return now.exists() and now.start == self.start and now.state not in "ZX"
 
+    def is_running(self):
+        """Alive, and not already past its end: a process that is being taken down has no memory any more."""
+        return self.is_alive() and "VmSize" in self.status()
+
     def command(self):
         return read(f"/proc/{self.pid}/cmdline").replace("\0", " ").strip()
 

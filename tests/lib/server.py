@@ -191,13 +191,14 @@ class Server:
             self.release()
 
     def check_clean(self, family=()):
-        reap()
-        left = {process.pid: process for process in family if process.is_alive()}
-        left.update((process.pid, process) for process in orphans() if process.is_alive())
-        left = list(left.values())
         problems = []
-        if left:
-            problems.append(f"processes are left: {left}")
+        left = {process.pid: process for process in [*family, *orphans()]}
+        running = [process for process in left.values() if process.is_running()]
+        if running:
+            problems.append(f"processes are left: {running}")
+        # The kernel may still be taking down what is dead.
+        wait_until(lambda: not [process for process in left.values() if process.is_alive()] or running, 30,
+                   "the end of dead processes")
         if self.cgroup_directories():
             problems.append(f"cgroups are left: {sorted(self.cgroup_directories())}")
         mounts = host.mounts()

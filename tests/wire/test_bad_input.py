@@ -225,4 +225,4 @@ class Input(Case):
         import hashlib
         import random
         data = random.Random(1).randbytes(15 << 20)
-        self.assertEqual(f"{len(data)} {hashlib.sha256(data).hexdigest()}\n", self.output(code, stdin=data))
+        self.assertEqual(f"{len(data)} {hashlib.sha256(data).hexdigest()}\n", self.output(code, stdin=data, limits={"memory_bytes": 512 << 20}))

@@ -239,7 +239,8 @@ class Counts(Case):
         before = len(host.processes())
         result = self.execute("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
                               limits={"pids": 50, "wall_us": 2_000_000})
-        self.assertIn(result.status, (3, 4), describe(result))
+        # Wall or CPU time; or memory, where one process needs much.
+        self.assertIn(result.status, (3, 4, 5), describe(result))
         self.assert_alive()
         self.assertLess(len(host.processes()), before + 40)
 

@@ -1,0 +1,100 @@
+/* Starting roles: see role.h. */
+#include "hatcheryd/role.h"
+
+#include "pool/pool.h"
+#include "proto/own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+/* A command line. The words are borrowed. */
+struct arguments {
+        char *at[32 + 2 * ROLE_MAX_PRELOAD];
+        size_t n;
+};
+
+static void argument(struct arguments *a, const char *word)
+{
+        a->at[a->n++] = (char *)word; /* exec does not write to it, whatever its type says */
+        a->at[a->n] = NULL;
+}
+
+static void option(struct arguments *a, const char *name, const char *value)
+{
+        argument(a, name);
+        argument(a, value);
+}
+
+static int make_pair(int *ours, int *theirs, struct err *e)
+{
+        int pair[2];
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return err_set(e, errno, "a socket pair");
+        *ours = pair[0];
+        *theirs = pair[1];
+        return 0;
+}
+
+int role_start_pool(struct process *p, const struct role_pool *role, int *control, struct err *e)
+{
+        int fds[POOL_FD_FIRST_LISTENER - POOL_FD_CONTROL + ROLE_MAX_LISTENERS];
+        char uid[16], listeners[16];
+        struct arguments a = { .n = 0 };
+        OWN_FD int ours = -1;
+        OWN_FD int theirs = -1;
+        size_t n = 0;
+
+        int r = make_pair(&ours, &theirs, e);
+        if (r < 0)
+                return r;
+        fds[n++] = theirs;
+        fds[n++] = role->config_fd;
+        for (size_t i = 0; i < role->n_listeners && i < ROLE_MAX_LISTENERS; i++)
+                fds[n++] = role->listeners[i].fd;
+
+        snprintf(uid, sizeof uid, "%u", role->uid);
+        snprintf(listeners, sizeof listeners, "%zu", role->n_listeners);
+        argument(&a, "hatcheryd");
+        argument(&a, "--role=pool");
+        option(&a, "--uid", uid);
+        option(&a, "--listeners", listeners);
+        r = process_start(p, a.at, fds, n, e);
+        if (r == 0)
+                *control = own_steal_fd(&ours);
+        return r;
+}
+
+int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e)
+{
+        const struct config_language *language = role->language;
+        char uid[16], inodes[16], level[16], cgroups[CGROUP_MAX_HIERARCHIES][CGROUP_ARG_SIZE];
+        struct arguments a = { .n = 0 };
+        OWN_FD int ours = -1;
+        OWN_FD int theirs = -1;
+
+        snprintf(uid, sizeof uid, "%u", role->uid_base);
+        snprintf(inodes, sizeof inodes, "%u", role->inodes);
+        snprintf(level, sizeof level, "%d", (int)role->log_level);
+        argument(&a, "hatcheryd");
+        argument(&a, "--role=zygote");
+        option(&a, "--language", language->name);
+        option(&a, "--plugin", role->plugin);
+        option(&a, "--init", role->init);
+        option(&a, "--uid", uid);
+        option(&a, "--inodes", inodes);
+        option(&a, "--log-level", level);
+        for (size_t i = 0; i < role->cgroups->n; i++) {
+                cgroup_to_arg(&role->cgroups->at[i], cgroups[i]);
+                option(&a, "--cgroup", cgroups[i]);
+        }
+        for (size_t i = 0; i < language->n_preload && i < ROLE_MAX_PRELOAD; i++)
+                option(&a, "--preload", language->preload[i]);
+
+        int r = make_pair(&ours, &theirs, e);
+        if (r == 0)
+                r = process_start(p, a.at, &theirs, 1, e);
+        if (r == 0)
+                *channel = own_steal_fd(&ours);
+        return r;
+}

@@ -1,0 +1,37 @@
+/* The command lines and descriptors of the roles that the supervisor starts: what hatcheryd/main.c takes apart again.
+ */
+#pragma once
+
+#include "hatcheryd/listen.h"
+#include "hatcheryd/process.h"
+#include "pool/config.h"
+#include "proto/err.h"
+#include "zygote/cgroup.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { ROLE_MAX_LISTENERS = 32, ROLE_MAX_PRELOAD = 256 };
+
+struct role_pool {
+        uint32_t uid;
+        int config_fd; /* borrowed, as all below */
+        const struct listener *listeners;
+        size_t n_listeners; /* at most ROLE_MAX_LISTENERS */
+};
+
+/* *control becomes the supervisor's end of the control socket, owned by the caller. */
+int role_start_pool(struct process *p, const struct role_pool *role, int *control, struct err *e);
+
+struct role_zygote {
+        const struct config_language *language;
+        const char *plugin;
+        const char *init;
+        uint32_t uid_base;
+        uint32_t inodes;
+        enum log_level log_level;
+        const struct cgroup_tree *cgroups;
+};
+
+/* *channel becomes the pool's end of the zygote's channel, owned by the caller. */
+int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e);
