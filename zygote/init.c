@@ -114,8 +114,9 @@ static const struct step steps[] = {
 enum { N_STEPS = sizeof steps / sizeof steps[0] };
 
 /* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then waits
- * for all that were handed to pid 1. They are reaped here and not by the kernel: one that reaps itself (SIGCHLD ignored) is
- * passed over by waitpid while it still holds its pid and its place in the cgroup, and the next sandbox meets both. */
+ * for all that were handed to pid 1. They are reaped here and not by the kernel: one that reaps itself (SIGCHLD
+ * ignored) is passed over by waitpid while it still holds its pid and its place in the cgroup, and the next sandbox
+ * meets both. */
 static void kill_all(void)
 {
         signal(SIGCHLD, SIG_DFL);
