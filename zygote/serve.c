@@ -364,6 +364,8 @@ int serve_run(struct serve *s, struct err *e)
         int r = 0;
         while (r == 0 && !s->done)
                 r = round_of_events(s, e);
+        if (r == -EPIPE || r == -ECONNRESET)
+                r = 0; /* the pool ended while it was being told something: the same as its end of file */
         for (size_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
                 struct err why = { 0 };
                 sandbox_drop(&s->at[i], &why);
