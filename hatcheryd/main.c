@@ -1,5 +1,6 @@
 /* hatcheryd: the command line, and which of its roles this process is. */
 #include "hatcheryd/instance.h"
+#include "hatcheryd/role.h"
 #include "hatcheryd/supervisor.h"
 #include "pool/config.h"
 #include "pool/pool.h"
@@ -166,7 +167,7 @@ static int check_host(const char *directory)
         struct instance instance = { .lock = -1 };
         struct config config;
 
-        if (supervisor_find(directory, "hatchery-init", init, sizeof init, &e) < 0 ||
+        if (role_find(directory, "hatchery-init", init, sizeof init, &e) < 0 ||
             config_load(&config, config_builtin, "the built-in configuration", &e) < 0) {
                 fprintf(stderr, "hatcheryd: %s\n", e.text);
                 return 1;
@@ -185,7 +186,7 @@ static int check_host(const char *directory)
         for (size_t i = 0; i < config.n_languages; i++) {
                 char name[80], plugin[512];
                 snprintf(name, sizeof name, "hatchery-lang-%s.so", config.languages[i].name);
-                bool found = supervisor_find(directory, name, plugin, sizeof plugin, &e) == 0;
+                bool found = role_find(directory, name, plugin, sizeof plugin, &e) == 0;
                 printf("%-5s language %-19s %s\n", found ? "ok" : "FAIL", config.languages[i].name,
                        found ? plugin : e.text);
                 failures += !found;

@@ -36,6 +36,7 @@ static void become(char *const *argv, const int *fds, size_t n_fds, pid_t superv
         sigset_t none;
 
         sigemptyset(&none);
+        signal(SIGPIPE, SIG_DFL);
         if (sigprocmask(SIG_SETMASK, &none, NULL) < 0 || setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 _exit(127);
         if (getppid() != supervisor)

@@ -11,6 +11,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Finds a file that belongs to this build: beside the program, or in ../libexec/hatchery. */
+int role_find(const char *program_directory, const char *name, char *path, size_t size, struct err *e);
+
 enum { ROLE_MAX_LISTENERS = 32, ROLE_MAX_PRELOAD = 256 };
 
 struct role_pool {

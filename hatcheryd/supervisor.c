@@ -9,6 +9,7 @@
 #include "hatcheryd/listen.h"
 #include "hatcheryd/process.h"
 #include "hatcheryd/role.h"
+#include "hatcheryd/settings.h"
 #include "pool/config.h"
 #include "pool/pool.h"
 #include "proto/channel.h"
@@ -22,7 +23,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -32,8 +32,9 @@ enum {
         MAX_LANGUAGES = (INSTANCE_UIDS - 16) / INSTANCE_LANGUAGE_UIDS,
         BACKOFF_MIN_MS = 100,
         BACKOFF_MAX_MS = 5000,
-        SETTLED_MS = 5000,     /* a process that lived so long did not die of its start */
-        CLEAN_MS = 3000,       /* a dead zygote's sandboxes need a moment to die */
+        SETTLED_MS = 5000, /* a process that lived so long did not die of its start */
+        CLEAN_MS = 3000,   /* a dead zygote's sandboxes need a moment to die */
+        MAX_FAILED_STARTS = 5,
         STOP_GRACE_MS = 10000, /* beyond the configured drain time */
 };
 
@@ -62,6 +63,9 @@ struct supervisor {
         bool ready_said;
         bool stopping;
         int64_t stop_by_ms;
+        int64_t zygotes_end_by_ms; /* after the pool's death they end by themselves, unless they hang */
+        unsigned failed_starts;    /* deaths of zygotes before the server was ready for the first time */
+        int status;                /* the process's exit status */
 };
 
 static int64_t now_ms(void)
@@ -69,54 +73,6 @@ static int64_t now_ms(void)
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-int supervisor_find(const char *directory, const char *name, char *path, size_t size, struct err *e)
-{
-        static const char *const places[] = { "", "/../libexec/hatchery" };
-        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-                int n = snprintf(path, size, "%s%s/%s", directory, places[i], name);
-                if (n > 0 && (size_t)n < size && access(path, R_OK) == 0)
-                        return 0;
-        }
-        return err_say(e, ENOENT, "%s is neither in %s nor in ../libexec/hatchery", name, directory);
-}
-
-/* ---------------------------------------------------------------- configuration */
-
-/* The text in a memory file: every role reads the same one, whatever happens to the file meanwhile. */
-static int text_to_fd(const char *text, struct err *e)
-{
-        OWN_FD int fd = memfd_create("hatchery-config", MFD_CLOEXEC);
-        size_t len = text ? strlen(text) : 0;
-        if (fd < 0 || write(fd, text, len) != (ssize_t)len)
-                return err_set(e, errno, "keeping the configuration");
-        return own_steal_fd(&fd);
-}
-
-static int read_config(struct supervisor *s, struct config *config, int *fd, struct err *e)
-{
-        OWN_MEM char *text = NULL;
-        const char *name = s->options->config_path;
-        int r = 0;
-        if (name) {
-                r = config_read_file(name, &text, e);
-        } else {
-                name = "the built-in configuration";
-                text = strdup(config_builtin);
-                if (!text)
-                        r = err_set(e, ENOMEM, "the configuration");
-        }
-        if (r == 0)
-                r = config_load(config, text, name, e);
-        if (r < 0)
-                return r;
-        *fd = text_to_fd(text, e);
-        if (*fd < 0) {
-                config_fini(config);
-                return *fd;
-        }
-        return 0;
 }
 
 /* ---------------------------------------------------------------- starting */
@@ -154,9 +110,9 @@ static int start_zygote(struct supervisor *s, size_t index, struct err *e)
         OWN_FD int channel = -1;
 
         snprintf(name, sizeof name, "hatchery-lang-%s.so", language->name);
-        int r = supervisor_find(s->options->program_directory, name, plugin, sizeof plugin, e);
+        int r = role_find(s->options->program_directory, name, plugin, sizeof plugin, e);
         if (r == 0)
-                r = supervisor_find(s->options->program_directory, "hatchery-init", init, sizeof init, e);
+                r = role_find(s->options->program_directory, "hatchery-init", init, sizeof init, e);
         if (r == 0)
                 r = cgroup_remove_language(&s->cgroups, language->name, e);
         if (r < 0)
@@ -177,6 +133,36 @@ static int start_zygote(struct supervisor *s, size_t index, struct err *e)
         struct control c = { .kind = CONTROL_ZYGOTE };
         snprintf(c.language, sizeof c.language, "%s", language->name);
         return channel_send(s->control, &c, sizeof c, &channel, 1, e);
+}
+
+/* ---------------------------------------------------------------- stopping */
+
+static void kill_zygotes(struct supervisor *s)
+{
+        for (size_t i = 0; i < s->config.n_languages; i++)
+                process_kill(&s->zygotes[i].process, SIGKILL);
+}
+
+static void kill_all(struct supervisor *s)
+{
+        process_kill(&s->pool.process, SIGKILL);
+        kill_zygotes(s);
+}
+
+static void stop(struct supervisor *s)
+{
+        struct control c = { .kind = CONTROL_DRAIN };
+        struct err e = { 0 };
+        if (s->stopping) {
+                log_warn(&s->log, "told to stop twice: killing what still runs");
+                kill_all(s);
+                return;
+        }
+        log_info(&s->log, "draining: what runs may finish within %lld s", (long long)s->config.drain_us / 1000000);
+        s->stopping = true;
+        s->stop_by_ms = now_ms() + s->config.drain_us / 1000 + STOP_GRACE_MS;
+        if (s->control < 0 || channel_send(s->control, &c, sizeof c, NULL, 0, &e) < 0)
+                kill_all(s);
 }
 
 /* ---------------------------------------------------------------- keeping alive */
@@ -207,6 +193,9 @@ static void on_pool_death(struct supervisor *s)
         say_death(s, "the pool", process_reap(&s->pool.process));
         own_close(&s->control);
         s->control = -1;
+        s->zygotes_end_by_ms = now_ms() + CLEAN_MS;
+        for (size_t i = 0; s->stopping && i < s->n_listeners; i++)
+                listener_close(&s->listeners[i]);
         schedule_restart(&s->pool);
 }
 
@@ -216,6 +205,11 @@ static void on_zygote_death(struct supervisor *s, size_t i)
         snprintf(who, sizeof who, "the zygote for %s", s->config.languages[i].name);
         say_death(s, who, process_reap(&s->zygotes[i].process));
         schedule_restart(&s->zygotes[i]);
+        if (s->ready_said || s->stopping || ++s->failed_starts < MAX_FAILED_STARTS)
+                return;
+        log_error(&s->log, "giving up: it never came up; the lines above say why, and so does hatcheryd --check-host");
+        s->status = 1;
+        stop(s);
 }
 
 static bool all_zygotes_gone(const struct supervisor *s)
@@ -234,6 +228,8 @@ static void start_due(struct supervisor *s)
 
         if (s->stopping)
                 return;
+        if (s->pool.process.pid == 0 && now >= s->zygotes_end_by_ms)
+                kill_zygotes(s);
         if (s->pool.process.pid == 0 && now >= s->pool.start_at_ms && all_zygotes_gone(s)) {
                 s->pool.started_ms = now;
                 if (start_pool(s, &e) < 0) {
@@ -241,7 +237,7 @@ static void start_due(struct supervisor *s)
                         schedule_restart(&s->pool);
                 }
         }
-        for (size_t i = 0; i < s->config.n_languages && s->pool.process.pid > 0; i++) {
+        for (size_t i = 0; i < s->config.n_languages && s->pool.process.pid > 0 && s->control >= 0; i++) {
                 struct kept *z = &s->zygotes[i];
                 if (z->process.pid > 0 || now < z->start_at_ms)
                         continue;
@@ -251,7 +247,7 @@ static void start_due(struct supervisor *s)
                         continue;
                 }
                 if (e.code == EBUSY && now - died < CLEAN_MS) /* its sandboxes are still dying */
-                        break;
+                        continue;
                 log_error(&s->log, "the zygote for %s: %s", s->config.languages[i].name, e.text);
                 z->started_ms = now;
                 schedule_restart(z);
@@ -263,7 +259,7 @@ static int next_timeout(const struct supervisor *s)
 {
         int64_t now = now_ms(), next = s->stopping ? s->stop_by_ms : INT64_MAX;
         if (!s->stopping && s->pool.process.pid == 0)
-                next = all_zygotes_gone(s) ? s->pool.start_at_ms : next;
+                next = all_zygotes_gone(s) ? s->pool.start_at_ms : s->zygotes_end_by_ms;
         for (size_t i = 0; !s->stopping && s->pool.process.pid > 0 && i < s->config.n_languages; i++)
                 if (s->zygotes[i].process.pid == 0 && s->zygotes[i].start_at_ms < next)
                         next = s->zygotes[i].start_at_ms;
@@ -295,29 +291,6 @@ static void on_control(struct supervisor *s)
         fflush(stdout);
 }
 
-static void kill_all(struct supervisor *s)
-{
-        process_kill(&s->pool.process, SIGKILL);
-        for (size_t i = 0; i < s->config.n_languages; i++)
-                process_kill(&s->zygotes[i].process, SIGKILL);
-}
-
-static void stop(struct supervisor *s)
-{
-        struct control c = { .kind = CONTROL_DRAIN };
-        struct err e = { 0 };
-        if (s->stopping) {
-                log_warn(&s->log, "told to stop twice: killing what still runs");
-                kill_all(s);
-                return;
-        }
-        log_info(&s->log, "draining: what runs may finish within %lld s", (long long)s->config.drain_us / 1000000);
-        s->stopping = true;
-        s->stop_by_ms = now_ms() + s->config.drain_us / 1000 + STOP_GRACE_MS;
-        if (s->control < 0 || channel_send(s->control, &c, sizeof c, NULL, 0, &e) < 0)
-                kill_all(s);
-}
-
 static bool same_languages(const struct config *a, const struct config *b)
 {
         if (a->n_languages != b->n_languages)
@@ -334,7 +307,7 @@ static void reload(struct supervisor *s)
         struct control c = { .kind = CONTROL_RELOAD };
         struct err e = { 0 };
         int fd = -1;
-        if (read_config(s, &config, &fd, &e) < 0) {
+        if (settings_read(s->options->config_path, &config, &fd, &e) < 0) {
                 log_error(&s->log, "the configuration stays as it was: %s", e.text);
                 return;
         }
@@ -410,7 +383,7 @@ static int prepare(struct supervisor *s, struct err *e)
         if (s->signals < 0)
                 return err_set(e, errno, "signalfd");
 
-        int r = read_config(s, &s->config, &s->config_fd, e);
+        int r = settings_read(s->options->config_path, &s->config, &s->config_fd, e);
         if (r < 0)
                 return r;
         s->log.level = s->config.log_level;
@@ -472,16 +445,16 @@ int supervisor_main(const struct supervisor_options *options)
                 .pool.process.pidfd = -1,
         };
         struct err e = { 0 };
-        int status = 0;
 
+        signal(SIGPIPE, SIG_IGN); /* whoever reads the log may go away */
         if (prepare(&s, &e) < 0) {
                 log_error(&s.log, "%s", e.text);
-                status = 1;
+                s.status = 1;
         } else {
                 start_due(&s);
                 while (!s.stopping || s.pool.process.pid > 0 || !all_zygotes_gone(&s))
                         one_round(&s);
         }
         clean_up(&s);
-        return status;
+        return s.status;
 }

@@ -15,6 +15,3 @@ struct supervisor_options {
 
 /* Runs until SIGTERM or SIGINT. Returns the exit status. */
 int supervisor_main(const struct supervisor_options *options);
-
-/* Finds a file that belongs to this build: beside the program, or in ../libexec/hatchery. */
-int supervisor_find(const char *program_directory, const char *name, char *path, size_t size, struct err *e);

@@ -23,11 +23,11 @@ static int check_limits(const struct execute *x, const struct check_rules *rules
                 plan->limit[i] = x->has_limit[i] ? v : rules->standard[i];
                 if (!x->has_limit[i])
                         continue;
-                if (v < 1)
+                if (v < row->floor)
                         return refuse(refusal, INVALID,
-                                      "limits.%s is %" PRId64 "; it is at least 1 and at most %" PRId64
+                                      "limits.%s is %" PRId64 "; it is at least %" PRId64 " and at most %" PRId64
                                       "%s, or is left out for the default",
-                                      row->name, v, ceiling, unit_name(row->unit));
+                                      row->name, v, row->floor, ceiling, unit_name(row->unit));
                 if (v > ceiling)
                         return refuse(refusal, INVALID,
                                       "limits.%s is %" PRId64 ", over this server's ceiling of %" PRId64

@@ -63,6 +63,8 @@ static void begin_closing(struct pool *p)
         const struct order drain = { .kind = ORDER_DRAIN };
 
         p->closing = true;
+        for (size_t i = 0; i < p->n_listeners; i++)
+                listener_fini(&p->listeners[i]);
         for (size_t i = 0; i < p->n_languages; i++)
                 zygote_order(&p->languages[i].zygote, &drain, -1);
         for (s = LIST_FIRST(&p->sessions); s; s = next) {
@@ -124,9 +126,7 @@ void pool_drain(struct pool *p)
         if (p->draining)
                 return;
         log_info(&p->log, "draining: %u runs to finish", p->n_runs);
-        p->draining = true;
-        for (size_t i = 0; i < p->n_listeners; i++)
-                listener_fini(&p->listeners[i]);
+        p->draining = true; /* connections are still taken, so that whoever comes is told */
         arm_drain_timer(p, p->config.drain_us);
         pool_progress(p);
 }

@@ -13,9 +13,10 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stddef.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum {
         KILL_GUARD_US = 10000000, /* a killed sandbox is reported dead by then */
@@ -102,11 +103,6 @@ static void refuse_failed(struct run *r, const char *sentence)
 
 /* ---------------------------------------------------------------- waiting */
 
-struct run *run_of_entry(struct queue_entry *entry)
-{
-        return (struct run *)(void *)((char *)entry - offsetof(struct run, queued));
-}
-
 static void arm(struct run *r, int64_t delay_us)
 {
         struct timeval delay = clock_delay(delay_us);
@@ -187,6 +183,8 @@ static void hand_over(struct run *r)
         if (r->deadline_us && r->deadline_us < r->end_us)
                 r->end_us = r->deadline_us;
         run_io_start(r);
+        if (r->reason != KILL_NONE)
+                return; /* its end is under way */
         arm(r, r->end_us - r->handed_us);
         if (limit / r->pool->cores < r->end_us - r->handed_us)
                 arm_cpu(r, limit);
@@ -267,8 +265,7 @@ void run_abandon(struct run *r)
         case RUN_ENDING:
                 break;
         case RUN_COLLECTING:
-                r->discard = true; /* somebody is still busy with its files */
-                finish(r);
+                finish(r); /* init, still busy with its files, finds nobody who listens and stops */
                 break;
         }
 }
@@ -417,6 +414,9 @@ void run_exited(struct run *r, const struct report *report)
                 language_recycle(l, slot, discard);
                 return;
         }
+        if (r->reason == KILL_NONE && r->discard && WIFSIGNALED(report->exited.wait_status) &&
+            WTERMSIG(report->exited.wait_status) == SIGKILL && report->exited.oom_kills == 0)
+                r->reason = KILL_FAULT; /* its init died and took it along: no deed of the program's */
         if (run_io_drain(r))
                 drained(r);
         else

@@ -73,7 +73,10 @@ struct run {
 int run_new(struct run **out, struct session *s, struct language *l, struct request *request, uint8_t **buffer,
             size_t buffer_len, const struct check_plan *plan, struct err *e);
 
-struct run *run_of_entry(struct queue_entry *entry);
+static inline struct run *run_of_entry(struct queue_entry *entry)
+{
+        return (struct run *)(void *)((char *)entry - offsetof(struct run, queued));
+}
 
 /* Into the queue. QUEUE_FULL: it stays the caller's. */
 int run_enqueue(struct run *r);

@@ -351,7 +351,7 @@ static struct session *session_new(struct pool *p, int fd)
 void session_accept(struct pool *p, int fd)
 {
         bool full = p->n_sessions - p->n_turned_away >= p->config.max_connections;
-        int on = 1;
+        const int on = 1, keep_idle_s = 60;
 
         struct session *s = full && p->n_turned_away >= MAX_TURNED_AWAY ? NULL : session_new(p, fd);
         if (!s) {
@@ -359,8 +359,11 @@ void session_accept(struct pool *p, int fd)
                 close(fd);
                 return;
         }
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on,
-                   sizeof on); /* a unix socket has no such option, nor a need for it */
+        /* A unix socket has no such options, nor a need for them. A peer that vanished without a word is noticed in the
+         * end. */
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof keep_idle_s);
         if (full) {
                 char text[128];
                 s->turned_away = true;

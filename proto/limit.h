@@ -22,6 +22,7 @@ struct limit_row {
         const char *name;   /* on the wire and in the configuration: "wall_us" */
         const char *option; /* of the command: "wall" */
         enum limit_unit unit;
+        int64_t floor;    /* the least that a request may ask for */
         int64_t standard; /* the built-in default */
         int64_t ceiling;  /* the built-in ceiling */
         const char *help;

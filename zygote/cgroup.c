@@ -380,6 +380,12 @@ int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e)
         return result;
 }
 
+/* "7" or "init": what comes after the language's name and a dash; another language may be called python-data. */
+static bool is_slot_name(const char *text)
+{
+        return strcmp(text, "init") == 0 || text[strspn(text, "0123456789")] == '\0';
+}
+
 int cgroup_remove_language(const struct cgroup_tree *tree, const char *language, struct err *e)
 {
         int result = 0;
@@ -391,7 +397,8 @@ int cgroup_remove_language(const struct cgroup_tree *tree, const char *language,
                 if (!dir)
                         continue;
                 for (struct dirent *d; (d = readdir(dir));) {
-                        if (d->d_type != DT_DIR || strncmp(d->d_name, language, len) != 0 || d->d_name[len] != '-')
+                        if (d->d_type != DT_DIR || strncmp(d->d_name, language, len) != 0 || d->d_name[len] != '-' ||
+                            !is_slot_name(d->d_name + len + 1))
                                 continue;
                         if (unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)
                                 result = err_set(e, errno, "removing the cgroup %s/%s", path, d->d_name);

@@ -42,7 +42,7 @@ static void release(struct sandbox *s)
         close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
                 close_fd(&s->pool_fds[i]);
-        s->kill_sent = s->collecting = s->remake = false;
+        s->kill_sent = s->swept_again = s->collecting = s->remake = false;
 }
 
 void sandbox_drop(struct sandbox *s, struct err *e)
@@ -249,8 +249,17 @@ bool sandbox_reap(struct sandbox *s)
 void sandbox_swept(struct sandbox *s)
 {
         s->kill_sent = false;
-        if (s->state == SANDBOX_REAPING)
-                s->state = SANDBOX_DEAD;
+        if (s->state != SANDBOX_REAPING)
+                return;
+        /* If init swept while the main process still lived, its children came to init afterwards. Another sweep is
+         * proof. */
+        if (!s->swept_again && !s->init_lost && !empty(s)) {
+                s->swept_again = true;
+                sandbox_kill(s);
+                if (s->kill_sent)
+                        return;
+        }
+        s->state = SANDBOX_DEAD;
 }
 
 void sandbox_report(const struct sandbox *s, struct report *r)

@@ -30,7 +30,8 @@ struct sandbox {
         int pool_fds[CHANNEL_WARM_FDS];         /* the pool's ends, until they are sent */
         int64_t memory_bytes, disk_bytes, pids; /* the limits it was made with */
         bool kill_sent;                         /* init is killing; its INIT_KILLED is to come */
-        bool collecting;                        /* init is reading files; its INIT_COLLECTED is to come */
+        bool swept_again;
+        bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
         bool init_lost;
         bool remake; /* an ORDER_MAKE came while init was still collecting */
         struct order remake_order;

@@ -91,6 +91,8 @@ static int order_make(struct serve *s, const struct order *o, int fd, struct err
                 sb->remake_order = *o;
                 return 0;
         }
+        if (sb->init_lost)
+                sandbox_drop(sb, NULL); /* nothing can be forked into its pid namespace any more */
         bool fresh = !sb->slot;
         int r = sandbox_make(sb, s->maker, o, &step, &why);
         if (r == 0)
@@ -261,6 +263,7 @@ static int init_lost(struct serve *s, uint32_t slot, struct err *e)
         log_error(s->log, "slot %u: init is gone", slot);
         epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_sock, NULL);
         sb->init_lost = true;
+        sb->collecting = false;
         if (sb->remake) {
                 uint64_t next = sb->remake_order.sandbox;
                 return report_failure(s, slot, next, "collect", -EPIPE, e);
@@ -284,7 +287,7 @@ static int on_init(struct serve *s, uint32_t slot, struct err *e)
         if (r == 1 && kind == INIT_KILLED) {
                 bool reaping = sb->state == SANDBOX_REAPING;
                 sandbox_swept(sb);
-                return reaping ? report_dead(s, slot, e) : 0;
+                return reaping && sb->state == SANDBOX_DEAD ? report_dead(s, slot, e) : 0;
         }
         if (r == 1 && kind == INIT_COLLECTED) {
                 sb->collecting = false;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
@@ -168,9 +169,20 @@ static int find_thread_state(struct sandbox_maker *maker, struct err *e)
         return 0;
 }
 
+/* A slot takes up to 30 descriptors, and the usual soft limit is 1,024. A sandbox gets its own limit with its job. */
+static int raise_open_files(struct err *e)
+{
+        struct rlimit files;
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0)
+                return err_set(e, errno, "the limit of open files");
+        files.rlim_cur = files.rlim_max;
+        return setrlimit(RLIMIT_NOFILE, &files) < 0 ? err_set(e, errno, "raising the limit of open files") : 0;
+}
+
 static int warm_language(struct zygote *z, struct err *e)
 {
         const char *missing = NULL;
+        signal(SIGPIPE, SIG_DFL); /* as a program finds it; interpreters change it as they see fit */
         int r = z->lang->warm(z->options->preload, z->options->n_preload, &missing, z->version, sizeof z->version, e);
         if (r < 0)
                 return r;
@@ -197,7 +209,9 @@ static int prepare(struct zygote *z, struct err *e)
         boot->lang = z->lang;
         boot->inodes = z->options->inodes;
 
-        r = set_environment(e);
+        r = raise_open_files(e);
+        if (r == 0)
+                r = set_environment(e);
         if (r == 0)
                 r = set_standard_streams(z, e);
         if (r == 0)
@@ -253,7 +267,7 @@ int zygote_main(const struct zygote_options *options)
                 log_error(&z.log, "the channel to the pool is missing: %s", strerror(errno));
                 return 1;
         }
-        signal(SIGPIPE, SIG_DFL);
+        signal(SIGPIPE, SIG_IGN); /* the log may be read by somebody who goes away */
         int r = live(&z, &e);
         if (r < 0)
                 log_error(&z.log, "%s", e.text);

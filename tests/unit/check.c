@@ -147,13 +147,13 @@ static void an_absent_limit_is_the_default(void **state)
         assert_memory_equal(f->plan.limit, f->standard, sizeof f->standard);
 }
 
-static void each_limit_may_lie_between_one_and_its_ceiling(void **state)
+static void each_limit_may_lie_between_its_floor_and_its_ceiling(void **state)
 {
         struct fixture *f = *state;
         code(f, "");
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 f->x.has_limit[i] = true;
-                f->x.limit[i] = 1;
+                f->x.limit[i] = limit_table[i].floor;
                 assert_taken(f, "main.py");
                 f->x.limit[i] = f->ceiling[i];
                 assert_taken(f, "main.py");
@@ -166,7 +166,7 @@ static void a_limit_out_of_bounds_is_refused_with_field_value_and_ceiling(void *
         struct fixture *f = *state;
         code(f, "");
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
-                const int64_t bad[] = { 0, -1, INT64_MIN, f->ceiling[i] + 1, INT64_MAX };
+                const int64_t bad[] = { 0, limit_table[i].floor - 1, -1, INT64_MIN, f->ceiling[i] + 1, INT64_MAX };
                 f->x.has_limit[i] = true;
                 for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
                         char number[32];
@@ -228,7 +228,7 @@ int main(void)
                 CHECK(a_mode_beyond_permissions_is_refused),
                 CHECK(files_over_the_disk_limit_are_refused),
                 CHECK(an_absent_limit_is_the_default),
-                CHECK(each_limit_may_lie_between_one_and_its_ceiling),
+                CHECK(each_limit_may_lie_between_its_floor_and_its_ceiling),
                 CHECK(a_limit_out_of_bounds_is_refused_with_field_value_and_ceiling),
                 CHECK(collecting_has_ceilings),
                 CHECK(a_glob_stays_within_the_work_directory),
