@@ -11,6 +11,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* What may stay charged to an empty group. A warm sandbox itself holds 1 to 2 MiB. */
+enum { RESIDUE_MAX = 2 << 20 };
+
 /* One row per file: which controller's group it is in, what the two versions call it, how it is opened. Optional files
  * are absent on older kernels or without swap accounting. */
 struct file_row {
@@ -25,6 +28,7 @@ static const struct file_row files[CGROUP_FILE_COUNT] = {
         [CGROUP_FILE_MEMORY_LIMIT] = { CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max", O_WRONLY, false },
         [CGROUP_FILE_SWAP_LIMIT] = { CGROUP_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", O_WRONLY, true },
         [CGROUP_FILE_MEMORY_PEAK] = { CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak", O_RDWR, true },
+        [CGROUP_FILE_MEMORY_NOW] = { CGROUP_MEMORY, "memory.usage_in_bytes", "memory.current", O_RDONLY, false },
         [CGROUP_FILE_OOM] = { CGROUP_MEMORY, "memory.oom_control", "memory.events", O_RDONLY, false },
         [CGROUP_FILE_PIDS_LIMIT] = { CGROUP_PIDS, "pids.max", "pids.max", O_WRONLY, false },
         [CGROUP_FILE_PIDS_NOW] = { CGROUP_PIDS, "pids.current", "pids.current", O_RDONLY, false },
@@ -199,7 +203,8 @@ int cgroup_slot_renew(struct cgroup_slot *c, struct err *e)
 {
         bool memory_tells = c->peak_resets || c->file[CGROUP_FILE_MEMORY_PEAK] < 0;
         bool pids_tells = c->file[CGROUP_FILE_PIDS_PEAK] < 0 || read_number(c->file[CGROUP_FILE_PIDS_PEAK]) <= 1;
-        if (memory_tells && pids_tells)
+        bool clean = read_number(c->file[CGROUP_FILE_MEMORY_NOW]) <= RESIDUE_MAX;
+        if (memory_tells && pids_tells && clean)
                 return 0;
 
         const struct cgroup_base *base = c->base;

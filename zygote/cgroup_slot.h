@@ -30,6 +30,7 @@ enum cgroup_file {
         CGROUP_FILE_MEMORY_LIMIT,
         CGROUP_FILE_SWAP_LIMIT, /* v1: memory and swap together; v2: swap alone */
         CGROUP_FILE_MEMORY_PEAK,
+        CGROUP_FILE_MEMORY_NOW,
         CGROUP_FILE_OOM,
         CGROUP_FILE_PIDS_LIMIT,
         CGROUP_FILE_PIDS_NOW,
@@ -70,7 +71,9 @@ int cgroup_slot_init(struct cgroup_slot *c, const struct cgroup_base *base, uint
 /* Removes the group; -EBUSY while a process is in it. Descriptors are closed in any case. Idempotent. */
 int cgroup_slot_fini(struct cgroup_slot *c, struct err *e);
 
-/* Before a sandbox is forked into the empty group: makes the group anew where a peak can't be reset and is not that of
+/* Before a sandbox is forked into the empty group: makes the group anew where much of what earlier runs had the kernel
+ * remember (names that were looked up, pages of files that were read) is still charged to it, which would count as the
+ * next run's memory, and where a peak can't be reset and is not that of
  * a single idle process. (The peak of processes never resets; that of memory does on v1, and on v2 from Linux 6.12.) */
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e);
 

@@ -19,6 +19,8 @@ enum init_kind {
         INIT_KILL,      /* to init: kill everything else in the namespace */
         INIT_KILLED,    /* from init: nothing else is alive, and orphans are reaped */
         INIT_COLLECT,   /* to init, with two descriptors: the work directory, and the pool's socket (proto/collect.h) */
+        INIT_RELEASE,   /* to init, with one or two descriptors, the last that hold a dead sandbox's file systems */
+        INIT_RELEASED,  /* from init: they are taken down */
         INIT_COLLECTED, /* from init: done with both */
 };
 

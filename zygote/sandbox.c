@@ -28,21 +28,32 @@ static void close_fd(int *fd)
         *fd = -1;
 }
 
-/* Closing the last reference to its mounts is the teardown of its overlay. */
-void sandbox_clear(struct sandbox *s)
+static void close_file_systems(struct sandbox *s)
 {
         close_fd(&s->mount_ns);
         close_fd(&s->disk);
 }
 
+/* Closing the last reference to its mounts is the teardown of a sandbox's overlay, and whoever does it waits for it:
+ * not the zygote, which others wait for. */
+void sandbox_clear(struct sandbox *s)
+{
+        int fds[2] = { s->mount_ns, s->disk };
+        if (s->disk < 0 || s->mount_ns < 0 || s->init_lost)
+                return;
+        if (slot_tell(s->slot, INIT_RELEASE, fds, 2, NULL) == 0)
+                s->releasing = true;
+        close_file_systems(s);
+}
+
 /* What a sandbox leaves with the zygote. */
 static void release(struct sandbox *s)
 {
-        sandbox_clear(s);
+        close_file_systems(s);
         close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
                 close_fd(&s->pool_fds[i]);
-        s->kill_sent = s->swept_again = s->collecting = s->remake = false;
+        s->kill_sent = s->swept_again = s->collecting = s->releasing = s->remake = false;
 }
 
 void sandbox_drop(struct sandbox *s, struct err *e)
@@ -80,6 +91,10 @@ static int make_pipes(struct sandbox *s, struct boot_fds *child, struct err *e)
         s->pool_fds[WARM_STDERR] = err[0];
         child->standard[2] = err[1];
 
+        /* A program may open /dev/stdout, which is one of these by name. */
+        for (int i = 0; i < 3; i++)
+                if (fchown(child->standard[i], s->slot->host_uid, s->slot->host_uid) < 0)
+                        return err_set(e, errno, "the owner of a pipe");
         for (size_t i = WARM_JOB; i <= WARM_STDERR; i++)
                 if (fcntl(s->pool_fds[i], F_SETFL, O_NONBLOCK) < 0)
                         return err_set(e, errno, "a non-blocking pipe");

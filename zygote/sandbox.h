@@ -32,8 +32,9 @@ struct sandbox {
         bool kill_sent;                         /* init is killing; its INIT_KILLED is to come */
         bool swept_again;
         bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
+        bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
         bool init_lost;
-        bool remake; /* an ORDER_MAKE came while init was still collecting */
+        bool remake; /* an ORDER_MAKE came while init was still at one of these */
         struct order remake_order;
         int wait_status;
 };
@@ -77,7 +78,7 @@ void sandbox_report(const struct sandbox *s, struct report *r);
 /* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
 int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e);
 
-/* Lets go of a DEAD sandbox's file systems, which takes them down. */
+/* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
 void sandbox_clear(struct sandbox *s);
 
 /* Takes down everything, living or dead, and the slot: any state to NONE. */

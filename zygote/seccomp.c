@@ -32,15 +32,15 @@
 static const char *const allowed[] = {
         /* files */
         "access", "chdir", "chmod", "chown", "close", "close_range", "copy_file_range", "creat", "dup", "dup2", "dup3",
-        "faccessat", "faccessat2", "fadvise64", "fallocate", "fchdir", "fchmod", "fchmodat", "fchown", "fchownat",
-        "fcntl", "fdatasync", "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstatfs",
-        "fsync", "ftruncate", "futimesat", "getcwd", "getdents", "getdents64", "getxattr", "inotify_add_watch",
-        "inotify_init", "inotify_init1", "inotify_rm_watch", "lchown", "lgetxattr", "link", "linkat", "listxattr",
+        "faccessat", "faccessat2", "fallocate", "fchdir", "fchmod", "fchmodat", "fchown", "fchownat",
+        "fgetxattr", "flistxattr", "flock", "fremovexattr", "fsetxattr", "fstat", "fstatfs",
+        "ftruncate", "futimesat", "getcwd", "getdents", "getdents64", "getxattr",
+        "lchown", "lgetxattr", "link", "linkat", "listxattr",
         "llistxattr", "lremovexattr", "lseek", "lsetxattr", "lstat", "memfd_create", "mkdir", "mkdirat", "mknod",
-        "mknodat", "newfstatat", "open", "openat", "openat2", "pread64", "preadv", "preadv2", "pwrite64", "pwritev",
-        "pwritev2", "read", "readahead", "readlink", "readlinkat", "readv", "removexattr", "rename", "renameat",
+        "mknodat", "newfstatat", "open", "openat", "openat2", "pread64", "preadv", "pwrite64", "pwritev",
+        "read", "readlink", "readlinkat", "readv", "removexattr", "rename", "renameat",
         "renameat2", "rmdir", "sendfile", "setxattr", "splice", "stat", "statfs", "statx", "symlink", "symlinkat",
-        "sync_file_range", "tee", "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes",
+        "tee", "truncate", "umask", "unlink", "unlinkat", "utime", "utimensat", "utimes",
         "vmsplice", "write", "writev",
         /* memory */
         "brk", "get_mempolicy", "madvise", "membarrier", "mincore", "mlock", "mlock2", "mlockall", "mmap", "mprotect",
@@ -57,8 +57,8 @@ static const char *const allowed[] = {
         "setfsuid", "setgid", "setgroups", "setpgid", "setpriority", "setregid", "setresgid", "setresuid", "setreuid",
         "setrlimit", "setsid", "setuid", "sigaltstack", "signalfd", "signalfd4", "sysinfo", "tgkill", "time", "times",
         "tkill", "uname", "vfork", "wait4", "waitid",
-        /* a program may confine itself further */
-        "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self", "seccomp",
+        /* a program may confine itself further; not with filters, whose compiled code no limit of memory counts */
+        "landlock_add_rule", "landlock_create_ruleset", "landlock_restrict_self",
         /* time */
         "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer", "gettimeofday", "nanosleep",
         "setitimer", "timer_create", "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime",
@@ -67,7 +67,7 @@ static const char *const allowed[] = {
         "accept", "accept4", "bind", "connect", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait",
         "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "getpeername", "getsockname", "getsockopt", "listen",
         "pipe", "pipe2", "poll", "ppoll", "pselect6", "recvfrom", "recvmmsg", "recvmsg", "select", "sendmmsg",
-        "sendmsg", "sendto", "setsockopt", "shutdown",
+        "sendmsg", "sendto", "shutdown",
         /* System V and POSIX IPC live in the sandbox's own IPC namespace and die with it */
         "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl", "msgget",
         "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt", "shmget",
@@ -83,6 +83,12 @@ static const char *const refused[] = {
         "syslog", "vhangup",
 };
 
+/* Answered as done, and not done: all that a sandbox can write is memory, and its /usr is the host's, whose disk it could
+ * make flush and whose cache it could empty. */
+static const char *const pretended[] = {
+        "fadvise64", "fdatasync", "fsync", "readahead", "sync_file_range",
+};
+
 /* What the zygote does to make a sandbox, and init to settle; forbidden in the sandbox. */
 struct making {
         const char *name;
@@ -92,7 +98,7 @@ struct making {
 static const struct making making[] = {
         { "chroot", EPERM }, { "clone3", ENOSYS }, { "fsconfig", EPERM }, { "fsmount", EPERM }, { "fsopen", EPERM },
         { "fspick", EPERM }, { "mount_setattr", EPERM }, { "move_mount", EPERM }, { "open_tree", EPERM },
-        { "pivot_root", EPERM }, { "sethostname", EPERM }, { "setns", EPERM }, { "umount2", EPERM },
+        { "pivot_root", EPERM }, { "seccomp", EPERM }, { "sethostname", EPERM }, { "setns", EPERM }, { "umount2", EPERM },
         { "unshare", EPERM },
 };
 
@@ -126,13 +132,25 @@ static const struct rule rules[] = {
         ALLOW_VALUE("ioctl", 1, TIOCGWINSZ), ALLOW_VALUE("ioctl", 1, TIOCGPGRP), ALLOW_VALUE("ioctl", 1, TIOCOUTQ),
         ALLOW_VALUE("ioctl", 1, FICLONE), ALLOW_VALUE("ioctl", 1, FS_IOC_GETFLAGS),
 
+        /* Not F_NOTIFY and F_SETLEASE: on a file of /usr they would tell what other runs and the host do with it. (The same
+         * goes for inotify, which is not allowed at all, and for RWF_NOWAIT of preadv2.) */
+        { "fcntl", 1, SCMP_CMP_LE, F_GETOWN_EX, 0 },
+        ALLOW_VALUE("fcntl", 1, F_OFD_GETLK), ALLOW_VALUE("fcntl", 1, F_OFD_SETLK), ALLOW_VALUE("fcntl", 1, F_OFD_SETLKW),
+        ALLOW_VALUE("fcntl", 1, F_DUPFD_CLOEXEC), ALLOW_VALUE("fcntl", 1, F_SETPIPE_SZ),
+        ALLOW_VALUE("fcntl", 1, F_GETPIPE_SZ), ALLOW_VALUE("fcntl", 1, F_ADD_SEALS), ALLOW_VALUE("fcntl", 1, F_GET_SEALS),
+
+        /* Not SO_ATTACH_FILTER and its like: compiled filters are memory of the kernel that no limit counts. */
+        { "setsockopt", 2, SCMP_CMP_LT, SO_ATTACH_FILTER, 0 },
+        ALLOW_VALUE("setsockopt", 2, SO_TIMESTAMP), ALLOW_VALUE("setsockopt", 2, SO_PASSSEC),
+        ALLOW_VALUE("setsockopt", 2, SO_TIMESTAMPNS),
+
         ALLOW_VALUE("personality", 0, 0), ALLOW_VALUE("personality", 0, 0xffffffff),
 
         ALLOW_VALUE("prctl", 0, PR_SET_NAME), ALLOW_VALUE("prctl", 0, PR_GET_NAME),
         ALLOW_VALUE("prctl", 0, PR_SET_PDEATHSIG), ALLOW_VALUE("prctl", 0, PR_GET_PDEATHSIG),
         ALLOW_VALUE("prctl", 0, PR_SET_DUMPABLE), ALLOW_VALUE("prctl", 0, PR_GET_DUMPABLE),
         ALLOW_VALUE("prctl", 0, PR_SET_NO_NEW_PRIVS), ALLOW_VALUE("prctl", 0, PR_GET_NO_NEW_PRIVS),
-        ALLOW_VALUE("prctl", 0, PR_SET_SECCOMP), ALLOW_VALUE("prctl", 0, PR_GET_SECCOMP),
+        ALLOW_VALUE("prctl", 0, PR_GET_SECCOMP),
         ALLOW_VALUE("prctl", 0, PR_SET_CHILD_SUBREAPER), ALLOW_VALUE("prctl", 0, PR_GET_CHILD_SUBREAPER),
         ALLOW_VALUE("prctl", 0, PR_CAPBSET_READ), ALLOW_VALUE("prctl", 0, PR_CAPBSET_DROP),
         ALLOW_VALUE("prctl", 0, PR_CAP_AMBIENT),
@@ -151,6 +169,7 @@ static const struct rule rules[] = {
 enum {
         N_ALLOWED = sizeof allowed / sizeof allowed[0],
         N_REFUSED = sizeof refused / sizeof refused[0],
+        N_PRETENDED = sizeof pretended / sizeof pretended[0],
         N_MAKING = sizeof making / sizeof making[0],
         N_RULES = sizeof rules / sizeof rules[0],
 };
@@ -173,6 +192,8 @@ static int add_outer(scmp_filter_ctx filter, struct err *e)
                 r = add(filter, SCMP_ACT_ALLOW, name = making[i].name, NULL);
         for (size_t i = 0; i < N_REFUSED && r == 0; i++)
                 r = add(filter, SCMP_ACT_ERRNO(EPERM), name = refused[i], NULL);
+        for (size_t i = 0; i < N_PRETENDED && r == 0; i++)
+                r = add(filter, SCMP_ACT_ERRNO(0), name = pretended[i], NULL);
         for (size_t i = 0; i < N_RULES && r == 0; i++) {
                 const struct rule *rule = &rules[i];
                 struct scmp_arg_cmp compare = { .arg = rule->argument, .op = rule->compare, .datum_a = rule->value };
@@ -256,9 +277,13 @@ void seccomp_print(FILE *to)
                 fprintf(to, "%s %s if argument %u %s 0x%llx\n", answer, r->name, r->argument,
                         r->compare == SCMP_CMP_EQ   ? "=="
                         : r->compare == SCMP_CMP_NE ? "!="
+                        : r->compare == SCMP_CMP_LE ? "<="
+                        : r->compare == SCMP_CMP_LT ? "<"
                                                     : "has none of",
                         (unsigned long long)r->value);
         }
+        for (size_t i = 0; i < N_PRETENDED; i++)
+                fprintf(to, "nothing %s\n", pretended[i]);
         for (size_t i = 0; i < N_REFUSED; i++)
                 fprintf(to, "errno %d %s\n", EPERM, refused[i]);
         for (size_t i = 0; i < N_MAKING; i++)

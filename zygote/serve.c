@@ -86,7 +86,9 @@ static int order_make(struct serve *s, const struct order *o, int fd, struct err
         struct err why = { 0 };
         (void)fd;
 
-        if (sb->collecting) { /* init is about to say that it has finished: then */
+        if (sb->state == SANDBOX_DEAD && !sb->collecting)
+                sandbox_clear(sb);
+        if (sb->collecting || sb->releasing) { /* init is about to say that it has finished: then */
                 sb->remake = true;
                 sb->remake_order = *o;
                 return 0;
@@ -263,7 +265,7 @@ static int init_lost(struct serve *s, uint32_t slot, struct err *e)
         log_error(s->log, "slot %u: init is gone", slot);
         epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_sock, NULL);
         sb->init_lost = true;
-        sb->collecting = false;
+        sb->collecting = sb->releasing = false;
         if (sb->remake) {
                 uint64_t next = sb->remake_order.sandbox;
                 return report_failure(s, slot, next, "collect", -EPIPE, e);
@@ -289,8 +291,11 @@ static int on_init(struct serve *s, uint32_t slot, struct err *e)
                 sandbox_swept(sb);
                 return reaping && sb->state == SANDBOX_DEAD ? report_dead(s, slot, e) : 0;
         }
-        if (r == 1 && kind == INIT_COLLECTED) {
-                sb->collecting = false;
+        if (r == 1 && (kind == INIT_COLLECTED || kind == INIT_RELEASED)) {
+                if (kind == INIT_COLLECTED)
+                        sb->collecting = false;
+                else
+                        sb->releasing = false;
                 struct order next = sb->remake_order;
                 return sb->remake ? order_make(s, &next, -1, e) : 0;
         }
