@@ -162,7 +162,15 @@ static int make_groups(struct cgroup_slot *c, struct err *e)
                 if (c->join[i] < 0)
                         return err_set(e, errno, "open tasks of the cgroup %s", name);
         }
-        return open_files(c, e);
+        int r = open_files(c, e);
+        /* Every fork copies and closes what is open here: only v2's directory is needed again. */
+        for (size_t i = 0; i < c->base->n; i++) {
+                if (c->base->at[i].v2)
+                        continue;
+                close(c->dir[i]);
+                c->dir[i] = -1;
+        }
+        return r;
 }
 
 int cgroup_slot_init(struct cgroup_slot *c, const struct cgroup_base *base, uint32_t number, struct err *e)

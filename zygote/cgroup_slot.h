@@ -44,7 +44,7 @@ enum cgroup_file {
 struct cgroup_slot {
         const struct cgroup_base *base;
         uint32_t number;                  /* the slot's, or CGROUP_SLOT_INITS */
-        int dir[CGROUP_MAX_HIERARCHIES];  /* owned; -1 */
+        int dir[CGROUP_MAX_HIERARCHIES];  /* owned; v2's, else -1 */
         int join[CGROUP_MAX_HIERARCHIES]; /* owned; v1's tasks, to which a child writes 0; -1 on v2 */
         int file[CGROUP_FILE_COUNT];      /* owned; -1 where this kernel has no such file */
         int into;                         /* borrowed: the directory for CLONE_INTO_CGROUP, or -1 */
