@@ -22,6 +22,7 @@ enum { MAX_VALUES = 256 };
 enum option_id {
         OPTION_LISTEN = 256,
         OPTION_CONFIG,
+        OPTION_FAULTS,
         OPTION_CHECK_HOST,
         OPTION_PRINT_CONFIG,
         OPTION_PRINT_SECCOMP,
@@ -43,6 +44,7 @@ enum option_id {
 static const struct option option_table[] = {
         { "listen", required_argument, NULL, OPTION_LISTEN },
         { "config", required_argument, NULL, OPTION_CONFIG },
+        { "faults", required_argument, NULL, OPTION_FAULTS },
         { "check-host", no_argument, NULL, OPTION_CHECK_HOST },
         { "print-config", no_argument, NULL, OPTION_PRINT_CONFIG },
         { "print-seccomp", no_argument, NULL, OPTION_PRINT_SECCOMP },
@@ -72,6 +74,7 @@ static const char help_text[] =
         "  --check-host      say line by line what this host gives and what is missing\n"
         "  --print-config    the built-in configuration, with every setting and its default\n"
         "  --print-seccomp   the system calls of a sandbox\n"
+        "  --faults FILE     for tests: leaves out walls or lets steps fail, see zygote/fault.h; never for service\n"
         "  --version, --help\n"
         "\n"
         "Prints `ready ADDR...` once every language has its warm sandboxes. SIGTERM drains and stops.\n";
@@ -86,7 +89,7 @@ struct command_line {
         size_t n_preload;
         struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
         size_t n_cgroups;
-        const char *language, *plugin, *init;
+        const char *language, *plugin, *init, *faults;
         unsigned long uid, listeners, inodes, log_level;
 };
 
@@ -110,6 +113,9 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
                 return cgroup_from_arg(&c->cgroups[c->n_cgroups++], value, e);
         case OPTION_CONFIG:
                 c->config = value;
+                return 0;
+        case OPTION_FAULTS:
+                c->faults = value;
                 return 0;
         case OPTION_ROLE:
                 c->role = value;
@@ -225,6 +231,7 @@ static int run(const struct command_line *c)
                         .n_cgroups = c->n_cgroups,
                         .uid_base = (uint32_t)c->uid,
                         .inodes = (uint32_t)c->inodes,
+                        .faults = c->faults,
                         .log_level = (enum log_level)c->log_level,
                 };
                 return zygote_main(&options);
@@ -240,6 +247,7 @@ static int run(const struct command_line *c)
                 .listen = c->listen,
                 .n_listen = c->n_listen,
                 .program_directory = directory,
+                .faults = c->faults,
         };
         return supervisor_main(&options);
 }

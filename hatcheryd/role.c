@@ -96,6 +96,8 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         option(&a, "--uid", uid);
         option(&a, "--inodes", inodes);
         option(&a, "--log-level", level);
+        if (role->faults)
+                option(&a, "--faults", role->faults);
         for (size_t i = 0; i < role->cgroups->n; i++) {
                 cgroup_to_arg(&role->cgroups->at[i], cgroups[i]);
                 option(&a, "--cgroup", cgroups[i]);

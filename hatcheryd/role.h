@@ -30,6 +30,7 @@ struct role_zygote {
         const struct config_language *language;
         const char *plugin;
         const char *init;
+        const char *faults; /* or NULL */
         uint32_t uid_base;
         uint32_t inodes;
         enum log_level log_level;

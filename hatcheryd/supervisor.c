@@ -122,6 +122,7 @@ static int start_zygote(struct supervisor *s, size_t index, struct err *e)
                 .language = language,
                 .plugin = plugin,
                 .init = init,
+                .faults = s->options->faults,
                 .uid_base = s->instance.sandbox_uid + (unsigned)index * INSTANCE_LANGUAGE_UIDS,
                 .inodes = s->config.inodes,
                 .log_level = s->config.log_level,

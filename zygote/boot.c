@@ -195,7 +195,7 @@ void boot_run(struct boot *b, uint64_t sandbox)
 {
         /* Until the step "descriptors" the report goes where the zygote put it, afterwards to FD_REPORT. */
         int error;
-        size_t step = step_run(boot_steps, boot_n_steps, b, &error);
+        size_t step = step_run(boot_steps, boot_n_steps, b, &b->settings->faults, &error);
         bool moved = b->mounts.disk == FD_DISK;
         struct boot_report r = {
                 .slot = b->slot->number,

@@ -16,6 +16,7 @@ struct boot_settings {
         struct seccomp_program seccomp;
         uint32_t inodes;
         int last_pid; /* /proc/sys/kernel/ns_last_pid, opened for writing */
+        struct faults faults;
         int report;   /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
 };
 

@@ -126,10 +126,11 @@ static void kill_all(void)
         signal(SIGCHLD, SIG_IGN);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
         int error;
-        size_t failed = step_run(steps, N_STEPS, NULL, &error);
+        struct faults faults = { .text = argc > 1 ? argv[1] : NULL, .size = argc > 1 ? strlen(argv[1]) : 0 };
+        size_t failed = step_run(steps, N_STEPS, NULL, &faults, &error);
         if (failed < N_STEPS) {
                 struct init_packet p = { .kind = INIT_FAILED, .error = error };
                 snprintf(p.step, sizeof p.step, "%s", steps[failed].name);

@@ -3,7 +3,8 @@
  *
  * It is root of the slot's user namespace, which is nobody outside, with two capabilities there: CAP_KILL, for
  * processes of the sandbox's uid, and CAP_DAC_READ_SEARCH, for its files. Its death kills the whole pid namespace. The
- * zygote starts it with one descriptor, a SOCK_SEQPACKET socket, and these packets pass: */
+ * zygote starts it with one descriptor, a SOCK_SEQPACKET socket, and, in tests, the text of faults (fault.h) as its
+ * argument. These packets pass: */
 #pragma once
 
 #include <stdint.h>

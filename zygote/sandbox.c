@@ -69,6 +69,14 @@ void sandbox_drop(struct sandbox *s, struct err *e)
         sandbox_init(s);
 }
 
+/* A step that is not in a table begins: it may be one that a test lets fail. */
+static int begin(const struct sandbox_maker *maker, const char *name, const char **step, struct err *e)
+{
+        int error;
+        *step = name;
+        return faults_find(&maker->boot.faults, name, &error) == FAULT_FAIL ? err_set(e, -error, "%s", name) : 0;
+}
+
 /* The sandbox's ends in *child, the pool's in s. The pool's must not block the pool. */
 static int make_pipes(struct sandbox *s, struct boot_fds *child, struct err *e)
 {
@@ -114,6 +122,7 @@ static void close_child_fds(struct boot_fds *child)
 static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, struct boot *boot, struct err *e)
 {
         pid_t pid_in_slot = BOOT_PID;
+        int error;
         struct clone_args args = {
                 .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_CHILD_SETTID |
                          CLONE_CHILD_CLEARTID,
@@ -123,6 +132,10 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
                 .set_tid = (uint64_t)(uintptr_t)&pid_in_slot,
                 .set_tid_size = 1,
         };
+        if (faults_find(&maker->boot.faults, "ipc namespace", &error) == FAULT_SKIP)
+                args.flags &= ~(uint64_t)CLONE_NEWIPC;
+        if (faults_find(&maker->boot.faults, "uts namespace", &error) == FAULT_SKIP)
+                args.flags &= ~(uint64_t)CLONE_NEWUTS;
         if (s->slot->cgroup.into >= 0) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (unsigned)s->slot->cgroup.into;
@@ -167,22 +180,21 @@ static int fork_into(struct sandbox *s, const struct sandbox_maker *maker, const
 int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, const char **step,
                  struct err *e)
 {
-        int r = 0;
         release(s);
-        if (!s->slot) {
-                *step = "slot";
+        int r = begin(maker, "slot", step, e);
+        if (r == 0 && !s->slot)
                 r = slot_new(&s->slot, order->slot, &maker->slots, e);
-        }
-        if (r == 0) {
-                *step = "cgroup renewal";
+        if (r == 0)
+                r = begin(maker, "cgroup renewal", step, e);
+        if (r == 0)
                 r = cgroup_slot_renew(&s->slot->cgroup, e);
-        }
-        if (r == 0) {
-                *step = "cgroup limits";
+        if (r == 0)
+                r = begin(maker, "cgroup limits", step, e);
+        if (r == 0)
                 r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
-        }
+        if (r == 0)
+                r = begin(maker, "fork", step, e);
         if (r == 0) {
-                *step = "fork";
                 s->id = order->sandbox;
                 s->memory_bytes = order->memory_bytes;
                 s->disk_bytes = order->disk_bytes;
@@ -197,25 +209,32 @@ int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const str
         return 0;
 }
 
-int sandbox_warm(struct sandbox *s, int tmpfs, uint64_t *cpu_base_us, struct err *e)
+int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int tmpfs, uint64_t *cpu_base_us, struct err *e)
 {
         char path[64];
+        const char *step;
+        OWN_FD int owned = tmpfs;
+
+        int r = begin(maker, "warm", &step, e);
+        if (r < 0)
+                return r;
         snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)s->pid);
         s->mount_ns = open(path, O_RDONLY | O_CLOEXEC);
-        if (s->mount_ns < 0) {
-                close(tmpfs);
+        if (s->mount_ns < 0)
                 return err_set(e, errno, "open %s", path);
-        }
-        s->disk = tmpfs;
+        s->disk = own_steal_fd(&owned);
         cgroup_slot_start(&s->slot->cgroup);
         *cpu_base_us = (uint64_t)s->slot->cgroup.cpu_base_us;
         s->state = SANDBOX_ALIVE;
         return 0;
 }
 
-int sandbox_limit(struct sandbox *s, const struct order *order, struct err *e)
+int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, struct err *e)
 {
-        int r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
+        const char *step;
+        int r = begin(maker, "limits", &step, e);
+        if (r == 0)
+                r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
         if (r < 0)
                 return r;
         if (order->disk_bytes == s->disk_bytes)

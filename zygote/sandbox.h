@@ -57,11 +57,11 @@ struct sandbox_maker {
 int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, const char **step,
                  struct err *e);
 
-/* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. */
-int sandbox_warm(struct sandbox *s, int disk, uint64_t *cpu_base_us, struct err *e);
+/* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes disk over. */
+int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int disk, uint64_t *cpu_base_us, struct err *e);
 
 /* Sets the limits that the kernel keeps, for a sandbox that is alive. */
-int sandbox_limit(struct sandbox *s, const struct order *order, struct err *e);
+int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, struct err *e);
 
 /* Starts to kill all of it; the pidfd and init tell when it is done. */
 void sandbox_kill(struct sandbox *s);

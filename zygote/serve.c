@@ -113,7 +113,7 @@ static int order_limit(struct serve *s, const struct order *o, int fd, struct er
         struct err why = { 0 };
         (void)fd;
 
-        int r = sandbox_limit(&s->at[o->slot], o, &why);
+        int r = sandbox_limit(&s->at[o->slot], s->maker, o, &why);
         if (r == 0)
                 return report(s, &done, NULL, 0, e);
         log_warn(s->log, "slot %u: %s", o->slot, why.text);
@@ -225,7 +225,8 @@ static int on_channel(struct serve *s, struct err *e)
         return r;
 }
 
-static int on_boot_report(struct serve *s, struct err *e)
+/* 1: one was read; 0: there is none. */
+static int take_boot_report(struct serve *s, struct err *e)
 {
         struct boot_report b;
         int tmpfs = -1;
@@ -237,25 +238,37 @@ static int on_boot_report(struct serve *s, struct err *e)
         OWN_FD int owned = n_fds == 1 ? tmpfs : -1;
         struct sandbox *sb = b.slot < CHANNEL_MAX_SLOTS ? &s->at[b.slot] : NULL;
         if (!sb || sb->state != SANDBOX_BOOTING || sb->id != b.sandbox)
-                return 0; /* dropped meanwhile */
+                return 1; /* dropped meanwhile */
         if (b.step < boot_n_steps || n_fds != 1) {
                 const char *step = b.step < boot_n_steps ? boot_steps[b.step].name : "report";
                 log_warn(s->log, "slot %u: %s: %s", b.slot, step, strerror(-b.error));
-                return report_failure(s, b.slot, b.sandbox, step, b.error ? b.error : -EPROTO, e);
+                r = report_failure(s, b.slot, b.sandbox, step, b.error ? b.error : -EPROTO, e);
+                return r < 0 ? r : 1;
         }
 
         struct report warm = { .kind = REPORT_WARM, .slot = b.slot, .sandbox = b.sandbox };
         struct err why = { 0 };
-        r = sandbox_warm(sb, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);
+        r = sandbox_warm(sb, s->maker, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);
         if (r < 0) {
                 log_warn(s->log, "slot %u: %s", b.slot, why.text);
-                return report_failure(s, b.slot, b.sandbox, "warm", r, e);
+                r = report_failure(s, b.slot, b.sandbox, "warm", r, e);
+                return r < 0 ? r : 1;
         }
         r = report(s, &warm, sb->pool_fds, CHANNEL_WARM_FDS, e);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++) {
                 own_close(&sb->pool_fds[i]);
                 sb->pool_fds[i] = -1;
         }
+        return r < 0 ? r : 1;
+}
+
+/* All of them: one whose sandbox has died since must be read before its death is looked at. */
+static int on_boot_report(struct serve *s, struct err *e)
+{
+        int r;
+        do
+                r = take_boot_report(s, e);
+        while (r > 0);
         return r;
 }
 

@@ -26,7 +26,7 @@ enum { INIT_TIMEOUT_MS = 10000 }; /* init's set-up takes about 1 ms; this is for
 static void exec_init(int sock, const struct slot_maker *maker)
 {
         char name[] = "hatchery-init";
-        char *const argv[] = { name, NULL };
+        char *const argv[] = { name, (char *)maker->faults.text, NULL }; /* exec writes to none of it */
         char *const env[] = { NULL };
         /* The zygote's handlers and mask are its own business. */
         sigset_t none;

@@ -5,6 +5,7 @@
 
 #include "proto/err.h"
 #include "zygote/cgroup_slot.h"
+#include "zygote/fault.h"
 #include "zygote/init.h"
 
 #include <stdint.h>
@@ -30,6 +31,7 @@ struct slot_maker {
         uint32_t uid_base; /* slot n uses the host uids uid_base + 2n and uid_base + 2n + 1 */
         struct cgroup_base cgroups;
         struct cgroup_slot inits; /* the group that inits live in */
+        struct faults faults;     /* handed on to inits */
 };
 
 /* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the slot. */

@@ -2,7 +2,7 @@
  * in every new sandbox, names the place in an error, and is walked by `hatcheryd --check-host`. */
 #pragma once
 
-#include "proto/err.h"
+#include "zygote/fault.h"
 
 #include <stddef.h>
 
@@ -13,5 +13,5 @@ struct step {
 };
 
 /* Runs the steps in order up to the first that fails. Returns n, or the failing row's index with *error set (negative
- * errno). Calls nothing but the rows: safe between fork and exec. */
-size_t step_run(const struct step *steps, size_t n, void *context, int *error);
+ * errno). Calls nothing but the rows: safe between fork and exec. faults may be NULL. */
+size_t step_run(const struct step *steps, size_t n, void *context, const struct faults *faults, int *error);

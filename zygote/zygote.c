@@ -34,6 +34,14 @@ struct zygote {
 static int take_from_host(struct zygote *z, struct err *e)
 {
         const struct zygote_options *o = z->options;
+        if (o->faults) {
+                int r = faults_open(&z->maker.boot.faults, o->faults, e);
+                if (r < 0)
+                        return r;
+                z->maker.slots.faults = z->maker.boot.faults;
+                log_warn(&z->log, "faults are injected from %s: walls may be missing, this is no server for strangers",
+                         o->faults);
+        }
         void *handle = dlopen(o->plugin, RTLD_NOW | RTLD_GLOBAL); /* global: the interpreter's own extensions need it */
         if (!handle)
                 return err_say(e, ENOENT, "loading the language: %s", dlerror());
@@ -105,10 +113,15 @@ static int limit_capabilities(struct err *e)
         return r < 0 ? err_set(e, -r, "dropping capabilities") : 0;
 }
 
-static int limit_system_calls(struct err *e)
+static int limit_system_calls(const struct faults *faults, struct err *e)
 {
         struct seccomp_program outer;
-        int r = seccomp_program_build(&outer, SECCOMP_OUTER, e);
+        int r;
+
+        /* A sandbox inherits this half of the filter, so whoever wants it to have none wants none here. */
+        if (faults_find(faults, "system calls", &r) == FAULT_SKIP)
+                return 0;
+        r = seccomp_program_build(&outer, SECCOMP_OUTER, e);
         if (r < 0)
                 return r;
         r = seccomp_program_load(&outer);
@@ -205,6 +218,8 @@ static int prepare(struct zygote *z, struct err *e)
                 return err_set(e, errno, "open ns_last_pid (the kernel needs CONFIG_CHECKPOINT_RESTORE)");
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, z->report) < 0)
                 return err_set(e, errno, "a socket pair");
+        if (fcntl(z->report[0], F_SETFL, O_NONBLOCK) < 0) /* ours alone: a child waits until there is room */
+                return err_set(e, errno, "a non-blocking socket");
         boot->report = z->report[1];
         boot->lang = z->lang;
         boot->inodes = z->options->inodes;
@@ -225,7 +240,7 @@ static int prepare(struct zygote *z, struct err *e)
         if (r == 0)
                 r = limit_capabilities(e);
         if (r == 0)
-                r = limit_system_calls(e);
+                r = limit_system_calls(&boot->faults, e);
         return r;
 }
 

@@ -21,6 +21,7 @@ struct zygote_options {
         size_t n_cgroups;
         uint32_t uid_base; /* of the range of host uids for this language's slots */
         uint32_t inodes;
+        const char *faults; /* the path of a file of faults (fault.h), for tests; or NULL */
         enum log_level log_level;
 };
 

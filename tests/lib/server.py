@@ -20,6 +20,7 @@ BUILD = Path(os.environ.get("HATCHERY_BUILD", "build/release")).resolve()
 HATCHERYD = BUILD / "hatcheryd"
 HATCHERY = BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
+FAULTS_SIZE = 4096  # of the file, whatever it says
 RUN_DIR = Path("/run/hatchery")
 
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
@@ -48,7 +49,7 @@ def run_dir_entries():
 class Server:
     """One hatcheryd. listen[0] is always a TCP address on a free port, listen[1] a unix socket."""
 
-    def __init__(self, name, config=None, options=()):
+    def __init__(self, name, config=None, options=(), faults=None):
         self.dir = Path(tempfile.mkdtemp(prefix="hatchery-test-"))
         os.chmod(self.dir, 0o755)
         logs = BUILD / "test-logs"
@@ -62,6 +63,10 @@ class Server:
             config_path = self.dir / "hatchery.conf"
             config_path.write_text(config)
             self.command += ["--config", str(config_path)]
+        self.faults_path = self.dir / "faults"
+        if faults is not None:  # even [], to be set later
+            self.set_faults(*faults)
+            self.command += ["--faults", str(self.faults_path)]
         self.process = None
         self.instance_cgroups = set()
 
@@ -94,6 +99,19 @@ class Server:
         if words[0] != "ready" or len(words) < 3:
             self.fail(f"instead of `ready ADDRESS ADDRESS` it printed {line!r}")
         return words[1:]
+
+    def set_faults(self, *lines):
+        """Steps to skip or to fail from the next sandbox on, as zygote/fault.h has it: `skip STEP`, `fail STEP ERRNO`.
+
+        The file is mapped by the zygotes, so it is written in place and always has the same size."""
+        text = "".join(f"{line}\n" for line in lines).encode()
+        if len(text) >= FAULTS_SIZE:
+            raise ValueError("too many faults")
+        fd = os.open(self.faults_path, os.O_WRONLY | os.O_CREAT, 0o644)
+        try:
+            os.pwrite(fd, text.ljust(FAULTS_SIZE, b"\0"), 0)
+        finally:
+            os.close(fd)
 
     def fail(self, reason):
         raise AssertionError(f"hatcheryd: {reason}; its log ends with\n{self.log_tail()}")
