@@ -125,6 +125,10 @@ static json_t *of_language(const hatchery_v1_LanguageStatus *l)
                 { "discarded", of_number(l->discarded) },
                 { "recycle_p50_us", of_number(l->recycle_p50_us) },
                 { "recycle_p99_us", of_number(l->recycle_p99_us) },
+                { "ready", json_boolean(l->ready) },
+                { "generation", of_number(l->generation) },
+                { "forks", of_number(l->forks) },
+                { "zygotes", of_number(l->zygotes) },
         };
         return OBJECT(members);
 }

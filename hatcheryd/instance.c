@@ -11,27 +11,34 @@
 
 #define RUN_DIRECTORY "/run/hatchery"
 
+int instance_lock(unsigned number, struct err *e)
+{
+        char path[64];
+        snprintf(path, sizeof path, RUN_DIRECTORY "/instance-%u.lock", number);
+        OWN_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        if (fd < 0)
+                return err_set(e, errno, "open %s", path);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return err_set(e, errno, "lock %s", path);
+        return own_steal_fd(&fd);
+}
+
 int instance_take(struct instance *i, uint32_t uid_base, struct err *e)
 {
         if (mkdir(RUN_DIRECTORY, 0755) < 0 && errno != EEXIST)
                 return err_set(e, errno, "mkdir " RUN_DIRECTORY);
 
         for (unsigned n = 0; n < INSTANCE_MAX; n++) {
-                char path[64];
-                snprintf(path, sizeof path, RUN_DIRECTORY "/instance-%u.lock", n);
-                OWN_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+                int fd = instance_lock(n, e);
+                if (fd == -EWOULDBLOCK)
+                        continue;
                 if (fd < 0)
-                        return err_set(e, errno, "open %s", path);
-                if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                        if (errno == EWOULDBLOCK)
-                                continue;
-                        return err_set(e, errno, "lock %s", path);
-                }
+                        return fd;
                 *i = (struct instance){
                         .number = n,
-                        .lock = own_steal_fd(&fd),
+                        .lock = fd,
                         .pool_uid = uid_base + n * INSTANCE_UIDS,
-                        .sandbox_uid = uid_base + n * INSTANCE_UIDS + 16,
+                        .sandbox_uid = uid_base + n * INSTANCE_UIDS + INSTANCE_FIRST_UIDS,
                 };
                 snprintf(i->name, sizeof i->name, "hatchery-%u", n);
                 return 0;

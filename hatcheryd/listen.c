@@ -121,4 +121,5 @@ void listener_close(struct listener *l)
         l->fd = -1;
         if (l->path[0])
                 unlink(l->path);
+        l->path[0] = '\0';
 }

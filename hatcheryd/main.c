@@ -38,6 +38,7 @@ enum option_id {
         OPTION_INODES,
         OPTION_LOG_LEVEL,
         OPTION_CGROUP,
+        OPTION_GROUP,
         OPTION_PRELOAD,
 };
 
@@ -59,6 +60,7 @@ static const struct option option_table[] = {
         { "inodes", required_argument, NULL, OPTION_INODES },
         { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
         { "cgroup", required_argument, NULL, OPTION_CGROUP },
+        { "group", required_argument, NULL, OPTION_GROUP },
         { "preload", required_argument, NULL, OPTION_PRELOAD },
         { NULL, 0, NULL, 0 },
 };
@@ -89,7 +91,7 @@ struct command_line {
         size_t n_preload;
         struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
         size_t n_cgroups;
-        const char *language, *plugin, *init, *faults;
+        const char *language, *plugin, *init, *faults, *group;
         unsigned long uid, listeners, inodes, log_level;
 };
 
@@ -128,6 +130,9 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
                 return 0;
         case OPTION_INIT:
                 c->init = value;
+                return 0;
+        case OPTION_GROUP:
+                c->group = value;
                 return 0;
         case OPTION_UID:
                 c->uid = strtoul(value, NULL, 10);
@@ -220,7 +225,7 @@ static int run(const struct command_line *c)
                 };
                 return pool_main(&options);
         }
-        if (c->role && strcmp(c->role, "zygote") == 0 && c->language && c->plugin && c->init) {
+        if (c->role && strcmp(c->role, "zygote") == 0 && c->language && c->plugin && c->init && c->group) {
                 struct zygote_options options = {
                         .language = c->language,
                         .plugin = c->plugin,
@@ -229,6 +234,7 @@ static int run(const struct command_line *c)
                         .n_preload = c->n_preload,
                         .cgroups = c->cgroups,
                         .n_cgroups = c->n_cgroups,
+                        .group = c->group,
                         .uid_base = (uint32_t)c->uid,
                         .inodes = (uint32_t)c->inodes,
                         .faults = c->faults,

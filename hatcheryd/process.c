@@ -13,7 +13,6 @@
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 enum { FIRST_FD = 3, MAX_FDS = 64, MAX_ENV = 8 };
 
@@ -73,14 +72,10 @@ int process_start(struct process *p, char *const *argv, const int *fds, size_t n
         return 0;
 }
 
-int process_reap(struct process *p)
+void process_ended(struct process *p)
 {
-        int status = 0;
-        while (waitpid(p->pid, &status, 0) < 0 && errno == EINTR)
-                ;
         own_close(&p->pidfd);
         *p = (struct process){ .pidfd = -1 };
-        return status;
 }
 
 void process_kill(const struct process *p, int sig)

@@ -15,7 +15,7 @@ struct process {
  * terminal's Ctrl-C reaches the supervisor alone) and dies when the supervisor dies. */
 int process_start(struct process *p, char *const *argv, const int *fds, size_t n_fds, struct err *e);
 
-/* After pidfd became readable: its wait status; the process is then not running. */
-int process_reap(struct process *p);
+/* It was waited for: it is not running any more. */
+void process_ended(struct process *p);
 
 void process_kill(const struct process *p, int signal);

@@ -93,6 +93,7 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         option(&a, "--language", language->name);
         option(&a, "--plugin", role->plugin);
         option(&a, "--init", role->init);
+        option(&a, "--group", role->group);
         option(&a, "--uid", uid);
         option(&a, "--inodes", inodes);
         option(&a, "--log-level", level);

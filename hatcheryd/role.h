@@ -31,6 +31,7 @@ struct role_zygote {
         const char *plugin;
         const char *init;
         const char *faults; /* or NULL */
+        const char *group;  /* what its cgroups' names begin with */
         uint32_t uid_base;
         uint32_t inodes;
         enum log_level log_level;

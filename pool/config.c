@@ -50,6 +50,8 @@ enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 static const struct config_setting language_settings[] = {
         { "warm", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(warm) },
         { "running", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(running) },
+        { "generation_forks", LIMIT_UNIT_COUNT, 20000, 0, INT64_C(1) << 40, PLACE(generation_forks) },
+        { "generation_time", LIMIT_UNIT_US, INT64_C(3600) * 1000000, 0, MAX_TIME, PLACE(generation_us) },
 };
 
 enum { N_LANGUAGE_SETTINGS = sizeof language_settings / sizeof language_settings[0] };

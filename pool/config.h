@@ -11,9 +11,11 @@
 
 struct config_language {
         char *name;
-        unsigned warm;    /* sandboxes kept waiting; 0 in the text: 2 x cores, at least 4 */
-        unsigned running; /* runs at one time; 0 in the text: 8 x cores, at least 16 */
-        char **preload;   /* modules that the zygote imports before it forks */
+        unsigned warm;             /* sandboxes kept waiting; 0 in the text: 2 x cores, at least 4 */
+        unsigned running;          /* runs at one time; 0 in the text: 8 x cores, at least 16 */
+        uint64_t generation_forks; /* after so many sandboxes another zygote takes over; 0: never for that */
+        int64_t generation_us;     /* and after so long */
+        char **preload;            /* modules that the zygote imports before it forks */
         size_t n_preload;
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
         int64_t ceiling[LIMIT_COUNT];

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <stdio.h>
 #include <string.h>
 
 struct control_socket {
@@ -24,7 +25,7 @@ static int on_zygote(struct pool *p, const struct control *c, int *fd, struct er
                 struct language *l = &p->languages[i];
                 if (strlen(l->name) != name.len || memcmp(l->name, name.data, name.len) != 0)
                         continue;
-                language_adopt(l, own_steal_fd(fd));
+                language_adopt(l, c->generation, own_steal_fd(fd));
                 return 0;
         }
         return err_say(e, EPROTO, "a zygote for a language that is not configured");
@@ -101,10 +102,39 @@ void control_free(struct control_socket *c)
         free(c);
 }
 
-void control_ready(struct control_socket *c)
+static int tell(struct control_socket *c, enum control_kind kind, const char *language, uint32_t generation)
 {
-        struct control packet = { .kind = CONTROL_READY };
+        struct control packet = { .kind = kind, .generation = generation };
         struct err e = { 0 };
-        if (channel_send(c->fd, &packet, sizeof packet, NULL, 0, &e) < 0)
-                log_error(&c->pool->log, "telling the supervisor that all is ready: %s", e.text);
+
+        snprintf(packet.language, sizeof packet.language, "%s", language);
+        int r = channel_send(c->fd, &packet, sizeof packet, NULL, 0, &e);
+        if (r < 0 && r != -EAGAIN)
+                log_error(&c->pool->log, "telling the supervisor: %s", e.text);
+        return r;
+}
+
+int control_ready(struct control_socket *c)
+{
+        return tell(c, CONTROL_READY, "", 0);
+}
+
+int control_alive(struct control_socket *c)
+{
+        return tell(c, CONTROL_ALIVE, "", 0);
+}
+
+int control_renew(struct control_socket *c, const char *language)
+{
+        return tell(c, CONTROL_RENEW, language, 0);
+}
+
+int control_serves(struct control_socket *c, const char *language, uint32_t generation)
+{
+        return tell(c, CONTROL_SERVES, language, generation);
+}
+
+int control_kill(struct control_socket *c, const char *language, uint32_t generation)
+{
+        return tell(c, CONTROL_KILL, language, generation);
 }

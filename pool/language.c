@@ -2,65 +2,54 @@
 #include "pool/language.h"
 
 #include "pool/clock.h"
+#include "pool/control.h"
 #include "pool/run.h"
 #include "pool/state.h"
-#include "proto/own.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* After a failure the next sandbox is ordered a little later, each time twice as late: a host that is out of something
- * is not helped by being asked all the time. */
-enum { BACKOFF_FIRST_US = 50000, BACKOFF_MAX_US = 5000000 };
+enum { RENEW_WAIT_MAX = 64 }; /* ticks between two tries to renew */
 
-static void on_backoff(evutil_socket_t fd, short what, void *arg)
+void language_init(struct language *l, struct pool *p, const struct config_language *config)
 {
-        (void)fd;
-        (void)what;
-        language_kick(arg);
-}
-
-int language_init(struct language *l, struct pool *p, const struct config_language *config, struct err *e)
-{
-        *l = (struct language){ .pool = p };
+        *l = (struct language){ .pool = p, .asked = true }; /* the supervisor sends the first zygote unasked */
         snprintf(l->name, sizeof l->name, "%s", config->name);
         queue_lane_init(&l->lane);
-        zygote_init(&l->zygote, l);
-        int r = slots_init(&l->slots, e);
-        if (r < 0)
-                return r;
-        if (evtimer_assign(&l->backoff, p->base, on_backoff, l) < 0)
-                return err_say(e, EIO, "a timer");
+        TAILQ_INIT(&l->zygotes);
         language_configure(l, config);
-        return 0;
+}
+
+static void set_numbers(struct zygote *z)
+{
+        z->slots.warm = z->language->warm;
+        z->slots.running = z->language->running;
 }
 
 void language_configure(struct language *l, const struct config_language *config)
 {
+        struct zygote *z;
+
         memcpy(l->standard, config->standard, sizeof l->standard);
         memcpy(l->ceiling, config->ceiling, sizeof l->ceiling);
-        l->slots.warm = config->warm;
-        l->slots.running = config->running;
-}
-
-static void close_fds(struct slot *slot)
-{
-        for (size_t i = 0; i < CHANNEL_WARM_FDS; i++) {
-                own_close(&slot->fd[i]);
-                slot->fd[i] = -1;
-        }
+        l->warm = config->warm;
+        l->running = config->running;
+        l->generation_forks = config->generation_forks;
+        l->generation_us = config->generation_us;
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        set_numbers(z);
 }
 
 void language_fini(struct language *l)
 {
+        struct zygote *z;
+
         if (!l->pool)
                 return;
-        zygote_close(&l->zygote);
-        event_del(&l->backoff);
-        for (uint32_t i = 0; l->slots.slot && i < CHANNEL_MAX_SLOTS; i++)
-                close_fds(&l->slots.slot[i]);
-        slots_fini(&l->slots);
+        while ((z = TAILQ_FIRST(&l->zygotes)))
+                language_lost(z, "the pool ends");
 }
 
 static bool names(const char *list, struct span name)
@@ -87,300 +76,269 @@ struct language *language_find(struct pool *p, struct span name)
         return NULL;
 }
 
-/* ---------------------------------------------------------------- orders */
+/* ---------------------------------------------------------------- who serves */
 
-void language_order(struct language *l, const struct slot *slot, enum order_kind kind, int fd)
+static struct zygote *find_stage(const struct language *l, enum zygote_stage stage)
 {
-        struct order order = {
-                .kind = kind,
-                .slot = slot->number,
-                .sandbox = slot->sandbox,
-                .memory_bytes = slot->memory_bytes,
-                .disk_bytes = slot->disk_bytes,
-                .pids = slot->pids,
-        };
-        zygote_order(&l->zygote, &order, fd);
+        struct zygote *z;
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        if (z->stage == stage)
+                return z;
+        return NULL;
 }
 
-/* A move that the pool itself has chosen; the table has the arrow, or there is a mistake in this program. */
-static void move(struct language *l, struct slot *slot, enum slot_state to)
+const struct zygote *language_current(const struct language *l)
 {
-        struct err e = { 0 };
-        if (slots_move(&l->slots, slot, to, clock_us(), &e) < 0)
-                log_error(&l->pool->log, "%s: %s", l->name, e.text);
+        return find_stage(l, ZYGOTE_CURRENT);
 }
 
-static void make(struct language *l, struct slot *slot)
+/* The warm sandbox for the next request. The bound on runs holds over all zygotes. */
+static struct slot *next_slot(const struct language *l)
 {
-        slot->sandbox = ++l->pool->last_sandbox;
-        slot->memory_bytes = l->standard[LIMIT_MEMORY];
-        slot->disk_bytes = l->standard[LIMIT_DISK];
-        slot->pids = l->standard[LIMIT_PIDS];
-        slot->recycled = slot->alive;
-        move(l, slot, SLOT_PREPARING);
-        language_order(l, slot, ORDER_MAKE, -1);
+        struct zygote *z;
+        struct slot *slot = NULL;
+        unsigned busy = 0;
+
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        {
+                busy += z->slots.busy;
+                if (!slot && z->stage == ZYGOTE_CURRENT)
+                        slot = slots_ready(&z->slots);
+        }
+        return busy < l->running ? slot : NULL;
 }
 
-static void kill_sandbox(struct language *l, struct slot *slot)
+bool language_has_room(const struct language *l)
 {
-        move(l, slot, SLOT_DYING);
-        language_order(l, slot, ORDER_KILL, -1);
-}
-
-/* The slot is EMPTY, or DYING until the report comes. */
-static void drop(struct language *l, struct slot *slot)
-{
-        language_order(l, slot, ORDER_DROP, -1);
-        if (slot->state == SLOT_EMPTY)
-                slots_gone(&l->slots, slot);
+        return l->lane.count == 0 && next_slot(l);
 }
 
 static void serve_waiting(struct language *l)
 {
         struct queue_entry *entry;
         struct slot *slot;
+        struct err e = { 0 };
 
-        while ((entry = queue_first(&l->lane)) && (slot = slots_ready(&l->slots))) {
+        while ((entry = queue_first(&l->lane)) && (slot = next_slot(l))) {
                 queue_remove(&l->pool->queue, entry);
-                move(l, slot, SLOT_RUNNING);
+                if (slots_move(&slot->zygote->slots, slot, SLOT_RUNNING, clock_us(), &e) < 0)
+                        log_error(&l->pool->log, "%s: %s", l->name, e.text);
                 run_start(run_of_entry(entry), slot);
         }
 }
 
+static void ask(struct language *l)
+{
+        l->asked = control_renew(l->pool->control, l->name) == 0;
+}
+
+static bool has_served_its_time(const struct language *l, const struct zygote *z)
+{
+        /* One that could be due before it is warm would never serve. */
+        uint64_t least = 2 * (uint64_t)l->warm;
+        uint64_t forks = l->generation_forks > least ? l->generation_forks : least;
+
+        return z->stale || (l->generation_forks > 0 && z->forks >= forks) ||
+               (l->generation_us > 0 && clock_us() - z->born_us >= l->generation_us);
+}
+
+/* There is to be one that serves; and while nothing else is going on, one that has served its time is replaced. */
+static void ask_if_due(struct language *l)
+{
+        const struct zygote *current = find_stage(l, ZYGOTE_CURRENT);
+
+        if (l->asked || l->pool->draining || find_stage(l, ZYGOTE_COMING))
+                return;
+        if (!current || (l->renew_wait == 0 && !find_stage(l, ZYGOTE_RETIRING) && has_served_its_time(l, current)))
+                ask(l);
+}
+
 void language_kick(struct language *l)
 {
-        struct slot *slot;
+        struct zygote *z;
 
-        if (!l->serves)
-                return;
         serve_waiting(l);
-        while ((slot = slots_surplus(&l->slots))) {
-                if (slot->state == SLOT_WARM)
-                        kill_sandbox(l, slot);
-                else
-                        drop(l, slot);
-        }
-        if (event_pending(&l->backoff, EV_TIMEOUT, NULL) || (l->pool->draining && l->lane.count == 0))
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        zygote_kick(z);
+        ask_if_due(l);
+}
+
+/* ---------------------------------------------------------------- readiness */
+
+static void set_ready(struct language *l, bool ready, const char *why)
+{
+        if (l->ready == ready)
                 return;
-        while ((slot = slots_want(&l->slots)))
-                make(l, slot);
-}
-
-static void failed(struct language *l)
-{
-        l->stats.failures++;
-        l->backoff_us = l->backoff_us ? 2 * l->backoff_us : BACKOFF_FIRST_US;
-        if (l->backoff_us > BACKOFF_MAX_US)
-                l->backoff_us = BACKOFF_MAX_US;
-        struct timeval delay = clock_delay(l->backoff_us);
-        event_add(&l->backoff, &delay);
-}
-
-/* ---------------------------------------------------------------- slots come back */
-
-void language_return(struct language *l, struct slot *slot)
-{
-        slot->run = NULL;
-        kill_sandbox(l, slot);
-        close_fds(slot);
-}
-
-void language_recycle(struct language *l, struct slot *slot, bool discard)
-{
-        slot->run = NULL;
-        close_fds(slot);
-        if (discard) {
-                l->stats.discarded++;
-                slot->dropping = true;
-                drop(l, slot);
-                language_kick(l);
+        l->ready = ready;
+        if (l->pool->closing)
                 return;
-        }
-        move(l, slot, SLOT_EMPTY);
-        language_kick(l);
-        if (slot->state == SLOT_EMPTY && slot->alive)
-                language_order(l, slot, ORDER_CLEAR,
-                               -1); /* enough are warm: its files need not wait for the next one */
+        if (ready)
+                log_info(&l->pool->log, "%s: ready: %s", l->name, why);
+        else
+                log_warn(&l->pool->log, "%s: not ready: %s", l->name, why);
 }
 
-/* ---------------------------------------------------------------- reports */
-
-static int on_hello(struct language *l, const struct report *report)
+void language_failed(struct language *l, const struct zygote *z)
 {
-        l->known = l->serves = true;
-        snprintf(l->version, sizeof l->version, "%.*s", (int)sizeof report->hello.version, report->hello.version);
-        snprintf(l->main_file, sizeof l->main_file, "%.*s", (int)sizeof report->hello.main_file,
-                 report->hello.main_file);
-        snprintf(l->aliases, sizeof l->aliases, "%.*s", (int)sizeof report->hello.aliases, report->hello.aliases);
-        log_debug(&l->pool->log, "%s %s: a zygote is here", l->name, l->version);
-        language_kick(l);
-        return 0;
+        if (z->stage == ZYGOTE_CURRENT && z->failures == ZYGOTE_MAX_FAILURES)
+                set_ready(l, false, "sandbox after sandbox fails; the lines above name the step");
 }
 
-static int on_warm(struct language *l, struct slot *slot, const struct report *report, const int *fds, struct err *e)
+static void serves_well(struct language *l, const struct zygote *z)
 {
-        int64_t now = clock_us(), began = slot->since_us;
-
-        int r = slots_move(&l->slots, slot, SLOT_WARM, now, e);
-        if (r < 0)
-                return r;
-        memcpy(slot->fd, fds, sizeof slot->fd);
-        slot->warm_us = now;
-        slot->cpu_base_us = report->warm.cpu_base_us;
-        l->backoff_us = 0;
-        if (slot->recycled)
-                stats_recycled(&l->stats, now - began);
-        if (!l->was_full && l->slots.count[SLOT_WARM] >= l->slots.warm) {
+        if (z->slots.count[SLOT_WARM] >= l->warm && !l->was_full) {
                 l->was_full = true;
+                set_ready(l, true, "all sandboxes are warm");
                 pool_language_ready(l->pool);
+        } else if (z->slots.count[SLOT_WARM] > 0 && z->failures < ZYGOTE_MAX_FAILURES && l->was_full) {
+                set_ready(l, true, "there are warm sandboxes again");
         }
-        language_kick(l);
-        return 0;
-}
-
-static int on_limited(struct language *l, struct slot *slot, const struct report *report, struct err *e)
-{
-        (void)report;
-        (void)l;
-        if (slot->state == SLOT_DYING)
-                return 0; /* its run was cancelled meanwhile */
-        if (slot->state != SLOT_RUNNING || !slot->run || !run_is_limiting(slot->run))
-                return err_say(e, EPROTO, "limits were set that nobody asked for");
-        run_limited(slot->run);
-        return 0;
-}
-
-static int on_exited(struct language *l, struct slot *slot, const struct report *report, struct err *e)
-{
-        bool was_warm = slot->state == SLOT_WARM;
-
-        if (slot->state == SLOT_DYING && !slot->dropping && !slot->run) {
-                language_recycle(l, slot, report->exited.unproved);
-                return 0;
-        }
-        int r = slots_move(&l->slots, slot, SLOT_DYING, clock_us(), e);
-        if (r < 0)
-                return r;
-        if (slot->run) {
-                run_exited(slot->run, report);
-                return 0;
-        }
-        if (was_warm) {
-                log_warn(&l->pool->log, "%s: a waiting sandbox died (wait status 0x%x)", l->name,
-                         (unsigned)report->exited.wait_status);
-                failed(l);
-        }
-        language_recycle(l, slot, report->exited.unproved);
-        return 0;
-}
-
-static int on_dropped(struct language *l, struct slot *slot, const struct report *report, struct err *e)
-{
-        (void)report;
-        (void)e;
-        if (!slot->dropping)
-                return 0; /* an idle slot: it was counted off when the order went out */
-        slots_gone(&l->slots, slot);
-        move(l, slot, SLOT_EMPTY);
-        language_kick(l);
-        return 0;
-}
-
-static int on_failed(struct language *l, struct slot *slot, const struct report *report, struct err *e)
-{
-        (void)e;
-        struct run *run = slot->run;
-
-        log_warn(&l->pool->log, "%s: slot %u: %.*s: %s", l->name, slot->number, CHANNEL_STEP_SIZE, report->failed.step,
-                 strerror(report->failed.error < 0 ? -report->failed.error : report->failed.error));
-        slot->run = NULL;
-        if (slot->state != SLOT_EMPTY)
-                move(l, slot, SLOT_EMPTY);
-        slots_gone(&l->slots, slot);
-        failed(l);
-        if (run)
-                run_slot_failed(run);
-        close_fds(slot);
-        language_kick(l);
-        return 0;
-}
-
-static int about_slot(struct language *l, const struct report *report, const int *fds, struct err *e)
-{
-        struct slot *slot = &l->slots.slot[report->slot];
-
-        switch (report->kind) {
-        case REPORT_WARM:
-                return on_warm(l, slot, report, fds, e);
-        case REPORT_LIMITED:
-                return on_limited(l, slot, report, e);
-        case REPORT_EXITED:
-                return on_exited(l, slot, report, e);
-        case REPORT_DROPPED:
-                return on_dropped(l, slot, report, e);
-        case REPORT_FAILED:
-                return on_failed(l, slot, report, e);
-        default:
-                return err_say(e, EPROTO, "a report of no kind (%u)", report->kind);
-        }
-}
-
-int language_report(struct language *l, const struct report *report, const int *fds, size_t n_fds, struct err *e)
-{
-        bool is_hello = report->kind == REPORT_HELLO;
-        int r = 0, kept = 0;
-
-        if (n_fds != (report->kind == REPORT_WARM ? (size_t)CHANNEL_WARM_FDS : 0))
-                r = err_say(e, EPROTO, "a report of kind %u with %zu descriptors", report->kind, n_fds);
-        else if (is_hello == l->serves)
-                r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
-        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS)
-                r = err_say(e, EPROTO, "a report about slot %u", report->slot);
-        else if (is_hello)
-                r = on_hello(l, report);
-        else if (l->slots.slot[report->slot].sandbox == report->sandbox) {
-                r = about_slot(l, report, fds, e);
-                kept = r == 0;
-        } /* else it is late: about a sandbox that was given up */
-
-        for (size_t i = 0; !kept && i < n_fds; i++)
-                close(fds[i]);
-        return r;
 }
 
 /* ---------------------------------------------------------------- zygotes come and go */
 
-void language_adopt(struct language *l, int sock)
+/* z takes the place of whatever served until now. */
+static void promote(struct language *l, struct zygote *z)
 {
-        struct err e = { 0 };
+        struct zygote *old = find_stage(l, ZYGOTE_CURRENT);
 
-        if (zygote_is_open(&l->zygote))
-                language_lost(l, "another takes its place");
-        if (zygote_open(&l->zygote, sock, &e) < 0)
-                log_error(&l->pool->log, "%s: %s", l->name, e.text);
+        z->stage = ZYGOTE_CURRENT;
+        l->renew_wait = l->renew_next = 0;
+        control_serves(l->pool->control, l->name, z->generation);
+        if (old) {
+                log_info(&l->pool->log,
+                         "%s: generation %" PRIu32 " serves; %" PRIu32 " retires after %" PRIu64 " sandboxes", l->name,
+                         z->generation, old->generation, old->forks);
+                zygote_retire(old);
+        }
+        serves_well(l, z);
 }
 
-void language_lost(struct language *l, const char *why)
+void language_greeted(struct language *l, struct zygote *z, const struct report *report)
 {
-        if (l->pool->closing)
-                log_debug(&l->pool->log, "%s: the zygote is gone: %s", l->name, why);
-        else
-                log_warn(&l->pool->log, "%s: the zygote is gone: %s", l->name, why);
+        l->known = true;
+        snprintf(l->version, sizeof l->version, "%.*s", (int)sizeof report->hello.version, report->hello.version);
+        snprintf(l->main_file, sizeof l->main_file, "%.*s", (int)sizeof report->hello.main_file,
+                 report->hello.main_file);
+        snprintf(l->aliases, sizeof l->aliases, "%.*s", (int)sizeof report->hello.aliases, report->hello.aliases);
+        log_debug(&l->pool->log, "%s %s: generation %" PRIu32 " is here", l->name, l->version, z->generation);
+        if (!find_stage(l, ZYGOTE_CURRENT))
+                promote(l, z);
+}
 
-        zygote_close(&l->zygote);
-        l->serves = false;
-        event_del(&l->backoff);
-        l->backoff_us = 0;
-        for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
-                struct slot *slot = &l->slots.slot[i];
-                struct run *run = slot->run;
+void language_warmed(struct language *l, struct zygote *z)
+{
+        if (z->stage == ZYGOTE_COMING && z->slots.count[SLOT_WARM] >= l->warm)
+                promote(l, z);
+        else if (z->stage == ZYGOTE_CURRENT)
+                serves_well(l, z);
+}
 
-                slot->run = NULL;
-                if (slot->state != SLOT_EMPTY)
-                        move(l, slot, SLOT_EMPTY);
-                slots_gone(&l->slots, slot);
-                if (run)
-                        run_zygote_lost(run);
-                close_fds(slot);
+void language_adopt(struct language *l, uint32_t generation, int sock)
+{
+        struct zygote *coming = find_stage(l, ZYGOTE_COMING), *z = NULL;
+        struct err e = { 0 };
+
+        l->asked = false;
+        if (coming)
+                language_lost(coming, "another takes its place");
+        if (zygote_new(&z, l, generation, sock, &e) < 0) {
+                log_error(&l->pool->log, "%s: %s", l->name, e.text);
+                return; /* the next tick asks for another */
         }
+        set_numbers(z);
+        TAILQ_INSERT_TAIL(&l->zygotes, z, link);
+}
+
+static void say_end(const struct language *l, const struct zygote *z, const char *why)
+{
+        if (l->pool->closing || z->drained)
+                log_debug(&l->pool->log, "%s: generation %" PRIu32 " is gone: %s", l->name, z->generation, why);
+        else
+                log_warn(&l->pool->log, "%s: generation %" PRIu32 " is gone: %s", l->name, z->generation, why);
+}
+
+/* Each time later: what fails once more soon after is not the moment's fault. */
+static void put_renewal_off(struct language *l)
+{
+        l->renew_next = l->renew_next == 0 ? 1 : 2 * l->renew_next;
+        if (l->renew_next > RENEW_WAIT_MAX)
+                l->renew_next = RENEW_WAIT_MAX;
+        l->renew_wait = l->renew_next;
+}
+
+void language_lost(struct zygote *z, const char *why)
+{
+        struct language *l = z->language;
+        enum zygote_stage stage = z->stage;
+
+        say_end(l, z, why);
+        TAILQ_REMOVE(&l->zygotes, z, link);
+        zygote_free(z);
+        if (l->pool->closing)
+                return;
+        if (stage == ZYGOTE_COMING)
+                put_renewal_off(l);
+        if (!find_stage(l, ZYGOTE_CURRENT)) {
+                struct zygote *next = find_stage(l, ZYGOTE_COMING);
+                set_ready(l, false, "it is being started again");
+                if (next && next->greeted)
+                        promote(l, next);
+        }
+        language_kick(l);
+}
+
+void language_outdate(struct language *l)
+{
+        struct zygote *z;
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        z->stale = true;
+        l->renew_wait = 0;
+}
+
+void language_drain(struct language *l)
+{
+        struct zygote *z;
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        zygote_drain(z);
+}
+
+void language_tick(struct language *l)
+{
+        struct zygote *z = TAILQ_FIRST(&l->zygotes), *next;
+
+        for (; z; z = next) {
+                const char *why = zygote_tick(z);
+                next = TAILQ_NEXT(z, link);
+                if (!why) {
+                        if (z->greeted)
+                                language_warmed(l, z); /* after a reload fewer may be enough */
+                        continue;
+                }
+                control_kill(l->pool->control, l->name, z->generation);
+                language_lost(z, why);
+        }
+        if (l->renew_wait > 0)
+                l->renew_wait--;
+        ask_if_due(l);
+}
+
+/* ---------------------------------------------------------------- slots of runs */
+
+void language_return(struct language *l, struct slot *slot)
+{
+        (void)l;
+        zygote_return(slot->zygote, slot);
+}
+
+void language_recycle(struct language *l, struct slot *slot, bool discard)
+{
+        (void)l;
+        zygote_recycle(slot->zygote, slot, discard);
+}
+
+void language_order(struct language *l, struct slot *slot, enum order_kind kind, int fd)
+{
+        (void)l;
+        zygote_order(slot->zygote, slot, kind, fd);
 }

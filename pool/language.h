@@ -1,16 +1,16 @@
-/* One language at run time: its zygote, its slots, the requests that wait for it. It turns reports into moves of slots
- * and calls to their runs, keeps the configured number of sandboxes warm, and hands waiting requests to them. */
+/* One language at run time: the requests that wait for it, and its zygotes. One zygote serves; it is renewed from time
+ * to time, so that no memory layout and no hash seed serves for ever. The next one warms up beside it, takes its place
+ * when it has a full set of warm sandboxes, and the old one ends when its last run has ended. */
 #pragma once
 
 #include "pool/config.h"
 #include "pool/queue.h"
-#include "pool/slot.h"
 #include "pool/stats.h"
 #include "pool/zygotes.h"
 #include "proto/span.h"
 #include "proto/wire.h"
 
-#include <event2/event_struct.h>
+#include <sys/queue.h>
 
 struct pool;
 
@@ -19,6 +19,10 @@ struct language {
         char name[WIRE_MAX_LANGUAGE + 1];
         int64_t standard[LIMIT_COUNT];
         int64_t ceiling[LIMIT_COUNT];
+        unsigned warm;
+        unsigned running; /* of all its zygotes together */
+        uint64_t generation_forks;
+        int64_t generation_us;
 
         /* What its first zygote said. A later one may correct it. */
         bool known;
@@ -26,37 +30,52 @@ struct language {
         char main_file[32];
         char aliases[96];
 
-        struct zygote zygote;
-        bool serves; /* the zygote has said hello */
-        struct slots slots;
+        TAILQ_HEAD(, zygote) zygotes;
+        bool asked;          /* the supervisor owes a zygote */
+        unsigned renew_wait; /* ticks until the next try to renew, after one that failed */
+        unsigned renew_next; /* and how many after another failure */
         struct queue_lane lane;
         struct stats stats;
         bool was_full; /* has had all its warm sandboxes */
-
-        struct event backoff;
-        int64_t backoff_us; /* 0: sandboxes come as they should */
+        bool ready;    /* since then: there is a zygote, and sandboxes come from it */
 };
 
-int language_init(struct language *l, struct pool *p, const struct config_language *config, struct err *e);
+void language_init(struct language *l, struct pool *p, const struct config_language *config);
 void language_fini(struct language *l);
 
 /* What a new configuration can change. */
 void language_configure(struct language *l, const struct config_language *config);
 
+/* Its zygotes were started with what the configuration says no more: they are renewed. */
+void language_outdate(struct language *l);
+
 /* The one of this name or alias, or NULL. */
 struct language *language_find(struct pool *p, struct span name);
 
 /* A zygote for it; takes sock over. */
-void language_adopt(struct language *l, int sock);
+void language_adopt(struct language *l, uint32_t generation, int sock);
 
-/* A report of its zygote; takes the descriptors over. Negative: the zygote is not to be trusted further. */
-int language_report(struct language *l, const struct report *report, const int *fds, size_t n_fds, struct err *e);
+/* Ends all its zygotes in good order. */
+void language_drain(struct language *l);
 
-/* Its zygote is gone, or must go. */
-void language_lost(struct language *l, const char *why);
+/* To be called each second or so. */
+void language_tick(struct language *l);
 
-/* Gives warm sandboxes to waiting requests, and orders new sandboxes. */
+/* Gives warm sandboxes to waiting requests, and orders what should be ordered. */
 void language_kick(struct language *l);
+
+/* Could a request be started at once? */
+bool language_has_room(const struct language *l);
+
+/* The zygote that serves, or NULL. */
+const struct zygote *language_current(const struct language *l);
+
+/* What its zygotes tell: the first word of one; another sandbox is warm; one failed; it is gone, or must go. The last
+ * one frees it. */
+void language_greeted(struct language *l, struct zygote *z, const struct report *report);
+void language_warmed(struct language *l, struct zygote *z);
+void language_failed(struct language *l, const struct zygote *z);
+void language_lost(struct zygote *z, const char *why);
 
 /* Of a slot that a run was given: */
 
@@ -65,4 +84,4 @@ void language_return(struct language *l, struct slot *slot);
 /* The run, whose sandbox is dead, has all that it wanted. discard: the slot can't be trusted to be clean. */
 void language_recycle(struct language *l, struct slot *slot, bool discard);
 /* An order about its present sandbox. */
-void language_order(struct language *l, const struct slot *slot, enum order_kind kind, int fd);
+void language_order(struct language *l, struct slot *slot, enum order_kind kind, int fd);

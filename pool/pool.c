@@ -34,9 +34,9 @@ void pool_language_ready(struct pool *p)
         for (size_t i = 0; i < p->n_languages; i++)
                 if (!p->languages[i].was_full)
                         return;
-        if (p->ready)
+        if (p->was_ready)
                 return;
-        p->ready = true;
+        p->was_ready = true;
         log_info(&p->log, "ready after %lld ms", (long long)(clock_us() - p->started_us) / 1000);
         control_ready(p->control);
 }
@@ -60,13 +60,12 @@ static void arm_drain_timer(struct pool *p, int64_t us)
 static void begin_closing(struct pool *p)
 {
         struct session *s, *next;
-        const struct order drain = { .kind = ORDER_DRAIN };
 
         p->closing = true;
         for (size_t i = 0; i < p->n_listeners; i++)
                 listener_fini(&p->listeners[i]);
         for (size_t i = 0; i < p->n_languages; i++)
-                zygote_order(&p->languages[i].zygote, &drain, -1);
+                language_drain(&p->languages[i]);
         for (s = LIST_FIRST(&p->sessions); s; s = next) {
                 next = LIST_NEXT(s, link);
                 session_end(s);
@@ -157,21 +156,34 @@ static void log_what_needs_a_restart(const struct pool *p, const struct config *
 
         if (!same_list(now->listen, now->n_listen, next->listen, next->n_listen))
                 log_warn(&p->log, "reload: listen has changed, which takes effect at the next start");
-        if (now->uid_base != next->uid_base || now->inodes != next->inodes)
-                log_warn(&p->log, "reload: uid_base or inodes has changed, which takes effect at the next start");
+        if (now->uid_base != next->uid_base)
+                log_warn(&p->log, "reload: uid_base has changed, which takes effect at the next start");
         for (size_t i = 0; i < now->n_languages; i++) {
-                const struct config_language *l = &now->languages[i], *other = find(next, l->name);
-                if (!other)
+                const struct config_language *l = &now->languages[i];
+                if (!find(next, l->name))
                         log_warn(&p->log, "reload: the language %s is gone, which takes effect at the next start",
-                                 l->name);
-                else if (!same_list(l->preload, l->n_preload, other->preload, other->n_preload))
-                        log_warn(&p->log, "reload: preload of %s has changed, which takes effect at the next start",
                                  l->name);
         }
         for (size_t i = 0; i < next->n_languages; i++)
                 if (!find(now, next->languages[i].name))
                         log_warn(&p->log, "reload: the language %s is new, which takes effect at the next start",
                                  next->languages[i].name);
+}
+
+/* What a zygote is started with takes effect with the next one. */
+static void renew_what_has_changed(struct pool *p, const struct config *next)
+{
+        for (size_t i = 0; i < p->n_languages; i++) {
+                struct language *l = &p->languages[i];
+                const struct config_language *was = find(&p->config, l->name), *is = find(next, l->name);
+                if (!was || !is)
+                        continue;
+                if (p->config.inodes == next->inodes &&
+                    same_list(was->preload, was->n_preload, is->preload, is->n_preload))
+                        continue;
+                log_info(&p->log, "reload: %s is renewed, because inodes or preload has changed", l->name);
+                language_outdate(l);
+        }
 }
 
 void pool_reload(struct pool *p, int config_fd)
@@ -188,6 +200,7 @@ void pool_reload(struct pool *p, int config_fd)
                 return;
         }
         log_what_needs_a_restart(p, &next);
+        renew_what_has_changed(p, &next);
         config_fini(&p->config);
         p->config = next;
         p->log.level = next.log_level;
@@ -201,6 +214,27 @@ void pool_reload(struct pool *p, int config_fd)
                 language_kick(&p->languages[i]);
         }
         log_info(&p->log, "reloaded %s", p->config_name);
+}
+
+/* ---------------------------------------------------------------- the pulse */
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct pool *p = arg;
+
+        control_alive(p->control);
+        for (size_t i = 0; i < p->n_languages && !p->closing; i++)
+                language_tick(&p->languages[i]);
+}
+
+static int start_ticking(struct pool *p, struct err *e)
+{
+        const struct timeval second = { .tv_sec = 1 };
+        if (event_assign(&p->tick, p->base, -1, EV_PERSIST, on_tick, p) < 0 || event_add(&p->tick, &second) < 0)
+                return err_say(e, EIO, "a timer");
+        return 0;
 }
 
 /* ---------------------------------------------------------------- start and end */
@@ -261,11 +295,8 @@ static int make_languages(struct pool *p, struct err *e)
         p->languages = calloc(p->config.n_languages, sizeof *p->languages);
         if (!p->languages)
                 return err_set(e, ENOMEM, "the languages");
-        for (; p->n_languages < p->config.n_languages; p->n_languages++) {
-                int r = language_init(&p->languages[p->n_languages], p, &p->config.languages[p->n_languages], e);
-                if (r < 0)
-                        return r;
-        }
+        for (; p->n_languages < p->config.n_languages; p->n_languages++)
+                language_init(&p->languages[p->n_languages], p, &p->config.languages[p->n_languages]);
         return 0;
 }
 
@@ -298,6 +329,8 @@ static int prepare(struct pool *p, const struct pool_options *options, struct er
                 r = control_new(&p->control, p, POOL_FD_CONTROL, e);
         if (r == 0)
                 r = open_listeners(p, options->n_listeners, e);
+        if (r == 0)
+                r = start_ticking(p, e);
         return r;
 }
 
@@ -310,10 +343,8 @@ static void pool_free(struct pool *p)
         p->closing = true;
         while ((s = LIST_FIRST(&p->sessions)))
                 session_free(s);
-        for (size_t i = 0; i < p->n_languages; i++) {
-                language_lost(&p->languages[i], "the pool ends");
+        for (size_t i = 0; i < p->n_languages; i++)
                 language_fini(&p->languages[i]);
-        }
         free(p->languages);
         for (size_t i = 0; i < p->n_listeners; i++)
                 listener_fini(&p->listeners[i]);
@@ -322,6 +353,7 @@ static void pool_free(struct pool *p)
         if (p->base) {
                 event_del(&p->drain_timer);
                 event_del(&p->progress);
+                event_del(&p->tick);
                 event_base_free(p->base);
         }
         config_fini(&p->config);

@@ -1,7 +1,8 @@
 /* The pool: the process that talks to clients. It parses all that comes from outside and all that comes out of
  * sandboxes, and holds no privilege. It owns the event base; listeners, sessions, slots and zygotes hang from it.
  *
- * Between supervisor and pool, over a SOCK_SEQPACKET pair, go the packets below, each of fixed size. */
+ * Between supervisor and pool, over a SOCK_SEQPACKET pair, go the packets below, each of fixed size. The supervisor
+ * trusts them as far as its own processes go: the worst that a pool can ask for is that zygotes end and start. */
 #pragma once
 
 #include "proto/err.h"
@@ -10,15 +11,21 @@
 #include <stdint.h>
 
 enum control_kind {
-        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language */
+        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language. The first one
+                             * comes unasked */
         CONTROL_DRAIN,      /* to the pool: take no new work, finish what runs, then exit */
         CONTROL_RELOAD,     /* to the pool, with one descriptor: the new configuration's text */
         CONTROL_READY,      /* from the pool, once: every language has had a full set of warm sandboxes */
+        CONTROL_ALIVE,      /* from the pool, every second: it does not hang */
+        CONTROL_RENEW,      /* from the pool: another zygote for language, please; CONTROL_ZYGOTE is the answer */
+        CONTROL_SERVES,     /* from the pool: this zygote of language has come up */
+        CONTROL_KILL,       /* from the pool: this zygote of language hangs */
 };
 
 struct control {
         uint32_t kind;
-        char language[32]; /* CONTROL_ZYGOTE */
+        uint32_t generation; /* which zygote of the language: ZYGOTE, SERVES, KILL */
+        char language[32];   /* ZYGOTE, RENEW, SERVES, KILL; ends with a NUL */
 };
 
 /* Descriptors that the pool is started with. */

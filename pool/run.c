@@ -115,7 +115,7 @@ int run_enqueue(struct run *r)
 
         r->state = RUN_QUEUED;
         /* What can start at once passes by way of the queue, but does not wait, so its bounds are not asked. */
-        if (l->serves && l->lane.count == 0 && slots_ready(&l->slots))
+        if (language_has_room(l))
                 queue_push_first(&r->pool->queue, &l->lane, &r->queued, r->buffer_len);
         else if (queue_push(&r->pool->queue, &l->lane, &r->queued, r->buffer_len) == QUEUE_FULL)
                 return QUEUE_FULL;

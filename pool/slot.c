@@ -15,13 +15,13 @@ static const char *const state_name[SLOT_STATES] = {
 /* Every state but DYING may end in EMPTY at once: the zygote may fail a slot, or die, at any time. */
 static const unsigned arrows[SLOT_STATES] = {
         [SLOT_EMPTY] = TO(PREPARING),
-        [SLOT_PREPARING] = TO(WARM) | TO(EMPTY),
+        [SLOT_PREPARING] = TO(WARM) | TO(DYING) | TO(EMPTY),
         [SLOT_WARM] = TO(RUNNING) | TO(DYING) | TO(EMPTY),
         [SLOT_RUNNING] = TO(DYING) | TO(EMPTY),
         [SLOT_DYING] = TO(EMPTY),
 };
 
-int slots_init(struct slots *s, struct err *e)
+int slots_init(struct slots *s, struct zygote *zygote, struct err *e)
 {
         *s = (struct slots){ .slot = calloc(CHANNEL_MAX_SLOTS, sizeof *s->slot) };
         if (!s->slot)
@@ -30,6 +30,7 @@ int slots_init(struct slots *s, struct err *e)
         TAILQ_INIT(&s->waiting);
         for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
                 struct slot *slot = &s->slot[i];
+                slot->zygote = zygote;
                 slot->number = i;
                 memset(slot->fd, -1, sizeof slot->fd);
                 TAILQ_INSERT_TAIL(&s->empty, slot, link);
@@ -58,6 +59,13 @@ static void enter(struct slots *s, struct slot *slot, enum slot_state to, int64_
         slot->state = to;
         slot->since_us = now_us;
         s->count[to]++;
+        if (to == SLOT_RUNNING && !slot->busy) {
+                slot->busy = true;
+                s->busy++;
+        } else if (to == SLOT_EMPTY && slot->busy) {
+                slot->busy = false;
+                s->busy--;
+        }
         if (to == SLOT_WARM) {
                 TAILQ_INSERT_TAIL(&s->waiting, slot, link);
         } else if (to == SLOT_EMPTY) {
@@ -107,9 +115,38 @@ struct slot *slots_want(struct slots *s)
 
 struct slot *slots_ready(struct slots *s)
 {
-        if (s->count[SLOT_RUNNING] + s->count[SLOT_DYING] >= s->running)
+        if (s->busy >= s->running)
                 return NULL;
         return TAILQ_FIRST(&s->waiting);
+}
+
+void slot_owe(struct slot *slot)
+{
+        slot->owed = true;
+        slot->owed_ticks = 0;
+}
+
+void slot_paid(struct slot *slot)
+{
+        slot->owed = false;
+}
+
+unsigned slots_tick(struct slots *s, unsigned max, struct slot **stuck)
+{
+        unsigned n = 0, longest = max;
+
+        *stuck = NULL;
+        for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
+                struct slot *slot = &s->slot[i];
+                if (!slot->owed)
+                        continue;
+                n++;
+                if (++slot->owed_ticks < longest)
+                        continue;
+                longest = slot->owed_ticks + 1;
+                *stuck = slot;
+        }
+        return n;
 }
 
 struct slot *slots_surplus(struct slots *s)

@@ -20,16 +20,21 @@ enum slot_state {
 };
 
 struct run;
+struct zygote;
 
 struct slot {
+        struct zygote *zygote; /* whose it is */
         enum slot_state state;
         uint32_t number;
-        bool alive;       /* the zygote keeps something for it: an init, namespaces, a cgroup */
-        bool dropping;    /* ORDER_DROP is on its way, and its report is waited for */
-        bool recycled;    /* it was alive when its present sandbox was ordered */
-        uint64_t sandbox; /* the present or last one's number */
-        int64_t since_us; /* when it came into this state */
-        struct run *run;  /* whose job it has, if anybody still cares */
+        bool alive;          /* the zygote keeps something for it: an init, namespaces, a cgroup */
+        bool dropping;       /* ORDER_DROP is on its way, and its report is waited for */
+        bool recycled;       /* it was alive when its present sandbox was ordered */
+        bool busy;           /* its sandbox has had a job: from RUNNING on, until it is EMPTY */
+        bool owed;           /* an order is out that the zygote must answer */
+        unsigned owed_ticks; /* for how many of the pool's ticks */
+        uint64_t sandbox;    /* the present or last one's number */
+        int64_t since_us;    /* when it came into this state */
+        struct run *run;     /* whose job it has, if anybody still cares */
 
         /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */
         int fd[CHANNEL_WARM_FDS];
@@ -48,11 +53,12 @@ struct slots {
         unsigned running;  /* how many may run at one time */
         unsigned count[SLOT_STATES];
         unsigned alive;
+        unsigned busy; /* of them, those with a run; one that is DYING without ever having had a job is none */
         TAILQ_HEAD(, slot) empty;   /* those alive first, the last used foremost: its caches are still hot */
         TAILQ_HEAD(, slot) waiting; /* warm, the longest waiting foremost */
 };
 
-int slots_init(struct slots *s, struct err *e);
+int slots_init(struct slots *s, struct zygote *zygote, struct err *e);
 void slots_fini(struct slots *s);
 
 /* Moves a slot on. -EPROTO with a sentence where the machine has no such arrow. */
@@ -66,6 +72,14 @@ struct slot *slots_want(struct slots *s);
 
 /* The sandbox that should get the next job, or NULL. It is WARM. */
 struct slot *slots_ready(struct slots *s);
+
+/* An order about the slot went out that must be answered, and it was. */
+void slot_owe(struct slot *slot);
+void slot_paid(struct slot *slot);
+
+/* One tick of the pool's clock: how many slots wait for an answer of the zygote. *stuck becomes the one that has waited
+ * longest, if that is at least max ticks, else NULL. */
+unsigned slots_tick(struct slots *s, unsigned max, struct slot **stuck);
 
 /* A slot too many, after the numbers went down: WARM (to be killed) or EMPTY and alive (to be dropped); or NULL. */
 struct slot *slots_surplus(struct slots *s);

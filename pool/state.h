@@ -41,11 +41,12 @@ struct pool {
         size_t n_languages;
         unsigned n_runs; /* accepted and not answered */
 
-        bool ready;         /* every language has had a full set of warm sandboxes */
+        bool was_ready;     /* every language has had a full set of warm sandboxes */
         bool draining;      /* no new work */
         bool closing;       /* all work is done: answers leave, connections end */
         bool shutting_down; /* the time for draining is over, what still ran has been killed */
         struct event drain_timer;
+        struct event tick; /* every second */
         struct event progress;
         int status; /* the process's exit status */
 

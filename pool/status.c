@@ -11,11 +11,20 @@
 
 static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
 {
+        const struct zygote *current = language_current(l), *z;
+
         snprintf(out->name, sizeof out->name, "%s", l->name);
         snprintf(out->version, sizeof out->version, "%s", l->version);
-        out->warm = l->slots.count[SLOT_WARM];
-        out->running = l->slots.count[SLOT_RUNNING] + l->slots.count[SLOT_DYING];
-        out->preparing = l->slots.count[SLOT_PREPARING];
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        {
+                out->warm += z->slots.count[SLOT_WARM];
+                out->running += z->slots.busy;
+                out->preparing += z->slots.count[SLOT_PREPARING];
+                out->zygotes++;
+        }
+        out->ready = l->ready;
+        out->generation = current ? current->generation : 0;
+        out->forks = current ? current->forks : 0;
         out->queued = l->lane.count;
         out->runs = l->stats.runs;
         out->failures = l->stats.failures;
@@ -46,7 +55,9 @@ void status_answer(struct session *s, uint64_t id)
         status->uptime_us = (uint64_t)(clock_us() - p->started_us);
         status->connections = p->n_sessions;
         status->queued = p->queue.count;
-        status->ready = p->ready;
+        status->ready = p->was_ready;
+        for (size_t i = 0; i < p->n_languages; i++)
+                status->ready = status->ready && p->languages[i].ready;
         status->draining = p->draining;
         session_answer(s, &a);
 }

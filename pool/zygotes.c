@@ -1,147 +1,417 @@
-/* Channels to zygotes: see zygotes.h. */
+/* Zygotes and their slots: see zygotes.h. */
 #include "pool/zygotes.h"
 
+#include "pool/clock.h"
 #include "pool/language.h"
+#include "pool/run.h"
 #include "pool/state.h"
 #include "proto/own.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/socket.h>
 
-/* Reports taken in one go, so that one zygote does not keep clients waiting. */
-enum { BATCH = 64, MAX_PENDING = 16 * CHANNEL_MAX_SLOTS };
+enum {
+        /* After a failure the next sandbox is ordered a little later, each time twice as late: a host that is out of
+         * something is not helped by being asked all the time. */
+        BACKOFF_FIRST_US = 50000,
+        BACKOFF_MAX_US = 5000000,
 
-void zygote_init(struct zygote *z, struct language *language)
+        SILENT_TICKS = 12, /* of a zygote that owes answers; longer than it waits for an init to come up */
+        STUCK_TICKS = 30,  /* of one slot, while the zygote answers for others */
+        COMING_TICKS = 120,
+};
+
+static int on_report(void *owner, const struct report *report, const int *fds, size_t n_fds, struct err *e);
+
+static void on_end(void *owner, const char *why)
 {
-        *z = (struct zygote){ .language = language, .sock = -1 };
+        language_lost(owner, why);
 }
 
-bool zygote_is_open(const struct zygote *z)
-{
-        return z->sock >= 0;
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *arg)
+static void on_backoff(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;
         (void)what;
         struct zygote *z = arg;
-
-        for (int i = 0; i < BATCH && z->sock >= 0; i++) {
-                struct report report;
-                int fds[CHANNEL_MAX_FDS];
-                size_t n_fds;
-                struct err e = { 0 };
-
-                int r = channel_recv(z->sock, &report, sizeof report, fds, CHANNEL_MAX_FDS, &n_fds, &e);
-                if (r == -EAGAIN)
-                        return;
-                if (r > 0)
-                        r = language_report(z->language, &report, fds, n_fds, &e);
-                else if (r == 0)
-                        r = err_say(&e, EPIPE, "it has ended");
-                if (r < 0)
-                        language_lost(z->language, e.text);
-        }
+        language_kick(z->language);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg);
-
-int zygote_open(struct zygote *z, int sock, struct err *e)
+int zygote_new(struct zygote **out, struct language *l, uint32_t generation, int sock, struct err *e)
 {
-        struct event_base *base = z->language->pool->base;
         OWN_FD int owned = sock;
-
-        if (evutil_make_socket_nonblocking(owned) < 0)
-                return err_set(e, errno, "a zygote's channel");
-        if (event_assign(&z->readable, base, owned, EV_READ | EV_PERSIST, on_readable, z) < 0 ||
-            event_assign(&z->writable, base, owned, EV_WRITE, on_writable, z) < 0 || event_add(&z->readable, NULL) < 0)
-                return err_say(e, EIO, "a zygote's channel can't be watched");
-        z->sock = own_steal_fd(&owned);
+        struct zygote *z = calloc(1, sizeof *z);
+        if (!z)
+                return err_set(e, ENOMEM, "a zygote");
+        *z = (struct zygote){
+                .language = l,
+                .end = { .on_report = on_report, .on_end = on_end, .owner = z, .sock = -1 },
+                .generation = generation,
+                .born_us = clock_us(),
+        };
+        int r = slots_init(&z->slots, z, e);
+        if (r == 0 && evtimer_assign(&z->backoff, l->pool->base, on_backoff, z) < 0)
+                r = err_say(e, EIO, "a timer");
+        if (r == 0)
+                r = channel_end_open(&z->end, l->pool->base, own_steal_fd(&owned), e);
+        if (r < 0) {
+                slots_fini(&z->slots);
+                free(z);
+                return r;
+        }
+        *out = z;
         return 0;
 }
 
-void zygote_close(struct zygote *z)
+static void close_fds(struct slot *slot)
 {
-        if (z->sock < 0)
-                return;
-        event_del(&z->readable);
-        event_del(&z->writable);
-        close(z->sock);
-        z->sock = -1;
-        for (size_t i = 0; i < z->n_pending; i++)
-                own_close(&z->pending[i].fd);
-        free(z->pending);
-        z->pending = NULL;
-        z->n_pending = z->room = 0;
+        for (size_t i = 0; i < CHANNEL_WARM_FDS; i++) {
+                own_close(&slot->fd[i]);
+                slot->fd[i] = -1;
+        }
 }
 
-/* Makes the channel end as if the zygote had closed it: the next look at it finds end of file. */
-static void give_up(struct zygote *z, const char *why)
+void zygote_free(struct zygote *z)
 {
-        log_error(&z->language->pool->log, "%s: an order can't be sent: %s", z->language->name, why);
-        shutdown(z->sock, SHUT_RDWR);
+        channel_end_close(&z->end);
+        event_del(&z->backoff);
+        for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
+                struct slot *slot = &z->slots.slot[i];
+                struct run *run = slot->run;
+
+                slot->run = NULL;
+                if (run)
+                        run_zygote_lost(run);
+                close_fds(slot);
+        }
+        slots_fini(&z->slots);
+        free(z);
 }
 
-static int send_order(struct zygote *z, const struct order *order, int fd, struct err *e)
+/* ---------------------------------------------------------------- orders */
+
+void zygote_order(struct zygote *z, struct slot *slot, enum order_kind kind, int fd)
 {
-        return channel_send(z->sock, order, sizeof *order, &fd, fd >= 0 ? 1 : 0, e);
+        struct order order = {
+                .kind = kind,
+                .slot = slot->number,
+                .sandbox = slot->sandbox,
+                .memory_bytes = slot->memory_bytes,
+                .disk_bytes = slot->disk_bytes,
+                .pids = slot->pids,
+        };
+        if (kind != ORDER_COLLECT && kind != ORDER_CLEAR)
+                slot_owe(slot);
+        channel_end_order(&z->end, &order, fd);
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *arg)
+/* A move that the pool itself has chosen; the table has the arrow, or there is a mistake in this program. */
+static void move(struct zygote *z, struct slot *slot, enum slot_state to)
 {
-        (void)fd;
-        (void)what;
-        struct zygote *z = arg;
         struct err e = { 0 };
-        size_t sent = 0;
+        if (slots_move(&z->slots, slot, to, clock_us(), &e) < 0)
+                log_error(&z->language->pool->log, "%s: %s", z->language->name, e.text);
+}
+
+static void make(struct zygote *z, struct slot *slot)
+{
+        const struct language *l = z->language;
+
+        slot->sandbox = ++l->pool->last_sandbox;
+        slot->memory_bytes = l->standard[LIMIT_MEMORY];
+        slot->disk_bytes = l->standard[LIMIT_DISK];
+        slot->pids = l->standard[LIMIT_PIDS];
+        slot->recycled = slot->alive;
+        z->forks++;
+        move(z, slot, SLOT_PREPARING);
+        zygote_order(z, slot, ORDER_MAKE, -1);
+}
+
+static void kill_sandbox(struct zygote *z, struct slot *slot)
+{
+        move(z, slot, SLOT_DYING);
+        zygote_order(z, slot, ORDER_KILL, -1);
+}
+
+/* The slot is EMPTY, or DYING until the report comes. */
+static void drop(struct zygote *z, struct slot *slot)
+{
+        slot->dropping = slot->state == SLOT_DYING;
+        zygote_order(z, slot, ORDER_DROP, -1);
+        if (slot->state == SLOT_EMPTY)
+                slots_gone(&z->slots, slot);
+}
+
+void zygote_drain(struct zygote *z)
+{
+        const struct order drain = { .kind = ORDER_DRAIN };
+
+        if (z->drained)
+                return;
+        z->drained = true;
+        channel_end_order(&z->end, &drain, -1);
+}
+
+static void kick_retiring(struct zygote *z)
+{
+        struct slot *slot;
+
+        while ((slot = TAILQ_FIRST(&z->slots.waiting)))
+                kill_sandbox(z, slot);
+        if (z->slots.count[SLOT_EMPTY] == CHANNEL_MAX_SLOTS)
+                zygote_drain(z);
+}
+
+void zygote_kick(struct zygote *z)
+{
+        const struct language *l = z->language;
+        struct slot *slot;
+
+        if (!z->greeted || z->drained)
+                return;
+        if (z->stage == ZYGOTE_RETIRING) {
+                kick_retiring(z);
+                return;
+        }
+        while ((slot = slots_surplus(&z->slots))) {
+                if (slot->state == SLOT_WARM)
+                        kill_sandbox(z, slot);
+                else
+                        drop(z, slot);
+        }
+        if (event_pending(&z->backoff, EV_TIMEOUT, NULL) || (l->pool->draining && l->lane.count == 0))
+                return;
+        while ((slot = slots_want(&z->slots)))
+                make(z, slot);
+}
+
+void zygote_retire(struct zygote *z)
+{
+        z->stage = ZYGOTE_RETIRING;
+        event_del(&z->backoff);
+        zygote_kick(z);
+}
+
+/* ---------------------------------------------------------------- slots come back */
+
+void zygote_return(struct zygote *z, struct slot *slot)
+{
+        slot->run = NULL;
+        kill_sandbox(z, slot);
+        close_fds(slot);
+}
+
+void zygote_recycle(struct zygote *z, struct slot *slot, bool discard)
+{
+        slot->run = NULL;
+        close_fds(slot);
+        if (discard) {
+                z->language->stats.discarded++;
+                drop(z, slot);
+                language_kick(z->language);
+                return;
+        }
+        move(z, slot, SLOT_EMPTY);
+        language_kick(z->language);
+        if (slot->state == SLOT_EMPTY && slot->alive && !z->drained) /* enough are warm: its files need not wait */
+                zygote_order(z, slot, ORDER_CLEAR, -1);
+}
+
+/* ---------------------------------------------------------------- what goes wrong */
+
+/* A sandbox could not be made, or was lost while it waited. Negative: enough. */
+static int failed(struct zygote *z, struct err *e)
+{
+        z->language->stats.failures++;
+        z->failures++;
+        z->backoff_us = z->backoff_us ? 2 * z->backoff_us : BACKOFF_FIRST_US;
+        if (z->backoff_us > BACKOFF_MAX_US)
+                z->backoff_us = BACKOFF_MAX_US;
+        struct timeval delay = clock_delay(z->backoff_us);
+        event_add(&z->backoff, &delay);
+        if (z->stage == ZYGOTE_COMING && z->failures >= ZYGOTE_MAX_FAILURES)
+                return err_say(e, EIO, "%d of its sandboxes failed in a row", ZYGOTE_MAX_FAILURES);
+        language_failed(z->language, z);
+        return 0;
+}
+
+/* The zygote answers for others, but not for this one. */
+static void give_up(struct zygote *z, struct slot *slot)
+{
+        struct run *run = slot->run;
+
+        log_error(&z->language->pool->log, "%s: slot %u was not answered for, and is given up", z->language->name,
+                  slot->number);
+        slot->run = NULL;
+        if (slot->state != SLOT_DYING)
+                move(z, slot, SLOT_DYING);
+        z->language->stats.discarded++;
+        drop(z, slot);
+        if (run)
+                run_slot_failed(run);
+        close_fds(slot);
+}
+
+const char *zygote_tick(struct zygote *z)
+{
+        struct slot *stuck;
+        unsigned owed = slots_tick(&z->slots, STUCK_TICKS, &stuck);
+
+        z->silent_ticks = (owed > 0 || z->drained) && !z->heard ? z->silent_ticks + 1 : 0;
+        z->heard = false;
+        if (z->silent_ticks >= SILENT_TICKS)
+                return "it does not answer";
+        if (z->stage == ZYGOTE_COMING && ++z->coming_ticks >= COMING_TICKS)
+                return "it does not come up";
+        if (!stuck)
+                return NULL;
+        if (stuck->dropping || stuck->state == SLOT_EMPTY)
+                return "it does not let go of a slot";
+        give_up(z, stuck);
+        language_kick(z->language);
+        return NULL;
+}
+
+/* ---------------------------------------------------------------- reports */
+
+static int on_warm(struct zygote *z, struct slot *slot, const struct report *report, const int *fds, struct err *e)
+{
+        int64_t now = clock_us(), began = slot->since_us;
+
+        int r = slots_move(&z->slots, slot, SLOT_WARM, now, e);
+        if (r < 0)
+                return r;
+        slot_paid(slot);
+        memcpy(slot->fd, fds, sizeof slot->fd);
+        slot->warm_us = now;
+        slot->cpu_base_us = report->warm.cpu_base_us;
+        z->backoff_us = 0;
+        z->failures = 0;
+        if (slot->recycled)
+                stats_recycled(&z->language->stats, now - began);
+        language_warmed(z->language, z);
+        return 0;
+}
+
+static int on_limited(struct slot *slot, struct err *e)
+{
+        if (slot->state == SLOT_DYING)
+                return 0; /* its run was cancelled meanwhile */
+        if (slot->state != SLOT_RUNNING || !slot->run || !run_is_limiting(slot->run))
+                return err_say(e, EPROTO, "limits were set that nobody asked for");
+        slot_paid(slot);
+        run_limited(slot->run);
+        return 0;
+}
+
+static int on_exited(struct zygote *z, struct slot *slot, const struct report *report, struct err *e)
+{
+        bool was_warm = slot->state == SLOT_WARM;
+
+        slot_paid(slot);
+        if (slot->state == SLOT_DYING && !slot->run) {
+                zygote_recycle(z, slot, report->exited.unproved);
+                return 0;
+        }
+        int r = slots_move(&z->slots, slot, SLOT_DYING, clock_us(), e);
+        if (r < 0)
+                return r;
+        if (slot->run) {
+                run_exited(slot->run, report);
+                return 0;
+        }
+        if (was_warm) {
+                log_warn(&z->language->pool->log, "%s: a waiting sandbox died (wait status 0x%x)", z->language->name,
+                         (unsigned)report->exited.wait_status);
+                r = failed(z, e);
+        }
+        zygote_recycle(z, slot, report->exited.unproved);
+        return r;
+}
+
+static void on_dropped(struct zygote *z, struct slot *slot)
+{
+        slot_paid(slot);
+        if (!slot->dropping)
+                return; /* an idle slot: it was counted off when the order went out */
+        slots_gone(&z->slots, slot);
+        move(z, slot, SLOT_EMPTY);
+}
+
+static int on_failed(struct zygote *z, struct slot *slot, const struct report *report, struct err *e)
+{
+        struct language *l = z->language;
+        struct run *run = slot->run;
+        bool of_a_run = slot->busy;
         int r = 0;
 
-        for (; sent < z->n_pending; sent++) {
-                r = send_order(z, &z->pending[sent].order, z->pending[sent].fd, &e);
-                if (r < 0)
-                        break;
-                own_close(&z->pending[sent].fd);
-        }
-        z->n_pending -= sent;
-        memmove(z->pending, z->pending + sent, z->n_pending * sizeof *z->pending);
-        if (r < 0 && r != -EAGAIN)
-                give_up(z, e.text);
-        else if (z->n_pending > 0)
-                event_add(&z->writable, NULL);
+        log_warn(&l->pool->log, "%s: slot %u: %.*s: %s", l->name, slot->number, CHANNEL_STEP_SIZE, report->failed.step,
+                 strerror(report->failed.error < 0 ? -report->failed.error : report->failed.error));
+        slot_paid(slot);
+        slot->run = NULL;
+        if (slot->state != SLOT_EMPTY)
+                move(z, slot, SLOT_EMPTY);
+        slots_gone(&z->slots, slot);
+        /* What fails with a run in it may be the run's own doing, and holds up nobody else. */
+        if (of_a_run)
+                l->stats.failures++;
+        else
+                r = failed(z, e);
+        if (run)
+                run_slot_failed(run);
+        close_fds(slot);
+        return r;
 }
 
-static int put_off(struct zygote *z, const struct order *order, int fd, struct err *e)
+/* *kept: the descriptors were taken over. */
+static int about_slot(struct zygote *z, const struct report *report, const int *fds, bool *kept, struct err *e)
 {
-        if (z->n_pending == MAX_PENDING)
-                return err_say(e, ENOBUFS, "the zygote takes none");
-        if (z->n_pending == z->room) {
-                size_t room = z->room ? 2 * z->room : 16;
-                struct zygote_pending *pending = realloc(z->pending, room * sizeof *pending);
-                if (!pending)
-                        return err_set(e, ENOMEM, "an order");
-                z->pending = pending;
-                z->room = room;
+        struct slot *slot = &z->slots.slot[report->slot];
+        bool given_up = slot->dropping && (report->kind == REPORT_WARM || report->kind == REPORT_EXITED);
+        int r;
+
+        if (slot->sandbox != report->sandbox || given_up)
+                return 0; /* late */
+        switch (report->kind) {
+        case REPORT_WARM:
+                r = on_warm(z, slot, report, fds, e);
+                *kept = r == 0;
+                return r;
+        case REPORT_LIMITED:
+                return on_limited(slot, e);
+        case REPORT_EXITED:
+                return on_exited(z, slot, report, e);
+        case REPORT_DROPPED:
+                on_dropped(z, slot);
+                return 0;
+        case REPORT_FAILED:
+                return on_failed(z, slot, report, e);
+        default:
+                return err_say(e, EPROTO, "a report of no kind (%u)", report->kind);
         }
-        int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
-        if (fd >= 0 && copy < 0)
-                return err_set(e, errno, "a descriptor");
-        z->pending[z->n_pending++] = (struct zygote_pending){ *order, copy };
-        event_add(&z->writable, NULL);
-        return 0;
 }
 
-void zygote_order(struct zygote *z, const struct order *order, int fd)
+static int on_report(void *owner, const struct report *report, const int *fds, size_t n_fds, struct err *e)
 {
-        struct err e = { 0 };
+        struct zygote *z = owner;
+        bool is_hello = report->kind == REPORT_HELLO, kept = false;
+        int r = 0;
 
-        if (z->sock < 0)
-                return;
-        int r = z->n_pending > 0 ? -EAGAIN : send_order(z, order, fd, &e);
-        if (r == -EAGAIN)
-                r = put_off(z, order, fd, &e);
-        if (r < 0)
-                give_up(z, e.text);
+        z->heard = true;
+        if (n_fds != (report->kind == REPORT_WARM ? (size_t)CHANNEL_WARM_FDS : 0))
+                r = err_say(e, EPROTO, "a report of kind %u with %zu descriptors", report->kind, n_fds);
+        else if (is_hello == z->greeted)
+                r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
+        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS)
+                r = err_say(e, EPROTO, "a report about slot %u", report->slot);
+        else if (is_hello) {
+                z->greeted = true;
+                language_greeted(z->language, z, report);
+        } else {
+                r = about_slot(z, report, fds, &kept, e);
+        }
+        for (size_t i = 0; !kept && i < n_fds; i++)
+                close(fds[i]);
+        if (r == 0)
+                language_kick(z->language);
+        return r;
 }

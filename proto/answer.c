@@ -123,6 +123,10 @@ static const struct pbspan_field language_fields[] = {
         LANGUAGE(PBSPAN_UINT64, discarded),
         LANGUAGE(PBSPAN_UINT64, recycle_p50_us),
         LANGUAGE(PBSPAN_UINT64, recycle_p99_us),
+        LANGUAGE(PBSPAN_BOOL, ready),
+        LANGUAGE(PBSPAN_UINT32, generation),
+        LANGUAGE(PBSPAN_UINT64, forks),
+        LANGUAGE(PBSPAN_UINT32, zygotes),
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 

@@ -380,16 +380,16 @@ int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e)
         return result;
 }
 
-/* "7" or "init": what comes after the language's name and a dash; another language may be called python-data. */
+/* "7" or "init": what comes after the prefix and a dash. */
 static bool is_slot_name(const char *text)
 {
         return strcmp(text, "init") == 0 || text[strspn(text, "0123456789")] == '\0';
 }
 
-int cgroup_remove_language(const struct cgroup_tree *tree, const char *language, struct err *e)
+int cgroup_remove_slots(const struct cgroup_tree *tree, const char *prefix, struct err *e)
 {
         int result = 0;
-        size_t len = strlen(language);
+        size_t len = strlen(prefix);
         for (size_t i = 0; i < tree->n; i++) {
                 char path[2 * CGROUP_PATH_SIZE + 16];
                 snprintf(path, sizeof path, "%s/%s", tree->at[i].mount, tree->at[i].group);
@@ -397,7 +397,7 @@ int cgroup_remove_language(const struct cgroup_tree *tree, const char *language,
                 if (!dir)
                         continue;
                 for (struct dirent *d; (d = readdir(dir));) {
-                        if (d->d_type != DT_DIR || strncmp(d->d_name, language, len) != 0 || d->d_name[len] != '-' ||
+                        if (d->d_type != DT_DIR || strncmp(d->d_name, prefix, len) != 0 || d->d_name[len] != '-' ||
                             !is_slot_name(d->d_name + len + 1))
                                 continue;
                         if (unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR) < 0 && errno != ENOENT)

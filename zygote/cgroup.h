@@ -49,8 +49,9 @@ int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct er
  * a populated group would move its processes to the parent, out of all limits. */
 int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e);
 
-/* Removes what one language left below the instance (groups called language-N). */
-int cgroup_remove_language(const struct cgroup_tree *tree, const char *language, struct err *e);
+/* Removes what one zygote left below the instance (groups called PREFIX-N and PREFIX-init); -EBUSY while a process is
+ * in one of them. */
+int cgroup_remove_slots(const struct cgroup_tree *tree, const char *prefix, struct err *e);
 
 /* A hierarchy as one command-line word, to hand an instance to a zygote, and back. */
 void cgroup_to_arg(const struct cgroup_hierarchy *h, char arg[CGROUP_ARG_SIZE]);

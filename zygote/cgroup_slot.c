@@ -38,11 +38,10 @@ static const struct file_row files[CGROUP_FILE_COUNT] = {
         [CGROUP_FILE_CPU_SYSTEM] = { CGROUP_CPUACCT, "cpuacct.usage_sys", "cpu.stat", O_RDONLY, false },
 };
 
-int cgroup_base_init(struct cgroup_base *b, const struct cgroup_hierarchy *h, size_t n, const char *language,
-                     struct err *e)
+int cgroup_base_init(struct cgroup_base *b, const struct cgroup_hierarchy *h, size_t n, const char *name, struct err *e)
 {
         memset(b, 0, sizeof *b);
-        snprintf(b->language, sizeof b->language, "%s", language);
+        snprintf(b->name, sizeof b->name, "%s", name);
         for (size_t i = 0; i < n; i++) {
                 b->at[i].v2 = h[i].v2;
                 b->at[i].controllers = h[i].controllers;
@@ -67,9 +66,9 @@ void cgroup_base_fini(struct cgroup_base *b)
 static void slot_name(const struct cgroup_slot *c, char name[64])
 {
         if (c->number == CGROUP_SLOT_INITS)
-                snprintf(name, 64, "%s-init", c->base->language);
+                snprintf(name, 64, "%s-init", c->base->name);
         else
-                snprintf(name, 64, "%s-%" PRIu32, c->base->language, c->number);
+                snprintf(name, 64, "%s-%" PRIu32, c->base->name, c->number);
 }
 
 static int write_number(int fd, int64_t value)

@@ -19,10 +19,10 @@ struct cgroup_base {
                 unsigned controllers;
         } at[CGROUP_MAX_HIERARCHIES];
         size_t n;
-        char language[32];
+        char name[48]; /* what the slots' groups begin with */
 };
 
-int cgroup_base_init(struct cgroup_base *b, const struct cgroup_hierarchy *h, size_t n, const char *language,
+int cgroup_base_init(struct cgroup_base *b, const struct cgroup_hierarchy *h, size_t n, const char *name,
                      struct err *e);
 void cgroup_base_fini(struct cgroup_base *b);
 

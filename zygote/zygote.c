@@ -53,7 +53,7 @@ static int take_from_host(struct zygote *z, struct err *e)
         if (z->maker.slots.init_program < 0)
                 return err_set(e, errno, "open %s", o->init_program);
         z->maker.slots.uid_base = o->uid_base;
-        int r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->language, e);
+        int r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->group, e);
         return r < 0 ? r : cgroup_slot_init(&z->maker.slots.inits, &z->maker.slots.cgroups, CGROUP_SLOT_INITS, e);
 }
 

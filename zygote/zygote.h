@@ -19,6 +19,7 @@ struct zygote_options {
         size_t n_preload;
         const struct cgroup_hierarchy *cgroups; /* of the instance, as cgroup_from_arg gives them */
         size_t n_cgroups;
+        const char *group; /* what the names of its slots' cgroups begin with */
         uint32_t uid_base; /* of the range of host uids for this language's slots */
         uint32_t inodes;
         const char *faults; /* the path of a file of faults (fault.h), for tests; or NULL */

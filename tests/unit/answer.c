@@ -107,7 +107,7 @@ static void a_result_with_every_field_comes_through(void **state)
 static uint8_t *full_status(size_t *len)
 {
         hatchery_v1_LanguageStatus languages[] = {
-                { "python", "3.11.2", 1, 2, 3, 4, 5, 6, 7, 8, 9 },
+                { "python", "3.11.2", 1, 2, 3, 4, 5, 6, 7, 8, 9, true, 10, 11, 12 },
                 { .name = "lua", .runs = UINT64_MAX },
         };
         struct answer a = { .m = { .id = 3, .which_answer = ID(ServerMessage_status) },
@@ -141,6 +141,7 @@ static void a_status_with_every_field_comes_through(void **state)
         assert_string_equal(l->version, "3.11.2");
         assert_true(l->warm == 1 && l->running == 2 && l->preparing == 3 && l->queued == 4 && l->runs == 5);
         assert_true(l->failures == 6 && l->discarded == 7 && l->recycle_p50_us == 8 && l->recycle_p99_us == 9);
+        assert_true(l->ready && l->generation == 10 && l->forks == 11 && l->zygotes == 12);
         assert_string_equal(a.languages[1].name, "lua");
         assert_true(a.languages[1].runs == UINT64_MAX);
 

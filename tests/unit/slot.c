@@ -8,7 +8,7 @@
 static void set_up(struct slots *s, unsigned warm, unsigned running)
 {
         struct err e = { 0 };
-        assert_int_equal(slots_init(s, &e), 0);
+        assert_int_equal(slots_init(s, NULL, &e), 0);
         s->warm = warm;
         s->running = running;
 }
@@ -35,7 +35,7 @@ static void only_the_arrows_of_the_machine_can_be_walked(void **state)
         (void)state;
         static const bool allowed[SLOT_STATES][SLOT_STATES] = {
                 [SLOT_EMPTY] = { [SLOT_PREPARING] = true },
-                [SLOT_PREPARING] = { [SLOT_WARM] = true, [SLOT_EMPTY] = true },
+                [SLOT_PREPARING] = { [SLOT_WARM] = true, [SLOT_DYING] = true, [SLOT_EMPTY] = true },
                 [SLOT_WARM] = { [SLOT_RUNNING] = true, [SLOT_DYING] = true, [SLOT_EMPTY] = true },
                 [SLOT_RUNNING] = { [SLOT_DYING] = true, [SLOT_EMPTY] = true },
                 [SLOT_DYING] = { [SLOT_EMPTY] = true },
@@ -111,6 +111,57 @@ static void no_more_run_than_may(void **state)
         assert_null(slots_ready(&s));
         go(&s, first, SLOT_EMPTY);
         assert_non_null(slots_ready(&s));
+        slots_fini(&s);
+}
+
+static void only_what_has_had_a_job_counts_as_a_run(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 3, 2);
+
+        fill(&s);
+        struct slot *unused = slots_ready(&s);
+        go(&s, unused, SLOT_DYING);
+        assert_int_equal(s.busy, 0);
+        struct slot *used = slots_ready(&s);
+        go(&s, used, SLOT_RUNNING);
+        go(&s, used, SLOT_DYING);
+        assert_int_equal(s.busy, 1);
+        go(&s, slots_ready(&s), SLOT_RUNNING);
+        assert_int_equal(s.busy, 2);
+        go(&s, unused, SLOT_EMPTY);
+        assert_int_equal(s.busy, 2);
+        go(&s, used, SLOT_EMPTY);
+        assert_int_equal(s.busy, 1);
+        slots_fini(&s);
+}
+
+static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
+{
+        (void)state;
+        struct slots s;
+        struct slot *stuck;
+        set_up(&s, 3, 2);
+
+        stuck = &s.slot[0];
+        assert_int_equal(slots_tick(&s, 3, &stuck), 0);
+        assert_null(stuck);
+        slot_owe(&s.slot[5]);
+        assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+        slot_owe(&s.slot[2]);
+        assert_int_equal(slots_tick(&s, 3, &stuck), 2);
+        assert_null(stuck);
+        assert_int_equal(slots_tick(&s, 3, &stuck), 2);
+        assert_ptr_equal(stuck, &s.slot[5]);
+        assert_int_equal(slots_tick(&s, 3, &stuck), 2);
+        assert_ptr_equal(stuck, &s.slot[5]);
+        slot_paid(&s.slot[5]);
+        assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+        assert_ptr_equal(stuck, &s.slot[2]);
+        slot_owe(&s.slot[2]); /* another order: another time */
+        assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+        assert_null(stuck);
         slots_fini(&s);
 }
 
@@ -198,6 +249,8 @@ int main(void)
                 cmocka_unit_test(as_many_are_wanted_as_are_to_be_warm),
                 cmocka_unit_test(the_longest_waiting_sandbox_gets_the_job),
                 cmocka_unit_test(no_more_run_than_may),
+                cmocka_unit_test(only_what_has_had_a_job_counts_as_a_run),
+                cmocka_unit_test(a_slot_that_is_owed_an_answer_for_long_is_found),
                 cmocka_unit_test(no_more_slots_live_than_warm_and_running_together),
                 cmocka_unit_test(the_slot_used_last_is_used_next),
                 cmocka_unit_test(a_slot_that_is_gone_is_the_last_choice),

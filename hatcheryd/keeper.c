@@ -1,0 +1,384 @@
+/* Keeping processes: see keeper.h. */
+#include "hatcheryd/keeper.h"
+
+#include "hatcheryd/role.h"
+#include "proto/channel.h"
+#include "proto/own.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum {
+        SETTLED_MS = 1000,     /* what came up and lived so long did not die of its start */
+        CLEAN_MS = 3000,       /* a dead zygote's sandboxes need a moment to die */
+        CLEAN_RETRY_MS = 10,   /* and are looked at so often meanwhile */
+        ORPHAN_MS = 1000,      /* a zygote ends so soon after its pool */
+        POOL_SILENT_MS = 15000 /* a pool that says nothing for so long hangs; it speaks every second */
+};
+
+static int64_t now_ms(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void keeper_init(struct keeper *k, const struct keeper_settings *settings)
+{
+        *k = (struct keeper){ .settings = settings, .control = -1, .pool.process.pidfd = -1 };
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
+                for (size_t side = 0; side < KEEPER_SIDES; side++)
+                        k->languages[i].side[side].process.pidfd = -1;
+}
+
+static void close_control(struct keeper *k)
+{
+        own_close(&k->control);
+        k->control = -1;
+}
+
+void keeper_fini(struct keeper *k)
+{
+        close_control(k);
+}
+
+bool keeper_pool_runs(const struct keeper *k)
+{
+        return k->pool.process.pid > 0;
+}
+
+static size_t n_languages(const struct keeper *k)
+{
+        return k->settings->config->n_languages;
+}
+
+bool keeper_is_empty(const struct keeper *k)
+{
+        for (size_t i = 0; i < n_languages(k); i++)
+                for (size_t side = 0; side < KEEPER_SIDES; side++)
+                        if (k->languages[i].side[side].process.pid > 0)
+                                return false;
+        return !keeper_pool_runs(k);
+}
+
+void keeper_kill_all(const struct keeper *k)
+{
+        process_kill(&k->pool.process, SIGKILL);
+        for (size_t i = 0; i < n_languages(k); i++)
+                for (size_t side = 0; side < KEEPER_SIDES; side++)
+                        process_kill(&k->languages[i].side[side].process, SIGKILL);
+}
+
+int keeper_tell(struct keeper *k, const struct control *c, int fd, struct err *e)
+{
+        if (k->control < 0)
+                return err_say(e, EPIPE, "there is no pool");
+        return channel_send(k->control, c, sizeof *c, &fd, fd >= 0 ? 1 : 0, e);
+}
+
+/* ---------------------------------------------------------------- starting */
+
+static int start_pool(struct keeper *k, struct err *e)
+{
+        const struct keeper_settings *s = k->settings;
+        struct role_pool role = {
+                .uid = s->instance->pool_uid,
+                .config_fd = s->config_fd,
+                .listeners = s->listeners,
+                .n_listeners = s->n_listeners,
+        };
+        OWN_FD int control = -1;
+
+        int r = role_start_pool(&k->pool.process, &role, &control, e);
+        if (r < 0)
+                return r;
+        if (fcntl(control, F_SETFL, O_NONBLOCK) < 0) /* a pool that hangs must not hold up whoever would kill it */
+                return err_set(e, errno, "a non-blocking socket");
+        close_control(k);
+        k->control = own_steal_fd(&control);
+        k->pool.came_up = false;
+        k->pool.started_ms = k->pool_heard_ms = now_ms();
+        for (size_t i = 0; i < n_languages(k); i++)
+                k->languages[i].wanted = true;
+        return 0;
+}
+
+enum { NAME_SIZE = 64 };
+
+/* What a side's cgroups begin with. No language has a dot in its name. */
+static void name_side(char name[NAME_SIZE], const char *language, size_t side)
+{
+        snprintf(name, NAME_SIZE, "%s.%c", language, (char)('a' + side));
+}
+
+/* A side without a process and without anything that a former one left: its number, -EAGAIN while both have a process,
+ * -EBUSY while what was left still dies. The other one than last time, if it can be. */
+static int find_side(const struct keeper *k, size_t index, struct err *e)
+{
+        const struct kept_language *l = &k->languages[index];
+        int result = -EAGAIN;
+
+        for (size_t i = 0; i < KEEPER_SIDES; i++) {
+                size_t side = (l->generation + i) % KEEPER_SIDES;
+                char name[NAME_SIZE];
+                if (l->side[side].process.pid > 0)
+                        continue;
+                name_side(name, k->settings->config->languages[index].name, side);
+                int r = cgroup_remove_slots(k->settings->cgroups, name, e);
+                if (r == 0)
+                        return (int)side;
+                result = r;
+        }
+        return result;
+}
+
+static int start_zygote(struct keeper *k, size_t index, struct err *e)
+{
+        const struct keeper_settings *s = k->settings;
+        const struct config_language *language = &s->config->languages[index];
+        struct kept_language *l = &k->languages[index];
+        char plugin[512], init[512], file[80], group[NAME_SIZE];
+        OWN_FD int channel = -1;
+
+        snprintf(file, sizeof file, "hatchery-lang-%s.so", language->name);
+        int r = role_find(s->program_directory, file, plugin, sizeof plugin, e);
+        if (r == 0)
+                r = role_find(s->program_directory, "hatchery-init", init, sizeof init, e);
+        if (r < 0)
+                return r;
+        int side = find_side(k, index, e);
+        if (side < 0)
+                return side;
+
+        name_side(group, language->name, (size_t)side);
+        struct role_zygote role = {
+                .language = language,
+                .plugin = plugin,
+                .init = init,
+                .faults = s->faults,
+                .group = group,
+                .uid_base = s->instance->sandbox_uid + (uint32_t)index * INSTANCE_LANGUAGE_UIDS +
+                            (uint32_t)side * INSTANCE_SIDE_UIDS,
+                .inodes = s->config->inodes,
+                .log_level = s->config->log_level,
+                .cgroups = s->cgroups,
+        };
+        struct kept *z = &l->side[side];
+        r = role_start_zygote(&z->process, &role, &channel, e);
+        if (r < 0)
+                return r;
+        z->started_ms = now_ms();
+        z->kill_at_ms = 0;
+        z->came_up = false;
+        z->generation = ++l->generation;
+        struct control c = { .kind = CONTROL_ZYGOTE, .generation = z->generation };
+        snprintf(c.language, sizeof c.language, "%s", language->name);
+        return keeper_tell(k, &c, channel, e); /* a zygote that the pool does not take finds its channel closed */
+}
+
+static void start_zygotes(struct keeper *k, int64_t now)
+{
+        for (size_t i = 0; i < n_languages(k); i++) {
+                struct kept_language *l = &k->languages[i];
+                struct err e = { 0 };
+                if (!l->wanted || now < l->pace.not_before_ms)
+                        continue;
+                int r = start_zygote(k, i, &e);
+                if (r == 0)
+                        l->wanted = false;
+                if (r == -EAGAIN)
+                        continue; /* a death will be heard of */
+                if (r == -EBUSY && l->busy_since_ms == 0)
+                        l->busy_since_ms = now;
+                if (r == -EBUSY && now - l->busy_since_ms < CLEAN_MS)
+                        continue;
+                l->busy_since_ms = 0;
+                if (r == 0)
+                        continue;
+                log_error(k->settings->log, "the zygote for %s: %s", k->settings->config->languages[i].name, e.text);
+                pace_failed(&l->pace, now);
+        }
+}
+
+/* ---------------------------------------------------------------- what should have ended, and what hangs */
+
+static void kill_overdue(struct keeper *k, int64_t now)
+{
+        for (size_t i = 0; i < n_languages(k); i++)
+                for (size_t side = 0; side < KEEPER_SIDES; side++) {
+                        const struct kept *z = &k->languages[i].side[side];
+                        if (z->process.pid > 0 && z->kill_at_ms > 0 && now >= z->kill_at_ms)
+                                process_kill(&z->process, SIGKILL);
+                }
+        if (keeper_pool_runs(k) && now - k->pool_heard_ms >= POOL_SILENT_MS) {
+                log_error(k->settings->log, "the pool has said nothing for %d s, and is killed", POOL_SILENT_MS / 1000);
+                process_kill(&k->pool.process, SIGKILL);
+                k->pool_heard_ms = now;
+        }
+}
+
+void keeper_do_due(struct keeper *k)
+{
+        struct err e = { 0 };
+        int64_t now = now_ms();
+
+        kill_overdue(k, now);
+        if (k->stopping)
+                return;
+        if (!keeper_pool_runs(k) && now >= k->pool_pace.not_before_ms && start_pool(k, &e) < 0) {
+                log_error(k->settings->log, "%s", e.text);
+                pace_failed(&k->pool_pace, now);
+        }
+        if (keeper_pool_runs(k) && k->control >= 0)
+                start_zygotes(k, now);
+}
+
+static void sooner(int64_t *next, int64_t when)
+{
+        if (when < *next)
+                *next = when;
+}
+
+int keeper_timeout(const struct keeper *k)
+{
+        int64_t now = now_ms(), next = now + 60000;
+        bool starts = keeper_pool_runs(k) && !k->stopping;
+
+        if (keeper_pool_runs(k))
+                sooner(&next, k->pool_heard_ms + POOL_SILENT_MS);
+        else if (!k->stopping)
+                sooner(&next, k->pool_pace.not_before_ms);
+        for (size_t i = 0; i < n_languages(k); i++) {
+                const struct kept_language *l = &k->languages[i];
+                if (l->wanted && starts && l->busy_since_ms > 0)
+                        sooner(&next, now + CLEAN_RETRY_MS);
+                else if (l->wanted && starts && l->pace.not_before_ms > now)
+                        sooner(&next, l->pace.not_before_ms);
+                for (size_t side = 0; side < KEEPER_SIDES; side++)
+                        if (l->side[side].process.pid > 0 && l->side[side].kill_at_ms > 0)
+                                sooner(&next, l->side[side].kill_at_ms);
+        }
+        return next <= now ? CLEAN_RETRY_MS : (int)(next - now);
+}
+
+/* ---------------------------------------------------------------- deaths */
+
+static void say_death(const struct keeper *k, const char *who, int status)
+{
+        if (k->stopping)
+                return;
+        if (WIFSIGNALED(status))
+                log_error(k->settings->log, "%s was killed by signal %d", who, WTERMSIG(status));
+        else
+                log_error(k->settings->log, "%s exited with status %d", who, WEXITSTATUS(status));
+}
+
+static bool has_settled(const struct kept *p)
+{
+        return p->came_up && now_ms() - p->started_ms >= SETTLED_MS;
+}
+
+static void on_pool_death(struct keeper *k, int status)
+{
+        int64_t now = now_ms();
+
+        say_death(k, "the pool", status);
+        process_ended(&k->pool.process);
+        close_control(k);
+        for (size_t i = 0; i < n_languages(k) && !k->stopping; i++)
+                for (size_t side = 0; side < KEEPER_SIDES; side++)
+                        k->languages[i].side[side].kill_at_ms = now + ORPHAN_MS;
+        if (has_settled(&k->pool))
+                pace_settled(&k->pool_pace);
+        pace_failed(&k->pool_pace, now);
+}
+
+/* A zygote that ends with 0 was told to, or its pool has gone. The pool says when it needs another. */
+static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int status)
+{
+        struct kept_language *l = &k->languages[index];
+        char who[96];
+
+        process_ended(&z->process);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+                if (z->came_up)
+                        pace_settled(&l->pace);
+                return;
+        }
+        snprintf(who, sizeof who, "the zygote for %s (generation %u)", k->settings->config->languages[index].name,
+                 z->generation);
+        say_death(k, who, status);
+        if (has_settled(z))
+                pace_settled(&l->pace);
+        pace_failed(&l->pace, now_ms());
+        if (!z->came_up)
+                k->failed_starts++;
+}
+
+static void on_death(struct keeper *k, pid_t pid, int status)
+{
+        if (pid == k->pool.process.pid)
+                on_pool_death(k, status);
+        for (size_t i = 0; i < n_languages(k); i++)
+                for (size_t side = 0; side < KEEPER_SIDES; side++)
+                        if (pid == k->languages[i].side[side].process.pid)
+                                on_zygote_death(k, i, &k->languages[i].side[side], status);
+}
+
+void keeper_reap(struct keeper *k)
+{
+        int status;
+        pid_t pid;
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                on_death(k, pid, status);
+}
+
+/* ---------------------------------------------------------------- what the pool says */
+
+static struct kept_language *find_language(struct keeper *k, const struct control *c)
+{
+        for (size_t i = 0; i < n_languages(k); i++)
+                if (strncmp(k->settings->config->languages[i].name, c->language, sizeof c->language) == 0)
+                        return &k->languages[i];
+        return NULL;
+}
+
+static struct kept *find_zygote(struct kept_language *l, uint32_t generation)
+{
+        for (size_t side = 0; l && side < KEEPER_SIDES; side++)
+                if (l->side[side].process.pid > 0 && l->side[side].generation == generation)
+                        return &l->side[side];
+        return NULL;
+}
+
+void keeper_hear(struct keeper *k)
+{
+        struct control c;
+        struct err e = { 0 };
+        size_t n_fds;
+
+        int r = channel_recv(k->control, &c, sizeof c, NULL, 0, &n_fds, &e);
+        if (r == -EAGAIN)
+                return;
+        if (r <= 0) { /* the pool is dying; its end will be heard of */
+                close_control(k);
+                return;
+        }
+        k->pool.came_up = true;
+        k->pool_heard_ms = now_ms();
+        struct kept_language *l = find_language(k, &c);
+        struct kept *z = find_zygote(l, c.generation);
+        if (c.kind == CONTROL_READY)
+                k->ready = true;
+        else if (c.kind == CONTROL_RENEW && l)
+                l->wanted = true;
+        else if (c.kind == CONTROL_SERVES && z)
+                z->came_up = true;
+        else if (c.kind == CONTROL_KILL && z)
+                process_kill(&z->process, SIGKILL);
+}

@@ -1,0 +1,90 @@
+/* The processes that the supervisor keeps running: the pool, and the zygotes of each language. A language has two
+ * sides, each with its own cgroups and host uids, so that one zygote can come up while another still serves or dies.
+ *
+ * Life and death: the zygotes hang on the pool by their channels (end of file ends them), pool and zygotes hang on the
+ * supervisor by the parent's death signal, inits hang on their zygote by both. So whatever dies takes down what depends
+ * on it, and what is missing is started here. */
+#pragma once
+
+#include "hatcheryd/instance.h"
+#include "hatcheryd/listen.h"
+#include "hatcheryd/pace.h"
+#include "hatcheryd/process.h"
+#include "pool/config.h"
+#include "pool/pool.h"
+#include "proto/log.h"
+#include "zygote/cgroup.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+        KEEPER_SIDES = INSTANCE_LANGUAGE_UIDS / INSTANCE_SIDE_UIDS,
+        KEEPER_MAX_LANGUAGES = (INSTANCE_UIDS - INSTANCE_FIRST_UIDS) / INSTANCE_LANGUAGE_UIDS,
+};
+
+/* What processes are started with; borrowed. The supervisor may change it between calls, but for the languages' names
+ * and their order. */
+struct keeper_settings {
+        const char *program_directory;
+        const char *faults; /* or NULL */
+        const struct log *log;
+        const struct config *config;
+        int config_fd;
+        const struct instance *instance;
+        const struct cgroup_tree *cgroups;
+        const struct listener *listeners;
+        size_t n_listeners;
+};
+
+struct kept {
+        struct process process;
+        uint32_t generation; /* of a zygote: the name that it is known by to the pool */
+        int64_t started_ms;
+        int64_t kill_at_ms; /* it should have ended by then; 0: it is to live */
+        bool came_up;
+};
+
+struct kept_language {
+        struct kept side[KEEPER_SIDES];
+        struct pace pace;
+        uint32_t generation;   /* the last one given */
+        bool wanted;           /* another zygote is to be started */
+        int64_t busy_since_ms; /* no side could be cleaned since then; 0: it could */
+};
+
+struct keeper {
+        const struct keeper_settings *settings;
+        struct kept pool;
+        struct pace pool_pace;
+        int64_t pool_heard_ms;
+        int control; /* to the pool; -1 while there is none */
+        struct kept_language languages[KEEPER_MAX_LANGUAGES];
+        unsigned failed_starts; /* deaths of zygotes that never served */
+        bool ready;             /* every language has had all its warm sandboxes */
+        bool stopping;          /* nothing is started any more */
+};
+
+void keeper_init(struct keeper *k, const struct keeper_settings *settings);
+void keeper_fini(struct keeper *k);
+
+/* Starts what is due, and kills what should have ended or hangs. */
+void keeper_do_due(struct keeper *k);
+
+/* Milliseconds until something is due, -1 for never. */
+int keeper_timeout(const struct keeper *k);
+
+/* Takes note of all deaths: of what is kept, and of what came to this process as the subreaper of its descendants (the
+ * inits of a zygote that was killed). */
+void keeper_reap(struct keeper *k);
+
+/* The control socket is readable. */
+void keeper_hear(struct keeper *k);
+
+/* A packet for the pool, with a borrowed descriptor or -1. Negative: there is no pool that takes it. */
+int keeper_tell(struct keeper *k, const struct control *c, int fd, struct err *e);
+
+bool keeper_pool_runs(const struct keeper *k);
+bool keeper_is_empty(const struct keeper *k);
+void keeper_kill_all(const struct keeper *k);
