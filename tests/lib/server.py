@@ -136,17 +136,21 @@ class Server:
     def processes(self):
         return host.descendants(self.process.pid)
 
+    def children(self):
+        """Those that the supervisor started; inits that come to it when their zygote is killed are none."""
+        return [process for process in self.processes()
+                if process.parent == self.process.pid and process.name == "exe" and process.state not in "ZX"]
+
     def pool_process(self):
-        """The process that speaks with clients: the only direct child that is not root."""
-        found = [process for process in self.processes()
-                 if process.parent == self.process.pid and process.status().get("Uid", "0").split()[0] != "0"]
+        """The process that speaks with clients: the only child that is not root."""
+        found = [process for process in self.children() if process.status().get("Uid", "0").split()[0] != "0"]
         if len(found) != 1:
             raise AssertionError(f"one unprivileged child expected, found {found} among {self.processes()}")
         return found[0]
 
     def zygote_processes(self):
         pool = self.pool_process().pid
-        return [process for process in self.processes() if process.parent == self.process.pid and process.pid != pool]
+        return [process for process in self.children() if process.pid != pool]
 
     def daemons(self):
         """The processes that live as long as the server does."""

@@ -1,6 +1,8 @@
 """The server as a whole: start, refusal to start, several side by side, drain, reload, what it survives."""
 
+import errno
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -9,7 +11,7 @@ import unittest
 
 from lib import host
 from lib.case import Case
-from lib.hatchery import Code, Refused
+from lib.hatchery import Closed, Code, Refused
 from lib.server import HATCHERYD, Server, wait_until
 
 
@@ -250,6 +252,160 @@ class Survival(WithServers):
                 return False
         wait_until(runs, what="a run by a new pool")
         self.assertFalse(pool.is_alive())
+
+    def test_a_dead_init_costs_its_run_and_nothing_else(self):
+        server = self.start(config="language python { warm = 2 running = 4 }\n")
+        with server.connect() as client:
+            client.execute("")
+            server.wait_idle(connections=1)
+            for process in server.processes():
+                if process.name == "hatchery-init":
+                    os.kill(process.pid, signal.SIGKILL)
+            for _ in range(8):
+                try:
+                    client.execute("print(1)")
+                except Refused as refused:
+                    self.assertIn(refused.code, ("UNAVAILABLE", "INTERNAL"))
+            wait_until(lambda: client.execute("print(1)").stdout == b"1\n", what="a run in a slot that was rebuilt")
+            self.assertTrue(client.status().ready)
+
+    def test_what_a_killed_zygote_leaves_is_reaped(self):
+        server = self.start()
+        inits = [process for process in server.processes() if process.name == "hatchery-init"]
+        self.assertTrue(inits)
+        for process in server.zygote_processes():
+            os.kill(process.pid, signal.SIGKILL)
+        wait_until(lambda: not [one for one in inits if host.Process(one.pid).start == one.start], what="their end")
+        with server.connect() as client:
+            wait_until(lambda: client.status().ready, what="the next zygote")
+        self.assertEqual([], [one for one in server.processes() if one.state == "Z"])
+
+    def test_a_killed_server_is_cleaned_up_after_by_one_of_another_number(self):
+        first, second = self.start(), self.start()
+        groups = {(path, os.stat(path).st_ino) for path in second.cgroup_directories()}
+        self.assertTrue(groups)
+        family = [*first.processes(), *second.processes()]
+        for server in (first, second):
+            server.process.kill()
+            server.process.wait(60)
+        wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
+        for server in (first, second):
+            server.release()
+
+        def is_left(path, inode):
+            try:
+                return os.stat(path).st_ino == inode
+            except FileNotFoundError:
+                return False
+        self.start()
+        self.assertEqual([], [path for path, inode in groups if is_left(path, inode)])
+
+
+class Hangs(WithServers):
+    def test_what_hangs_is_killed_and_replaced(self):
+        """A stopped zygote, and a stopped pool: the guards are generous, so both are tried at once"""
+        one, other = self.start(), self.start()
+        zygote, pool = one.zygote_processes()[0], other.pool_process()
+        with one.connect() as client, other.connect() as lost:
+            lost.ping()
+            os.kill(zygote.pid, signal.SIGSTOP)
+            os.kill(pool.pid, signal.SIGSTOP)
+            with self.assertRaises(Refused) as caught:
+                client.execute("print(1)")
+            self.assertEqual("UNAVAILABLE", caught.exception.code)
+            self.assertGreater(caught.exception.error.retry_after_ms, 0)
+            wait_until(lambda: not zygote.is_alive(), what="the end of the zygote that hangs")
+            wait_until(lambda: client.status().ready, what="the next zygote")
+            self.assert_alive(client)
+            self.assertIn("it does not answer", one.log())
+            with self.assertRaises(Closed):
+                lost.ping()
+        self.assertFalse(pool.is_alive())
+        self.assertIn("the pool has said nothing", other.log())
+        wait_until(lambda: self.serves(other), what="a run by a new pool")
+
+    def serves(self, server):
+        try:
+            with server.connect() as client:
+                return client.execute("print(1)").stdout == b"1\n"
+        except (Refused, Closed):
+            return False
+
+    def test_a_dead_supervisor_takes_a_stopped_pool_with_it(self):
+        server = self.start()
+        pool, family = server.pool_process(), server.processes()
+        os.kill(pool.pid, signal.SIGSTOP)
+        server.process.kill()
+        server.process.wait(60)
+        wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
+        server.release()
+        self.start().stop()  # sweeps
+
+
+class Readiness(WithServers):
+    CONFIG = "language python { warm = 2 running = 4 }\n"
+
+    def use_up(self, client):
+        """What is warm is used; what follows it fails. Returns requests that wait."""
+        return [client.send_execute("print(1)") for _ in range(4)]
+
+    def assert_recovers(self, server, client, requests):
+        wait_until(lambda: client.status().ready, what="a server that is ready again")
+        for request in requests:
+            self.assertEqual(b"1\n", client.result(request).stdout)
+        log = server.log()
+        self.assertEqual(1, log.count("python: not ready"), log)
+        self.assertEqual(1, log.count("there are warm sandboxes again"), log)
+
+    def wait_not_ready(self, client):
+        wait_until(lambda: not client.status().ready, what="a server that is not ready")
+        status = client.status()
+        self.assertFalse(status.languages[0].ready)
+        self.assertEqual(0, status.languages[0].warm)
+        self.assertGreaterEqual(status.languages[0].failures, 3)
+
+    def test_a_step_that_fails_again_and_again_turns_readiness_off_until_it_works(self):
+        server = self.start(config=self.CONFIG, faults=[])
+        with server.connect() as client:
+            self.assertTrue(client.status().languages[0].ready)
+            server.set_faults(f"fail overlay root {errno.ENOSPC}")
+            requests = self.use_up(client)
+            self.wait_not_ready(client)
+            self.assertIn("overlay root: No space left on device", server.log())
+            server.set_faults()
+            self.assert_recovers(server, client, requests)
+
+    def test_a_zygote_without_descriptors_says_so_and_recovers(self):
+        server = self.start(config=self.CONFIG)
+        with server.connect() as client:
+            zygote = server.zygote_processes()[0].pid
+            before = resource.prlimit(zygote, resource.RLIMIT_NOFILE)
+            resource.prlimit(zygote, resource.RLIMIT_NOFILE, (20, before[1]))
+            requests = self.use_up(client)
+            self.wait_not_ready(client)
+            self.assertIn("Too many open files", server.log())
+            resource.prlimit(zygote, resource.RLIMIT_NOFILE, before)
+            self.assert_recovers(server, client, requests)
+
+    def test_cgroups_that_somebody_removed_are_made_again(self):
+        server = self.start(config="language python { warm = 1 running = 4 }\n")
+        with server.connect() as client:
+            for request in [client.send_execute("import time; time.sleep(1)") for _ in range(4)]:
+                client.result(request)
+            server.wait_idle(connections=1)
+            server.note_cgroups()
+            removed = 0
+            for path in server.cgroup_directories():
+                try:
+                    os.rmdir(path)
+                    removed += 1
+                except OSError:
+                    pass  # there are processes in it
+            self.assertGreater(removed, 0)
+            for request in [client.send_execute("import time; time.sleep(1); print(1)") for _ in range(8)]:
+                self.assertEqual(b"1\n", client.result(request).stdout)
+            server.wait_idle(connections=1)
+            self.assertTrue(client.status().ready)
 
 
 class Descriptors(WithServers):
