@@ -68,6 +68,7 @@ class Server:
             self.set_faults(*faults)
             self.command += ["--faults", str(self.faults_path)]
         self.process = None
+        self.log_from = 0
         self.instance_cgroups = set()
 
     def start(self):
@@ -75,6 +76,7 @@ class Server:
         self.mounts_before = host.mounts()
         self.run_dir_before = run_dir_entries()
         with open(self.log_path, "ab") as log:
+            self.log_from = log.tell()
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         self.addresses = self.wait_ready()
         self.address, self.unix_address = self.addresses[0], self.addresses[1]
@@ -117,7 +119,8 @@ class Server:
         raise AssertionError(f"hatcheryd: {reason}; its log ends with\n{self.log_tail()}")
 
     def log(self):
-        return self.log_path.read_text(errors="replace")
+        """What was written since this server's start; the file keeps what servers of the same name wrote before."""
+        return self.log_path.read_bytes()[self.log_from:].decode(errors="replace")
 
     def log_tail(self, lines=40):
         return "\n".join(self.log().splitlines()[-lines:])

@@ -101,8 +101,8 @@ class OneAfterTheOther(WithServers):
         with server.connect() as client:
             first = python(client)
             old = self.marks(client)
-            code = f"import sys\n{MARKS}\nsys.stdin.read()\n{MARKS}"
-            runs = [client.send_execute(f"{code}\nimport time; time.sleep(6)") for _ in range(2)]
+            code = f"{MARKS}\nimport time; time.sleep(8)\n{MARKS}"
+            runs = [client.send_execute(code, limits={"wall_us": 60000000}) for _ in range(2)]
             wait_until(lambda: python(client).running == 2, what="two runs")
             self.renew(server, "language python { warm = 2 running = 2 preload = { json, fractions } }\n")
             wait_until(lambda: python(client).generation > first.generation, what="the next generation")

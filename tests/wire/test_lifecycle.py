@@ -320,7 +320,7 @@ class Hangs(WithServers):
             self.assertIn("it does not answer", one.log())
             with self.assertRaises(Closed):
                 lost.ping()
-        self.assertFalse(pool.is_alive())
+        wait_until(lambda: not pool.is_alive(), what="the end of the pool that hangs")
         self.assertIn("the pool has said nothing", other.log())
         wait_until(lambda: self.serves(other), what="a run by a new pool")
 
