@@ -11,7 +11,7 @@
 
 enum { OPTION_LONG = 256, OPTION_LIMIT = 512, FOR_ALL = COMMAND_RUN | COMMAND_PING | COMMAND_STATUS };
 
-enum kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_PAIR, KIND_TIME };
+enum kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_PAIR, KIND_TIME, KIND_COUNT };
 
 struct row {
         const char *name;
@@ -38,6 +38,8 @@ static const struct row table[] = {
           "set a variable of the environment; repeatable" },
         { "deadline", 0, KIND_TIME, MEMBER(deadline_us), COMMAND_RUN, "TIME",
           "how long to wait for the answer, the server's queue included" },
+        { "priority", 0, KIND_COUNT, MEMBER(priority), COMMAND_RUN, "N",
+          "0 (default) to 7: start this before one's own waiting requests of lower N" },
         { "merge-stderr", 0, KIND_FLAG, MEMBER(merge_stderr), COMMAND_RUN, NULL,
           "standard error goes to where standard output goes" },
         { "truncate", 0, KIND_FLAG, MEMBER(truncate), COMMAND_RUN, NULL,
@@ -87,7 +89,7 @@ static void describe(enum command command, struct option *longs, char *letters)
         *longs = (struct option){ 0 };
 }
 
-static int parse_time(const char *option, enum limit_unit unit, const char *text, int64_t *value, struct err *e)
+static int parse_number(const char *option, enum limit_unit unit, const char *text, int64_t *value, struct err *e)
 {
         static const char *const forms[] = {
                 [LIMIT_UNIT_US] = "a time, as in 500ms, 2s or 1m",
@@ -123,7 +125,13 @@ static int store(struct options *o, const struct row *row, const char *value, st
                 words->items[words->n++] = value;
                 return 0;
         case KIND_TIME:
-                return parse_time(row->name, LIMIT_UNIT_US, value, member, e);
+                return parse_number(row->name, LIMIT_UNIT_US, value, member, e);
+        case KIND_COUNT:
+                if (parse_number(row->name, LIMIT_UNIT_COUNT, value, member, e) < 0)
+                        return -EINVAL;
+                if (*(int64_t *)member > UINT32_MAX) /* what it may be is for the server to say */
+                        return err_say(e, EINVAL, "--%s is too large: %s", row->name, value);
+                return 0;
         }
         return err_say(e, EINVAL, "option --%s is of no known kind", row->name);
 }
@@ -133,7 +141,7 @@ static int apply(struct options *o, int number, const char *value, struct err *e
         if (number >= OPTION_LIMIT) {
                 int i = number - OPTION_LIMIT;
                 o->has_limit[i] = true;
-                return parse_time(limit_table[i].option, limit_table[i].unit, value, &o->limit[i], e);
+                return parse_number(limit_table[i].option, limit_table[i].unit, value, &o->limit[i], e);
         }
         for (size_t i = 0; i < TABLE_ROWS; i++)
                 if (number_of(i) == number)

@@ -37,6 +37,7 @@ struct options {
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
         int64_t deadline_us;
+        int64_t priority;
         bool merge_stderr;
         bool truncate;
         bool compress;

@@ -203,6 +203,7 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         x->merge_stderr = o->merge_stderr;
         x->truncate_output = o->truncate;
         x->deadline_us = (uint64_t)o->deadline_us;
+        x->priority = (uint32_t)o->priority;
         memcpy(x->has_limit, o->has_limit, sizeof x->has_limit);
         memcpy(x->limit, o->limit, sizeof x->limit);
         return 0;

@@ -27,10 +27,12 @@ enum { CONFIG_MAX_FILE = 1 << 20, MAX_LANGUAGES = 64 };
 static const struct config_setting settings[] = {
         { "max_request_bytes", LIMIT_UNIT_BYTES, WIRE_MAX_REQUEST, 1024, 1 << 30, PLACE(max_request_bytes) },
         { "max_answer_bytes", LIMIT_UNIT_BYTES, WIRE_MAX_ANSWER, 1024, 1 << 30, PLACE(max_answer_bytes) },
-        { "max_connections", LIMIT_UNIT_COUNT, 1024, 1, 1 << 20, PLACE(max_connections) },
+        { "max_connections", LIMIT_UNIT_COUNT, 10240, 1, 1 << 20, PLACE(max_connections) },
         { "max_in_flight", LIMIT_UNIT_COUNT, 256, 1, 4096, PLACE(max_in_flight) },
         { "max_queue", LIMIT_UNIT_COUNT, 4096, 1, 1 << 20, PLACE(max_queue) },
         { "max_queue_bytes", LIMIT_UNIT_BYTES, 256 << 20, 1 << 20, MAX_MEMORY, PLACE(max_queue_bytes) },
+        { "max_memory", LIMIT_UNIT_BYTES, 1 << 30, 16 << 20, MAX_MEMORY, PLACE(max_memory) },
+        { "client_share", LIMIT_UNIT_COUNT, 75, 1, 100, PLACE(client_share) },
         { "frame_timeout", LIMIT_UNIT_US, 10000000, 1000, MAX_TIME, PLACE(frame_timeout_us) },
         { "write_timeout", LIMIT_UNIT_US, 30000000, 1000, MAX_TIME, PLACE(write_timeout_us) },
         { "max_unsent_bytes", LIMIT_UNIT_BYTES, 64 << 20, 1024, MAX_MEMORY, PLACE(max_unsent_bytes) },

@@ -32,6 +32,8 @@ struct config {
         uint32_t max_in_flight;    /* requests of one connection that have no answer yet */
         uint32_t max_queue;        /* requests that wait for a sandbox, all clients together */
         uint64_t max_queue_bytes;  /* of memory that they hold */
+        uint64_t max_memory;       /* that all clients together make the pool hold */
+        uint32_t client_share;     /* percent of a language's runs that one client may have at one time */
         int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
         int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */
         uint64_t max_unsent_bytes; /* answers that one client has not taken yet */

@@ -5,6 +5,7 @@
 #include "proto/err.h"
 #include "proto/span.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/uio.h>
 
@@ -21,5 +22,10 @@ void feed_add(struct feed *f, const void *data, size_t len);
 
 /* FEED_DONE: all is written. FEED_MORE: the descriptor takes no more now. -EPIPE: nobody reads any more. */
 int feed_write(struct feed *f, int fd, struct err *e);
+
+static inline bool feed_is_done(const struct feed *f)
+{
+        return f->at == f->n;
+}
 
 void feed_fini(struct feed *f);

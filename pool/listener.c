@@ -2,15 +2,22 @@
 #include "pool/listener.h"
 
 #include "pool/clock.h"
+#include "pool/peer.h"
 #include "pool/session.h"
+#include "proto/channel.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 /* Connections taken in one go, so that a flood of them does not keep runs waiting. */
 enum { BATCH = 16, PAUSE_US = 100000 };
+
+/* Descriptors: of one slot, those of its sandbox and a collector; of the pool, its own and connections that are only told
+ * that there is no room. */
+enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
@@ -35,9 +42,12 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         struct listener *l = arg;
 
         for (int i = 0; i < BATCH; i++) {
-                int client = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+                struct sockaddr_storage address = { 0 };
+                socklen_t len = sizeof address;
+                int client = accept4(fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
                 if (client >= 0) {
-                        session_accept(l->pool, client);
+                        struct peer peer = peer_of_socket(client, &address);
+                        session_accept(l->pool, client, &peer);
                         continue;
                 }
                 if (errno == EINTR || errno == ECONNABORTED)
@@ -57,6 +67,24 @@ int listener_init(struct listener *l, struct pool *p, int fd, struct err *e)
             evtimer_assign(&l->pause, p->base, on_pause_over, l) < 0 || event_add(&l->readable, NULL) < 0)
                 return err_say(e, EIO, "a listening socket can't be watched");
         return 0;
+}
+
+void listener_check_files(struct pool *p)
+{
+        struct config *c = &p->config;
+        uint64_t others = OTHER_FILES;
+        struct rlimit files;
+
+        for (size_t i = 0; i < c->n_languages; i++)
+                others += (uint64_t)(c->languages[i].warm + c->languages[i].running) * FILES_OF_SLOT;
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= others + c->max_connections)
+                return;
+        uint32_t possible = files.rlim_cur > others ? (uint32_t)(files.rlim_cur - others) : 1;
+        log_warn(&p->log,
+                 "max_connections is %u, but the limit of descriptors is %llu, of which sandboxes need %llu: %u connections "
+                 "are possible; raise the limit (LimitNOFILE, ulimit -Hn)",
+                 c->max_connections, (unsigned long long)files.rlim_cur, (unsigned long long)others, possible);
+        c->max_connections = possible;
 }
 
 void listener_fini(struct listener *l)

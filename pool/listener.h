@@ -14,3 +14,7 @@ struct listener {
 /* Takes fd over. */
 int listener_init(struct listener *l, struct pool *p, int fd, struct err *e);
 void listener_fini(struct listener *l);
+
+/* Lowers max_connections to what the limit of descriptors leaves for connections, and says so: without descriptors for
+ * its sandboxes a server serves nobody. */
+void listener_check_files(struct pool *p);

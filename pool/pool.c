@@ -203,9 +203,11 @@ void pool_reload(struct pool *p, int config_fd)
         renew_what_has_changed(p, &next);
         config_fini(&p->config);
         p->config = next;
+        listener_check_files(p);
         p->log.level = next.log_level;
         p->queue.max = next.max_queue;
         p->queue.max_bytes = next.max_queue_bytes;
+        p->memory.max = next.max_memory;
         for (size_t i = 0; i < p->n_languages; i++) {
                 const struct config_language *l = find(&next, p->languages[i].name);
                 if (!l)
@@ -323,7 +325,9 @@ static int prepare(struct pool *p, const struct pool_options *options, struct er
                 r = make_base(p, e);
         if (r < 0)
                 return r;
+        listener_check_files(p);
         queue_init(&p->queue, p->config.max_queue, p->config.max_queue_bytes);
+        p->memory.max = p->config.max_memory;
         r = make_languages(p, e);
         if (r == 0)
                 r = control_new(&p->control, p, POOL_FD_CONTROL, e);

@@ -1,24 +1,64 @@
-/* Requests that wait for a sandbox: one lane per language, first come first served, and one bound over all lanes, in
- * number and in bytes. Pure: entries are embedded in what waits, time is the business of whoever waits, and nothing is
- * allocated. Only push, first and remove are known outside, so that a fair order can take the place of this one. */
+/* Requests that wait for a sandbox, and whose turn is next: fair between clients, per language (a lane), with one bound
+ * over all lanes, in number and in bytes. Pure: entries are embedded in what waits, time is handed in, and memory is
+ * taken once per client, not per request.
+ *
+ * Fair means deficit round robin by slot time, in the limit of a small quantum: each client has an account of the slot
+ * time that it had, and whoever of those that wait has had least goes next. Rounds and a quantum, as for packets, do
+ * not serve here: runs cost from 1 ms to minutes, and with a quantum of minutes one client would start ten thousand
+ * short runs in a row, with one of 1 ms there would be ten thousand empty rounds.
+ * - What a run costs is the time that it holds a slot, at least QUEUE_LEAST_COST_US. It is not known beforehand: at the
+ *   start the account is charged with what that client's runs took of late (for a new one: those of the lane), and at
+ *   the end it is corrected.
+ * - Nobody saves up: who comes, or comes back, starts level with the one that was served last.
+ *
+ * Two levels: first between peers (addresses), then between the names that a peer gives (Execute.client). So a peer
+ * that makes up a thousand names has one share among peers, and a front that speaks for a thousand users, from one
+ * address, gives each of them one share of its own.
+ *
+ * A peer, and each name of a peer, may hold only so many slots of a lane at one time, also while nobody else waits: a
+ * run can't be taken back, and whoever comes next must find a slot before a minute has passed.
+ *
+ * Within one account the higher priority goes first, and equal ones in the order of their coming.
+ *
+ * When there is no room, the newest request of lowest priority gives way, of the longest account of the longest peer:
+ * the one that fills most of the queue, by number or by bytes. */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "pool/heap.h"
+#include "proto/span.h"
 
-enum { QUEUE_OK = 0, QUEUE_FULL = 1 };
+#include <sys/queue.h>
 
-struct queue_lane;
+enum {
+        QUEUE_PRIORITIES = 8, /* 0 to 7, the default being 0 */
+        QUEUE_MAX_KEY = 255,  /* bytes of a peer or of a name */
+        QUEUE_LEAST_COST_US = 1000,
+        QUEUE_FIRST_GUESS_US = 10000, /* what a run costs, before there has been one */
+};
+
+struct queue_account;
 
 struct queue_entry {
-        struct queue_entry *prev, *next;
-        struct queue_lane *lane; /* NULL: not queued */
-        size_t bytes;
+        TAILQ_ENTRY(queue_entry) link;
+        struct queue_account *account; /* NULL: the queue knows nothing of it */
+        enum { QUEUE_TAKEN_OUT, QUEUE_WAITING, QUEUE_STARTED } state;
+        unsigned priority;
+        uint64_t bytes;
+        int64_t charged_us;
+};
+
+/* Who asks. The bytes are copied. */
+struct queue_who {
+        struct span peer;
+        struct span name; /* may be empty: the peer itself */
 };
 
 struct queue_lane {
-        struct queue_entry ends; /* of a ring */
+        struct heap turns;   /* peers that have something to start now, by what they had */
+        int64_t level_us;    /* what the one that was served last had had */
+        int64_t average_us;  /* cost of a run, the recent ones weighing most; 0: not known */
+        unsigned peer_slots; /* that one peer may hold at one time; 0: any number */
+        unsigned name_slots; /* ... and one name of a peer, the empty one excepted */
         unsigned count;
 };
 
@@ -27,19 +67,38 @@ struct queue {
         uint64_t max_bytes;
         unsigned count;
         uint64_t bytes;
+        void *accounts;       /* all of them, a tree of tsearch */
+        struct heap lengths;  /* peers that have something waiting, the longest on top */
+        unsigned n_accounts;
 };
 
 void queue_init(struct queue *q, unsigned max, uint64_t max_bytes);
 void queue_lane_init(struct queue_lane *lane);
 
-/* QUEUE_FULL: not taken. An entry alone is never too large. */
-int queue_push(struct queue *q, struct queue_lane *lane, struct queue_entry *entry, size_t bytes);
+/* How many slots of a lane one client may hold. Takes effect as requests come and go. */
+void queue_lane_share(struct queue_lane *lane, unsigned slots, unsigned percent);
 
-/* To the front, whatever the bound says: for what can be served at once, or had been taken out and could not be. */
-void queue_push_first(struct queue *q, struct queue_lane *lane, struct queue_entry *entry, size_t bytes);
+/* Takes the entry, whatever the bounds say: the caller goes on with queue_excess. -ENOMEM: not taken. The entry is known
+ * until queue_leave. */
+int queue_push(struct queue *q, struct queue_lane *lane, struct queue_entry *entry, const struct queue_who *who,
+               unsigned priority, uint64_t bytes);
+
+/* The entry that has to give way because the bounds are exceeded, or NULL. newest is that which was just pushed; between
+ * equals it is the one. It stays until it is removed. An entry alone is never too large. */
+struct queue_entry *queue_excess(struct queue *q, struct queue_entry *newest);
 
 /* The next to be served, or NULL. It stays until it is removed. */
 struct queue_entry *queue_first(const struct queue_lane *lane);
 
-/* Harmless for an entry that is not queued. */
+/* Out of the line, to be started or forgotten. Harmless for an entry that is not waiting. */
 void queue_remove(struct queue *q, struct queue_entry *entry);
+
+/* One that was removed has a slot now. */
+void queue_start(struct queue *q, struct queue_entry *entry);
+
+/* One that was started could not be, and waits again: before the others of its account, whatever the bounds say. */
+void queue_again(struct queue *q, struct queue_entry *entry);
+
+/* The end of an entry, in whatever state. held_us: how long it held a slot, if it was started. Harmless for one that is
+ * not known. */
+void queue_leave(struct queue *q, struct queue_entry *entry, int64_t held_us);

@@ -1,5 +1,7 @@
 /* One accepted request, from its arrival to its answer: it waits, gets a slot, hands its job over, feeds standard
  * input, takes output, watches the limits that the kernel does not watch, and turns the exit report into a Result.
+ * run.c is its beginning, up to the hand-over; run_limits.c its time limits; run_kill.c whatever ends it early;
+ * run_end.c its end; run_io.c its descriptors; run_answer.c its answers. run_parts.h is what these say to each other.
  *
  * A run is always in its session's list, until that is gone, and either in the queue or with a slot. Every run is
  * answered exactly once, or its client is gone. */
@@ -44,11 +46,13 @@ struct run {
         struct request request; /* its spans point into buffer */
         uint8_t *buffer;
         size_t buffer_len;
+        uint64_t held; /* bytes of memory, as the pool's budget has them */
         struct check_plan plan;
         bool retried; /* a slot has failed it before */
 
         int64_t arrived_us;
         int64_t deadline_us; /* on the clock; 0: none */
+        int64_t started_us; /* when it got its slot */
         int64_t handed_us;
         int64_t end_us; /* when the wall limit or the deadline is reached */
         int64_t exited_us;
@@ -78,8 +82,9 @@ static inline struct run *run_of_entry(struct queue_entry *entry)
         return (struct run *)(void *)((char *)entry - offsetof(struct run, queued));
 }
 
-/* Into the queue. QUEUE_FULL: it stays the caller's. */
-int run_enqueue(struct run *r);
+/* Into the queue. Where there is no room, another gives way and is answered; or REFUSED and the refusal: this one has to,
+ * and stays the caller's. */
+int run_enqueue(struct run *r, struct refusal *refusal);
 
 /* With a warm slot that was just moved to RUNNING. */
 void run_start(struct run *r, struct slot *slot);

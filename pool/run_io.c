@@ -30,7 +30,7 @@ static void on_job_writable(evutil_socket_t fd, short what, void *arg)
         struct run *r = arg;
         struct err e = { 0 };
 
-        /* After an error there is nobody to take the job, and the exit report tells more. */
+        /* After an error there is nobody to take the rest of the job; the exit report follows, and tells more. */
         if (feed_write(&r->job, fd, &e) == FEED_MORE)
                 event_add(&r->job_writable, NULL);
         else if (e.code && e.code != EPIPE && e.code != ECONNRESET) {
@@ -107,7 +107,10 @@ static bool take_output(struct run *r, enum warm_fd which)
         struct err e = { 0 };
         size_t n;
 
+        size_t room = c->room;
         int rc = capture_read(c, r->slot->fd[which], r->pool->run_scratch, POOL_SCRATCH, &n, &e);
+        if (c->room != room)
+                run_weigh(r);
         if (rc == CAPTURE_MORE) {
                 if (capture_is_over(c) && !r->request.execute.truncate_output)
                         run_kill(r, KILL_OUTPUT);
@@ -223,6 +226,8 @@ void run_io_fini(struct run *r)
         feed_fini(&r->input);
         free(r->job_head);
         free(r->job_files);
+        r->job_head = NULL;
+        r->job_files = NULL;
         capture_fini(&r->out);
         capture_fini(&r->err);
 }

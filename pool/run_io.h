@@ -1,7 +1,7 @@
-/* A run's descriptors: job and input in, output back. Private to run.c. */
+/* A run's descriptors: job and input in, output back. Private to run*.c. */
 #pragma once
 
-#include "pool/run.h"
+#include "pool/run_parts.h"
 
 /* Assigns the events to the slot's descriptors and builds the job. */
 int run_io_prepare(struct run *r, struct err *e);
@@ -18,8 +18,5 @@ bool run_io_drain(struct run *r);
 
 /* No event fires any more. The descriptors are the slot's. */
 void run_io_stop(struct run *r);
+/* Frees the job and the output, and is harmless twice: a run that waits again gets new ones. */
 void run_io_fini(struct run *r);
-
-/* In run.c: a stream may have come to its end; the run is to be ended early. */
-void run_output_ended(struct run *r);
-void run_kill(struct run *r, enum kill_reason reason);

@@ -2,6 +2,7 @@
 #include "pool/scheduler.h"
 
 #include "pool/check.h"
+#include "pool/clock.h"
 #include "pool/language.h"
 #include "pool/names.h"
 #include "pool/session.h"
@@ -9,7 +10,7 @@
 
 #include <stdio.h>
 
-enum { START_RETRY_MS = 500, DRAIN_RETRY_MS = 1000 };
+enum { START_RETRY_MS = 500, DRAIN_RETRY_MS = 1000, FLIGHT_RETRY_MS = 10 };
 
 static int unknown_language(const struct pool *p, struct span wanted, struct refusal *refusal)
 {
@@ -29,7 +30,7 @@ static int unknown_language(const struct pool *p, struct span wanted, struct ref
                       names_quote(wanted).text, known);
 }
 
-static int not_now(const struct session *s, struct refusal *refusal)
+static int not_now(const struct session *s, const struct language *l, struct refusal *refusal)
 {
         const struct pool *p = s->pool;
 
@@ -44,7 +45,15 @@ static int not_now(const struct session *s, struct refusal *refusal)
                         refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
                         "%u requests of this connection are in flight, and %u are possible; wait for an answer first",
                         s->in_flight, p->config.max_in_flight);
-                refusal->retry_after_ms = 10;
+                refusal->retry_after_ms = FLIGHT_RETRY_MS;
+                return r;
+        }
+        if (budget_is_over(&p->memory)) {
+                int r = refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                               "all clients together make this server hold as much memory as it may; try again later, and "
+                               "read answers as they come");
+                refusal->retry_after_ms = l ? stats_retry_after_ms(&l->stats, l->lane.count + 1, clock_us())
+                                            : START_RETRY_MS;
                 return r;
         }
         return 0;
@@ -71,22 +80,11 @@ static int check(const struct pool *p, const struct language *l, const struct ex
         return check_execute(x, &rules, plan, refusal);
 }
 
-static int enqueue(struct run *run, struct refusal *refusal)
-{
-        const struct pool *p = run->pool;
-        if (run_enqueue(run) == QUEUE_OK)
-                return 0;
-        int r = refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
-                       "%u requests are waiting, and the queue has no room for more; try again later", p->queue.count);
-        refusal->retry_after_ms = stats_retry_after_ms(&run->language->stats, p->queue.count);
-        return r;
-}
-
 /* May it run at all, and what would be run? */
 static int examine(const struct session *s, const struct language *l, const struct execute *x, struct check_plan *plan,
                    struct refusal *refusal)
 {
-        int r = not_now(s, refusal);
+        int r = not_now(s, l, refusal);
         if (r != 0)
                 return r;
         if (!l)
@@ -109,7 +107,7 @@ void scheduler_execute(struct session *s, struct request *request, uint8_t **buf
         if (r == 0 && run_new(&run, s, l, request, buffer, buffer_len, &plan, &e) < 0)
                 r = refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
         if (r == 0)
-                r = enqueue(run, &refusal);
+                r = run_enqueue(run, &refusal);
         if (r == 0)
                 language_kick(l);
         else if (run)

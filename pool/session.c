@@ -13,7 +13,30 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_US = 1000000, MAX_TURNED_AWAY = 64 };
+enum {
+        LINGER_US = 1000000,
+        MAX_TURNED_AWAY = 64,
+        SMALL_FRAME = 4096,      /* room for one is never refused */
+        SHED_FROM = 256 << 10,   /* bytes unsent; closing connections that hold less would free nothing */
+};
+
+static size_t unsent(const struct session *s)
+{
+        return s->out ? evbuffer_get_length(s->out) : 0;
+}
+
+/* Tells the pool's budget how much memory it holds now. */
+static void weigh(struct session *s)
+{
+        budget_set(&s->pool->memory, &s->held, unsent(s) + s->in.room);
+}
+
+static void drop_unsent(struct session *s)
+{
+        if (s->out)
+                evbuffer_free(s->out);
+        s->out = NULL;
+}
 
 /* ---------------------------------------------------------------- the end */
 
@@ -33,6 +56,8 @@ static void doom(struct session *s)
         event_del(&s->readable);
         event_del(&s->writable);
         event_del(&s->timer);
+        drop_unsent(s);
+        weigh(s);
         event_active(&s->reaper, EV_TIMEOUT, 1);
 }
 
@@ -56,11 +81,32 @@ void session_free(struct session *s)
         p->n_sessions--;
         if (s->turned_away)
                 p->n_turned_away--;
-        evbuffer_free(s->out);
+        drop_unsent(s);
         inbox_fini(&s->in);
+        weigh(s);
         close(s->fd);
         free(s);
         pool_progress(p);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *arg);
+static void on_gone(evutil_socket_t fd, short what, void *arg);
+
+static int listen_for(struct session *s, short what, event_callback_fn callback)
+{
+        event_del(&s->readable);
+        if (event_assign(&s->readable, s->pool->base, s->fd, what | EV_PERSIST, callback, s) < 0)
+                return -EIO;
+        return event_add(&s->readable, NULL) < 0 ? -EIO : 0;
+}
+
+/* Nothing more is read, but the peer's end is noticed: its runs are to end with it. */
+static void pause_reading(struct session *s)
+{
+        s->paused = true;
+        event_del(&s->timer);
+        if (listen_for(s, EV_CLOSED, on_gone) < 0)
+                doom(s);
 }
 
 /* All is sent. */
@@ -70,8 +116,9 @@ static void linger(struct session *s)
 
         s->state = SESSION_LINGERING;
         shutdown(s->fd, SHUT_WR);
-        event_add(&s->readable, NULL);
         event_add(&s->timer, &delay);
+        if (listen_for(s, EV_READ, on_readable) < 0)
+                doom(s);
 }
 
 void session_end(struct session *s)
@@ -82,8 +129,9 @@ void session_end(struct session *s)
         event_del(&s->readable);
         event_del(&s->timer);
         inbox_fini(&s->in);
+        weigh(s);
         abandon_runs(s);
-        if (evbuffer_get_length(s->out) == 0)
+        if (unsent(s) == 0)
                 linger(s);
 }
 
@@ -111,11 +159,13 @@ static void wait_for_room(struct session *s)
 
 static void resume_reading(struct session *s)
 {
-        if (!s->paused || s->state != SESSION_OPEN ||
-            evbuffer_get_length(s->out) > s->pool->config.max_unsent_bytes / 2)
+        if (!s->paused || s->state != SESSION_OPEN || unsent(s) > s->pool->config.max_unsent_bytes / 2)
                 return;
         s->paused = false;
-        event_add(&s->readable, NULL);
+        if (listen_for(s, EV_READ, on_readable) < 0) {
+                doom(s);
+                return;
+        }
         if (inbox_is_partial(&s->in)) {
                 struct timeval delay = clock_delay(s->pool->config.frame_timeout_us);
                 event_add(&s->timer, &delay);
@@ -124,7 +174,7 @@ static void resume_reading(struct session *s)
 
 static void flush(struct session *s)
 {
-        while (evbuffer_get_length(s->out) > 0) {
+        while (unsent(s) > 0) {
                 int n = evbuffer_write(s->out, s->fd);
                 if (n < 0 && errno == EINTR)
                         continue;
@@ -137,9 +187,29 @@ static void flush(struct session *s)
                         return;
                 }
         }
+        if (unsent(s) == 0)
+                drop_unsent(s);
+        weigh(s);
         resume_reading(s);
-        if (s->state == SESSION_ENDING && evbuffer_get_length(s->out) == 0)
+        if (s->state == SESSION_ENDING && unsent(s) == 0)
                 linger(s);
+}
+
+/* Where all clients together hold too much, those go that have the most answers waiting: they do not read. */
+static void shed(struct pool *p)
+{
+        while (budget_is_over(&p->memory)) {
+                struct session *s, *worst = NULL;
+                LIST_FOREACH(s, &p->sessions, link)
+                if (!worst || unsent(s) > unsent(worst))
+                        worst = s;
+                if (!worst || unsent(worst) < SHED_FROM)
+                        return;
+                log_warn(&p->log,
+                         "max_memory is reached: a connection is closed, whose client has not taken %zu bytes of answers",
+                         unsent(worst));
+                doom(worst);
+        }
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
@@ -149,47 +219,72 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
         if (what & EV_TIMEOUT) {
                 log_info(&s->pool->log, "a connection is closed: the client took none of %zu bytes of answers in time",
-                         evbuffer_get_length(s->out));
+                         unsent(s));
                 doom(s);
                 return;
         }
         flush(s);
 }
 
-static void free_frame(const void *data, size_t len, void *arg)
+static void free_frame(const void *data, size_t len, void *frame)
 {
+        (void)data;
         (void)len;
-        (void)arg;
-        free((void *)data);
+        free(frame);
+}
+
+/* Takes frame over, of which the first bytes have been sent. */
+static int keep(struct session *s, uint8_t *frame, size_t len, size_t sent)
+{
+        if (!s->out)
+                s->out = evbuffer_new();
+        if (s->out && evbuffer_add_reference(s->out, frame + sent, len - sent, free_frame, frame) == 0)
+                return 0;
+        log_error(&s->pool->log, "no memory for an answer of %zu bytes", len);
+        free(frame);
+        return -ENOMEM;
+}
+
+/* What of a frame the kernel takes at once; negative: the connection is broken. */
+static ssize_t send_now(const struct session *s, const uint8_t *frame, size_t len)
+{
+        ssize_t n;
+        do
+                n = write(s->fd, frame, len);
+        while (n < 0 && errno == EINTR);
+        return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
 /* Takes frame over. */
 static void put(struct session *s, uint8_t *frame, size_t len)
 {
         const struct config *c = &s->pool->config;
-        size_t unsent = evbuffer_get_length(s->out);
+        size_t before = unsent(s);
 
         /* Runs that were accepted before reading stopped still bring their answers; this is the bound on those. */
-        if (unsent > c->max_unsent_bytes + c->max_answer_bytes) {
+        if (before > c->max_unsent_bytes + c->max_answer_bytes) {
                 log_info(&s->pool->log,
-                         "a connection is closed: %zu bytes of answers wait for a client that does not read", unsent);
+                         "a connection is closed: %zu bytes of answers wait for a client that does not read", before);
                 free(frame);
                 doom(s);
                 return;
         }
-        if (evbuffer_add_reference(s->out, frame, len, free_frame, NULL) < 0) {
-                log_error(&s->pool->log, "no memory for an answer of %zu bytes", len);
+        ssize_t sent = before == 0 ? send_now(s, frame, len) : 0;
+        if (sent == (ssize_t)len) {
                 free(frame);
+                return;
+        }
+        if (sent < 0)
+                free(frame);
+        if (sent < 0 || keep(s, frame, len, (size_t)sent) < 0) {
                 doom(s);
                 return;
         }
-        if (unsent == 0)
-                flush(s);
-        if (evbuffer_get_length(s->out) > c->max_unsent_bytes && s->state == SESSION_OPEN && !s->paused) {
-                s->paused = true;
-                event_del(&s->readable);
-                event_del(&s->timer);
-        }
+        wait_for_room(s);
+        weigh(s);
+        if (unsent(s) > c->max_unsent_bytes && s->state == SESSION_OPEN && !s->paused)
+                pause_reading(s);
+        shed(s->pool);
 }
 
 void session_answer(struct session *s, struct answer *a)
@@ -293,12 +388,23 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                 take_direct(s, (size_t)n);
         else
                 take_frames(s, s->pool->session_scratch, (size_t)n);
+        weigh(s);
+        if (s->state == SESSION_OPEN && s->in.room > SMALL_FRAME && budget_is_over(&s->pool->memory))
+                session_fail(s, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                             "all clients together make this server hold as much memory as it may; come back later");
 
         if (s->state == SESSION_OPEN && !s->paused && inbox_is_partial(&s->in) &&
             !event_pending(&s->timer, EV_TIMEOUT, NULL)) {
                 struct timeval delay = clock_delay(s->pool->config.frame_timeout_us);
                 event_add(&s->timer, &delay);
         }
+}
+
+static void on_gone(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        doom(arg);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *arg)
@@ -325,35 +431,33 @@ struct run *session_find(const struct session *s, uint64_t id)
 
 /* ---------------------------------------------------------------- the beginning */
 
-static struct session *session_new(struct pool *p, int fd)
+static struct session *session_new(struct pool *p, int fd, const struct peer *peer)
 {
         struct session *s = calloc(1, sizeof *s);
         if (!s)
                 return NULL;
-        s->out = evbuffer_new();
-        if (!s->out || event_assign(&s->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0 ||
+        s->pool = p;
+        s->fd = fd;
+        s->peer = *peer;
+        if (event_assign(&s->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0 ||
             event_assign(&s->writable, p->base, fd, EV_WRITE, on_writable, s) < 0 ||
             evtimer_assign(&s->timer, p->base, on_timer, s) < 0 ||
             evtimer_assign(&s->reaper, p->base, on_reap, s) < 0 || event_add(&s->readable, NULL) < 0) {
-                if (s->out)
-                        evbuffer_free(s->out);
                 free(s);
                 return NULL;
         }
-        s->pool = p;
-        s->fd = fd;
         LIST_INIT(&s->runs);
         LIST_INSERT_HEAD(&p->sessions, s, link);
         p->n_sessions++;
         return s;
 }
 
-void session_accept(struct pool *p, int fd)
+void session_accept(struct pool *p, int fd, const struct peer *peer)
 {
         bool full = p->n_sessions - p->n_turned_away >= p->config.max_connections;
         const int on = 1, keep_idle_s = 60;
 
-        struct session *s = full && p->n_turned_away >= MAX_TURNED_AWAY ? NULL : session_new(p, fd);
+        struct session *s = full && p->n_turned_away >= MAX_TURNED_AWAY ? NULL : session_new(p, fd, peer);
         if (!s) {
                 log_warn(&p->log, "a connection is closed at once: there is no room for more");
                 close(fd);

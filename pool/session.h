@@ -6,6 +6,7 @@
 #pragma once
 
 #include "pool/inbox.h"
+#include "pool/peer.h"
 #include "pool/refusal.h"
 #include "pool/run.h"
 #include "pool/state.h"
@@ -28,9 +29,11 @@ struct session {
         bool turned_away; /* came when there was no room */
         bool compress;    /* has sent LZ4, so it can read it */
         bool paused;      /* not read from: too many answers wait */
+        struct peer peer;
+        uint64_t held; /* bytes of memory, as the pool's budget has them */
         struct inbox in;
-        struct evbuffer *out;
-        struct event readable;
+        struct evbuffer *out;  /* what the kernel did not take yet; NULL: nothing */
+        struct event readable; /* while paused: the peer's end */
         struct event writable; /* with write_timeout */
         struct event timer;    /* of the unfinished frame, then of lingering */
         struct event reaper;
@@ -40,7 +43,7 @@ struct session {
 };
 
 /* Takes over a connected socket. */
-void session_accept(struct pool *p, int fd);
+void session_accept(struct pool *p, int fd, const struct peer *peer);
 
 /* The answer to one request. */
 void session_answer(struct session *s, struct answer *a);

@@ -1,6 +1,7 @@
 /* The pool's one owner: struct pool, from which everything hangs, and what its modules say to it. */
 #pragma once
 
+#include "pool/budget.h"
 #include "pool/config.h"
 #include "pool/queue.h"
 #include "proto/log.h"
@@ -36,6 +37,7 @@ struct pool {
         unsigned n_sessions;
         unsigned n_turned_away; /* of them, those that are only told that there is no room */
 
+        struct budget memory; /* that clients make it hold */
         struct queue queue;
         struct language *languages;
         size_t n_languages;

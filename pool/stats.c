@@ -4,19 +4,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-void stats_run_ended(struct stats *s, int64_t now_us)
+void stats_run_ended(struct stats *s, int64_t now_us, bool more)
 {
-        /* A pause is no slow run: what counts is the pace while there is work. */
-        static const double longest = 10e6, weight = 1.0 / 16;
+        static const double weight = 1.0 / 16;
 
         s->runs++;
         if (s->last_end_us > 0) {
                 double interval = (double)(now_us - s->last_end_us);
-                if (interval > longest)
-                        interval = longest;
                 s->interval_us = s->interval_us > 0 ? s->interval_us + (interval - s->interval_us) * weight : interval;
         }
-        s->last_end_us = now_us;
+        s->last_end_us = more ? now_us : 0; /* a pause is no slow run: what counts is the pace while there is work */
 }
 
 void stats_recycled(struct stats *s, int64_t took_us)
@@ -43,8 +40,11 @@ uint64_t stats_recycle_percentile(const struct stats *s, unsigned percentile)
         return sorted[(n - 1) * percentile / 100];
 }
 
-uint64_t stats_retry_after_ms(const struct stats *s, unsigned waiting)
+uint64_t stats_retry_after_ms(const struct stats *s, unsigned waiting, int64_t now_us)
 {
-        double ms = s->interval_us > 0 ? s->interval_us * waiting / 1000 : 1000;
+        double interval = s->interval_us;
+        if (s->last_end_us > 0 && (double)(now_us - s->last_end_us) > interval)
+                interval = (double)(now_us - s->last_end_us); /* it has become slower */
+        double ms = interval > 0 ? interval * waiting / 1000 : 1000;
         return ms < 10 ? 10 : ms > 60000 ? 60000 : (uint64_t)ms;
 }

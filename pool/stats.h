@@ -2,6 +2,7 @@
  * answered at present. Pure. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,15 +16,16 @@ struct stats {
         uint32_t recycle_us[STATS_RECENT]; /* a ring */
         size_t recycles;
 
-        int64_t last_end_us;
-        double interval_us; /* between ends of runs, the recent ones weighing most; 0: not known */
+        int64_t last_end_us; /* while there is work; 0: there was none */
+        double interval_us;  /* between ends of runs, the recent ones weighing most; 0: not known */
 };
 
-void stats_run_ended(struct stats *s, int64_t now_us);
+/* more: there is other work, so that the time to the next end is of the pace. */
+void stats_run_ended(struct stats *s, int64_t now_us, bool more);
 void stats_recycled(struct stats *s, int64_t took_us);
 
 /* The percentile (0 to 100) of recent recycle times; 0 while there are none. */
 uint64_t stats_recycle_percentile(const struct stats *s, unsigned percentile);
 
-/* When a client should try again that finds waiting requests before it. */
-uint64_t stats_retry_after_ms(const struct stats *s, unsigned waiting);
+/* When a client should try again that finds waiting requests before it: when they have run, at the present pace. */
+uint64_t stats_retry_after_ms(const struct stats *s, unsigned waiting, int64_t now_us);

@@ -215,6 +215,10 @@ static const struct pbspan_field execute_fields[] = {
           .kind = PBSPAN_TEXT,
           .offset = offsetof(struct execute_target, x.client),
           .max = WIRE_MAX_CLIENT },
+        { .tag = hatchery_v1_Execute_priority_tag,
+          .name = "priority",
+          .kind = PBSPAN_UINT32,
+          .offset = offsetof(struct execute_target, x.priority) },
 };
 static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
 _Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct execute is handed the target");
@@ -396,6 +400,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x,
         to->collect.max_bytes = x->collect_max_bytes;
         to->deadline_us = x->deadline_us;
         to->client = pbspan_of_span(&x->client);
+        to->priority = x->priority;
         return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
 }
 

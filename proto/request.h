@@ -47,6 +47,7 @@ struct execute {
         uint32_t collect_max_files; /* 0: the server's ceiling */
         uint64_t collect_max_bytes; /* 0: the server's ceiling */
         uint64_t deadline_us;       /* 0: none */
+        uint32_t priority;
 };
 
 struct request {

@@ -44,6 +44,8 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         assert_int_equal(a.max_in_flight, b.max_in_flight);
         assert_int_equal(a.max_queue, b.max_queue);
         assert_int_equal(a.max_queue_bytes, b.max_queue_bytes);
+        assert_int_equal(a.max_memory, b.max_memory);
+        assert_int_equal(a.client_share, b.client_share);
         assert_int_equal(a.frame_timeout_us, b.frame_timeout_us);
         assert_int_equal(a.write_timeout_us, b.write_timeout_us);
         assert_int_equal(a.max_unsent_bytes, b.max_unsent_bytes);

@@ -34,13 +34,23 @@ static void when_to_try_again_follows_the_pace(void **state)
 {
         (void)state;
         struct stats s = { 0 };
-        assert_int_equal(stats_retry_after_ms(&s, 5), 1000);
+        const int64_t now = (int64_t)200 * 20000;
+        assert_int_equal(stats_retry_after_ms(&s, 5, 1), 1000);
         for (int64_t t = 1; t < 200; t++)
-                stats_run_ended(&s, t * 20000);
+                stats_run_ended(&s, t * 20000, true);
         assert_int_equal(s.runs, 199);
-        assert_in_range(stats_retry_after_ms(&s, 10), 195, 205);
-        assert_int_equal(stats_retry_after_ms(&s, 0), 10);
-        assert_int_equal(stats_retry_after_ms(&s, 1000000), 60000);
+        assert_in_range(stats_retry_after_ms(&s, 10, now), 195, 205);
+        assert_int_equal(stats_retry_after_ms(&s, 0, now), 10);
+        assert_int_equal(stats_retry_after_ms(&s, 1000000, now), 60000);
+}
+
+static void a_pace_that_has_become_slow_is_noticed_before_the_next_end(void **state)
+{
+        (void)state;
+        struct stats s = { 0 };
+        for (int64_t t = 1; t < 200; t++)
+                stats_run_ended(&s, t * 1000, true);
+        assert_in_range(stats_retry_after_ms(&s, 5, 199 * 1000 + 2000000), 9900, 10100);
 }
 
 static void a_long_pause_does_not_count_as_a_slow_run(void **state)
@@ -48,9 +58,10 @@ static void a_long_pause_does_not_count_as_a_slow_run(void **state)
         (void)state;
         struct stats s = { 0 };
         for (int64_t t = 1; t < 200; t++)
-                stats_run_ended(&s, t * 1000);
-        stats_run_ended(&s, (int64_t)86400 * 1000000);
-        assert_in_range(stats_retry_after_ms(&s, 1), 10, 700);
+                stats_run_ended(&s, t * 1000, true);
+        stats_run_ended(&s, 200 * 1000, false);
+        stats_run_ended(&s, (int64_t)86400 * 1000000, true);
+        assert_in_range(stats_retry_after_ms(&s, 100, (int64_t)86400 * 1000000 + 1000), 90, 110);
 }
 
 int main(void)
@@ -59,6 +70,7 @@ int main(void)
                 cmocka_unit_test(percentiles_are_of_recent_times),
                 cmocka_unit_test(absurd_times_are_bent_to_what_fits),
                 cmocka_unit_test(when_to_try_again_follows_the_pace),
+                cmocka_unit_test(a_pace_that_has_become_slow_is_noticed_before_the_next_end),
                 cmocka_unit_test(a_long_pause_does_not_count_as_a_slow_run),
         };
         return cmocka_run_group_tests_name("stats", tests, NULL, NULL);

@@ -12,6 +12,7 @@ CONFIG = """
 max_connections = 8
 max_in_flight = 4
 max_queue = 3
+client_share = 100
 max_unsent_bytes = "4M"
 write_timeout = "2s"
 max_request_bytes = "1M"

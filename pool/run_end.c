@@ -1,0 +1,142 @@
+/* The end of a run: what its pipes still hold, its files, its answer, its slot. */
+#include "pool/clock.h"
+#include "pool/collector.h"
+#include "pool/language.h"
+#include "pool/run_answer.h"
+#include "pool/run_io.h"
+#include "pool/run_parts.h"
+#include "pool/state.h"
+
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The answer first, the slot's teardown afterwards: nobody waits for that. */
+void run_finish(struct run *r)
+{
+        struct language *l = r->language;
+        struct slot *slot = r->slot;
+        bool discard = r->discard;
+
+        run_io_stop(r);
+        if (r->session && (r->reason == KILL_SHUTDOWN || r->reason == KILL_FAULT))
+                run_answer_lost(r);
+        else if (r->session)
+                run_answer_result(r);
+        stats_run_ended(&l->stats, clock_us(), l->slots.count[SLOT_RUNNING] + l->lane.count > 0);
+        run_free(r);
+        language_recycle(l, slot, discard);
+}
+
+static void on_collected(void *arg)
+{
+        struct run *r = arg;
+        if (collector_is_broken(r->collector)) {
+                log_warn(&r->pool->log, "%s: collecting files from slot %u failed", r->language->name, r->slot->number);
+                r->discard = true;
+        }
+        run_finish(r);
+}
+
+static void collect(struct run *r)
+{
+        const struct config *c = &r->pool->config;
+        struct collector_task task = {
+                .globs = r->request.execute.globs,
+                .n_globs = r->request.execute.n_globs,
+                .max_files = r->plan.collect_files,
+                .max_bytes = r->plan.collect_bytes,
+                .max_us = c->collect_us,
+        };
+        struct err e = { 0 };
+        int theirs;
+
+        if (collector_new(&r->collector, r->pool->base, &task, on_collected, r, &theirs, &e) < 0) {
+                log_error(&r->pool->log, "%s", e.text);
+                r->reason = KILL_FAULT;
+                run_finish(r);
+                return;
+        }
+        r->state = RUN_COLLECTING;
+        language_order(r->language, r->slot, ORDER_COLLECT, theirs);
+        close(theirs);
+}
+
+void run_drained(struct run *r)
+{
+        run_limits_stop(r);
+        /* Whether the pool saw the excess before or after the program's end must make no difference. */
+        if (!r->request.execute.truncate_output && (capture_is_over(&r->out) || capture_is_over(&r->err)))
+                run_kill(r, KILL_OUTPUT);
+
+        bool answered = r->session && r->reason != KILL_CANCELLED && r->reason != KILL_SHUTDOWN;
+        if (answered && r->request.execute.n_globs > 0 && !r->discard && r->reason != KILL_FAULT)
+                collect(r);
+        else
+                run_finish(r);
+}
+
+void run_output_ended(struct run *r)
+{
+        if (r->state == RUN_ENDING && r->slot->fd[WARM_STDOUT] < 0 && r->slot->fd[WARM_STDERR] < 0)
+                run_drained(r);
+}
+
+/* It died before it had its whole job, so no program was started. The slot goes its way, the run waits for another. */
+static void died_without_job(struct run *r, const struct report *report)
+{
+        struct slot *slot = r->slot;
+        struct language *l = r->language;
+
+        log_warn(&r->pool->log, "%s: the sandbox in slot %u died before it had its job (wait status 0x%x)", l->name,
+                 slot->number, (unsigned)report->exited.wait_status);
+        l->stats.failures++;
+        run_wait_again(r);
+        language_recycle(l, slot, report->exited.unproved);
+}
+
+/* The sandbox says that it could not lay out its job. */
+static void job_failed(struct run *r, const struct job_failure *failure)
+{
+        struct slot *slot = r->slot;
+        struct language *l = r->language;
+        bool discard = r->discard;
+
+        run_io_stop(r);
+        if (r->session)
+                run_answer_failure(r, failure);
+        run_free(r);
+        language_recycle(l, slot, discard);
+}
+
+void run_exited(struct run *r, const struct report *report)
+{
+        struct job_failure failure;
+
+        if (r->state == RUN_LIMITING) {
+                died_without_job(r, report);
+                return;
+        }
+        r->state = RUN_ENDING;
+        r->exited_us = clock_us();
+        r->report = *report;
+        r->discard = report->exited.unproved;
+        run_limits_stop(r);
+        if (run_io_exited(r, &failure) && r->reason == KILL_NONE) {
+                job_failed(r, &failure);
+                return;
+        }
+        if (r->reason == KILL_NONE && !feed_is_done(&r->job) && report->exited.oom_kills == 0) {
+                run_io_stop(r);
+                run_io_fini(r);
+                died_without_job(r, report);
+                return;
+        }
+        if (r->reason == KILL_NONE && r->discard && WIFSIGNALED(report->exited.wait_status) &&
+            WTERMSIG(report->exited.wait_status) == SIGKILL && report->exited.oom_kills == 0)
+                r->reason = KILL_FAULT; /* its init died and took it along: no deed of the program's */
+        if (run_io_drain(r))
+                run_drained(r);
+        else
+                run_limits_drain(r);
+}

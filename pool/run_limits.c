@@ -1,0 +1,156 @@
+/* The time limits of a run: its deadline while it waits, wall and CPU time while it runs, and guards for what must not
+ * last: its death after the order to kill, the end of its pipes after its death. */
+#include "pool/clock.h"
+#include "pool/language.h"
+#include "pool/run_io.h"
+#include "pool/run_parts.h"
+#include "pool/state.h"
+#include "proto/cpu.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+        KILL_GUARD_US = 10000000, /* a killed sandbox is reported dead by then */
+        DRAIN_GUARD_US = 1000000, /* a dead sandbox's pipes come to their end by then */
+};
+
+static void arm(struct run *r, int64_t delay_us)
+{
+        struct timeval delay = clock_delay(delay_us);
+        event_add(&r->timer, &delay);
+}
+
+static void arm_cpu(struct run *r, int64_t left_us)
+{
+        struct timeval delay = clock_delay(left_us / r->pool->cores);
+        event_add(&r->cpu_timer, &delay);
+}
+
+static void deadline_passed(struct run *r)
+{
+        struct refusal refusal;
+        refuse(&refusal, hatchery_v1_Error_Code_DEADLINE_EXCEEDED,
+               "no sandbox became free within deadline_us, which is %" PRIu64 "; try again later, or wait longer",
+               r->request.execute.deadline_us);
+        run_refuse(r, &refusal);
+}
+
+/* The order to kill has had no effect for very long. The client is told; the slot stays taken until the zygote speaks.
+ */
+static void give_up(struct run *r)
+{
+        log_error(&r->pool->log, "%s: the sandbox in slot %u does not die", r->language->name, r->slot->number);
+        run_io_stop(r);
+        r->slot->run = NULL;
+        r->slot = NULL;
+        r->language->stats.failures++;
+        struct language *l = r->language;
+        run_refuse_failed(r, "the run could not be ended; try again, and tell the operator");
+        language_kick(l); /* its client may have another one now */
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct run *r = arg;
+        int64_t now = clock_us();
+
+        switch (r->state) {
+        case RUN_QUEUED:
+        case RUN_LIMITING:
+                if (now < r->deadline_us) { /* libevent's clock is coarse */
+                        arm(r, r->deadline_us - now);
+                        break;
+                }
+                if (r->state == RUN_LIMITING)
+                        run_give_slot_back(r);
+                deadline_passed(r);
+                break;
+        case RUN_RUNNING:
+                if (r->reason != KILL_NONE)
+                        give_up(r);
+                else if (now < r->end_us)
+                        arm(r, r->end_us - now);
+                else
+                        run_kill(r, KILL_WALL);
+                break;
+        case RUN_ENDING:
+                log_warn(&r->pool->log, "%s: slot %u is dead, but its pipes are still open somewhere",
+                         r->language->name, r->slot->number);
+                r->discard = true;
+                run_drained(r);
+                break;
+        case RUN_COLLECTING:
+                break; /* the collector has a guard of its own */
+        }
+}
+
+static void on_cpu_timer(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct run *r = arg;
+        int64_t limit = r->plan.limit[LIMIT_CPU];
+
+        if (r->state != RUN_RUNNING)
+                return;
+        int64_t total = cpu_time_read(r->slot->fd[WARM_CPU]);
+        if (total < 0) {
+                log_error(&r->pool->log, "%s: reading the CPU time of slot %u: %s", r->language->name, r->slot->number,
+                          strerror((int)-total));
+                run_kill(r, KILL_FAULT);
+                return;
+        }
+        int64_t used = total - (int64_t)r->slot->cpu_base_us;
+        if (used >= limit)
+                run_kill(r, KILL_CPU);
+        else
+                arm_cpu(r, limit - used);
+}
+
+/* ---------------------------------------------------------------- what the other parts say */
+
+int run_limits_init(struct run *r)
+{
+        return evtimer_assign(&r->timer, r->pool->base, on_timer, r) < 0 ||
+                               evtimer_assign(&r->cpu_timer, r->pool->base, on_cpu_timer, r) < 0
+                       ? -EIO
+                       : 0;
+}
+
+void run_limits_wait(struct run *r)
+{
+        arm(r, r->deadline_us - clock_us());
+}
+
+void run_limits_start(struct run *r)
+{
+        int64_t limit = r->plan.limit[LIMIT_CPU];
+
+        r->end_us = r->handed_us + r->plan.limit[LIMIT_WALL];
+        if (r->deadline_us && r->deadline_us < r->end_us)
+                r->end_us = r->deadline_us;
+        arm(r, r->end_us - r->handed_us);
+        if (limit / r->pool->cores < r->end_us - r->handed_us)
+                arm_cpu(r, limit);
+}
+
+void run_limits_await_death(struct run *r)
+{
+        event_del(&r->cpu_timer);
+        arm(r, KILL_GUARD_US);
+}
+
+void run_limits_drain(struct run *r)
+{
+        arm(r, DRAIN_GUARD_US);
+}
+
+void run_limits_stop(struct run *r)
+{
+        event_del(&r->timer);
+        event_del(&r->cpu_timer);
+}

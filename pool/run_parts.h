@@ -1,0 +1,47 @@
+/* What the parts of a run say to each other: private to run*.c. */
+#pragma once
+
+#include "pool/run.h"
+
+/* ---------------------------------------------------------------- run.c */
+
+/* Nobody is to be answered any more. */
+void run_leave_session(struct run *r);
+
+/* Tells the pool's budget how much memory it holds now. */
+void run_weigh(struct run *r);
+
+/* Its slot is none of its any more, and its program was not started: waits again, before the others of its client, but
+ * only once. It may be freed by this. */
+void run_wait_again(struct run *r);
+
+/* Its job was not handed over, and shall not be. */
+void run_give_slot_back(struct run *r);
+
+/* INTERNAL. The failure is counted by whoever saw it first: each one once. */
+void run_refuse_failed(struct run *r, const char *sentence);
+
+/* ---------------------------------------------------------------- run_limits.c */
+
+int run_limits_init(struct run *r);
+void run_limits_wait(struct run *r);        /* it has a deadline */
+void run_limits_start(struct run *r);       /* the job was handed over */
+void run_limits_await_death(struct run *r); /* it was ordered killed */
+void run_limits_drain(struct run *r);       /* it is dead, and its pipes are not at their end */
+void run_limits_stop(struct run *r);
+
+/* ---------------------------------------------------------------- run_kill.c */
+
+/* Everything in its sandbox shall die. The first reason counts. */
+void run_kill(struct run *r, enum kill_reason reason);
+
+/* ---------------------------------------------------------------- run_end.c */
+
+/* A stream may have come to its end. */
+void run_output_ended(struct run *r);
+
+/* The pipes are at their end, or taken to be. */
+void run_drained(struct run *r);
+
+/* Answers, and gives the slot on. */
+void run_finish(struct run *r);
