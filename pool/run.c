@@ -103,8 +103,8 @@ static void refuse_full(struct run *r, struct refusal *refusal)
 {
         const struct language *l = r->language;
         refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
-               "the queue is full with %u requests, and this client has as large a part of it as any; try again later",
-               r->pool->queue.count);
+               "%u requests wait, which is what the queue holds, and nobody has more of them there than this client; try again later",
+               r->pool->queue.count - 1);
         refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
 }
 

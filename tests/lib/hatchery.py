@@ -32,14 +32,14 @@ class Closed(Exception):
     """The server closed the connection."""
 
 
-def connect(address, timeout):
+def connect(address, timeout, source=None):
     if address.startswith("unix:"):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.settimeout(timeout)
         sock.connect(address[len("unix:"):])
         return sock
     host, _, port = address.rpartition(":")
-    sock = socket.create_connection((host.strip("[]"), int(port)), timeout)
+    sock = socket.create_connection((host.strip("[]"), int(port)), timeout, source and (source, 0))
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return sock
 
@@ -64,10 +64,11 @@ def execute_message(code=None, *, language="python", files=None, limits=None, en
 
 
 class Client:
-    """One connection. Requests may be sent ahead; answers that nobody waited for yet are kept."""
+    """One connection, from the address `source` if one is given. Requests may be sent ahead; answers that nobody waited
+    for yet are kept."""
 
-    def __init__(self, address, timeout=120, compress=False):
-        self.sock = connect(address, timeout)
+    def __init__(self, address, timeout=120, compress=False, source=None):
+        self.sock = connect(address, timeout, source)
         self.compress = compress
         self.last_id = 0
         self.kept = {}
