@@ -92,20 +92,20 @@ const struct zygote *language_current(const struct language *l)
         return find_stage(l, ZYGOTE_CURRENT);
 }
 
+unsigned language_busy(const struct language *l)
+{
+        struct zygote *z;
+        unsigned busy = 0;
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        busy += z->slots.busy;
+        return busy;
+}
+
 /* The warm sandbox for the next request. The bound on runs holds over all zygotes. */
 static struct slot *next_slot(const struct language *l)
 {
-        struct zygote *z;
-        struct slot *slot = NULL;
-        unsigned busy = 0;
-
-        TAILQ_FOREACH(z, &l->zygotes, link)
-        {
-                busy += z->slots.busy;
-                if (!slot && z->stage == ZYGOTE_CURRENT)
-                        slot = slots_ready(&z->slots);
-        }
-        return busy < l->running ? slot : NULL;
+        struct zygote *current = find_stage(l, ZYGOTE_CURRENT);
+        return current && language_busy(l) < l->running ? slots_ready(&current->slots) : NULL;
 }
 
 bool language_has_room(const struct language *l)

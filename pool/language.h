@@ -67,6 +67,9 @@ void language_kick(struct language *l);
 /* Could a request be started at once? */
 bool language_has_room(const struct language *l);
 
+/* How many slots have a run, that of one which is being answered included. */
+unsigned language_busy(const struct language *l);
+
 /* The zygote that serves, or NULL. */
 const struct zygote *language_current(const struct language *l);
 

@@ -23,7 +23,7 @@ void run_finish(struct run *r)
                 run_answer_lost(r);
         else if (r->session)
                 run_answer_result(r);
-        stats_run_ended(&l->stats, clock_us(), l->slots.count[SLOT_RUNNING] + l->lane.count > 0);
+        stats_run_ended(&l->stats, clock_us(), language_busy(l) > 1 || l->lane.count > 0);
         run_free(r);
         language_recycle(l, slot, discard);
 }
