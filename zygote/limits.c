@@ -7,18 +7,27 @@
 
 struct limit_setting {
         int resource;
-        rlim_t value;
+        rlim_t soft, hard;
         const char *why;
 };
 
+/* Why a dump may have one byte: at 0 the kernel writes no file, but still starts the program that core_pattern pipes
+ * to, as root, on the host, with the memory of the sandbox as its input. 1 is the one value that it takes as "no dump,
+ * of whatever kind". So that it stays 1, no program may set it (zygote/seccomp.c). */
 static const struct limit_setting settings[] = {
-        { RLIMIT_CORE, 0, "a dump would be a file of the size of the memory" },
-        { RLIMIT_NICE, 0, "nobody gets ahead of the others" },
-        { RLIMIT_RTPRIO, 0, "nor out of their reach" },
-        { RLIMIT_MEMLOCK, 64 << 10, "locked memory can't be reclaimed when the cgroup is full" },
-        { RLIMIT_MSGQUEUE, 819200, "the kernel's own default; queue memory is the kernel's" },
-        { RLIMIT_SIGPENDING, 1024, "queued signals are the kernel's memory" },
+        { RLIMIT_CORE, 1, 1, "no dump: see above" },
+        { RLIMIT_STACK, 8 << 20, 512 << 20, "the usual one, whatever the server's is; the cgroup counts what is used" },
+        { RLIMIT_NICE, 0, 0, "nobody gets ahead of the others" },
+        { RLIMIT_RTPRIO, 0, 0, "nor out of their reach" },
+        { RLIMIT_MEMLOCK, 64 << 10, 64 << 10, "locked memory can't be reclaimed when the cgroup is full" },
+        { RLIMIT_MSGQUEUE, 819200, 819200, "the kernel's own default; queue memory is the kernel's" },
+        { RLIMIT_SIGPENDING, 1024, 1024, "queued signals are the kernel's memory" },
 };
+
+static rlim_t least(rlim_t a, rlim_t b)
+{
+        return a < b ? a : b;
+}
 
 int limits_apply(void)
 {
@@ -26,8 +35,7 @@ int limits_apply(void)
                 struct rlimit now;
                 if (getrlimit((__rlimit_resource_t)settings[i].resource, &now) < 0)
                         return -errno;
-                rlim_t value = settings[i].value < now.rlim_max ? settings[i].value : now.rlim_max;
-                struct rlimit lower = { value, value };
+                struct rlimit lower = { least(settings[i].soft, now.rlim_max), least(settings[i].hard, now.rlim_max) };
                 if (setrlimit((__rlimit_resource_t)settings[i].resource, &lower) < 0)
                         return -errno;
         }
@@ -39,7 +47,7 @@ int limits_open_files(unsigned long n)
         struct rlimit now;
         if (getrlimit(RLIMIT_NOFILE, &now) < 0)
                 return -errno;
-        rlim_t value = n < now.rlim_max ? n : now.rlim_max;
+        rlim_t value = least(n, now.rlim_max);
         struct rlimit lower = { value, value };
         return setrlimit(RLIMIT_NOFILE, &lower) < 0 ? -errno : 0;
 }

@@ -16,6 +16,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -203,6 +204,18 @@ static int add_outer(scmp_filter_ctx filter, struct err *e)
         return r < 0 ? err_set(e, -r, "the seccomp rule for %s", name) : 0;
 }
 
+/* The limit of core dumps may be read; setting it is answered as done, and not done. Set to 0, which the limit itself
+ * can't prevent, it would let a crash start the host's handler of core dumps (zygote/limits.c). The kernel looks at the
+ * low 32 bits of the resource, and so does this. */
+static int add_core_limit(scmp_filter_ctx filter)
+{
+        struct scmp_arg_cmp old = SCMP_A0_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE);
+        struct scmp_arg_cmp now[] = { SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE),
+                                      SCMP_A2_64(SCMP_CMP_NE, 0) };
+        int r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &old);
+        return r < 0 ? r : seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2, now);
+}
+
 static int add_inner(scmp_filter_ctx filter, struct err *e)
 {
         for (size_t i = 0; i < N_MAKING; i++) {
@@ -210,7 +223,8 @@ static int add_inner(scmp_filter_ctx filter, struct err *e)
                 if (r < 0)
                         return err_set(e, -r, "the seccomp rule for %s", making[i].name);
         }
-        return 0;
+        int r = add_core_limit(filter);
+        return r < 0 ? err_set(e, -r, "the seccomp rules for the limit of core dumps") : 0;
 }
 
 /* The finished filter as BPF, by way of a file in memory: libseccomp writes only to descriptors. */
@@ -284,6 +298,8 @@ void seccomp_print(FILE *to)
         }
         for (size_t i = 0; i < N_PRETENDED; i++)
                 fprintf(to, "nothing %s\n", pretended[i]);
+        fprintf(to, "nothing setrlimit if the resource is RLIMIT_CORE\n");
+        fprintf(to, "nothing prlimit64 if the resource is RLIMIT_CORE and argument 2 != 0x0\n");
         for (size_t i = 0; i < N_REFUSED; i++)
                 fprintf(to, "errno %d %s\n", EPERM, refused[i]);
         for (size_t i = 0; i < N_MAKING; i++)
