@@ -73,6 +73,18 @@ static void check_kernel(struct doctor *d)
             ok ? "" : "; Linux 5.14 or later is needed (mount_setattr, clone3, pidfd)");
 }
 
+/* A file or a program gets no dump of a sandbox (zygote/limits.c); a socket, since Linux 6.16, does. */
+static void check_core_pattern(struct doctor *d)
+{
+        char pattern[128] = "";
+        OWN_FD int fd = open("/proc/sys/kernel/core_pattern", O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, pattern, sizeof pattern - 1);
+        bool socket = n > 0 && pattern[0] == '@';
+        say(d, !socket, "core dumps", "%s",
+            socket ? "kernel.core_pattern names a socket, which no limit keeps sandboxes' dumps from; name a file or a program"
+                   : "none of a sandbox");
+}
+
 static void check_cgroups(struct doctor *d)
 {
         static const struct {
@@ -269,5 +281,6 @@ int doctor_examine(const struct doctor_options *options, FILE *out)
         check_cgroups(&d);
         if (d.failures == 0)
                 check_walls(&d);
+        check_core_pattern(&d);
         return d.failures;
 }
