@@ -1,0 +1,216 @@
+"""Memory: whatever a run makes the kernel hold for it counts, wherever it hides it, and what is not memory does not. Every
+attack wants many times its limit; with the wall off, a bounded part of it gets what it asks for."""
+
+import os
+import select
+import unittest
+
+from lib import host
+from lib.attack import SLOWNESS, attack_code, attack_file, figures, memory_kib
+from lib.case import Case, ServerModule, describe
+from lib.server import Server, wait_until
+
+SERVER = ServerModule(__name__)
+setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+
+MIB = 1 << 20
+LIMIT = 32 * MIB
+# Of the kernel's own memory, next to the work of others on the machine.
+MARGIN_KIB = 96 << 10
+
+PRELUDE = "import ctypes, os, mmap, socket, struct, sys\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+
+# Each takes `mib` MiB of one kind, and keeps it.
+KINDS = {
+    "anonymous": "kept = b'x' * (mib << 20)",
+    "shared": "kept = mmap.mmap(-1, mib << 20)\nfor _ in range(mib): kept.write(b'x' * (1 << 20))",
+    "memfd": "fd = os.memfd_create('x')\nfor _ in range(mib): os.write(fd, b'x' * (1 << 20))",
+    "file": "with open('/tmp/x', 'wb') as f:\n    for _ in range(mib): f.write(b'x' * (1 << 20))",
+    "posix shared memory": "with open('/dev/shm/x', 'wb') as f:\n    for _ in range(mib): f.write(b'x' * (1 << 20))",
+    "mapped file": "fd = os.open('x', os.O_RDWR | os.O_CREAT)\nos.ftruncate(fd, mib << 20)\nkept = mmap.mmap(fd, mib << 20)\n"
+                   "for _ in range(mib): kept.write(b'x' * (1 << 20))",
+    "system v shared memory": "libc.shmat.restype = ctypes.c_void_p\nsize = mib << 20\n"
+                              "at = libc.shmat(libc.shmget(0, size, 0o600), None, 0)\nctypes.memset(ctypes.c_void_p(at), 1, size)",
+    "system v messages": "message = struct.pack('l', 1) + b'x' * 8000\nfor _ in range(mib * 64):\n"
+                         "    queue = libc.msgget(0, 0o600)\n    for _ in range(2): libc.msgsnd(queue, message, 8000, 0o4000)",
+    "system v semaphores": "for _ in range(mib): libc.semget(0, 16000, 0o600)",
+    "pipes": "kept = []\nfor _ in range(mib):\n    kept.append(os.pipe())\n    import fcntl; fcntl.fcntl(kept[-1][1], 1031, 1 << 20)\n"
+             "    os.set_blocking(kept[-1][1], False); os.write(kept[-1][1], b'x' * (1 << 20))",
+    "sockets": "kept = []\ntotal = 0\nwhile total < mib << 20:\n    a, b = socket.socketpair(); kept += [a, b]\n    a.setblocking(False)\n"
+               "    try:\n        while True: total += a.send(b'x' * 65536)\n    except BlockingIOError: pass",
+    "threads": "kept = []\nimport threading, time\nthreading.stack_size(1 << 20)\nfor _ in range(mib):\n"
+               "    kept.append(threading.Thread(target=lambda: (b'x' * (1 << 20), time.sleep(1)), daemon=True)); kept[-1].start()\n"
+               "kept = b'x' * (mib << 20)",
+}
+LIMITS = {"disk_bytes": 512 * MIB, "open_files": 1024, "pids": 512, "wall_us": 30_000_000, "cpu_us": 30_000_000}
+
+
+def program(kind, mib, then="print('kept')"):
+    return f"{PRELUDE}mib = {mib}\n{KINDS[kind]}\n{then}"
+
+
+class Kinds(Case):
+    SERVER = SERVER
+
+    def test_every_kind_of_memory_counts(self):
+        before = memory_kib()
+        ids = {kind: self.client.send_execute(program(kind, 400), limits={**LIMITS, "memory_bytes": LIMIT}) for kind in KINDS}
+        growth = 0
+        while any(request not in self.client.kept for request in ids.values()):
+            if select.select([self.client.sock], [], [], 0.02)[0]:
+                answer = self.client.receive()
+                self.client.kept[answer.id] = answer
+            now = memory_kib()
+            growth = max(growth, now["SUnreclaim"] + now["PageTables"] - before["SUnreclaim"] - before["PageTables"])
+        for kind, request in ids.items():
+            with self.subTest(kind):
+                result = self.client.result(request)
+                self.assert_status(result, "MEMORY_LIMIT")
+                self.assertTrue(result.oom_killed)
+                self.assertLessEqual(result.memory_peak_bytes, LIMIT)
+        figures(f"kernel memory of the host at most grown by, {len(ids)} attacks at a time", [growth / 1024], "MiB")
+        self.assertLess(growth, len(ids) * (LIMIT >> 10) + MARGIN_KIB)
+
+    def test_what_fits_is_given(self):
+        """The control: a quarter of the limit of every kind is given"""
+        limits = {**LIMITS, "memory_bytes": 96 * MIB}
+        ids = {kind: self.client.send_execute(program(kind, 24), limits=limits) for kind in KINDS}
+        for kind, request in ids.items():
+            with self.subTest(kind):
+                result = self.client.result(request)
+                self.assert_exited(result)
+                self.assertEqual(b"kept\n", result.stdout)
+                self.assertGreaterEqual(result.memory_peak_bytes, 24 * MIB)
+
+    def test_without_the_cgroup_nothing_counts(self):
+        """The control: without the cgroup, a program keeps nearly twice its limit of every kind"""
+        server = Server("test_limits_memory.control", faults=["skip cgroup"]).start()
+        try:
+            with server.connect() as client:
+                for kind in KINDS:
+                    with self.subTest(kind):
+                        result = client.execute(program(kind, 56), limits={**LIMITS, "memory_bytes": LIMIT})
+                        self.assert_exited(result)
+                        self.assertEqual(b"kept\n", result.stdout)
+        finally:
+            server.stop()
+
+    def test_page_tables_count(self):
+        limits = {**LIMITS, "memory_bytes": LIMIT}
+        result = self.execute(attack_code("page-tables", 60_000), files=attack_file(), limits=limits)
+        self.assert_status(result, "MEMORY_LIMIT")
+        self.assertTrue(result.oom_killed)
+        # The control: the same number of pages next to each other needs few tables.
+        self.assert_exited(self.execute(attack_code("page-tables", 4000), files=attack_file(), limits=limits))
+
+    def test_names_that_were_looked_up_count_and_can_be_dropped(self):
+        code = "import os, time\nn = 0\nwhile time.process_time() < 1.5:\n    n += 1\n    try: os.stat('/tmp/' + str(n).ljust(250, 'x'))\n" \
+               "    except OSError: pass\nprint(n * 500 >> 20)"
+        result = self.execute(code, limits={"memory_bytes": LIMIT})
+        self.assert_exited(result)
+        self.assertLessEqual(result.memory_peak_bytes, LIMIT)
+
+    def test_file_locks_cost_no_more_than_cpu_time_can_buy(self):
+        """File locks, which no cgroup counts, cost the host no more than the CPU time of the run can buy"""
+        before = memory_kib()["SUnreclaim"]
+        request = self.client.send_execute(
+            "import subprocess\nsubprocess.run(['./attack', 'locks', '8', '60000'])", files=attack_file(),
+            limits={"cpu_us": 1_000_000, "wall_us": 60_000_000})
+        most = 0
+        while not select.select([self.client.sock], [], [], 0.02)[0]:
+            most = max(most, memory_kib()["SUnreclaim"] - before)
+        self.assert_status(self.client.result(request), "CPU_LIMIT")
+        figures("kernel memory of file locks in one second of CPU time", [most / 1024], "MiB")
+        self.assertLess(most, 160 << 10)
+        wait_until(lambda: memory_kib()["SUnreclaim"] - before < max(most // 2, MARGIN_KIB), 30, "the end of the locks")
+
+
+class NotMemory(Case):
+    SERVER = SERVER
+
+    def test_address_space_is_not_memory(self):
+        code = PRELUDE + """
+libc.mmap.restype = ctypes.c_void_p
+libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+for protection, flags in ((0, 0x22), (3, 0x4022)):
+    at = libc.mmap(None, 1 << 40, protection, flags, -1, 0)
+    print(at not in (None, 2 ** 64 - 1))
+import resource
+print(resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLIMIT_DATA)[0])
+"""
+        result = self.execute(code, limits={"memory_bytes": 16 * MIB})
+        self.assert_exited(result)
+        self.assertEqual(b"True\nTrue\n-1 -1\n", result.stdout)
+
+    def test_reading_files_of_the_host_does_not_kill(self):
+        """Five times the limit from files of /usr, read and mapped from a cold cache, does not kill"""
+        limit = 64 * MIB
+        paths = self.large_files(5 * limit)
+        if paths is None:
+            self.skipTest("the host's /usr/lib has too few large files")
+        code = f"import mmap\nb = bytearray(1 << 20)\nfor path in {paths!r}:\n    with open(path, 'rb', buffering=0) as f:\n" \
+               "        while f.readinto(b): pass\n        m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\n" \
+               "        for i in range(0, len(m), 4096): m[i]\nprint('read')"
+        result = self.execute(code, limits={"memory_bytes": limit, "wall_us": 60_000_000, "cpu_us": 60_000_000})
+        self.assert_exited(result)
+        self.assertEqual(b"read\n", result.stdout)
+        self.assertFalse(result.oom_killed)
+        self.assertLessEqual(result.memory_peak_bytes, limit)
+        # It was cold indeed: the cache was charged to the run.
+        self.assertGreater(result.memory_peak_bytes, limit // 2)
+
+    @staticmethod
+    def large_files(size):
+        """Files below /usr/lib of this many bytes together, dropped from the cache; None if there are not enough."""
+        found = []
+        for folder, _, names in os.walk("/usr/lib"):
+            for path in (os.path.join(folder, name) for name in names):
+                if os.path.islink(path) or not 1 * MIB <= os.path.getsize(path) <= 64 * MIB:
+                    continue
+                with open(path, "rb") as file:
+                    os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+                found.append(path)
+                size -= os.path.getsize(path)
+                if size <= 0:
+                    return found
+        return None
+
+
+class Told(Case):
+    SERVER = SERVER
+
+    def test_a_child_that_is_hit_is_told(self):
+        code = "import subprocess, sys\nprint(subprocess.run([sys.executable, '-c', \"x = b'x' * (300 << 20)\"]).returncode)"
+        result = self.execute(code, limits={"memory_bytes": 64 * MIB})
+        self.assert_status(result, "MEMORY_LIMIT")
+        self.assertTrue(result.oom_killed)
+        self.assertEqual((0, b"-9\n"), (result.exit_code, result.stdout))
+
+    def test_a_daemon_that_is_hit_is_told(self):
+        code = "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: x = b'x' * (300 << 20)\n    os._exit(0)\n" \
+               "os.wait(); time.sleep(1)"
+        result = self.execute(code, limits={"memory_bytes": 64 * MIB})
+        self.assert_status(result, "MEMORY_LIMIT")
+        self.assertTrue(result.oom_killed)
+
+    def test_a_program_that_makes_itself_the_last_to_be_killed_is_killed(self):
+        code = "import os\ntry: open('/proc/self/oom_score_adj', 'w').write('-1000')\nexcept OSError as e: print(e.errno)\n" \
+               "x = b'x' * (300 << 20)"
+        result = self.execute(code, limits={"memory_bytes": 64 * MIB})
+        self.assert_status(result, "MEMORY_LIMIT")
+
+    def test_the_peak_is_the_runs_own(self):
+        slots = self.client.status().languages[0]
+        rounds = 2 * (slots.warm + slots.preparing) + 4
+        big = self.execute("x = b'x' * (100 << 20)")
+        self.assertGreaterEqual(big.memory_peak_bytes, 100 * MIB)
+        ids = [self.client.send_execute("x = b'x' * (60 << 20)") for _ in range(rounds)]
+        for request in ids:
+            self.assertGreaterEqual(self.client.result(request).memory_peak_bytes, 60 * MIB)
+        peaks = [self.execute("pass").memory_peak_bytes for _ in range(rounds)]
+        figures("peak of a small run after big ones", [peak / MIB for peak in peaks], "MiB")
+        self.assertLess(max(peaks), 16 * MIB)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,35 @@
+"""What tests of limits share: the C program that attacks from inside, figures in the output, the host's memory."""
+
+import os
+import statistics
+
+from lib import host
+from lib.server import BUILD, IS_SANITIZED
+
+ATTACK = BUILD / "tests" / "attack" / "attack"
+
+# What a quiet machine does within a bar may take this much longer here: under the sanitizers, in an emulated machine, or
+# next to other work.
+SLOWNESS = 10 if IS_SANITIZED or "HATCHERY_TEST_CONFIG" in os.environ else 4
+
+
+def attack_file():
+    """The attacking program as the files of a request."""
+    return {"attack": (ATTACK.read_bytes(), 0o755)}
+
+
+def attack_code(*words):
+    """A program that becomes ./attack WORDS: the main process of the run is then that one."""
+    return f"import os\nos.execv('./attack', {['./attack', *map(str, words)]!r})"
+
+
+def figures(what, values, unit="ms"):
+    """Prints what was measured; a test's output is shown with its result."""
+    print(f"{what}: median {statistics.median(values):.1f} {unit}, best {min(values):.1f}, worst {max(values):.1f}, "
+          f"of {len(values)}", flush=True)
+
+
+def memory_kib():
+    """The host's memory by name, as /proc/meminfo has it."""
+    rows = (line.split(":", 1) for line in host.read("/proc/meminfo").splitlines())
+    return {name: int(value.split()[0]) for name, value in rows}
