@@ -25,6 +25,9 @@ def attack_code(*words):
 
 def figures(what, values, unit="ms"):
     """Prints what was measured; a test's output is shown with its result."""
+    if len(values) == 1:
+        print(f"{what}: {values[0]:.1f} {unit}", flush=True)
+        return
     print(f"{what}: median {statistics.median(values):.1f} {unit}, best {min(values):.1f}, worst {max(values):.1f}, "
           f"of {len(values)}", flush=True)
 
