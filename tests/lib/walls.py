@@ -1,0 +1,191 @@
+"""Attacks as rows of a table, each with the proof that it is one.
+
+An attack is a program that returns something true if it gets through, and is refused by an OSError or by returning
+nothing. It is run three ways: with all walls it has to be refused; without the walls that its row names it has to get
+through, or the refusal says nothing; and where the row names more than the system call filter, it has to be refused
+without that filter too, by what stands behind it.
+
+Servers without walls are started when a row first asks for one, and shared by all rows that ask for the same.
+"""
+
+import platform
+import re
+import textwrap
+from pathlib import Path
+from typing import NamedTuple, Optional
+
+from lib.case import Case, describe
+from lib.server import Server
+
+# Walls as the steps of zygote/boot.c name them. Each set lacks all that those before it lack.
+CALLS = ("system calls",)
+CAPABILITIES = (*CALLS, "init no nested namespaces", "capabilities", "proof")  # root's, in the slot's user namespace only
+HOST_ROOT = (*CAPABILITIES, "user namespace", "identity", "no new privileges")  # what the zygote keeps, on the host
+ZYGOTES_ROOT = (*HOST_ROOT, "overlay root", "read-only binds", "pivot root")    # in the zygote's own root, with its /proc
+CHAIN = (CALLS, CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT)
+
+NUMBERS = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
+
+PRELUDE = """
+import ctypes, errno, mmap, os, signal, socket, struct, sys
+if os.getcwd() == '/': os.unlink('main.py')  # of a server that has no root for it
+libc = ctypes.CDLL(None, use_errno=True)
+libc.syscall.restype = ctypes.c_long
+def call(name, *args):
+    ctypes.set_errno(0)
+    got = libc.syscall(ctypes.c_long(NR.get(name, name)), *[ctypes.c_long(a) if isinstance(a, int) else a for a in args])
+    if got < 0: raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return got
+def done(*args):
+    call(*args)
+    return True
+def reached(errors, *args):
+    "The kernel looked at the arguments, and found them wrong."
+    try: call(*args)
+    except OSError as e:
+        if errno.errorcode[e.errno] in errors.split(): return errno.errorcode[e.errno]
+        raise
+    return True
+def in_child(act):
+    "What act says in a process of its own, or the signal that ended that."
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try: got = act()
+        except OSError as e: got = 'errno %d' % e.errno
+        os.write(w, str(got or '').encode())
+        os._exit(0)
+    os.close(w)
+    status = os.waitpid(pid, 0)[1]
+    got = os.read(r, 4096).decode()
+    os.close(r)
+    if os.WIFSIGNALED(status): raise OSError(errno.EINTR, 'signal %d' % os.WTERMSIG(status))
+    if got.startswith('errno '): raise OSError(int(got[6:]), 'in the child')
+    return got
+def waiting_child():
+    pid = os.fork()
+    if pid == 0:
+        signal.pause()
+        os._exit(0)
+    return pid
+"""
+
+RUN = """
+try: got = attack()
+except OSError as e: print('refused', errno.errorcode.get(e.errno, e.errno), e.strerror)
+else: print('through', got) if got else print('refused', repr(got))
+sys.stdout.flush()
+"""
+
+NOT_HERE = re.compile(r"refused (ENOSYS|EAFNOSUPPORT|EPROTONOSUPPORT|ESOCKTNOSUPPORT|ENODEV|EOPNOTSUPP)\b")
+
+
+class Attack(NamedTuple):
+    """without: the walls that have to go before it gets through; None if it may not even be tried, and why says why."""
+    name: str
+    code: str
+    without: Optional[tuple] = CALLS
+    why: str = ""
+    limits: Optional[dict] = None
+
+
+def call_numbers():
+    return {name: int(number) for name, number in re.findall(r"#define __NR_(\w+) (\d+)", NUMBERS.read_text())}
+
+
+def program(code):
+    numbers = call_numbers()
+    used = {name: numbers[name] for name in re.findall(r"['\"](\w+)['\"]", code) if name in numbers}
+    code = code if re.search(r"^\s*return\b", code, re.M) else "return " + code.strip()
+    return f"NR = {used}\n{PRELUDE}\ndef attack():\n{textwrap.indent(textwrap.dedent(code), '    ')}\n{RUN}"
+
+
+class Servers:
+    """The servers of one module, by the walls that they lack."""
+
+    def __init__(self, name, **options):
+        self.name = name.rsplit(".", 1)[-1]
+        self.options = options
+        self.running = {}
+
+    def without(self, walls=()):
+        walls = tuple(walls)
+        if walls not in self.running:
+            faults = [f"skip {wall}" for wall in walls] if walls else None
+            server = Server(f"{self.name}-{len(self.running)}", faults=faults, **self.options)
+            try:
+                server.start()
+            except BaseException:
+                server.release()
+                raise
+            self.running[walls] = server
+        return self.running[walls]
+
+    def set_up(self):
+        self.without()
+
+    def tear_down(self):
+        failures = []
+        while self.running:
+            _, server = self.running.popitem()
+            try:
+                server.stop()
+            except AssertionError as failure:  # the others are to be stopped all the same
+                failures.append(str(failure))
+        if failures:
+            raise AssertionError("\n".join(failures))
+
+    def __getattr__(self, name):  # as ServerModule: what is asked of it is asked of the server with all walls
+        return getattr(self.without(), name)
+
+
+class AttackCase(Case):
+    """A test for each row of ATTACKS."""
+
+    ATTACKS = ()
+
+    def __init_subclass__(cls, **arguments):
+        super().__init_subclass__(**arguments)
+        for attack in cls.ATTACKS:
+            name = "test_" + re.sub(r"\W+", "_", attack.name).strip("_")
+            if name in cls.__dict__:
+                raise ValueError(f"two attacks are called {attack.name}")
+
+            def test(self, attack=attack):
+                self.check(attack)
+            last = "it is not tried without walls" if attack.without is None else f"works without {', '.join(attack.without)}"
+            test.__doc__ = f"{attack.name}: refused; {last}"
+            setattr(cls, name, test)
+
+    def words(self):
+        """What the @words@ of programs stand for."""
+        return {}
+
+    def attempt(self, attack, walls):
+        code = attack.code
+        for word, value in self.words().items():
+            code = code.replace(f"@{word}@", str(value))
+        with self.SERVER.without(walls).connect() as client:
+            result = client.execute(program(code), limits=attack.limits)
+        self.assert_exited(result)
+        out = result.stdout.decode(errors="replace")
+        self.assertRegex(out, r"^(refused|through) ", describe(result))
+        return out.strip()
+
+    def assert_refused_without(self, attack, walls):
+        out = self.attempt(attack, walls)
+        self.assertTrue(out.startswith("refused"), f"without {walls or 'nothing'}: {out}")
+
+    def check(self, attack):
+        if platform.machine() != "x86_64":
+            self.skipTest("the numbers of the calls are those of x86-64")
+        self.assert_refused_without(attack, ())
+        if attack.without is None:
+            self.assertTrue(attack.why, "a row without a control says why")
+            return
+        if attack.without[:1] == CALLS and attack.without != CALLS:
+            self.assert_refused_without(attack, CALLS)
+        out = self.attempt(attack, attack.without)
+        if NOT_HERE.match(out):
+            self.skipTest(f"refused with all walls; this kernel has not got it, so there is no control: {out}")
+        self.assertTrue(out.startswith("through"), f"without {attack.without}: {out}")
