@@ -81,7 +81,7 @@ NOT_HERE = re.compile(r"refused (ENOSYS|EAFNOSUPPORT|EPROTONOSUPPORT|ESOCKTNOSUP
 
 
 class Attack(NamedTuple):
-    """without: the walls that have to go before it gets through; None if it may not even be tried, and why says why."""
+    """code: an expression, or a function's body of several lines. without: the walls that have to go before it gets through; None if it may not even be tried, and why says why."""
     name: str
     code: str
     without: Optional[tuple] = CALLS
@@ -96,8 +96,8 @@ def call_numbers():
 def program(code):
     numbers = call_numbers()
     used = {name: numbers[name] for name in re.findall(r"['\"](\w+)['\"]", code) if name in numbers}
-    code = code if re.search(r"^\s*return\b", code, re.M) else "return " + code.strip()
-    return f"NR = {used}\n{PRELUDE}\ndef attack():\n{textwrap.indent(textwrap.dedent(code), '    ')}\n{RUN}"
+    code = textwrap.dedent(code) if "\n" in code else "return " + code
+    return f"NR = {used}\n{PRELUDE}\ndef attack():\n{textwrap.indent(code, '    ')}\n{RUN}"
 
 
 class Servers:
