@@ -1,0 +1,263 @@
+"""Sockets of the host and of other runs, and the families of sockets that a sandbox must not have. Rows of lib/walls.py."""
+
+import os
+import socket
+import threading
+import unittest
+import uuid
+
+from lib.case import Case, describe
+from lib.walls import CALLS, CAPABILITIES, ZYGOTES_ROOT, Attack, AttackCase, Servers
+
+SERVERS = Servers(__name__)
+NETWORK = ("network namespace",)
+NAME = "hatchery-canary-" + uuid.uuid4().hex
+LISTENERS = {}
+
+
+def setUpModule():
+    SERVERS.set_up()
+    for key, make in (("abstract", lambda: listener(socket.AF_UNIX, "\0" + NAME)),
+                      ("path", lambda: listener(socket.AF_UNIX, "/tmp/" + NAME)),
+                      ("datagram", lambda: listener(socket.AF_UNIX, "\0" + NAME + "d", socket.SOCK_DGRAM)),
+                      ("tcp", lambda: listener(socket.AF_INET, ("127.0.0.1", 0)))):
+        LISTENERS[key] = make()
+    os.chmod("/tmp/" + NAME, 0o777)
+
+
+def tearDownModule():
+    for made in LISTENERS.values():
+        made.close()
+    os.unlink("/tmp/" + NAME)
+    SERVERS.tear_down()
+
+
+def listener(family, address, kind=socket.SOCK_STREAM):
+    """Accepts whatever comes and closes it."""
+    made = socket.socket(family, kind)
+    made.bind(address)
+    if kind != socket.SOCK_STREAM:
+        return made
+    made.listen(16)
+
+    def accept():
+        try:
+            while True:
+                made.accept()[0].close()
+        except OSError:
+            pass
+    threading.Thread(target=accept, daemon=True).start()
+    return made
+
+
+# Every family that has a number, by socket and by socketpair, but AF_UNIX.
+FAMILIES = """
+found = []
+for family in [f for f in range(@range@) if f != 1]:
+    for kind in (1, 2, 3, 4, 5, 10):
+        for protocol in (0, 1, 3, 16):
+            for name, args in (('socket', (family, kind, protocol)), ('socketpair', (family, kind, protocol, buffer))):
+                try: fd = call(name, *args)
+                except OSError as e:
+                    if e.errno in (@seen@): found.append((family, kind, name, e.errno))
+                else:
+                    found.append((family, kind, name))
+                    if name == 'socket': os.close(fd)
+return found
+"""
+
+
+def families(numbers, seen="None,"):
+    return "buffer = ctypes.create_string_buffer(8)" + FAMILIES.replace("@range@", numbers).replace("@seen@", seen)
+
+
+def family(name, number, kind, protocol, raw=False):
+    """raw: needs a capability over the network namespace. The slot's is the host's, so one is made, where that is to be had."""
+    try:
+        socket.socket(number, kind, protocol).close()
+    except OSError:
+        return Attack(name, f"call('socket', {number}, {kind}, {protocol}) >= 0", None, "this kernel has not got it")
+    if not raw:
+        return Attack(name, f"call('socket', {number}, {kind}, {protocol}) >= 0")
+    return Attack(name, OWN_NETWORK + f"return call('socket', {number}, {kind}, {protocol}) >= 0", CAPABILITIES)
+
+
+OWN_NETWORK = """
+try: call('unshare', 0x40000000)
+except OSError: pass
+"""
+
+
+class Families(AttackCase):
+    SERVER = SERVERS
+    ATTACKS = [
+        Attack("any family of sockets but AF_UNIX", families("0, 64")),
+        family("the internet", 2, 1, 0), family("a datagram socket of the internet", 2, 2, 0),
+        family("the internet, version 6", 10, 1, 0), family("the internet, many paths", 2, 1, 262),
+        family("netlink for routes", 16, 3, 0), family("netlink for events of devices", 16, 3, 15),
+        family("netlink for the audit", 16, 3, 9), family("vsock", 40, 1, 0), family("AF_ALG", 38, 5, 0),
+        family("TIPC", 30, 1, 0), family("QIPCRTR", 42, 2, 0), family("bluetooth", 31, 3, 1),
+        family("a raw socket", 2, 3, 1, raw=True), family("a packet socket", 17, 3, 0x300, raw=True),
+        family("an express data path", 44, 3, 0, raw=True), family("AF_KEY", 15, 3, 2, raw=True),
+        Attack("the internet with odd high bits", "call('socket', 2 | 1 << 32, 1, 0) >= 0"),
+        Attack("AF_UNIX with odd high bits", "call('socket', 1 | 1 << 32, 1, 0) >= 0"),
+        Attack("a pair of the internet", "reached('ENOTSUP', 'socketpair', 2, 1, 0, ctypes.create_string_buffer(8))"),
+        Attack("an interface that is up", OWN_NETWORK + """
+fd = call('socket', 2, 2, 0)
+return done('ioctl', fd, 0x8914, b'lo'.ljust(16, bytes(1)) + struct.pack('h', 1).ljust(24, bytes(1)))""", CAPABILITIES),
+        Attack("a filter on a socket", """
+            code = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0))
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            s.setsockopt(1, 26, struct.pack('HxxxxxxQ', 1, ctypes.addressof(code)))
+            return True"""),
+        Attack("another process's credentials", """
+            a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+            a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_CREDENTIALS, struct.pack('iII', os.getpid(), 0, 0))])
+            return True""", ("capabilities", "proof")),
+    ]
+
+
+class OfTheHost(AttackCase):
+    """AF_UNIX is there, for use inside: names that stand in no file system are those of the network namespace."""
+    SERVER = SERVERS
+    ATTACKS = [
+        Attack("an abstract socket of the host", """
+            s = socket.socket(socket.AF_UNIX)
+            s.connect(chr(0) + '@name@')
+            return True""", NETWORK),
+        Attack("a datagram to an abstract socket of the host", """
+            s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            return s.sendto(b'x', chr(0) + '@name@d')""", NETWORK),
+        Attack("a TCP port of the host", """
+            s = socket.socket()
+            s.settimeout(5)
+            s.connect(('127.0.0.1', @port@))
+            return True""", (*CALLS, *NETWORK)),
+        Attack("the server's own port", """
+            s = socket.socket()
+            s.settimeout(5)
+            s.connect(('127.0.0.1', @server@))
+            return True""", (*CALLS, *NETWORK)),
+        Attack("a list of the host's unix sockets", "'@name@' in open('/proc/self/net/unix').read()", NETWORK),
+        Attack("a list of the host's TCP sockets", "':%04X ' % @port@ in open('/proc/self/net/tcp').read()", NETWORK),
+        Attack("the host's interfaces", "[i for i in open('/proc/self/net/dev').read().split() if i[-1] == ':' and i != 'lo:']", NETWORK),
+        Attack("the host's routes", "len(open('/proc/self/net/route').readlines()) > 1", NETWORK),
+        Attack("a socket in the host's file system", """
+            s = socket.socket(socket.AF_UNIX)
+            error = None
+            for path in ('/tmp/@name@', '/mnt/tmp/@name@', '/proc/1/root/tmp/@name@', '/proc/@pid@/root/tmp/@name@'):
+                try: s.connect(path)
+                except OSError as e: error = e
+                else: return path
+            raise error""", ZYGOTES_ROOT),
+        Attack("the server's socket in the host's file system", """
+            s = socket.socket(socket.AF_UNIX)
+            error = None
+            for root in ('', '/mnt', '/proc/1/root', '/proc/@pid@/root'):
+                try: s.connect(root + '@socket@')
+                except OSError as e: error = e
+                else: return root
+            raise error""", None, "is where the row above is, and a run must not keep the server under test busy"),
+    ]
+
+    def words(self):
+        server = SERVERS.without()
+        return {"name": NAME, "port": LISTENERS["tcp"].getsockname()[1], "server": server.address.rsplit(":", 1)[1],
+                "socket": server.socket_path, "pid": os.getpid()}
+
+
+LISTEN = """
+import array, os, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(chr(0) + '@name@')
+s.listen()
+s.settimeout(@patience@)
+try: peer = s.accept()[0]
+except OSError: sys.exit('nobody came')
+data, ancillary, _, _ = peer.recvmsg(10, socket.CMSG_SPACE(4))
+fd = array.array('i', ancillary[0][2])[0]
+print(os.pread(fd, 100, 0).decode())
+"""
+
+CONNECT = """
+import array, errno, os, socket, time
+fd = os.open('secret', os.O_RDWR | os.O_CREAT)
+os.write(fd, b'from another run')
+s = socket.socket(socket.AF_UNIX)
+end = time.monotonic() + @patience@
+while True:
+    try: s.connect(chr(0) + '@name@')
+    except OSError as e:
+        if time.monotonic() > end: print('refused', errno.errorcode[e.errno]); break
+        time.sleep(0.02)
+    else:
+        s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [fd]))])
+        print('sent')
+        break
+"""
+
+
+class BetweenRuns(Case):
+    SERVER = SERVERS
+
+    def exchange(self, walls, patience):
+        """What a run that passes a descriptor and one that takes it say."""
+        words = {"@name@": "meet" + uuid.uuid4().hex, "@patience@": str(patience)}
+        programs = [LISTEN, CONNECT]
+        for word, value in words.items():
+            programs = [text.replace(word, value) for text in programs]
+        with SERVERS.without(walls).connect() as client:
+            requests = [client.send_execute(text, limits={"wall_us": 60_000_000}) for text in programs]
+            return [client.result(request) for request in requests]
+
+    def test_a_descriptor_can_not_be_passed_to_another_run(self):
+        taken, passed = self.exchange((), 1)
+        self.assertEqual((b"", b"refused ECONNREFUSED\n"), (taken.stdout, passed.stdout), describe(taken))
+
+    def test_a_descriptor_could_be_passed_in_one_network_namespace(self):
+        """The control: without network namespaces of their own they meet"""
+        taken, passed = self.exchange(NETWORK, 30)
+        self.assertEqual((b"from another run\n", b"sent\n"), (taken.stdout, passed.stdout), describe(taken))
+
+    SEGMENT = """
+import ctypes, os, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.shmat.restype = ctypes.c_void_p
+end = time.monotonic() + @patience@
+os.open('/dev/shm/@key@', os.O_CREAT)
+n = libc.shmget(@key@, 100, 0o666 @flags@)
+while n < 0 and time.monotonic() < end:
+    time.sleep(0.02)
+    n = libc.shmget(@key@, 100, 0o666)
+print('found' if n >= 0 else 'alone')
+queue = libc.mq_open(b'/q@key@', os.O_RDWR @queue@, 0o666, None)
+while queue < 0 and time.monotonic() < end:
+    time.sleep(0.02)
+    queue = libc.mq_open(b'/q@key@', os.O_RDWR, 0o666, None)
+print('found' if queue >= 0 else 'alone')
+while time.monotonic() < end: time.sleep(0.02)
+if '@flags@': libc.shmctl(n, 0, None); libc.mq_unlink(b'/q@key@')
+"""
+
+    def share(self, walls, patience):
+        key = str(uuid.uuid4().int & 0x7ffffff)
+        text = self.SEGMENT.replace("@key@", key).replace("@patience@", str(patience))
+        maker = text.replace("@flags@", "| 0o1000").replace("@queue@", "| os.O_CREAT")
+        finder = text.replace("@flags@", "").replace("@queue@", "")
+        with SERVERS.without(walls).connect() as client:
+            requests = [client.send_execute(program, limits={"wall_us": 60_000_000}) for program in (maker, finder)]
+            results = [client.result(request) for request in requests]
+        self.assertEqual(b"found\nfound\n", results[0].stdout, describe(results[0]))
+        return results[1].stdout.decode().split()
+
+    def test_ipc_is_not_shared_with_another_run(self):
+        """Neither a System V segment nor a POSIX queue of another run is there"""
+        self.assertEqual(["alone", "alone"], self.share((), 1))
+
+    def test_ipc_would_be_shared_in_one_ipc_namespace(self):
+        """The control: without IPC namespaces of their own they meet (the kernel keeps queues of one user from another)"""
+        self.assertEqual("found", self.share(("ipc namespace",), 3)[0])
+
+
+if __name__ == "__main__":
+    unittest.main()
