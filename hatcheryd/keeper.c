@@ -270,7 +270,8 @@ int keeper_timeout(const struct keeper *k)
 
 static void say_death(const struct keeper *k, const char *who, int status)
 {
-        if (k->stopping)
+        bool by_us = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+        if (k->stopping && (status == 0 || by_us))
                 return;
         if (WIFSIGNALED(status))
                 log_error(k->settings->log, "%s was killed by signal %d", who, WTERMSIG(status));

@@ -213,6 +213,7 @@ def environment(build):
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     env["PYTHONUNBUFFERED"] = "1"
     env["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
+    env["LSAN_OPTIONS"] = "print_suppressions=0"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     # A program in a sandbox has to die by its signal as it would without the sanitizer in its process. A fault of the
     # server's own still ends it, and fails its test.

@@ -42,6 +42,14 @@ static void exec_init(int sock, const struct slot_maker *maker)
         _exit(127);
 }
 
+int slot_leave_namespace(struct err *e)
+{
+        OWN_FD int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+        if (own < 0 || setns(own, CLONE_NEWPID) < 0)
+                return err_set(e, errno, "the zygote's own pid namespace");
+        return 0;
+}
+
 static int start_init(struct slot *s, const struct slot_maker *maker, struct err *e)
 {
         int pair[2];
@@ -59,10 +67,9 @@ static int start_init(struct slot *s, const struct slot_maker *maker, struct err
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (unsigned)maker->inits.into;
         }
-        /* The zygote may still carry the pid namespace of the slot it last forked into. */
-        OWN_FD int own_pid_ns = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
-        if (own_pid_ns < 0 || setns(own_pid_ns, CLONE_NEWPID) < 0)
-                return err_set(e, errno, "the zygote's own pid namespace");
+        int r = slot_leave_namespace(e);
+        if (r < 0)
+                return r;
         long pid = syscall(SYS_clone3, &args, sizeof args);
         if (pid < 0)
                 return err_set(e, errno, "clone of init");

@@ -41,6 +41,10 @@ int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker,
  * cgroup is not empty even so: it is then left, with a sentence. */
 int slot_free(struct slot *slot, struct err *e);
 
+/* Forking into a slot carries the zygote's children into its pid namespace from then on; this takes them back to the
+ * zygote's own. */
+int slot_leave_namespace(struct err *e);
+
 /* Tells init; fds are borrowed. */
 int slot_tell(struct slot *slot, enum init_kind kind, const int *fds, size_t n_fds, struct err *e);
 

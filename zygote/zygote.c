@@ -5,6 +5,7 @@
 #include "proto/channel.h"
 #include "proto/own.h"
 #include "zygote/creds.h"
+#include "zygote/leaks.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
 
@@ -153,6 +154,7 @@ static int set_standard_streams(struct zygote *z, struct err *e)
         z->log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);
         if (z->log.fd < 0)
                 return err_set(e, errno, "the log's descriptor");
+        leaks_report_to(z->log.fd);
         for (int fd = 0; fd < 3; fd++) {
                 int ends[2];
                 if (pipe2(ends, O_CLOEXEC) < 0)
@@ -267,6 +269,7 @@ static int live(struct zygote *z, struct err *e)
         seccomp_program_fini(&z->maker.boot.seccomp);
         cgroup_slot_fini(&z->maker.slots.inits, NULL);
         cgroup_base_fini(&z->maker.slots.cgroups);
+        leaks_prepare(&z->log);
         return r;
 }
 

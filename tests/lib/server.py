@@ -1,6 +1,7 @@
 """hatcheryd as the tests run it: started on free ports, waited for, stopped by SIGTERM, and then searched for."""
 
 import os
+import re
 import selectors
 import shutil
 import signal
@@ -22,6 +23,10 @@ HATCHERY = BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
 FAULTS_SIZE = 4096  # of the file, whatever it says
 RUN_DIR = Path("/run/hatchery")
+
+# How the sanitizers of a development build begin what they have to say.
+SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sanitizer.*encountered a fatal error"
+                              r"|Sanitizer: CHECK failed|Sanitizer:DEADLYSIGNAL")
 
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
 PARTS = ("exe", "hatchery-init", "python")
@@ -121,6 +126,12 @@ class Server:
     def log(self):
         """What was written since this server's start; the file keeps what servers of the same name wrote before."""
         return self.log_path.read_bytes()[self.log_from:].decode(errors="replace")
+
+    def sanitizer_reports(self):
+        """What the sanitizers wrote to this server's log, from the first report on; empty when they found nothing."""
+        text = self.log()
+        found = SANITIZER_REPORT.search(text)
+        return text[text.rfind("\n", 0, found.start()) + 1:][:6000] if found else ""
 
     def log_tail(self, lines=40):
         return "\n".join(self.log().splitlines()[-lines:])
@@ -239,7 +250,8 @@ class Server:
             self.fail("after its end " + "; ".join(problems))
 
     def release(self):
-        """Last resort, so that a failed test leaves the machine usable. Kills only what this object started."""
+        """Last resort, so that a failed test leaves the machine usable. Kills only what this object started. Whatever
+        way a server took to its end, what a sanitizer reported is a failure."""
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -254,6 +266,9 @@ class Server:
                 pass
         reap()
         shutil.rmtree(self.dir, ignore_errors=True)
+        reports = self.sanitizer_reports()
+        if reports:
+            raise AssertionError(f"hatcheryd: the sanitizers found\n{reports}")
 
 
 def orphans():

@@ -1,0 +1,12 @@
+/* What a zygote owes to the sanitizers of a development build, whose leak check runs when it ends: a place for reports,
+ * because the zygote's standard error is a pipe that nobody reads, and a pid namespace in which a process can be
+ * started. Nothing of it is done in other builds. */
+#pragma once
+
+#include "proto/log.h"
+
+/* Reports go to this descriptor from now on. */
+void leaks_report_to(int fd);
+
+/* Just before the end of the process. */
+void leaks_prepare(const struct log *log);
