@@ -105,7 +105,11 @@ int job_read(int sock, struct job *job)
         if (job->header.magic != JOB_MAGIC)
                 return -EPROTO;
 
-        size_t size = job->header.strings_size;
+        /* Each string has a NUL at least. */
+        uint64_t least = 1 + (uint64_t)job->header.n_args + job->header.n_env;
+        if (job->header.strings_size > JOB_MAX_STRINGS || job->header.strings_size < least)
+                return -EPROTO;
+        size_t size = (size_t)job->header.strings_size;
         OWN_MEM char *strings = malloc(size);
         if (!strings)
                 return -ENOMEM;
@@ -115,13 +119,14 @@ int job_read(int sock, struct job *job)
 
         char *at = strings;
         const char *end = strings + size;
-        job->entry = next_string(&at, end);
-        if (!job->entry)
+        const char *entry = next_string(&at, end);
+        OWN_MEM char **args = entry ? next_strings(&at, end, job->header.n_args) : NULL;
+        OWN_MEM char **env = args ? next_strings(&at, end, job->header.n_env) : NULL;
+        if (!env)
                 return -EPROTO;
-        job->args = next_strings(&at, end, job->header.n_args);
-        job->env = job->args ? next_strings(&at, end, job->header.n_env) : NULL;
-        if (!job->env)
-                return -EPROTO;
+        job->entry = entry;
+        job->args = own_steal_ptr(&args);
+        job->env = own_steal_ptr(&env);
         own_steal_ptr(&strings);
         return 0;
 }

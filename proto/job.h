@@ -11,7 +11,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JOB_MAGIC = 0x48544a31, JOB_PATH_MAX = 1028 }; /* room for a name of WIRE_MAX_NAME bytes and its NUL */
+enum {
+        JOB_MAGIC = 0x48544a31,
+        JOB_PATH_MAX = 1028,       /* room for a name of WIRE_MAX_NAME bytes and its NUL */
+        JOB_MAX_STRINGS = 1 << 30, /* bytes: no configuration lets a request be larger */
+};
 
 struct job_header {
         uint32_t magic;
@@ -50,7 +54,8 @@ struct job {
 int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, uint8_t **out,
              size_t *out_len, struct err *e);
 
-/* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. */
+/* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: what came is none;
+ * nothing is allocated for more strings than can be in it. */
 int job_read(int sock, struct job *job);
 
 /* Reads exactly len bytes. -EPIPE at an early end. */

@@ -164,18 +164,39 @@ static void a_job_that_contradicts_itself_is_refused(void **state)
         h.n_args = 4; /* one more than there are strings after the entry */
         memcpy(packed, &h, sizeof h);
         assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
-        free(job.args);
 
         h = good;
         h.n_env = 2;
         memcpy(packed, &h, sizeof h);
         assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
-        free(job.args);
 
         memcpy(packed, &good, sizeof good);
         packed[len - 1] = 'x'; /* the last string has no end */
         assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
-        free(job.args);
+}
+
+/* Memory for them would be asked for before their absence is seen. */
+static void counts_that_the_strings_can_t_hold_are_refused(void **state)
+{
+        (void)state;
+        struct {
+                struct job_header h;
+                char strings[8];
+        } sent = { .strings = "main.py" };
+        struct job job;
+        const struct job_header good = { .magic = JOB_MAGIC, .strings_size = sizeof sent.strings };
+
+        sent.h = good;
+        sent.h.n_args = UINT32_MAX;
+        assert_int_equal(read_back((const uint8_t *)&sent, sizeof sent, 50, &job), -EPROTO);
+        sent.h = good;
+        sent.h.n_env = UINT32_MAX;
+        assert_int_equal(read_back((const uint8_t *)&sent, sizeof sent, 50, &job), -EPROTO);
+        sent.h = good;
+        sent.h.strings_size = UINT64_MAX;
+        assert_int_equal(read_back((const uint8_t *)&sent, sizeof sent, 50, &job), -EPROTO);
+        sent.h.strings_size = 0;
+        assert_int_equal(read_back((const uint8_t *)&sent, sizeof sent, 50, &job), -EPROTO);
 }
 
 int main(void)
@@ -185,6 +206,7 @@ int main(void)
                 cmocka_unit_test(a_job_of_nothing_but_an_entry_arrives),
                 cmocka_unit_test(a_job_that_is_cut_short_is_a_broken_pipe),
                 cmocka_unit_test(a_job_that_contradicts_itself_is_refused),
+                cmocka_unit_test(counts_that_the_strings_can_t_hold_are_refused),
         };
         return cmocka_run_group_tests_name("job", tests, NULL, NULL);
 }
