@@ -17,8 +17,6 @@
 
 #define UNIX_PREFIX "unix:"
 
-enum { HOST_SIZE = 256, PORT_SIZE = 16 };
-
 static int connect_failed(const char *address, int code, struct err *e)
 {
         const char *advice = "";
@@ -57,8 +55,7 @@ static int connect_unix(const char *address, int timeout_ms, struct err *e)
         return own_steal_fd(&fd);
 }
 
-/* Takes "HOST:PORT" or "[IPV6]:PORT" apart. */
-static int split(const char *address, char host[HOST_SIZE], char port[PORT_SIZE], struct err *e)
+int address_split(const char *address, char host[ADDRESS_HOST_SIZE], char port[ADDRESS_PORT_SIZE], struct err *e)
 {
         const char *host_start = address;
         const char *colon = strrchr(address, ':');
@@ -76,12 +73,12 @@ static int split(const char *address, char host[HOST_SIZE], char port[PORT_SIZE]
 
         if (!colon || !host_end || host_end == host_start || colon[1] == '\0')
                 return err_say(e, EINVAL, "address %s: expected HOST:PORT, [IPV6]:PORT or unix:PATH", address);
-        if ((size_t)(host_end - host_start) >= HOST_SIZE || strlen(colon + 1) >= PORT_SIZE)
+        if ((size_t)(host_end - host_start) >= ADDRESS_HOST_SIZE || strlen(colon + 1) >= ADDRESS_PORT_SIZE)
                 return err_say(e, EINVAL,
                                "the address is too long: a host name has fewer than %d bytes, a port fewer than %d",
-                               HOST_SIZE, PORT_SIZE);
-        snprintf(host, HOST_SIZE, "%.*s", (int)(host_end - host_start), host_start);
-        snprintf(port, PORT_SIZE, "%s", colon + 1);
+                               ADDRESS_HOST_SIZE, ADDRESS_PORT_SIZE);
+        snprintf(host, ADDRESS_HOST_SIZE, "%.*s", (int)(host_end - host_start), host_start);
+        snprintf(port, ADDRESS_PORT_SIZE, "%s", colon + 1);
         return 0;
 }
 
@@ -128,8 +125,8 @@ static int connect_one(const struct addrinfo *ai, int timeout_ms)
 
 static int connect_tcp(const char *address, int timeout_ms, struct err *e)
 {
-        char host[HOST_SIZE], port[PORT_SIZE];
-        int r = split(address, host, port, e);
+        char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
+        int r = address_split(address, host, port, e);
         if (r < 0)
                 return r;
 
