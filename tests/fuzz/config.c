@@ -1,0 +1,36 @@
+/* Fuzzes the configuration: pool/config (config_load), pool/config_value, and libconfuse below them. What is taken must
+ * keep the bounds that the rest of the server counts on. */
+#include "pool/config.h"
+
+#include "proto/channel.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void check_language(const struct config_language *l)
+{
+        FUZZ_CHECK(l->name && l->name[0] != '\0');
+        FUZZ_CHECK(l->warm >= 1 && l->running >= 1 && l->warm + l->running <= CHANNEL_MAX_SLOTS);
+        for (size_t i = 0; i < LIMIT_COUNT; i++)
+                FUZZ_CHECK(l->standard[i] >= 1 && l->standard[i] <= l->ceiling[i]);
+        for (size_t i = 0; i < l->n_preload; i++)
+                FUZZ_CHECK(l->preload[i]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        struct config c = { 0 };
+        struct err e = { 0 };
+        char *text = fuzz_text(data, size); /* config_read_fd refuses NULs: a text ends at the first */
+        if (config_load(&c, text, "the text", &e) == 0) {
+                FUZZ_CHECK(c.n_listen > 0 && c.max_request_bytes >= 1024 && c.max_connections >= 1);
+                for (size_t i = 0; i < c.n_languages; i++)
+                        check_language(&c.languages[i]);
+                config_fini(&c);
+        } else {
+                FUZZ_CHECK(e.code != 0 && e.text[0] != '\0' && c.n_listen == 0);
+        }
+        free(text);
+        return 0;
+}

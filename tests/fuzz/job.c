@@ -1,0 +1,57 @@
+/* Fuzzes what a sandbox reads before its program starts: proto/job (job_read). Input: the bytes of the socket. */
+#include "proto/job.h"
+
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MAX_STREAM = 1 << 16, MAX_STRINGS = 1 << 20 };
+
+/* All strings lie in the block behind the entry, one after the other. */
+static void check_job(const struct job *job)
+{
+        const char *end = job->entry + job->header.strings_size;
+        const char *at = job->entry + strlen(job->entry) + 1;
+        for (uint32_t i = 0; i < job->header.n_args; i++) {
+                FUZZ_CHECK(job->args[i] == at);
+                at += strlen(at) + 1;
+        }
+        for (uint32_t i = 0; i < job->header.n_env; i++) {
+                FUZZ_CHECK(job->env[i] == at);
+                at += strlen(at) + 1;
+        }
+        FUZZ_CHECK(at <= end && !job->args[job->header.n_args] && !job->env[job->header.n_env]);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        struct job_header header;
+        struct job job;
+        int pair[2];
+
+        if (size > MAX_STREAM)
+                return 0;
+        if (size >= sizeof header) {
+                memcpy(&header, data, sizeof header);
+                if (header.strings_size > MAX_STRINGS && header.strings_size <= JOB_MAX_STRINGS)
+                        return 0; /* allowed, but no good use of a fuzzer's memory */
+        }
+        FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+        FUZZ_CHECK(send(pair[0], data, size, MSG_NOSIGNAL) == (ssize_t)size);
+        close(pair[0]);
+        int r = job_read(pair[1], &job);
+        if (r == 0) {
+                check_job(&job);
+                free(job.args);
+                free(job.env);
+                free((char *)job.entry); /* the start of the block */
+        } else {
+                FUZZ_CHECK(r == -EPIPE || r == -EPROTO);
+        }
+        close(pair[1]);
+        return 0;
+}

@@ -1,0 +1,59 @@
+/* Fuzzes values with units: proto/limit, as the configuration and the command line use it. What is taken is compared
+ * with arithmetic in 128 bits. */
+#include "proto/limit.h"
+
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int64_t factor(enum limit_unit unit, const char *suffix)
+{
+        static const struct {
+                enum limit_unit unit;
+                const char *suffix;
+                int64_t factor;
+        } table[] = {
+                { LIMIT_UNIT_US, "", 1000000 },     { LIMIT_UNIT_US, "us", 1 },
+                { LIMIT_UNIT_US, "ms", 1000 },      { LIMIT_UNIT_US, "s", 1000000 },
+                { LIMIT_UNIT_US, "m", 60000000 },   { LIMIT_UNIT_BYTES, "", 1 },
+                { LIMIT_UNIT_BYTES, "B", 1 },       { LIMIT_UNIT_BYTES, "K", 1 << 10 },
+                { LIMIT_UNIT_BYTES, "M", 1 << 20 }, { LIMIT_UNIT_BYTES, "G", 1 << 30 },
+                { LIMIT_UNIT_COUNT, "", 1 },
+        };
+        for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+                if (table[i].unit == unit && strcmp(table[i].suffix, suffix) == 0)
+                        return table[i].factor;
+        return 0;
+}
+
+/* What the text means, or -1. */
+static int64_t expected(enum limit_unit unit, const char *text)
+{
+        unsigned __int128 number = 0;
+        size_t digits = strspn(text, "0123456789");
+        int64_t f = factor(unit, text + digits);
+        if (digits == 0 || f == 0)
+                return -1;
+        for (size_t i = 0; i < digits; i++) {
+                number = number * 10 + (unsigned)(text[i] - '0');
+                if (number > INT64_MAX)
+                        return -1;
+        }
+        number *= (unsigned __int128)f;
+        return number > INT64_MAX ? -1 : (int64_t)number;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        char *text = fuzz_text(data, size);
+        for (int unit = LIMIT_UNIT_US; unit <= LIMIT_UNIT_COUNT; unit++) {
+                int64_t value = -1, want = expected((enum limit_unit)unit, text);
+                int r = limit_parse((enum limit_unit)unit, text, &value);
+                FUZZ_CHECK(want >= 0 ? r == 0 && value == want : r == -EINVAL);
+        }
+        free(text);
+        return 0;
+}

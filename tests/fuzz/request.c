@@ -1,0 +1,119 @@
+/* Fuzzes what a client says: proto/request and proto/pbspan (decoding and encoding), pool/check with pool/names, and,
+ * for what passes, the way to the sandbox: proto/job, packed and read again. Input: a ClientMessage. */
+#include "proto/request.h"
+
+#include "pool/check.h"
+#include "proto/job.h"
+#include "proto/wire.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ROOM = 5, MAX_SENT = 1 << 16 };
+
+/* What was decoded comes through encoding and decoding as it was. */
+static void check_round_trip(const struct request *r)
+{
+        struct err e = { 0 };
+        uint8_t *first = NULL, *second = NULL;
+        size_t first_len = 0, second_len = 0;
+        struct request again;
+
+        FUZZ_CHECK(request_encode(r, ROOM, &first, &first_len, &e) == 0);
+        FUZZ_CHECK(request_decode(&again, first + ROOM, first_len, &e) == 0);
+        FUZZ_CHECK(again.id == r->id && again.kind == r->kind);
+        FUZZ_CHECK(again.execute.n_files == r->execute.n_files && again.execute.n_args == r->execute.n_args);
+        FUZZ_CHECK(again.execute.n_env == r->execute.n_env && again.execute.n_globs == r->execute.n_globs);
+        FUZZ_CHECK(request_encode(&again, ROOM, &second, &second_len, &e) == 0);
+        FUZZ_CHECK(first_len == second_len && memcmp(first + ROOM, second + ROOM, first_len) == 0);
+        request_fini(&again);
+        free(first);
+        free(second);
+}
+
+static void check_text(struct span want, const char *got)
+{
+        FUZZ_CHECK(strlen(got) == want.len && (want.len == 0 || memcmp(got, want.data, want.len) == 0));
+}
+
+static void check_job(const struct execute *x, const struct check_plan *plan)
+{
+        struct err e = { 0 };
+        uint8_t *packed = NULL;
+        size_t len = 0;
+        FUZZ_CHECK(job_pack(x, plan->entry, (uint32_t)x->n_files, 64, &packed, &len, &e) == 0);
+        int pair[2];
+        if (len <= MAX_SENT && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0) {
+                struct job job;
+                FUZZ_CHECK(send(pair[0], packed, len, 0) == (ssize_t)len);
+                FUZZ_CHECK(job_read(pair[1], &job) == 0);
+                FUZZ_CHECK(job.header.n_args == x->n_args && job.header.n_env == x->n_env);
+                check_text(plan->entry, job.entry);
+                for (size_t i = 0; i < x->n_args; i++)
+                        check_text(x->args[i], job.args[i]);
+                for (size_t i = 0; i < x->n_env; i++) {
+                        const char *equals = strchr(job.env[i], '=');
+                        FUZZ_CHECK(equals && (size_t)(equals - job.env[i]) == x->env[i].name.len);
+                        check_text(x->env[i].value, equals + 1);
+                }
+                FUZZ_CHECK(!job.args[x->n_args] && !job.env[x->n_env]);
+                free(job.args);
+                free(job.env);
+                free((char *)job.entry); /* the start of the block */
+                close(pair[0]);
+                close(pair[1]);
+        }
+        free(packed);
+}
+
+static void check_sense(const struct execute *x)
+{
+        int64_t standard[LIMIT_COUNT], ceiling[LIMIT_COUNT];
+        for (size_t i = 0; i < LIMIT_COUNT; i++) {
+                standard[i] = limit_table[i].standard;
+                ceiling[i] = limit_table[i].ceiling;
+        }
+        const struct check_rules rules = {
+                .main_file = "main.py",
+                .standard = standard,
+                .ceiling = ceiling,
+                .collect_max_files = 256,
+                .collect_max_bytes = 16 << 20,
+        };
+        struct check_plan plan;
+        struct refusal refusal = { 0 };
+        if (check_execute(x, &rules, &plan, &refusal) != 0) {
+                FUZZ_CHECK(refusal.code != 0 && refusal.text[0] != '\0');
+                return;
+        }
+        FUZZ_CHECK(plan.entry.len > 0 && plan.entry.len <= WIRE_MAX_NAME);
+        for (size_t i = 0; i < LIMIT_COUNT; i++)
+                FUZZ_CHECK(plan.limit[i] >= 1 && plan.limit[i] <= ceiling[i]);
+        FUZZ_CHECK(plan.collect_files <= 256 && plan.collect_bytes <= 16 << 20);
+        check_job(x, &plan);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        struct request r;
+        struct err e = { 0 };
+        uint8_t *message = fuzz_copy(data, size);
+
+        int rc = request_decode(&r, message, size, &e);
+        if (rc == 0) {
+                FUZZ_CHECK(r.id != 0 && r.kind != REQUEST_NONE);
+                FUZZ_CHECK(r.execute.n_files <= WIRE_MAX_FILES && r.execute.n_globs <= WIRE_MAX_GLOBS);
+                check_round_trip(&r);
+                if (r.kind == REQUEST_EXECUTE)
+                        check_sense(&r.execute);
+        } else {
+                FUZZ_CHECK(rc == -EPROTO && e.code == EPROTO && e.text[0] != '\0');
+        }
+        request_fini(&r);
+        free(message);
+        return 0;
+}

@@ -1,0 +1,196 @@
+#!/usr/bin/python3
+"""Runs the fuzzers of a build, each for some seconds, on all cores, and prints what came of it.
+
+Each starts from its committed corpus (tests/fuzz/corpus/NAME) and from what earlier runs found (BUILD/fuzz/NAME/found).
+An input that crashes is kept in BUILD/fuzz/NAME/crashes and named. At the end: a table, line coverage of the files that
+the fuzzers are for, by their corpora and what was found, and `N passed, N failed, 0 skipped`, where a fuzzer that
+crashed, hung or did not run counts as failed.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+MAX_LEN = 4096
+END_GUARD = 120  # beyond its seconds: reading the corpora on a busy machine
+REPLAY_GUARD = 300
+MERGE_GUARD = 1800
+
+# What the fuzzers are for; a change of these lists belongs next to a change of a fuzzer's first comment.
+AIMS = [
+    "client/address.c", "client/base64.c", "client/hatchery.c", "client/json.c", "client/options.c", "client/text.c",
+    "pool/check.c", "pool/collector.c", "pool/config.c", "pool/config_value.c", "pool/inbox.c", "pool/names.c",
+    "pool/reply.c", "proto/answer.c", "proto/frame.c", "proto/job.c", "proto/limit.c", "proto/lz4.c", "proto/pbspan.c",
+    "proto/request.c", "proto/utf8.c", "zygote/collect_files.c", "zygote/glob.c",
+]
+
+
+class Fuzzer:
+    def __init__(self, build, path):
+        self.path = path
+        self.name = path.name.removeprefix("fuzz-")
+        self.corpus = HERE / "corpus" / self.name
+        self.work = build / "fuzz" / self.name
+        self.found = self.work / "found"
+        self.crashes = self.work / "crashes"
+        for folder in (self.found, self.crashes):
+            folder.mkdir(parents=True, exist_ok=True)
+        self.runs = self.seconds = self.edges = self.features = 0
+        self.new = 0
+        self.problem = None
+
+    def corpora(self):
+        """Committed inputs must be read too when there are none yet."""
+        return [str(self.found), *([str(self.corpus)] if self.corpus.is_dir() else [])]
+
+    def options(self):
+        dictionary = HERE / "dict" / f"{self.name}.dict"
+        return [f"-max_len={MAX_LEN}", "-timeout=25", "-rss_limit_mb=4096", "-malloc_limit_mb=1024",
+                *([f"-dict={dictionary}"] if dictionary.exists() else [])]
+
+    def call(self, arguments, guard, profile):
+        environment = {**os.environ, "LLVM_PROFILE_FILE": str(profile), "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer",
+                       "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+        log = self.work / "log"
+        with open(log, "wb") as out:
+            process = subprocess.Popen([str(self.path), *arguments], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                       env=environment, cwd=self.work)
+            try:
+                status = process.wait(guard)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                status = "a hang"
+        return status, log.read_text(errors="replace")
+
+    def fuzz(self, seconds):
+        before = {path.name for path in self.found.iterdir()}
+        start = time.monotonic()
+        status, log = self.call([*self.options(), f"-max_total_time={seconds}", "-print_final_stats=1",
+                                 f"-artifact_prefix={self.crashes}/", *self.corpora()], seconds + END_GUARD, "/dev/null")
+        self.seconds = time.monotonic() - start
+        self.new = len({path.name for path in self.found.iterdir()} - before)
+        for number in re.findall(r"stat::number_of_executed_units:\s+(\d+)", log):
+            self.runs = int(number)
+        for edges, features in re.findall(r"cov: (\d+) ft: (\d+)", log):
+            self.edges, self.features = int(edges), int(features)
+        self.judge(status, log)
+        if not self.problem and self.runs == 0:
+            self.problem = "it ran nothing"
+        return self
+
+    def judge(self, status, log):
+        if status == 0:
+            return
+        kept = re.search(r"Test unit written to (\S+)", log)
+        what = re.search(r"(does not hold: .*|runtime error: .*|ERROR: .*)", log)
+        self.problem = (f"ended with {status}: {what.group(1) if what else 'no reason given'}"
+                        + (f"; the input is {kept.group(1)}" if kept else ""))
+        print(f"--- {self.name}\n{log[-6000:]}---", flush=True)
+
+    def replay(self, profile):
+        """Every input once, for the profile; a crash counts here as well."""
+        status, log = self.call([*self.options(), "-runs=0", *self.corpora()], REPLAY_GUARD, profile)
+        self.judge(status, log)
+        return self
+
+    def merge(self):
+        """The smallest corpus that reaches what all inputs reach, in place of the committed one."""
+        fresh = self.work / "merged"
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir()
+        status, log = self.call([*self.options(), "-merge=1", str(fresh), *self.corpora()], MERGE_GUARD, "/dev/null")
+        self.judge(status, log)
+        if not self.problem:
+            shutil.rmtree(self.corpus, ignore_errors=True)
+            shutil.copytree(fresh, self.corpus)
+        return self
+
+
+def add_seeds(build, fuzzers):
+    """The generated seeds join what was found, so that a merge sees them."""
+    messages = build / "python"
+    messages.mkdir(exist_ok=True)
+    subprocess.run(["protoc", f"-I{ROOT / 'proto'}", f"--python_out={messages}", "hatchery.proto"], check=True)
+    seeds = build / "fuzz" / "seeds"
+    subprocess.run([sys.executable, str(HERE / "seeds.py"), str(seeds)], check=True,
+                   env={**os.environ, "PYTHONPATH": str(messages), "PYTHONDONTWRITEBYTECODE": "1"})
+    for fuzzer in fuzzers:
+        for path in sorted((seeds / fuzzer.name).iterdir()):
+            shutil.copy(path, fuzzer.found / path.name)
+
+
+def line_coverage(build, fuzzers):
+    """Lines of each file in AIMS that the corpora reach, as llvm-cov counts them."""
+    profiles = [fuzzer.work / "profile" for fuzzer in fuzzers]
+    merged = build / "fuzz" / "profile"
+    subprocess.run(["llvm-profdata", "merge", "-sparse", "-o", str(merged),
+                    *(str(path) for path in profiles if path.exists())], check=True)
+    objects = [argument for fuzzer in fuzzers for argument in ("-object", str(fuzzer.path))][1:]
+    report = subprocess.run(["llvm-cov", "report", f"-instr-profile={merged}", *objects,
+                             *(str(ROOT / path) for path in AIMS)], check=True, capture_output=True, text=True).stdout
+    print("\nlines of what is fuzzed:")
+    for line in report.splitlines():
+        words = line.split()
+        # name, regions and what is missed of them, functions likewise, lines likewise
+        if len(words) >= 10 and (words[0].endswith(".c") or words[0] == "TOTAL"):
+            name = next((aim for aim in AIMS if aim.endswith("/" + Path(words[0]).name) and words[0] in aim), words[0])
+            print(f"  {name:<28} {int(words[7]) - int(words[8]):5d} of {words[7]:>5}  {words[9]:>8}")
+
+
+def table(fuzzers):
+    print(f"\n{'fuzzer':<12} {'seconds':>8} {'runs':>12} {'runs/s':>8} {'edges':>6} {'features':>8} {'new':>5} {'crashes':>8}")
+    for f in fuzzers:
+        kept = len(list(f.crashes.iterdir()))
+        print(f"{f.name:<12} {f.seconds:8.0f} {f.runs:12d} {f.runs / max(f.seconds, 0.001):8.0f} {f.edges:6d}"
+              f" {f.features:8d} {f.new:5d} {kept:8d}")
+
+
+def main():
+    parser = argparse.ArgumentParser(prog="./dev fuzz", description="Runs the fuzzers.")
+    parser.add_argument("--build", default="build/fuzz", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=int, default=60, help="for each fuzzer (default: 60)")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at one time (default: one per core)")
+    parser.add_argument("--merge", action="store_true",
+                        help="instead of fuzzing: reduce each corpus, the seeds and what was found to what is needed, and "
+                             "put that into tests/fuzz/corpus")
+    parser.add_argument("--no-lines", action="store_true", help="leave out the coverage of lines")
+    parser.add_argument("name", nargs="?", default="", help="only fuzzers whose name contains this")
+    options = parser.parse_args()
+    build = options.build.resolve()
+    paths = sorted(path for path in (build / "tests" / "fuzz").glob("fuzz-*") if os.access(path, os.X_OK))
+    fuzzers = [Fuzzer(build, path) for path in paths if options.name in path.name.removeprefix("fuzz-")]
+    if not fuzzers:
+        parser.error(f"no fuzzer of {build} is called {options.name!r}")
+
+    with ThreadPoolExecutor(options.jobs) as pool:
+        if options.merge:
+            add_seeds(build, fuzzers)
+            for fuzzer in pool.map(Fuzzer.merge, fuzzers):
+                inputs = list(fuzzer.corpus.iterdir())
+                print(f"{fuzzer.name:<12} {len(inputs):5d} inputs, {sum(path.stat().st_size for path in inputs)} bytes")
+        else:
+            for fuzzer in pool.map(lambda fuzzer: fuzzer.fuzz(options.seconds), fuzzers):
+                print(f"  {'FAIL' if fuzzer.problem else 'ok  '}  fuzz/{fuzzer.name}", flush=True)
+            table(fuzzers)
+        if not options.merge and not options.no_lines:
+            list(pool.map(lambda fuzzer: fuzzer.replay(fuzzer.work / "profile"), fuzzers))
+            line_coverage(build, fuzzers)
+
+    failed = [fuzzer for fuzzer in fuzzers if fuzzer.problem]
+    for fuzzer in failed:
+        print(f"{fuzzer.name}: {fuzzer.problem}")
+    print(f"{len(fuzzers) - len(failed)} passed, {len(failed)} failed, 0 skipped", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
