@@ -41,6 +41,7 @@ int mounts_overlay(struct mounts *m)
                 { "lowerdir", "/" },
                 { "upperdir", "upper" },
                 { "workdir", "work" },
+                { "xino", "on" },
                 { "source", "hatchery" },
         };
         int r = newmount_attach(m->disk, AT_FDCWD, ROOT_MOUNT_POINT);
@@ -48,7 +49,7 @@ int mounts_overlay(struct mounts *m)
                 return r;
         if (fchdir(m->disk) < 0)
                 return -errno;
-        m->overlay = newmount_make("overlay", options, 4, MOUNT_ATTR_NOSUID);
+        m->overlay = newmount_make("overlay", options, 5, MOUNT_ATTR_NOSUID);
         if (m->overlay < 0)
                 return m->overlay;
         return newmount_attach(m->overlay, AT_FDCWD, ROOT_MOUNT_POINT);
