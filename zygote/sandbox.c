@@ -14,7 +14,18 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+
+/* All of it takes milliseconds; a second where a hostile run has left much. */
+enum { PATIENCE_MS = 10000 };
+
+static int64_t now_ms(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
 
 void sandbox_init(struct sandbox *s)
 {
@@ -43,6 +54,7 @@ void sandbox_clear(struct sandbox *s)
                 return;
         if (slot_tell(s->slot, INIT_RELEASE, fds, 2, NULL) == 0)
                 s->releasing = true;
+        s->asked_ms = now_ms();
         close_file_systems(s);
 }
 
@@ -206,6 +218,7 @@ int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const str
                 return r;
         }
         s->state = SANDBOX_BOOTING;
+        s->asked_ms = now_ms();
         return 0;
 }
 
@@ -257,6 +270,18 @@ void sandbox_kill(struct sandbox *s)
                 s->init_lost = true;
         else
                 s->kill_sent = true;
+        s->asked_ms = now_ms();
+}
+
+bool sandbox_is_overdue(const struct sandbox *s, int64_t now)
+{
+        bool waits = s->state == SANDBOX_BOOTING || s->kill_sent || s->releasing;
+        return waits && !s->init_lost && now - s->asked_ms > PATIENCE_MS;
+}
+
+void sandbox_kill_init(struct sandbox *s)
+{
+        pidfd_send_signal(s->slot->init_pidfd, SIGKILL, NULL, 0);
 }
 
 static bool empty(const struct sandbox *s)

@@ -34,7 +34,8 @@ struct sandbox {
         bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
         bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
         bool init_lost;
-        bool remake; /* an ORDER_MAKE came while init was still at one of these */
+        int64_t asked_ms; /* when the boot, the killing or the taking down began that is waited for */
+        bool remake;      /* an ORDER_MAKE came while init was still at one of these */
         struct order remake_order;
         int wait_status;
 };
@@ -77,6 +78,13 @@ void sandbox_report(const struct sandbox *s, struct report *r);
 
 /* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
 int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e);
+
+/* True if it boots, or init kills or takes down, and has been at it for longer than any machine needs; now is
+ * CLOCK_MONOTONIC in ms. */
+bool sandbox_is_overdue(const struct sandbox *s, int64_t now);
+
+/* Kills an init that is no use any more, and with it all that is left in its slot. */
+void sandbox_kill_init(struct sandbox *s);
 
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
 void sandbox_clear(struct sandbox *s);

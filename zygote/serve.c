@@ -8,6 +8,9 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
+
+enum { LOOK_MS = 1000 };
 
 struct serve {
         const struct log *log;
@@ -16,6 +19,7 @@ struct serve {
         int report_sock;
         int epoll; /* owned */
         bool done;
+        int64_t next_look_ms; /* for sandboxes that are overdue */
         struct sandbox at[CHANNEL_MAX_SLOTS];
 };
 
@@ -275,13 +279,14 @@ static int on_boot_report(struct serve *s, struct err *e)
 static int init_lost(struct serve *s, uint32_t slot, struct err *e)
 {
         struct sandbox *sb = &s->at[slot];
+        const char *step = sb->collecting ? "collect" : "release";
         log_error(s->log, "slot %u: init is gone", slot);
         epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_sock, NULL);
         sb->init_lost = true;
         sb->collecting = sb->releasing = false;
         if (sb->remake) {
                 uint64_t next = sb->remake_order.sandbox;
-                return report_failure(s, slot, next, "collect", -EPIPE, e);
+                return report_failure(s, slot, next, step, -EPIPE, e);
         }
         if (sb->state == SANDBOX_REAPING) {
                 sandbox_swept(sb);
@@ -315,6 +320,32 @@ static int on_init(struct serve *s, uint32_t slot, struct err *e)
         return init_lost(s, slot, e);
 }
 
+/* Whoever does not come to an end in a time that would be enough on any machine is not waited for. */
+static int give_up_overdue(struct serve *s, struct err *e)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        int64_t now = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+        int r = 0;
+
+        if (now < s->next_look_ms)
+                return 0;
+        bool was_asleep = now - s->next_look_ms > 3 * LOOK_MS; /* then so were those that it waits for, perhaps */
+        s->next_look_ms = now + LOOK_MS;
+        if (was_asleep)
+                return 0;
+        for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && r == 0; slot++) {
+                struct sandbox *sb = &s->at[slot];
+                if (!sandbox_is_overdue(sb, now))
+                        continue;
+                log_error(s->log, "slot %u: %s, and is killed", slot,
+                          sb->state == SANDBOX_BOOTING ? "a sandbox does not come up" : "init does not answer");
+                sandbox_kill_init(sb);
+                r = init_lost(s, slot, e);
+        }
+        return r;
+}
+
 static int dispatch(struct serve *s, uint64_t data, struct err *e)
 {
         uint32_t slot = (uint32_t)data;
@@ -340,7 +371,7 @@ static int round_of_events(struct serve *s, struct err *e)
         struct epoll_event events[BATCH];
         static const enum source order[] = { SOURCE_REPORT, SOURCE_INIT, SOURCE_PROCESS, SOURCE_CHANNEL };
 
-        int n = epoll_wait(s->epoll, events, BATCH, -1);
+        int n = epoll_wait(s->epoll, events, BATCH, LOOK_MS);
         if (n < 0)
                 return errno == EINTR ? 0 : err_set(e, errno, "epoll_wait");
         for (size_t k = 0; k < sizeof order / sizeof order[0]; k++)
@@ -351,7 +382,7 @@ static int round_of_events(struct serve *s, struct err *e)
                         if (r < 0)
                                 return r;
                 }
-        return 0;
+        return n < BATCH ? give_up_overdue(s, e) : 0;
 }
 
 int serve_new(struct serve **out, const struct log *log, int channel, int report_sock,

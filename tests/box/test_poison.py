@@ -4,19 +4,18 @@ The tables in states/ run inside the sandbox. A state is clean if its probe says
 sandbox that nobody had poisoned. Each probe is shown to see its poison: in one run with it, it says something else.
 """
 
-import concurrent.futures
 import json
 import os
 import signal
-import threading
+import subprocess
 import time
 import unittest
 from pathlib import Path
 
 from lib import host
 from lib.case import Case, ServerModule, describe
-from lib.hatchery import Closed, Refused
-from lib.server import IS_SANITIZED, wait_until
+from lib.hatchery import Refused
+from lib.server import Server, wait_until
 
 STATES = Path(__file__).with_name("states")
 TABLES = ("files", "ipc", "process", "interpreter", "memory")
@@ -68,7 +67,17 @@ class Tables(Case):
         self.assertEqual(SLOTS, len(slots), slots)
         return said
 
+    def counters(self):
+        SERVER.wait_idle(connections=1)
+        row = self.client.status().languages[0]
+        return row.failures, row.discarded
+
     def table(self, name):
+        counters = self.counters()
+        self.look_for_all(name)
+        self.assertEqual(counters, self.counters(), "a slot had to be discarded")
+
+    def look_for_all(self, name):
         fresh = self.rounds(name, "probe", 1)
         clean = fresh[0]["found"]
         self.assertGreater(len(clean), 1)
@@ -131,10 +140,269 @@ class Tables(Case):
     def test_memory_holds_nothing_of_another(self):
         self.table("memory")
 
-    def test_no_slot_had_to_be_discarded(self):
+
+# Everything that must differ between two runs, one to a line.
+NUMBERS = """
+import os, random, secrets, tempfile, uuid
+print(random.random(), random.getrandbits(64), random.SystemRandom().getrandbits(64), secrets.token_hex(16), uuid.uuid1(),
+      uuid.uuid4(), os.path.basename(tempfile.mktemp()), os.urandom(16).hex(), random.Random().random(), uuid.uuid1().node)
+"""
+NUMBER_NAMES = ("random", "random bits", "system random", "secrets", "uuid1", "uuid4", "tempfile", "urandom", "Random()",
+                "uuid node")
+
+
+class Numbers(Case):
+    SERVER = SERVER
+
+    def numbers(self, client, runs, at_once):
+        said = []
+        for _ in range(0, runs, at_once):
+            ids = [client.send_execute(NUMBERS, limits=LIMITS) for _ in range(at_once)]
+            for request in ids:
+                result = client.result(request)
+                self.assert_exited(result)
+                said.append(result.stdout.split())
+        return said
+
+    def repeated(self, said):
+        return [name for name, column in zip(NUMBER_NAMES, zip(*said)) if len(set(column)) != len(column)]
+
+    def test_siblings_never_draw_the_same_random_numbers(self):
+        """No two runs, one after the other or at once, draw the same random number, uuid or temporary name"""
+        said = self.numbers(self.client, 60, 1)
+        said += self.numbers(self.client, 60, SLOTS)
+        self.assertEqual([], self.repeated(said))
+
+    def test_without_the_renewal_after_the_fork_they_would(self):
+        """Without the interpreter's renewal after a fork, siblings draw the same numbers"""
+        with one_server("poison.interpreter", "skip interpreter") as server, server.connect() as client:
+            said = self.numbers(client, 10, 1)
+            # What the kernel gives is always new.
+            self.assertEqual({"random", "random bits", "tempfile"} & set(self.repeated(said)), {"random", "random bits"})
+
+
+class one_server:
+    """A server with faults, for one test."""
+
+    def __init__(self, name, *faults):
+        self.server = Server(name, config=CONFIG, faults=faults)
+
+    def __enter__(self):
+        return self.server.start()
+
+    def __exit__(self, *error):
+        if error[0] is None:
+            self.server.stop()
+        else:
+            self.server.release()
+
+
+class WallsTakenDown(Case):
+    """What the tables look for is there, in later runs, once the wall that removes it is not."""
+
+    def found_later(self, table, fault, states):
+        with one_server(f"poison.{fault}", f"skip {fault}") as server, server.connect() as client:
+            def said(what):
+                result = client.execute(program(table, what), args=[table], limits=LIMITS)
+                self.assert_exited(result)
+                return json.loads(result.stdout)["found"]
+            clean = said("probe")
+            said("poison")
+            for _ in range(3 * SLOTS):
+                found = said("probe")
+                states = [state for state in states if found[state] == clean[state]]
+        self.assertEqual([], states, "not found although the wall was down")
+
+    def test_without_ipc_namespaces_system_v_objects_stay(self):
+        self.addCleanup(remove_system_v_objects)
+        self.found_later("ipc", "ipc namespace", ["system_v_memory", "system_v_semaphores", "system_v_messages"])
+
+    def test_without_the_step_for_it_the_pid_counter_counts_on(self):
+        self.found_later("process", "pid counter", ["pid_counter"])
+
+
+def remove_system_v_objects():
+    """Those of the tables: without an IPC namespace of its own a sandbox leaves them on the host."""
+    for kind, letter in (("shm", "m"), ("sem", "s"), ("msg", "q")):
+        for line in host.read(f"/proc/sysvipc/{kind}").splitlines()[1:]:
+            fields = line.split()
+            if int(fields[0]) == 0x504F49 or int(fields[7 if kind != "sem" else 4]) > 1 << 30:
+                subprocess.run(["ipcrm", f"-{letter}", fields[1]], check=False)
+
+
+SPREAD = """
+import os, sys, time
+kept = []
+def tell(name, function):
+    try: function(); print(name, 'ok', flush=True)
+    except (OSError, MemoryError) as error: print(name, error.errno, flush=True)
+def files():
+    for _ in range(50): kept.append(os.open('/dev/null', os.O_RDONLY))
+def disk():
+    with open('big', 'wb') as file:
+        for _ in range(20): file.write(b'x' * (1 << 20))
+    os.unlink('big')
+def processes():
+    pids = []
+    try:
+        for _ in range(20):
+            pid = os.fork()
+            if pid == 0: time.sleep(50)
+            pids.append(pid)
+    finally:
+        for pid in pids: os.kill(pid, 9), os.waitpid(pid, 0)
+tell('files', files); os.closerange(3, 200)
+tell('disk', disk)
+tell('processes', processes)
+tell('memory', lambda: kept.append(bytearray(90 << 20)))
+"""
+TIGHT = {"memory_bytes": 32 << 20, "pids": 4, "disk_bytes": 2 << 20, "open_files": 16, "output_bytes": 100,
+         "cpu_us": 300_000, "wall_us": 3_000_000}
+WIDE = {"memory_bytes": 900 << 20, "pids": 400, "disk_bytes": 400 << 20, "open_files": 1000, "cpu_us": 50_000_000}
+
+
+class Limits(Case):
+    SERVER = SERVER
+
+    def in_every_slot(self, code, rounds=2, **arguments):
+        ids = [self.client.send_execute(code, **arguments) for _ in range(rounds * SLOTS)]
+        return [self.client.result(request) for request in ids]
+
+    def test_limits_are_those_of_the_run_and_not_of_the_one_before(self):
+        fine = b"files ok\ndisk ok\nprocesses ok\nmemory ok\n"
+        for _ in range(2):
+            for result in self.in_every_slot(SPREAD, limits=TIGHT):
+                self.assertNotIn(b"ok", result.stdout)  # the control: these limits do hurt
+            for result in self.in_every_slot(SPREAD):
+                self.assertEqual(fine, result.stdout, describe(result))
+            self.in_every_slot("x = bytearray(300 << 20)", limits=WIDE)
+            for result in self.in_every_slot("x = bytearray(300 << 20)"):
+                self.assert_status(result, "MEMORY_LIMIT")
+
+    def test_what_is_reported_is_the_runs_own(self):
+        """Peak memory, CPU time, processes and disk of a run say nothing of the run before it"""
+        heavy = "import os, time\nx = b'x' * (100 << 20)\nopen('f', 'wb').write(x[:20 << 20])\n" \
+                "for _ in range(4):\n    if os.fork() == 0: time.sleep(0.1), os._exit(0)\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass"
+        for _ in range(2):
+            for result in self.in_every_slot(heavy, limits=WIDE):
+                self.assert_exited(result)
+                self.assertGreater(result.memory_peak_bytes, 100 << 20)
+                self.assertGreater(result.cpu_us, 200_000)
+            for result in self.in_every_slot("pass"):
+                self.assert_exited(result)
+                self.assertLess(result.memory_peak_bytes, 30 << 20)
+                self.assertLess(result.cpu_us, 200_000)
+                self.assertLess(result.disk_bytes, 1 << 20)
+                self.assertLessEqual(result.processes_peak, 1)
+                self.assertFalse(result.oom_killed)
+
+
+class Discarded(Case):
+    """A slot whose end can't be proved is thrown away, counted, and replaced."""
+    SERVER = SERVER
+
+    def inits(self):
+        return [process for process in SERVER.processes() if process.name == "hatchery-init"]
+
+    def counted(self):
+        return self.client.status().languages[0].discarded
+
+    def init_of(self, slot_uid):
+        """An init's uid is one below that of its slot's programs."""
+        return next(process for process in self.inits() if process.status()["Uid"].split()[0] == str(slot_uid - 1))
+
+    def start_run(self, code):
+        request = self.client.send_execute(code, limits={"wall_us": 40_000_000})
+        wait_until(lambda: self.client.status().languages[0].running == 1, what="a running program")
+        return request
+
+    def sandboxes(self):
+        """The main processes of sandboxes, by their host uid: no init, no zygote."""
+        return [process for process in SERVER.processes()
+                if process.name == "python" and process.status()["Uid"].split()[0] != "0"]
+
+    def running_init(self):
+        """The init of the slot in which a program burns CPU time."""
+        def burning():
+            rows = [(process, int(host.read(f"/proc/{process.pid}/stat").rsplit(")", 1)[1].split()[11] or 0))
+                    for process in self.sandboxes()]
+            return next((process for process, ticks in rows if ticks > 10), None)
+        program_of = wait_until(burning, what="a program at work")
+        return self.init_of(int(program_of.status()["Uid"].split()[0]))
+
+    def test_a_killed_init_of_a_waiting_slot(self):
+        """The slot of a waiting sandbox whose init is killed is discarded, counted and replaced"""
         SERVER.wait_idle(connections=1)
-        row = self.client.status().languages[0]
-        self.assertEqual((0, 0), (row.failures, row.discarded))
+        waiting = self.sandboxes()[0]
+        before, victim = self.counted(), self.init_of(int(waiting.status()["Uid"].split()[0]))
+        os.kill(victim.pid, signal.SIGKILL)
+        wait_until(lambda: self.counted() == before + 1, what="a slot discarded")
+        wait_until(lambda: not victim.is_alive(), what="its end")
+        SERVER.wait_idle(connections=1)
+        self.assert_alive()
+
+    def test_a_killed_init_of_a_running_slot(self):
+        """A run whose init is killed is answered by an Error, and its slot is discarded, counted and replaced"""
+        before = self.counted()
+        request = self.start_run("while True: pass")
+        victim = self.running_init()
+        os.kill(victim.pid, signal.SIGKILL)
+        with self.assertRaises(Refused) as caught:
+            self.client.result(request)
+        self.assertIn(caught.exception.code, ("INTERNAL", "UNAVAILABLE"))
+        wait_until(lambda: self.counted() == before + 1, what="a slot discarded")
+        self.assertNotIn(victim.pid, [process.pid for process in self.inits() if process.is_alive()])
+        SERVER.wait_idle(connections=1)
+        self.assert_alive()
+
+    def test_a_stopped_init_is_not_waited_for_without_end(self):
+        """An init that does not answer is killed, and its slot discarded, counted and replaced"""
+        before = self.counted()
+        request = self.start_run("import os, time\nif os.fork() == 0: time.sleep(1000)\n"
+                                    "end = time.time() + 2\nwhile time.time() < end: pass")
+        victim = self.running_init()
+        os.kill(victim.pid, signal.SIGSTOP)
+        try:
+            answer = self.client.wait(request)
+        finally:
+            if victim.is_alive():
+                os.kill(victim.pid, signal.SIGCONT)
+        self.assertIn(answer.WhichOneof("answer"), ("result", "error"))
+        wait_until(lambda: self.counted() == before + 1, what="a slot discarded")
+        self.assertIn("init does not answer", SERVER.log())
+        SERVER.wait_idle(connections=1)
+        self.assert_alive()
+
+    def stop_a_birth(self):
+        """Has a sandbox made and stops it by SIGSTOP before it is warm; says whether that worked."""
+        zygote = SERVER.zygote_processes()[0].pid
+        children = f"/proc/{zygote}/task/{zygote}/children"
+        known, stopped = set(host.read(children).split()), set()
+        request = self.client.send_execute("pass")
+        end = time.monotonic() + 0.05
+        while not stopped and time.monotonic() < end:
+            stopped = set(host.read(children).split()) - known
+            for pid in stopped:
+                os.kill(int(pid), signal.SIGSTOP)
+        self.client.result(request)
+        time.sleep(0.2)
+        if self.client.status().languages[0].preparing == 1:
+            return True
+        for pid in stopped:
+            os.kill(int(pid), signal.SIGCONT)
+        return False
+
+    def test_a_stopped_birth_is_not_waited_for_without_end(self):
+        """A sandbox that does not come up is killed, and its slot made anew"""
+        if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+            self.skipTest("the kernel does not list children (CONFIG_PROC_CHILDREN)")
+        SERVER.wait_idle(connections=1)
+        wait_until(self.stop_a_birth, what="a sandbox stopped while it boots")
+        failures = self.client.status().languages[0].failures
+        wait_until(lambda: self.client.status().languages[0].failures > failures, what="a failure counted")
+        self.assertIn("does not come up", SERVER.log())
+        SERVER.wait_idle(connections=1)
+        self.assert_alive()
 
 
 if __name__ == "__main__":
