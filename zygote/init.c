@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int tell(enum init_kind kind, const int *fds, size_t n_fds)
@@ -111,18 +112,24 @@ static const struct step steps[] = {
         { "init capabilities", two_capabilities, NULL },
         { "init death signal", die_with_zygote, NULL },
 };
-enum { N_STEPS = sizeof steps / sizeof steps[0] };
+enum { N_STEPS = sizeof steps / sizeof steps[0], LINGER_TRIES = 1000 };
 
 /* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then waits
  * for all that were handed to pid 1. They are reaped here and not by the kernel: one that reaps itself (SIGCHLD
  * ignored) is passed over by waitpid while it still holds its pid and its place in the cgroup, and the next sandbox
- * meets both. */
+ * meets both. Children of a program that ignored SIGCHLD do that, and those that died before this began: kill still
+ * finds them, and they need no more than a moment of a processor. So does the main process, until the zygote reaps it.
+ */
 static void kill_all(void)
 {
+        static const struct timespec moment = { .tv_nsec = 200000 };
         signal(SIGCHLD, SIG_DFL);
-        kill(-1, SIGKILL);
-        while (waitpid(-1, NULL, __WALL) >= 0 || errno == EINTR)
-                ;
+        for (int i = 0; i < LINGER_TRIES && (kill(-1, SIGKILL) == 0 || errno != ESRCH); i++) {
+                if (i > 0)
+                        nanosleep(&moment, NULL);
+                while (waitpid(-1, NULL, __WALL) >= 0 || errno == EINTR)
+                        ;
+        }
         signal(SIGCHLD, SIG_IGN);
 }
 
