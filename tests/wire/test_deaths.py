@@ -1,0 +1,231 @@
+"""Parts of the server die at random moments under load: nobody gets a wrong answer, nobody waits for ever, the service comes
+back, and nothing is left over."""
+
+import os
+import random
+import signal
+import statistics
+import threading
+import time
+import unittest
+
+from lib import host
+from lib.hatchery import Closed, Refused
+from lib.server import IS_SANITIZED, Server, wait_until
+
+SECONDS = 20 if IS_SANITIZED else 60
+CLIENTS = 6
+SILENCE = 60  # seconds; a hang guard for every answer
+RECOVERY = 10 if not IS_SANITIZED else 60  # seconds; a hang guard, too
+PAUSE = (0.05, 0.7)  # seconds between a recovery and the next death
+
+# What a refusal may say while parts of the server are being replaced.
+REFUSALS = {"UNAVAILABLE", "INTERNAL", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
+
+
+class Load(threading.Thread):
+    """A client that never stops asking: a run's answer is checked, an error noted, a lost connection made again."""
+
+    def __init__(self, server, number, stop):
+        super().__init__(daemon=True)
+        self.server, self.stop = server, stop
+        self.random = random.Random(number)
+        self.answers = self.errors = self.closed = self.killed = 0
+        self.wrong = []
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                with self.server.connect(timeout=SILENCE) as client:
+                    while not self.stop.is_set():
+                        self.ask(client)
+            except (Closed, ConnectionError, BrokenPipeError):
+                self.closed += 1
+                time.sleep(0.01)
+            except TimeoutError:
+                self.wrong.append(f"no answer within {SILENCE} s")
+                return
+            except Exception as error:  # pylint: disable=broad-except
+                self.wrong.append(repr(error))
+                return
+
+    def program(self):
+        """A program and what it prints; one in eight runs for long, one in eight leaves a daemon."""
+        n = self.random.randrange(1 << 30)
+        kind = self.random.randrange(8)
+        code = f"print({n} * 3)"
+        if kind == 0:
+            code = f"import time; time.sleep({self.random.random():.3f}); " + code
+        elif kind == 1:
+            code = "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(100)\n" + code
+        return code, b"%d\n" % (n * 3)
+
+    def ask(self, client):
+        asked = [(*self.program(), None) for _ in range(self.random.choice((1, 1, 4)))]
+        asked = [(client.send_execute(code), expected) for code, expected, _ in asked]
+        for request, expected in asked:
+            try:
+                result = client.result(request)
+            except Refused as refused:
+                self.errors += 1
+                if refused.code not in REFUSALS or not refused.message:
+                    self.wrong.append(str(refused))
+                continue
+            self.answers += 1
+            if result.signal == signal.SIGKILL and expected.startswith(result.stdout):
+                self.killed += 1  # its worker was, and that is what the answer says
+            elif (result.stdout, result.exit_code, result.signal) != (expected, 0, 0):
+                self.wrong.append(f"{result.stdout!r} instead of {expected!r}: {result}")
+
+
+class Deaths(unittest.TestCase):
+    def setUp(self):
+        self.server = Server("deaths", config="language python { warm = 4 running = 8 }\n").start()
+        self.addCleanup(self.server.release)
+        self.random = random.Random(int.from_bytes(os.urandom(4), "big"))
+
+    # ------------------------------------------------------------ whom to kill
+
+    def inits(self):
+        return [process for process in self.server.processes() if process.name == "hatchery-init"]
+
+    def workers(self):
+        """Main processes of sandboxes and what they have started: everything below a zygote that is not root."""
+        zygotes = {process.pid for process in self.server.zygote_processes()}
+        return [process for process in self.server.processes()
+                if process.parent in zygotes and process.name != "hatchery-init"]
+
+    def victims(self, kind):
+        try:
+            if kind == "pool":
+                return [self.server.pool_process()]
+            if kind == "zygote":
+                return self.server.zygote_processes()
+            return self.inits() if kind == "init" else self.workers()
+        except AssertionError:
+            return []  # the pool is not there at this moment
+
+    def kill_one(self, kind):
+        """Kills one of a kind; None if there is none at this moment."""
+        found = self.victims(kind)
+        if not found:
+            return None
+        victim = self.random.choice(found)
+        try:
+            os.kill(victim.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return None
+        return time.monotonic()
+
+    def recovered(self, since):
+        """Seconds from a death to the end of the next run that began after it."""
+        while True:
+            self.assertLess(time.monotonic() - since, RECOVERY, "the service did not come back:\n" + self.server.log_tail())
+            self.assertIsNone(self.server.process.poll(), "the supervisor ended:\n" + self.server.log_tail())
+            try:
+                with self.server.connect(timeout=RECOVERY) as client:
+                    if client.execute("print(6 * 7)").stdout == b"42\n":
+                        return time.monotonic() - since
+            except (Closed, ConnectionError, Refused, TimeoutError):
+                time.sleep(0.005)
+
+    # ------------------------------------------------------------ what must not grow
+
+    def counts(self):
+        self.server.wait_idle()
+        time.sleep(0.2)
+        pool = self.server.pool_process()
+        zygotes = self.server.zygote_processes()
+        return {"mounts": len(host.mounts()), "cgroups": len(self.server.cgroup_directories()),
+                "zombies": len([process for process in self.server.processes() if process.state == "Z"]),
+                "supervisor's descriptors": host.Process(self.server.process.pid).descriptors(),
+                "pool's descriptors": pool.descriptors(), "zygotes": len(zygotes),
+                "zygotes' descriptors": sum(process.descriptors() for process in zygotes),
+                "processes": len(self.server.processes())}
+
+    def fill(self):
+        """Enough at once that every slot there can be is made, so that counts can be compared."""
+        with self.server.connect() as client:
+            ids = [client.send_execute("import time; time.sleep(0.3)") for _ in range(60)]
+            for request in ids:
+                client.result(request)
+
+    def settled(self, before):
+        def same():
+            self.fill()
+            after = self.counts()
+            return all(after[name] <= before[name] for name in before) and after
+        try:
+            wait_until(same, 30, "the counts from before")
+        except AssertionError:
+            self.assertEqual(before, self.counts())
+
+    def test_every_part_dies_again_and_again(self):
+        """Under load, any part is killed at any moment: right answers or none, service again soon, nothing left over"""
+        self.fill()
+        before = self.counts()
+        stop = threading.Event()
+        load = [Load(self.server, number, stop) for number in range(CLIENTS)]
+        for client in load:
+            client.start()
+        times = {"pool": [], "zygote": [], "init": [], "worker": []}
+        end = time.monotonic() + SECONDS
+        try:
+            while time.monotonic() < end:
+                time.sleep(self.random.uniform(*PAUSE))
+                kind = self.random.choice(list(times))
+                self.server.note_cgroups()
+                since = self.kill_one(kind)
+                if since is not None:
+                    times[kind].append(self.recovered(since))
+        finally:
+            stop.set()
+            for client in load:
+                client.join(2 * SILENCE)
+        self.assertEqual([], [client for client in load if client.is_alive()], "a client was left without an answer")
+        for kind, rows in times.items():
+            if rows:
+                print(f"{kind}: killed {len(rows)} times; back after {statistics.median(rows) * 1000:.0f} ms (median), "
+                      f"{max(rows) * 1000:.0f} ms at most", flush=True)
+        print(f"{sum(c.answers for c in load)} answers, {sum(c.errors for c in load)} errors, "
+              f"{sum(c.closed for c in load)} closed connections", flush=True)
+        self.assertEqual([], [what for client in load for what in client.wrong][:5])
+        self.assertGreater(sum(client.answers for client in load), 100)
+        self.assertLessEqual(sum(client.killed for client in load), len(times["worker"]),
+                             "a death that was not the worker's was told as the program's")
+        for kind, rows in times.items():
+            self.assertTrue(rows, f"no {kind} was killed")
+        self.settled(before)
+        self.supervisor_dies()
+
+    def supervisor_dies(self):
+        """At the end, under load again: it takes everything with it, and the next one cleans up what it could not."""
+        stop = threading.Event()
+        load = [Load(self.server, number, stop) for number in range(CLIENTS)]
+        for client in load:
+            client.start()
+        time.sleep(0.5)
+        self.server.note_cgroups()
+        family = self.server.processes()
+        self.assertGreater(len(family), 3)
+        stop.set()
+        self.server.process.kill()
+        self.server.process.wait(60)
+        wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
+        for client in load:
+            client.join(2 * SILENCE)
+            self.assertFalse(client.is_alive(), "a client was left without an answer")
+        self.assertEqual([], [what for client in load for what in client.wrong][:5])
+        self.server.release()
+        self.server.socket_path.unlink(missing_ok=True)
+        second = Server("deaths.second").start()
+        self.addCleanup(second.release)
+        with second.connect() as client:
+            self.assertEqual(b"42\n", client.execute("print(6 * 7)").stdout)
+        second.stop()
+        self.assertEqual(set(), self.server.cgroup_directories(), "the next server did not sweep what a killed one left")
+        self.server.check_clean(family)
+
+
+if __name__ == "__main__":
+    unittest.main()
