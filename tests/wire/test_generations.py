@@ -97,14 +97,14 @@ class UnderLoad(WithServers):
 
 class OneAfterTheOther(WithServers):
     def test_runs_of_the_old_generation_finish_and_count(self):
-        server = self.start(config="language python { warm = 2 running = 2 preload = { json } }\n")
+        server = self.start(config="client_share = 100\nlanguage python { warm = 2 running = 2 preload = { json } }\n")
         with server.connect() as client:
             first = python(client)
             old = self.marks(client)
             code = f"{MARKS}\nimport time; time.sleep(8)\n{MARKS}"
             runs = [client.send_execute(code, limits={"wall_us": 60000000}) for _ in range(2)]
             wait_until(lambda: python(client).running == 2, what="two runs")
-            self.renew(server, "language python { warm = 2 running = 2 preload = { json, fractions } }\n")
+            self.renew(server, "client_share = 100\nlanguage python { warm = 2 running = 2 preload = { json, fractions } }\n")
             wait_until(lambda: python(client).generation > first.generation, what="the next generation")
             state = python(client)
             self.assertEqual((2, 2), (state.running, state.zygotes))
