@@ -101,9 +101,10 @@ static void print_language(hatchery_v1_LanguageStatus *l)
         }
         text_clean(l->name);
         text_clean(l->version);
-        printf("%-10s %-12s %6u %8u %10u %7u %10llu %9llu %10llu %12s %12s\n", l->name, l->version, l->warm, l->running,
-               l->preparing, l->queued, (unsigned long long)l->runs, (unsigned long long)l->failures,
-               (unsigned long long)l->discarded, p50, p99);
+        printf("%-10s %-12s %-9s %6u %8u %10u %7u %10llu %9llu %10llu %12s %12s %10u %10llu\n", l->name, l->version,
+               l->ready ? "ready" : "not ready", l->warm, l->running, l->preparing, l->queued,
+               (unsigned long long)l->runs, (unsigned long long)l->failures, (unsigned long long)l->discarded, p50, p99,
+               l->generation, (unsigned long long)l->forks);
 }
 
 static void print_status(struct answer *a, const char *address)
@@ -115,11 +116,12 @@ static void print_status(struct answer *a, const char *address)
                s->server_version, address,
                s->draining ? "draining"
                : s->ready  ? "ready"
-                           : "getting ready",
+                           : "not ready",
                up / 86400, up / 3600 % 24, up / 60 % 60, up % 60, s->connections, s->connections == 1 ? "" : "s",
                s->queued);
-        printf("%-10s %-12s %6s %8s %10s %7s %10s %9s %10s %12s %12s\n", "LANGUAGE", "VERSION", "WARM", "RUNNING",
-               "PREPARING", "QUEUED", "RUNS", "FAILURES", "DISCARDED", "RECYCLE P50", "RECYCLE P99");
+        printf("%-10s %-12s %-9s %6s %8s %10s %7s %10s %9s %10s %12s %12s %10s %10s\n", "LANGUAGE", "VERSION", "STATE",
+               "WARM", "RUNNING", "PREPARING", "QUEUED", "RUNS", "FAILURES", "DISCARDED", "RECYCLE P50", "RECYCLE P99",
+               "GENERATION", "FORKS");
         for (size_t i = 0; i < a->n_languages; i++)
                 print_language(&a->languages[i]);
 }

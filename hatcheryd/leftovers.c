@@ -12,8 +12,9 @@
 
 enum { MAX_DEPTH = 4 };
 
-/* Removes a directory of groups from the leaves up. A group with a process in it refuses, and with it those above. */
-static void remove_groups(int parent, const char *name, unsigned depth)
+/* Removes what is below a directory of groups, from the leaves up. A group with a process in it refuses, and with it
+ * those above. */
+static void remove_below(int parent, const char *name, unsigned depth)
 {
         int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -21,14 +22,26 @@ static void remove_groups(int parent, const char *name, unsigned depth)
                 own_close(&fd);
                 return;
         }
-        for (struct dirent *d; depth < MAX_DEPTH && (d = readdir(dir));)
-                if (d->d_type == DT_DIR && d->d_name[0] != '.')
-                        remove_groups(dirfd(dir), d->d_name, depth + 1);
+        for (struct dirent *d; depth < MAX_DEPTH && (d = readdir(dir));) {
+                if (d->d_type != DT_DIR || d->d_name[0] == '.')
+                        continue;
+                remove_below(dirfd(dir), d->d_name, depth + 1);
+                unlinkat(dirfd(dir), d->d_name, AT_REMOVEDIR);
+        }
         closedir(dir);
-        unlinkat(parent, name, AT_REMOVEDIR);
 }
 
-/* "hatchery-7", and "hatchery-7-main", into which a server may have stepped aside. */
+/* "hatchery-7", and "hatchery-7-main", into which a server may have stepped aside, of a dead server. */
+static void remove_dead(int parent, const char *name, unsigned number, const char *where, const struct log *log)
+{
+        OWN_FD int lock = instance_lock(number, NULL);
+        if (lock < 0)
+                return; /* its server lives */
+        remove_below(parent, name, 0);
+        if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+                log_info(log, "removed %s/%s, which a killed server had left", where, name);
+}
+
 static bool is_instance(const char *name, unsigned *number)
 {
         int end = 0;
@@ -46,14 +59,12 @@ static void sweep(const struct cgroup_hierarchy *h, const struct instance *own, 
         DIR *dir = opendir(parent);
         for (struct dirent *d; dir && (d = readdir(dir));) {
                 unsigned number;
-                if (d->d_type != DT_DIR || !is_instance(d->d_name, &number) || number == own->number)
+                if (d->d_type != DT_DIR || !is_instance(d->d_name, &number))
                         continue;
-                OWN_FD int lock = instance_lock(number, NULL);
-                if (lock < 0)
-                        continue; /* its server lives */
-                remove_groups(dirfd(dir), d->d_name, 0);
-                if (faccessat(dirfd(dir), d->d_name, F_OK, 0) < 0)
-                        log_info(log, "removed %s/%s, which a killed server had left", parent, d->d_name);
+                if (number == own->number)
+                        remove_below(dirfd(dir), d->d_name, 0); /* a former server's of this number */
+                else
+                        remove_dead(dirfd(dir), d->d_name, number, parent, log);
         }
         if (dir)
                 closedir(dir);

@@ -16,8 +16,9 @@ enum {
         BACKOFF_FIRST_US = 50000,
         BACKOFF_MAX_US = 5000000,
 
+        PING_TICKS = 3,    /* of silence: is it the zygote, or a slot? */
         SILENT_TICKS = 12, /* of a zygote that owes answers; longer than it waits for an init to come up */
-        STUCK_TICKS = 30,  /* of one slot, while the zygote answers for others */
+        STUCK_TICKS = 15,  /* of one slot, while the zygote answers for others */
         COMING_TICKS = 120,
 };
 
@@ -251,6 +252,12 @@ static void give_up(struct zygote *z, struct slot *slot)
         close_fds(slot);
 }
 
+static void ping(struct zygote *z)
+{
+        const struct order order = { .kind = ORDER_PING };
+        channel_end_order(&z->end, &order, -1);
+}
+
 const char *zygote_tick(struct zygote *z)
 {
         struct slot *stuck;
@@ -258,6 +265,8 @@ const char *zygote_tick(struct zygote *z)
 
         z->silent_ticks = (owed > 0 || z->drained) && !z->heard ? z->silent_ticks + 1 : 0;
         z->heard = false;
+        if (z->silent_ticks == PING_TICKS)
+                ping(z);
         if (z->silent_ticks >= SILENT_TICKS)
                 return "it does not answer";
         if (z->stage == ZYGOTE_COMING && ++z->coming_ticks >= COMING_TICKS)
@@ -406,7 +415,7 @@ static int on_report(void *owner, const struct report *report, const int *fds, s
         else if (is_hello) {
                 z->greeted = true;
                 language_greeted(z->language, z, report);
-        } else {
+        } else if (report->kind != REPORT_PONG) { /* of that one, that it came is all */
                 r = about_slot(z, report, fds, &kept, e);
         }
         for (size_t i = 0; !kept && i < n_fds; i++)

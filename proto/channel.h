@@ -24,6 +24,7 @@ enum order_kind {
         ORDER_CLEAR,   /* -> nothing. What is left of a DEAD sandbox goes, none follows; the slot stays */
         ORDER_DROP,    /* -> DROPPED. The slot with its init, namespaces and cgroup goes; its sandbox is DEAD or none */
         ORDER_DRAIN,   /* -> end of file. Everything is killed and removed, the zygote exits */
+        ORDER_PING,    /* -> PONG. It is about no slot: does the zygote hang? */
 };
 
 struct order {
@@ -42,6 +43,7 @@ enum report_kind {
         REPORT_EXITED, /* every process of the sandbox is dead and reaped, unless unproved is set */
         REPORT_DROPPED,
         REPORT_FAILED, /* step and error say where and why; the slot is as if dropped */
+        REPORT_PONG,
 };
 
 enum warm_fd {

@@ -166,6 +166,13 @@ static int order_drain(struct serve *s, const struct order *o, int fd, struct er
         return 0;
 }
 
+static int order_ping(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        struct report pong = { .kind = REPORT_PONG };
+        (void)o, (void)fd;
+        return report(s, &pong, NULL, 0, e);
+}
+
 /* The closed list. An order in a state that its row does not name is either about a sandbox that has meanwhile died,
  * which its number shows, or the pool is broken. */
 struct order_row {
@@ -186,11 +193,12 @@ static const struct order_row order_table[] = {
         [ORDER_CLEAR] = { "clear", IN(DEAD), 0, true, order_clear },
         [ORDER_DROP] = { "drop", IN(NONE) | IN(BOOTING) | IN(ALIVE) | IN(REAPING) | IN(DEAD), 0, false, order_drop },
         [ORDER_DRAIN] = { "drain", ~0u, 0, false, order_drain },
+        [ORDER_PING] = { "ping", ~0u, 0, false, order_ping },
 };
 
 static int on_order(struct serve *s, const struct order *o, int fd, size_t n_fds, struct err *e)
 {
-        if (o->kind < ORDER_MAKE || o->kind > ORDER_DRAIN || o->slot >= CHANNEL_MAX_SLOTS)
+        if (o->kind < ORDER_MAKE || o->kind > ORDER_PING || o->slot >= CHANNEL_MAX_SLOTS)
                 return err_say(e, EPROTO, "the pool sent order %u for slot %u", o->kind, o->slot);
         const struct order_row *row = &order_table[o->kind];
         struct sandbox *sb = &s->at[o->slot];

@@ -22,6 +22,8 @@ static void assert_same_language(const struct config_language *a, const struct c
         assert_int_equal(a->running, b->running);
         assert_memory_equal(a->standard, b->standard, sizeof a->standard);
         assert_memory_equal(a->ceiling, b->ceiling, sizeof a->ceiling);
+        assert_int_equal(a->generation_forks, b->generation_forks);
+        assert_int_equal(a->generation_us, b->generation_us);
         assert_int_equal(a->n_preload, b->n_preload);
         for (size_t i = 0; i < a->n_preload; i++)
                 assert_string_equal(a->preload[i], b->preload[i]);

@@ -1,7 +1,9 @@
 """The server as a whole: start, refusal to start, several side by side, drain, reload, what it survives."""
 
 import errno
+import fcntl
 import os
+import re
 import resource
 import signal
 import socket
@@ -12,7 +14,7 @@ import unittest
 from lib import host
 from lib.case import Case
 from lib.hatchery import Closed, Code, Refused
-from lib.server import HATCHERYD, Server, wait_until
+from lib.server import HATCHERYD, RUN_DIR, Server, wait_until
 
 
 def hatcheryd(*arguments):
@@ -25,6 +27,32 @@ class WithServers(Case):
         server = Server(f"{type(self).__name__}.{self._testMethodName}", **options)
         self.addCleanup(server.stop)
         return server.start()
+
+    def groups(self, server):
+        """This server's cgroups, told apart from those that a later server makes."""
+        server.note_cgroups()
+        return {(path, os.stat(path).st_ino) for path in server.cgroup_directories()}
+
+    def assert_gone(self, groups):
+        def is_there(path, inode):
+            try:
+                return os.stat(path).st_ino == inode and not self.has_a_server(path)
+            except FileNotFoundError:
+                return False
+        self.assertEqual([], [path for path, inode in groups if is_there(path, inode)],
+                         "the next server did not sweep what a killed one left")
+
+    def has_a_server(self, path):
+        """Is it the group of a server that lives? It may have taken a dead one's number, and its group."""
+        number = re.fullmatch(r"hatchery-(\d+)", os.path.basename(path))
+        if not number:
+            return False
+        with open(RUN_DIR / f"instance-{number[1]}.lock", "rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
 
 class Start(WithServers):
@@ -228,8 +256,7 @@ class Survival(WithServers):
         with server.connect() as client:
             client.send_execute("import time; time.sleep(50)")
             wait_until(lambda: client.status().languages[0].running == 1, what="a running program")
-            family = server.processes()
-            server.note_cgroups()
+            family, groups = server.processes(), self.groups(server)
             self.assertGreater(len(family), 3)
             server.process.kill()
             server.process.wait(60)
@@ -237,7 +264,7 @@ class Survival(WithServers):
         # What a killed server could not remove, the next one does.
         server.release()
         self.start().stop()
-        self.assertEqual(set(), server.cgroup_directories(), "the next server did not sweep what a killed one left")
+        self.assert_gone(groups)
 
     def test_a_dead_pool_does_not_stop_the_service(self):
         server = self.start()
@@ -282,7 +309,7 @@ class Survival(WithServers):
 
     def test_a_killed_server_is_cleaned_up_after_by_one_of_another_number(self):
         first, second = self.start(), self.start()
-        groups = {(path, os.stat(path).st_ino) for path in second.cgroup_directories()}
+        groups = self.groups(first) | self.groups(second)
         self.assertTrue(groups)
         family = [*first.processes(), *second.processes()]
         for server in (first, second):
@@ -291,20 +318,17 @@ class Survival(WithServers):
         wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
         for server in (first, second):
             server.release()
-
-        def is_left(path, inode):
-            try:
-                return os.stat(path).st_ino == inode
-            except FileNotFoundError:
-                return False
         self.start()
-        self.assertEqual([], [path for path, inode in groups if is_left(path, inode)])
+        self.assert_gone(groups)
 
 
 class Hangs(WithServers):
     def test_what_hangs_is_killed_and_replaced(self):
-        """A stopped zygote, and a stopped pool: the guards are generous, so both are tried at once"""
-        one, other = self.start(), self.start()
+        """A stopped zygote, pool and init of a slot: the guards are generous, so all are tried at once"""
+        one, other, third = self.start(), self.start(), self.start(config="language python { warm = 2 running = 2 }\n")
+        init = next(process for process in third.processes() if process.name == "hatchery-init")
+        os.kill(init.pid, signal.SIGSTOP)
+        self.use_all_slots(third)
         zygote, pool = one.zygote_processes()[0], other.pool_process()
         with one.connect() as client, other.connect() as lost:
             lost.ping()
@@ -323,6 +347,18 @@ class Hangs(WithServers):
         wait_until(lambda: not pool.is_alive(), what="the end of the pool that hangs")
         self.assertIn("the pool has said nothing", other.log())
         wait_until(lambda: self.serves(other), what="a run by a new pool")
+
+        wait_until(lambda: not init.is_alive(), what="the end of the init that hangs")
+        third.wait_idle()
+        with third.connect() as client:
+            self.assertEqual((2, 1), (client.status().languages[0].warm, client.status().languages[0].generation))
+            self.assertGreaterEqual(client.status().languages[0].discarded, 1)
+        self.assertIn("was not answered for", third.log())
+
+    def use_all_slots(self, server):
+        with server.connect() as client:
+            for _ in range(4):
+                client.execute("print(1)")
 
     def serves(self, server):
         try:
