@@ -17,6 +17,12 @@ static inline void budget_set(struct budget *b, uint64_t *mine, uint64_t bytes)
         *mine = bytes;
 }
 
+/* Beyond a margin as well, which lets what is under way come to an orderly end. */
+static inline bool budget_is_far_over(const struct budget *b)
+{
+        return b->used > b->max + b->max / 8;
+}
+
 static inline bool budget_is_over(const struct budget *b)
 {
         return b->used > b->max;

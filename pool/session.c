@@ -389,7 +389,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         else
                 take_frames(s, s->pool->session_scratch, (size_t)n);
         weigh(s);
-        if (s->state == SESSION_OPEN && s->in.room > SMALL_FRAME && budget_is_over(&s->pool->memory))
+        /* Within the margin a frame may become whole, so that its request alone is refused, not the connection. */
+        if (s->state == SESSION_OPEN && s->in.room > SMALL_FRAME && budget_is_far_over(&s->pool->memory))
                 session_fail(s, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
                              "all clients together make this server hold as much memory as it may; come back later");
 

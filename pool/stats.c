@@ -6,7 +6,7 @@
 
 void stats_run_ended(struct stats *s, int64_t now_us, bool more)
 {
-        static const double weight = 1.0 / 16;
+        static const double weight = 1.0 / 8;
 
         s->runs++;
         if (s->last_end_us > 0) {
