@@ -70,6 +70,16 @@ static void code_becomes_the_main_file_even_if_empty(void **state)
         assert_taken(f, "main.py");
 }
 
+static void priorities_have_a_range(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        f->x.priority = 7;
+        assert_taken(f, "main.py");
+        f->x.priority = 8;
+        assert_invalid(f, "priority is 8");
+}
+
 static void nothing_to_run_is_refused(void **state)
 {
         assert_invalid(*state, "nothing to run");
@@ -221,6 +231,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 CHECK(code_becomes_the_main_file_even_if_empty),
                 CHECK(nothing_to_run_is_refused),
+                CHECK(priorities_have_a_range),
                 CHECK(code_and_entry_are_refused),
                 CHECK(a_file_in_the_way_of_code_is_refused),
                 CHECK(one_file_needs_no_entry),

@@ -128,6 +128,8 @@ static void command_lines_without_sense_are_refused(void **state)
                 { "run", "-e", "a", "b.py", NULL },
                 { "run", "--nosuch", NULL },
                 { "run", "-e", "a", "--wall", "-1", NULL },
+                { "run", "-e", "a", "--priority", "high", NULL },
+                { "run", "-e", "a", "--priority", "4294967296", NULL },
                 { "run", "-e", "a", "--env", "=x", NULL },
                 { "run", "-e", "a", "--file", "x", NULL },
                 { "run", "-e", "a", "--collect", "x", NULL },

@@ -60,6 +60,7 @@ static void a_request_with_every_field_comes_through(void **state)
         assert_true(x->collect_max_files == UINT32_MAX);
         assert_true(x->collect_max_bytes == UINT64_MAX);
         assert_true(x->deadline_us == 123456789012345);
+        assert_int_equal(x->priority, 5);
 
         size_t again_len;
         OWN_MEM uint8_t *again = requests_encode(&r, &again_len);

@@ -104,6 +104,7 @@ uint8_t *requests_full(size_t *len)
                         .collect_max_files = UINT32_MAX,
                         .collect_max_bytes = UINT64_MAX,
                         .deadline_us = 123456789012345,
+                        .priority = 5,
                 },
         };
         for (size_t i = 0; i < LIMIT_COUNT; i++) {

@@ -207,10 +207,25 @@ class Others(Command):
         self.assertEqual(0, done.returncode)
         for option in ("--stdin", "--file", "--entry", "--env", "--wall", "--cpu", "--memory", "--pids", "--output",
                        "--disk", "--open-files", "--merge-stderr", "--collect", "--out", "--deadline", "--client",
-                       "--addr", "--json"):
+                       "--priority", "--addr", "--json"):
             self.assertIn(option, done.stdout.decode())
         for command in ([], ["ping"], ["status"]):
             self.assertEqual(0, self.run_command(*command, "--help").returncode)
+
+    def test_help_names_every_limit_with_its_default_and_ceiling(self):
+        text = self.run_command("run", "--help").stdout.decode()
+        self.assertIn("a value above the server's ceiling is refused", text)
+        for option, bounds in {"--wall TIME": "[6 s, at most 60 s]", "--cpu TIME": "[5 s, at most 60 s]",
+                               "--memory SIZE": "[128 MiB, at most 1 GiB]", "--pids N": "[32, at most 512]",
+                               "--output SIZE": "[1 MiB, at most 16 MiB]", "--disk SIZE": "[48 MiB, at most 512 MiB]",
+                               "--open-files N": "[64, at most 1024]"}.items():
+            lines = [line for line in text.splitlines() if line.strip().startswith(option)]
+            self.assertEqual(1, len(lines), option)
+            self.assertTrue(lines[0].endswith(bounds), lines[0])
+        # And they are what holds on a server that was not told otherwise.
+        refused = self.run_command("run", "--wall", "61s", "-e", "1")
+        self.assertEqual(125, refused.returncode)
+        self.assertIn(b"60000000", refused.stderr)
 
     def test_a_full_disk_under_standard_output_is_noticed(self):
         if not os.path.exists("/dev/full"):
