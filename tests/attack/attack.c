@@ -213,6 +213,16 @@ static void page_tables(const long *n)
         }
 }
 
+/* Asks for N names that do not exist, each of which the kernel remembers. */
+static void names(const long *n)
+{
+        for (long i = 0; i < n[0]; i++) {
+                char name[256];
+                snprintf(name, sizeof name, "/tmp/%0240ld", i);
+                access(name, F_OK);
+        }
+}
+
 static const struct {
         const char *name;
         void (*run)(const long *n);
@@ -228,6 +238,7 @@ static const struct {
         { "locks", locks },
         { "stack", stack },
         { "page-tables", page_tables },
+        { "names", names },
 };
 
 int main(int argc, char **argv)
