@@ -217,7 +217,7 @@ static int add_core_limit(scmp_filter_ctx filter)
 {
         struct scmp_arg_cmp old = SCMP_A0_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE);
         struct scmp_arg_cmp now[] = { SCMP_A1_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE),
-                                      SCMP_A2_64(SCMP_CMP_NE, 0) };
+                                      SCMP_A2_64(SCMP_CMP_NE, 0, 0) };
         int r = seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(setrlimit), 1, &old);
         return r < 0 ? r : seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(0), SCMP_SYS(prlimit64), 2, now);
 }

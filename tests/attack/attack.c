@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -86,17 +87,20 @@ static void forks(const long *n)
                 fork();
 }
 
-/* Every child suspends its parent, which then counts but can't be stopped from outside by anything but SIGKILL. */
+static int sleep_process(void *nothing)
+{
+        sleep_thread(nothing);
+        return 0;
+}
+
+/* Every child suspends its parent as vfork does: nothing but SIGKILL reaches that. */
 static void vforks(const long *n)
 {
+        static char room[65536];
         (void)n;
-        for (;;) {
-                if (fork() != 0)
-                        continue;
-                if (vfork() == 0)
-                        for (;;)
-                                pause();
-        }
+        for (;;)
+                if (fork() == 0)
+                        clone(sleep_process, room + sizeof room, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL);
 }
 
 static void sessions(const long *n)
@@ -219,7 +223,7 @@ static void names(const long *n)
         for (long i = 0; i < n[0]; i++) {
                 char name[256];
                 snprintf(name, sizeof name, "/tmp/%0240ld", i);
-                access(name, F_OK);
+                (void)access(name, F_OK);
         }
 }
 
