@@ -48,6 +48,7 @@ def begun(path):
 BOOT = table("zygote/boot.c", "struct step boot_steps[]")
 INIT = table("zygote/init.c", "struct step steps[]")
 SLOT = begun("zygote/sandbox.c")
+OF_RUNS = ["limits"]  # fails in the hand-over of a run, which is tried again once
 
 
 class TheList(unittest.TestCase):
@@ -124,7 +125,10 @@ class EveryStep(unittest.TestCase):
             first = server.failures()
             time.sleep(OBSERVED)
             attempts = server.failures() - first
-            self.assertLessEqual(attempts, ATTEMPTS + 5 * (time.monotonic() - began), f"{step} is tried too often")
+            most = ATTEMPTS + 5 * (time.monotonic() - began)
+            if step in OF_RUNS:
+                most += 2 * REQUESTS  # each is tried twice, and then refused
+            self.assertLessEqual(attempts, most, f"{step} is tried too often")
             self.assertIn(os.strerror(errno.ENOMEM), server.news(), step)
             server.set_faults()
             self.finish(server, client, step, asked)
@@ -136,7 +140,7 @@ class EveryStep(unittest.TestCase):
             try:
                 result = client.result(request)
             except Refused as refused:
-                self.assertTrue(step in INIT and refused.code == "INTERNAL", f"{step}: {refused}")
+                self.assertTrue(step in INIT + OF_RUNS and refused.code == "INTERNAL", f"{step}: {refused}")
                 continue
             if step in INIT and result.signal == 9:
                 continue
@@ -273,7 +277,7 @@ class Trouble(unittest.TestCase):
         """Groups of slots, by name, without processes or groups below."""
         found = {}
         for folder in sorted(server.cgroup_directories()):
-            if re.fullmatch(r"python-\d+", os.path.basename(folder)):
+            if re.fullmatch(r"python.*-\d+", os.path.basename(folder)):
                 found.setdefault(os.path.basename(folder), []).append(folder)
         return found
 
@@ -345,6 +349,30 @@ class Trouble(unittest.TestCase):
         server.wait_idle()
         self.assertEqual(before, self.daemons(server))
 
+    def squeeze(self, limit, usage):
+        """As little memory as the kernel lets a group be given that has so much in use."""
+        value = int(Path(usage).read_text())
+        with contextlib.suppress(OSError):
+            while value > 1 << 20:
+                Path(limit).write_text(str(value))
+                value -= 256 << 10
+
+    def trouble(self, client, asked):
+        """Answers of a time without memory: right ones, or what says that there was none. How many are of the latter kind."""
+        count = 0
+        for request, expected in asked:
+            try:
+                result = client.result(request)
+            except Refused as refused:
+                self.assertIn(refused.code, ("INTERNAL", "UNAVAILABLE"))
+                count += 1
+                continue
+            if result.oom_killed or result.signal:
+                count += 1
+            elif result.exit_code == 0:
+                self.assertEqual(expected, result.stdout, describe(result))
+        return count
+
     def test_no_memory_for_sandboxes_at_all(self):
         """With no memory left for any sandbox the server lives on, and serves when there is some again"""
         server = self.start()
@@ -352,23 +380,11 @@ class Trouble(unittest.TestCase):
         _, limit, usage = self.memory_group(server)
         with server.connect(timeout=GUARD) as client:
             failures = server.failures()
-            self.write_limit(limit, int(Path(usage).read_text()))
-            asked = ask(client)
-            wait_until(lambda: server.failures() > failures, GUARD, "a failure counted")
-            time.sleep(OBSERVED)
+            self.squeeze(limit, usage)
+            asked = ask(client, 4 * REQUESTS)
+            time.sleep(4 * OBSERVED)
             self.write_limit(limit, -1 if "limit_in_bytes" in limit else "max")
-            answered = 0
-            for request, expected in asked:
-                try:
-                    result = client.result(request)
-                    if result.signal == 0:
-                        self.assertEqual(expected, result.stdout, describe(result))
-                        answered += 1
-                    else:
-                        self.assertTrue(result.oom_killed, describe(result))
-                except Refused as refused:
-                    self.assertIn(refused.code, ("INTERNAL", "UNAVAILABLE"))
-            self.assertGreater(answered, 0)
+            self.assertGreater(self.trouble(client, asked) + server.failures() - failures, 0)
             check(self, client, ask(client))
         server.wait_idle()
         self.assertEqual(before, self.daemons(server))
