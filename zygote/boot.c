@@ -59,6 +59,12 @@ static int disk(void *context)
         return mounts_disk(&b->mounts);
 }
 
+static int private_usr(void *context)
+{
+        struct boot *b = context;
+        return mounts_usr(&b->mounts);
+}
+
 static int overlay(void *context)
 {
         struct boot *b = context;
@@ -174,6 +180,7 @@ const struct step boot_steps[] = {
         { "network namespace", join_network, NULL },
         { "host name", host_name, NULL },
         { "disk", disk, "tmpfs with size and nr_inodes" },
+        { "private usr", private_usr, "modprobe overlay; /usr may lie on one overlay, not on two" },
         { "overlay root", overlay, "modprobe overlay" },
         { "read-only binds", binds, NULL },
         { "pivot root", pivot, NULL }, /* from here on the zygote's root is gone */

@@ -213,7 +213,7 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
 
 static void check_walls(struct doctor *d)
 {
-        struct sandbox_maker maker = { .slots = { .uid_base = d->options->uid_base } };
+        struct sandbox_maker maker = { .slots = { .uid_base = d->options->uid_base }, .guard = -1 };
         struct cgroup_hierarchy opened[CGROUP_MAX_HIERARCHIES];
         struct err e = { 0 };
         OWN_FD int init_program = open(d->options->init_program, O_PATH | O_CLOEXEC);

@@ -7,12 +7,37 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
+
+/* The upper layer's directories. What a program may write to is opaque: it hides the empty directory of the same name
+ * in the lower layer instead of merging with it. For a merged directory that is read the kernel keeps a list of its
+ * names, one per open descriptor if the directory changes in between, and this memory counts against no limit. */
+struct directory_row {
+        const char *path;
+        mode_t mode;
+        bool opaque;
+};
+
+static const struct directory_row directories[] = {
+        { "work", 0755, false },          { "upper", 0755, false },     { "upper/home", 0755, false },
+        { MOUNTS_HOME, 0755, true },      { "upper/tmp", 01777, true }, { "upper/var", 0755, false },
+        { "upper/var/tmp", 01777, true }, { "upper/dev", 0755, false }, { "upper/dev/shm", 01777, true },
+};
+
+/* In the tmpfs, which is the current directory. */
+static int make_directory(const struct directory_row *d)
+{
+        if (mkdir(d->path, d->mode) < 0)
+                return -errno;
+        return d->opaque && setxattr(d->path, "trusted.overlay.opaque", "y", 1, 0) < 0 ? -errno : 0;
+}
 
 int mounts_disk(struct mounts *m)
 {
@@ -24,11 +49,27 @@ int mounts_disk(struct mounts *m)
         m->disk = newmount_make("tmpfs", options, 3, MOUNT_ATTR_NOSUID);
         if (m->disk < 0)
                 return m->disk;
-        if (mkdirat(m->disk, "upper", 0755) < 0 || mkdirat(m->disk, "work", 0755) < 0 ||
-            mkdirat(m->disk, "upper/home", 0755) < 0 || mkdirat(m->disk, MOUNTS_HOME, 0755) < 0 ||
-            fchownat(m->disk, MOUNTS_HOME, m->host_uid, m->host_gid, 0) < 0)
+        if (fchdir(m->disk) < 0)
                 return -errno;
-        return 0;
+        umask(0); /* the modes below are meant as they stand */
+        int r = 0;
+        for (size_t i = 0; i < sizeof directories / sizeof directories[0] && r == 0; i++)
+                r = make_directory(&directories[i]);
+        umask(022);
+        if (r < 0)
+                return r;
+        return chown(MOUNTS_HOME, m->host_uid, m->host_gid) < 0 ? -errno : 0;
+}
+
+/* Locks, leases and what else the kernel keeps by inode would be common to all sandboxes and to the host, were /usr the
+ * host's own. The inodes of an overlay are its own; what they show is read through it. An overlay that nobody can write
+ * to must have two layers, so there is an empty directory, and it comes first: statfs tells the sizes of the first
+ * layer's file system, which is then not the host's disk. */
+int mounts_usr(struct mounts *m)
+{
+        static const struct fs_option options[] = { { "lowerdir", ROOT_EMPTY ":/usr" }, { "source", "hatchery" } };
+        m->usr = newmount_make("overlay", options, 2, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        return m->usr < 0 ? m->usr : 0;
 }
 
 int mounts_overlay(struct mounts *m)
@@ -65,11 +106,13 @@ static int proc_of_slot(const struct mounts *m)
 
 int mounts_bind(struct mounts *m)
 {
-        int usr = newmount_clone(AT_FDCWD, "/usr");
-        if (usr < 0)
-                return usr;
-        int r = newmount_attach(usr, m->overlay, "usr");
-        close(usr);
+        if (m->usr < 0) /* a test leaves out the overlay */
+                m->usr = newmount_clone(AT_FDCWD, "/usr");
+        if (m->usr < 0)
+                return m->usr;
+        int r = newmount_attach(m->usr, m->overlay, "usr");
+        close(m->usr);
+        m->usr = -1;
         if (r < 0)
                 return r;
 

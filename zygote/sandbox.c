@@ -2,6 +2,7 @@
 #include "zygote/sandbox.h"
 
 #include "proto/own.h"
+#include "zygote/guard.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +180,7 @@ static int fork_into(struct sandbox *s, const struct sandbox_maker *maker, const
                         .host_gid = s->slot->host_uid,
                         .proc = s->slot->proc,
                         .disk = -1,
+                        .usr = -1,
                         .overlay = -1,
                 },
         };
@@ -193,6 +195,7 @@ int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const str
                  struct err *e)
 {
         release(s);
+        guard_hold(maker->guard);
         int r = begin(maker, "slot", step, e);
         if (r == 0 && !s->slot)
                 r = slot_new(&s->slot, order->slot, &maker->slots, e);

@@ -46,6 +46,7 @@ void sandbox_init(struct sandbox *s);
 struct sandbox_maker {
         struct boot_settings boot;
         struct slot_maker slots;
+        int guard;            /* for guard_hold */
         uint64_t tid_address; /* where libc keeps the main thread's tid, for a fork that libc does not see */
         struct {
                 uint64_t head;

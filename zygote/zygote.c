@@ -5,6 +5,7 @@
 #include "proto/channel.h"
 #include "proto/own.h"
 #include "zygote/creds.h"
+#include "zygote/guard.h"
 #include "zygote/leaks.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
@@ -222,6 +223,9 @@ static int prepare(struct zygote *z, struct err *e)
                 return err_set(e, errno, "a socket pair");
         if (fcntl(z->report[0], F_SETFL, O_NONBLOCK) < 0) /* ours alone: a child waits until there is room */
                 return err_set(e, errno, "a non-blocking socket");
+        z->maker.guard = guard_open(e);
+        if (z->maker.guard < 0)
+                return z->maker.guard;
         boot->report = z->report[1];
         boot->lang = z->lang;
         boot->inodes = z->options->inodes;
