@@ -1,6 +1,7 @@
 /* hatcheryd: the command line, and which of its roles this process is. */
 #include "hatcheryd/instance.h"
 #include "hatcheryd/role.h"
+#include "hatcheryd/settings.h"
 #include "hatcheryd/supervisor.h"
 #include "pool/config.h"
 #include "pool/pool.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 enum { MAX_VALUES = 256 };
@@ -75,7 +77,7 @@ static const char help_text[] =
         "  --config FILE     in place of the built-in configuration; read again at SIGHUP\n"
         "  --check-host      say line by line what this host gives and what is missing\n"
         "  --print-config    the built-in configuration, with every setting and its default\n"
-        "  --print-seccomp   the system calls of a sandbox\n"
+        "  --print-seccomp   the system calls of a sandbox, and what single languages have beyond them\n"
         "  --faults FILE     for tests: leaves out walls or lets steps fail, see zygote/fault.h; never for service\n"
         "  --version, --help\n"
         "\n"
@@ -210,10 +212,38 @@ static int check_host(const char *directory)
         return failures != 0;
 }
 
+/* The table, and what single languages have beyond it. */
+static int print_seccomp(const struct command_line *c, const char *directory)
+{
+        struct config config;
+        struct err e = { 0 };
+        int text = -1;
+
+        if (settings_read(c->config, &config, &text, &e) < 0) {
+                fprintf(stderr, "hatcheryd: %s\n", e.text);
+                return 1;
+        }
+        seccomp_print(stdout);
+        for (size_t i = 0; i < config.n_languages; i++) {
+                char name[80], plugin[512];
+                snprintf(name, sizeof name, "hatchery-lang-%s.so", config.languages[i].name);
+                if (role_find(directory, name, plugin, sizeof plugin, &e) < 0 ||
+                    zygote_print_calls(config.languages[i].name, plugin, stdout, &e) < 0)
+                        fprintf(stderr, "hatcheryd: %s\n", e.text);
+        }
+        close(text);
+        config_fini(&config);
+        return 0;
+}
+
 static int run(const struct command_line *c)
 {
         char directory[512];
-        if (own_directory(directory, sizeof directory) < 0) {
+        if (c->role) { /* it was started from a copy in memory, which has no name of its own */
+                char name[16];
+                snprintf(name, sizeof name, "hatchery-%s", c->role);
+                prctl(PR_SET_NAME, name, 0, 0, 0);
+        } else if (own_directory(directory, sizeof directory) < 0) {
                 fprintf(stderr, "hatcheryd: /proc/self/exe: %s\n", strerror(errno));
                 return 1;
         }
@@ -248,6 +278,8 @@ static int run(const struct command_line *c)
         }
         if (c->action == OPTION_CHECK_HOST)
                 return check_host(directory);
+        if (c->action == OPTION_PRINT_SECCOMP)
+                return print_seccomp(c, directory);
         struct supervisor_options options = {
                 .config_path = c->config,
                 .listen = c->listen,
@@ -282,9 +314,6 @@ int main(int argc, char **argv)
                 return 0;
         case OPTION_PRINT_CONFIG:
                 fputs(config_builtin, stdout);
-                return 0;
-        case OPTION_PRINT_SECCOMP:
-                seccomp_print(stdout);
                 return 0;
         default:
                 return run(&c);

@@ -28,9 +28,9 @@ static void own_environment(char *env[MAX_ENV + 1])
 }
 
 /* In the child. */
-static void become(char *const *argv, const int *fds, size_t n_fds, pid_t supervisor)
+static void become(int program, char *const *argv, const int *fds, size_t n_fds, pid_t supervisor)
 {
-        int moved[MAX_FDS];
+        int image, moved[MAX_FDS];
         char *env[MAX_ENV + 1];
         sigset_t none;
 
@@ -42,16 +42,17 @@ static void become(char *const *argv, const int *fds, size_t n_fds, pid_t superv
                 _exit(127); /* it died before it could be tied to us */
         for (size_t i = 0; i < n_fds; i++)
                 moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FD + MAX_FDS); /* out of each other's way */
+        image = fcntl(program, F_DUPFD_CLOEXEC, FIRST_FD + MAX_FDS);
         for (size_t i = 0; i < n_fds; i++)
                 if (dup2(moved[i], FIRST_FD + (int)i) < 0)
                         _exit(127);
         close_range(FIRST_FD + (unsigned)n_fds, ~0u, CLOSE_RANGE_CLOEXEC);
         own_environment(env);
-        execve("/proc/self/exe", argv, env);
+        syscall(SYS_execveat, image, "", argv, env, AT_EMPTY_PATH);
         _exit(127);
 }
 
-int process_start(struct process *p, char *const *argv, const int *fds, size_t n_fds, struct err *e)
+int process_start(struct process *p, int program, char *const *argv, const int *fds, size_t n_fds, struct err *e)
 {
         if (n_fds > MAX_FDS)
                 return err_set(e, E2BIG, "starting %s with %zu descriptors", argv[0], n_fds);
@@ -66,7 +67,7 @@ int process_start(struct process *p, char *const *argv, const int *fds, size_t n
         if (pid < 0)
                 return err_set(e, errno, "starting %s", argv[0]);
         if (pid == 0)
-                become(argv, fds, n_fds, supervisor);
+                become(program, argv, fds, n_fds, supervisor);
         p->pid = (pid_t)pid;
         p->pidfd = pidfd;
         return 0;

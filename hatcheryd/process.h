@@ -1,4 +1,5 @@
-/* Starting hatcheryd again in another role: fork and exec of the same binary, with a closed list of descriptors. */
+/* Starting hatcheryd again in another role: fork and exec of a copy of the same binary (zygote/image.h), with a closed
+ * list of descriptors. */
 #pragma once
 
 #include "proto/err.h"
@@ -11,9 +12,9 @@ struct process {
         int pidfd; /* owned; -1 */
 };
 
-/* argv ends with NULL. fds[i] becomes descriptor 3 + i of the new process, which gets a session of its own (so that a
- * terminal's Ctrl-C reaches the supervisor alone) and dies when the supervisor dies. */
-int process_start(struct process *p, char *const *argv, const int *fds, size_t n_fds, struct err *e);
+/* program is the copy, borrowed. argv ends with NULL. fds[i] becomes descriptor 3 + i of the new process, which gets a
+ * session of its own (so that a terminal's Ctrl-C reaches the supervisor alone) and dies when the supervisor dies. */
+int process_start(struct process *p, int program, char *const *argv, const int *fds, size_t n_fds, struct err *e);
 
 /* It was waited for: it is not running any more. */
 void process_ended(struct process *p);

@@ -3,10 +3,12 @@
 
 #include "pool/pool.h"
 #include "proto/own.h"
+#include "zygote/image.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 int role_find(const char *directory, const char *name, char *path, size_t size, struct err *e)
@@ -36,6 +38,16 @@ static void option(struct arguments *a, const char *name, const char *value)
 {
         argument(a, name);
         argument(a, value);
+}
+
+/* Each process runs from a copy of this program of its own. A sandbox can name its zygote's copy as /proc/self/exe; it
+ * may not open it, since a lock on it would be seen in all the others. The pool's is readable, because a sanitizer in
+ * an unprivileged process looks for the names of functions there. */
+enum { POOL_MODE = S_IRUSR | S_IXUSR | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH, ZYGOTE_MODE = S_IRUSR | S_IXUSR };
+
+static int own_program(mode_t mode, struct err *e)
+{
+        return image_copy("/proc/self/exe", "hatcheryd", mode, e);
 }
 
 static int make_pair(int *ours, int *theirs, struct err *e)
@@ -71,7 +83,10 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         argument(&a, "--role=pool");
         option(&a, "--uid", uid);
         option(&a, "--listeners", listeners);
-        r = process_start(p, a.at, fds, n, e);
+        OWN_FD int program = own_program(POOL_MODE, e);
+        if (program < 0)
+                return program;
+        r = process_start(p, program, a.at, fds, n, e);
         if (r == 0)
                 *control = own_steal_fd(&ours);
         return r;
@@ -106,9 +121,12 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         for (size_t i = 0; i < language->n_preload && i < ROLE_MAX_PRELOAD; i++)
                 option(&a, "--preload", language->preload[i]);
 
+        OWN_FD int program = own_program(ZYGOTE_MODE, e);
+        if (program < 0)
+                return program;
         int r = make_pair(&ours, &theirs, e);
         if (r == 0)
-                r = process_start(p, a.at, &theirs, 1, e);
+                r = process_start(p, program, a.at, &theirs, 1, e);
         if (r == 0)
                 *channel = own_steal_fd(&ours);
         return r;

@@ -8,13 +8,18 @@
 
 #include <stddef.h>
 
-enum { LANG_ABI = 1 };
+enum { LANG_ABI = 2 };
 
 struct lang {
         unsigned abi;          /* LANG_ABI */
         const char *name;      /* "python" */
         const char *aliases;   /* "python3 py" */
         const char *main_file; /* what inline code is called: "main.py" */
+
+        /* System calls that its programs get beyond those of zygote/seccomp_table.c, without any condition; ends with
+         * NULL, and NULL itself for none. A call that no sandbox may have is refused at the start. Each needs a comment
+         * that says what of the runtime fails without it. */
+        const char *const *extra_calls;
 
         /* In the zygote, once, with descriptors 0 to 2 being pipes, so that what the interpreter finds out about its
          * standard streams is also true of a sandbox's. Initialises the interpreter and imports the modules named in

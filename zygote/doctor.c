@@ -188,8 +188,8 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
                 return;
         }
         struct seccomp_program outer;
-        if (seccomp_program_build(&maker->boot.seccomp, SECCOMP_INNER, &e) < 0 ||
-            seccomp_program_build(&outer, SECCOMP_OUTER, &e) < 0) {
+        if (seccomp_program_build(&maker->boot.seccomp, SECCOMP_INNER, NULL, &e) < 0 ||
+            seccomp_program_build(&outer, SECCOMP_OUTER, NULL, &e) < 0) {
                 say(d, 0, "seccomp filter", "%s", e.text);
                 return;
         }

@@ -6,6 +6,7 @@
 #include "proto/own.h"
 #include "zygote/creds.h"
 #include "zygote/guard.h"
+#include "zygote/image.h"
 #include "zygote/leaks.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
@@ -20,6 +21,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 struct zygote {
@@ -31,6 +33,30 @@ struct zygote {
         int report[2]; /* where the zygote reads, where children write */
         char version[64];
 };
+
+static int find_language(const char *path, const char *name, const struct lang **lang, struct err *e)
+{
+        void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* global: the interpreter's own extensions need it */
+        if (!handle)
+                return err_say(e, ENOENT, "loading the language: %s", dlerror());
+        *lang = dlsym(handle, LANG_SYMBOL);
+        if (!*lang || (*lang)->abi != LANG_ABI || strcmp((*lang)->name, name) != 0)
+                return err_say(e, EINVAL, "the plug-in for %s is not of this version", name);
+        return 0;
+}
+
+/* From a copy in memory. Its path is one that no program uses for a file of its own: the dynamic linker compares paths
+ * before it looks at files. */
+static int load_language(struct zygote *z, struct err *e)
+{
+        char name[64], path[64];
+        snprintf(name, sizeof name, "hatchery-lang-%s", z->options->language);
+        OWN_FD int plugin = image_copy(z->options->plugin, name, S_IRUSR | S_IXUSR, e);
+        if (plugin < 0)
+                return plugin;
+        snprintf(path, sizeof path, "/proc/self/./fd/%d", plugin);
+        return find_language(path, z->options->language, &z->lang, e);
+}
 
 /* What is on the host's paths is opened before they are left behind. */
 static int take_from_host(struct zygote *z, struct err *e)
@@ -44,12 +70,9 @@ static int take_from_host(struct zygote *z, struct err *e)
                 log_warn(&z->log, "faults are injected from %s: walls may be missing, this is no server for strangers",
                          o->faults);
         }
-        void *handle = dlopen(o->plugin, RTLD_NOW | RTLD_GLOBAL); /* global: the interpreter's own extensions need it */
-        if (!handle)
-                return err_say(e, ENOENT, "loading the language: %s", dlerror());
-        z->lang = dlsym(handle, LANG_SYMBOL);
-        if (!z->lang || z->lang->abi != LANG_ABI || strcmp(z->lang->name, o->language) != 0)
-                return err_say(e, EINVAL, "%s is no plug-in for %s of this version", o->plugin, o->language);
+        int loaded = load_language(z, e);
+        if (loaded < 0)
+                return loaded;
 
         z->maker.slots.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
         if (z->maker.slots.init_program < 0)
@@ -115,7 +138,7 @@ static int limit_capabilities(struct err *e)
         return r < 0 ? err_set(e, -r, "dropping capabilities") : 0;
 }
 
-static int limit_system_calls(const struct faults *faults, struct err *e)
+static int limit_system_calls(const struct lang *lang, const struct faults *faults, struct err *e)
 {
         struct seccomp_program outer;
         int r;
@@ -123,7 +146,7 @@ static int limit_system_calls(const struct faults *faults, struct err *e)
         /* A sandbox inherits this half of the filter, so whoever wants it to have none wants none here. */
         if (faults_find(faults, "system calls", &r) == FAULT_SKIP)
                 return 0;
-        r = seccomp_program_build(&outer, SECCOMP_OUTER, e);
+        r = seccomp_program_build(&outer, SECCOMP_OUTER, lang->extra_calls, e);
         if (r < 0)
                 return r;
         r = seccomp_program_load(&outer);
@@ -240,13 +263,13 @@ static int prepare(struct zygote *z, struct err *e)
         if (r == 0)
                 r = find_thread_state(&z->maker, e);
         if (r == 0)
-                r = seccomp_program_build(&boot->seccomp, SECCOMP_INNER, e);
+                r = seccomp_program_build(&boot->seccomp, SECCOMP_INNER, NULL, e);
         if (r == 0)
                 r = wipe_start_memory(z->lang->name, e);
         if (r == 0)
                 r = limit_capabilities(e);
         if (r == 0)
-                r = limit_system_calls(&boot->faults, e);
+                r = limit_system_calls(z->lang, &boot->faults, e);
         return r;
 }
 
@@ -274,6 +297,15 @@ static int live(struct zygote *z, struct err *e)
         cgroup_slot_fini(&z->maker.slots.inits, NULL);
         cgroup_base_fini(&z->maker.slots.cgroups);
         leaks_prepare(&z->log);
+        return r;
+}
+
+int zygote_print_calls(const char *language, const char *plugin, FILE *to, struct err *e)
+{
+        const struct lang *lang = NULL;
+        int r = find_language(plugin, language, &lang, e);
+        if (r == 0)
+                seccomp_print_extra(to, language, lang->extra_calls);
         return r;
 }
 

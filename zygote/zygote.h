@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum { ZYGOTE_FD_CHANNEL = 3 }; /* the pool's packets, see proto/channel.h */
 
@@ -28,3 +29,6 @@ struct zygote_options {
 
 /* The whole life of a zygote process: confine, initialise, serve. Returns the exit status. */
 int zygote_main(const struct zygote_options *options);
+
+/* The system calls that the language in this plug-in has beyond those of every sandbox; see seccomp_print. */
+int zygote_print_calls(const char *language, const char *plugin, FILE *to, struct err *e);

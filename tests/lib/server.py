@@ -29,7 +29,7 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
                               r"|Sanitizer: CHECK failed|Sanitizer:DEADLYSIGNAL")
 
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
-PARTS = ("exe", "hatchery-init", "python")
+PARTS = ("hatchery-pool", "hatchery-zygote", "hatchery-init", "python")
 
 
 def wait_until(condition, guard=60, what="the condition"):
