@@ -1,11 +1,17 @@
 """What a run could learn of others, or do to them, through what all share: the kernel, /usr, and the slot that it follows
 others in. Each was shown to work once, by an attack on an earlier state of the sandbox."""
 
+import contextlib
+import fcntl
 import os
+import tempfile
+import threading
+import time
 import unittest
 
 from lib import host
 from lib.case import Case, ServerModule, describe
+from lib.server import BUILD, Server
 
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -19,6 +25,256 @@ def call(*args):
     return 0 if libc.syscall(*[ctypes.c_long(a) if isinstance(a, int) else a for a in args]) >= 0 else ctypes.get_errno()
 """
 ENOSYS, EPERM = 38, 1
+
+
+
+
+@contextlib.contextmanager
+def server_without(*steps):
+    """The control of a wall: a server that leaves out these steps."""
+    server = Server("test_channels_control", faults=[f"skip {step}" for step in steps])
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+class Usr(Case):
+    """/usr shows the host's files, and shares nothing else of them: neither with the host nor with other runs."""
+    SERVER = SERVER
+
+    # Says what of a file's locks a run sees; it must not be able to take one that another has.
+    LOOK = """
+import fcntl, os, struct, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+try: fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB); print('flock free')
+except BlockingIOError: print('flock held')
+def holder(kind): return struct.unpack('hhqqi4x', fcntl.fcntl(fd, kind, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 0, 0)))[0]
+print('lock', 'free' if holder(fcntl.F_GETLK) == fcntl.F_UNLCK else 'held')
+print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'held')
+"""
+    FREE = "flock free\nlock free\nopen lock free\n"
+    HELD = "flock held\nlock held\nopen lock held\n"
+
+    @contextlib.contextmanager
+    def file_of_usr(self):
+        try:
+            file = tempfile.NamedTemporaryFile(dir="/usr/share", prefix="hatchery-test-")
+        except OSError as error:
+            self.skipTest(f"/usr of this host can't be written: {error}")
+        with file:
+            file.write(b"some text")
+            file.flush()
+            os.chmod(file.name, 0o644)
+            yield file
+
+    def look(self, server, path):
+        with server.connect() as client:
+            result = client.execute(self.LOOK, args=[path])
+        self.assert_exited(result)
+        return result.stdout.decode()
+
+    def test_a_lock_of_the_host_is_not_seen(self):
+        with self.file_of_usr() as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            self.assertEqual(self.FREE, self.look(SERVER, file.name))
+            with server_without("private usr") as server:
+                self.assertEqual(self.HELD, self.look(server, file.name))
+
+    def test_a_lock_of_a_run_is_not_seen_by_others(self):
+        self.assertEqual({self.FREE}, self.seen_beside_a_lock(SERVER))
+        with server_without("private usr") as server:
+            self.assertIn(self.HELD, self.seen_beside_a_lock(server))
+
+    def seen_beside_a_lock(self, server):
+        """All that other runs see, from before one run takes its locks until it has ended."""
+        path, seen = "/usr/bin/env", set()
+        code = "import fcntl, os, sys, time\nfd = os.open(sys.argv[1], os.O_RDONLY)\n" \
+               "fcntl.flock(fd, fcntl.LOCK_EX); other = os.open(sys.argv[1], os.O_RDONLY)\n" \
+               "fcntl.lockf(other, fcntl.LOCK_SH); time.sleep(2)"
+
+        def hold():
+            with server.connect() as client:
+                results.append(client.execute(code, args=[path]))
+        results = []
+        holder = threading.Thread(target=hold)
+        holder.start()
+        while holder.is_alive():
+            seen.add(self.look(server, path))
+        holder.join()
+        self.assert_exited(results[0])
+        return seen
+
+    def test_reading_leaves_no_time_of_access(self):
+        with self.file_of_usr() as file:
+            long_ago = time.time_ns() - 10 * 86400 * 10**9
+            os.utime(file.name, ns=(long_ago, long_ago))
+            self.assertEqual("some text\n", self.output("import sys\nprint(open(sys.argv[1]).read())", args=[file.name]))
+            self.assertEqual(long_ago, os.stat(file.name).st_atime_ns)
+            with open(file.name, "rb") as again:  # the control: the host's own reading does
+                again.read()
+            if os.stat(file.name).st_atime_ns == long_ago:
+                self.skipTest("this host keeps no times of access")
+
+    def test_neither_disk_nor_its_use_is_told(self):
+        code = "import os\ns = os.statvfs('/usr')\nprint(s.f_blocks * s.f_frsize)\nprint(open('/proc/self/mountinfo').read())"
+        usr = os.statvfs("/usr")
+        total = usr.f_blocks * usr.f_frsize
+
+        size, _, mounts = self.output(code).partition("\n")
+        self.assertNotEqual(total, int(size))
+        self.assertEqual({"/", "/usr", "/proc"}, {line.split()[4] for line in mounts.splitlines() if line})
+        self.assertEqual({"overlay", "proc"}, {line.split(" - ")[1].split()[0] for line in mounts.splitlines() if line})
+        with server_without("private usr") as server, server.connect() as client:
+            self.assertEqual(total, int(client.execute(code).stdout.split(b"\n")[0]))
+
+    def test_it_can_be_run_from(self):
+        self.assertEqual("True\nok\n", self.output(
+            "import mmap, subprocess\nf = open('/usr/bin/env', 'rb')\nm = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ)\n"
+            "print(m[:4] == b'\\x7fELF', flush=True)\nsubprocess.run(['/usr/bin/env', 'echo', 'ok'], check=True)"))
+
+    def test_it_can_not_be_written(self):
+        code = "import os\nfor path in ('/usr/x', '/usr/bin/x', '/usr/bin/env'):\n" \
+               "    try: os.open(path, os.O_WRONLY | os.O_CREAT); print('written')\n    except OSError as e: print(e.errno)"
+        self.assertEqual({"30"}, set(self.output(code).split()))
+
+
+class OwnFiles(Case):
+    """The programs that a sandbox is made of are nowhere to be found, locked or changed."""
+    SERVER = SERVER
+
+    def test_maps_tell_no_path_of_the_host(self):
+        code = "for line in open('/proc/self/maps'):\n    if len(line.split(None, 5)) > 5: print(line.split(None, 5)[5].strip())"
+        names = set(self.output(code).splitlines())
+        own = {name for name in names if not name.startswith(("/usr/", "["))}
+        self.assertEqual({"/memfd:hatcheryd (deleted)", "/memfd:hatchery-lang-python (deleted)"}, own)
+        # The control: the supervisor, which runs from the file itself, does show it.
+        self.assertIn(str(BUILD), host.read(f"/proc/{SERVER.server.process.pid}/maps"))
+
+    def test_no_memory_tells_one_either(self):
+        # The word is turned round in the program, so that the program is not what is found; its end is the control.
+        code = """
+import sys
+word, control = (w.encode()[::-1] for w in sys.argv[1:])
+found = [0, 0]
+with open('/proc/self/mem', 'rb', 0) as memory:
+    for line in open('/proc/self/maps'):
+        low, high = (int(x, 16) for x in line.split()[0].split('-'))
+        if line.split()[1][0] != 'r' or '[v' in line or high - low > 1 << 28: continue
+        for at in range(low, high, 1 << 18):
+            memory.seek(at)
+            try: data = memory.read(min((1 << 18) + 100, high - at))
+            except OSError: break
+            for i, w in enumerate((word, control)):
+                at_word = data.find(w)
+                while at_word >= 0:
+                    # The word itself, a bytes object, comes 16 bytes after its own length.
+                    found[i] += at_word >= 16 and int.from_bytes(data[at_word - 16:at_word - 8], 'little') != len(w)
+                    at_word = data.find(w, at_word + 1)
+            del data
+print(found[0], found[1] > 0)
+"""
+        path, control = str(BUILD), "/usr/lib/python3.11"
+        self.assertEqual("0 True\n", self.output(code, args=[path[::-1], control[::-1]],
+                                                 limits={"wall_us": 50_000_000, "cpu_us": 50_000_000,
+                                                         "memory_bytes": 1 << 30}))
+
+    def test_the_program_can_not_be_opened(self):
+        # Through /proc/self/exe all sandboxes of a zygote have the same file: a lock on it would be seen by all.
+        code = "import os\ntry: os.open('/proc/self/exe', os.O_RDONLY); print('opened')\nexcept PermissionError: print('refused')\n" \
+               "for p in os.listdir('/proc/self/map_files'):\n" \
+               "    try: os.open('/proc/self/map_files/' + p, os.O_RDONLY); print('opened')\n    except PermissionError: pass"
+        self.assertEqual("refused\n", self.output(code))
+
+    def test_the_program_is_a_sealed_copy(self):
+        for process in [SERVER.pool_process(), *SERVER.zygote_processes()]:
+            self.assertEqual("/memfd:hatcheryd (deleted)", os.readlink(f"/proc/{process.pid}/exe"))
+            with open(f"/proc/{process.pid}/exe", "rb") as program, open(BUILD / "hatcheryd", "rb") as original:
+                sealed = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+                self.assertEqual(sealed, sealed & fcntl.fcntl(program, fcntl.F_GET_SEALS))
+                self.assertEqual(original.read(), program.read())
+
+
+class SharedInode(Case):
+    """All eventfds, epolls and timerfds of a machine are one file to the kernel's file locks."""
+    SERVER = SERVER
+
+    LOOK = """
+import ctypes, fcntl
+fd = ctypes.CDLL(None).eventfd(0, 0)
+for lock in (fcntl.flock, lambda fd, how: fcntl.lockf(fd, how, 1, 5)):
+    for how in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+        try: lock(fd, how | fcntl.LOCK_NB); print('locked')
+        except BlockingIOError: print('refused')
+"""
+
+    def test_a_run_can_not_lock_it(self):
+        self.assertEqual(4 * "refused\n", self.output(self.LOOK))
+
+    def test_it_is_a_server_that_holds_it(self):
+        # That the wall is what refuses: the locks are there, and /proc/locks says that they are ours or another server's.
+        import ctypes
+        fd = ctypes.CDLL(None).eventfd(0, 0)
+        self.addCleanup(os.close, fd)
+        inode = f":{os.fstat(fd).st_ino} "
+        kinds = {line.split()[1] for line in host.read("/proc/locks").splitlines() if inode in line and " WRITE " in line}
+        self.assertLessEqual({"FLOCK", "OFDLCK"}, kinds)
+
+
+class KernelMemory(Case):
+    """Memory of the kernel that counts against no limit is not to be had in bulk."""
+    SERVER = SERVER
+
+    def test_a_directory_that_can_be_written_is_not_merged(self):
+        # For a merged directory the kernel keeps a list of names per open descriptor. It shows as one link.
+        code = "import os\nfor top, names, _ in os.walk('/', onerror=None):\n" \
+               "    if top == '/': names[:] = [n for n in names if n not in ('proc', 'usr')]\n" \
+               "    if os.access(top, os.W_OK): print(top, os.stat(top).st_nlink >= 2)\n" \
+               "print('merged', os.stat('/').st_nlink == 1)"
+        self.assertEqual({"/home/sandbox True", "/tmp True", "/var/tmp True", "/dev/shm True", "merged True"},
+                         set(self.output(code).splitlines()))
+
+    def test_there_are_no_access_control_lists(self):
+        code = """
+import os, struct
+acl = struct.pack('<I', 2) + struct.pack('<HHI', 1, 7, 0xffffffff) + struct.pack('<HHI', 2, 7, 1000) * 8000
+acl += b''.join(struct.pack('<HHI', kind, 7, 0xffffffff) for kind in (4, 0x10, 0x20))
+open('/tmp/file', 'w').close()
+try: os.setxattr('/tmp/file', 'system.posix_acl_access', acl); print(len(os.getxattr('/tmp/file', 'system.posix_acl_access')))
+except OSError as e: print(os.strerror(e.errno))
+"""
+        self.assertEqual("Operation not supported\n", self.output(code))
+        with server_without("system calls") as server, server.connect() as client:
+            self.assertEqual(b"64036\n", client.execute(code).stdout)
+
+
+class Scheduling(Case):
+    SERVER = SERVER
+
+    def test_what_a_run_does_to_its_scheduling_ends_with_it(self):
+        look = "import os\nprint(sorted(os.sched_getaffinity(0)), os.nice(0), os.sched_getscheduler(0), " \
+               "open('/proc/self/timerslack_ns').read().strip(), open('/proc/self/autogroup').read().split('nice')[1].strip() " \
+               "if os.path.exists('/proc/self/autogroup') else 0)"
+        change = "\nos.sched_setaffinity(0, {min(os.sched_getaffinity(0))}); os.nice(10)\n" \
+                 "os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))"
+        first = self.output(look)
+        for _ in range(12):
+            self.assertEqual(first, self.output(look + change))
+
+    def test_nobody_elses_scheduling_is_seen_or_changed(self):
+        code = "import os\nfor f in (os.sched_getaffinity, lambda p: os.sched_setaffinity(p, {0}), " \
+               "lambda p: os.setpriority(os.PRIO_PROCESS, p, 19)):\n" \
+               "    for pid in (1, 3, os.getpid() + 100):\n        try: print('seen', f(pid))\n" \
+               "        except (PermissionError, ProcessLookupError): pass\n" \
+               "try: print('seen', open('/proc/1/sched').read())\nexcept OSError: pass\n" \
+               "for policy in (os.SCHED_FIFO, os.SCHED_RR):\n" \
+               "    try: os.sched_setscheduler(0, policy, os.sched_param(1)); print('got')\n    except OSError: pass"
+        found = self.output(code)
+        # Init's affinity can be asked for, and is everybody's.
+        self.assertLessEqual(len(found.splitlines()), 1, found)
+        self.assertNotIn("got", found)
 
 
 class Channels(Case):
