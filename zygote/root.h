@@ -9,7 +9,7 @@
 
 #define ROOT_HOME        "/home/sandbox" /* the work directory, and HOME */
 #define ROOT_MOUNT_POINT "/mnt"          /* where a sandbox assembles its root; an empty directory inside it */
-#define ROOT_EMPTY       "/run" /* another that stays empty */
+#define ROOT_EMPTY       "/run"          /* another that stays empty */
 
 enum { ROOT_UID = 1000, ROOT_GID = 1000 }; /* who a program is inside its sandbox: sandbox:sandbox */
 

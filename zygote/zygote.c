@@ -304,9 +304,10 @@ int zygote_print_calls(const char *language, const char *plugin, FILE *to, struc
 {
         const struct lang *lang = NULL;
         int r = find_language(plugin, language, &lang, e);
-        if (r == 0)
-                seccomp_print_extra(to, language, lang->extra_calls);
-        return r;
+        if (r < 0 || !lang)
+                return r;
+        seccomp_print_extra(to, language, lang->extra_calls);
+        return 0;
 }
 
 int zygote_main(const struct zygote_options *options)

@@ -29,7 +29,8 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
                               r"|Sanitizer: CHECK failed|Sanitizer:DEADLYSIGNAL")
 
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
-PARTS = ("hatchery-pool", "hatchery-zygote", "hatchery-init", "python")
+DAEMONS = ("hatchery-pool", "hatchery-zygote")
+PARTS = (*DAEMONS, "hatchery-init", "python")
 
 
 def wait_until(condition, guard=60, what="the condition"):
@@ -153,7 +154,7 @@ class Server:
     def children(self):
         """Those that the supervisor started; inits that come to it when their zygote is killed are none."""
         return [process for process in self.processes()
-                if process.parent == self.process.pid and process.name == "exe" and process.state not in "ZX"]
+                if process.parent == self.process.pid and process.name in DAEMONS and process.state not in "ZX"]
 
     def pool_process(self):
         """The process that speaks with clients: the only child that is not root."""
