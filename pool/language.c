@@ -101,11 +101,23 @@ unsigned language_busy(const struct language *l)
         return busy;
 }
 
-/* The warm sandbox for the next request. The bound on runs holds over all zygotes. */
+/* The warm sandbox for the next request: the current zygote's, else one that was just being made when its zygote
+ * retired. The bound on runs holds over all zygotes. */
 static struct slot *next_slot(const struct language *l)
 {
-        struct zygote *current = find_stage(l, ZYGOTE_CURRENT);
-        return current && language_busy(l) < l->running ? slots_ready(&current->slots) : NULL;
+        struct zygote *z;
+        struct slot *current = NULL, *retiring = NULL;
+
+        if (language_busy(l) >= l->running)
+                return NULL;
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        {
+                if (!current && z->stage == ZYGOTE_CURRENT)
+                        current = slots_ready(&z->slots);
+                else if (!retiring && z->stage == ZYGOTE_RETIRING && !z->stale)
+                        retiring = slots_ready(&z->slots);
+        }
+        return current ? current : retiring;
 }
 
 bool language_has_room(const struct language *l)

@@ -16,7 +16,7 @@ struct language;
 enum zygote_stage {
         ZYGOTE_COMING,   /* warms up beside the one that serves, and gets no job */
         ZYGOTE_CURRENT,  /* serves */
-        ZYGOTE_RETIRING, /* gets no job and makes no sandbox; what runs in it may finish, then it ends */
+        ZYGOTE_RETIRING, /* makes no sandbox any more; what runs in it may finish, then it ends */
 };
 
 /* So many failures in a row are no accident: a zygote that is coming is given up, one that serves makes its language
@@ -56,7 +56,7 @@ void zygote_free(struct zygote *z);
 /* Orders what should be ordered: sandboxes that are missing, the end of those that are too many. */
 void zygote_kick(struct zygote *z);
 
-/* It has served: no job and no sandbox any more, and the end when all that runs has ended. */
+/* It has served: no new sandbox any more, and the end when all that runs has ended. */
 void zygote_retire(struct zygote *z);
 
 /* The order to end, now. */
