@@ -1,5 +1,5 @@
-/* Memory that clients make the pool hold, counted: unsent answers, unfinished frames, requests that wait or run, captured
- * output. Each holder says anew what it holds; the sum is what a bound is compared with. */
+/* Memory that clients make the pool hold, counted: unsent answers, unfinished frames, requests that wait or run,
+ * captured output. Each holder says anew what it holds; the sum is what a bound is compared with. */
 #pragma once
 
 #include <stdbool.h>

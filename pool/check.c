@@ -143,8 +143,8 @@ int check_execute(const struct execute *x, const struct check_rules *rules, stru
                 return refuse(refusal, INVALID, "there is nothing to run; send code, or files and entry");
 
         if (x->priority >= QUEUE_PRIORITIES)
-                return refuse(refusal, INVALID, "priority is %u; it is at least 0, the default, and at most %d", x->priority,
-                              QUEUE_PRIORITIES - 1);
+                return refuse(refusal, INVALID, "priority is %u; it is at least 0, the default, and at most %d",
+                              x->priority, QUEUE_PRIORITIES - 1);
         struct span main_file = span_of_text(rules->main_file);
         int r = check_limits(x, rules, plan, refusal);
         if (r == 0)

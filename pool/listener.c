@@ -15,8 +15,8 @@
 /* Connections taken in one go, so that a flood of them does not keep runs waiting. */
 enum { BATCH = 16, PAUSE_US = 100000 };
 
-/* Descriptors: of one slot, those of its sandbox and a collector; of the pool, its own and connections that are only told
- * that there is no room. */
+/* Descriptors: of one slot, those of its sandbox and a collector; of the pool, its own and connections that are only
+ * told that there is no room. */
 enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
@@ -80,10 +80,11 @@ void listener_check_files(struct pool *p)
         if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= others + c->max_connections)
                 return;
         uint32_t possible = files.rlim_cur > others ? (uint32_t)(files.rlim_cur - others) : 1;
-        log_warn(&p->log,
-                 "max_connections is %u, but the limit of descriptors is %llu, of which sandboxes need %llu: %u connections "
-                 "are possible; raise the limit (LimitNOFILE, ulimit -Hn)",
-                 c->max_connections, (unsigned long long)files.rlim_cur, (unsigned long long)others, possible);
+        log_warn(
+                &p->log,
+                "max_connections is %u, but the limit of descriptors is %llu, of which sandboxes need %llu: %u connections "
+                "are possible; raise the limit (LimitNOFILE, ulimit -Hn)",
+                c->max_connections, (unsigned long long)files.rlim_cur, (unsigned long long)others, possible);
         c->max_connections = possible;
 }
 

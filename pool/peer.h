@@ -1,6 +1,6 @@
 /* Who a client is, as far as the kernel knows: what its requests are counted by. All connections of one address are one
- * peer, and so are all of one IPv6 network of 64 bits, since its owner has every address in it; on a unix socket, all of
- * one user. */
+ * peer, and so are all of one IPv6 network of 64 bits, since its owner has every address in it; on a unix socket, all
+ * of one user. */
 #pragma once
 
 #include <stdint.h>

@@ -31,7 +31,8 @@ struct queue_account {
         uint8_t key[QUEUE_MAX_KEY];
 };
 
-#define ACCOUNT_OF(node, member) ((struct queue_account *)(void *)((char *)(node)-offsetof(struct queue_account, member)))
+#define ACCOUNT_OF(node, member)                                                                                       \
+        ((struct queue_account *)(void *)((char *)(node)-offsetof(struct queue_account, member)))
 
 void queue_init(struct queue *q, unsigned max, uint64_t max_bytes)
 {
@@ -216,8 +217,8 @@ struct queue_entry *queue_excess(struct queue *q, struct queue_entry *newest)
                 return NULL;
         struct queue_account *own = newest->account;
         struct queue_account *peer = longest(&q->lengths, own->peer);
-        struct queue_account *name = peer == own->peer ? longest(&peer->lengths, own)
-                                                       : ACCOUNT_OF(peer->lengths.top, length);
+        struct queue_account *name =
+                peer == own->peer ? longest(&peer->lengths, own) : ACCOUNT_OF(peer->lengths.top, length);
         for (size_t i = 0; i < QUEUE_PRIORITIES; i++)
                 if (!TAILQ_EMPTY(&name->line[i]))
                         return TAILQ_LAST(&name->line[i], line);

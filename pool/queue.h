@@ -67,8 +67,8 @@ struct queue {
         uint64_t max_bytes;
         unsigned count;
         uint64_t bytes;
-        void *accounts;       /* all of them, a tree of tsearch */
-        struct heap lengths;  /* peers that have something waiting, the longest on top */
+        void *accounts;      /* all of them, a tree of tsearch */
+        struct heap lengths; /* peers that have something waiting, the longest on top */
         unsigned n_accounts;
 };
 
@@ -78,13 +78,13 @@ void queue_lane_init(struct queue_lane *lane);
 /* How many slots of a lane one client may hold. Takes effect as requests come and go. */
 void queue_lane_share(struct queue_lane *lane, unsigned slots, unsigned percent);
 
-/* Takes the entry, whatever the bounds say: the caller goes on with queue_excess. -ENOMEM: not taken. The entry is known
- * until queue_leave. */
+/* Takes the entry, whatever the bounds say: the caller goes on with queue_excess. -ENOMEM: not taken. The entry is
+ * known until queue_leave. */
 int queue_push(struct queue *q, struct queue_lane *lane, struct queue_entry *entry, const struct queue_who *who,
                unsigned priority, uint64_t bytes);
 
-/* The entry that has to give way because the bounds are exceeded, or NULL. newest is that which was just pushed; between
- * equals it is the one. It stays until it is removed. An entry alone is never too large. */
+/* The entry that has to give way because the bounds are exceeded, or NULL. newest is that which was just pushed;
+ * between equals it is the one. It stays until it is removed. An entry alone is never too large. */
 struct queue_entry *queue_excess(struct queue *q, struct queue_entry *newest);
 
 /* The next to be served, or NULL. It stays until it is removed. */

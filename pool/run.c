@@ -226,4 +226,3 @@ void run_limited(struct run *r)
 {
         hand_over(r);
 }
-

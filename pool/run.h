@@ -52,7 +52,7 @@ struct run {
 
         int64_t arrived_us;
         int64_t deadline_us; /* on the clock; 0: none */
-        int64_t started_us; /* when it got its slot */
+        int64_t started_us;  /* when it got its slot */
         int64_t handed_us;
         int64_t end_us; /* when the wall limit or the deadline is reached */
         int64_t exited_us;
@@ -82,8 +82,8 @@ static inline struct run *run_of_entry(struct queue_entry *entry)
         return (struct run *)(void *)((char *)entry - offsetof(struct run, queued));
 }
 
-/* Into the queue. Where there is no room, another gives way and is answered; or REFUSED and the refusal: this one has to,
- * and stays the caller's. */
+/* Into the queue. Where there is no room, another gives way and is answered; or REFUSED and the refusal: this one has
+ * to, and stays the caller's. */
 int run_enqueue(struct run *r, struct refusal *refusal);
 
 /* With a warm slot that was just moved to RUNNING. */

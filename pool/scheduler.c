@@ -49,11 +49,12 @@ static int not_now(const struct session *s, const struct language *l, struct ref
                 return r;
         }
         if (budget_is_over(&p->memory)) {
-                int r = refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
-                               "all clients together make this server hold as much memory as it may; try again later, and "
-                               "read answers as they come");
-                refusal->retry_after_ms = l ? stats_retry_after_ms(&l->stats, l->lane.count + 1, clock_us())
-                                            : START_RETRY_MS;
+                int r = refuse(
+                        refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                        "all clients together make this server hold as much memory as it may; try again later, and "
+                        "read answers as they come");
+                refusal->retry_after_ms =
+                        l ? stats_retry_after_ms(&l->stats, l->lane.count + 1, clock_us()) : START_RETRY_MS;
                 return r;
         }
         return 0;

@@ -16,8 +16,8 @@
 enum {
         LINGER_US = 1000000,
         MAX_TURNED_AWAY = 64,
-        SMALL_FRAME = 4096,      /* room for one is never refused */
-        SHED_FROM = 256 << 10,   /* bytes unsent; closing connections that hold less would free nothing */
+        SMALL_FRAME = 4096,    /* room for one is never refused */
+        SHED_FROM = 256 << 10, /* bytes unsent; closing connections that hold less would free nothing */
 };
 
 static size_t unsent(const struct session *s)
@@ -205,9 +205,10 @@ static void shed(struct pool *p)
                         worst = s;
                 if (!worst || unsent(worst) < SHED_FROM)
                         return;
-                log_warn(&p->log,
-                         "max_memory is reached: a connection is closed, whose client has not taken %zu bytes of answers",
-                         unsent(worst));
+                log_warn(
+                        &p->log,
+                        "max_memory is reached: a connection is closed, whose client has not taken %zu bytes of answers",
+                        unsent(worst));
                 doom(worst);
         }
 }

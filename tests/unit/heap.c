@@ -41,8 +41,8 @@ static const struct heap_node *least(const struct heap_node *node)
 {
         const struct heap_node *found = NULL;
         for (size_t i = 0; i < N; i++)
-                if (heap_has(&node[i]) && (!found || node[i].key < found->key ||
-                                           (node[i].key == found->key && node[i].order < found->order)))
+                if (heap_has(&node[i]) &&
+                    (!found || node[i].key < found->key || (node[i].key == found->key && node[i].order < found->order)))
                         found = &node[i];
         return found;
 }

@@ -272,7 +272,8 @@ static void shares_are_a_slot_at_least_and_leave_one(void **state)
 {
         (void)state;
         static const unsigned rows[][4] = {
-                { 1, 75, 1, 1 }, { 2, 75, 1, 1 }, { 4, 75, 3, 2 }, { 16, 75, 12, 9 }, { 16, 100, 16, 16 }, { 3, 1, 1, 1 },
+                { 1, 75, 1, 1 },   { 2, 75, 1, 1 },     { 4, 75, 3, 2 },
+                { 16, 75, 12, 9 }, { 16, 100, 16, 16 }, { 3, 1, 1, 1 },
         };
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
                 struct queue_lane lane;

@@ -133,6 +133,17 @@ class Share(Fair):
         self.assertEqual(2 * RUNNING + 1, row.queued)
         self.drain(loud)
 
+    def test_without_a_share_it_could(self):
+        """The control: on a server with client_share = 100 the same flood keeps others waiting until it ends"""
+        other = ServerModule(f"{__name__}-all", config=CONFIG + "client_share = 100\n")
+        other.set_up()
+        self.addCleanup(other.tear_down)
+        with other.connect(source="127.0.0.2") as loud, other.connect(source="127.0.0.3") as quiet:
+            for _ in range(3 * RUNNING):
+                loud.send_execute(SLEEP, limits={"wall_us": 60_000_000})
+            wait_until(lambda: quiet.status().queued >= 2 * RUNNING, what="a flood")
+            self.assert_refused("DEADLINE_EXCEEDED", "deadline_us", quiet.execute, "", deadline_us=1_000_000)
+
     def test_one_name_can_not_hold_all_slots_of_its_peer(self):
         front = self.peer(2)
         for _ in range(RUNNING):
