@@ -253,16 +253,19 @@ class Survival(WithServers):
 
     def test_a_sandbox_that_dies_before_it_has_its_job_costs_no_answer(self):
         """A waiting sandbox that is killed while its job is still being written: the job goes to another one, once"""
-        server = self.start(config="language python { warm = 2 running = 2 }\n")
+        server = self.start(config="language python { warm = 1 running = 2 }\n")
         with server.connect() as client:
             blob = os.urandom(8 << 20)
-            limits = {"disk_bytes": 48 << 20}
+
+            def send():
+                request = client.send_execute("import os; print(os.path.getsize('blob'))", files={"blob": blob})
+                wait_until(lambda: client.status().languages[0].running == 1, what="a sandbox that is being given its job")
+                return request
+
             server.wait_idle(connections=1)
-            waiting = self.stop_sandboxes(server)
-            request = client.send_execute("import os; print(os.path.getsize('blob'))", files={"blob": blob}, limits=limits)
-            wait_until(lambda: client.status().languages[0].running == 1, what="a sandbox that is being given its job")
-            os.kill(waiting[0].pid, signal.SIGKILL)  # the one that has waited longest gets the job
-            os.kill(waiting[1].pid, signal.SIGCONT)
+            first = self.stop_sandbox(server)
+            request = send()
+            os.kill(first.pid, signal.SIGKILL)
             result = client.result(request)
             self.assert_exited(result)
             self.assertEqual(f"{8 << 20}\n".encode(), result.stdout)
@@ -270,23 +273,23 @@ class Survival(WithServers):
 
             # Not for ever: after the second one the client is told.
             server.wait_idle(connections=1)
-            waiting = self.stop_sandboxes(server)
-            request = client.send_execute("1", files={"blob": blob}, limits=limits)
-            for process in waiting:
-                wait_until(lambda: client.status().languages[0].running == 1, what="a sandbox that is being given its job")
-                os.kill(process.pid, signal.SIGKILL)
+            first = self.stop_sandbox(server)
+            request = send()
+            wait_until(lambda: client.status().languages[0].warm == 1, what="another sandbox")
+            second = self.stop_sandbox(server, other_than=first)
+            os.kill(first.pid, signal.SIGKILL)
+            wait_until(lambda: client.status().languages[0].failures == 2, what="the end of the first sandbox")
+            os.kill(second.pid, signal.SIGKILL)
             self.assert_refused("INTERNAL", "two sandboxes in a row", client.result, request)
             self.assertEqual(3, client.status().languages[0].failures)
 
-    def stop_sandboxes(self, server):
-        """Stops all waiting sandboxes, and returns them, the oldest first."""
-        daemons = {process.pid for process in server.daemons()}
-        found = [process for process in server.processes()
-                 if process.pid not in daemons and process.name == "python"]
-        for process in found:
-            os.kill(process.pid, signal.SIGSTOP)
-        self.assertEqual(2, len(found), server.processes())
-        return sorted(found, key=lambda process: (process.start, process.pid))
+    def stop_sandbox(self, server, other_than=None):
+        """Stops the one waiting sandbox, and returns its process."""
+        known = {process.pid for process in [*server.daemons(), *filter(None, [other_than])]}
+        found = [process for process in server.processes() if process.pid not in known and process.name == "python"]
+        self.assertEqual(1, len(found), found)
+        os.kill(found[0].pid, signal.SIGSTOP)
+        return found[0]
 
     def test_a_dead_supervisor_leaves_no_process(self):
         server = self.start()
