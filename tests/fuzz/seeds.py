@@ -53,6 +53,7 @@ def answers():
             setattr(r, field.name, field.name)
     yield full
     yield ServerMessage(id=1, result={"status": Result.EXITED, "stdout": b"42\n"})
+    yield ServerMessage(id=1, result={"stdout": b"large enough to be packed\n" * 60})
     yield ServerMessage(id=1, error={"code": Error.RESOURCE_EXHAUSTED, "message": "full", "retry_after_ms": 5})
     yield ServerMessage(id=1, pong={"server_version": "0.1.0"})
     yield ServerMessage(id=1, cancelled={"found": True})
@@ -99,7 +100,7 @@ def seeds():
     client, server = [list(map(lambda m: m.SerializeToString(), kind())) for kind in (requests, answers)]
     yield "request", client
     yield "answer", server
-    yield "client", [frame(server[0]) + frame(server[2]), frame(server[0] * 3, True), frame(server[1], True)]
+    yield "client", [frame(server[0]) + frame(server[3]), frame(server[0] * 3, True), frame(server[1], True)]
     yield "inbox", [frame(client[1]) + frame(client[3], True) + b"\7", frame(b"x" * 3000) * 3 + b"\1", frame(b"") + b"\0"]
     yield "lz4", [packed(b"a" * 5000), packed(b""), packed(bytes(range(256))), b"b" * 300,
                   lz4.frame.compress(b"abc" * 100, store_size=True, content_checksum=True, block_checksum=True,
