@@ -212,6 +212,7 @@ def environment(build):
     env["PYTHONPATH"] = f"{TESTS}:{generate_messages(build)}"
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     env["PYTHONUNBUFFERED"] = "1"
+    env["HATCHERY_CORPORA"] = str(TESTS / "fuzz" / "corpus")
     env["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
     env["LSAN_OPTIONS"] = "print_suppressions=0"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"

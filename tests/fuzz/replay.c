@@ -32,12 +32,15 @@ static int visible(const struct dirent *entry)
 int main(void)
 {
         struct dirent **entries = NULL;
-        int folder = open(FUZZ_CORPUS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const char *corpora = getenv("HATCHERY_CORPORA");
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", corpora ? corpora : FUZZ_CORPORA, FUZZ_NAME);
+        int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int n = folder < 0 ? -1 : scandirat(folder, ".", &entries, visible, alphasort);
         /* Where the child has come to: written by it, read after its death. */
         volatile int *at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (n <= 0 || at == MAP_FAILED) {
-                printf("1..1\nnot ok 1 - %s holds no inputs\n", FUZZ_CORPUS);
+                printf("1..1\nnot ok 1 - %s holds no inputs\n", path);
                 return 1;
         }
 
