@@ -8,6 +8,7 @@ import unittest
 
 from lib.attack import SLOWNESS, attack_code, attack_file, figures
 from lib.case import Case, ServerModule
+from lib.server import Server
 
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -112,6 +113,17 @@ class Cpu(Case):
         result = self.execute(code, limits={"cpu_us": 1_500_000, "wall_us": 60_000_000})
         self.assert_exited(result)
         self.assertGreaterEqual(result.cpu_us, 400_000)
+
+    def test_without_the_cgroup_nothing_is_counted(self):
+        """The control: without the cgroup, daemons burn until the wall time is over"""
+        server = Server("test_limits_time.control", faults=["skip cgroup"]).start()
+        try:
+            with server.connect() as client:
+                result = client.execute(attack_code("daemons", 2), files=attack_file(),
+                                        limits={"cpu_us": CPU_US, "wall_us": 1_500_000})
+                self.assert_status(result, "TIME_LIMIT")
+        finally:
+            server.stop()
 
 
 if __name__ == "__main__":
