@@ -5,9 +5,8 @@ import os
 import select
 import unittest
 
-from lib import host
-from lib.attack import SLOWNESS, attack_code, attack_file, figures, memory_kib
-from lib.case import Case, ServerModule, describe
+from lib.attack import attack_code, attack_file, figures, memory_kib
+from lib.case import Case, ServerModule
 from lib.server import Server, wait_until
 
 SERVER = ServerModule(__name__)
