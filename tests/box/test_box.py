@@ -3,9 +3,6 @@ could see the thing itself: a canary that nobody can see proves nothing."""
 
 import json
 import os
-import re
-import socket
-import subprocess
 import threading
 import unittest
 import uuid
@@ -19,16 +16,6 @@ SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "user", "cgroup")
-
-# Calls a system call by number and prints its errno, or 0.
-SYSCALL = """
-import ctypes, errno
-libc = ctypes.CDLL(None, use_errno=True)
-def call(*args):
-    ctypes.set_errno(0)
-    r = libc.syscall(*[a if isinstance(a, bytes) else ctypes.c_long(a) for a in args])
-    return 0 if r >= 0 else ctypes.get_errno()
-"""
 
 
 class Sandbox(Case):
@@ -86,23 +73,6 @@ class Identity(Sandbox):
     def test_it_can_gain_no_privilege(self):
         self.assertEqual("1", self.status()["NoNewPrivs"].strip())
 
-    def test_a_setuid_program_is_powerless(self):
-        found = [path for path in ("/usr/bin/su", "/bin/su", "/usr/bin/passwd", "/usr/bin/mount", "/usr/bin/newgrp")
-                 if os.path.exists(path) and os.stat(path).st_mode & 0o4000]
-        if not found:
-            self.skipTest("this host has no setuid program")
-        code = "import subprocess, os; p = subprocess.run(['/bin/sh', '-c', 'id -u']); " \
-               "p = subprocess.Popen([%r], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE); " \
-               "print(open(f'/proc/{p.pid}/status').read())" % found[0]
-        out = self.output(code)
-        self.assertTrue(out.startswith("1000\n"))
-        self.assertRegex(out, r"Uid:\s+1000\s+1000\s+1000\s+1000")
-
-    def test_it_can_not_become_another_user(self):
-        code = "import os\nfor f in (os.setuid, os.setgid, os.seteuid):\n    try: f(0); print('became root')\n    except OSError as e: print(e.errno)\n" \
-               "try: os.setgroups([0]); print('joined')\nexcept OSError as e: print(e.errno)"
-        self.assertNotIn("o", self.output(code))
-
 
 class Kernel(Sandbox):
     def test_its_namespaces_are_its_own(self):
@@ -123,63 +93,12 @@ class Kernel(Sandbox):
         self.assertEqual("2", status["Seccomp"].strip())
         self.assertNotEqual("0", status["Seccomp_filters"].strip())
 
-    def test_a_nested_user_namespace_is_refused(self):
-        code = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); r = libc.unshare(0x10000000); print(r, ctypes.get_errno())"
-        self.assertTrue(self.output(code).startswith("-1 "))
-        # The same call, made here, is one that the kernel would grant.
-        self.assertEqual(0, subprocess.run(["unshare", "--user", "true"], check=False).returncode)
-
-    def test_dangerous_system_calls_are_refused(self):
-        # x86-64 numbers: mount, umount2, pivot_root, ptrace, init_module, kexec_load, bpf, userfaultfd,
-        # perf_event_open, add_key, keyctl, reboot, swapon, setns, unshare(NEWNS), open_by_handle_at, io_uring_setup,
-        # fsopen, move_mount, open_tree, mount_setattr, process_vm_readv, chroot, acct, settimeofday, quotactl
-        if os.uname().machine != "x86_64":
-            self.skipTest("the numbers of the calls are those of x86-64")
-        calls = {"mount": (165, b"none", b"/tmp", b"tmpfs", 0, 0), "umount2": (166, b"/proc", 2), "pivot_root": (155, b".", b"."),
-                 "ptrace attach": (101, 16, 1, 0, 0), "init_module": (175, 0, 0, b""), "kexec_load": (246, 0, 0, 0, 0),
-                 "bpf": (321, 0, 0, 0), "userfaultfd": (323, 0), "perf_event_open": (298, 0, 0, -1, -1, 0),
-                 "add_key": (248, b"user", b"x", b"y", 1, -4), "keyctl": (250, 0, -4, 0), "reboot": (169, 0, 0, 0, 0),
-                 "swapon": (167, b"/x", 0), "setns": (308, 0, 0), "unshare mounts": (272, 0x20000),
-                 "open_by_handle_at": (304, -100, 0, 0), "io_uring_setup": (425, 1, 0), "fsopen": (430, b"tmpfs", 0),
-                 "open_tree": (428, -100, b"/", 1), "mount_setattr": (442, -100, b"/", 0, 0, 0),
-                 "process_vm_readv": (310, 1, 0, 0, 0, 0, 0), "chroot": (161, b"/tmp"), "acct": (163, b"/x"),
-                 "settimeofday": (164, 0, 0), "sethostname": (170, b"x", 1), "clone into a user namespace": (56, 0x10000011, 0, 0, 0, 0),
-                 "mknod of a device": (133, b"/tmp/dev", 0o20666, 0x103), "personality": (135, 0x0040000)}
-        code = SYSCALL + f"calls = {calls!r}\nfor name, args in calls.items():\n    e = call(*args)\n    print(f'{{name}}={{e}}')"
-        got = dict(line.split("=") for line in self.output(code).splitlines())
-        self.assertEqual(set(calls), set(got))
-        # EFAULT or EINVAL would mean that the kernel looked at the arguments: the call itself was let through.
-        allowed = {name: os.strerror(int(e)) for name, e in got.items() if int(e) in (0, 14, 22)}
-        self.assertEqual({}, allowed)
-
-    def test_a_terminal_can_not_be_fed(self):
-        code = "import fcntl, os\nm, s = os.openpty() if os.path.exists('/dev/ptmx') else (0, 0)\n" \
-               "try: fcntl.ioctl(s, 0x5412, b'x'); print('fed')\nexcept OSError as e: print(e.errno)"
-        result = self.execute(code)
-        self.assertNotIn(b"fed", result.stdout)
-
-    def test_neighbours_can_not_be_traced(self):
-        """A program may not trace or signal the process that holds its sandbox"""
-        code = SYSCALL + "import os\nprint(call(101, 16, 1, 0, 0) != 0)\ntry: os.kill(1, 9); print('signalled')\nexcept OSError as e: print(e.errno)\nprint('alive')"
-        result = self.execute(code)
-        self.assertEqual(b"alive", result.stdout.split()[-1], describe(result))
-        self.assertNotIn(b"signalled", result.stdout)
-
     def test_it_is_a_normal_process(self):
         """The program has a small process id that is not 1, and few neighbours"""
         pid, pids = json.loads(self.output("import os, json; print(json.dumps([os.getpid(), [int(n) for n in os.listdir('/proc') if n.isdigit()]]))"))
         self.assertNotEqual(1, pid)
         self.assertLess(pid, 10_000)
         self.assertLessEqual(len(pids), 3)
-
-    def test_keys_and_queues_of_others_are_out_of_reach(self):
-        code = SYSCALL + "import os\n" \
-            "print(open('/proc/keys').read() if os.path.exists('/proc/keys') else '')\n" \
-            "print(call(29, 77, 100, 0o1666))"
-        first = self.execute(code)
-        # A segment of System V memory, made in one sandbox, is not there in the next.
-        again = self.execute(SYSCALL + "print(call(29, 77, 100, 0))")
-        self.assertIn(again.stdout.strip(), (b"2", b"1", b"38"), describe(first))
 
 
 class Filesystem(Sandbox):
@@ -224,21 +143,6 @@ class Filesystem(Sandbox):
             self.assertEqual("[]\n", self.output(f"import os; print([p for p in {places!r} if os.path.exists(p)])"))
         self.assertEqual([], [path for path in places if os.path.exists(path)])
 
-    def test_files_of_the_host_are_not_there(self):
-        canary = uuid.uuid4().hex
-        paths = []
-        for folder in ("/root", "/home", "/tmp", "/var/tmp", "/etc", "/var/lib", "/srv", "/opt", "/run", "/dev/shm", "/mnt"):
-            if os.path.isdir(folder):
-                path = Path(folder, f"canary-{canary}")
-                path.write_text("host")
-                path.chmod(0o644)
-                self.addCleanup(path.unlink)
-                paths.append(str(path))
-        self.assertTrue(all(os.path.exists(path) for path in paths))
-        self.assertGreater(len(paths), 5)
-        self.assertEqual("[]\n", self.output(f"import os; print([p for p in {paths!r} if os.path.exists(p)])"))
-        self.assertEqual("", self.shell(f"find / -xdev -name '*{canary}*' 2>/dev/null"))
-
     def test_the_hosts_secrets_are_not_there(self):
         code = "import os\nfor p in ('/etc/shadow', '/etc/ssh', '/etc/machine-id', '/root', '/boot', '/sys', '/var/log', '/etc/hosts', '/etc/sudoers', '/proc/kcore', '/proc/sys', '/proc/kallsyms', '/proc/cmdline', '/proc/1/environ', '/proc/1/root/etc', '/dev/mem', '/dev/vda', '/dev/sda', '/dev/kmsg', '/dev/fuse', '/dev/kvm'):\n" \
                "    try:\n        got = os.listdir(p) if os.path.isdir(p) else open(p, 'rb').read(100)\n        if got: print(p, got)\n    except OSError: pass"
@@ -271,10 +175,6 @@ class Filesystem(Sandbox):
         self.assertGreater(int(rows["/tmp"]), 4)
         self.assertLess(max(map(int, rows.values())), 64, rows)
 
-    def test_descriptors_are_three(self):
-        probe = "import os\nfound = []\nfor n in range(1024):\n    try: os.fstat(n); found.append(n)\n    except OSError: pass\nprint(*found)"
-        self.assertEqual("0 1 2\n", self.output(probe))
-
     def test_descriptors_of_a_subprocess_are_three(self):
         self.assertEqual("0 1 2 3\n", self.shell("ls /proc/self/fd | tr '\\n' ' ' | sed 's/ $//'; echo"))
 
@@ -291,47 +191,8 @@ class Network(Sandbox):
         self.assertEqual("", host.read(f"/proc/{process.pid}/net/fib_trie").strip())
         self.assertEqual("", host.read(f"/proc/{process.pid}/net/if_inet6").strip())
 
-    def test_no_connection_can_be_made(self):
-        listener = socket.create_server(("127.0.0.1", 0))
-        self.addCleanup(listener.close)
-        port = listener.getsockname()[1]
-        socket.create_connection(("127.0.0.1", port), 5).close()
-        server_port = int(SERVER.address.rsplit(":", 1)[1])
-        code = f"import socket\nfor a in (('127.0.0.1', {port}), ('127.0.0.1', {server_port}), ('127.0.0.1', 9), ('::1', {port})):\n" \
-               "    try: socket.create_connection(a, 2); print('connected', a)\n    except OSError as e: pass\n" \
-               "try: s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.sendto(b'x', ('127.0.0.1', 9)); print('sent')\nexcept OSError: pass\n" \
-               "try: print(socket.getaddrinfo('example.com', 80))\nexcept OSError: pass"
-        self.assertEqual("", self.output(code))
-
-    def test_an_abstract_socket_of_the_host_is_out_of_reach(self):
-        name = "\0hatchery-canary-" + uuid.uuid4().hex
-        listener = socket.socket(socket.AF_UNIX)
-        self.addCleanup(listener.close)
-        listener.bind(name)
-        listener.listen()
-        with socket.socket(socket.AF_UNIX) as here:
-            here.connect(name)
-        code = f"import socket\ntry: socket.socket(socket.AF_UNIX).connect({name!r}); print('connected')\nexcept OSError as e: print(e.errno)"
-        self.assertEqual("111\n", self.output(code))
-
-    def test_raw_and_odd_sockets_are_refused(self):
-        code = "import socket\nfor f, t, p in ((2, 3, 1), (17, 3, 768), (16, 3, 9), (16, 3, 6), (40, 1, 0), (38, 5, 0)):\n" \
-               "    try: socket.socket(f, t, p); print('made', f)\n    except OSError: pass"
-        self.assertEqual("", self.output(code))
-
 
 class Processes(Sandbox):
-    def test_processes_of_the_host_are_not_seen(self):
-        canary = "canary-" + uuid.uuid4().hex
-        process = subprocess.Popen(["/bin/sh", "-c", "sleep 60; :", canary])
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        self.assertTrue([p for p in host.processes() if canary in p.command()])
-        out = self.output("import glob\nfor p in glob.glob('/proc/[0-9]*/cmdline'):\n    try: print(open(p).read())\n    except OSError: pass")
-        self.assertNotIn(canary, out)
-        self.assertEqual("3\n", self.output(
-            f"import os\ntry: os.kill({process.pid}, 0); print('seen')\nexcept OSError as e: print(e.errno)"))
-
     def test_the_host_name_is_not_the_hosts(self):
         self.assertNotEqual(os.uname().nodename, self.output("import os; print(os.uname().nodename)").strip())
 
@@ -372,22 +233,6 @@ class Processes(Sandbox):
 class Daemons(Sandbox):
     """What the processes of the server itself are allowed."""
 
-    def test_the_pool_has_no_privilege(self):
-        pool = SERVER.pool_process()
-        status = pool.status()
-        for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
-            self.assertEqual(0, int(status[name], 16), name)
-        self.assertNotIn("0", status["Uid"].split())
-        self.assertNotIn("0", status["Gid"].split())
-        self.assertEqual(("", "1", "2"), (status["Groups"], status["NoNewPrivs"], status["Seccomp"]))
-
-    def test_a_zygote_has_no_network(self):
-        for zygote in SERVER.zygote_processes():
-            sockets = [os.readlink(f"/proc/{zygote.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{zygote.pid}/fd")]
-            inodes = {re.search(r"\d+", link).group() for link in sockets if link.startswith("socket:")}
-            listening = host.read(f"/proc/{zygote.pid}/net/tcp") + host.read(f"/proc/{zygote.pid}/net/tcp6")
-            self.assertFalse(inodes & set(listening.split()), zygote)
-
     def test_the_supervisor_and_the_pool_have_one_thread(self):
         for process in SERVER.daemons():
             if SERVER.server.process.pid == process.pid or process.pid == SERVER.pool_process().pid:
@@ -396,29 +241,6 @@ class Daemons(Sandbox):
 
 class Guesses(Sandbox):
     """Ways out that others had."""
-
-    def test_proc_of_a_neighbour_is_no_door(self):
-        code = "import os\nfor p in ('/proc/1/root', '/proc/1/cwd', '/proc/1/fd', '/proc/self/root/..', '/proc/1/exe', '/proc/1/mem', '/proc/1/ns/mnt'):\n" \
-               "    try: print(p, os.listdir(p) if p.endswith(('root', 'cwd', 'fd')) else open(p, 'rb').read(1) and 'read')\n    except OSError: pass"
-        out = self.output(code)
-        self.assertNotIn("/proc/1/", out)
-
-    def test_a_relative_path_does_not_climb_out(self):
-        self.assertEqual("True\n", self.output("import os; print(os.stat('/' + '../' * 50).st_ino == os.stat('/').st_ino)"))
-
-    def test_files_that_are_placed_stay_inside(self):
-        """A symbolic link made by a program is not followed when its files are collected"""
-        result = self.execute("import os; os.symlink('/etc/hostname', 'a'); os.symlink('/etc', 'd'); os.link('main.py', 'hard'); os.mkfifo('pipe')",
-                              collect=["**", "*", "d/*", "a", "pipe"])
-        self.assert_exited(result)
-        self.assertEqual({"main.py", "hard"}, {file.name for file in result.files})
-
-    def test_a_directory_that_changes_while_it_is_collected_is_harmless(self):
-        code = "import os, subprocess\nos.makedirs('d/e')\nopen('d/f', 'w').write('x')\n" \
-               "subprocess.Popen(['sh', '-c', 'while :; do mv d c; ln -s /etc d; rm d; mv c d; done'], start_new_session=True)"
-        for _ in range(10):
-            result = self.execute(code, collect=["**", "d/*"])
-            self.assertFalse([file.name for file in result.files if "passwd" in file.name])
 
     def test_many_results_at_once_are_not_mixed(self):
         errors = []

@@ -1,8 +1,6 @@
 """Collecting the files of a run that does not want to be read: links, pipes, devices, bounds and names. The reader is
 init, which has a right that the program has not got: it may read every file of the slot's users."""
 
-import os
-import socket
 import unittest
 
 from lib.case import Case, ServerModule, describe

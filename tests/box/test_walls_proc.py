@@ -61,7 +61,7 @@ class Proc(AttackCase):
                     if name.isdigit() and b'@canary_start@' b'@canary_end@' in open(f'/proc/{name}/environ', 'rb').read(): return name
                 except OSError: pass""", ZYGOTES_ROOT),
         Attack("a list of processes that are not its own",
-               "[name for name in os.listdir('/proc') if name.isdigit() and int(name) != os.getpid()]", HOST_ROOT),
+               "[name for name in os.listdir('/proc') if name.isdigit() and int(name) not in (os.getpid(), os.getppid())]", HOST_ROOT),
         Attack("its cgroup's path on the host", "'hatchery' in open('/proc/self/cgroup').read()", ("cgroup namespace",)),
         Attack("physical addresses by pagemap", """
             buffer = ctypes.create_string_buffer(b'x' * 8192)

@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from lib.case import Case
-from lib.walls import CALLS, CAPABILITIES, HOST_ROOT, Attack, AttackCase, Servers
+from lib.walls import CAPABILITIES, HOST_ROOT, Attack, AttackCase, Servers
 
 SERVERS = Servers(__name__)
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
