@@ -125,7 +125,8 @@ FORGERIES = [
     *[Forgery(f"a limit of 0 for {name}", LIMITED.replace("@names@", repr([name])), ("EXITED", 6), b"last")
       for name in ("FSIZE", "NPROC", "NOFILE", "STACK", "CORE", "MEMLOCK", "RSS", *MEMORY)],
     Forgery("all limits at 0 at once", LIMITED.replace("@names@", repr(["NPROC", "NOFILE", "STACK", "RSS", *MEMORY])), ("EXITED", 6), b"last"),
-    Forgery("an own limit of processor time", "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", ("SIGNALED", 9)),
+    Forgery("an own limit of processor time", "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", ("SIGNALED", 9), b"",
+            {"wall_us": 60_000_000}),
     Forgery("an own seccomp filter", """
 import ctypes, os, struct
 libc = ctypes.CDLL(None)
