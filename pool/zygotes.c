@@ -302,6 +302,19 @@ static int on_warm(struct zygote *z, struct slot *slot, const struct report *rep
         return 0;
 }
 
+/* The pool itself is out of descriptors, so the sandbox's were lost on the way: it can't be used. */
+static int on_warm_in_vain(struct zygote *z, struct slot *slot, struct err *e)
+{
+        int r = slots_move(&z->slots, slot, SLOT_DYING, clock_us(), e);
+        if (r < 0)
+                return r;
+        log_warn(&z->language->pool->log, "%s: slot %u: the pool can open no descriptors for its sandbox",
+                 z->language->name, slot->number);
+        slot_paid(slot);
+        drop(z, slot);
+        return failed(z, e);
+}
+
 static int on_limited(struct slot *slot, struct err *e)
 {
         if (slot->state == SLOT_DYING)
@@ -373,7 +386,8 @@ static int on_failed(struct zygote *z, struct slot *slot, const struct report *r
 }
 
 /* *kept: the descriptors were taken over. */
-static int about_slot(struct zygote *z, const struct report *report, const int *fds, bool *kept, struct err *e)
+static int about_slot(struct zygote *z, const struct report *report, const int *fds, size_t n_fds, bool *kept,
+                      struct err *e)
 {
         struct slot *slot = &z->slots.slot[report->slot];
         bool given_up = slot->dropping && (report->kind == REPORT_WARM || report->kind == REPORT_EXITED);
@@ -383,6 +397,8 @@ static int about_slot(struct zygote *z, const struct report *report, const int *
                 return 0; /* late */
         switch (report->kind) {
         case REPORT_WARM:
+                if (n_fds == 0)
+                        return on_warm_in_vain(z, slot, e);
                 r = on_warm(z, slot, report, fds, e);
                 *kept = r == 0;
                 return r;
@@ -407,7 +423,7 @@ static int on_report(void *owner, const struct report *report, const int *fds, s
         int r = 0;
 
         z->heard = true;
-        if (n_fds != (report->kind == REPORT_WARM ? (size_t)CHANNEL_WARM_FDS : 0))
+        if (n_fds != 0 && n_fds != (report->kind == REPORT_WARM ? (size_t)CHANNEL_WARM_FDS : 0))
                 r = err_say(e, EPROTO, "a report of kind %u with %zu descriptors", report->kind, n_fds);
         else if (is_hello == z->greeted)
                 r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
@@ -417,7 +433,7 @@ static int on_report(void *owner, const struct report *report, const int *fds, s
                 z->greeted = true;
                 language_greeted(z->language, z, report);
         } else if (report->kind != REPORT_PONG) { /* of that one, that it came is all */
-                r = about_slot(z, report, fds, &kept, e);
+                r = about_slot(z, report, fds, n_fds, &kept, e);
         }
         for (size_t i = 0; !kept && i < n_fds; i++)
                 close(fds[i]);

@@ -135,7 +135,9 @@ static int order_collect(struct serve *s, const struct order *o, int fd, struct 
 {
         struct err why = { 0 };
         (void)e;
-        if (sandbox_collect(&s->at[o->slot], fd, &why) < 0)
+        if (fd < 0) /* it was lost on its way here */
+                log_warn(s->log, "slot %u: collecting files: no descriptor is left", o->slot);
+        else if (sandbox_collect(&s->at[o->slot], fd, &why) < 0)
                 log_warn(s->log, "slot %u: collecting files: %s", o->slot,
                          why.text); /* the pool sees its socket close */
         return 0;
@@ -203,7 +205,7 @@ static int on_order(struct serve *s, const struct order *o, int fd, size_t n_fds
         const struct order_row *row = &order_table[o->kind];
         struct sandbox *sb = &s->at[o->slot];
 
-        if (n_fds != row->n_fds)
+        if (n_fds != 0 && n_fds != row->n_fds)
                 return err_say(e, EPROTO, "the pool sent the order %s with %zu descriptors", row->name, n_fds);
         if (row->same_sandbox && (sb->state == SANDBOX_NONE || sb->id != o->sandbox))
                 return 0; /* late */

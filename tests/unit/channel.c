@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -179,6 +180,31 @@ static void more_descriptors_than_there_is_room_for_are_closed(void **state)
         close_all(fds, MANY);
 }
 
+static void descriptors_that_this_process_has_no_room_for_are_lost(void **state)
+{
+        struct pair *p = *state;
+        int fds[4], got[CHANNEL_MAX_FDS];
+        struct order sent = { .kind = ORDER_COLLECT, .slot = 7 }, order = { 0 };
+        struct err e = { 0 };
+        struct rlimit files, few;
+        size_t n = 99;
+
+        open_some(fds, 4);
+        assert_int_equal(channel_send(p->a, &sent, sizeof sent, fds, 4, &e), 0);
+        int before = open_descriptors();
+        assert_return_code(getrlimit(RLIMIT_NOFILE, &files), errno);
+        few = files;
+        few.rlim_cur = (rlim_t)fds[3] + 3; /* room for two of them */
+        assert_return_code(setrlimit(RLIMIT_NOFILE, &few), errno);
+        int r = channel_recv(p->b, &order, sizeof order, got, CHANNEL_MAX_FDS, &n, &e);
+        assert_return_code(setrlimit(RLIMIT_NOFILE, &files), errno);
+        assert_int_equal(r, 1);
+        assert_int_equal(n, 0);
+        assert_int_equal(order.slot, 7);
+        assert_int_equal(open_descriptors(), before);
+        close_all(fds, 4);
+}
+
 static void a_packet_of_the_wrong_size_is_refused_and_its_descriptors_closed(void **state)
 {
         struct pair *p = *state;
@@ -266,6 +292,7 @@ int main(void)
                 ON_A_PAIR(more_descriptors_than_wanted_are_closed),
                 ON_A_PAIR(more_descriptors_than_a_packet_may_have_are_not_sent),
                 ON_A_PAIR(more_descriptors_than_there_is_room_for_are_closed),
+                ON_A_PAIR(descriptors_that_this_process_has_no_room_for_are_lost),
                 ON_A_PAIR(a_packet_of_the_wrong_size_is_refused_and_its_descriptors_closed),
                 ON_A_PAIR(a_packet_of_nothing_but_a_descriptor_is_no_end_of_file),
                 ON_A_PAIR(packets_sent_before_the_end_of_file_still_arrive),
