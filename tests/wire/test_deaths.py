@@ -70,6 +70,7 @@ class Load(threading.Thread):
                 self.errors += 1
                 if refused.code not in REFUSALS or not refused.message:
                     self.wrong.append(str(refused))
+                time.sleep(min(refused.error.retry_after_ms, 100) / 1000)
                 continue
             self.answers += 1
             if result.signal == signal.SIGKILL and expected.startswith(result.stdout):
