@@ -14,6 +14,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+WARM, RUNNING = 4, 16
+CONFIG = f"language python {{ warm = {WARM} running = {RUNNING} }}\n"
 CLIENTS = 8
 RUNS_PER_CONNECTION = 40
 WARM_UP = 400  # runs before the first look, so that what is made once is there
@@ -157,12 +159,18 @@ class Soak:
         if problems:
             raise AssertionError(f"{len(problems)} runs went wrong, such as: {problems[:3]}")
 
+    def inits(self):
+        return [process for process in self.server.processes() if process.name == "hatchery-init"]
+
     def fill(self):
-        """As many at once as there can be, so that every slot is there."""
-        with self.server.connect(timeout=SILENCE) as client:
-            ids = [client.send_execute("import time; time.sleep(0.3)") for _ in range(80)]
-            for request in ids:
-                client.result(request)
+        """As many at once as there can be, and on a slow machine for longer, so that every slot is there."""
+        for tenths in (3, 10, 30, 50):
+            with self.server.connect(timeout=SILENCE) as client:
+                ids = [client.send_execute(f"import time; time.sleep({tenths / 10})") for _ in range(2 * RUNNING)]
+                for request in ids:
+                    client.result(request)
+            if len(self.inits()) >= WARM + RUNNING:
+                return
 
     def look(self, sanitized):
         """What the host holds now, as rows."""
@@ -170,7 +178,7 @@ class Soak:
         processes = self.server.processes()
         parts = {"supervisor": [self.host.Process(self.server.process.pid)], "pool": [self.server.pool_process()],
                  "zygotes": self.server.zygote_processes(),
-                 "inits": [process for process in processes if process.name == "hatchery-init"]}
+                 "inits": self.inits()}
         with self.server.connect() as client:
             languages = client.status().languages
         rows = [Row("mounts of the host", len(self.host.mounts()), 0), Row("cgroups", len(self.server.cgroup_directories()), 0),
@@ -231,7 +239,7 @@ def run(name, runs, sanitized=False):
     from lib import host
     from lib.hatchery import Status
     from lib.server import Server, run_dir_entries
-    server = Server(name).start()
+    server = Server(name, config=CONFIG).start()
     try:
         said = Soak(server, runs, Status, host, run_dir_entries).go(sanitized)
         server.stop()

@@ -4,13 +4,9 @@ import signal
 import socket
 
 KEY = 0x504F49
-IPC_CREAT, IPC_STAT, IPC_INFO = 0o1000, 2, 3
+IPC_CREAT = 0o1000
 SHM_STAT, MSG_STAT, SEM_STAT = 13, 11, 18
 O_CREAT_RDWR = os.O_CREAT | os.O_RDWR
-
-
-class Size(ctypes.c_ulong):
-    pass
 
 
 @state
