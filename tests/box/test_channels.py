@@ -11,6 +11,7 @@ import unittest
 
 from lib import host
 from lib.case import Case, ServerModule, describe
+from lib.scale import repeat
 from lib.server import BUILD, Server
 
 SERVER = ServerModule(__name__)
@@ -331,7 +332,7 @@ print(call(317, 1, 0, ctypes.create_string_buffer(prog, len(prog))))
         self.assertEqual("False 2\n", self.output("import os\nprint(os.path.exists('/proc/1/status'), os.getpid())"))
 
     def test_the_memory_peak_is_the_runs_own(self):
-        heavy = "import os\nfor i in range(60000):\n    try: os.stat('/tmp/%x' % i)\n    except OSError: pass"
+        heavy = f"import os\nfor i in range({repeat(60000, 15000)}):\n    try: os.stat('/tmp/%x' % i)\n    except OSError: pass"
         slots = 24
         for _ in range(3):
             self.execute(heavy)
@@ -345,7 +346,7 @@ print(call(317, 1, 0, ctypes.create_string_buffer(prog, len(prog))))
 
     def test_a_heavy_teardown_leaves_the_slot_in_use(self):
         code = "import os\nfor i in range(4000): open(f'/tmp/{i}', 'w').close()\nprint(len(os.listdir('/tmp')))"
-        for _ in range(30):
+        for _ in range(repeat(30, 6)):
             self.assertEqual("4000\n", self.output(code))
         row = self.client.status().languages[0]
         self.assertEqual((0, 0), (row.failures, row.discarded))

@@ -14,6 +14,9 @@ from pathlib import Path
 
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Status
+from lib.scale import patience
+
+SLOW_IN_VM = "it compares what is the same on every kernel, and starts python3 hundreds of times"
 
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -32,7 +35,7 @@ def reference(files, entry, args, stdin):
             path.write_bytes(content)
         env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "LANG": "C.UTF-8"}
         done = subprocess.run([PYTHON, entry, *args], cwd=folder, input=stdin, capture_output=True, env=env,
-                              timeout=60, check=False)
+                              timeout=patience(60), check=False)
         ending = ("signal", -done.returncode) if done.returncode < 0 else ("exit", done.returncode)
         return done.stdout.replace(folder.encode(), WORK.encode()), done.stderr.replace(folder.encode(), WORK.encode()), ending
 
@@ -248,6 +251,7 @@ PROGRAMS = {
     "warnings": "import warnings; warnings.warn('careful'); warnings.warn('old', DeprecationWarning)",
     "a resource warning is silent": "open('main.py'); print(1)",
     "a large recursion": "import sys; sys.setrecursionlimit(50000)\ndef f(n): return 0 if n == 0 else 1 + f(n - 1)\nprint(f(20000))",
+    "numbers and devices of files": "import os\nos.mkdir('d'); open('f', 'w').close()\nhere = os.stat('.').st_dev\nfor e in sorted(os.scandir('.'), key=str): print(e.name, e.inode() == e.stat().st_ino, e.stat().st_dev == here)",
     "a deep structure": "x = []\nfor _ in range(100000): x = [x]\ndel x; print('ok')",
     "a big integer": "print(len(str(2 ** 10000)))",
     "too big an integer to print": "print(10 ** 5000)",

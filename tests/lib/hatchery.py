@@ -11,6 +11,8 @@ import lz4.frame
 
 import hatchery_pb2 as pb
 
+from lib.scale import patience
+
 HEADER = struct.Struct(">BI")
 PLAIN, LZ4 = 0, 1
 
@@ -68,7 +70,7 @@ class Client:
     for yet are kept."""
 
     def __init__(self, address, timeout=120, compress=False, source=None):
-        self.sock = connect(address, timeout, source)
+        self.sock = connect(address, patience(timeout), source)
         self.compress = compress
         self.last_id = 0
         self.kept = {}

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from lib import host
 from lib.hatchery import Client, Closed, Refused
+from lib.scale import patience
 
 # Hang guards, not expectations: under the sanitizers, on one busy core, all of this is many times slower.
-START_GUARD = 120
-STOP_GUARD = 120
+START_GUARD = patience(120)
+STOP_GUARD = patience(120)
 
 BUILD = Path(os.environ.get("HATCHERY_BUILD", "build/release")).resolve()
 HATCHERYD = BUILD / "hatcheryd"
@@ -35,14 +36,14 @@ PARTS = (*DAEMONS, "hatchery-init", "python")
 
 def wait_until(condition, guard=60, what="the condition"):
     """Polls until condition() is true and returns its value; fails after guard seconds."""
-    end = time.monotonic() + guard
+    end = time.monotonic() + patience(guard)
     while True:
         reap()
         value = condition()
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come true within {guard} s")
+            raise AssertionError(f"{what} did not come true within {patience(guard):g} s")
         time.sleep(0.02)
 
 
@@ -143,8 +144,8 @@ class Server:
     def run(self, *arguments, stdin=b"", env=None):
         """Runs the hatchery command against this server; returns a CompletedProcess with bytes."""
         env = {**os.environ, "HATCHERY_ADDR": self.address, **(env or {})}
-        return subprocess.run([str(HATCHERY), *arguments], input=stdin, capture_output=True, env=env, timeout=120,
-                              check=False)
+        return subprocess.run([str(HATCHERY), *arguments], input=stdin, capture_output=True, env=env,
+                              timeout=patience(120), check=False)
 
     # ------------------------------------------------------------ its parts, seen from the host
 

@@ -1,0 +1,17 @@
+"""How often a test does something, and how long it waits, on a machine that is much slower than usual: an emulated one.
+tests/vm/guest.py sets the two variables."""
+
+import os
+
+REPEAT = float(os.environ.get("HATCHERY_TEST_REPEAT", "1"))
+PATIENCE = float(os.environ.get("HATCHERY_TEST_PATIENCE", "1"))
+
+
+def repeat(count, least=1):
+    """A number of repetitions, which may shrink to `least`."""
+    return max(least, round(count * REPEAT))
+
+
+def patience(seconds):
+    """A hang guard, which may grow."""
+    return seconds * PATIENCE
