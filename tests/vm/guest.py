@@ -1,9 +1,15 @@
-"""Runs inside the virtual machine: the modules of tests, one after the other, as tests/run.py does on a host."""
+"""Runs inside the virtual machine: the modules of tests, one after the other, as tests/run.py does on a host.
 
+Every module of tests/box runs here, but one that says why it can't, NOT_IN_VM = "a sentence", and one that says why it
+should only with --all: SLOW_IN_VM. Both are constants of the module.
+"""
+
+import ast
 import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent
@@ -12,6 +18,9 @@ sys.path.insert(0, str(TESTS))
 import run  # noqa: E402
 
 GUARD = 3000
+
+# What lib.scale makes of counts and times here, where a run takes some ten times as long.
+SCALE = {"HATCHERY_TEST_REPEAT": "0.05", "HATCHERY_TEST_PATIENCE": "20"}
 
 
 def patient_config(build):
@@ -24,24 +33,45 @@ def patient_config(build):
     return text
 
 
-def modules(everything):
+def modules(scope):
     yield TESTS / "vm" / "stock_kernel.py"
-    if everything:
+    if scope != "quick":
         yield from sorted((TESTS / "box").glob("test_*.py"))
+
+
+def constants(path):
+    """The module's constants that are texts, found without importing it."""
+    return {node.targets[0].id: node.value.value for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+            and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)}
+
+
+def run_module(path, scope, name, tally, env):
+    title, said = run.module_title(path), constants(path)
+    reason = said.get("NOT_IN_VM")
+    if reason is None and "SLOW_IN_VM" in said and scope != "all" and not name:
+        reason = f"only with --all, because {said['SLOW_IN_VM']}"
+    if reason is not None:
+        if name.lower() in title.lower():
+            tally.count("skip", title, reason)
+        return
+    start = time.monotonic()
+    command = [sys.executable, str(TESTS / "run.py"), "--module", str(path), *filter(None, [name])]
+    run.run_tap(title, command, GUARD, tally, name, env)
+    print(f"{title}: {time.monotonic() - start:.0f} s", flush=True)
 
 
 def main():
     arguments = json.loads((TESTS.parent / "arguments.json").read_text())
     build = (TESTS.parent / arguments["build"]).resolve()
-    name = arguments["name"]
-    env = {**run.environment(build), "HATCHERY_TEST_CONFIG": patient_config(build)}
+    name, scope = arguments["name"], arguments["scope"]
+    env = {**run.environment(build), **SCALE, "HATCHERY_TEST_CONFIG": patient_config(build)}
     tally = run.Tally()
-    if arguments["all"]:
+    if scope == "all":
         for path in sorted((build / "tests" / "unit").glob("test-*")):
             run.run_tap(f"unit/{run.sentence(path.name)}", [str(path)], GUARD, tally, name, env)
-    for path in modules(arguments["all"]):
-        command = [sys.executable, str(TESTS / "run.py"), "--module", str(path), *filter(None, [name])]
-        run.run_tap(run.module_title(path), command, GUARD, tally, name, env)
+    for path in modules(scope):
+        run_module(path, scope, name, tally, env)
     if tally.failures:
         print("failed:", *tally.failures, sep="\n  ")
     print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped", flush=True)

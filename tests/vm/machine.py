@@ -112,15 +112,22 @@ def main():
     parser.add_argument("--guard", type=int, default=3600, help="give up after so many seconds (default: 3600)")
     parser.add_argument("--memory", type=int, default=2048, help="the machine's memory in MiB (default: 2048)")
     parser.add_argument("--kvm", action="store_true", help="run on the real processor, through /dev/kvm")
-    parser.add_argument("--all", action="store_true", help="the tests of tests/unit and tests/box as well")
+    parser.add_argument("--all", dest="scope", action="store_const", const="all", default="box",
+                        help="the unit tests and the slow box tests as well")
+    parser.add_argument("--quick", dest="scope", action="store_const", const="quick",
+                        help="only tests/vm, without tests/box")
+    parser.add_argument("--fetch", action="store_true", help="get the kernel, and do no more")
     parser.add_argument("name", nargs="?", default="", help="run only tests whose line contains this")
     options = parser.parse_args()
 
     build_tree = Path(options.build).resolve()
     work = build_tree / "vm"
     work.mkdir(parents=True, exist_ok=True)
-    arguments = {"build": f"build/{build_tree.name}", "all": options.all, "name": options.name}
+    arguments = {"build": f"build/{build_tree.name}", "scope": options.scope, "name": options.name}
     try:
+        if options.fetch:
+            print(f"Linux {Kernel(build_tree.parent / 'vm-kernel').version}")
+            return 0
         kernel = build(work, build_tree.parent / "vm-kernel", build_tree, arguments)
     except ImageError as error:
         print(f"test-vm: {error}", file=sys.stderr)
