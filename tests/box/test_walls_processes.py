@@ -62,7 +62,7 @@ class Rights(AttackCase):
         Attack("capset", """
             header = struct.pack('Ii', 0x20080522, 0)
             data = struct.pack('6I', 1 << 21, 1 << 21, 0, 0, 0, 0)
-            return done('capset', header, data)""", ("capabilities", "proof")),
+            return done('capset', header, data)""", CAPABILITIES),
         Attack("an ambient capability", "done('prctl', 47, 2, 21, 0, 0) or True", None,
                "has to be inheritable first, which the kernel refuses with it"),
         Attack("owning a file of root", "os.chown('/etc/passwd', 1000, 1000) or True", HOST_ROOT),
