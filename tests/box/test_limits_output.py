@@ -61,25 +61,6 @@ while total:
     left = n
     while left: left -= os.splice(r, fd, left)
     total -= n""",
-    "tee": """
-r, w = os.pipe()
-while total:
-    n = min(total, 1000)
-    os.write(w, (b'0123456789' * 100)[:n])
-    assert libc.tee(r, fd, n, 0) == n
-    os.read(r, n)
-    total -= n""",
-    "vmsplice": """
-import struct
-page = b'0123456789' * 6000
-buffer = ctypes.create_string_buffer(page, len(page))
-while total:
-    n = min(total, 60000)
-    done = 0
-    while done < n:
-        vector = struct.pack('QQ', ctypes.addressof(buffer) + done, n - done)
-        done += libc.vmsplice(fd, vector, ctypes.c_ulong(1), 0)
-    total -= n""",
     "the shell": "os.environ['N'] = str(total)\nos.system('yes 0123456789 | tr -d \"\\\\n\" | head -c $N >&%d' % fd)",
 }
 
