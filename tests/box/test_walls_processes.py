@@ -81,7 +81,7 @@ class Rights(AttackCase):
             resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
             pid = os.fork()
             if pid == 0: os.abort()
-            return os.WCOREDUMP(os.waitpid(pid, 0)[1])""", ("rlimits",)),
+            return os.WCOREDUMP(os.waitpid(pid, 0)[1])""", ("rlimits", "system calls")),
     ]
 
     def test_a_setuid_program_gains_nothing(self):

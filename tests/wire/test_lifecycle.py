@@ -62,6 +62,19 @@ class Start(WithServers):
             self.assertTrue(status.ready)
             self.assertGreater(client.execute("").warm_us, 0)
 
+    def test_signals_that_its_starter_ignores_are_not_ignored_in_a_sandbox(self):
+        wanted = (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1)  # the first two: what a shell does for `hatcheryd &`
+        before = [signal.signal(number, signal.SIG_IGN) for number in wanted]
+        try:
+            server = self.start()
+        finally:
+            for number, handler in zip(wanted, before):
+                signal.signal(number, handler)
+        code = ("import signal\nprint([s.name for s in signal.valid_signals() if hasattr(s, 'name')"
+                " and signal.getsignal(s) == signal.SIG_IGN], signal.getsignal(signal.SIGINT).__name__)")
+        with server.connect() as client:
+            self.assertEqual("['SIGPIPE', 'SIGXFSZ'] default_int_handler\n", client.execute(code).stdout.decode())
+
     def test_two_servers_run_side_by_side(self):
         first, second = self.start(), self.start()
         with first.connect() as a, second.connect() as b:
