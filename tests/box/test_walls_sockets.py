@@ -245,7 +245,7 @@ if '@flags@': libc.shmctl(n, 0, None)
         return results[1].stdout.decode()
 
     def test_a_segment_of_another_run_is_not_there(self):
-        """(POSIX message queues have no room at all: box/limits rlimits)"""
+        # (POSIX message queues have no room at all: box/limits rlimits.)
         self.assertEqual("alone\n", self.share((), 1))
 
     def test_segments_would_be_shared_in_one_ipc_namespace(self):
