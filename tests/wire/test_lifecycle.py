@@ -404,9 +404,11 @@ class Hangs(WithServers):
         wait_until(lambda: not init.is_alive(), what="the end of the init that hangs")
         third.wait_idle()
         with third.connect() as client:
-            self.assertEqual((2, 1), (client.status().languages[0].warm, client.status().languages[0].generation))
-            self.assertGreaterEqual(client.status().languages[0].discarded, 1)
-        self.assertIn("was not answered for", third.log())
+            row = client.status().languages[0]
+            self.assertEqual((2, 1), (row.warm, row.generation))
+            # Found while it takes a dead sandbox down, it fails the next one; found with a run, its slot is discarded.
+            self.assertGreaterEqual(row.failures + row.discarded, 1)
+        self.assertIn("init does not answer", third.log())  # the zygote's guard, which is sooner than the pool's
 
     def use_all_slots(self, server):
         with server.connect() as client:
