@@ -149,7 +149,7 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
                 args.flags &= ~(uint64_t)CLONE_NEWIPC;
         if (faults_find(&maker->boot.faults, "uts namespace", &error) == FAULT_SKIP)
                 args.flags &= ~(uint64_t)CLONE_NEWUTS;
-        if (s->slot->cgroup.into >= 0) {
+        if (s->slot->cgroup.into >= 0 && faults_find(&maker->boot.faults, "cgroup", &error) != FAULT_SKIP) {
                 args.flags |= CLONE_INTO_CGROUP;
                 args.cgroup = (unsigned)s->slot->cgroup.into;
         }

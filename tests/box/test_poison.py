@@ -22,7 +22,8 @@ TABLES = ("files", "ipc", "process", "interpreter", "memory")
 WARM, RUNNING = 2, 3
 SLOTS = WARM + RUNNING
 CONFIG = f"client_share = 100\nlanguage python {{ warm = {WARM} running = {RUNNING} }}\n"
-LIMITS = {"wall_us": 50_000_000, "cpu_us": 50_000_000, "memory_bytes": 800 << 20, "open_files": 200}
+LIMITS = {"wall_us": 50_000_000, "cpu_us": 50_000_000, "memory_bytes": 800 << 20, "open_files": 200,
+          "pids": 128}
 POISON_ROUNDS, PROBE_ROUNDS = 2, 3
 
 SERVER = ServerModule(__name__, config=CONFIG)
