@@ -10,9 +10,9 @@ from lib.hatchery import Status
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-LIMIT = 20_003 if EMULATED else 100_003
+LIMIT = 5_003 if EMULATED else 100_003
 DIGITS = b"0123456789" * (LIMIT // 10 + 1)
-LIMITS = {"output_bytes": LIMIT, "wall_us": 30_000_000, "cpu_us": 30_000_000, "open_files": 64}
+LIMITS = {"output_bytes": LIMIT, "wall_us": 50_000_000, "cpu_us": 50_000_000, "open_files": 64}
 
 # `put` writes digits in their order to a descriptor, `total` bytes; `chunk` is a multiple of ten.
 PRELUDE = """

@@ -289,7 +289,7 @@ class Processors(Case):
             "os.setpriority(os.PRIO_USER, 0, 19)\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nprint(*before)"
         for _ in range(16):
             result = self.execute(code)
-            self.assertEqual(b"0 0\n", result.stdout, describe(result))
+            self.assertEqual(f"{os.getpriority(os.PRIO_PROCESS, 0)} 0\n", result.stdout.decode(), describe(result))
 
 
 if __name__ == "__main__":
