@@ -6,6 +6,8 @@ import unittest
 from lib.case import Case, ServerModule, describe
 from lib.server import Server
 
+SLOW_IN_VM = "tens of thousands of files are collected"
+
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 

@@ -7,6 +7,8 @@ from lib.attack import EMULATED
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Status
 
+SLOW_IN_VM = "megabytes are written byte by byte"
+
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 

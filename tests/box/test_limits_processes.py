@@ -9,6 +9,8 @@ from lib.attack import SLOWNESS, attack_code, attack_file, figures
 from lib.case import Case, ServerModule, describe
 from lib.server import Server, wait_until
 
+SLOW_IN_VM = "bombs of hundreds of processes"
+
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 

@@ -26,6 +26,8 @@ LIMITS = {"wall_us": 50_000_000, "cpu_us": 50_000_000, "memory_bytes": 800 << 20
           "pids": 128}
 POISON_ROUNDS, PROBE_ROUNDS = 2, 3
 
+SLOW_IN_VM = "every slot is poisoned and probed several times"
+
 SERVER = ServerModule(__name__, config=CONFIG)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
