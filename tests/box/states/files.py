@@ -104,10 +104,10 @@ class timestamps:
 @state
 class change_times_of_folders:
     # Those that can be written are made anew with the sandbox, all at once: their times are told relative to /home's.
-    MADE_AT_ONCE_NS = 20_000_000
+    MADE_AT_ONCE_NS = 200_000_000
 
     def poison():
-        time.sleep(0.05)  # or the sandbox might be as young as the change
+        time.sleep(0.25)  # or the sandbox might be as young as the change
 
         def touch(folder):
             open(folder + "/x", "w").close()
