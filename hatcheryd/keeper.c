@@ -14,11 +14,13 @@
 #include <time.h>
 
 enum {
-        SETTLED_MS = 1000,     /* what came up and lived so long did not die of its start */
-        CLEAN_MS = 3000,       /* a dead zygote's sandboxes need a moment to die */
-        CLEAN_RETRY_MS = 10,   /* and are looked at so often meanwhile */
-        ORPHAN_MS = 1000,      /* a zygote ends so soon after its pool */
-        POOL_SILENT_MS = 15000 /* a pool that says nothing for so long hangs; it speaks every second */
+        SETTLED_MS = 1000,   /* what came up and lived so long did not die of its start */
+        CLEAN_MS = 3000,     /* a dead zygote's sandboxes need a moment to die, */
+        SWEEP_MS = 10,       /* and are looked at so often; */
+        SWEEP_LATE_MS = 500, /* when they are late, so often */
+        ORPHAN_MS = 1000,    /* a zygote ends so soon after its pool */
+        TICK_MS = 1000,
+        POOL_SILENT_TICKS = 15 /* a pool that says nothing for so long hangs; it speaks every second */
 };
 
 static int64_t now_ms(void)
@@ -102,7 +104,9 @@ static int start_pool(struct keeper *k, struct err *e)
         close_control(k);
         k->control = own_steal_fd(&control);
         k->pool.came_up = false;
-        k->pool.started_ms = k->pool_heard_ms = now_ms();
+        k->pool.started_ms = now_ms();
+        k->tick_ms = k->pool.started_ms + TICK_MS;
+        k->pool_silent = 0;
         for (size_t i = 0; i < n_languages(k); i++)
                 k->languages[i].wanted = true;
         return 0;
@@ -116,28 +120,19 @@ static void name_side(char name[NAME_SIZE], const char *language, size_t side)
         snprintf(name, NAME_SIZE, "%s.%c", language, (char)('a' + side));
 }
 
-/* A side without a process and without anything that a former one left: its number, -EAGAIN while both have a process,
- * -EBUSY while what was left still dies. The other one than last time, if it can be. */
-static int find_side(const struct keeper *k, size_t index, struct err *e)
+/* A side without a process and without anything that a former one left, the other one than last time if it can be; or
+ * -1. */
+static int find_side(const struct kept_language *l)
 {
-        const struct kept_language *l = &k->languages[index];
-        int result = -EAGAIN;
-
         for (size_t i = 0; i < KEEPER_SIDES; i++) {
                 size_t side = (l->generation + i) % KEEPER_SIDES;
-                char name[NAME_SIZE];
-                if (l->side[side].process.pid > 0)
-                        continue;
-                name_side(name, k->settings->config->languages[index].name, side);
-                int r = cgroup_remove_slots(k->settings->cgroups, name, e);
-                if (r == 0)
+                if (l->side[side].process.pid == 0 && !l->side[side].unclean)
                         return (int)side;
-                result = r;
         }
-        return result;
+        return -1;
 }
 
-static int start_zygote(struct keeper *k, size_t index, struct err *e)
+static int start_zygote(struct keeper *k, size_t index, size_t side, struct err *e)
 {
         const struct keeper_settings *s = k->settings;
         const struct config_language *language = &s->config->languages[index];
@@ -151,11 +146,8 @@ static int start_zygote(struct keeper *k, size_t index, struct err *e)
                 r = role_find(s->program_directory, "hatchery-init", init, sizeof init, e);
         if (r < 0)
                 return r;
-        int side = find_side(k, index, e);
-        if (side < 0)
-                return side;
 
-        name_side(group, language->name, (size_t)side);
+        name_side(group, language->name, side);
         struct role_zygote role = {
                 .language = language,
                 .plugin = plugin,
@@ -175,6 +167,7 @@ static int start_zygote(struct keeper *k, size_t index, struct err *e)
         z->started_ms = now_ms();
         z->kill_at_ms = 0;
         z->came_up = false;
+        z->unclean = false;
         z->generation = ++l->generation;
         struct control c = { .kind = CONTROL_ZYGOTE, .generation = z->generation };
         snprintf(c.language, sizeof c.language, "%s", language->name);
@@ -188,21 +181,45 @@ static void start_zygotes(struct keeper *k, int64_t now)
                 struct err e = { 0 };
                 if (!l->wanted || now < l->pace.not_before_ms)
                         continue;
-                int r = start_zygote(k, i, &e);
-                if (r == 0)
+                int side = find_side(l);
+                if (side < 0)
+                        continue; /* one becomes free by a death or by the sweep */
+                if (start_zygote(k, i, (size_t)side, &e) == 0) {
                         l->wanted = false;
-                if (r == -EAGAIN)
-                        continue; /* a death will be heard of */
-                if (r == -EBUSY && l->busy_since_ms == 0)
-                        l->busy_since_ms = now;
-                if (r == -EBUSY && now - l->busy_since_ms < CLEAN_MS)
                         continue;
-                l->busy_since_ms = 0;
-                if (r == 0)
-                        continue;
+                }
                 log_error(k->settings->log, "the zygote for %s: %s", k->settings->config->languages[i].name, e.text);
                 pace_failed(&l->pace, now);
         }
+}
+
+/* ---------------------------------------------------------------- what the dead left */
+
+static void sweep_side(const struct keeper *k, const char *language, size_t side, struct kept *z, int64_t now)
+{
+        char name[NAME_SIZE];
+        struct err e = { 0 };
+
+        if (!z->unclean || now < z->sweep_at_ms)
+                return;
+        name_side(name, language, side);
+        if (cgroup_remove_slots(k->settings->cgroups, name, &e) == 0) {
+                z->unclean = false;
+                return;
+        }
+        bool is_late = now >= z->sweep_by_ms;
+        z->sweep_at_ms = now + (is_late ? SWEEP_LATE_MS : SWEEP_MS);
+        if (!is_late || z->sweep_by_ms == 0)
+                return;
+        log_error(k->settings->log, "%s can't be used again yet: %s", name, e.text);
+        z->sweep_by_ms = 0;
+}
+
+static void sweep(struct keeper *k, int64_t now)
+{
+        for (size_t i = 0; i < n_languages(k); i++)
+                for (size_t side = 0; side < KEEPER_SIDES; side++)
+                        sweep_side(k, k->settings->config->languages[i].name, side, &k->languages[i].side[side], now);
 }
 
 /* ---------------------------------------------------------------- what should have ended, and what hangs */
@@ -215,11 +232,20 @@ static void kill_overdue(struct keeper *k, int64_t now)
                         if (z->process.pid > 0 && z->kill_at_ms > 0 && now >= z->kill_at_ms)
                                 process_kill(&z->process, SIGKILL);
                 }
-        if (keeper_pool_runs(k) && now - k->pool_heard_ms >= POOL_SILENT_MS) {
-                log_error(k->settings->log, "the pool has said nothing for %d s, and is killed", POOL_SILENT_MS / 1000);
-                process_kill(&k->pool.process, SIGKILL);
-                k->pool_heard_ms = now;
-        }
+}
+
+/* Ticks are counted, not time: if this process was stopped, the pool probably was too, and must be given a chance to
+ * speak. */
+static void watch_pool(struct keeper *k, int64_t now)
+{
+        if (!keeper_pool_runs(k) || now < k->tick_ms)
+                return;
+        k->tick_ms = now + TICK_MS;
+        if (++k->pool_silent < POOL_SILENT_TICKS)
+                return;
+        log_error(k->settings->log, "the pool has said nothing for %d s, and is killed", POOL_SILENT_TICKS);
+        process_kill(&k->pool.process, SIGKILL);
+        k->pool_silent = 0;
 }
 
 void keeper_do_due(struct keeper *k)
@@ -228,8 +254,10 @@ void keeper_do_due(struct keeper *k)
         int64_t now = now_ms();
 
         kill_overdue(k, now);
+        watch_pool(k, now);
         if (k->stopping)
                 return;
+        sweep(k, now);
         if (!keeper_pool_runs(k) && now >= k->pool_pace.not_before_ms && start_pool(k, &e) < 0) {
                 log_error(k->settings->log, "%s", e.text);
                 pace_failed(&k->pool_pace, now);
@@ -250,20 +278,22 @@ int keeper_timeout(const struct keeper *k)
         bool starts = keeper_pool_runs(k) && !k->stopping;
 
         if (keeper_pool_runs(k))
-                sooner(&next, k->pool_heard_ms + POOL_SILENT_MS);
+                sooner(&next, k->tick_ms);
         else if (!k->stopping)
                 sooner(&next, k->pool_pace.not_before_ms);
         for (size_t i = 0; i < n_languages(k); i++) {
                 const struct kept_language *l = &k->languages[i];
-                if (l->wanted && starts && l->busy_since_ms > 0)
-                        sooner(&next, now + CLEAN_RETRY_MS);
-                else if (l->wanted && starts && l->pace.not_before_ms > now)
+                if (l->wanted && starts && l->pace.not_before_ms > now)
                         sooner(&next, l->pace.not_before_ms);
-                for (size_t side = 0; side < KEEPER_SIDES; side++)
-                        if (l->side[side].process.pid > 0 && l->side[side].kill_at_ms > 0)
-                                sooner(&next, l->side[side].kill_at_ms);
+                for (size_t side = 0; side < KEEPER_SIDES; side++) {
+                        const struct kept *z = &l->side[side];
+                        if (z->process.pid > 0 && z->kill_at_ms > 0)
+                                sooner(&next, z->kill_at_ms);
+                        if (z->unclean && !k->stopping)
+                                sooner(&next, z->sweep_at_ms);
+                }
         }
-        return next <= now ? CLEAN_RETRY_MS : (int)(next - now);
+        return next <= now ? SWEEP_MS : (int)(next - now);
 }
 
 /* ---------------------------------------------------------------- deaths */
@@ -297,6 +327,7 @@ static void on_pool_death(struct keeper *k, int status)
         if (has_settled(&k->pool))
                 pace_settled(&k->pool_pace);
         pace_failed(&k->pool_pace, now);
+        k->failed_starts++;
 }
 
 /* A zygote that ends with 0 was told to, or its pool has gone. The pool says when it needs another. */
@@ -306,6 +337,9 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
         char who[96];
 
         process_ended(&z->process);
+        z->unclean = true;
+        z->sweep_at_ms = now_ms();
+        z->sweep_by_ms = z->sweep_at_ms + CLEAN_MS;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
                 if (z->came_up)
                         pace_settled(&l->pace);
@@ -371,7 +405,7 @@ void keeper_hear(struct keeper *k)
                 return;
         }
         k->pool.came_up = true;
-        k->pool_heard_ms = now_ms();
+        k->pool_silent = 0;
         struct kept_language *l = find_language(k, &c);
         struct kept *z = find_zygote(l, c.generation);
         if (c.kind == CONTROL_READY)

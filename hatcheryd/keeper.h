@@ -44,24 +44,29 @@ struct kept {
         int64_t started_ms;
         int64_t kill_at_ms; /* it should have ended by then; 0: it is to live */
         bool came_up;
+
+        /* Of a zygote that is dead, until its cgroups are gone. */
+        bool unclean;
+        int64_t sweep_at_ms; /* when to try */
+        int64_t sweep_by_ms; /* later than that something is wrong; 0: it was said */
 };
 
 struct kept_language {
         struct kept side[KEEPER_SIDES];
         struct pace pace;
-        uint32_t generation;   /* the last one given */
-        bool wanted;           /* another zygote is to be started */
-        int64_t busy_since_ms; /* no side could be cleaned since then; 0: it could */
+        uint32_t generation; /* the last one given */
+        bool wanted;         /* another zygote is to be started */
 };
 
 struct keeper {
         const struct keeper_settings *settings;
         struct kept pool;
         struct pace pool_pace;
-        int64_t pool_heard_ms;
-        int control; /* to the pool; -1 while there is none */
+        int64_t tick_ms;      /* the next one */
+        unsigned pool_silent; /* for how many ticks */
+        int control;          /* to the pool; -1 while there is none */
         struct kept_language languages[KEEPER_MAX_LANGUAGES];
-        unsigned failed_starts; /* deaths of zygotes that never served */
+        unsigned failed_starts; /* deaths of zygotes that never served, and of pools */
         bool ready;             /* every language has had all its warm sandboxes */
         bool stopping;          /* nothing is started any more */
 };

@@ -160,8 +160,6 @@ class Deaths(unittest.TestCase):
             self.fill()
             after = self.counts()
             return all(after[name] <= before[name] for name in before) and after
-        # Of a killed zygote the empty groups stay until its place is taken again, or the server ends: once, not more.
-        before["cgroups"] *= 2
         try:
             wait_until(same, 60, "the counts from before")
         except AssertionError:

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 import unittest
 
 from lib import host
@@ -375,10 +376,33 @@ class Survival(WithServers):
         self.assert_gone(groups)
 
 
+    def test_a_pool_that_never_comes_up_ends_the_server(self):
+        server = Server("lifecycle.hopeless")
+        self.addCleanup(server.release)
+        host.become_subreaper()
+        with open(server.log_path, "wb") as log:
+            server.process = subprocess.Popen(server.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
+        killed = set()
+        deadline = time.monotonic() + 60
+        while server.process.poll() is None and time.monotonic() < deadline:
+            for process in server.children():
+                if process.name == "hatchery-pool" and process.pid not in killed:
+                    os.kill(process.pid, signal.SIGKILL)
+                    killed.add(process.pid)
+            time.sleep(0.001)
+        self.assertEqual(1, server.process.poll(), server.log_tail())
+        self.assertEqual(5, len(killed))
+        self.assertIn("giving up: it never came up", server.log())
+
+
 class Hangs(WithServers):
     def test_what_hangs_is_killed_and_replaced(self):
-        """A stopped zygote, pool and init of a slot: the guards are generous, so all are tried at once"""
+        """A stopped zygote, pool and init of a slot, and a whole server that was stopped, as by a freezer, and does not
+        hang: the guards are generous, so all are tried at once"""
         one, other, third = self.start(), self.start(), self.start(config="language python { warm = 2 running = 2 }\n")
+        frozen = self.start()
+        frozen_pool = frozen.pool_process()
+        self.freeze(frozen, frozen_pool)
         init = next(process for process in third.processes() if process.name == "hatchery-init")
         os.kill(init.pid, signal.SIGSTOP)
         self.use_all_slots(third)
@@ -409,6 +433,21 @@ class Hangs(WithServers):
             # Found while it takes a dead sandbox down, it fails the next one; found with a run, its slot is discarded.
             self.assertGreaterEqual(row.failures + row.discarded, 1)
         self.assertIn("init does not answer", third.log())  # the zygote's guard, which is sooner than the pool's
+        self.thaw(frozen, frozen_pool)
+
+    def freeze(self, server, pool):
+        os.kill(pool.pid, signal.SIGSTOP)
+        time.sleep(0.2)  # the supervisor has heard all that the pool said
+        server.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self, server, pool):
+        """The supervisor goes on first, and finds a pool that has been silent since long ago"""
+        server.process.send_signal(signal.SIGCONT)
+        time.sleep(0.5)
+        os.kill(pool.pid, signal.SIGCONT)
+        self.assertTrue(self.serves(server))
+        self.assertEqual(pool.pid, server.pool_process().pid)
+        self.assertNotIn("the pool has said nothing", server.log())
 
     def use_all_slots(self, server):
         with server.connect() as client:
