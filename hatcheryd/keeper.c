@@ -351,7 +351,7 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
         if (has_settled(z))
                 pace_settled(&l->pace);
         pace_failed(&l->pace, now_ms());
-        if (!z->came_up)
+        if (!z->came_up && z->kill_at_ms == 0) /* else the pool's death was counted, which took it along */
                 k->failed_starts++;
 }
 

@@ -376,22 +376,25 @@ class Survival(WithServers):
         self.assert_gone(groups)
 
 
-    def test_a_pool_that_never_comes_up_ends_the_server(self):
-        server = Server("lifecycle.hopeless")
+    def test_a_pool_that_dies_at_each_start_ends_the_server(self):
+        """A pool that dies when its zygote is there, before the server was ready, is not started again for ever"""
+        server = Server("lifecycle.hopeless", config="language python { warm = 300 }\n")
         self.addCleanup(server.release)
         host.become_subreaper()
         with open(server.log_path, "wb") as log:
             server.process = subprocess.Popen(server.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         killed = set()
-        deadline = time.monotonic() + 60
-        while server.process.poll() is None and time.monotonic() < deadline:
-            for process in server.children():
-                if process.name == "hatchery-pool" and process.pid not in killed:
-                    os.kill(process.pid, signal.SIGKILL)
-                    killed.add(process.pid)
-            time.sleep(0.001)
-        self.assertEqual(1, server.process.poll(), server.log_tail())
-        self.assertEqual(5, len(killed))
+
+        def is_over():
+            family = server.processes()
+            if any(process.name == "hatchery-init" for process in family):
+                for process in family:
+                    if process.name == "hatchery-pool" and process.pid not in killed:
+                        os.kill(process.pid, signal.SIGKILL)
+                        killed.add(process.pid)
+            return server.process.poll() is not None
+        wait_until(is_over, what="the end of the server")
+        self.assertEqual(1, server.process.returncode, server.log_tail())
         self.assertIn("giving up: it never came up", server.log())
 
 
@@ -447,7 +450,6 @@ class Hangs(WithServers):
         os.kill(pool.pid, signal.SIGCONT)
         self.assertTrue(self.serves(server))
         self.assertEqual(pool.pid, server.pool_process().pid)
-        self.assertNotIn("the pool has said nothing", server.log())
 
     def use_all_slots(self, server):
         with server.connect() as client:
