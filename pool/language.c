@@ -101,23 +101,11 @@ unsigned language_busy(const struct language *l)
         return busy;
 }
 
-/* The warm sandbox for the next request: the current zygote's, else one that was just being made when its zygote
- * retired. The bound on runs holds over all zygotes. */
+/* The warm sandbox for the next request. The bound on runs holds over all zygotes. */
 static struct slot *next_slot(const struct language *l)
 {
-        struct zygote *z;
-        struct slot *current = NULL, *retiring = NULL;
-
-        if (language_busy(l) >= l->running)
-                return NULL;
-        TAILQ_FOREACH(z, &l->zygotes, link)
-        {
-                if (!current && z->stage == ZYGOTE_CURRENT)
-                        current = slots_ready(&z->slots);
-                else if (!retiring && z->stage == ZYGOTE_RETIRING && !z->stale)
-                        retiring = slots_ready(&z->slots);
-        }
-        return current ? current : retiring;
+        struct zygote *current = find_stage(l, ZYGOTE_CURRENT);
+        return current && language_busy(l) < l->running ? slots_ready(&current->slots) : NULL;
 }
 
 bool language_has_room(const struct language *l)
@@ -285,6 +273,8 @@ void language_lost(struct zygote *z, const char *why)
         enum zygote_stage stage = z->stage;
 
         say_end(l, z, why);
+        if (!l->pool->closing) /* it has ended, or should, and may not be able to */
+                control_kill(l->pool->control, l->name, z->generation);
         TAILQ_REMOVE(&l->zygotes, z, link);
         zygote_free(z);
         if (l->pool->closing)
@@ -327,7 +317,6 @@ void language_tick(struct language *l)
                                 language_warmed(l, z); /* after a reload fewer may be enough */
                         continue;
                 }
-                control_kill(l->pool->control, l->name, z->generation);
                 language_lost(z, why);
         }
         if (l->renew_wait > 0)

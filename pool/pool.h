@@ -19,7 +19,7 @@ enum control_kind {
         CONTROL_ALIVE,      /* from the pool, every second: it does not hang */
         CONTROL_RENEW,      /* from the pool: another zygote for language, please; CONTROL_ZYGOTE is the answer */
         CONTROL_SERVES,     /* from the pool: this zygote of language has come up */
-        CONTROL_KILL,       /* from the pool: this zygote of language hangs */
+        CONTROL_KILL,       /* from the pool: this zygote of language has ended, or hangs, or does what it should not */
 };
 
 struct control {

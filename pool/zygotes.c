@@ -156,8 +156,7 @@ static void kick_retiring(struct zygote *z)
 {
         struct slot *slot;
 
-        /* What is warm is used up if somebody waits. */
-        while ((z->stale || z->language->lane.count == 0) && (slot = TAILQ_FIRST(&z->slots.waiting)))
+        while ((slot = TAILQ_FIRST(&z->slots.waiting)))
                 kill_sandbox(z, slot);
         if (z->slots.count[SLOT_EMPTY] == CHANNEL_MAX_SLOTS)
                 zygote_drain(z);

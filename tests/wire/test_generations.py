@@ -95,6 +95,23 @@ class UnderLoad(WithServers):
         self.assertEqual([], dead)
 
 
+    def test_generations_change_although_requests_always_wait(self):
+        """Generations change although requests always wait, and a warm sandbox of the new one is always at hand"""
+        server = self.start(config="language python { warm = 4 running = 1 generation_forks = 8 generation_time = 0 }\n")
+        load = [Load(server, f"import time; time.sleep(0.1)\n{MARKS}") for _ in range(4)]
+        for one in load:
+            one.start()
+        try:
+            with server.connect() as client:
+                first = python(client).generation
+                wait_until(lambda: python(client).generation >= first + 4 or any(one.problems for one in load), 30,
+                           "four changes of generation")
+        finally:
+            for one in load:
+                one.end()
+        self.assertEqual([], [problem for one in load for problem in one.problems])
+
+
 class OneAfterTheOther(WithServers):
     def test_runs_of_the_old_generation_finish_and_count(self):
         server = self.start(config="client_share = 100\nlanguage python { warm = 2 running = 2 preload = { json } }\n")
