@@ -18,6 +18,7 @@ struct control_socket {
         struct event readable;
 };
 
+/* *fd may be -1: this process could have no more descriptors, and it was lost on the way. */
 static int on_zygote(struct pool *p, const struct control *c, int *fd, struct err *e)
 {
         struct span name = { (const uint8_t *)c->language, strnlen(c->language, sizeof c->language) };
@@ -34,8 +35,8 @@ static int on_zygote(struct pool *p, const struct control *c, int *fd, struct er
 static int carry_out(struct pool *p, const struct control *c, int *fd, struct err *e)
 {
         bool wants_fd = c->kind == CONTROL_ZYGOTE || c->kind == CONTROL_RELOAD;
-        if (wants_fd != (*fd >= 0))
-                return err_say(e, EPROTO, "order %u with the wrong number of descriptors", c->kind);
+        if (*fd >= 0 && !wants_fd)
+                return err_say(e, EPROTO, "order %u with a descriptor", c->kind);
 
         switch (c->kind) {
         case CONTROL_ZYGOTE:
@@ -44,7 +45,10 @@ static int carry_out(struct pool *p, const struct control *c, int *fd, struct er
                 pool_drain(p);
                 return 0;
         case CONTROL_RELOAD:
-                pool_reload(p, *fd);
+                if (*fd >= 0)
+                        pool_reload(p, *fd);
+                else
+                        log_error(&p->log, "reload: no descriptor is left for the configuration; the old one stays");
                 return 0;
         default:
                 return err_say(e, EPROTO, "an order of no kind (%u)", c->kind);

@@ -240,6 +240,10 @@ void language_adopt(struct language *l, uint32_t generation, int sock)
         struct err e = { 0 };
 
         l->asked = false;
+        if (sock < 0) {
+                log_error(&l->pool->log, "%s: no descriptor is left for another zygote's channel", l->name);
+                return; /* the next tick asks for another */
+        }
         if (coming)
                 language_lost(coming, "another takes its place");
         if (zygote_new(&z, l, generation, sock, &e) < 0) {

@@ -52,7 +52,7 @@ void language_outdate(struct language *l);
 /* The one of this name or alias, or NULL. */
 struct language *language_find(struct pool *p, struct span name);
 
-/* A zygote for it; takes sock over. */
+/* A zygote for it; takes sock over. -1: there was one, but it could not be taken. */
 void language_adopt(struct language *l, uint32_t generation, int sock);
 
 /* Ends all its zygotes in good order. */
