@@ -151,13 +151,16 @@ int run_enqueue(struct run *r, struct refusal *refusal)
 }
 
 /* Slots come and go, and a run that failed twice would fail for ever. */
-void run_wait_again(struct run *r)
+void run_wait_again(struct run *r, const char *why)
 {
         r->slot = NULL;
         if (r->retried) {
-                run_refuse_failed(
-                        r,
-                        "two sandboxes in a row failed before the program was started; try again, and tell the operator");
+                struct refusal refusal;
+                refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
+                       "two sandboxes in a row failed before the program was started, the second one: %s; try again, "
+                       "and tell the operator",
+                       why);
+                run_refuse(r, &refusal);
                 return;
         }
         r->retried = true;

@@ -93,7 +93,7 @@ void run_start(struct run *r, struct slot *slot);
 bool run_is_limiting(const struct run *r);
 void run_limited(struct run *r);
 void run_exited(struct run *r, const struct report *report);
-void run_slot_failed(struct run *r);
+void run_slot_failed(struct run *r, const char *why);
 void run_zygote_lost(struct run *r);
 
 /* By Cancel: the run is answered, now or once it is dead. */

@@ -91,7 +91,7 @@ static void died_without_job(struct run *r, const struct report *report)
         log_warn(&r->pool->log, "%s: the sandbox in slot %u died before it had its job (wait status 0x%x)", l->name,
                  slot->number, (unsigned)report->exited.wait_status);
         l->stats.failures++;
-        run_wait_again(r);
+        run_wait_again(r, "it died before it had its job");
         language_recycle(l, slot, report->exited.unproved);
 }
 

@@ -84,13 +84,17 @@ void run_zygote_lost(struct run *r)
 }
 
 /* The language has counted this failure. */
-void run_slot_failed(struct run *r)
+void run_slot_failed(struct run *r, const char *why)
 {
+        struct refusal refusal;
+
         if (r->state == RUN_LIMITING) {
-                run_wait_again(r);
+                run_wait_again(r, why);
                 return;
         }
         run_io_stop(r);
         r->slot = NULL;
-        run_refuse_failed(r, "the sandbox failed during the run; try again, and tell the operator");
+        refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
+               "the sandbox failed during the run: %s; try again, and tell the operator", why);
+        run_refuse(r, &refusal);
 }

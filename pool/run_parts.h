@@ -12,8 +12,8 @@ void run_leave_session(struct run *r);
 void run_weigh(struct run *r);
 
 /* Its slot is none of its any more, and its program was not started: waits again, before the others of its client, but
- * only once. It may be freed by this. */
-void run_wait_again(struct run *r);
+ * only once. It may be freed by this. why: what its slot failed of. */
+void run_wait_again(struct run *r, const char *why);
 
 /* Its job was not handed over, and shall not be. */
 void run_give_slot_back(struct run *r);

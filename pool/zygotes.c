@@ -8,6 +8,7 @@
 #include "proto/own.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -248,7 +249,7 @@ static void give_up(struct zygote *z, struct slot *slot)
         z->language->stats.discarded++;
         drop(z, slot);
         if (run)
-                run_slot_failed(run);
+                run_slot_failed(run, "it was not answered for");
         close_fds(slot);
 }
 
@@ -364,10 +365,12 @@ static int on_failed(struct zygote *z, struct slot *slot, const struct report *r
         struct language *l = z->language;
         struct run *run = slot->run;
         bool of_a_run = slot->busy;
+        char why[128];
         int r = 0;
 
-        log_warn(&l->pool->log, "%s: slot %u: %.*s: %s", l->name, slot->number, CHANNEL_STEP_SIZE, report->failed.step,
+        snprintf(why, sizeof why, "%.*s: %s", CHANNEL_STEP_SIZE, report->failed.step,
                  strerror(report->failed.error < 0 ? -report->failed.error : report->failed.error));
+        log_warn(&l->pool->log, "%s: slot %u: %s", l->name, slot->number, why);
         slot_paid(slot);
         slot->run = NULL;
         if (slot->state != SLOT_EMPTY)
@@ -379,7 +382,7 @@ static int on_failed(struct zygote *z, struct slot *slot, const struct report *r
         else
                 r = failed(z, e);
         if (run)
-                run_slot_failed(run);
+                run_slot_failed(run, why);
         close_fds(slot);
         return r;
 }

@@ -7,6 +7,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -141,6 +142,8 @@ class EveryStep(unittest.TestCase):
                 result = client.result(request)
             except Refused as refused:
                 self.assertTrue(step in INIT + OF_RUNS and refused.code == "INTERNAL", f"{step}: {refused}")
+                if step in OF_RUNS:
+                    self.assertIn(f"the second one: {step}: {os.strerror(errno.ENOMEM)};", refused.message)
                 continue
             if step in INIT and result.signal == 9:
                 continue
@@ -249,7 +252,20 @@ class Trouble(unittest.TestCase):
             allow(hard)
             check(self, client, asked)
             check(self, waiting, ask(waiting))
-        self.assertEqual(before, self.daemons(server))
+            self.assertEqual(before, self.daemons(server))
+
+            # Nor can it take another zygote's channel, or a new configuration.
+            server.set_mark()
+            allow(3)
+            server.process.send_signal(signal.SIGHUP)
+            os.kill(server.zygote_processes()[0].pid, signal.SIGKILL)
+            for what in ("another zygote's channel", "the configuration"):
+                wait_until(lambda what=what: f"no descriptor is left for {what}" in server.news(), GUARD, what)
+            asked = ask(client)
+            client.ping()
+            allow(hard)
+            check(self, client, asked)
+        self.assertEqual(pool.pid, server.pool_process().pid)
 
     def refused_to_start(self, prepare, *options):
         """hatcheryd in a mount namespace of its own, on file systems that a shell has prepared there."""
