@@ -16,6 +16,11 @@ void stats_run_ended(struct stats *s, int64_t now_us, bool more)
         s->last_end_us = more ? now_us : 0; /* a pause is no slow run: what counts is the pace while there is work */
 }
 
+void stats_work_begins(struct stats *s)
+{
+        s->last_end_us = 0;
+}
+
 void stats_recycled(struct stats *s, int64_t took_us)
 {
         if (took_us < 0)

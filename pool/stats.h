@@ -22,6 +22,8 @@ struct stats {
 
 /* more: there is other work, so that the time to the next end is of the pace. */
 void stats_run_ended(struct stats *s, int64_t now_us, bool more);
+/* Work comes, and there was none: the time since the last end is none of the pace, however that last work ended. */
+void stats_work_begins(struct stats *s);
 void stats_recycled(struct stats *s, int64_t took_us);
 
 /* The percentile (0 to 100) of recent recycle times; 0 while there are none. */

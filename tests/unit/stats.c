@@ -64,6 +64,18 @@ static void a_long_pause_does_not_count_as_a_slow_run(void **state)
         assert_in_range(stats_retry_after_ms(&s, 100, (int64_t)86400 * 1000000 + 1000), 90, 110);
 }
 
+static void nor_does_a_pause_after_work_that_was_lost(void **state)
+{
+        (void)state;
+        struct stats s = { 0 };
+        for (int64_t t = 1; t < 200; t++)
+                stats_run_ended(&s, t * 1000, true); /* the run beside the last one was lost, and ended nowhere */
+        stats_work_begins(&s);
+        stats_run_ended(&s, INT64_C(3600) * 1000000, true);
+        stats_run_ended(&s, INT64_C(3600) * 1000000 + 1000, true);
+        assert_in_range(stats_retry_after_ms(&s, 100, INT64_C(3600) * 1000000 + 1000), 99, 101);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -72,6 +84,7 @@ int main(void)
                 cmocka_unit_test(when_to_try_again_follows_the_pace),
                 cmocka_unit_test(a_pace_that_has_become_slow_is_noticed_before_the_next_end),
                 cmocka_unit_test(a_long_pause_does_not_count_as_a_slow_run),
+                cmocka_unit_test(nor_does_a_pause_after_work_that_was_lost),
         };
         return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }
