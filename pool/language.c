@@ -38,6 +38,7 @@ void language_configure(struct language *l, const struct config_language *config
         l->running = config->running;
         l->generation_forks = config->generation_forks;
         l->generation_us = config->generation_us;
+        queue_lane_share(&l->lane, l->running, l->pool->config.client_share);
         TAILQ_FOREACH(z, &l->zygotes, link)
         set_numbers(z);
 }

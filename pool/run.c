@@ -138,7 +138,8 @@ int run_enqueue(struct run *r, struct refusal *refusal)
 
         /* What can start at once passes by way of the queue, but does not wait, so its bounds are not asked. */
         bool has_room = language_has_room(l);
-        queue_lane_share(&l->lane, l->running, r->pool->config.client_share);
+        if (l->lane.count == 0 && language_busy(l) == 0)
+                stats_work_begins(&l->stats);
         r->state = RUN_QUEUED;
         if (queue_push(q, &l->lane, &r->queued, &who, x->priority, r->held) < 0)
                 return refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
