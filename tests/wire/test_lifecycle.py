@@ -400,8 +400,9 @@ class Survival(WithServers):
 
 class Hangs(WithServers):
     def test_what_hangs_is_killed_and_replaced(self):
-        """A stopped zygote, pool and init of a slot, and a whole server that was stopped, as by a freezer, and does not
-        hang: the guards are generous, so all are tried at once"""
+        """A stopped zygote, pool and init of a slot are killed; a whole server that was frozen is not
+
+        The guards are generous, so all are tried at once."""
         one, other, third = self.start(), self.start(), self.start(config="language python { warm = 2 running = 2 }\n")
         frozen = self.start()
         frozen_pool = frozen.pool_process()
