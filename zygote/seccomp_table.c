@@ -112,8 +112,9 @@ enum {
 
 static const struct seccomp_rule rules[] = {
         /* clone3 hides its flags behind a pointer, so a sandbox gets ENOSYS and its libc uses clone. CLONE_NEWTIME shares its bit
-         * with the exit signal's byte (0x80), which no real signal sets. */
-        WITHOUT("clone", 0, NEW_NAMESPACES),
+         * with the exit signal's byte (0x80), which no real signal sets. CLONE_PARENT would make children of the zygote, which
+         * waits for none but the main process: a dead one keeps its pid, and its pid namespace can't end. */
+        WITHOUT("clone", 0, NEW_NAMESPACES | CLONE_PARENT),
 
         VALUE("socket", 0, AF_UNIX),
         { "socket", 0, SCMP_CMP_NE, AF_UNIX, 0, EAFNOSUPPORT },

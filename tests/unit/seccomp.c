@@ -366,6 +366,8 @@ static void test_arguments_that_matter(void **state)
                 { "clone", 0, CLONE_NEWNS, SECCOMP_RET_ERRNO | ENOSYS },
                 { "clone", 0, CLONE_NEWUSER | 1ull << 32, SECCOMP_RET_ERRNO | ENOSYS },
                 { "clone", 0, CLONE_NEWTIME, SECCOMP_RET_ERRNO | ENOSYS },
+                { "clone", 0, CLONE_PARENT | SIGCHLD, SECCOMP_RET_ERRNO | ENOSYS },
+                { "clone", 0, CLONE_PARENT | SIGCHLD | 1ull << 32, SECCOMP_RET_ERRNO | ENOSYS },
                 { "socket", 0, 1, SECCOMP_RET_ALLOW },
                 { "socket", 0, 1 | 1ull << 32, SECCOMP_RET_ERRNO | EAFNOSUPPORT },
                 { "socket", 0, 2, SECCOMP_RET_ERRNO | EAFNOSUPPORT },
