@@ -80,6 +80,8 @@ static int python_warm(char *const *preload, size_t n_preload, const char **miss
                 return r;
         if (python_modules_note_startup() < 0)
                 return err_say(e, ENOMEM, "Python's modules can't be listed");
+        if (python_end_prepare() < 0)
+                return err_say(e, EIO, "Python has no exit functions");
         for (size_t i = 0; i < n_preload; i++) {
                 PyObject *module = PyImport_ImportModule(preload[i]);
                 if (!module) {

@@ -12,6 +12,19 @@
 
 #include <stdio.h>
 
+#define EXIT_FUNCTIONS "hatchery.exit_functions"
+
+int python_end_prepare(void)
+{
+        PyObject *atexit = PyImport_ImportModule("atexit");
+        PyObject *function = atexit ? PyObject_GetAttrString(atexit, "_run_exitfuncs") : NULL;
+        PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get()); /* borrowed */
+        int r = function && dict ? PyDict_SetItemString(dict, EXIT_FUNCTIONS, function) : -1;
+        Py_XDECREF(function);
+        Py_XDECREF(atexit);
+        return r;
+}
+
 /* ---------------------------------------------------------------- exceptions */
 
 static void print_exit_message(PyObject *value)
@@ -81,6 +94,17 @@ static void call_if_loaded(const char *module_name, const char *function)
                 PyErr_WriteUnraisable(module);
         Py_XDECREF(result);
         Py_DECREF(module);
+}
+
+/* python3 does not look for the module atexit, which a program may have taken away or replaced. */
+static void call_exit_functions(void)
+{
+        PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());         /* borrowed */
+        PyObject *function = dict ? PyDict_GetItemString(dict, EXIT_FUNCTIONS) : NULL; /* borrowed */
+        PyObject *result = function ? PyObject_CallNoArgs(function) : NULL;
+        if (!result)
+                PyErr_WriteUnraisable(function);
+        Py_XDECREF(result);
 }
 
 static int is_closed(PyObject *file)
@@ -194,7 +218,7 @@ static void destroy_modules(void)
 int python_end(int status)
 {
         call_if_loaded("threading", "_shutdown");
-        call_if_loaded("atexit", "_run_exitfuncs");
+        call_exit_functions();
         int lost = flush_streams();
         if (has_other_threads()) {
                 lost = Py_FinalizeEx() < 0 ? -1 : lost;

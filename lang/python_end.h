@@ -3,6 +3,9 @@
 
 #include <Python.h>
 
+/* Before any program runs: keeps what calls the exit functions. 0, or -1 with a Python exception set. */
+int python_end_prepare(void);
+
 /* Turns the exception that is set into an exit status, printing what python3 would print; *interrupted is set where
  * python3 would die of SIGINT after it has cleaned up. */
 int python_end_exception(int *interrupted);
