@@ -17,7 +17,7 @@ struct boot_settings {
         uint32_t inodes;
         int last_pid; /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
-        int report;   /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
+        int report; /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
 };
 
 /* The descriptors that a child is born with and keeps. */

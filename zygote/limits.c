@@ -20,7 +20,8 @@ static const struct limit_setting settings[] = {
         { RLIMIT_NICE, 0, 0, "nobody gets ahead of the others" },
         { RLIMIT_RTPRIO, 0, 0, "nor out of their reach" },
         { RLIMIT_MEMLOCK, 64 << 10, 64 << 10, "locked memory can't be reclaimed when the cgroup is full" },
-        { RLIMIT_MSGQUEUE, 0, 0, "counted per slot's user, and given back some time after the run: it would tell of it" },
+        { RLIMIT_MSGQUEUE, 0, 0,
+          "counted per slot's user, and given back some time after the run: it would tell of it" },
         { RLIMIT_SIGPENDING, 1024, 1024, "queued signals are the kernel's memory" },
 };
 

@@ -79,11 +79,8 @@ int mounts_overlay(struct mounts *m)
          * layers are named relative to the tmpfs. The lower one is the zygote's root, /usr and /proc left out, since an
          * overlay does not cross mounts. */
         struct fs_option options[] = {
-                { "lowerdir", "/" },
-                { "upperdir", "upper" },
-                { "workdir", "work" },
-                { "xino", "on" },
-                { "source", "hatchery" },
+                { "lowerdir", "/" }, { "upperdir", "upper" },  { "workdir", "work" },
+                { "xino", "on" },    { "source", "hatchery" },
         };
         int r = newmount_attach(m->disk, AT_FDCWD, ROOT_MOUNT_POINT);
         if (r < 0)
