@@ -59,6 +59,68 @@ static int add_rules(scmp_filter_ctx filter, const char **name)
         return r;
 }
 
+/* The lowest value from `from` on that a rule of the call is about; *last is the end of what that rule covers. False if
+ * there is none. */
+static bool next_ruled(const char *name, uint64_t from, unsigned *argument, uint64_t *first, uint64_t *last)
+{
+        bool found = false;
+        for (size_t i = 0; i < seccomp_rules.n; i++) {
+                const struct seccomp_rule *r = &seccomp_rules.at[i];
+                if (strcmp(r->name, name) != 0)
+                        continue;
+                *argument = r->argument;
+                uint64_t low = r->compare == SCMP_CMP_EQ ? r->value : 0;
+                uint64_t high = r->compare == SCMP_CMP_LT ? r->value - 1 : r->value;
+                low = low < from ? from : low;
+                if (low > high || (found && low >= *first))
+                        continue;
+                *first = low;
+                *last = high;
+                found = true;
+        }
+        return found;
+}
+
+/* All of first to last, in blocks that a mask can tell: rules that exclude each other, so that their order does not
+ * matter, as it would if one rule stood for the rest. */
+static int add_range(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned argument, uint64_t first,
+                     uint64_t last)
+{
+        int r = 0;
+        while (first <= last && r == 0) {
+                uint64_t size = 1;
+                while ((first & (2 * size - 1)) == 0 && first + 2 * size - 1 <= last)
+                        size *= 2;
+                struct scmp_arg_cmp block = {
+                        .arg = argument, .op = SCMP_CMP_MASKED_EQ, .datum_a = ~(size - 1), .datum_b = first
+                };
+                r = add(filter, action, name, &block);
+                first += size;
+        }
+        return r;
+}
+
+/* Answers for the values between those that the rules of a call name. */
+static int add_otherwise(scmp_filter_ctx filter, const char **name)
+{
+        int r = 0;
+        for (size_t i = 0; i < seccomp_otherwise.n && r == 0; i++) {
+                const struct seccomp_answer *a = &seccomp_otherwise.at[i];
+                uint32_t action = SCMP_ACT_ERRNO((uint32_t)a->error);
+                unsigned argument = 0;
+                uint64_t from = 0, first, last;
+                *name = a->name;
+                while (r == 0 && from <= UINT32_MAX) {
+                        if (!next_ruled(a->name, from, &argument, &first, &last))
+                                first = last = (uint64_t)UINT32_MAX + 1;
+                        if (first > from)
+                                r = add_range(filter, action, a->name, argument, from, first - 1);
+                        from = last + 1;
+                }
+        }
+        return r;
+}
+
 static bool in_list(const struct seccomp_list *list, const char *name)
 {
         for (size_t i = 0; i < list->n; i++)
@@ -117,6 +179,8 @@ static int add_outer(scmp_filter_ctx filter, const char *const *extra_calls, str
                 r = add_list(filter, SCMP_ACT_ERRNO(0), &seccomp_pretended, &name);
         if (r == 0)
                 r = add_rules(filter, &name);
+        if (r == 0)
+                r = add_otherwise(filter, &name);
         return r < 0 ? err_set(e, -r, "the seccomp rule for %s", name) : add_extra(filter, extra_calls, e);
 }
 
@@ -218,6 +282,13 @@ void seccomp_print(FILE *to)
                 fprintf(to, "allow %s\n", seccomp_allowed.at[i]);
         for (size_t i = 0; i < seccomp_rules.n; i++)
                 print_rule(to, &seccomp_rules.at[i]);
+        for (size_t i = 0; i < seccomp_otherwise.n; i++) {
+                unsigned argument = 0;
+                uint64_t first, last;
+                next_ruled(seccomp_otherwise.at[i].name, 0, &argument, &first, &last);
+                fprintf(to, "errno %d %s if argument %u <= 0xffffffff\n", seccomp_otherwise.at[i].error,
+                        seccomp_otherwise.at[i].name, argument);
+        }
         for (size_t i = 0; i < seccomp_pretended.n; i++)
                 fprintf(to, "nothing %s\n", seccomp_pretended.at[i]);
         fprintf(to, "nothing setrlimit if the resource is RLIMIT_CORE\n");

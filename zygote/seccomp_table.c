@@ -76,7 +76,8 @@ static const struct seccomp_answer refused[] = {
         { "delete_module", EPERM }, { "finit_module", EPERM }, { "init_module", EPERM }, { "ioperm", EPERM },
         { "iopl", EPERM }, { "kexec_file_load", EPERM }, { "kexec_load", EPERM }, { "mount", EPERM },
         { "pidfd_getfd", EPERM }, { "process_vm_readv", EPERM }, { "process_vm_writev", EPERM },
-        { "quotactl", EPERM }, { "reboot", EPERM }, { "setdomainname", EPERM }, { "settimeofday", EPERM },
+        { "quotactl", EPERM }, { "reboot", EPERM }, { "sched_setattr", EPERM }, { "sched_setparam", EPERM },
+        { "setdomainname", EPERM }, { "settimeofday", EPERM },
         { "swapoff", EPERM }, { "swapon", EPERM }, { "syslog", EPERM }, { "vhangup", EPERM },
         /* An access control list is up to 64 KiB per file that no limit of memory counts; and so /tmp has no extended
          * attributes, as it has none on many a host. */
@@ -115,6 +116,11 @@ static const struct seccomp_rule rules[] = {
          * with the exit signal's byte (0x80), which no real signal sets. CLONE_PARENT would make children of the zygote, which
          * waits for none but the main process: a dead one keeps its pid, and its pid namespace can't end. */
         WITHOUT("clone", 0, NEW_NAMESPACES | CLONE_PARENT),
+        REFUSE_BIT("clone", 0, CLONE_NEWNS, EPERM), REFUSE_BIT("clone", 0, CLONE_NEWCGROUP, EPERM),
+        REFUSE_BIT("clone", 0, CLONE_NEWUTS, EPERM), REFUSE_BIT("clone", 0, CLONE_NEWIPC, EPERM),
+        REFUSE_BIT("clone", 0, CLONE_NEWUSER, EPERM), REFUSE_BIT("clone", 0, CLONE_NEWPID, EPERM),
+        REFUSE_BIT("clone", 0, CLONE_NEWNET, EPERM), REFUSE_BIT("clone", 0, CLONE_NEWTIME, EPERM),
+        REFUSE_BIT("clone", 0, CLONE_PARENT, EPERM),
 
         VALUE("socket", 0, AF_UNIX),
         { "socket", 0, SCMP_CMP_NE, AF_UNIX, 0, EAFNOSUPPORT },
@@ -143,6 +149,10 @@ static const struct seccomp_rule rules[] = {
         VALUE("ioctl", 1, FIONREAD), VALUE("ioctl", 1, FIONBIO), VALUE("ioctl", 1, FIOCLEX), VALUE("ioctl", 1, FIONCLEX),
         VALUE("ioctl", 1, FIOASYNC), VALUE("ioctl", 1, TCGETS), VALUE("ioctl", 1, TIOCGWINSZ),
         VALUE("ioctl", 1, TIOCGPGRP), VALUE("ioctl", 1, TIOCOUTQ),
+        /* On a terminal these would be a way out of the sandbox, or would change it for others. */
+        REFUSE("ioctl", 1, TIOCSCTTY, EPERM), REFUSE("ioctl", 1, TIOCSTI, EPERM), REFUSE("ioctl", 1, TIOCLINUX, EPERM),
+        REFUSE("ioctl", 1, TIOCCONS, EPERM), REFUSE("ioctl", 1, TIOCSETD, EPERM),
+        REFUSE("ioctl", 1, 0x4b32 /* KDSETLED */, EPERM),
 
         /* Not F_NOTIFY and F_SETLEASE, which tell what others do with a file. Signals that F_SETOWN asks for stay in the
          * sandbox's own pid namespace. */
@@ -150,6 +160,7 @@ static const struct seccomp_rule rules[] = {
         VALUE("fcntl", 1, F_OFD_GETLK), VALUE("fcntl", 1, F_OFD_SETLK), VALUE("fcntl", 1, F_OFD_SETLKW),
         VALUE("fcntl", 1, F_DUPFD_CLOEXEC), VALUE("fcntl", 1, F_SETPIPE_SZ), VALUE("fcntl", 1, F_GETPIPE_SZ),
         VALUE("fcntl", 1, F_ADD_SEALS), VALUE("fcntl", 1, F_GET_SEALS),
+        REFUSE("fcntl", 1, 1024 /* F_SETLEASE */, EPERM),
 
         /* Not SO_ATTACH_FILTER and its like: compiled filters are memory of the kernel that no limit counts. */
         { "setsockopt", 2, SCMP_CMP_LT, SO_ATTACH_FILTER, 0, 0 },
@@ -168,11 +179,19 @@ static const struct seccomp_rule rules[] = {
         VALUE("prctl", 0, PR_GET_KEEPCAPS), VALUE("prctl", 0, PR_GET_SECUREBITS), VALUE("prctl", 0, PR_GET_TID_ADDRESS),
 
         /* Names of memory are the kernel's memory, and no limit counts it. */
-        REFUSE("prctl", 0, PR_SET_VMA, EINVAL),
+        REFUSE("prctl", 0, PR_SET_VMA, EINVAL), REFUSE("prctl", 0, PR_SET_PTRACER, EPERM),
 
         /* An own scheduling class would let one run starve others; asking for the normal ones changes nothing. */
         VALUE("sched_setscheduler", 1, 0 /* SCHED_OTHER */), VALUE("sched_setscheduler", 1, 3 /* BATCH */),
         VALUE("sched_setscheduler", 1, 5 /* IDLE */),
+};
+
+/* What else these answer, for a value that no row above names: what the kernel says of one that it does not know, or that is not for
+ * this descriptor. Programs ask whether something is a terminal, or try what is new and fall back; few take ENOSYS for an
+ * answer to that. A value of more than 32 bits is nobody's honest question, and answers ENOSYS. */
+static const struct seccomp_answer otherwise[] = {
+        { "fcntl", EINVAL }, { "ioctl", ENOTTY }, { "madvise", EINVAL }, { "personality", EINVAL }, { "prctl", EINVAL },
+        { "sched_setscheduler", EPERM }, { "setsockopt", ENOPROTOOPT },
 };
 
 /* Neither for a language that asks. With what is refused, pretended, made with, or ruled above, all that reaches the kernel's
@@ -182,8 +201,7 @@ static const char *const never_extra[] = {
         "inotify_rm_watch", "io_pgetevents", "io_setup", "io_submit", "io_uring_enter", "io_uring_register", "io_uring_setup",
         "ioprio_set", "kcmp", "keyctl", "listmount", "lookup_dcookie", "migrate_pages", "modify_ldt", "move_pages",
         "name_to_handle_at", "nfsservctl", "open_by_handle_at", "open_tree_attr", "perf_event_open", "preadv2",
-        "process_madvise", "process_mrelease", "quotactl_fd", "request_key", "sched_setattr", "sched_setparam",
-        "setxattrat", "statmount", "umount", "uselib", "userfaultfd",
+        "process_madvise", "process_mrelease", "quotactl_fd", "request_key", "setxattrat", "statmount", "umount", "uselib", "userfaultfd",
 };
 
 /* clang-format on */
@@ -195,6 +213,7 @@ static const char *const never_extra[] = {
 
 const struct seccomp_list seccomp_allowed = LIST(allowed);
 const struct seccomp_rules seccomp_rules = LIST(rules);
+const struct seccomp_answers seccomp_otherwise = LIST(otherwise);
 const struct seccomp_list seccomp_pretended = LIST(pretended);
 const struct seccomp_answers seccomp_refused = LIST(refused);
 const struct seccomp_answers seccomp_making = LIST(making);

@@ -22,7 +22,8 @@ struct seccomp_answers {
 };
 
 /* A call that depends on one argument. Comparisons are of all 64 bits (but for masked ones), so that an argument with
- * odd high bits matches no rule that allows; what matches no rule of its call answers ENOSYS. */
+ * odd high bits matches no rule that allows; what matches no rule of its call answers what seccomp_otherwise says, or
+ * ENOSYS. */
 struct seccomp_rule {
         const char *name;
         unsigned argument;
@@ -37,9 +38,10 @@ struct seccomp_rules {
         size_t n;
 };
 
-extern const struct seccomp_list seccomp_allowed;     /* whatever their arguments are */
-extern const struct seccomp_rules seccomp_rules;      /* depending on them */
-extern const struct seccomp_list seccomp_pretended;   /* answered as done, and not done */
-extern const struct seccomp_answers seccomp_refused;  /* answered so that programs know how to take it */
-extern const struct seccomp_answers seccomp_making;   /* what making a sandbox takes, and no sandbox has */
-extern const struct seccomp_list seccomp_never_extra; /* not for any language either, besides those refused above */
+extern const struct seccomp_list seccomp_allowed;      /* whatever their arguments are */
+extern const struct seccomp_rules seccomp_rules;       /* depending on them */
+extern const struct seccomp_answers seccomp_otherwise; /* for values up to 32 bits; its calls compare one argument */
+extern const struct seccomp_list seccomp_pretended;    /* answered as done, and not done */
+extern const struct seccomp_answers seccomp_refused;   /* answered so that programs know how to take it */
+extern const struct seccomp_answers seccomp_making;    /* what making a sandbox takes, and no sandbox has */
+extern const struct seccomp_list seccomp_never_extra;  /* not for any language either, besides those refused above */
