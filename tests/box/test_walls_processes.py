@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from lib.case import Case
-from lib.walls import CAPABILITIES, HOST_ROOT, Attack, AttackCase, Servers
+from lib.walls import CALLS, CAPABILITIES, HOST_ROOT, Attack, AttackCase, Servers
 
 SERVERS = Servers(__name__)
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
@@ -49,10 +49,6 @@ class Tracing(AttackCase):
                "needs CAP_SYS_RESOURCE, which nothing of the server keeps"),
         Attack("the priority of init", "os.setpriority(os.PRIO_PROCESS, 1, 19) or True", None,
                "needs CAP_SYS_NICE, which nothing of the server keeps"),
-        Attack("a child for the zygote", """
-            pid = call('clone', 0x8000 | 17, 0, 0, 0, 0)
-            if pid == 0: os._exit(0)
-            return pid > 0""", None, "where it works, the zygote waits for ever for the slot's end; the wall is in tests/unit/seccomp.c"),
         Attack("the processors of init", "os.sched_setaffinity(1, os.sched_getaffinity(0)) or True", None, "needs CAP_SYS_NICE, likewise"),
     ]
 
@@ -85,7 +81,7 @@ class Rights(AttackCase):
             resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
             pid = os.fork()
             if pid == 0: os.abort()
-            return os.WCOREDUMP(os.waitpid(pid, 0)[1])""", ("rlimits", "system calls")),
+            return os.WCOREDUMP(os.waitpid(pid, 0)[1])""", (*CALLS, "rlimits")),
     ]
 
     def test_a_setuid_program_gains_nothing(self):
