@@ -3,8 +3,8 @@
  * alone needs it, its language names it (lang/lang.h).
  *
  * Left out on purpose, though harmless or nearly so, because no runtime needs them: mincore and preadv2 (what is in the
- * page cache), tee and vmsplice, landlock, inotify and fanotify (what others do in /usr), ioprio_set, sched_setattr,
- * capset, extended attributes (below). */
+ * page cache), tee and vmsplice, landlock, inotify and fanotify (what others do in /usr), capset, extended attributes
+ * (below). */
 #include "zygote/seccomp_table.h"
 
 #include <asm/termbits.h>
@@ -76,8 +76,8 @@ static const struct seccomp_answer refused[] = {
         { "delete_module", EPERM }, { "finit_module", EPERM }, { "init_module", EPERM }, { "ioperm", EPERM },
         { "iopl", EPERM }, { "kexec_file_load", EPERM }, { "kexec_load", EPERM }, { "mount", EPERM },
         { "pidfd_getfd", EPERM }, { "process_vm_readv", EPERM }, { "process_vm_writev", EPERM },
-        { "quotactl", EPERM }, { "reboot", EPERM }, { "sched_setattr", EPERM }, { "sched_setparam", EPERM },
-        { "setdomainname", EPERM }, { "settimeofday", EPERM },
+        { "ioprio_set", EPERM }, { "quotactl", EPERM }, { "reboot", EPERM }, { "sched_setattr", EPERM },
+        { "sched_setparam", EPERM }, { "setdomainname", EPERM }, { "settimeofday", EPERM },
         { "swapoff", EPERM }, { "swapon", EPERM }, { "syslog", EPERM }, { "vhangup", EPERM },
         /* An access control list is up to 64 KiB per file that no limit of memory counts; and so /tmp has no extended
          * attributes, as it has none on many a host. */
@@ -199,7 +199,7 @@ static const struct seccomp_answer otherwise[] = {
 static const char *const never_extra[] = {
         "add_key", "bpf", "cachestat", "fanotify_init", "fanotify_mark", "inotify_add_watch", "inotify_init", "inotify_init1",
         "inotify_rm_watch", "io_pgetevents", "io_setup", "io_submit", "io_uring_enter", "io_uring_register", "io_uring_setup",
-        "ioprio_set", "kcmp", "keyctl", "listmount", "lookup_dcookie", "migrate_pages", "modify_ldt", "move_pages",
+        "kcmp", "keyctl", "listmount", "lookup_dcookie", "migrate_pages", "modify_ldt", "move_pages",
         "name_to_handle_at", "nfsservctl", "open_by_handle_at", "open_tree_attr", "perf_event_open", "preadv2",
         "process_madvise", "process_mrelease", "quotactl_fd", "request_key", "setxattrat", "statmount", "umount", "uselib", "userfaultfd",
 };

@@ -121,7 +121,7 @@ class nice:
 
 @state
 class io_priority:
-    refused = "the filter does not know ioprio_set"
+    refused = "the filter refuses ioprio_set"
 
     def poison():
         call("syscall", 251, 1, 0, 3 << 13)
