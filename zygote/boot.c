@@ -53,6 +53,31 @@ static int host_name(void *context)
         return sethostname(name, sizeof name - 1) < 0 ? -errno : 0;
 }
 
+static int write_sysctl(const char *path, const char *value)
+{
+        int fd = open(path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        ssize_t len = (ssize_t)strlen(value);
+        int r = write(fd, value, (size_t)len) == len ? 0 : -errno;
+        close(fd);
+        return r;
+}
+
+/* The kernel undoes a dead process's semaphore operations by walking the whole of each set, and empties a dead
+ * namespace message by message, both on nobody's account. With its defaults (sets of 32,000, as many sets and queues)
+ * 400 dying processes take half a minute of the processors, in which their slot can't end. These are its defaults of
+ * before Linux 3.19. */
+static int ipc_sizes(void *context)
+{
+        struct boot *b = context;
+        int error;
+        if (faults_find(&b->settings->faults, "ipc namespace", &error) == FAULT_SKIP)
+                return 0; /* they would be the host's */
+        int r = write_sysctl("/proc/sys/kernel/sem", "250 32000 32 128");
+        return r < 0 ? r : write_sysctl("/proc/sys/kernel/msgmni", "128");
+}
+
 static int disk(void *context)
 {
         struct boot *b = context;
@@ -179,6 +204,7 @@ const struct step boot_steps[] = {
         { "cgroup namespace", cgroup_namespace, NULL }, /* its root is the group that one is in at this moment */
         { "network namespace", join_network, NULL },
         { "host name", host_name, NULL },
+        { "ipc sizes", ipc_sizes, "CONFIG_SYSVIPC" }, /* by the zygote's /proc: the sandbox's has no sysctl */
         { "disk", disk, "tmpfs with size and nr_inodes" },
         { "private usr", private_usr, "modprobe overlay; /usr may lie on one overlay, not on two" },
         { "overlay root", overlay, "modprobe overlay" },
