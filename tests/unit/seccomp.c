@@ -371,6 +371,8 @@ static void test_arguments_that_matter(void **state)
                 { "clone", 0, CLONE_NEWNS, SECCOMP_RET_ERRNO | EPERM },
                 { "clone", 0, CLONE_NEWUSER | 1ull << 32, SECCOMP_RET_ERRNO | EPERM },
                 { "clone", 0, CLONE_NEWTIME, SECCOMP_RET_ERRNO | EPERM },
+                { "clone", 0, CLONE_PARENT | SIGCHLD, SECCOMP_RET_ERRNO | EPERM },
+                { "clone", 0, CLONE_PARENT | SIGCHLD | 1ull << 32, SECCOMP_RET_ERRNO | EPERM },
                 { "socket", 0, 1, SECCOMP_RET_ALLOW },
                 { "socket", 0, 1 | 1ull << 32, SECCOMP_RET_ERRNO | EAFNOSUPPORT },
                 { "socket", 0, 2, SECCOMP_RET_ERRNO | EAFNOSUPPORT },
