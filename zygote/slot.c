@@ -20,7 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { INIT_TIMEOUT_MS = 10000 }; /* init's set-up takes about 1 ms; this is for a machine in trouble */
+/* Its set-up takes about 1 ms. Two in a row that hang must not make the zygote look dead (pool/zygotes.c). */
+enum { INIT_TIMEOUT_MS = 5000 };
 
 /* In the child. Only descriptors 0 to 2 and the socket pass an exec, and init replaces the former. */
 static void exec_init(int sock, const struct slot_maker *maker)

@@ -1,0 +1,27 @@
+"""Tests that start servers of their own, one or more each."""
+
+import os
+
+from lib.case import Case
+from lib.server import Server, is_taken
+
+
+class WithServers(Case):
+    def start(self, **options):
+        server = Server(f"{type(self).__name__}.{self._testMethodName}", **options)
+        self.addCleanup(server.stop)
+        return server.start()
+
+    def groups(self, server):
+        """This server's cgroups, told apart from those that a later server makes."""
+        server.note_cgroups()
+        return {(path, os.stat(path).st_ino) for path in server.cgroup_directories()}
+
+    def assert_gone(self, groups):
+        def is_there(path, inode):
+            try:
+                return os.stat(path).st_ino == inode and not is_taken(path)
+            except FileNotFoundError:
+                return False
+        self.assertEqual([], [path for path, inode in groups if is_there(path, inode)],
+                         "the next server did not sweep what a killed one left")
