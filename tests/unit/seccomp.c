@@ -1,6 +1,6 @@
 /* The filter of a sandbox: interpreted here, both halves of it, for every number, ABI and argument that could slip
  * through, and held against what --print-seccomp says; then loaded, and tried. */
-#include "zygote/seccomp.h"
+#include "filter.h"
 #include "unit.h"
 #include "zygote/creds.h"
 
@@ -20,50 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MAX_NUMBER = 600, X32_BIT = 0x40000000, MAX_LINES = 512, N_ARGUMENTS = 6 };
-
-static const uint32_t enosys = SECCOMP_RET_ERRNO | ENOSYS;
-
-/* ---------------------------------------------------------------- the kernel's part */
-
-/* What seccomp has of classic BPF: loads of words of its data, constants, AND, jumps, and the end. */
-static uint32_t interpret(const struct seccomp_program *p, const struct seccomp_data *data)
-{
-        uint32_t a = 0;
-        for (unsigned pc = 0; pc < p->length; pc++) {
-                const struct sock_filter *f = &p->code[pc];
-                bool is_true;
-                switch (f->code) {
-                case BPF_LD | BPF_W | BPF_ABS:
-                        assert_true(f->k % 4 == 0 && f->k < sizeof *data);
-                        memcpy(&a, (const char *)data + f->k, sizeof a);
-                        continue;
-                case BPF_ALU | BPF_AND | BPF_K:
-                        a &= f->k;
-                        continue;
-                case BPF_RET | BPF_K:
-                        return f->k;
-                case BPF_JMP | BPF_JA:
-                        pc += f->k;
-                        continue;
-                case BPF_JMP | BPF_JEQ | BPF_K:
-                        is_true = a == f->k;
-                        break;
-                case BPF_JMP | BPF_JGE | BPF_K:
-                        is_true = a >= f->k;
-                        break;
-                case BPF_JMP | BPF_JGT | BPF_K:
-                        is_true = a > f->k;
-                        break;
-                default:
-                        fail_msg("instruction %u has the code 0x%x", pc, f->code);
-                        return 0;
-                }
-                pc += is_true ? f->jt : f->jf;
-        }
-        fail_msg("the filter has no end");
-        return 0;
-}
+enum { MAX_NUMBER = 600, X32_BIT = 0x40000000, N_ARGUMENTS = 6 };
 
 struct filters {
         struct seccomp_program outer, inner;
@@ -86,90 +43,10 @@ static void drop(struct filters *f)
  * are smaller, as signed numbers. */
 static uint32_t answer(const struct filters *f, const struct seccomp_data *data)
 {
-        uint32_t inner = interpret(&f->inner, data), outer = interpret(&f->outer, data);
+        uint32_t inner = filter_interpret(&f->inner, data), outer = filter_interpret(&f->outer, data);
         int32_t inner_action = (int32_t)(inner & SECCOMP_RET_ACTION_FULL);
         int32_t outer_action = (int32_t)(outer & SECCOMP_RET_ACTION_FULL);
         return outer_action < inner_action ? outer : inner;
-}
-
-/* ---------------------------------------------------------------- what the table says */
-
-struct line {
-        char name[40];
-        uint32_t answer;
-        bool has_condition;
-        unsigned argument;
-        char compare[8]; /* "&" for a masked one */
-        uint64_t value, masked;
-};
-
-struct table {
-        struct line at[MAX_LINES];
-        size_t n;
-};
-
-static void read_line(struct line *l, const char *text)
-{
-        char rest[160] = "";
-        int error = 0;
-        *l = (struct line){ .answer = SECCOMP_RET_ALLOW };
-        if (sscanf(text, "errno %d %159[^\n]", &error, rest) == 2)
-                l->answer = SECCOMP_RET_ERRNO | (uint32_t)error;
-        else if (sscanf(text, "nothing %159[^\n]", rest) == 1)
-                l->answer = SECCOMP_RET_ERRNO;
-        else
-                assert_int_equal(sscanf(text, "allow %159[^\n]", rest), 1);
-        unsigned long long value = 0, masked = 0;
-        if (sscanf(rest, "%39s if argument %u & %llx == %llx", l->name, &l->argument, &value, &masked) == 4)
-                strcpy(l->compare, "&");
-        else
-                assert_true(sscanf(rest, "%39s if argument %u %7s %llx", l->name, &l->argument, l->compare, &value) !=
-                            2);
-        l->has_condition = l->compare[0] != '\0';
-        l->value = value;
-        l->masked = masked;
-}
-
-static void read_table(struct table *t)
-{
-        char *text = NULL;
-        size_t size = 0;
-        FILE *to = open_memstream(&text, &size);
-        assert_non_null(to);
-        seccomp_print(to);
-        fclose(to);
-        t->n = 0;
-        for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-                assert_true(t->n < MAX_LINES);
-                if (!strstr(line, "everything else"))
-                        read_line(&t->at[t->n++], line);
-        }
-        assert_true(t->n > 200);
-        free(text);
-}
-
-static bool holds(const struct line *l, uint64_t argument)
-{
-        if (!l->has_condition)
-                return true;
-        if (strcmp(l->compare, "&") == 0)
-                return (argument & l->value) == l->masked;
-        if (strcmp(l->compare, "==") == 0)
-                return argument == l->value;
-        if (strcmp(l->compare, "!=") == 0)
-                return argument != l->value;
-        if (strcmp(l->compare, "<=") == 0)
-                return argument <= l->value;
-        assert_string_equal(l->compare, "<");
-        return argument < l->value;
-}
-
-static uint32_t expected(const struct table *t, const char *name, const struct seccomp_data *data)
-{
-        for (size_t i = 0; name && i < t->n; i++)
-                if (strcmp(t->at[i].name, name) == 0 && holds(&t->at[i], data->args[t->at[i].argument]))
-                        return t->at[i].answer;
-        return enosys;
 }
 
 static int number_of(const char *name)
@@ -183,14 +60,14 @@ static void test_every_number_answers_as_the_table_says(void **state)
 {
         (void)state;
         struct filters f;
-        struct table t;
+        struct filter_table t;
         build(&f, NULL);
-        read_table(&t);
+        filter_table_read(&t);
         unsigned allowed = 0;
         for (int number = 0; number <= MAX_NUMBER; number++) {
                 char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, number);
                 struct seccomp_data data = { .nr = number, .arch = AUDIT_ARCH_X86_64 };
-                uint32_t is = answer(&f, &data), should = expected(&t, name, &data);
+                uint32_t is = answer(&f, &data), should = filter_expected(&t, name, &data);
                 if (is != should)
                         fail_msg("%s (%d) answers 0x%x, not 0x%x", name ? name : "?", number, is, should);
                 allowed += is == SECCOMP_RET_ALLOW;
@@ -221,11 +98,11 @@ static void test_arguments_are_compared_whole(void **state)
 {
         (void)state;
         struct filters f;
-        struct table t;
+        struct filter_table t;
         build(&f, NULL);
-        read_table(&t);
+        filter_table_read(&t);
         for (size_t i = 0; i < t.n; i++) {
-                const struct line *l = &t.at[i];
+                const struct filter_line *l = &t.at[i];
                 if (!l->has_condition)
                         continue;
                 const uint64_t bases[] = { 0, 1, l->value, l->value - 1, l->value + 1, l->masked, ~l->value, ~0ull };
@@ -234,7 +111,7 @@ static void test_arguments_are_compared_whole(void **state)
                         for (size_t w = 0; w < sizeof twists / sizeof twists[0]; w++) {
                                 struct seccomp_data data = { .nr = number_of(l->name), .arch = AUDIT_ARCH_X86_64 };
                                 data.args[l->argument] = bases[b] ^ twists[w];
-                                uint32_t is = answer(&f, &data), should = expected(&t, l->name, &data);
+                                uint32_t is = answer(&f, &data), should = filter_expected(&t, l->name, &data);
                                 if (is != should)
                                         fail_msg("%s with 0x%llx answers 0x%x, not 0x%x", l->name,
                                                  (unsigned long long)data.args[l->argument], is, should);
@@ -430,11 +307,11 @@ static void test_the_zygote_may_make_sandboxes_but_not_more(void **state)
         build(&f, NULL);
         for (size_t i = 0; i < sizeof making / sizeof making[0]; i++) {
                 struct seccomp_data data = { .nr = number_of(making[i]), .arch = AUDIT_ARCH_X86_64 };
-                assert_int_equal(interpret(&f.outer, &data), SECCOMP_RET_ALLOW);
+                assert_int_equal(filter_interpret(&f.outer, &data), SECCOMP_RET_ALLOW);
         }
         for (size_t i = 0; i < sizeof not_even / sizeof not_even[0]; i++) {
                 struct seccomp_data data = { .nr = number_of(not_even[i]), .arch = AUDIT_ARCH_X86_64 };
-                assert_int_not_equal(interpret(&f.outer, &data), SECCOMP_RET_ALLOW);
+                assert_int_not_equal(filter_interpret(&f.outer, &data), SECCOMP_RET_ALLOW);
         }
         drop(&f);
 }

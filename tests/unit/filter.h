@@ -1,0 +1,33 @@
+/* Two readings of a sandbox's filter: what its instructions do, and what --print-seccomp says of it. */
+#pragma once
+
+#include "zygote/seccomp.h"
+
+#include <linux/seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { FILTER_MAX_LINES = 512 };
+
+struct filter_line {
+        char name[40];
+        uint32_t answer;
+        bool has_condition;
+        unsigned argument;
+        char compare[8]; /* "&" for a masked one */
+        uint64_t value, masked;
+};
+
+struct filter_table {
+        struct filter_line at[FILTER_MAX_LINES];
+        size_t n;
+};
+
+/* What the kernel would do with this call, by one program. */
+uint32_t filter_interpret(const struct seccomp_program *p, const struct seccomp_data *data);
+
+void filter_table_read(struct filter_table *t);
+
+/* What the table says of a call; name may be NULL, for a number that has none. */
+uint32_t filter_expected(const struct filter_table *t, const char *name, const struct seccomp_data *data);
