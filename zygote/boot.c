@@ -64,10 +64,10 @@ static int write_sysctl(const char *path, const char *value)
         return r;
 }
 
-/* The kernel undoes a dead process's semaphore operations by walking the whole of each set, and empties a dead
- * namespace message by message, both on nobody's account. With its defaults (sets of 32,000, as many sets and queues)
- * 400 dying processes take half a minute of the processors, in which their slot can't end. These are its defaults of
- * before Linux 3.19. */
+/* The kernel undoes a dying process's semaphore operations by walking the whole of each set, when no limit can end it
+ * any more, and a kernel thread empties a dead namespace message by message. With the kernel's defaults (sets of
+ * 32,000, as many sets and queues) 400 processes were not dead after 20 s, and their slot can't end before. These are
+ * its defaults of before Linux 3.19. */
 static int ipc_sizes(void *context)
 {
         struct boot *b = context;
