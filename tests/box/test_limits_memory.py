@@ -19,7 +19,8 @@ MARGIN_KIB = 96 << 10
 
 PRELUDE = "import ctypes, os, mmap, socket, struct, sys\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
-# Each takes `mib` MiB of one kind, and keeps it.
+# Each takes `mib` MiB of one kind, and keeps it. (System V messages and semaphores are bounded by their number, and can't
+# be so many: box/walls processes.)
 KINDS = {
     "anonymous": "kept = b'x' * (mib << 20)",
     "shared": "kept = mmap.mmap(-1, mib << 20)\nfor _ in range(mib): kept.write(b'x' * (1 << 20))",
@@ -30,9 +31,6 @@ KINDS = {
                    "for _ in range(mib): kept.write(b'x' * (1 << 20))",
     "system v shared memory": "libc.shmat.restype = ctypes.c_void_p\nsize = mib << 20\n"
                               "at = libc.shmat(libc.shmget(0, size, 0o600), None, 0)\nctypes.memset(ctypes.c_void_p(at), 1, size)",
-    "system v messages": "message = struct.pack('l', 1) + b'x' * 8000\nfor _ in range(mib * 64):\n"
-                         "    queue = libc.msgget(0, 0o600)\n    for _ in range(2): libc.msgsnd(queue, message, 8000, 0o4000)",
-    "system v semaphores": "for _ in range(mib): libc.semget(0, 16000, 0o600)",
     "pipes": "kept = []\nfor _ in range(mib):\n    kept.append(os.pipe())\n    import fcntl; fcntl.fcntl(kept[-1][1], 1031, 1 << 20)\n"
              "    os.set_blocking(kept[-1][1], False); os.write(kept[-1][1], b'x' * (1 << 20))",
     "sockets": "kept = []\ntotal = 0\nwhile total < mib << 20:\n    a, b = socket.socketpair(); kept += [a, b]\n    a.setblocking(False)\n"
