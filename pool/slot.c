@@ -141,7 +141,9 @@ unsigned slots_tick(struct slots *s, unsigned max, struct slot **stuck)
                 if (!slot->owed)
                         continue;
                 n++;
-                if (++slot->owed_ticks < longest)
+                slot->owed_ticks++;
+                /* One that goes may take as long as its processes take to die. */
+                if (slot->owed_ticks < longest || slot->dropping || slot->state == SLOT_EMPTY)
                         continue;
                 longest = slot->owed_ticks + 1;
                 *stuck = slot;

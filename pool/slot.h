@@ -78,7 +78,7 @@ void slot_owe(struct slot *slot);
 void slot_paid(struct slot *slot);
 
 /* One tick of the pool's clock: how many slots wait for an answer of the zygote. *stuck becomes the one that has waited
- * longest, if that is at least max ticks, else NULL. */
+ * longest, if that is at least max ticks, else NULL; not one that is being dropped, which may take its time. */
 unsigned slots_tick(struct slots *s, unsigned max, struct slot **stuck);
 
 /* A slot too many, after the numbers went down: WARM (to be killed) or EMPTY and alive (to be dropped); or NULL. */

@@ -274,8 +274,6 @@ const char *zygote_tick(struct zygote *z)
                 return "it does not come up";
         if (!stuck)
                 return NULL;
-        if (stuck->dropping || stuck->state == SLOT_EMPTY)
-                return "it does not let go of a slot";
         give_up(z, stuck);
         language_kick(z->language);
         return NULL;

@@ -231,8 +231,8 @@ def main():
     if options.module:
         return run_module(options.module.resolve(), options.name)
 
-    # A shell lets what it starts in the background ignore these, and plain python3 would behave otherwise for it.
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    # A shell, or nohup, lets what it starts in the background ignore these, and plain python3 would behave otherwise for it.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     build = Path(options.build).resolve()

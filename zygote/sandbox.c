@@ -69,6 +69,22 @@ static void release(struct sandbox *s)
         s->kill_sent = s->swept_again = s->collecting = s->releasing = s->remake = false;
 }
 
+void sandbox_go(struct sandbox *s)
+{
+        if (s->pid > 0 && s->pidfd >= 0)
+                pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+        if (s->slot)
+                slot_kill(s->slot);
+        s->state = SANDBOX_GOING;
+}
+
+bool sandbox_is_gone(struct sandbox *s)
+{
+        if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == s->pid)
+                s->pid = 0;
+        return s->pid == 0 && (!s->slot || slot_is_dead(s->slot));
+}
+
 void sandbox_drop(struct sandbox *s, struct err *e)
 {
         if (s->pid > 0 && s->pidfd >= 0)
@@ -279,7 +295,7 @@ void sandbox_kill(struct sandbox *s)
 bool sandbox_is_overdue(const struct sandbox *s, int64_t now)
 {
         bool waits = s->state == SANDBOX_BOOTING || s->kill_sent || s->releasing;
-        return waits && !s->init_lost && now - s->asked_ms > PATIENCE_MS;
+        return waits && s->state != SANDBOX_GOING && !s->init_lost && now - s->asked_ms > PATIENCE_MS;
 }
 
 void sandbox_kill_init(struct sandbox *s)

@@ -3,6 +3,8 @@
  *   NONE --make--> BOOTING --boot report--> ALIVE --main process exits--> REAPING --nothing left--> DEAD --make-->
  * BOOTING
  *
+ * Any state may end in GOING: all of it is killed and the slot is given up. It is NONE when all are dead.
+ *
  * REAPING is passed at once when the kernel's count of processes says that the main process was the last; otherwise
  * init kills and reaps the rest first. The zygote does not know whether an ALIVE sandbox waits or runs: the pool does.
  */
@@ -17,7 +19,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum sandbox_state { SANDBOX_NONE, SANDBOX_BOOTING, SANDBOX_ALIVE, SANDBOX_REAPING, SANDBOX_DEAD };
+enum sandbox_state { SANDBOX_NONE, SANDBOX_BOOTING, SANDBOX_ALIVE, SANDBOX_REAPING, SANDBOX_DEAD, SANDBOX_GOING };
 
 struct sandbox {
         enum sandbox_state state;
@@ -34,8 +36,9 @@ struct sandbox {
         bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
         bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
         bool init_lost;
-        int64_t asked_ms; /* when the boot, the killing or the taking down began that is waited for */
-        bool remake;      /* an ORDER_MAKE came while init was still at one of these */
+        int64_t asked_ms;       /* when the boot, the killing or the taking down began that is waited for */
+        struct report farewell; /* GOING: sent when it is gone; kind 0: nothing */
+        bool remake;            /* an ORDER_MAKE came while it was GOING, or init still at one of the above */
         struct order remake_order;
         int wait_status;
 };
@@ -90,5 +93,11 @@ void sandbox_kill_init(struct sandbox *s);
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
 void sandbox_clear(struct sandbox *s);
 
-/* Takes down everything, living or dead, and the slot: any state to NONE. */
+/* Kills everything and does not wait: any state to GOING. */
+void sandbox_go(struct sandbox *s);
+
+/* Reaps what has died of one that is GOING; true when that was all. sandbox_drop then waits for nothing. */
+bool sandbox_is_gone(struct sandbox *s);
+
+/* Takes down everything, living or dead, and the slot, and waits for it: any state to NONE. */
 void sandbox_drop(struct sandbox *s, struct err *e);

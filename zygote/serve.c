@@ -42,17 +42,56 @@ static int report(struct serve *s, const struct report *r, const int *fds, size_
         return channel_send(s->channel, r, sizeof *r, fds, n_fds, e);
 }
 
-/* Something went wrong with one slot: the pool hears where and why, the slot goes, the others live on. */
+static int order_make(struct serve *s, const struct order *o, int fd, struct err *e);
+
+/* If all of a slot that goes is dead, says farewell for it, and makes it anew if that was ordered meanwhile. */
+static int bury(struct serve *s, uint32_t slot, struct err *e)
+{
+        struct sandbox *sb = &s->at[slot];
+        const struct report farewell = sb->farewell;
+        const struct order next = sb->remake_order;
+        const bool remake = sb->remake;
+        struct err why = { 0 };
+
+        bool gone = sandbox_is_gone(sb);
+        if (sb->pid == 0 && sb->pidfd >= 0)
+                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->pidfd, NULL); /* it would be told again and again */
+        if (!gone)
+                return 0;
+        if (sb->slot)
+                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_pidfd, NULL);
+        sandbox_drop(sb, &why);
+        if (why.code)
+                log_warn(s->log, "dropping slot %u: %s", slot, why.text);
+        int r = farewell.kind ? report(s, &farewell, NULL, 0, e) : 0;
+        return r == 0 && remake ? order_make(s, &next, -1, e) : r;
+}
+
+/* The slot goes. Its number, its uids and its cgroup are free when all of it is dead. That can take many seconds (think
+ * of hundreds of processes with page tables full), and other slots do not wait for it. */
+static int let_go(struct serve *s, uint32_t slot, const struct report *farewell, struct err *e)
+{
+        struct sandbox *sb = &s->at[slot];
+        struct err why = { 0 };
+
+        sb->farewell = *farewell;
+        if (sb->state != SANDBOX_GOING && sb->slot) {
+                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_sock, NULL);
+                if (watch(s, sb->slot->init_pidfd, SOURCE_INIT, slot, &why) < 0)
+                        log_warn(s->log, "slot %u: %s", slot, why.text); /* then it is looked at each second */
+        }
+        sandbox_go(sb);
+        return bury(s, slot, e);
+}
+
+/* Something went wrong with one slot: it goes, the pool hears where and why, the others live on. */
 static int report_failure(struct serve *s, uint32_t slot, uint64_t id, const char *step, int error, struct err *e)
 {
         struct report r = { .kind = REPORT_FAILED, .slot = slot, .sandbox = id };
-        struct err why = { 0 };
         snprintf(r.failed.step, sizeof r.failed.step, "%s", step);
         r.failed.error = -error;
-        sandbox_drop(&s->at[slot], &why);
-        if (why.code)
-                log_warn(s->log, "dropping slot %u: %s", slot, why.text);
-        return report(s, &r, NULL, 0, e);
+        s->at[slot].remake = false;
+        return let_go(s, slot, &r, e);
 }
 
 /* ---------------------------------------------------------------- the end of a sandbox */
@@ -67,6 +106,8 @@ static int report_dead(struct serve *s, uint32_t slot, struct err *e)
 static int on_process(struct serve *s, uint32_t slot, struct err *e)
 {
         struct sandbox *sb = &s->at[slot];
+        if (sb->state == SANDBOX_GOING)
+                return bury(s, slot, e);
         bool booting = sb->state == SANDBOX_BOOTING;
         int pidfd = sb->pidfd;
         /* A registration outlives its descriptor while a newborn sibling still holds a copy: the event may be stale. */
@@ -92,13 +133,15 @@ static int order_make(struct serve *s, const struct order *o, int fd, struct err
 
         if (sb->state == SANDBOX_DEAD && !sb->collecting)
                 sandbox_clear(sb);
-        if (sb->collecting || sb->releasing) { /* init is about to say that it has finished: then */
+        bool later = sb->state == SANDBOX_GOING || sb->collecting || sb->releasing;
+        if (later || sb->init_lost) { /* when it is gone, or init has said that it has finished */
                 sb->remake = true;
                 sb->remake_order = *o;
-                return 0;
         }
-        if (sb->init_lost)
-                sandbox_drop(sb, NULL); /* nothing can be forked into its pid namespace any more */
+        if (later)
+                return 0;
+        if (sb->init_lost) /* nothing can be forked into its pid namespace any more */
+                return let_go(s, o->slot, &(const struct report){ .kind = 0 }, e);
         bool fresh = !sb->slot;
         int r = sandbox_make(sb, s->maker, o, &step, &why);
         if (r == 0)
@@ -153,12 +196,9 @@ static int order_clear(struct serve *s, const struct order *o, int fd, struct er
 static int order_drop(struct serve *s, const struct order *o, int fd, struct err *e)
 {
         struct report done = { .kind = REPORT_DROPPED, .slot = o->slot, .sandbox = o->sandbox };
-        struct err why = { 0 };
         (void)fd;
-        sandbox_drop(&s->at[o->slot], &why);
-        if (why.code)
-                log_warn(s->log, "dropping slot %u: %s", o->slot, why.text);
-        return report(s, &done, NULL, 0, e);
+        s->at[o->slot].remake = false;
+        return let_go(s, o->slot, &done, e);
 }
 
 static int order_drain(struct serve *s, const struct order *o, int fd, struct err *e)
@@ -188,12 +228,13 @@ struct order_row {
 #define IN(state) (1u << SANDBOX_##state)
 
 static const struct order_row order_table[] = {
-        [ORDER_MAKE] = { "make", IN(NONE) | IN(DEAD), 0, false, order_make },
+        [ORDER_MAKE] = { "make", IN(NONE) | IN(DEAD) | IN(GOING), 0, false, order_make },
         [ORDER_LIMIT] = { "limit", IN(ALIVE), 0, true, order_limit },
         [ORDER_KILL] = { "kill", IN(BOOTING) | IN(ALIVE), 0, true, order_kill },
         [ORDER_COLLECT] = { "collect", IN(DEAD), 1, true, order_collect },
         [ORDER_CLEAR] = { "clear", IN(DEAD), 0, true, order_clear },
-        [ORDER_DROP] = { "drop", IN(NONE) | IN(BOOTING) | IN(ALIVE) | IN(REAPING) | IN(DEAD), 0, false, order_drop },
+        [ORDER_DROP] = { "drop", IN(NONE) | IN(BOOTING) | IN(ALIVE) | IN(REAPING) | IN(DEAD) | IN(GOING), 0, false,
+                         order_drop },
         [ORDER_DRAIN] = { "drain", ~0u, 0, false, order_drain },
         [ORDER_PING] = { "ping", ~0u, 0, false, order_ping },
 };
@@ -311,6 +352,8 @@ static int on_init(struct serve *s, uint32_t slot, struct err *e)
         enum init_kind kind;
         if (!sb->slot)
                 return 0;
+        if (sb->state == SANDBOX_GOING)
+                return bury(s, slot, e);
         int r = slot_hear(sb->slot, &kind, NULL);
         if (r == -EAGAIN)
                 return 0;
@@ -346,7 +389,9 @@ static int give_up_overdue(struct serve *s, struct err *e)
                 return 0;
         for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && r == 0; slot++) {
                 struct sandbox *sb = &s->at[slot];
-                if (!sandbox_is_overdue(sb, now))
+                if (sb->state == SANDBOX_GOING)
+                        r = bury(s, slot, e);
+                if (r < 0 || !sandbox_is_overdue(sb, now))
                         continue;
                 log_error(s->log, "slot %u: %s, and is killed", slot,
                           sb->state == SANDBOX_BOOTING ? "a sandbox does not come up" : "init does not answer");

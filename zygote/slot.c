@@ -173,12 +173,25 @@ static void close_all(struct slot *s)
                 own_close(fds[i]);
 }
 
+void slot_kill(struct slot *s)
+{
+        if (s->init_pid > 0)
+                pidfd_send_signal(s->init_pidfd, SIGKILL, NULL, 0);
+}
+
+bool slot_is_dead(struct slot *s)
+{
+        if (s->init_pid > 0 && waitpid(s->init_pid, NULL, WNOHANG) == s->init_pid)
+                s->init_pid = 0;
+        return s->init_pid == 0;
+}
+
 int slot_free(struct slot *s, struct err *e)
 {
         if (!s)
                 return 0;
         if (s->init_pid > 0) {
-                pidfd_send_signal(s->init_pidfd, SIGKILL, NULL, 0);
+                slot_kill(s);
                 /* Returns once the kernel has killed and reaped the whole namespace. */
                 while (waitpid(s->init_pid, NULL, 0) < 0 && errno == EINTR)
                         ;

@@ -8,6 +8,7 @@
 #include "zygote/fault.h"
 #include "zygote/init.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -36,6 +37,12 @@ struct slot_maker {
 
 /* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the slot. */
 int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e);
+
+/* Kills init and with it everything in the pid namespace, and does not wait. */
+void slot_kill(struct slot *slot);
+
+/* After that: is it done? The death of thousands of processes and of their memory can take many seconds. */
+bool slot_is_dead(struct slot *slot);
 
 /* Kills init and with it everything in the pid namespace, waits for it, removes the cgroup. Accepts NULL. -EBUSY if the
  * cgroup is not empty even so: it is then left, with a sentence. */

@@ -144,6 +144,8 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         struct slot *stuck;
         set_up(&s, 3, 2);
 
+        go(&s, &s.slot[5], SLOT_PREPARING);
+        go(&s, &s.slot[2], SLOT_PREPARING);
         stuck = &s.slot[0];
         assert_int_equal(slots_tick(&s, 3, &stuck), 0);
         assert_null(stuck);
@@ -161,6 +163,10 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         assert_ptr_equal(stuck, &s.slot[2]);
         slot_owe(&s.slot[2]); /* another order: another time */
         assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+        assert_null(stuck);
+        s.slot[2].dropping = true; /* it may take its time to die, and yet the zygote owes an answer */
+        for (unsigned i = 0; i < 10; i++)
+                assert_int_equal(slots_tick(&s, 3, &stuck), 1);
         assert_null(stuck);
         slots_fini(&s);
 }

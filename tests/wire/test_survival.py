@@ -7,10 +7,11 @@ import signal
 import subprocess
 import time
 import unittest
+from pathlib import Path
 
 from lib import host
 from lib.hatchery import Closed, Refused
-from lib.server import Server, wait_until
+from lib.server import IS_SANITIZED, Server, wait_until
 from lib.servers import WithServers
 
 
@@ -251,6 +252,57 @@ class Hangs(WithServers):
         wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
         server.release()
         self.start().stop()  # sweeps
+
+
+FREEZER = Path("/sys/fs/cgroup/freezer")
+
+
+@unittest.skipIf(IS_SANITIZED, "half a minute of waiting that is the same in the other preset")
+@unittest.skipUnless((FREEZER / "tasks").exists(), "only the freezer of cgroup version 1 keeps a killed process from dying")
+class SlowDeath(WithServers):
+    def test_a_slot_that_takes_long_to_die_keeps_nobody_waiting(self):
+        """A killed sandbox that does not die for half a minute: its slot waits for it, the zygote and others do not"""
+        server = self.start(config="language python { warm = 2 running = 4 }\n")
+        zygote = server.zygote_processes()[0]
+        folder = FREEZER / f"hatchery-test-{os.getpid()}"
+        folder.mkdir()
+        try:
+            with server.connect() as slow, server.connect() as other:
+                known = {process.pid for process in server.processes()}
+                request = slow.send_execute("import os, time\nos.fork()\ntime.sleep(60)", limits={"wall_us": 1_000_000})
+                wait_until(lambda: python_row(other).running == 1, what="the run")
+                time.sleep(0.3)
+                # The main process was known, warm; its child is new. A thawed one would die at once.
+                child = next(process for process in server.processes()
+                             if process.name == "python" and process.pid not in known and process.parent in known
+                             and process.parent != zygote.pid)
+                for pid in (child.pid, child.parent):
+                    (folder / "tasks").write_text(str(pid))
+                (folder / "freezer.state").write_text("FROZEN")
+                longest, end = 0, time.monotonic() + 33
+                while time.monotonic() < end:
+                    before = time.monotonic()
+                    self.assertEqual(b"2\n", other.execute("print(1 + 1)").stdout)
+                    longest = max(longest, time.monotonic() - before)
+                    time.sleep(0.1)
+                print(f"# the longest that another run took meanwhile: {longest * 1000:.0f} ms", flush=True)
+                with self.assertRaises(Refused):
+                    slow.result(request)
+                self.assertTrue(zygote.is_alive(), server.log())
+                self.assertTrue(child.is_alive(), "it died, frozen: this proves nothing")
+                (folder / "freezer.state").write_text("THAWED")
+                wait_until(lambda: not child.is_alive(), what="the end of what was frozen")
+                self.assertGreaterEqual(python_row(other).discarded, 1)
+                server.wait_idle(connections=2)
+                self.assertEqual([zygote.pid], [process.pid for process in server.zygote_processes()])
+        finally:
+            (folder / "freezer.state").write_text("THAWED")
+            wait_until(lambda: not (folder / "tasks").read_text(), what="an empty freezer")
+            folder.rmdir()
+
+
+def python_row(client):
+    return client.status().languages[0]
 
 
 class Readiness(WithServers):
