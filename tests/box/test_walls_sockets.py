@@ -6,6 +6,7 @@ import threading
 import unittest
 import uuid
 
+from lib import host
 from lib.case import Case, describe
 from lib.walls import CALLS, CAPABILITIES, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
@@ -87,6 +88,8 @@ try: call('unshare', 0x40000000)
 except OSError: pass
 """
 
+ROUTES = (NETWORK,) if len(host.read("/proc/net/route").splitlines()) > 1 else (None, "this host has no network to be seen")
+
 
 class Families(AttackCase):
     SERVER = SERVERS
@@ -140,8 +143,9 @@ class OfTheHost(AttackCase):
             return True""", (*CALLS, *NETWORK)),
         Attack("a list of the host's unix sockets", "'@name@' in open('/proc/self/net/unix').read()", NETWORK),
         Attack("a list of the host's TCP sockets", "':%04X ' % @port@ in open('/proc/self/net/tcp').read()", NETWORK),
-        Attack("the host's interfaces", "[i for i in open('/proc/self/net/dev').read().split() if i[-1] == ':' and i != 'lo:']", NETWORK),
-        Attack("the host's routes", "len(open('/proc/self/net/route').readlines()) > 1", NETWORK),
+        Attack("the host's interfaces", "[i for i in open('/proc/self/net/dev').read().split() if i[-1] == ':' and i != 'lo:']",
+               *ROUTES),
+        Attack("the host's routes", "len(open('/proc/self/net/route').readlines()) > 1", *ROUTES),
         Attack("a socket in the host's file system", """
             s = socket.socket(socket.AF_UNIX)
             error = None

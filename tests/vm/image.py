@@ -22,7 +22,8 @@ UNUSED = re.compile(r"^/(boot|dev|proc|sys|var"
                     r"|usr/(include|share/(doc|info|lintian|locale|man|i18n)|lib/systemd"
                     r"|lib/x86_64-linux-gnu/(perl|gconv)))(/|$)"
                     r"|\.(a|h)$")
-EMPTY_DIRECTORIES = ("dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "var/tmp")
+EMPTY_DIRECTORIES = ("dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "usr/local/share",
+                     "var/tmp")
 NUMBERS_OF_CALLS = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"  # tests/lib/walls.py does
 ETC_FILES = ("debian_version", "group", "ld.so.cache", "nsswitch.conf", "os-release", "passwd")
 
