@@ -66,6 +66,10 @@ class Rights(AttackCase):
         Attack("an ambient capability", "done('prctl', 47, 2, 21, 0, 0) or True", None,
                "has to be inheritable first, which the kernel refuses with it"),
         Attack("owning a file of root", "os.chown('/etc/passwd', 1000, 1000) or True", HOST_ROOT),
+        Attack("a child for the zygote", """
+            pid = call('clone', 0x8000 | 17, 0, 0, 0, 0)
+            if pid == 0: os._exit(0)
+            return pid""", None, "nobody would reap it, and its slot would never be empty"),
         Attack("a set of 32,000 semaphores", "done('semget', 0, 32000, 0o1600) or True", ("ipc sizes",)),
         Attack("a thousand sets of semaphores", "[call('semget', 0, 1, 0o1600) for _ in range(1000)]", ("ipc sizes",)),
         Attack("a thousand message queues", "[call('msgget', 0, 0o1600) for _ in range(1000)]", ("ipc sizes",)),
