@@ -46,6 +46,12 @@ static int join_network(void *context)
         return setns(b->slot->net_ns, CLONE_NEWNET) < 0 ? -errno : 0;
 }
 
+static int own_table(void *context)
+{
+        struct boot *b = context;
+        return stages_leave(&b->settings->stages);
+}
+
 static int host_name(void *context)
 {
         static const char name[] = "sandbox";
@@ -119,21 +125,21 @@ static int pid_counter(void *context)
 static int user_namespace(void *context)
 {
         struct boot *b = context;
-        return creds_join_user_namespace(b->slot->user_ns);
+        return creds_join_user_namespace(b->stage + BOOT_USER_NS);
 }
 
 static int descriptors(void *context)
 {
         struct boot *b = context;
+        int r = stages_leave(&b->settings->stages); /* again, lest without "own table" the zygote's were closed here */
+        if (r < 0)
+                return r;
         /* First out of the way of their future places. */
-        int job = fcntl(b->fds.job, F_DUPFD_CLOEXEC, FD_ABOVE);
+        int job = fcntl(b->stage + BOOT_JOB, F_DUPFD_CLOEXEC, FD_ABOVE);
         int report = fcntl(b->settings->report, F_DUPFD_CLOEXEC, FD_ABOVE);
         int tmpfs = fcntl(b->mounts.disk, F_DUPFD_CLOEXEC, FD_ABOVE);
-        int standard[3];
         for (int i = 0; i < 3; i++)
-                standard[i] = fcntl(b->fds.standard[i], F_DUPFD_CLOEXEC, FD_ABOVE);
-        for (int i = 0; i < 3; i++)
-                if (dup2(standard[i], i) < 0)
+                if (dup2(b->stage + BOOT_STDIN + i, i) < 0)
                         return -errno;
         if (dup3(job, FD_JOB, O_CLOEXEC) < 0 || dup3(report, FD_REPORT, O_CLOEXEC) < 0 ||
             dup3(tmpfs, FD_DISK, O_CLOEXEC) < 0)
@@ -203,6 +209,8 @@ const struct step boot_steps[] = {
         { "cgroup", join_cgroup, "the slot's cgroup is gone or full" }, /* first, so that what follows is accounted */
         { "cgroup namespace", cgroup_namespace, NULL }, /* its root is the group that one is in at this moment */
         { "network namespace", join_network, NULL },
+        /* Until here the table of descriptors is the zygote's, and no step may open one. */
+        { "own table", own_table, "the kernel needs close_range (Linux 5.9)" },
         { "host name", host_name, NULL },
         { "ipc sizes", ipc_sizes, "CONFIG_SYSVIPC" }, /* by the zygote's /proc: the sandbox's has no sysctl */
         { "disk", disk, "tmpfs with size and nr_inodes" },

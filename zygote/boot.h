@@ -5,6 +5,7 @@
 #include "zygote/mounts.h"
 #include "zygote/seccomp.h"
 #include "zygote/slot.h"
+#include "zygote/stage.h"
 #include "zygote/step.h"
 
 #include <stddef.h>
@@ -17,19 +18,18 @@ struct boot_settings {
         uint32_t inodes;
         int last_pid; /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
+        struct stages stages;
         int report; /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
 };
 
-/* The descriptors that a child is born with and keeps. */
-struct boot_fds {
-        int job;
-        int standard[3];
-};
+/* The descriptors that a child finds on its stage, from its first number on. */
+enum boot_fd { BOOT_STDIN, BOOT_STDOUT, BOOT_STDERR, BOOT_JOB, BOOT_PROC, BOOT_USER_NS, BOOT_FDS };
+_Static_assert((int)BOOT_FDS <= (int)STAGE_ROOM, "a stage is too small");
 
 struct boot {
         const struct boot_settings *settings;
         const struct slot *slot;
-        struct boot_fds fds;
+        int stage; /* its first number */
         struct mounts mounts;
 };
 

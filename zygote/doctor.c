@@ -162,7 +162,7 @@ static void check_sandbox(struct doctor *d, struct sandbox_maker *maker, int rep
         }
         say(d, 1, "slot", "init, pid, user and network namespace, cgroup");
         check_boot(d, report_sock);
-        sandbox_drop(&s, &e);
+        sandbox_drop(&s, maker, &e);
         if (e.code)
                 say(d, 0, "teardown", "%s", e.text);
         else
@@ -208,6 +208,10 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
         }
         maker->robust_list.head = (uint64_t)(uintptr_t)head;
         maker->boot.report = report[1];
+        if (stages_init(&maker->boot.stages, &e) < 0) {
+                say(d, 0, "process", "%s", e.text);
+                return;
+        }
         check_sandbox(d, maker, report[0]);
 }
 

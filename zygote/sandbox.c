@@ -30,7 +30,7 @@ static int64_t now_ms(void)
 
 void sandbox_init(struct sandbox *s)
 {
-        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .mount_ns = -1 };
+        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .stage = -1, .mount_ns = -1 };
         memset(s->pool_fds, -1, sizeof s->pool_fds);
 }
 
@@ -59,9 +59,16 @@ void sandbox_clear(struct sandbox *s)
         close_file_systems(s);
 }
 
-/* What a sandbox leaves with the zygote. */
-static void release(struct sandbox *s)
+void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker)
 {
+        stages_give_back(&maker->boot.stages, s->stage);
+        s->stage = -1;
+}
+
+/* What a sandbox leaves with the zygote. */
+static void release(struct sandbox *s, struct sandbox_maker *maker)
+{
+        sandbox_leave_stage(s, maker);
         close_file_systems(s);
         close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
@@ -85,7 +92,7 @@ bool sandbox_is_gone(struct sandbox *s)
         return s->pid == 0 && (!s->slot || slot_is_dead(s->slot));
 }
 
-void sandbox_drop(struct sandbox *s, struct err *e)
+void sandbox_drop(struct sandbox *s, struct sandbox_maker *maker, struct err *e)
 {
         if (s->pid > 0 && s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
@@ -93,7 +100,7 @@ void sandbox_drop(struct sandbox *s, struct err *e)
         if (s->pid > 0)
                 while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
                         ;
-        release(s);
+        release(s, maker);
         slot_free(slot, e);
         sandbox_init(s);
 }
@@ -106,31 +113,31 @@ static int begin(const struct sandbox_maker *maker, const char *name, const char
         return faults_find(&maker->boot.faults, name, &error) == FAULT_FAIL ? err_set(e, -error, "%s", name) : 0;
 }
 
-/* The sandbox's ends in *child, the pool's in s. The pool's must not block the pool. */
-static int make_pipes(struct sandbox *s, struct boot_fds *child, struct err *e)
+/* The sandbox's ends in ours, the pool's in s. The pool's must not block the pool. */
+static int make_pipes(struct sandbox *s, int ours[BOOT_JOB + 1], struct err *e)
 {
         int job[2], in[2], out[2], err[2];
 
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, job) < 0)
                 return err_set(e, errno, "a socket pair");
         s->pool_fds[WARM_JOB] = job[0];
-        child->job = job[1];
+        ours[BOOT_JOB] = job[1];
         if (pipe2(in, O_CLOEXEC) < 0)
                 return err_set(e, errno, "a pipe");
         s->pool_fds[WARM_STDIN] = in[1];
-        child->standard[0] = in[0];
+        ours[BOOT_STDIN] = in[0];
         if (pipe2(out, O_CLOEXEC) < 0)
                 return err_set(e, errno, "a pipe");
         s->pool_fds[WARM_STDOUT] = out[0];
-        child->standard[1] = out[1];
+        ours[BOOT_STDOUT] = out[1];
         if (pipe2(err, O_CLOEXEC) < 0)
                 return err_set(e, errno, "a pipe");
         s->pool_fds[WARM_STDERR] = err[0];
-        child->standard[2] = err[1];
+        ours[BOOT_STDERR] = err[1];
 
         /* A program may open /dev/stdout, which is one of these by name. */
-        for (int i = 0; i < 3; i++)
-                if (fchown(child->standard[i], s->slot->host_uid, s->slot->host_uid) < 0)
+        for (int i = BOOT_STDIN; i <= BOOT_STDERR; i++)
+                if (fchown(ours[i], s->slot->host_uid, s->slot->host_uid) < 0)
                         return err_set(e, errno, "the owner of a pipe");
         for (size_t i = WARM_JOB; i <= WARM_STDERR; i++)
                 if (fcntl(s->pool_fds[i], F_SETFL, O_NONBLOCK) < 0)
@@ -139,11 +146,19 @@ static int make_pipes(struct sandbox *s, struct boot_fds *child, struct err *e)
         return s->pool_fds[WARM_CPU] < 0 ? err_set(e, errno, "the cgroup's clock") : 0;
 }
 
-static void close_child_fds(struct boot_fds *child)
+/* What the child needs of descriptors, on a stage. */
+static int set_stage(struct sandbox *s, struct sandbox_maker *maker, struct err *e)
 {
-        close_fd(&child->job);
-        for (int i = 0; i < 3; i++)
-                close_fd(&child->standard[i]);
+        int fds[BOOT_FDS] = { [BOOT_STDIN] = -1, [BOOT_STDOUT] = -1,          [BOOT_STDERR] = -1,
+                              [BOOT_JOB] = -1,   [BOOT_PROC] = s->slot->proc, [BOOT_USER_NS] = s->slot->user_ns };
+        int r = make_pipes(s, fds, e);
+        if (r == 0) {
+                s->stage = stages_take(&maker->boot.stages, fds, BOOT_FDS);
+                r = s->stage < 0 ? err_set(e, -s->stage, "places for descriptors") : 0;
+        }
+        for (int i = BOOT_STDIN; i <= BOOT_JOB; i++)
+                close_fd(&fds[i]);
+        return r;
 }
 
 /* A fork that libc does not see, because libc's can't make namespaces or choose a pid; it leaves undone what libc's
@@ -153,7 +168,7 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
         pid_t pid_in_slot = BOOT_PID;
         int error;
         struct clone_args args = {
-                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD | CLONE_CHILD_SETTID |
+                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_SETTID |
                          CLONE_CHILD_CLEARTID,
                 .pidfd = (uint64_t)(uintptr_t)&s->pidfd,
                 .child_tid = maker->tid_address,
@@ -183,34 +198,33 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
         return 0;
 }
 
-static int fork_into(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, struct err *e)
+static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, struct err *e)
 {
+        int r = set_stage(s, maker, e);
+        if (r < 0)
+                return r;
         struct boot boot = {
                 .settings = &maker->boot,
                 .slot = s->slot,
-                .fds = { .job = -1, .standard = { -1, -1, -1 } },
+                .stage = s->stage,
                 .mounts = {
                         .disk_bytes = order->disk_bytes,
                         .inodes = maker->boot.inodes,
                         .host_uid = s->slot->host_uid,
                         .host_gid = s->slot->host_uid,
-                        .proc = s->slot->proc,
+                        .proc = s->stage + BOOT_PROC,
                         .disk = -1,
                         .usr = -1,
                         .overlay = -1,
                 },
         };
-        int r = make_pipes(s, &boot.fds, e);
-        if (r == 0)
-                r = fork_child(s, maker, &boot, e);
-        close_child_fds(&boot.fds);
-        return r;
+        return fork_child(s, maker, &boot, e);
 }
 
-int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, const char **step,
+int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, const char **step,
                  struct err *e)
 {
-        release(s);
+        release(s, maker);
         guard_hold(maker->guard);
         int r = begin(maker, "slot", step, e);
         if (r == 0 && !s->slot)
@@ -233,7 +247,7 @@ int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const str
                 r = fork_into(s, maker, order, e);
         }
         if (r < 0) {
-                sandbox_drop(s, NULL);
+                sandbox_drop(s, maker, NULL);
                 return r;
         }
         s->state = SANDBOX_BOOTING;

@@ -28,6 +28,7 @@ struct sandbox {
         pid_t pid;    /* of the main process, until it is reaped */
         int pidfd;    /* owned, as the descriptors below; -1 */
         int disk;     /* the tmpfs, from warm to the next make */
+        int stage;    /* BOOTING: where its descriptors are; -1 */
         int mount_ns; /* held, so that the mounts are taken down after the answer and not in the dying process */
         int pool_fds[CHANNEL_WARM_FDS];         /* the pool's ends, until they are sent */
         int64_t memory_bytes, disk_bytes, pids; /* the limits it was made with */
@@ -38,7 +39,7 @@ struct sandbox {
         bool init_lost;
         int64_t asked_ms;       /* when the boot, the killing or the taking down began that is waited for */
         struct report farewell; /* GOING: sent when it is gone; kind 0: nothing */
-        bool remake;            /* an ORDER_MAKE came while it was GOING, or init still at one of the above */
+        bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no stage free */
         struct order remake_order;
         int wait_status;
 };
@@ -59,8 +60,11 @@ struct sandbox_maker {
 
 /* Forks a new sandbox into the slot, making the slot first where there is none, and taking down what is left of a DEAD
  * one. On error *step is the place (static text), the state is NONE, and the slot is gone. */
-int sandbox_make(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, const char **step,
+int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, const char **step,
                  struct err *e);
+
+/* The child has its own copies of what lay on its stage, or is dead. */
+void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker);
 
 /* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes disk over. */
 int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int disk, uint64_t *cpu_base_us, struct err *e);
@@ -100,4 +104,4 @@ void sandbox_go(struct sandbox *s);
 bool sandbox_is_gone(struct sandbox *s);
 
 /* Takes down everything, living or dead, and the slot, and waits for it: any state to NONE. */
-void sandbox_drop(struct sandbox *s, struct err *e);
+void sandbox_drop(struct sandbox *s, struct sandbox_maker *maker, struct err *e);

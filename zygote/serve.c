@@ -14,11 +14,12 @@ enum { LOOK_MS = 1000 };
 
 struct serve {
         const struct log *log;
-        const struct sandbox_maker *maker;
+        struct sandbox_maker *maker;
         int channel;
         int report_sock;
         int epoll; /* owned */
         bool done;
+        bool starved;         /* a sandbox waits for a stage */
         int64_t next_look_ms; /* for sandboxes that are overdue */
         struct sandbox at[CHANNEL_MAX_SLOTS];
 };
@@ -60,7 +61,7 @@ static int bury(struct serve *s, uint32_t slot, struct err *e)
                 return 0;
         if (sb->slot)
                 epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_pidfd, NULL);
-        sandbox_drop(sb, &why);
+        sandbox_drop(sb, s->maker, &why);
         if (why.code)
                 log_warn(s->log, "dropping slot %u: %s", slot, why.text);
         int r = farewell.kind ? report(s, &farewell, NULL, 0, e) : 0;
@@ -134,7 +135,9 @@ static int order_make(struct serve *s, const struct order *o, int fd, struct err
         if (sb->state == SANDBOX_DEAD && !sb->collecting)
                 sandbox_clear(sb);
         bool later = sb->state == SANDBOX_GOING || sb->collecting || sb->releasing;
-        if (later || sb->init_lost) { /* when it is gone, or init has said that it has finished */
+        if (!later && stages_are_full(&s->maker->boot.stages))
+                later = s->starved = true;
+        if (later || sb->init_lost) { /* when it is gone, init has said that it has finished, or a stage is free */
                 sb->remake = true;
                 sb->remake_order = *o;
         }
@@ -152,6 +155,23 @@ static int order_make(struct serve *s, const struct order *o, int fd, struct err
                 return 0;
         log_warn(s->log, "slot %u: %s: %s", o->slot, step, why.text);
         return report_failure(s, o->slot, o->sandbox, step, r, e);
+}
+
+/* Stages may be free again. */
+static int make_starved(struct serve *s, struct err *e)
+{
+        int r = 0;
+        for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && s->starved && r == 0; slot++) {
+                struct sandbox *sb = &s->at[slot];
+                if (!sb->remake || sb->state == SANDBOX_GOING || sb->collecting || sb->releasing)
+                        continue;
+                if (stages_are_full(&s->maker->boot.stages))
+                        return 0;
+                const struct order next = sb->remake_order;
+                r = order_make(s, &next, -1, e);
+        }
+        s->starved = false;
+        return r;
 }
 
 static int order_limit(struct serve *s, const struct order *o, int fd, struct err *e)
@@ -301,6 +321,7 @@ static int take_boot_report(struct serve *s, struct err *e)
                 return r < 0 ? r : 1;
         }
 
+        sandbox_leave_stage(sb, s->maker);
         struct report warm = { .kind = REPORT_WARM, .slot = b.slot, .sandbox = b.sandbox };
         struct err why = { 0 };
         r = sandbox_warm(sb, s->maker, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);
@@ -437,11 +458,12 @@ static int round_of_events(struct serve *s, struct err *e)
                         if (r < 0)
                                 return r;
                 }
-        return n < BATCH ? give_up_overdue(s, e) : 0;
+        int r = make_starved(s, e);
+        return r == 0 && n < BATCH ? give_up_overdue(s, e) : r;
 }
 
-int serve_new(struct serve **out, const struct log *log, int channel, int report_sock,
-              const struct sandbox_maker *maker, struct err *e)
+int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct sandbox_maker *maker,
+              struct err *e)
 {
         struct serve *s = calloc(1, sizeof *s);
         if (!s)
@@ -475,7 +497,7 @@ int serve_run(struct serve *s, struct err *e)
                 r = 0; /* the pool ended while it was being told something: the same as its end of file */
         for (size_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
                 struct err why = { 0 };
-                sandbox_drop(&s->at[i], &why);
+                sandbox_drop(&s->at[i], s->maker, &why);
                 if (why.code)
                         log_warn(s->log, "dropping slot %zu: %s", i, why.text);
         }

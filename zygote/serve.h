@@ -8,8 +8,8 @@
 struct serve;
 
 /* report_sock is the zygote's end of the socket whose other end is maker->boot.report. Borrows everything. */
-int serve_new(struct serve **out, const struct log *log, int channel, int report_sock,
-              const struct sandbox_maker *maker, struct err *e);
+int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct sandbox_maker *maker,
+              struct err *e);
 
 /* Returns 0 after ORDER_DRAIN or the pool's end of file, with every sandbox and slot gone; negative errno with a
  * sentence when the pool broke the protocol. */

@@ -270,6 +270,8 @@ static int prepare(struct zygote *z, struct err *e)
                 r = limit_capabilities(e);
         if (r == 0)
                 r = limit_system_calls(z->lang, &boot->faults, e);
+        if (r == 0)
+                r = stages_init(&boot->stages, e);
         return r;
 }
 
