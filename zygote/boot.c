@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -131,9 +132,9 @@ static int user_namespace(void *context)
 static int descriptors(void *context)
 {
         struct boot *b = context;
-        int r = stages_leave(&b->settings->stages); /* again, lest without "own table" the zygote's were closed here */
-        if (r < 0)
-                return r;
+        /* Closes none, but lest without "own table" the zygote's were moved and closed here. */
+        if (close_range(~0u, ~0u, CLOSE_RANGE_UNSHARE) < 0)
+                return -errno;
         /* First out of the way of their future places. */
         int job = fcntl(b->stage + BOOT_JOB, F_DUPFD_CLOEXEC, FD_ABOVE);
         int report = fcntl(b->settings->report, F_DUPFD_CLOEXEC, FD_ABOVE);

@@ -31,5 +31,5 @@ void stages_give_back(struct stages *s, int stage);
 
 bool stages_are_full(const struct stages *s);
 
-/* In the child: a table of its own without what lies above the stages. May be repeated. 0 or a negative errno. */
+/* In the child: a table of its own without what lies above the stages. 0 or a negative errno. */
 int stages_leave(const struct stages *s);
