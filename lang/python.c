@@ -154,7 +154,9 @@ static int set_list(const char *name, const char *first, const char *second, cha
 /* os.environ was filled when os was imported, so a variable must be set there; it passes it on to the C library. */
 static int set_environment(char *const *env)
 {
-        PyObject *os = PyImport_ImportModule("os");
+        if (!*env)
+                return 0;
+        PyObject *os = python_modules_loaded("os");
         PyObject *variables = os ? PyObject_GetAttrString(os, "environ") : NULL;
         int r = variables ? 0 : -1;
         for (; r == 0 && *env; env++) {
@@ -185,7 +187,7 @@ static int set_path(const char *filename)
 /* __main__ as python3 leaves it for a program from a file. */
 static int set_main(PyObject *globals, const char *filename)
 {
-        PyObject *external = PyImport_ImportModule("_frozen_importlib_external");
+        PyObject *external = python_modules_loaded("_frozen_importlib_external");
         PyObject *loader =
                 external ? PyObject_CallMethod(external, "SourceFileLoader", "ss", "__main__", filename) : NULL;
         PyObject *name = PyUnicode_DecodeFSDefault(filename);

@@ -152,19 +152,34 @@ static int has_other_threads(void)
         return first && PyThreadState_Next(first) != NULL;
 }
 
+/* Names of modules that the program imported, __main__ among them. Reads names in place: a reference to each of them
+ * would write to, and so copy, some fifty pages. */
+static PyObject *names_of_program(PyObject *modules)
+{
+        PyObject *names = PyList_New(0), *ours = python_modules_ours();
+        PyObject *name, *module;
+        Py_ssize_t at = 0;
+
+        while (names && ours && PyDict_Next(modules, &at, &name, &module)) {
+                /* What is no plain string may have a hash function of its own, which could change the dictionary. */
+                int is_ours = PyUnicode_CheckExact(name) && PySet_Contains(ours, name) == 1 &&
+                              PyUnicode_CompareWithASCIIString(name, "__main__") != 0;
+                if (!is_ours && PyList_Append(names, name) < 0)
+                        Py_CLEAR(names);
+        }
+        return names;
+}
+
 /* Takes the program's modules out of sys.modules; returns weak references to them, oldest first. A module that nothing
  * else refers to dies here, and with it what it alone held. */
 static PyObject *unlist_modules(void)
 {
         PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
-        PyObject *names = PyDict_Keys(modules);
+        PyObject *names = names_of_program(modules);
         PyObject *references = PyList_New(0);
 
         for (Py_ssize_t i = 0; names && references && i < PyList_GET_SIZE(names); i++) {
                 PyObject *name = PyList_GET_ITEM(names, i);
-                int is_main = PyUnicode_Check(name) && PyUnicode_CompareWithASCIIString(name, "__main__") == 0;
-                if (!is_main && python_modules_is_ours(name))
-                        continue;
                 PyObject *module = PyDict_GetItem(modules, name); /* borrowed */
                 PyObject *reference = module && PyModule_Check(module) ? PyWeakref_NewRef(module, NULL) : NULL;
                 if (reference)

@@ -37,21 +37,26 @@ static PyObject *names_of(const char *key)
         return PyDict_GetItemString(interpreter_dict(), key); /* borrowed */
 }
 
-int python_modules_is_ours(PyObject *name)
+PyObject *python_modules_ours(void)
 {
-        PyObject *ours = names_of(OURS);
-        int r = ours ? PySet_Contains(ours, name) : 0;
-        if (r < 0)
-                PyErr_Clear();
-        return r > 0;
+        return names_of(OURS);
+}
+
+PyObject *python_modules_loaded(const char *name)
+{
+        PyObject *module = PyDict_GetItemString(PyImport_GetModuleDict(), name); /* borrowed */
+        if (!module)
+                return PyImport_ImportModule(name);
+        Py_INCREF(module);
+        return module;
 }
 
 /* True if a directory entry, a package or a file with any suffix, has the name of a preloaded module. */
 static int shadows(const char *entry)
 {
         PyObject *name = PyUnicode_DecodeFSDefaultAndSize(entry, (Py_ssize_t)strcspn(entry, "."));
-        PyObject *startup = names_of(STARTUP);
-        int r = name && startup && python_modules_is_ours(name) && PySet_Contains(startup, name) == 0;
+        PyObject *startup = names_of(STARTUP), *ours = names_of(OURS);
+        int r = name && startup && ours && PySet_Contains(ours, name) == 1 && PySet_Contains(startup, name) == 0;
         Py_XDECREF(name);
         PyErr_Clear();
         return r;

@@ -11,8 +11,12 @@ int python_modules_note_startup(void);
 /* Call when everything is preloaded. */
 int python_modules_note_preloaded(void);
 
-/* True if the module was loaded before the program. */
-int python_modules_is_ours(PyObject *name);
+/* The set of names of modules that were loaded before the program; borrowed. */
+PyObject *python_modules_ours(void);
+
+/* As PyImport_ImportModule, without the ways of the import system for what is there: in a fresh fork these cost some
+ * twenty page faults. */
+PyObject *python_modules_loaded(const char *name);
 
 /* A program may bring a json.py of its own, and python3 would import that. If anything in its directory has the name of
  * a preloaded module, all preloaded modules are forgotten, and imports find what they would find in a fresh python3. */

@@ -1,7 +1,8 @@
-/* Ownership by scope: a variable marked OWN_FD or OWN_MEM is released when it goes out of scope, unless it was stolen
- * before. Constructors acquire into such variables and steal on success, so every early return is clean. */
+/* Ownership by scope: a variable marked OWN_FD, OWN_MEM or OWN_FILE is released when it goes out of scope, unless it
+ * was stolen before. Constructors acquire into such variables and steal on success, so every early return is clean. */
 #pragma once
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -31,5 +32,12 @@ static inline void *own_steal_ptr(void *pointer_to_pointer)
         return stolen;
 }
 
-#define OWN_FD  __attribute__((cleanup(own_close)))
-#define OWN_MEM __attribute__((cleanup(own_free)))
+static inline void own_fclose(FILE **file)
+{
+        if (*file)
+                fclose(*file);
+}
+
+#define OWN_FD   __attribute__((cleanup(own_close)))
+#define OWN_MEM  __attribute__((cleanup(own_free)))
+#define OWN_FILE __attribute__((cleanup(own_fclose)))

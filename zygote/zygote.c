@@ -6,6 +6,7 @@
 #include "proto/own.h"
 #include "zygote/creds.h"
 #include "zygote/guard.h"
+#include "zygote/hugetext.h"
 #include "zygote/image.h"
 #include "zygote/leaks.h"
 #include "zygote/root.h"
@@ -227,7 +228,11 @@ static int warm_language(struct zygote *z, struct err *e)
                 return r;
         if (missing)
                 log_warn(&z->log, "preload: there is no module %s", missing);
-        return 0;
+        size_t huge;
+        r = hugetext_replace(&huge, e);
+        if (r == 0)
+                log_debug(&z->log, "%zu MiB of code on huge pages", huge >> 20);
+        return r;
 }
 
 static int prepare(struct zygote *z, struct err *e)
