@@ -102,6 +102,15 @@ unsigned language_busy(const struct language *l)
         return busy;
 }
 
+unsigned language_demand(const struct language *l)
+{
+        unsigned busy = language_busy(l), room = l->running > busy ? l->running - busy : 0;
+
+        if (!queue_first(&l->lane))
+                return 0;
+        return l->lane.count < room ? l->lane.count : room;
+}
+
 /* The warm sandbox for the next request. The bound on runs holds over all zygotes. */
 static struct slot *next_slot(const struct language *l)
 {

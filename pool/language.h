@@ -70,6 +70,10 @@ bool language_has_room(const struct language *l);
 /* How many slots have a run, that of one which is being answered included. */
 unsigned language_busy(const struct language *l);
 
+/* How many requests that wait could be started now if there were sandboxes enough. Shares of clients may hold back some
+ * of those that are counted, but not all. */
+unsigned language_demand(const struct language *l);
+
 /* The zygote that serves, or NULL. */
 const struct zygote *language_current(const struct language *l);
 

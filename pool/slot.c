@@ -102,9 +102,14 @@ void slots_gone(struct slots *s, struct slot *slot)
         }
 }
 
+unsigned slots_coming(const struct slots *s)
+{
+        return s->count[SLOT_WARM] + s->count[SLOT_PREPARING];
+}
+
 struct slot *slots_want(struct slots *s)
 {
-        if (s->count[SLOT_WARM] + s->count[SLOT_PREPARING] >= s->warm)
+        if (slots_coming(s) >= s->warm)
                 return NULL;
 
         struct slot *slot = TAILQ_FIRST(&s->empty);

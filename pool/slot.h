@@ -29,6 +29,7 @@ struct slot {
         bool alive;          /* the zygote keeps something for it: an init, namespaces, a cgroup */
         bool dropping;       /* ORDER_DROP is on its way, and its report is waited for */
         bool recycled;       /* it was alive when its present sandbox was ordered */
+        bool urgent;         /* a request waited for its present sandbox when that was ordered */
         bool busy;           /* its sandbox has had a job: from RUNNING on, until it is EMPTY */
         bool owed;           /* an order is out that the zygote must answer */
         unsigned owed_ticks; /* for how many of the pool's ticks */
@@ -69,6 +70,9 @@ void slots_gone(struct slots *s, struct slot *slot);
 
 /* The slot that should get a new sandbox now, or NULL when there are enough. It is EMPTY. */
 struct slot *slots_want(struct slots *s);
+
+/* Sandboxes that will serve what comes next: those that are warm, and those that are ordered. */
+unsigned slots_coming(const struct slots *s);
 
 /* The sandbox that should get the next job, or NULL. It is WARM. */
 struct slot *slots_ready(struct slots *s);

@@ -100,6 +100,7 @@ void zygote_order(struct zygote *z, struct slot *slot, enum order_kind kind, int
                 .memory_bytes = slot->memory_bytes,
                 .disk_bytes = slot->disk_bytes,
                 .pids = slot->pids,
+                .urgent = kind == ORDER_MAKE && slot->urgent,
         };
         if (kind != ORDER_COLLECT && kind != ORDER_CLEAR)
                 slot_owe(slot);
@@ -123,6 +124,7 @@ static void make(struct zygote *z, struct slot *slot)
         slot->disk_bytes = l->standard[LIMIT_DISK];
         slot->pids = l->standard[LIMIT_PIDS];
         slot->recycled = slot->alive;
+        slot->urgent = z->stage == ZYGOTE_CURRENT && language_demand(l) > slots_coming(&z->slots);
         z->forks++;
         move(z, slot, SLOT_PREPARING);
         zygote_order(z, slot, ORDER_MAKE, -1);

@@ -34,6 +34,8 @@ struct order {
         int64_t memory_bytes; /* MAKE and LIMIT */
         int64_t disk_bytes;
         int64_t pids;
+        uint32_t urgent; /* MAKE: a request waits for it, so it should be warm soon rather than well rehearsed */
+        uint32_t unused;
 };
 
 enum report_kind {
@@ -66,7 +68,8 @@ struct report {
                         char aliases[96];   /* other names of the language, separated by spaces */
                 } hello;
                 struct {
-                        uint64_t cpu_base_us; /* what WARM_CPU said when the sandbox was ready */
+                        uint64_t cpu_base_us;  /* what WARM_CPU said when the sandbox was ready */
+                        uint64_t memory_bytes; /* charged to the slot's cgroup then; 0: not looked at this time */
                 } warm;
                 struct {
                         int32_t wait_status; /* of the main process, as wait4 gave it */

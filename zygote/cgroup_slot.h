@@ -50,6 +50,7 @@ struct cgroup_slot {
         int into;                         /* borrowed: the directory for CLONE_INTO_CGROUP, or -1 */
         bool peak_resets; /* the peak of memory can be reset; if not, the group is made anew each time */
         int64_t memory_limit, pids_limit;                      /* as last set */
+        unsigned n_warm;                                       /* how often cgroup_slot_weigh was asked */
         int64_t oom_base, cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
 
@@ -88,6 +89,10 @@ void cgroup_slot_start(struct cgroup_slot *c);
 
 /* What was used since. */
 void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u);
+
+/* What a sandbox that just became warm has charged to the group, in bytes, to some 100 KiB. 0: it was not looked at,
+ * which saves a microsecond; the slot's first is, and then each eighth. */
+uint64_t cgroup_slot_weigh(struct cgroup_slot *c);
 
 /* Processes and threads in the group, dead but unreaped ones included; negative errno. */
 int64_t cgroup_slot_pids(const struct cgroup_slot *c);

@@ -330,6 +330,7 @@ static int take_boot_report(struct serve *s, struct err *e)
                 r = report_failure(s, b.slot, b.sandbox, "warm", r, e);
                 return r < 0 ? r : 1;
         }
+        warm.warm.memory_bytes = cgroup_slot_weigh(&sb->slot->cgroup);
         r = report(s, &warm, sb->pool_fds, CHANNEL_WARM_FDS, e);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++) {
                 own_close(&sb->pool_fds[i]);
