@@ -199,7 +199,7 @@ static int interpreter(void *context)
 static int rehearsal(void *context)
 {
         struct boot *b = context;
-        if (b->settings->lang->rehearse)
+        if (b->settings->lang->rehearse && !b->urgent)
                 b->settings->lang->rehearse();
         return 0;
 }

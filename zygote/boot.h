@@ -8,6 +8,7 @@
 #include "zygote/stage.h"
 #include "zygote/step.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,8 @@ _Static_assert((int)BOOT_FDS <= (int)STAGE_ROOM, "a stage is too small");
 struct boot {
         const struct boot_settings *settings;
         const struct slot *slot;
-        int stage; /* its first number */
+        int stage;   /* its first number */
+        bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */
         struct mounts mounts;
 };
 

@@ -42,19 +42,37 @@ static int add_answers(scmp_filter_ctx filter, const struct seccomp_answers *lis
         return r;
 }
 
+static int add_rule(scmp_filter_ctx filter, const struct seccomp_rule *rule, uint32_t action)
+{
+        struct scmp_arg_cmp compare = {
+                .arg = rule->argument,
+                .op = rule->compare,
+                .datum_a = rule->value,
+                .datum_b = rule->masked,
+        };
+        return add(filter, action, rule->name, &compare);
+}
+
 static int add_rules(scmp_filter_ctx filter, const char **name)
 {
         int r = 0;
         for (size_t i = 0; i < seccomp_rules.n && r == 0; i++) {
                 const struct seccomp_rule *rule = &seccomp_rules.at[i];
-                struct scmp_arg_cmp compare = {
-                        .arg = rule->argument,
-                        .op = rule->compare,
-                        .datum_a = rule->value,
-                        .datum_b = rule->masked,
-                };
-                uint32_t action = rule->error ? SCMP_ACT_ERRNO((uint32_t)rule->error) : SCMP_ACT_ALLOW;
-                r = add(filter, action, *name = rule->name, &compare);
+                bool allowed = rule->error == 0 || rule->making;
+                *name = rule->name;
+                r = add_rule(filter, rule, allowed ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO((uint32_t)rule->error));
+        }
+        return r;
+}
+
+static int take_making_away(scmp_filter_ctx filter, const char **name)
+{
+        int r = add_answers(filter, &seccomp_making, name);
+        for (size_t i = 0; i < seccomp_rules.n && r == 0; i++) {
+                const struct seccomp_rule *rule = &seccomp_rules.at[i];
+                *name = rule->name;
+                if (rule->making)
+                        r = add_rule(filter, rule, SCMP_ACT_ERRNO((uint32_t)rule->error));
         }
         return r;
 }
@@ -199,7 +217,7 @@ static int add_core_limit(scmp_filter_ctx filter)
 static int add_inner(scmp_filter_ctx filter, struct err *e)
 {
         const char *name = "";
-        int r = add_answers(filter, &seccomp_making, &name);
+        int r = take_making_away(filter, &name);
         if (r < 0)
                 return err_set(e, -r, "the seccomp rule for %s", name);
         r = add_core_limit(filter);

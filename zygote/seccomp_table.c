@@ -101,10 +101,10 @@ static const struct seccomp_answer making[] = {
 #define NEW_NAMESPACES                                                                                             \
         (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET | \
          CLONE_NEWTIME)
-#define VALUE(name, argument, value)          { name, argument, SCMP_CMP_EQ, (scmp_datum_t)(value), 0, 0 }
-#define REFUSE(name, argument, value, error)  { name, argument, SCMP_CMP_EQ, (scmp_datum_t)(value), 0, error }
-#define WITHOUT(name, argument, bits)         { name, argument, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(bits), 0, 0 }
-#define REFUSE_BIT(name, argument, bit, error) { name, argument, SCMP_CMP_MASKED_EQ, bit, bit, error }
+#define VALUE(name, argument, value)          { name, argument, SCMP_CMP_EQ, (scmp_datum_t)(value), 0, 0, false }
+#define REFUSE(name, argument, value, error)  { name, argument, SCMP_CMP_EQ, (scmp_datum_t)(value), 0, error, false }
+#define WITHOUT(name, argument, bits)         { name, argument, SCMP_CMP_MASKED_EQ, (scmp_datum_t)(bits), 0, 0, false }
+#define REFUSE_BIT(name, argument, bit, error) { name, argument, SCMP_CMP_MASKED_EQ, bit, bit, error, false }
 
 enum {
         HUGE_PAGE_MAP = 0x40000, /* MAP_HUGETLB; the headers make it depend on others */
@@ -123,9 +123,9 @@ static const struct seccomp_rule rules[] = {
         REFUSE_BIT("clone", 0, CLONE_PARENT, EPERM),
 
         VALUE("socket", 0, AF_UNIX),
-        { "socket", 0, SCMP_CMP_NE, AF_UNIX, 0, EAFNOSUPPORT },
+        { "socket", 0, SCMP_CMP_NE, AF_UNIX, 0, EAFNOSUPPORT, false },
         VALUE("socketpair", 0, AF_UNIX),
-        { "socketpair", 0, SCMP_CMP_NE, AF_UNIX, 0, EAFNOSUPPORT },
+        { "socketpair", 0, SCMP_CMP_NE, AF_UNIX, 0, EAFNOSUPPORT, false },
 
         /* The host's huge pages are a reserve that no limit of memory counts. */
         WITHOUT("mmap", 3, HUGE_PAGE_MAP), REFUSE_BIT("mmap", 3, HUGE_PAGE_MAP, ENOMEM),
@@ -153,17 +153,18 @@ static const struct seccomp_rule rules[] = {
         REFUSE("ioctl", 1, TIOCSCTTY, EPERM), REFUSE("ioctl", 1, TIOCSTI, EPERM), REFUSE("ioctl", 1, TIOCLINUX, EPERM),
         REFUSE("ioctl", 1, TIOCCONS, EPERM), REFUSE("ioctl", 1, TIOCSETD, EPERM),
         REFUSE("ioctl", 1, 0x4b32 /* KDSETLED */, EPERM),
+        { "ioctl", 1, SCMP_CMP_EQ, 0xff03 /* PIDFD_GET_MNT_NAMESPACE */, 0, ENOTTY, true },
 
         /* Not F_NOTIFY and F_SETLEASE, which tell what others do with a file. Signals that F_SETOWN asks for stay in the
          * sandbox's own pid namespace. */
-        { "fcntl", 1, SCMP_CMP_LE, F_GETOWN_EX, 0, 0 },
+        { "fcntl", 1, SCMP_CMP_LE, F_GETOWN_EX, 0, 0, false },
         VALUE("fcntl", 1, F_OFD_GETLK), VALUE("fcntl", 1, F_OFD_SETLK), VALUE("fcntl", 1, F_OFD_SETLKW),
         VALUE("fcntl", 1, F_DUPFD_CLOEXEC), VALUE("fcntl", 1, F_SETPIPE_SZ), VALUE("fcntl", 1, F_GETPIPE_SZ),
         VALUE("fcntl", 1, F_ADD_SEALS), VALUE("fcntl", 1, F_GET_SEALS),
         REFUSE("fcntl", 1, 1024 /* F_SETLEASE */, EPERM),
 
         /* Not SO_ATTACH_FILTER and its like: compiled filters are memory of the kernel that no limit counts. */
-        { "setsockopt", 2, SCMP_CMP_LT, SO_ATTACH_FILTER, 0, 0 },
+        { "setsockopt", 2, SCMP_CMP_LT, SO_ATTACH_FILTER, 0, 0, false },
         VALUE("setsockopt", 2, SO_TIMESTAMP), VALUE("setsockopt", 2, SO_PASSSEC), VALUE("setsockopt", 2, SO_TIMESTAMPNS),
 
         VALUE("personality", 0, 0), VALUE("personality", 0, 0xffffffff),

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <seccomp.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 struct seccomp_list {
@@ -31,6 +32,7 @@ struct seccomp_rule {
         scmp_datum_t value;  /* of a masked comparison: the mask */
         scmp_datum_t masked; /* of a masked comparison: what is left must equal this */
         int error;           /* 0: allowed */
+        bool making;         /* allowed all the same while a sandbox is made */
 };
 
 struct seccomp_rules {

@@ -238,6 +238,7 @@ static void test_arguments_that_matter(void **state)
                 { "ioctl", 1, TIOCSPGRP, SECCOMP_RET_ERRNO | ENOTTY },
                 { "ioctl", 1, TCSETS, SECCOMP_RET_ERRNO | ENOTTY },
                 { "ioctl", 1, 0x40049409 /* FICLONE */, SECCOMP_RET_ERRNO | ENOTTY },
+                { "ioctl", 1, 0xff03 /* PIDFD_GET_MNT_NAMESPACE */, SECCOMP_RET_ERRNO | ENOTTY },
                 { "ioctl", 1, 0, SECCOMP_RET_ERRNO | ENOTTY },
                 { "ioctl", 1, UINT32_MAX, SECCOMP_RET_ERRNO | ENOTTY },
                 { "ioctl", 1, TCGETS, SECCOMP_RET_ALLOW },
