@@ -1,5 +1,6 @@
 /* Python: CPython embedded, initialised once, and a child that runs a file as `python3 FILE` would. */
 #include "lang/lang.h"
+#include "lang/python_arena.h"
 #include "lang/python_end.h"
 #include "lang/python_modules.h"
 
@@ -75,6 +76,7 @@ static int renew_main(struct err *e)
 static int python_warm(char *const *preload, size_t n_preload, const char **missing, char *version, size_t version_size,
                        struct err *e)
 {
+        struct python_arenas *arenas = python_arena_install();
         int r = initialise(e);
         if (r < 0)
                 return r;
@@ -96,6 +98,7 @@ static int python_warm(char *const *preload, size_t n_preload, const char **miss
                 r = renew_main(e);
         if (r == 0 && python_modules_note_preloaded() < 0)
                 r = err_say(e, ENOMEM, "Python's modules can't be listed");
+        python_arena_close(arenas);
         snprintf(version, version_size, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
         return r;
 }

@@ -4,6 +4,7 @@
 #include "proto/cpu.h"
 #include "proto/own.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -91,7 +92,7 @@ static int64_t read_number(int fd)
         return strtoll(text, NULL, 10);
 }
 
-/* The number behind a key at the start of a line. */
+/* The number behind a key at the start of a line, or, in a file that is a number alone, that. */
 static int64_t read_keyed(int fd, const char *key)
 {
         char text[512];
@@ -99,6 +100,8 @@ static int64_t read_keyed(int fd, const char *key)
         if (n < 0)
                 return -errno;
         text[n] = '\0';
+        if (isdigit((unsigned char)text[0]))
+                return strtoll(text, NULL, 10);
 
         size_t len = strlen(key);
         for (const char *line = text; line; line = strchr(line, '\n')) {
@@ -273,23 +276,17 @@ static int64_t oom_kills(const struct cgroup_slot *c)
         return n < 0 ? 0 : n;
 }
 
-/* One part of the CPU time, in the file's own unit: only the proportion of the two is used. */
-static int64_t cpu_part(const struct cgroup_slot *c, enum cgroup_file file, const char *v2_key)
-{
-        int64_t part = read_keyed(c->file[file], v2_key);
-        if (part == -ENOENT)
-                part = read_number(c->file[file]);
-        return part < 0 ? 0 : part;
-}
-
+/* In the file's own unit: only the proportion of the two is used. */
 static int64_t cpu_user(const struct cgroup_slot *c)
 {
-        return cpu_part(c, CGROUP_FILE_CPU_USER, "user_usec");
+        int64_t part = read_keyed(c->file[CGROUP_FILE_CPU_USER], "user_usec");
+        return part < 0 ? 0 : part;
 }
 
 static int64_t cpu_system(const struct cgroup_slot *c)
 {
-        return cpu_part(c, CGROUP_FILE_CPU_SYSTEM, "system_usec");
+        int64_t part = read_keyed(c->file[CGROUP_FILE_CPU_SYSTEM], "system_usec");
+        return part < 0 ? 0 : part;
 }
 
 /* The kernel counts the sum exactly and its parts by timer ticks, so the sum is divided in their proportion; a run that
