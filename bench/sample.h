@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "bench/histogram.h"
+#include "proto/histogram.h"
 
 #include <stdint.h>
 

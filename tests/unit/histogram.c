@@ -1,5 +1,5 @@
-/* The benchmark's histogram: what goes in comes out again, within the promised error. */
-#include "bench/histogram.h"
+/* The histogram of durations: what goes in comes out again, within the promised error. */
+#include "proto/histogram.h"
 
 #include "tests/unit/unit.h"
 
@@ -64,6 +64,39 @@ static void a_value_too_long_for_all_counts_as_the_longest(void **state)
         assert_true(histogram_quantile(&h, 1) == UINT64_MAX);
 }
 
+static void the_sum_stops_at_the_largest_number(void **state)
+{
+        (void)state;
+        struct histogram one = { 0 }, two = { 0 };
+        histogram_add(&one, UINT64_MAX - 5);
+        histogram_add(&one, 3);
+        assert_true(one.sum == UINT64_MAX - 2);
+        histogram_add(&one, 3);
+        assert_true(one.sum == UINT64_MAX);
+        histogram_add(&two, 7);
+        histogram_merge(&two, &one);
+        assert_true(two.sum == UINT64_MAX);
+        assert_int_equal(two.count, 4);
+}
+
+static void a_share_that_is_none_is_the_nearest(void **state)
+{
+        (void)state;
+        struct histogram h = { 0 };
+        for (uint64_t i = 1; i <= 3; i++)
+                histogram_add(&h, i * 10);
+        assert_int_equal(histogram_quantile(&h, -1), 10);
+        assert_int_equal(histogram_quantile(&h, 0), 10);
+        assert_int_equal(histogram_quantile(&h, 0.0 / 0.0), 10);
+        assert_int_equal(histogram_quantile(&h, 2), 30);
+}
+
+static void its_size_is_what_the_header_says(void **state)
+{
+        (void)state;
+        assert_in_range(sizeof(struct histogram), 35 * 1024, 36 * 1024);
+}
+
 static void quantiles_are_those_of_the_sorted_values(void **state)
 {
         (void)state;
@@ -116,6 +149,9 @@ int main(void)
                 cmocka_unit_test(small_values_are_exact),
                 cmocka_unit_test(buckets_leave_no_gap_and_do_not_overlap),
                 cmocka_unit_test(a_value_too_long_for_all_counts_as_the_longest),
+                cmocka_unit_test(the_sum_stops_at_the_largest_number),
+                cmocka_unit_test(a_share_that_is_none_is_the_nearest),
+                cmocka_unit_test(its_size_is_what_the_header_says),
                 cmocka_unit_test(quantiles_are_those_of_the_sorted_values),
                 cmocka_unit_test(a_quantile_is_never_outside_what_was_seen),
                 cmocka_unit_test(merging_is_as_adding_to_one),

@@ -1,7 +1,5 @@
 /* The arithmetic of the buckets: see histogram.h. */
-#include "bench/histogram.h"
-
-#include <math.h>
+#include "proto/histogram.h"
 
 enum { STEP_BITS = 7 };
 _Static_assert(HISTOGRAM_STEPS == 1 << STEP_BITS, "the steps of an octave are counted in STEP_BITS bits");
@@ -26,6 +24,11 @@ uint64_t histogram_bucket_start(size_t i)
         return (uint64_t)(i - shift * HISTOGRAM_STEPS) << shift;
 }
 
+static uint64_t add_saturating(uint64_t a, uint64_t b)
+{
+        return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
 void histogram_add(struct histogram *h, uint64_t value)
 {
         if (h->count == 0 || value < h->min)
@@ -33,7 +36,7 @@ void histogram_add(struct histogram *h, uint64_t value)
         if (value > h->max)
                 h->max = value;
         h->count++;
-        h->sum += value;
+        h->sum = add_saturating(h->sum, value);
         h->bucket[bucket_of(value)]++;
 }
 
@@ -46,17 +49,29 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
         if (from->max > into->max)
                 into->max = from->max;
         into->count += from->count;
-        into->sum += from->sum;
+        into->sum = add_saturating(into->sum, from->sum);
         for (size_t i = 0; i < HISTOGRAM_BUCKETS; i++)
                 into->bucket[i] += from->bucket[i];
+}
+
+/* The place of the wanted value among all of them in order, from 1: the share rounded up. No libm: whoever includes
+ * this is not made to link it. */
+static uint64_t rank_of(uint64_t count, double q)
+{
+        double exact = q * (double)count;
+        if (!(exact > 1))
+                return 1;
+        if (exact >= (double)count)
+                return count;
+        uint64_t rank = (uint64_t)exact;
+        return (double)rank < exact ? rank + 1 : rank;
 }
 
 uint64_t histogram_quantile(const struct histogram *h, double q)
 {
         if (h->count == 0)
                 return 0;
-        double rank = ceil(q * (double)h->count);
-        uint64_t wanted = rank < 1 ? 1 : rank > (double)h->count ? h->count : (uint64_t)rank;
+        uint64_t wanted = rank_of(h->count, q);
         if (wanted == h->count)
                 return h->max;
 

@@ -1,6 +1,7 @@
-/* A log-linear histogram of durations in nanoseconds: exact up to HISTOGRAM_EXACT, and from there on HISTOGRAM_STEPS
- * buckets in each power of two, so that any value it gives back is within 1/HISTOGRAM_STEPS of one that went in. It is
- * a plain value without pointers: it can be copied, merged, and sent to another process of the same program. */
+/* A log-linear histogram of durations, in whatever unit its owner counts: exact up to HISTOGRAM_EXACT, and from there
+ * on HISTOGRAM_STEPS buckets in each power of two, so that any value it gives back is within 1/HISTOGRAM_STEPS of one
+ * that went in. Adding is O(1), and its size is fixed (36 KiB): it is a plain value without pointers, and can be
+ * copied, merged, and sent to another process of the same program. */
 #pragma once
 
 #include <stddef.h>
@@ -9,14 +10,16 @@
 enum {
         HISTOGRAM_STEPS = 128,
         HISTOGRAM_EXACT = 2 * HISTOGRAM_STEPS,
-        HISTOGRAM_OCTAVES = 33, /* beyond the exact part: up to 2^41 ns, 36 minutes; longer ones count as that long */
+        /* Beyond the exact part: up to 2^41, which is 36 minutes of ns or 25 days of us; what is longer counts as that
+         * long, but for max. */
+        HISTOGRAM_OCTAVES = 33,
         HISTOGRAM_BUCKETS = HISTOGRAM_EXACT + HISTOGRAM_OCTAVES * HISTOGRAM_STEPS,
 };
 
 /* All zero is an empty one. */
 struct histogram {
         uint64_t count;
-        uint64_t sum;
+        uint64_t sum; /* stops at UINT64_MAX */
         uint64_t min; /* exact, as is max */
         uint64_t max;
         uint64_t bucket[HISTOGRAM_BUCKETS];
