@@ -78,6 +78,16 @@ static json_t *of_files(const struct answer *a)
         return list;
 }
 
+static json_t *of_stages(const hatchery_v1_Stages *s)
+{
+        const struct member members[] = {
+                { "queue_us", of_number(s->queue_us) },     { "dispatch_us", of_number(s->dispatch_us) },
+                { "run_us", of_number(s->run_us) },         { "drain_us", of_number(s->drain_us) },
+                { "collect_us", of_number(s->collect_us) },
+        };
+        return OBJECT(members);
+}
+
 json_t *json_of_result(const struct answer *a)
 {
         const hatchery_v1_Result *r = &a->m.answer.result;
@@ -107,8 +117,32 @@ json_t *json_of_result(const struct answer *a)
                 { "sandbox", of_string(r->sandbox) },
                 { "language", of_string(r->language) },
                 { "language_version", of_string(r->language_version) },
+                { "stages", of_stages(&r->stages) },
         };
         return OBJECT(members);
+}
+
+static json_t *of_stage(const hatchery_v1_StageStatus *s)
+{
+        const struct member members[] = {
+                { "name", of_string(s->name) },     { "count", of_number(s->count) },
+                { "sum_us", of_number(s->sum_us) }, { "p50_us", of_number(s->p50_us) },
+                { "p90_us", of_number(s->p90_us) }, { "p99_us", of_number(s->p99_us) },
+                { "max_us", of_number(s->max_us) },
+        };
+        return OBJECT(members);
+}
+
+static json_t *of_stage_list(const hatchery_v1_LanguageStatus *l)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < l->stages_count; i++) {
+                if (json_array_append_new(list, of_stage(&l->stages[i])) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        }
+        return list;
 }
 
 static json_t *of_language(const hatchery_v1_LanguageStatus *l)
@@ -129,6 +163,7 @@ static json_t *of_language(const hatchery_v1_LanguageStatus *l)
                 { "generation", of_number(l->generation) },
                 { "forks", of_number(l->forks) },
                 { "zygotes", of_number(l->zygotes) },
+                { "stages", of_stage_list(l) },
         };
         return OBJECT(members);
 }

@@ -121,15 +121,26 @@ bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatch
         }
 }
 
+enum { STAGES_SIZE = 5 * TEXT_SIZE + 64 };
+
+static const char *stages(char out[STAGES_SIZE], const hatchery_v1_Stages *s)
+{
+        char queue[TEXT_SIZE], dispatch[TEXT_SIZE], run[TEXT_SIZE], drain[TEXT_SIZE], collect[TEXT_SIZE];
+        snprintf(out, STAGES_SIZE, "queue %s, dispatch %s, run %s, drain %s, collect %s", text_us(queue, s->queue_us),
+                 text_us(dispatch, s->dispatch_us), text_us(run, s->run_us), text_us(drain, s->drain_us),
+                 text_us(collect, s->collect_us));
+        return out;
+}
+
 void report_stats(char out[REPORT_SIZE], const hatchery_v1_Result *r)
 {
-        char how[48] = "", wall[TEXT_SIZE], cpu[TEXT_SIZE], memory[TEXT_SIZE], queue[TEXT_SIZE], warm[TEXT_SIZE];
+        char how[48] = "", wall[TEXT_SIZE], cpu[TEXT_SIZE], memory[TEXT_SIZE], warm[TEXT_SIZE], where[STAGES_SIZE];
         if (r->signal)
                 snprintf(how, sizeof how, " signal %d", r->signal);
         else if (r->status == hatchery_v1_Result_Status_EXITED || r->status == hatchery_v1_Result_Status_DISK_LIMIT)
                 snprintf(how, sizeof how, " code %d", r->exit_code);
-        snprintf(out, REPORT_SIZE, "%s%s, wall %s, cpu %s, memory %s, queue %s, warm for %s, sandbox %s%s",
+        snprintf(out, REPORT_SIZE, "%s%s, wall %s, cpu %s, memory %s, warm for %s, sandbox %s%s; %s",
                  answer_status_name((int)r->status), how, text_us(wall, r->wall_us), text_us(cpu, r->cpu_us),
-                 text_bytes(memory, r->memory_peak_bytes), text_us(queue, r->queue_us), text_us(warm, r->warm_us),
-                 r->sandbox, r->stdout_truncated || r->stderr_truncated ? ", output truncated" : "");
+                 text_bytes(memory, r->memory_peak_bytes), text_us(warm, r->warm_us), r->sandbox,
+                 r->stdout_truncated || r->stderr_truncated ? ", output truncated" : "", stages(where, &r->stages));
 }

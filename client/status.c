@@ -107,6 +107,26 @@ static void print_language(hatchery_v1_LanguageStatus *l)
                l->generation, (unsigned long long)l->forks);
 }
 
+static void print_stage(hatchery_v1_StageStatus *s)
+{
+        char sum[TEXT_SIZE], p50[TEXT_SIZE], p90[TEXT_SIZE], p99[TEXT_SIZE], max[TEXT_SIZE];
+        text_clean(s->name);
+        printf("  %-10s %10llu %12s %12s %12s %12s %12s\n", s->name, (unsigned long long)s->count,
+               text_us(sum, s->sum_us), text_us(p50, s->p50_us), text_us(p90, s->p90_us), text_us(p99, s->p99_us),
+               text_us(max, s->max_us));
+}
+
+/* Where the time of its runs went; nothing where there was none. A server that is older has no stages. */
+static void print_stages(hatchery_v1_LanguageStatus *l)
+{
+        if (l->stages_count == 0 || l->runs == 0)
+                return;
+        printf("\n%s, stage by stage:\n", l->name);
+        printf("  %-10s %10s %12s %12s %12s %12s %12s\n", "STAGE", "COUNT", "SUM", "P50", "P90", "P99", "MAX");
+        for (size_t i = 0; i < l->stages_count; i++)
+                print_stage(&l->stages[i]);
+}
+
 static void print_status(struct answer *a, const char *address)
 {
         hatchery_v1_Status *s = &a->m.answer.status;
@@ -124,6 +144,8 @@ static void print_status(struct answer *a, const char *address)
                "GENERATION", "FORKS");
         for (size_t i = 0; i < a->n_languages; i++)
                 print_language(&a->languages[i]);
+        for (size_t i = 0; i < a->n_languages; i++)
+                print_stages(&a->languages[i]);
 }
 
 int status_show(const struct options *o)

@@ -15,7 +15,8 @@ enum { RENEW_WAIT_MAX = 64 }; /* ticks between two tries to renew */
 
 void language_init(struct language *l, struct pool *p, const struct config_language *config)
 {
-        *l = (struct language){ .pool = p, .asked = true }; /* the supervisor sends the first zygote unasked */
+        l->pool = p;
+        l->asked = true; /* the supervisor sends the first zygote unasked */
         snprintf(l->name, sizeof l->name, "%s", config->name);
         queue_lane_init(&l->lane);
         TAILQ_INIT(&l->zygotes);

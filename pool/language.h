@@ -40,6 +40,7 @@ struct language {
         bool ready;    /* since then: there is a zygote, and sandboxes come from it */
 };
 
+/* Of zeroed memory. */
 void language_init(struct language *l, struct pool *p, const struct config_language *config);
 void language_fini(struct language *l);
 

@@ -208,6 +208,7 @@ void run_start(struct run *r, struct slot *slot)
         r->slot = slot;
         slot->run = r;
         r->started_us = clock_us();
+        r->fed_us = 0;
         queue_start(&r->pool->queue, &r->queued);
         if (slot->memory_bytes == limit[LIMIT_MEMORY] && slot->disk_bytes == limit[LIMIT_DISK] &&
             slot->pids == limit[LIMIT_PIDS]) {

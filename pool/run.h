@@ -13,6 +13,7 @@
 #include "pool/outcome.h"
 #include "pool/queue.h"
 #include "pool/refusal.h"
+#include "pool/stages.h"
 #include "proto/job.h"
 #include "proto/request.h"
 
@@ -54,9 +55,13 @@ struct run {
         int64_t deadline_us; /* on the clock; 0: none */
         int64_t started_us;  /* when it got its slot */
         int64_t handed_us;
-        int64_t end_us; /* when the wall limit or the deadline is reached */
+        int64_t end_us;    /* when the wall limit or the deadline is reached */
+        int64_t fed_us;    /* when all of its job was written */
+        int64_t killed_us; /* when the order to kill it went out; 0: none */
         int64_t exited_us;
-        int64_t warm_us; /* age of the sandbox at the hand-over */
+        int64_t drained_us;
+        int64_t warm_us;                 /* age of the sandbox at the hand-over */
+        uint64_t took_us[STAGES_OF_RUN]; /* at its end */
         enum kill_reason reason;
         bool discard; /* the slot can't be trusted afterwards */
 

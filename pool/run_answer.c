@@ -54,6 +54,12 @@ void run_answer_result(struct run *r)
         result->wall_us = (uint64_t)(r->exited_us - r->handed_us);
         result->queue_us = (uint64_t)(r->handed_us - r->arrived_us);
         result->warm_us = (uint64_t)r->warm_us;
+        result->has_stages = true;
+        result->stages.queue_us = r->took_us[STAGE_QUEUE];
+        result->stages.dispatch_us = r->took_us[STAGE_DISPATCH];
+        result->stages.run_us = r->took_us[STAGE_RUN];
+        result->stages.drain_us = r->took_us[STAGE_DRAIN];
+        result->stages.collect_us = r->took_us[STAGE_COLLECT];
         snprintf(result->sandbox, sizeof result->sandbox, "%s-%" PRIu64, r->pool->instance, r->report.sandbox);
         snprintf(result->language, sizeof result->language, "%s", l->name);
         snprintf(result->language_version, sizeof result->language_version, "%s", l->version);

@@ -11,6 +11,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* The program's end is the death of its main process, as the zygote saw it, or the order to kill it. */
+static int64_t end_of_program(const struct run *r)
+{
+        int64_t ended_us = r->report.exited.ended_us;
+        return r->killed_us && r->killed_us < ended_us ? r->killed_us : ended_us;
+}
+
+static void count_stages(struct run *r, int64_t now_us)
+{
+        const int64_t end_us[STAGES_OF_RUN] = {
+                [STAGE_QUEUE] = r->started_us, [STAGE_DISPATCH] = r->fed_us, [STAGE_RUN] = end_of_program(r),
+                [STAGE_DRAIN] = r->drained_us, [STAGE_COLLECT] = now_us,
+        };
+        stages_of_run(r->arrived_us, end_us, r->took_us);
+        stats_run_stages(&r->language->stats, r->took_us, r->collector != NULL);
+}
+
 /* The answer first, the slot's teardown afterwards: nobody waits for that. */
 void run_finish(struct run *r)
 {
@@ -18,12 +35,16 @@ void run_finish(struct run *r)
         struct slot *slot = r->slot;
         bool discard = r->discard;
 
+        int64_t now = r->collector ? clock_us() : r->drained_us;
+
         run_io_stop(r);
+        count_stages(r, now);
+        slot->freed_us = now;
         if (r->session && (r->reason == KILL_SHUTDOWN || r->reason == KILL_FAULT))
                 run_answer_lost(r);
         else if (r->session)
                 run_answer_result(r);
-        stats_run_ended(&l->stats, clock_us(), language_busy(l) > 1 || l->lane.count > 0);
+        stats_run_ended(&l->stats, now, language_busy(l) > 1 || l->lane.count > 0);
         run_free(r);
         language_recycle(l, slot, discard);
 }
@@ -64,6 +85,7 @@ static void collect(struct run *r)
 
 void run_drained(struct run *r)
 {
+        r->drained_us = clock_us();
         run_limits_stop(r);
         /* Whether the pool saw the excess before or after the program's end must make no difference. */
         if (!r->request.execute.truncate_output && (capture_is_over(&r->out) || capture_is_over(&r->err)))

@@ -36,7 +36,8 @@ static void on_job_writable(evutil_socket_t fd, short what, void *arg)
         else if (e.code && e.code != EPIPE && e.code != ECONNRESET) {
                 log_error(&r->pool->log, "%s", e.text);
                 run_kill(r, KILL_FAULT);
-        }
+        } else if (e.code == 0)
+                r->fed_us = clock_us();
 }
 
 static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)

@@ -1,4 +1,5 @@
 /* Whatever ends a run before its time: limits, Cancel, its client's end, the server's, the loss of its sandbox. */
+#include "pool/clock.h"
 #include "pool/language.h"
 #include "pool/run_io.h"
 #include "pool/run_parts.h"
@@ -13,6 +14,7 @@ void run_kill(struct run *r, enum kill_reason reason)
         r->reason = reason;
         if (r->state != RUN_RUNNING)
                 return;
+        r->killed_us = clock_us();
         language_order(r->language, r->slot, ORDER_KILL, -1);
         run_limits_await_death(r);
 }

@@ -39,7 +39,8 @@ struct slot {
 
         /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */
         int fd[CHANNEL_WARM_FDS];
-        int64_t warm_us; /* when it became WARM */
+        int64_t warm_us;  /* when it became WARM */
+        int64_t freed_us; /* when the run of the sandbox before was answered; 0: there was none */
         uint64_t cpu_base_us;
         int64_t memory_bytes; /* the limits it has now */
         int64_t disk_bytes;

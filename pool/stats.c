@@ -28,6 +28,19 @@ void stats_recycled(struct stats *s, int64_t took_us)
         s->recycle_us[s->recycles++ % STATS_RECENT] = took_us > UINT32_MAX ? UINT32_MAX : (uint32_t)took_us;
 }
 
+void stats_run_stages(struct stats *s, const uint64_t took_us[STAGES_OF_RUN], bool collected)
+{
+        for (int i = 0; i < STAGES_OF_RUN; i++)
+                if (i != STAGE_COLLECT || collected)
+                        histogram_add(&s->stage[i], took_us[i]);
+}
+
+void stats_slot_stages(struct stats *s, uint64_t teardown_us, uint64_t refill_us)
+{
+        histogram_add(&s->stage[STAGE_TEARDOWN], teardown_us);
+        histogram_add(&s->stage[STAGE_REFILL], refill_us);
+}
+
 static int compare(const void *left, const void *right)
 {
         uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;

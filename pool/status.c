@@ -9,6 +9,26 @@
 
 #include <stdio.h>
 
+_Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->stages / sizeof(hatchery_v1_StageStatus) >= STAGE_COUNT,
+               "there is room for each stage");
+
+static void fill_stages(hatchery_v1_LanguageStatus *out, const struct stats *s)
+{
+        for (int i = 0; i < STAGE_COUNT; i++) {
+                const struct histogram *h = &s->stage[i];
+                hatchery_v1_StageStatus *stage = &out->stages[i];
+
+                snprintf(stage->name, sizeof stage->name, "%s", stage_name[i]);
+                stage->count = h->count;
+                stage->sum_us = h->sum;
+                stage->p50_us = histogram_quantile(h, 0.50);
+                stage->p90_us = histogram_quantile(h, 0.90);
+                stage->p99_us = histogram_quantile(h, 0.99);
+                stage->max_us = h->max;
+        }
+        out->stages_count = STAGE_COUNT;
+}
+
 static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
 {
         const struct zygote *current = language_current(l), *z;
@@ -31,6 +51,7 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
         out->discarded = l->stats.discarded;
         out->recycle_p50_us = stats_recycle_percentile(&l->stats, 50);
         out->recycle_p99_us = stats_recycle_percentile(&l->stats, 99);
+        fill_stages(out, &l->stats);
 }
 
 void status_answer(struct session *s, uint64_t id)

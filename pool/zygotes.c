@@ -207,6 +207,8 @@ void zygote_return(struct zygote *z, struct slot *slot)
 void zygote_recycle(struct zygote *z, struct slot *slot, bool discard)
 {
         slot->run = NULL;
+        if (slot->freed_us == 0) /* it was answered at no time: its sandbox had no run */
+                slot->freed_us = clock_us();
         close_fds(slot);
         if (discard) {
                 z->language->stats.discarded++;
@@ -296,8 +298,13 @@ static int on_warm(struct zygote *z, struct slot *slot, const struct report *rep
         slot->cpu_base_us = report->warm.cpu_base_us;
         z->backoff_us = 0;
         z->failures = 0;
-        if (slot->recycled)
+        if (slot->recycled) {
+                uint64_t teardown, refill;
+                stages_of_slot(slot->freed_us, began, report->warm.gone_us, now, &teardown, &refill);
+                stats_slot_stages(&z->language->stats, teardown, refill);
                 stats_recycled(&z->language->stats, now - began);
+        }
+        slot->freed_us = 0;
         language_warmed(z->language, z);
         return 0;
 }

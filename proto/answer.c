@@ -16,6 +16,7 @@ _Static_assert(SIZE_OF(hatchery_v1_Result, sandbox) == 48, "hatchery.options was
 _Static_assert(SIZE_OF(hatchery_v1_Result, language_version) == 64, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_Error, message) == 512, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_LanguageStatus, name) == 32, "hatchery.options was applied");
+_Static_assert(SIZE_OF(hatchery_v1_StageStatus, name) == 16, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_ServerMessage, cb_answer) == sizeof(pb_callback_t), "hatchery.options was applied");
 
 /* PBSPAN_INT32 writes an enum as four bytes. */
@@ -68,6 +69,20 @@ static int add_file(void *target, struct span content, struct err *e)
         return pbspan_decode(&file_message, content, file, e);
 }
 
+#define STAGES(field) NUMBER(Stages, hatchery_v1_Stages, , PBSPAN_UINT64, field)
+
+static const struct pbspan_field stages_fields[] = {
+        STAGES(queue_us), STAGES(dispatch_us), STAGES(run_us), STAGES(drain_us), STAGES(collect_us),
+};
+static const struct pbspan_message stages_message = { "Stages", stages_fields, COUNT(stages_fields) };
+
+static int add_stages(void *target, struct span content, struct err *e)
+{
+        hatchery_v1_Result *result = &((struct answer *)target)->m.answer.result;
+        result->has_stages = true;
+        return pbspan_decode(&stages_message, content, &result->stages, e);
+}
+
 #define RESULT(kind, field) NUMBER(Result, struct answer, m.answer.result., kind, field)
 
 static const struct pbspan_field result_fields[] = {
@@ -107,7 +122,28 @@ static const struct pbspan_field result_fields[] = {
         CHARS(Result, struct answer, m.answer.result., sandbox),
         CHARS(Result, struct answer, m.answer.result., language),
         CHARS(Result, struct answer, m.answer.result., language_version),
+        { .tag = hatchery_v1_Result_stages_tag, .name = "stages", .kind = PBSPAN_MESSAGE, .add = add_stages },
 };
+
+#define STAGE(kind, field) NUMBER(StageStatus, hatchery_v1_StageStatus, , kind, field)
+
+static const struct pbspan_field stage_fields[] = {
+        CHARS(StageStatus, hatchery_v1_StageStatus, , name),
+        STAGE(PBSPAN_UINT64, count),
+        STAGE(PBSPAN_UINT64, sum_us),
+        STAGE(PBSPAN_UINT64, p50_us),
+        STAGE(PBSPAN_UINT64, p90_us),
+        STAGE(PBSPAN_UINT64, p99_us),
+        STAGE(PBSPAN_UINT64, max_us),
+};
+static const struct pbspan_message stage_message = { "StageStatus", stage_fields, COUNT(stage_fields) };
+
+/* The row's max_count is the room there is. */
+static int add_stage(void *target, struct span content, struct err *e)
+{
+        hatchery_v1_LanguageStatus *language = target;
+        return pbspan_decode(&stage_message, content, &language->stages[language->stages_count++], e);
+}
 
 #define LANGUAGE(kind, field) NUMBER(LanguageStatus, hatchery_v1_LanguageStatus, , kind, field)
 
@@ -127,6 +163,12 @@ static const struct pbspan_field language_fields[] = {
         LANGUAGE(PBSPAN_UINT32, generation),
         LANGUAGE(PBSPAN_UINT64, forks),
         LANGUAGE(PBSPAN_UINT32, zygotes),
+        { .tag = hatchery_v1_LanguageStatus_stages_tag,
+          .name = "stages",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = SIZE_OF(hatchery_v1_LanguageStatus, stages) / sizeof(hatchery_v1_StageStatus),
+          .add = add_stage },
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 

@@ -70,6 +70,7 @@ struct report {
                 struct {
                         uint64_t cpu_base_us;  /* what WARM_CPU said when the sandbox was ready */
                         uint64_t memory_bytes; /* charged to the slot's cgroup then; 0: not looked at this time */
+                        int64_t gone_us;       /* CLOCK_MONOTONIC: since when nothing was left of the one before it */
                 } warm;
                 struct {
                         int32_t wait_status; /* of the main process, as wait4 gave it */
@@ -78,7 +79,8 @@ struct report {
                         uint8_t disk_full;
                         uint8_t unproved; /* something may still live in the slot: it must be dropped */
                         uint8_t unused[2];
-                        uint64_t cpu_us; /* since warm, of all processes */
+                        int64_t ended_us; /* CLOCK_MONOTONIC: when the main process was reaped */
+                        uint64_t cpu_us;  /* since warm, of all processes */
                         uint64_t cpu_user_us;
                         uint64_t cpu_system_us;
                         uint64_t memory_peak_bytes;

@@ -27,11 +27,16 @@
 /* All of it takes milliseconds; a second where a hostile run has left much. */
 enum { PATIENCE_MS = 8000 };
 
-static int64_t now_ms(void)
+static int64_t now_us(void)
 {
         struct timespec t;
         clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int64_t now_ms(void)
+{
+        return now_us() / 1000;
 }
 
 void sandbox_init(struct sandbox *s)
@@ -63,6 +68,12 @@ void sandbox_clear(struct sandbox *s)
                 s->releasing = true;
         s->asked_ms = now_ms();
         close_file_systems(s);
+}
+
+void sandbox_released(struct sandbox *s)
+{
+        s->releasing = false;
+        s->gone_us = now_us();
 }
 
 void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker)
@@ -232,6 +243,8 @@ int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct or
                  struct err *e)
 {
         release(s, maker);
+        if (s->gone_us == 0)
+                s->gone_us = now_us();
         guard_hold(maker->guard);
         int r = begin(maker, "slot", step, e);
         if (r == 0 && !s->slot)
@@ -343,6 +356,8 @@ bool sandbox_reap(struct sandbox *s)
         if (s->pid == 0 || waitpid(s->pid, &s->wait_status, WNOHANG) != s->pid)
                 return false;
         s->pid = 0;
+        s->ended_us = now_us();
+        s->gone_us = 0;
         s->state = SANDBOX_REAPING;
         if (s->init_lost || (empty(s) && !s->kill_sent)) {
                 s->state = SANDBOX_DEAD;
@@ -383,6 +398,7 @@ void sandbox_report(const struct sandbox *s, struct report *r)
         r->exited.processes_peak = used.processes_peak;
         r->exited.disk_full = full != 0;
         r->exited.unproved = s->init_lost || !empty(s);
+        r->exited.ended_us = s->ended_us;
         r->exited.cpu_us = used.cpu_us;
         r->exited.cpu_user_us = used.cpu_user_us;
         r->exited.cpu_system_us = used.cpu_us - used.cpu_user_us;

@@ -37,6 +37,8 @@ struct sandbox {
         bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
         bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
         bool init_lost;
+        int64_t ended_us;       /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
+        int64_t gone_us;        /* when nothing was left of the sandbox before; 0: not yet */
         int64_t asked_ms;       /* when the boot, the killing or the taking down began that is waited for */
         struct report farewell; /* GOING: sent when it is gone; kind 0: nothing */
         bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no stage free */
@@ -96,6 +98,9 @@ void sandbox_kill_init(struct sandbox *s);
 
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
 void sandbox_clear(struct sandbox *s);
+
+/* Init has said INIT_RELEASED. */
+void sandbox_released(struct sandbox *s);
 
 /* Kills everything and does not wait: any state to GOING. */
 void sandbox_go(struct sandbox *s);

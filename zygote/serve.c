@@ -325,6 +325,7 @@ static int take_boot_report(struct serve *s, struct err *e)
         struct report warm = { .kind = REPORT_WARM, .slot = b.slot, .sandbox = b.sandbox };
         struct err why = { 0 };
         r = sandbox_warm(sb, s->maker, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);
+        warm.warm.gone_us = sb->gone_us;
         if (r < 0) {
                 log_warn(s->log, "slot %u: %s", b.slot, why.text);
                 r = report_failure(s, b.slot, b.sandbox, "warm", r, e);
@@ -388,7 +389,7 @@ static int on_init(struct serve *s, uint32_t slot, struct err *e)
                 if (kind == INIT_COLLECTED)
                         sb->collecting = false;
                 else
-                        sb->releasing = false;
+                        sandbox_released(sb);
                 struct order next = sb->remake_order;
                 return sb->remake ? order_make(s, &next, -1, e) : 0;
         }

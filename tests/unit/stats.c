@@ -76,6 +76,28 @@ static void nor_does_a_pause_after_work_that_was_lost(void **state)
         assert_in_range(stats_retry_after_ms(&s, 100, INT64_C(3600) * 1000000 + 1000), 99, 101);
 }
 
+static void stages_are_counted_where_they_belong(void **state)
+{
+        (void)state;
+        static struct stats s; /* its histograms are more than a test should put on its stack */
+        const uint64_t first[STAGES_OF_RUN] = { 1, 2, 3, 4, 0 }, second[STAGES_OF_RUN] = { 10, 20, 30, 40, 50 };
+
+        stats_run_stages(&s, first, false);
+        stats_run_stages(&s, second, true);
+        stats_slot_stages(&s, 6, 7);
+        for (int i = 0; i < STAGE_COLLECT; i++) {
+                assert_int_equal(s.stage[i].count, 2);
+                assert_int_equal(s.stage[i].sum, first[i] + second[i]);
+                assert_int_equal(s.stage[i].max, second[i]);
+        }
+        assert_int_equal(s.stage[STAGE_COLLECT].count, 1);
+        assert_int_equal(s.stage[STAGE_COLLECT].sum, 50);
+        assert_int_equal(s.stage[STAGE_TEARDOWN].count, 1);
+        assert_int_equal(s.stage[STAGE_TEARDOWN].sum, 6);
+        assert_int_equal(s.stage[STAGE_REFILL].count, 1);
+        assert_int_equal(s.stage[STAGE_REFILL].sum, 7);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -85,6 +107,7 @@ int main(void)
                 cmocka_unit_test(a_pace_that_has_become_slow_is_noticed_before_the_next_end),
                 cmocka_unit_test(a_long_pause_does_not_count_as_a_slow_run),
                 cmocka_unit_test(nor_does_a_pause_after_work_that_was_lost),
+                cmocka_unit_test(stages_are_counted_where_they_belong),
         };
         return cmocka_run_group_tests_name("stats", tests, NULL, NULL);
 }
