@@ -97,4 +97,5 @@ class Case(unittest.TestCase):
 def describe(result):
     """A result in short, for the message of a failed assertion."""
     return (f"{Status.Name(result.status)} exit_code={result.exit_code} signal={result.signal} wall_us={result.wall_us} "
+            f"stages=[{' '.join(str(result.stages).split())}] "
             f"stdout={result.stdout[-600:]!r} stderr={result.stderr[-1500:]!r}")

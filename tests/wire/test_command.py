@@ -139,7 +139,8 @@ class Run(Command):
         self.assert_done(done, out=b"b=c ['--x']\nerr\n")
 
     def test_stats_are_one_line(self):
-        done = self.assert_ended(0, ["EXITED", "wall", "cpu", "memory", "warm"], "run", "--stats", "-e", "print(1)")
+        done = self.assert_ended(0, ["EXITED", "wall", "cpu", "memory", "warm", "queue", "dispatch", "run", "drain",
+                                     "collect"], "run", "--stats", "-e", "print(1)")
         self.assertEqual(b"1\n", done.stdout)
 
 
@@ -160,6 +161,9 @@ class Json(Command):
         for name in ("stdout_truncated", "stderr_truncated", "oom_killed", "files_incomplete"):
             self.assertIs(False, result[name], name)
         self.assertEqual(("python", []), (result["language"], result["files"]))
+        self.assertEqual(["queue_us", "dispatch_us", "run_us", "drain_us", "collect_us"], list(result["stages"]))
+        self.assertEqual(0, result["stages"]["collect_us"])
+        self.assertGreaterEqual(sum(result["stages"].values()), result["queue_us"] + result["wall_us"])
         self.assertTrue(result["sandbox"] and result["language_version"])
 
     def test_files_are_in_the_object(self):
@@ -201,6 +205,25 @@ class Others(Command):
         status = json.loads(self.run_command("status", "--json").stdout)
         self.assertEqual("python", status["languages"][0]["name"])
         self.assertTrue(status["ready"])
+
+    def test_status_says_where_the_time_went(self):
+        self.run_command("run", "-e", "import time; time.sleep(0.2)")
+        names = ["queue", "dispatch", "run", "drain", "collect", "teardown", "refill"]
+        language = json.loads(self.run_command("status", "--json").stdout)["languages"][0]
+        self.assertEqual(names, [stage["name"] for stage in language["stages"]])
+        for stage in language["stages"]:
+            self.assertEqual(["name", "count", "sum_us", "p50_us", "p90_us", "p99_us", "max_us"], list(stage))
+            self.assertLessEqual(stage["p50_us"], stage["p90_us"])
+            self.assertLessEqual(stage["p90_us"], stage["p99_us"])
+            self.assertLessEqual(stage["p99_us"], stage["max_us"])
+            self.assertLessEqual(stage["max_us"], stage["sum_us"])
+        self.assertEqual([language["runs"]] * 4, [stage["count"] for stage in language["stages"][:4]])
+
+        lines = self.run_command("status").stdout.decode().splitlines()
+        table = lines[lines.index("python, stage by stage:") + 1:]
+        self.assertEqual(["STAGE", "COUNT", "SUM", "P50", "P90", "P99", "MAX"], table[0].split())
+        self.assertEqual(names, [line.split()[0] for line in table[1:]])
+        self.assertEqual(1, len({len(line) for line in table}), "the columns are not straight")
 
     def test_help_is_on_standard_output_and_names_every_option(self):
         done = self.run_command("run", "--help")
