@@ -51,6 +51,8 @@ def answers():
             setattr(r, field.name, field.number * 1000)
         elif field.type == field.TYPE_STRING:
             setattr(r, field.name, field.name)
+    for field in r.stages.DESCRIPTOR.fields:
+        setattr(r.stages, field.name, field.number * 100)
     yield full
     yield ServerMessage(id=1, result={"status": Result.EXITED, "stdout": b"42\n"})
     yield ServerMessage(id=1, result={"stdout": b"large enough to be packed\n" * 60})
@@ -59,7 +61,9 @@ def answers():
     yield ServerMessage(id=1, cancelled={"found": True})
     status = ServerMessage(id=1)
     status.status.server_version, status.status.ready, status.status.connections = "0.1.0", True, 3
-    status.status.languages.add(name="python", version="3.11.2", warm=4, runs=10)
+    language = status.status.languages.add(name="python", version="3.11.2", warm=4, runs=10)
+    language.stages.add(name="queue", count=10, sum_us=1000, p50_us=90, p90_us=100, p99_us=300, max_us=301)
+    language.stages.add(name="refill", max_us=2**64 - 1)
     yield status
 
 
