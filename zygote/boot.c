@@ -97,22 +97,34 @@ static int private_usr(void *context)
         return mounts_usr(&b->mounts);
 }
 
-static int overlay(void *context)
+static int overlay_root(void *context)
 {
         struct boot *b = context;
-        return mounts_overlay(&b->mounts);
+        return mounts_root(&b->mounts);
 }
 
-static int binds(void *context)
+static int empty_namespace(void *context)
 {
         struct boot *b = context;
-        return mounts_bind(&b->mounts);
+        return mounts_leave(&b->mounts);
 }
 
-static int pivot(void *context)
+static int mount_namespace(void *context)
 {
         struct boot *b = context;
-        return mounts_pivot(&b->mounts);
+        return mounts_own_namespace(&b->mounts);
+}
+
+static int attach(void *context)
+{
+        struct boot *b = context;
+        return mounts_attach(&b->mounts);
+}
+
+static int root(void *context)
+{
+        struct boot *b = context;
+        return mounts_enter(&b->mounts);
 }
 
 static int pid_counter(void *context)
@@ -204,7 +216,7 @@ static int rehearsal(void *context)
         return 0;
 }
 
-/* The mount, IPC and UTS namespaces come with the clone. */
+/* The IPC and UTS namespaces come with the clone. */
 const struct step boot_steps[] = {
         { "session", session, NULL },
         { "cgroup", join_cgroup, "the slot's cgroup is gone or full" }, /* first, so that what follows is accounted */
@@ -216,9 +228,11 @@ const struct step boot_steps[] = {
         { "ipc sizes", ipc_sizes, "CONFIG_SYSVIPC" }, /* by the zygote's /proc: the sandbox's has no sysctl */
         { "disk", disk, "tmpfs with size and nr_inodes" },
         { "private usr", private_usr, "modprobe overlay; /usr may lie on one overlay, not on two" },
-        { "overlay root", overlay, "modprobe overlay" },
-        { "read-only binds", binds, NULL },
-        { "pivot root", pivot, NULL }, /* from here on the zygote's root is gone */
+        { "overlay root", overlay_root, "modprobe overlay" },
+        { "empty namespace", empty_namespace, NULL }, /* from here on the zygote's mounts are gone */
+        { "mount namespace", mount_namespace, "sysctl user.max_mnt_namespaces must be large enough" },
+        { "mounts", attach, NULL },
+        { "root", root, NULL },
         { "pid counter", pid_counter, "CONFIG_CHECKPOINT_RESTORE" },
         { "user namespace", user_namespace, NULL }, /* after the mounts, which need the outer root */
         { "descriptors", descriptors, NULL },       /* nothing of the zygote or of a sibling stays open */

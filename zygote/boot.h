@@ -17,7 +17,8 @@ struct boot_settings {
         const struct lang *lang;
         struct seccomp_program seccomp;
         uint32_t inodes;
-        int last_pid; /* /proc/sys/kernel/ns_last_pid, opened for writing */
+        int empty_namespace; /* what root_empty_namespace gave */
+        int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
         struct stages stages;
         int report; /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */

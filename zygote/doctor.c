@@ -181,6 +181,11 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
                 say(d, 0, "zygote root", "%s", e.text);
                 return;
         }
+        maker->boot.empty_namespace = root_empty_namespace(&e);
+        if (maker->boot.empty_namespace < 0) {
+                say(d, 0, "zygote root", "%s", e.text);
+                return;
+        }
         say(d, 1, "zygote root", "tmpfs, read-only /usr, pivot_root");
         int r = find_last_pid(maker);
         if (r < 0) {

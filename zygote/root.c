@@ -24,7 +24,7 @@ struct directory_row {
 static const struct directory_row directories[] = {
         { "dev", 0755 },          { "dev/shm", 01777 }, { "etc", 0755 },  { "home", 0755 },
         { "home/sandbox", 0755 }, { "mnt", 0755 },      { "proc", 0555 }, { "run", 0755 },
-        { "tmp", 01777 },         { "usr", 0755 },      { "var", 0755 },  { "var/tmp", 01777 },
+        { "tmp", 01777 },         { "usr", 0755 },      { "var", 0755 },
 };
 
 struct device_row {
@@ -43,7 +43,7 @@ struct link_row {
 
 static const struct link_row links[] = {
         { "dev/fd", "/proc/self/fd" },       { "dev/stdin", "/proc/self/fd/0" },  { "dev/stdout", "/proc/self/fd/1" },
-        { "dev/stderr", "/proc/self/fd/2" }, { "etc/mtab", "/proc/self/mounts" },
+        { "dev/stderr", "/proc/self/fd/2" }, { "etc/mtab", "/proc/self/mounts" }, { "var/tmp", "../tmp" },
 };
 
 struct text_row {
@@ -187,6 +187,18 @@ static int attach_proc(int root, struct err *e)
         return r < 0 ? err_set(e, -r, "attach /proc") : 0;
 }
 
+/* What every overlay of a sandbox has as its first layer; a file system of its own, since no layer may lie in another.
+ */
+static int attach_empty(int root, struct err *e)
+{
+        static const struct fs_option options[] = { { "mode", "755" }, { "size", "4k" }, { "nr_inodes", "2" } };
+        OWN_FD int empty = newmount_make("tmpfs", options, 3, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+        if (empty < 0)
+                return err_set(e, -empty, "an empty tmpfs");
+        int r = newmount_attach(empty, root, ROOT_EMPTY + 1);
+        return r < 0 ? err_set(e, -r, "attach an empty tmpfs") : 0;
+}
+
 int root_enter(struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "4m" } };
@@ -213,6 +225,8 @@ int root_enter(struct err *e)
         r = bind_usr(root, e);
         if (r == 0)
                 r = attach_proc(root, e);
+        if (r == 0)
+                r = attach_empty(root, e);
         if (r < 0)
                 return r;
         if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
@@ -220,4 +234,42 @@ int root_enter(struct err *e)
         if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
                 return err_set(e, errno, "detach the host's root");
         return 0;
+}
+
+/* Leaves the caller in a namespace with an empty root. */
+static int move_to_emptiness(struct err *e)
+{
+        static const struct fs_option options[] = { { "mode", "755" }, { "size", "4k" }, { "nr_inodes", "3" } };
+        struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+        OWN_FD int root = newmount_make("tmpfs", options, 3, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        if (root < 0)
+                return err_set(e, -root, "an empty root");
+        if (mkdirat(root, ROOT_MOUNT_POINT + 1, 0755) < 0 ||
+            mount_setattr(root, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+                return err_set(e, errno, "an empty root");
+        if (unshare(CLONE_NEWNS) < 0)
+                return err_set(e, errno, "a mount namespace");
+        int r = newmount_attach(root, AT_FDCWD, ROOT_MOUNT_POINT);
+        if (r < 0)
+                return err_set(e, -r, "attach an empty root");
+        if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+                return err_set(e, errno, "enter an empty root");
+        return 0;
+}
+
+int root_empty_namespace(struct err *e)
+{
+        OWN_FD int proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        OWN_FD int own = openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        if (own < 0)
+                return err_set(e, errno, "open the mount namespace");
+        int r = move_to_emptiness(e);
+        if (r < 0)
+                return r;
+        OWN_FD int empty = openat(proc, "self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        if (empty < 0)
+                return err_set(e, errno, "open the empty mount namespace");
+        if (setns(own, CLONE_NEWNS) < 0)
+                return err_set(e, errno, "return to the mount namespace");
+        return own_steal_fd(&empty);
 }

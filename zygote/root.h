@@ -1,17 +1,20 @@
 /* The zygote's own root: a small tmpfs that it moves into once, before the interpreter starts. It is two things at
  * once. It is the world as the interpreter will see it (same paths before and after the fork), with little else, so
- * that each fork copies a mount table of three entries instead of the host's. And it is the read-only lower layer of
- * every sandbox's overlay. Nothing of the host is in it but /usr, read-only, and copies of the few files of /etc that
- * programs need to start. */
+ * that nothing of the host's mounts is near. And it is the layer that the root of every sandbox shows, read-only.
+ * Nothing of the host is in it but /usr, read-only, and copies of the few files of /etc that programs need to start. */
 #pragma once
 
 #include "proto/err.h"
 
 #define ROOT_HOME        "/home/sandbox" /* the work directory, and HOME */
-#define ROOT_MOUNT_POINT "/mnt"          /* where a sandbox assembles its root; an empty directory inside it */
-#define ROOT_EMPTY       "/run"          /* another that stays empty */
+#define ROOT_MOUNT_POINT "/mnt"          /* where a sandbox's root is put together, in the empty namespace, too */
+#define ROOT_EMPTY       "/run"          /* an empty file system */
 
 enum { ROOT_UID = 1000, ROOT_GID = 1000 }; /* who a program is inside its sandbox: sandbox:sandbox */
 
 /* In the zygote, root, single-threaded: leaves the host's mount tree for good. Descriptors opened before stay good. */
 int root_enter(struct err *e);
+
+/* After that: a descriptor of a mount namespace that holds nothing but an empty directory, read-only, with an empty one
+ * in it as mount point. */
+int root_empty_namespace(struct err *e);

@@ -185,7 +185,7 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
         pid_t pid_in_slot = BOOT_PID;
         int error;
         struct clone_args args = {
-                .flags = CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_SETTID |
+                .flags = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_SETTID |
                          CLONE_CHILD_CLEARTID,
                 .pidfd = (uint64_t)(uintptr_t)&s->pidfd,
                 .child_tid = maker->tid_address,
@@ -231,9 +231,10 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
                         .host_uid = s->slot->host_uid,
                         .host_gid = s->slot->host_uid,
                         .proc = s->stage + BOOT_PROC,
+                        .empty_namespace = maker->boot.empty_namespace,
                         .disk = -1,
                         .usr = -1,
-                        .overlay = -1,
+                        .root = -1,
                 },
         };
         return fork_child(s, maker, &boot, e);

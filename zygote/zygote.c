@@ -116,6 +116,7 @@ static int wipe_start_memory(const char *title, struct err *e)
 /* What making sandboxes takes, and no more; it also bounds what hatchery-init starts with. */
 static const int kept_capabilities[] = {
         CAP_SYS_ADMIN,  /* namespaces and mounts */
+        CAP_SYS_CHROOT, /* the same: a process that changes its mount namespace changes its root */
         CAP_SYS_PTRACE, /* to open the namespaces of an init and the mounts of a sandbox */
         CAP_SETUID,
         CAP_SETGID,
@@ -244,6 +245,9 @@ static int prepare(struct zygote *z, struct err *e)
         if (r < 0)
                 return r;
 
+        boot->empty_namespace = root_empty_namespace(e);
+        if (boot->empty_namespace < 0)
+                return boot->empty_namespace;
         boot->last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
         if (boot->last_pid < 0)
                 return err_set(e, errno, "open ns_last_pid (the kernel needs CONFIG_CHECKPOINT_RESTORE)");

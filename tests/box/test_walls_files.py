@@ -91,7 +91,7 @@ class OfTheHost(AttackCase):
         Attack("a new directory in usr", "os.mkdir('/usr/local/share/x') or True", None, "likewise"),
         Attack("a file of root in its own root", """
             with open('/etc/passwd', 'a') as f: f.write('x')
-            return True""", HOST_ROOT),
+            return True""", ZYGOTES_ROOT),  # the sandbox's own can't be written by anybody
     ]
 
     def words(self):

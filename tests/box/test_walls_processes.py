@@ -5,7 +5,7 @@ import subprocess
 import unittest
 
 from lib.case import Case
-from lib.walls import CALLS, CAPABILITIES, HOST_ROOT, Attack, AttackCase, Servers
+from lib.walls import CALLS, CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
 SERVERS = Servers(__name__)
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
@@ -65,7 +65,7 @@ class Rights(AttackCase):
             return done('capset', header, data)""", CAPABILITIES),
         Attack("an ambient capability", "done('prctl', 47, 2, 21, 0, 0) or True", None,
                "has to be inheritable first, which the kernel refuses with it"),
-        Attack("owning a file of root", "os.chown('/etc/passwd', 1000, 1000) or True", HOST_ROOT),
+        Attack("owning a file of root", "os.chown('/etc/passwd', 1000, 1000) or True", ZYGOTES_ROOT),
         Attack("a child for the zygote", """
             pid = call('clone', 0x8000 | 17, 0, 0, 0, 0)
             if pid == 0: os._exit(0)
@@ -75,7 +75,7 @@ class Rights(AttackCase):
         Attack("a thousand message queues", "[call('msgget', 0, 0o1600) for _ in range(1000)]", ("ipc sizes",)),
         Attack("mknod of a device", """
             os.mknod('/tmp/full', 0o20666, os.makedev(1, 7))
-            return os.open('/tmp/full', os.O_RDONLY) > 0""", HOST_ROOT),
+            return os.open('/tmp/full', os.O_RDONLY) > 0""", ZYGOTES_ROOT),  # a sandbox's /tmp takes no devices
         Attack("mknod of the memory of the machine", "os.mknod('/tmp/mem', 0o20666, os.makedev(1, 1)) or True", HOST_ROOT),
         Attack("mknod of a disk", "os.mknod('/tmp/disk', 0o60666, os.makedev(254, 0)) or True", HOST_ROOT),
         Attack("a device at hand", """

@@ -21,7 +21,7 @@ from lib.server import Server
 CALLS = ("system calls",)
 CAPABILITIES = (*CALLS, "init no nested namespaces", "capabilities", "proof")  # root's, in the slot's user namespace only
 HOST_ROOT = (*CAPABILITIES, "user namespace", "identity", "no new privileges")  # what the zygote keeps, on the host
-ZYGOTES_ROOT = (*HOST_ROOT, "pivot root")                # in the zygote's own root, with its /proc
+ZYGOTES_ROOT = (*HOST_ROOT, "empty namespace", "root")   # in the zygote's own root, with its /proc
 
 LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}
 NUMBERS = Path("/usr/include/x86_64-linux-gnu/asm/unistd_64.h")
@@ -116,11 +116,11 @@ def stands_behind(attack):
 
 
 def request(text, walls):
-    """A program whose root is not entered finds itself in the layer below it, which that covers: a name there is not what
-    the interpreter will find under the same name. So the file is put where it will look."""
-    if "pivot root" not in walls:
+    """A program whose root is not entered is in the tmpfs that the root covers: a name there is not what the interpreter
+    will find under the same name. So the file is put where it will look."""
+    if "root" not in walls:
         return {"code": text}
-    return {"files": {"in/main.py": "", "upper/in/main.py": text}, "entry": "in/main.py"}
+    return {"files": {"home/sandbox/in/main.py": "", "home/in/main.py": text}, "entry": "home/sandbox/in/main.py"}
 
 
 class Servers:

@@ -226,7 +226,7 @@ class Walls(Case):
         """The root is the overlay, and the host's is out of reach"""
         mounts = [line.split()[4] + " " + line.split(" - ")[1].split()[0]
                   for line in self.output("print(open('/proc/self/mountinfo').read())").splitlines() if line]
-        self.assertEqual(["/ overlay", "/proc proc", "/usr overlay"], sorted(mounts))
+        self.assertEqual(["/ overlay", "/dev/shm tmpfs", "/home/sandbox tmpfs", "/proc proc", "/tmp tmpfs", "/usr overlay"], sorted(mounts))
         self.assertFalse(os.path.exists("/home/sandbox/main.py"))
         self.assertEqual("False\n", self.output("import os; print(os.path.exists('/hatchery'))"))
 
