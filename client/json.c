@@ -164,6 +164,10 @@ static json_t *of_language(const hatchery_v1_LanguageStatus *l)
                 { "forks", of_number(l->forks) },
                 { "zygotes", of_number(l->zygotes) },
                 { "stages", of_stage_list(l) },
+                { "warm_target", of_number(l->warm_target) },
+                { "warm_min", of_number(l->warm_min) },
+                { "warm_max", of_number(l->warm_max) },
+                { "sandbox_bytes", of_number(l->sandbox_bytes) },
         };
         return OBJECT(members);
 }

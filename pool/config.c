@@ -20,7 +20,7 @@
 #define MAX_MEMORY ((int64_t)1 << 40)
 #define MAX_TIME   ((int64_t)24 * 3600 * 1000000)
 
-enum { CONFIG_MAX_FILE = 1 << 20, MAX_LANGUAGES = 64 };
+enum { CONFIG_MAX_FILE = 1 << 20 };
 
 #define PLACE(field) offsetof(struct config, field), sizeof(((struct config *)0)->field)
 
@@ -32,6 +32,8 @@ static const struct config_setting settings[] = {
         { "max_queue", LIMIT_UNIT_COUNT, 4096, 1, 1 << 20, PLACE(max_queue) },
         { "max_queue_bytes", LIMIT_UNIT_BYTES, 256 << 20, 1 << 20, MAX_MEMORY, PLACE(max_queue_bytes) },
         { "max_memory", LIMIT_UNIT_BYTES, 1 << 30, 16 << 20, MAX_MEMORY, PLACE(max_memory) },
+        { "warm_memory", LIMIT_UNIT_BYTES, 512 << 20, 1 << 20, MAX_MEMORY, PLACE(warm_memory) },
+        { "warm_half_life", LIMIT_UNIT_US, 120000000, 1000, MAX_TIME, PLACE(warm_half_life_us) },
         { "client_share", LIMIT_UNIT_COUNT, 75, 1, 100, PLACE(client_share) },
         { "frame_timeout", LIMIT_UNIT_US, 10000000, 1000, MAX_TIME, PLACE(frame_timeout_us) },
         { "write_timeout", LIMIT_UNIT_US, 30000000, 1000, MAX_TIME, PLACE(write_timeout_us) },
@@ -51,6 +53,8 @@ enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 
 static const struct config_setting language_settings[] = {
         { "warm", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(warm) },
+        { "warm_min", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(warm_min) },
+        { "warm_max", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(warm_max) },
         { "running", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(running) },
         { "generation_forks", LIMIT_UNIT_COUNT, 20000, 0, INT64_C(1) << 40, PLACE(generation_forks) },
         { "generation_time", LIMIT_UNIT_US, INT64_C(3600) * 1000000, 0, MAX_TIME, PLACE(generation_us) },
@@ -171,6 +175,37 @@ static unsigned cores(void)
         return n < 1 ? 1 : (unsigned)n;
 }
 
+/* The line in a sentence is the section's last: libconfuse keeps no others. */
+static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
+{
+        bool has_min = cfg_size(section, "warm_min") > 0, has_max = cfg_size(section, "warm_max") > 0;
+        unsigned standard = 2 * cores() > 4 ? 2 * cores() : 4;
+
+        if (l->warm > 0 && (has_min || has_max))
+                return err_say(e, EINVAL,
+                               "line %d: language %s: warm = %u keeps exactly so many, and %s leaves it open; give one or "
+                               "the other",
+                               section->line, l->name, l->warm, has_min ? "warm_min" : "warm_max");
+        if (has_min && has_max && l->warm_min > l->warm_max)
+                return err_say(e, EINVAL, "line %d: language %s: warm_min is %u, over warm_max, which is %u",
+                               section->line, l->name, l->warm_min, l->warm_max);
+        if (l->warm > 0)
+                l->warm_min = l->warm_max = l->warm;
+        else if (!has_min)
+                l->warm_min = has_max && l->warm_max < standard ? l->warm_max : standard;
+        if (l->warm == 0 && !has_max) {
+                unsigned room = CHANNEL_MAX_SLOTS - l->running;
+                l->warm_max = l->running < room ? l->running : room;
+                if (l->warm_max < l->warm_min)
+                        l->warm_max = l->warm_min;
+        }
+        if (l->warm_max + l->running > CHANNEL_MAX_SLOTS)
+                return err_say(e, EINVAL,
+                               "line %d: language %s: warm_max (%u) and running (%u) together are at most %d",
+                               section->line, l->name, l->warm_max, l->running, CHANNEL_MAX_SLOTS);
+        return 0;
+}
+
 static int take_language(struct config_language *l, cfg_t *section, struct err *e)
 {
         l->name = strdup(cfg_title(section));
@@ -181,15 +216,11 @@ static int take_language(struct config_language *l, cfg_t *section, struct err *
                 return err_say(e, EINVAL, "a language's name is 1 to %d of a-z, 0-9, _, + and -", WIRE_MAX_LANGUAGE);
 
         config_value_take(section, language_settings, N_LANGUAGE_SETTINGS, l);
-        if (l->warm == 0)
-                l->warm = 2 * cores() > 4 ? 2 * cores() : 4;
         if (l->running == 0)
                 l->running = 8 * cores() > 16 ? 8 * cores() : 16;
-        if (l->warm + l->running > CHANNEL_MAX_SLOTS)
-                return err_say(e, EINVAL, "language %s: warm and running together are at most %d", l->name,
-                               CHANNEL_MAX_SLOTS);
-
-        int r = take_limits(l, cfg_getsec(section, "limits"), cfg_getsec(section, "ceilings"), e);
+        int r = take_warm(l, section, e);
+        if (r == 0)
+                r = take_limits(l, cfg_getsec(section, "limits"), cfg_getsec(section, "ceilings"), e);
         if (r < 0)
                 return r;
 
@@ -214,8 +245,8 @@ static int take(struct config *c, cfg_t *root, struct err *e)
                 return r;
 
         unsigned n = cfg_size(root, "language");
-        if (n > MAX_LANGUAGES)
-                return err_say(e, EINVAL, "%u languages; there is room for %d", n, MAX_LANGUAGES);
+        if (n > CONFIG_MAX_LANGUAGES)
+                return err_say(e, EINVAL, "%u languages; there is room for %d", n, CONFIG_MAX_LANGUAGES);
         c->languages = calloc(n, sizeof *c->languages);
         if (!c->languages)
                 return err_set(e, ENOMEM, "the languages");

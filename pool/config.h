@@ -9,9 +9,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { CONFIG_MAX_LANGUAGES = 64 };
+
 struct config_language {
         char *name;
-        unsigned warm;             /* sandboxes kept waiting; 0 in the text: 2 x cores, at least 4 */
+        unsigned warm;             /* in the text: both of the following; 0: they are what they say */
+        unsigned warm_min;         /* sandboxes kept waiting; not in the text: 2 x cores, at least 4, at most warm_max */
+        unsigned warm_max;         /* not in the text: as running, or what there is room for, at least warm_min */
         unsigned running;          /* runs at one time; 0 in the text: 8 x cores, at least 16 */
         uint64_t generation_forks; /* after so many sandboxes another zygote takes over; 0: never for that */
         int64_t generation_us;     /* and after so long */
@@ -33,6 +37,8 @@ struct config {
         uint32_t max_queue;        /* requests that wait for a sandbox, all clients together */
         uint64_t max_queue_bytes;  /* of memory that they hold */
         uint64_t max_memory;       /* that all clients together make the pool hold */
+        uint64_t warm_memory;      /* that the warm sandboxes of all languages may take together */
+        int64_t warm_half_life_us; /* in which half of what demand does not need any more is given up */
         uint32_t client_share;     /* percent of a language's runs that one client may have at one time */
         int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
         int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */

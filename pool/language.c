@@ -21,27 +21,42 @@ void language_init(struct language *l, struct pool *p, const struct config_langu
         queue_lane_init(&l->lane);
         TAILQ_INIT(&l->zygotes);
         language_configure(l, config);
+        scale_fade(&l->scale, clock_us()); /* from now on */
 }
 
+/* Of a zygote that has yet to prove that its sandboxes come as they should, there is to be one at least. */
 static void set_numbers(struct zygote *z)
 {
-        z->slots.warm = z->language->warm;
-        z->slots.running = z->language->running;
+        const struct language *l = z->language;
+        unsigned least_at_once = 4, at_once = 2 * l->pool->cores;
+        bool proved = l->ready && z->stage != ZYGOTE_COMING;
+
+        z->slots.warm = l->scale.target > 0 || proved ? l->scale.target : 1;
+        z->slots.demand = z->stage == ZYGOTE_CURRENT ? language_demand(l) : 0;
+        z->slots.at_once = at_once > least_at_once ? at_once : least_at_once;
+        z->slots.running = l->running;
+}
+
+static void kick_zygotes(struct language *l)
+{
+        struct zygote *z;
+
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        {
+                set_numbers(z);
+                zygote_kick(z);
+        }
 }
 
 void language_configure(struct language *l, const struct config_language *config)
 {
-        struct zygote *z;
-
         memcpy(l->standard, config->standard, sizeof l->standard);
         memcpy(l->ceiling, config->ceiling, sizeof l->ceiling);
-        l->warm = config->warm;
+        scale_bounds(&l->scale, config->warm_min, config->warm_max, l->pool->config.warm_half_life_us);
         l->running = config->running;
         l->generation_forks = config->generation_forks;
         l->generation_us = config->generation_us;
         queue_lane_share(&l->lane, l->running, l->pool->config.client_share);
-        TAILQ_FOREACH(z, &l->zygotes, link)
-        set_numbers(z);
 }
 
 void language_fini(struct language *l)
@@ -134,6 +149,7 @@ static void serve_waiting(struct language *l)
                 queue_remove(&l->pool->queue, entry);
                 if (slots_move(&slot->zygote->slots, slot, SLOT_RUNNING, clock_us(), &e) < 0)
                         log_error(&l->pool->log, "%s: %s", l->name, e.text);
+                scale_taken(&l->scale, slot->zygote->slots.count[SLOT_WARM]);
                 run_start(run_of_entry(entry), slot);
         }
 }
@@ -146,7 +162,7 @@ static void ask(struct language *l)
 static bool has_served_its_time(const struct language *l, const struct zygote *z)
 {
         /* One that could be due before it is warm would never serve. */
-        uint64_t least = 2 * (uint64_t)l->warm;
+        uint64_t least = 2 * (uint64_t)l->scale.target;
         uint64_t forks = l->generation_forks > least ? l->generation_forks : least;
 
         return z->stale || (l->generation_forks > 0 && z->forks >= forks) ||
@@ -164,13 +180,46 @@ static void ask_if_due(struct language *l)
                 ask(l);
 }
 
+static void say_share(const struct language *l, unsigned before)
+{
+        const struct scale *s = &l->scale;
+
+        if (s->target != before)
+                log_debug(&l->pool->log, "%s: %u sandboxes are to be warm, %u were", l->name, s->target, before);
+        if (s->target < s->min && before >= s->min)
+                log_warn(&l->pool->log, "%s: of its %u sandboxes that are to be warm at least, warm_memory has room for %u",
+                         l->name, s->min, s->target);
+}
+
+void language_share(struct pool *p)
+{
+        struct scale *all[CONFIG_MAX_LANGUAGES];
+        unsigned before[CONFIG_MAX_LANGUAGES];
+        size_t n = p->n_languages;
+
+        for (size_t i = 0; i < n; i++) {
+                all[i] = &p->languages[i].scale;
+                before[i] = all[i]->target;
+        }
+        scale_share(all, n, p->config.warm_memory, clock_us());
+        for (size_t i = 0; i < n; i++)
+                say_share(&p->languages[i], before[i]);
+        /* What goes is out of the way before something comes. */
+        for (size_t i = 0; i < n; i++)
+                if (all[i]->target < before[i])
+                        kick_zygotes(&p->languages[i]);
+        for (size_t i = 0; i < n; i++)
+                if (all[i]->target > before[i])
+                        kick_zygotes(&p->languages[i]);
+}
+
 void language_kick(struct language *l)
 {
-        struct zygote *z;
-
         serve_waiting(l);
-        TAILQ_FOREACH(z, &l->zygotes, link)
-        zygote_kick(z);
+        scale_waits(&l->scale, language_demand(l), clock_us());
+        if (l->scale.grown)
+                language_share(l->pool);
+        kick_zygotes(l);
         ask_if_due(l);
 }
 
@@ -197,9 +246,11 @@ void language_failed(struct language *l, const struct zygote *z)
 
 static void serves_well(struct language *l, const struct zygote *z)
 {
-        if (z->slots.count[SLOT_WARM] >= l->warm && !l->was_full) {
+        unsigned least = l->scale.min < l->scale.target ? l->scale.min : l->scale.target;
+
+        if (z->slots.count[SLOT_WARM] >= (least > 0 ? least : 1) && !l->was_full) {
                 l->was_full = true;
-                set_ready(l, true, "all sandboxes are warm");
+                set_ready(l, true, "its sandboxes are warm");
                 pool_language_ready(l->pool);
         } else if (z->slots.count[SLOT_WARM] > 0 && z->failures < ZYGOTE_MAX_FAILURES && l->was_full) {
                 set_ready(l, true, "there are warm sandboxes again");
@@ -214,6 +265,7 @@ static void promote(struct language *l, struct zygote *z)
         struct zygote *old = find_stage(l, ZYGOTE_CURRENT);
 
         z->stage = ZYGOTE_CURRENT;
+        scale_replaced(&l->scale);
         l->renew_wait = l->renew_next = 0;
         control_serves(l->pool->control, l->name, z->generation);
         if (old) {
@@ -239,7 +291,7 @@ void language_greeted(struct language *l, struct zygote *z, const struct report 
 
 void language_warmed(struct language *l, struct zygote *z)
 {
-        if (z->stage == ZYGOTE_COMING && z->slots.count[SLOT_WARM] >= l->warm)
+        if (z->stage == ZYGOTE_COMING && z->slots.count[SLOT_WARM] >= z->slots.warm)
                 promote(l, z);
         else if (z->stage == ZYGOTE_CURRENT)
                 serves_well(l, z);
@@ -334,6 +386,7 @@ void language_tick(struct language *l)
                 }
                 language_lost(z, why);
         }
+        scale_fade(&l->scale, clock_us());
         if (l->renew_wait > 0)
                 l->renew_wait--;
         ask_if_due(l);

@@ -5,6 +5,7 @@
 
 #include "pool/config.h"
 #include "pool/queue.h"
+#include "pool/scale.h"
 #include "pool/stats.h"
 #include "pool/zygotes.h"
 #include "proto/span.h"
@@ -19,8 +20,8 @@ struct language {
         char name[WIRE_MAX_LANGUAGE + 1];
         int64_t standard[LIMIT_COUNT];
         int64_t ceiling[LIMIT_COUNT];
-        unsigned warm;
-        unsigned running; /* of all its zygotes together */
+        struct scale scale; /* how many are kept warm */
+        unsigned running;   /* of all its zygotes together */
         uint64_t generation_forks;
         int64_t generation_us;
 
@@ -36,7 +37,7 @@ struct language {
         unsigned renew_next; /* and how many after another failure */
         struct queue_lane lane;
         struct stats stats;
-        bool was_full; /* has had all its warm sandboxes */
+        bool was_full; /* has had the warm sandboxes that it is to have at least */
         bool ready;    /* since then: there is a zygote, and sandboxes come from it */
 };
 
@@ -61,6 +62,9 @@ void language_drain(struct language *l);
 
 /* To be called each second or so. */
 void language_tick(struct language *l);
+
+/* Divides the memory for warm sandboxes among all languages anew, by what they want now. */
+void language_share(struct pool *p);
 
 /* Gives warm sandboxes to waiting requests, and orders what should be ordered. */
 void language_kick(struct language *l);

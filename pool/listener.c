@@ -77,7 +77,7 @@ void listener_check_files(struct pool *p)
 
         /* While generations change, two zygotes have warm sandboxes. */
         for (size_t i = 0; i < c->n_languages; i++)
-                others += (uint64_t)(2 * c->languages[i].warm + c->languages[i].running) * FILES_OF_SLOT;
+                others += (uint64_t)(2 * c->languages[i].warm_max + c->languages[i].running) * FILES_OF_SLOT;
         if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= others + c->max_connections)
                 return;
         uint32_t possible = files.rlim_cur > others ? (uint32_t)(files.rlim_cur - others) : 1;

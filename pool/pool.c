@@ -213,8 +213,10 @@ void pool_reload(struct pool *p, int config_fd)
                 if (!l)
                         continue;
                 language_configure(&p->languages[i], l);
-                language_kick(&p->languages[i]);
         }
+        language_share(p);
+        for (size_t i = 0; i < p->n_languages; i++)
+                language_kick(&p->languages[i]);
         log_info(&p->log, "reloaded %s", p->config_name);
 }
 
@@ -229,6 +231,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         control_alive(p->control);
         for (size_t i = 0; i < p->n_languages && !p->closing; i++)
                 language_tick(&p->languages[i]);
+        if (!p->closing)
+                language_share(p);
 }
 
 static int start_ticking(struct pool *p, struct err *e)
@@ -299,6 +303,7 @@ static int make_languages(struct pool *p, struct err *e)
                 return err_set(e, ENOMEM, "the languages");
         for (; p->n_languages < p->config.n_languages; p->n_languages++)
                 language_init(&p->languages[p->n_languages], p, &p->config.languages[p->n_languages]);
+        language_share(p);
         return 0;
 }
 

@@ -109,7 +109,9 @@ unsigned slots_coming(const struct slots *s)
 
 struct slot *slots_want(struct slots *s)
 {
-        if (slots_coming(s) >= s->warm)
+        unsigned wanted = s->demand > s->warm ? s->demand : s->warm;
+
+        if (slots_coming(s) >= wanted || s->count[SLOT_PREPARING] >= s->at_once)
                 return NULL;
 
         struct slot *slot = TAILQ_FIRST(&s->empty);

@@ -29,6 +29,7 @@ struct slot {
         bool alive;          /* the zygote keeps something for it: an init, namespaces, a cgroup */
         bool dropping;       /* ORDER_DROP is on its way, and its report is waited for */
         bool recycled;       /* it was alive when its present sandbox was ordered */
+        bool replaces;       /* its present sandbox was ordered in place of one that a request took */
         bool urgent;         /* a request waited for its present sandbox when that was ordered */
         bool busy;           /* its sandbox has had a job: from RUNNING on, until it is EMPTY */
         bool owed;           /* an order is out that the zygote must answer */
@@ -52,6 +53,8 @@ struct slot {
 struct slots {
         struct slot *slot; /* CHANNEL_MAX_SLOTS of them */
         unsigned warm;     /* how many are to be kept warm */
+        unsigned demand;   /* how many requests wait for one: so many are made, however few are to be kept */
+        unsigned at_once;  /* how many are prepared at one time, which is what the cores can use */
         unsigned running;  /* how many may run at one time */
         unsigned count[SLOT_STATES];
         unsigned alive;

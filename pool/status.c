@@ -49,6 +49,10 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
         out->runs = l->stats.runs;
         out->failures = l->stats.failures;
         out->discarded = l->stats.discarded;
+        out->warm_target = l->scale.target;
+        out->warm_min = l->scale.min;
+        out->warm_max = l->scale.max;
+        out->sandbox_bytes = l->scale.bytes;
         out->recycle_p50_us = stats_recycle_percentile(&l->stats, 50);
         out->recycle_p99_us = stats_recycle_percentile(&l->stats, 99);
         fill_stages(out, &l->stats);

@@ -117,13 +117,14 @@ static void move(struct zygote *z, struct slot *slot, enum slot_state to)
 
 static void make(struct zygote *z, struct slot *slot)
 {
-        const struct language *l = z->language;
+        struct language *l = z->language;
 
         slot->sandbox = ++l->pool->last_sandbox;
         slot->memory_bytes = l->standard[LIMIT_MEMORY];
         slot->disk_bytes = l->standard[LIMIT_DISK];
         slot->pids = l->standard[LIMIT_PIDS];
         slot->recycled = slot->alive;
+        slot->replaces = z->stage == ZYGOTE_CURRENT && scale_ordered(&l->scale);
         slot->urgent = z->stage == ZYGOTE_CURRENT && language_demand(l) > slots_coming(&z->slots);
         z->forks++;
         move(z, slot, SLOT_PREPARING);
@@ -298,6 +299,9 @@ static int on_warm(struct zygote *z, struct slot *slot, const struct report *rep
         slot->cpu_base_us = report->warm.cpu_base_us;
         z->backoff_us = 0;
         z->failures = 0;
+        if (z->stage == ZYGOTE_CURRENT)
+                scale_refilled(&z->language->scale, slot->replaces, z->slots.count[SLOT_WARM]);
+        scale_weighed(&z->language->scale, report->warm.memory_bytes);
         if (slot->recycled) {
                 uint64_t teardown, refill;
                 stages_of_slot(slot->freed_us, began, report->warm.gone_us, now, &teardown, &refill);

@@ -169,6 +169,10 @@ static const struct pbspan_field language_fields[] = {
           .times = PBSPAN_MANY,
           .max_count = SIZE_OF(hatchery_v1_LanguageStatus, stages) / sizeof(hatchery_v1_StageStatus),
           .add = add_stage },
+        LANGUAGE(PBSPAN_UINT32, warm_target),
+        LANGUAGE(PBSPAN_UINT32, warm_min),
+        LANGUAGE(PBSPAN_UINT32, warm_max),
+        LANGUAGE(PBSPAN_UINT64, sandbox_bytes),
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 

@@ -11,7 +11,7 @@
 static void check_language(const struct config_language *l)
 {
         FUZZ_CHECK(l->name && l->name[0] != '\0');
-        FUZZ_CHECK(l->warm >= 1 && l->running >= 1 && l->warm + l->running <= CHANNEL_MAX_SLOTS);
+        FUZZ_CHECK(l->warm_min <= l->warm_max && l->running >= 1 && l->warm_max + l->running <= CHANNEL_MAX_SLOTS);
         for (size_t i = 0; i < LIMIT_COUNT; i++)
                 FUZZ_CHECK(l->standard[i] >= 1 && l->standard[i] <= l->ceiling[i]);
         for (size_t i = 0; i < l->n_preload; i++)

@@ -126,7 +126,11 @@ static uint8_t *full_status(size_t *len)
                   .forks = 11,
                   .zygotes = 12,
                   .stages_count = 2,
-                  .stages = { { "queue", 1, 2, 3, 4, 5, 6 }, { .name = "a long stage's ", .sum_us = UINT64_MAX } } },
+                  .stages = { { "queue", 1, 2, 3, 4, 5, 6 }, { .name = "a long stage's ", .sum_us = UINT64_MAX } },
+                  .warm_target = 13,
+                  .warm_min = 14,
+                  .warm_max = 15,
+                  .sandbox_bytes = 16 },
                 { .name = "lua", .runs = UINT64_MAX },
         };
         struct answer a = { .m = { .id = 3, .which_answer = ID(ServerMessage_status) },
@@ -168,6 +172,7 @@ static void a_status_with_every_field_comes_through(void **state)
         assert_true(stage[0].p99_us == 5 && stage[0].max_us == 6);
         assert_string_equal(stage[1].name, "a long stage's ");
         assert_true(stage[1].sum_us == UINT64_MAX && stage[1].count == 0);
+        assert_true(l->warm_target == 13 && l->warm_min == 14 && l->warm_max == 15 && l->sandbox_bytes == 16);
         assert_string_equal(a.languages[1].name, "lua");
         assert_int_equal(a.languages[1].stages_count, 0);
         assert_true(a.languages[1].runs == UINT64_MAX);

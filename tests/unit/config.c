@@ -5,6 +5,7 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -18,7 +19,8 @@ static void load(struct config *c, const char *text)
 static void assert_same_language(const struct config_language *a, const struct config_language *b)
 {
         assert_string_equal(a->name, b->name);
-        assert_int_equal(a->warm, b->warm);
+        assert_int_equal(a->warm_min, b->warm_min);
+        assert_int_equal(a->warm_max, b->warm_max);
         assert_int_equal(a->running, b->running);
         assert_memory_equal(a->standard, b->standard, sizeof a->standard);
         assert_memory_equal(a->ceiling, b->ceiling, sizeof a->ceiling);
@@ -47,6 +49,8 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         assert_int_equal(a.max_queue, b.max_queue);
         assert_int_equal(a.max_queue_bytes, b.max_queue_bytes);
         assert_int_equal(a.max_memory, b.max_memory);
+        assert_int_equal(a.warm_memory, b.warm_memory);
+        assert_int_equal(a.warm_half_life_us, b.warm_half_life_us);
         assert_int_equal(a.client_share, b.client_share);
         assert_int_equal(a.frame_timeout_us, b.frame_timeout_us);
         assert_int_equal(a.write_timeout_us, b.write_timeout_us);
@@ -76,7 +80,8 @@ static void the_built_in_text_states_every_limit_of_the_table(void **state)
         }
         assert_int_equal(c.max_request_bytes, WIRE_MAX_REQUEST);
         assert_int_equal(c.max_answer_bytes, WIRE_MAX_ANSWER);
-        assert_true(c.languages[0].warm >= 4);
+        assert_true(c.languages[0].warm_min >= 4);
+        assert_int_equal(c.languages[0].warm_max, c.languages[0].running);
         assert_true(c.languages[0].n_preload >= 10);
         config_fini(&c);
 }
@@ -97,13 +102,40 @@ static void values_have_units(void **state)
         assert_string_equal(c.listen[1], "unix:/run/x");
         const struct config_language *l = &c.languages[0];
         assert_string_equal(l->name, "lua");
-        assert_int_equal(l->warm, 3);
+        assert_int_equal(l->warm_min, 3);
+        assert_int_equal(l->warm_max, 3);
         assert_int_equal(l->running, 7);
         assert_int_equal(l->n_preload, 0);
         assert_int_equal(l->standard[LIMIT_WALL], 1000000);
         assert_int_equal(l->standard[LIMIT_MEMORY], 64 << 20);
         assert_int_equal(l->ceiling[LIMIT_WALL], 2000000);
         config_fini(&c);
+}
+
+static void warm_bounds_follow_what_is_given(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *text;
+                unsigned min, max;
+        } right[] = {
+                { "warm = 7 running = 2", 7, 7 },
+                { "warm = 0 warm_min = 2 warm_max = 9", 2, 9 },
+                { "warm_min = 0 running = 5", 0, 5 },
+                { "warm_min = 0 warm_max = 0", 0, 0 },
+                { "warm_min = 40 running = 20", 40, 40 },
+                { "warm_max = 2", 2, 2 },
+                { "warm_min = 3 running = 1000", 3, 24 },
+        };
+        for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {
+                char text[128];
+                struct config c;
+                snprintf(text, sizeof text, "language python { %s }", right[i].text);
+                load(&c, text);
+                assert_int_equal(c.languages[0].warm_min, right[i].min);
+                assert_int_equal(c.languages[0].warm_max, right[i].max);
+                config_fini(&c);
+        }
 }
 
 static void a_default_follows_a_lower_ceiling(void **state)
@@ -142,6 +174,13 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
                 { "language python { limits { bogus = 1 } }\n", "bogus" },
                 { "language python { limits { pids = 0 } }\n", "pids" },
                 { "language python { warm = 1000 running = 1000 }\n", "together" },
+                { "language python { warm_max = 1000 running = 1000 }\n", "together" },
+                { "language python { warm = 3 warm_min = 1 }\n", "warm_min leaves it open" },
+                { "language python { warm = 3\nwarm_max = 3 }\n", "line 2: language python: warm = 3 keeps" },
+                { "language python {\nwarm_min = 5\nwarm_max = 4\n}\n", "line 4: language python: warm_min is 5" },
+                { "language python { warm_max = -1 }\n", "warm_max" },
+                { "warm_memory = 1K\n", "between" },
+                { "warm_half_life = 0\n", "between" },
                 { "\" where complaints go\" = 5\n", "no such option" },
         };
         for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
@@ -198,6 +237,7 @@ int main(void)
                 cmocka_unit_test(the_built_in_text_says_what_an_empty_one_means),
                 cmocka_unit_test(the_built_in_text_states_every_limit_of_the_table),
                 cmocka_unit_test(values_have_units),
+                cmocka_unit_test(warm_bounds_follow_what_is_given),
                 cmocka_unit_test(a_default_follows_a_lower_ceiling),
                 cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
                 cmocka_unit_test(a_file_is_read_whole_from_its_start),

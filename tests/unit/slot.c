@@ -10,6 +10,7 @@ static void set_up(struct slots *s, unsigned warm, unsigned running)
         struct err e = { 0 };
         assert_int_equal(slots_init(s, NULL, &e), 0);
         s->warm = warm;
+        s->at_once = CHANNEL_MAX_SLOTS;
         s->running = running;
 }
 

@@ -297,7 +297,12 @@ class Reporting(Case):
         self.assertEqual(1, status.connections)
         self.assertGreater(status.uptime_us, 0)
         [python] = [row for row in status.languages if row.name == "python"]
-        self.assertEqual(max(4, 2 * (os.cpu_count() or 1)), python.warm)
+        least = max(4, 2 * (os.cpu_count() or 1))
+        self.assertEqual(least, python.warm_min)
+        self.assertEqual(python.warm_target, python.warm)
+        self.assertTrue(least <= python.warm <= python.warm_max, python)
+        # A copy of a part of the interpreter, not of all of it, and not of nothing.
+        self.assertTrue(100 << 10 < python.sandbox_bytes < 64 << 20, python)
         self.assertEqual((0, 0, 0), (python.running, python.queued, python.failures))
 
     def test_runs_are_counted(self):
