@@ -7,10 +7,13 @@ from lib.server import Server, is_taken
 
 
 class WithServers(Case):
-    def start(self, **options):
+    def prepare(self, **options):
         server = Server(f"{type(self).__name__}.{self._testMethodName}", **options)
         self.addCleanup(server.stop)
-        return server.start()
+        return server
+
+    def start(self, **options):
+        return self.prepare(**options).start()
 
     def groups(self, server):
         """This server's cgroups, told apart from those that a later server makes."""
