@@ -94,17 +94,20 @@ int status_ping(const struct options *o)
 
 static void print_language(hatchery_v1_LanguageStatus *l)
 {
-        char p50[TEXT_SIZE] = "-", p99[TEXT_SIZE] = "-";
+        char p50[TEXT_SIZE] = "-", p99[TEXT_SIZE] = "-", each[TEXT_SIZE] = "-", kept[3 * 10 + sizeof " ()-"];
+        if (l->sandbox_bytes > 0)
+                text_bytes(each, l->sandbox_bytes);
+        snprintf(kept, sizeof kept, "%u (%u-%u)", l->warm_target, l->warm_min, l->warm_max);
         if (l->recycle_p99_us > 0) {
                 text_us(p50, l->recycle_p50_us);
                 text_us(p99, l->recycle_p99_us);
         }
         text_clean(l->name);
         text_clean(l->version);
-        printf("%-10s %-12s %-9s %6u %8u %10u %7u %10llu %9llu %10llu %12s %12s %10u %10llu\n", l->name, l->version,
-               l->ready ? "ready" : "not ready", l->warm, l->running, l->preparing, l->queued,
+        printf("%-10s %-12s %-9s %6u %8u %10u %7u %10llu %9llu %10llu %12s %12s %10u %10llu %12s %10s\n", l->name,
+               l->version, l->ready ? "ready" : "not ready", l->warm, l->running, l->preparing, l->queued,
                (unsigned long long)l->runs, (unsigned long long)l->failures, (unsigned long long)l->discarded, p50, p99,
-               l->generation, (unsigned long long)l->forks);
+               l->generation, (unsigned long long)l->forks, kept, each);
 }
 
 static void print_stage(hatchery_v1_StageStatus *s)
@@ -139,9 +142,9 @@ static void print_status(struct answer *a, const char *address)
                            : "not ready",
                up / 86400, up / 3600 % 24, up / 60 % 60, up % 60, s->connections, s->connections == 1 ? "" : "s",
                s->queued);
-        printf("%-10s %-12s %-9s %6s %8s %10s %7s %10s %9s %10s %12s %12s %10s %10s\n", "LANGUAGE", "VERSION", "STATE",
-               "WARM", "RUNNING", "PREPARING", "QUEUED", "RUNS", "FAILURES", "DISCARDED", "RECYCLE P50", "RECYCLE P99",
-               "GENERATION", "FORKS");
+        printf("%-10s %-12s %-9s %6s %8s %10s %7s %10s %9s %10s %12s %12s %10s %10s %12s %10s\n", "LANGUAGE", "VERSION",
+               "STATE", "WARM", "RUNNING", "PREPARING", "QUEUED", "RUNS", "FAILURES", "DISCARDED", "RECYCLE P50",
+               "RECYCLE P99", "GENERATION", "FORKS", "KEPT WARM", "EACH");
         for (size_t i = 0; i < a->n_languages; i++)
                 print_language(&a->languages[i]);
         for (size_t i = 0; i < a->n_languages; i++)

@@ -182,10 +182,11 @@ static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
         unsigned standard = 2 * cores() > 4 ? 2 * cores() : 4;
 
         if (l->warm > 0 && (has_min || has_max))
-                return err_say(e, EINVAL,
-                               "line %d: language %s: warm = %u keeps exactly so many, and %s leaves it open; give one or "
-                               "the other",
-                               section->line, l->name, l->warm, has_min ? "warm_min" : "warm_max");
+                return err_say(
+                        e, EINVAL,
+                        "line %d: language %s: warm = %u keeps exactly so many, and %s leaves it open; give one or "
+                        "the other",
+                        section->line, l->name, l->warm, has_min ? "warm_min" : "warm_max");
         if (has_min && has_max && l->warm_min > l->warm_max)
                 return err_say(e, EINVAL, "line %d: language %s: warm_min is %u, over warm_max, which is %u",
                                section->line, l->name, l->warm_min, l->warm_max);

@@ -13,10 +13,10 @@ enum { CONFIG_MAX_LANGUAGES = 64 };
 
 struct config_language {
         char *name;
-        unsigned warm;             /* in the text: both of the following; 0: they are what they say */
-        unsigned warm_min;         /* sandboxes kept waiting; not in the text: 2 x cores, at least 4, at most warm_max */
-        unsigned warm_max;         /* not in the text: as running, or what there is room for, at least warm_min */
-        unsigned running;          /* runs at one time; 0 in the text: 8 x cores, at least 16 */
+        unsigned warm;     /* in the text: both of the following; 0: they are what they say */
+        unsigned warm_min; /* sandboxes kept waiting; not in the text: 2 x cores, at least 4, at most warm_max */
+        unsigned warm_max; /* not in the text: as running, or what there is room for, at least warm_min */
+        unsigned running;  /* runs at one time; 0 in the text: 8 x cores, at least 16 */
         uint64_t generation_forks; /* after so many sandboxes another zygote takes over; 0: never for that */
         int64_t generation_us;     /* and after so long */
         char **preload;            /* modules that the zygote imports before it forks */

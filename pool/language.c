@@ -187,8 +187,9 @@ static void say_share(const struct language *l, unsigned before)
         if (s->target != before)
                 log_debug(&l->pool->log, "%s: %u sandboxes are to be warm, %u were", l->name, s->target, before);
         if (s->target < s->min && before >= s->min)
-                log_warn(&l->pool->log, "%s: of its %u sandboxes that are to be warm at least, warm_memory has room for %u",
-                         l->name, s->min, s->target);
+                log_warn(&l->pool->log,
+                         "%s: of its %u sandboxes that are to be warm at least, warm_memory has room for %u", l->name,
+                         s->min, s->target);
 }
 
 void language_share(struct pool *p)

@@ -119,12 +119,9 @@ static void warm_bounds_follow_what_is_given(void **state)
                 const char *text;
                 unsigned min, max;
         } right[] = {
-                { "warm = 7 running = 2", 7, 7 },
-                { "warm = 0 warm_min = 2 warm_max = 9", 2, 9 },
-                { "warm_min = 0 running = 5", 0, 5 },
-                { "warm_min = 0 warm_max = 0", 0, 0 },
-                { "warm_min = 40 running = 20", 40, 40 },
-                { "warm_max = 2", 2, 2 },
+                { "warm = 7 running = 2", 7, 7 },         { "warm = 0 warm_min = 2 warm_max = 9", 2, 9 },
+                { "warm_min = 0 running = 5", 0, 5 },     { "warm_min = 0 warm_max = 0", 0, 0 },
+                { "warm_min = 40 running = 20", 40, 40 }, { "warm_max = 2", 2, 2 },
                 { "warm_min = 3 running = 1000", 3, 24 },
         };
         for (size_t i = 0; i < sizeof right / sizeof right[0]; i++) {

@@ -30,7 +30,7 @@ struct pretence {
         unsigned warm, waiting;
         int64_t ready_at[PARALLEL]; /* 0: nothing is being made there */
         bool replaces[PARALLEL];
-        unsigned waited;            /* requests that did not find a warm one */
+        unsigned waited; /* requests that did not find a warm one */
         unsigned made, dropped, changes;
         unsigned least, most; /* targets seen since they were reset */
 };

@@ -210,7 +210,7 @@ class Descriptors(WithServers):
         self.assertEqual(b"1\n", clients[-1].execute("print(1)").stdout)
 
     def test_connections_that_come_and_go_leak_nothing(self):
-        server = self.start()
+        server = self.start(config="language python { warm = 4 }\n")  # each warm sandbox has descriptors
         server.wait_idle()
         pool = server.pool_process()
         before = pool.descriptors()
