@@ -35,6 +35,7 @@ static void set_numbers(struct zygote *z)
         z->slots.demand = z->stage == ZYGOTE_CURRENT ? language_demand(l) : 0;
         z->slots.at_once = at_once > least_at_once ? at_once : least_at_once;
         z->slots.running = l->running;
+        z->slots.kept = scale_slots(&l->scale) < l->running ? scale_slots(&l->scale) : l->running;
 }
 
 static void kick_zygotes(struct language *l)
@@ -217,7 +218,10 @@ void language_share(struct pool *p)
 void language_kick(struct language *l)
 {
         serve_waiting(l);
-        scale_waits(&l->scale, language_demand(l), clock_us());
+
+        unsigned demand = language_demand(l);
+        scale_waits(&l->scale, demand, clock_us());
+        scale_runs(&l->scale, language_busy(l) + demand);
         if (l->scale.grown)
                 language_share(l->pool);
         kick_zygotes(l);
@@ -388,6 +392,8 @@ void language_tick(struct language *l)
                 language_lost(z, why);
         }
         scale_fade(&l->scale, clock_us());
+        scale_runs(&l->scale, language_busy(l));
+        kick_zygotes(l); /* slots may have become too many */
         if (l->renew_wait > 0)
                 l->renew_wait--;
         ask_if_due(l);

@@ -24,12 +24,26 @@ void scale_bounds(struct scale *s, unsigned min, unsigned max, int64_t half_life
 
 /* ---------------------------------------------------------------- what is needed */
 
+static bool raise_level(uint64_t *level, unsigned n)
+{
+        uint64_t at = (uint64_t)n << LEVEL_BITS;
+        if (*level >= at)
+                return false;
+        *level = at;
+        return true;
+}
+
+/* A little more than the level, unless that is nothing. */
+static unsigned above(uint64_t level)
+{
+        unsigned n = (unsigned)((level + LEVEL_ONE - 1) >> LEVEL_BITS);
+        return n == 0 ? 0 : n + 1 + n / 8;
+}
+
 static void need(struct scale *s, unsigned n)
 {
-        uint64_t level = (uint64_t)n << LEVEL_BITS;
-        if (s->level >= level)
+        if (!raise_level(&s->level, n))
                 return;
-        s->level = level;
         s->grown = s->grown || scale_wants(s) > s->target;
 }
 
@@ -91,6 +105,18 @@ static uint64_t fall(uint64_t part, uint64_t whole)
         return x * (ln2 - ((ln2 - half) * x >> LEVEL_BITS)) >> 16;
 }
 
+static void fade(uint64_t *level, uint64_t ms, uint64_t half_ms)
+{
+        if (ms / half_ms >= 2 * LEVEL_BITS) {
+                *level = 0;
+                return;
+        }
+        *level >>= ms / half_ms;
+        *level -= *level * fall(ms % half_ms, half_ms) >> LEVEL_BITS;
+        if (*level < LEVEL_ONE / 2)
+                *level = 0;
+}
+
 void scale_fade(struct scale *s, int64_t now_us)
 {
         uint64_t half_ms = (uint64_t)s->half_life_us / 1000;
@@ -99,20 +125,23 @@ void scale_fade(struct scale *s, int64_t now_us)
         if (half_ms == 0)
                 half_ms = 1;
         s->faded_us += (int64_t)ms * 1000;
-        if (ms / half_ms >= 2 * LEVEL_BITS) {
-                s->level = 0;
-                return;
-        }
-        s->level >>= ms / half_ms;
-        s->level -= s->level * fall(ms % half_ms, half_ms) >> LEVEL_BITS;
-        if (s->level < LEVEL_ONE / 2)
-                s->level = 0;
+        fade(&s->level, ms, half_ms);
+        fade(&s->run_level, ms, half_ms);
 }
 
 unsigned scale_wants(const struct scale *s)
 {
-        unsigned level = (unsigned)((s->level + LEVEL_ONE - 1) >> LEVEL_BITS);
-        return within(s, level == 0 ? 0 : level + 1 + level / 8);
+        return within(s, above(s->level));
+}
+
+void scale_runs(struct scale *s, unsigned busy)
+{
+        raise_level(&s->run_level, busy);
+}
+
+unsigned scale_slots(const struct scale *s)
+{
+        return above(s->run_level);
 }
 
 /* ---------------------------------------------------------------- what it costs */

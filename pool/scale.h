@@ -33,7 +33,8 @@ struct scale {
         unsigned drawn;      /* taken and not yet replaced */
         unsigned unordered;  /* of them, those whose replacement is not even ordered */
         uint64_t level;      /* in 2^24ths of a sandbox */
-        int64_t faded_us;    /* until when the level has fallen */
+        uint64_t run_level;  /* of runs at one time, likewise */
+        int64_t faded_us;    /* until when the levels have fallen */
         bool grown;          /* it wants more, or wants it more, than when the memory was last shared */
         int64_t hurry_us;    /* until then it goes before languages in which nobody had to wait */
         uint64_t bytes;      /* of a sandbox, the recent ones weighing most; 0: not known */
@@ -57,6 +58,12 @@ void scale_replaced(struct scale *s);
 
 /* So many requests wait that could run if a sandbox were warm. */
 void scale_waits(struct scale *s, unsigned waiting, int64_t now_us);
+
+/* So many slots have a run, or will at once. Of the slots that have neither a run nor a sandbox, so many are kept as
+ * there were runs at one time of late, and a little more: an empty slot holds half as much memory as a warm sandbox of
+ * Python does. */
+void scale_runs(struct scale *s, unsigned busy);
+unsigned scale_slots(const struct scale *s);
 
 /* Another warm sandbox's memory; 0 is ignored. */
 void scale_weighed(struct scale *s, uint64_t bytes);

@@ -163,7 +163,7 @@ struct slot *slots_surplus(struct slots *s)
         if (s->count[SLOT_WARM] > s->warm)
                 return TAILQ_FIRST(&s->waiting);
         struct slot *slot = TAILQ_FIRST(&s->empty);
-        if (slot && slot->alive && s->alive > s->warm + s->running)
+        if (slot && slot->alive && s->alive > s->warm + s->kept)
                 return slot;
         return NULL;
 }

@@ -56,6 +56,7 @@ struct slots {
         unsigned demand;   /* how many requests wait for one: so many are made, however few are to be kept */
         unsigned at_once;  /* how many are prepared at one time, which is what the cores can use */
         unsigned running;  /* how many may run at one time */
+        unsigned kept; /* how many slots are kept for runs, beside one for each that is to be warm; at most running */
         unsigned count[SLOT_STATES];
         unsigned alive;
         unsigned busy; /* of them, those with a run; one that is DYING without ever having had a job is none */

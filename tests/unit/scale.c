@@ -414,6 +414,22 @@ static void a_weight_that_trembles_moves_nothing(void **state)
         assert_true(s.bytes <= (uint64_t)1 << 40);
 }
 
+static void slots_are_kept_for_runs_as_there_were_of_late(void **state)
+{
+        (void)state;
+        struct scale s = fresh(0, 4);
+        assert_int_equal(scale_slots(&s), 0);
+        scale_runs(&s, 16);
+        scale_runs(&s, 3);
+        assert_int_equal(scale_slots(&s), 16 + 1 + 2);
+        assert_int_equal(scale_wants(&s), 0);
+        scale_fade(&s, 4 * MINUTE);
+        scale_runs(&s, 3);
+        assert_int_equal(scale_slots(&s), 4 + 1);
+        scale_fade(&s, INT64_C(60) * MINUTE);
+        assert_int_equal(scale_slots(&s), 0);
+}
+
 static void a_share_of_nobody_is_none(void **state)
 {
         (void)state;
@@ -442,6 +458,7 @@ int main(void)
                 cmocka_unit_test(the_least_of_all_is_cut_in_proportion_but_not_to_nothing),
                 cmocka_unit_test(what_is_heavy_counts_for_more),
                 cmocka_unit_test(a_weight_that_trembles_moves_nothing),
+                cmocka_unit_test(slots_are_kept_for_runs_as_there_were_of_late),
                 cmocka_unit_test(a_share_of_nobody_is_none),
         };
         return cmocka_run_group_tests_name("scale", tests, NULL, NULL);

@@ -11,7 +11,7 @@ static void set_up(struct slots *s, unsigned warm, unsigned running)
         assert_int_equal(slots_init(s, NULL, &e), 0);
         s->warm = warm;
         s->at_once = CHANNEL_MAX_SLOTS;
-        s->running = running;
+        s->running = s->kept = running;
 }
 
 static void go(struct slots *s, struct slot *slot, enum slot_state to)
@@ -246,6 +246,41 @@ static void after_the_numbers_went_down_there_is_a_surplus(void **state)
         assert_int_equal(slot->state, SLOT_EMPTY);
         slots_gone(&s, slot);
         assert_null(slots_surplus(&s));
+        s.kept = 0;
+        slot = slots_surplus(&s);
+        assert_non_null(slot);
+        assert_int_equal(slot->state, SLOT_EMPTY);
+        slots_gone(&s, slot);
+        assert_null(slots_surplus(&s));
+        slots_fini(&s);
+}
+
+static void as_many_are_made_as_requests_wait_and_cores_can_use(void **state)
+{
+        (void)state;
+        struct slots s;
+        struct slot *slot;
+        set_up(&s, 0, 8);
+        s.at_once = 2;
+        assert_null(slots_want(&s));
+
+        s.demand = 3;
+        slot = slots_want(&s);
+        go(&s, slot, SLOT_PREPARING);
+        go(&s, slots_want(&s), SLOT_PREPARING);
+        assert_int_equal(slots_coming(&s), 2);
+        assert_null(slots_want(&s)); /* two are being made */
+        go(&s, slot, SLOT_WARM);
+        assert_int_equal(slots_coming(&s), 2);
+        go(&s, slots_want(&s), SLOT_PREPARING);
+        assert_int_equal(slots_coming(&s), 3);
+        assert_null(slots_want(&s));
+
+        /* Who waited has it; the others went. */
+        s.demand = 0;
+        go(&s, slots_ready(&s), SLOT_RUNNING);
+        assert_null(slots_surplus(&s));
+        assert_int_equal(slots_coming(&s), 2);
         slots_fini(&s);
 }
 
@@ -261,6 +296,7 @@ int main(void)
                 cmocka_unit_test(no_more_slots_live_than_warm_and_running_together),
                 cmocka_unit_test(the_slot_used_last_is_used_next),
                 cmocka_unit_test(a_slot_that_is_gone_is_the_last_choice),
+                cmocka_unit_test(as_many_are_made_as_requests_wait_and_cores_can_use),
                 cmocka_unit_test(after_the_numbers_went_down_there_is_a_surplus),
         };
         return cmocka_run_group_tests_name("slot", tests, NULL, NULL);

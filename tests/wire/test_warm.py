@@ -126,6 +126,22 @@ class Cold(Scaling):
             self.assert_answered(client, self.burst(client, 1))
             wait_until(lambda: python(client).warm >= 1, what="a warm sandbox")
 
+    def test_slots_that_nobody_needs_go_too(self):
+        server = self.start(config=FOREVER + bounds(0, 0))
+
+        def inits():
+            return [process for process in server.processes() if process.name == "hatchery-init"]
+        with server.connect() as client:
+            self.assert_answered(client, self.burst(client, 8))
+            self.wait_warm(client, 0)
+            before = {process.pid for process in inits()}
+            self.assertGreaterEqual(len(before), 8)
+            self.assert_answered(client, self.burst(client, 8))
+            self.assertEqual(before, before & {process.pid for process in inits()})
+            configure(server, AT_ONCE + bounds(0, 0))
+            wait_until(lambda: not inits(), what="the end of all slots")
+            self.assert_answered(client, self.burst(client, 3))
+
     def test_generations_change_without_warm_sandboxes(self):
         server = self.start(config=AT_ONCE + bounds(0, 0))
         with server.connect() as client:
