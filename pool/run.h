@@ -67,8 +67,9 @@ struct run {
 
         struct event timer; /* of the deadline, the wall limit, or the guard of the present state */
         struct event cpu_timer;
-        struct event watch_timer; /* until then output stays in the pipes */
-        struct event job_writable, stdin_writable, out_readable, err_readable;
+        struct event look_timer; /* until then output stays in the pipes */
+        int64_t look_us;         /* how long that is */
+        struct event job_writable, stdin_writable, first_output, out_readable, err_readable;
         uint8_t *job_head;
         struct job_file *job_files;
         struct feed job, input;

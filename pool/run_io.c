@@ -11,10 +11,13 @@
 
 enum { DEFAULT_MODE = 0644 };
 
-/* Most runs are over within this time and write less than a pipe holds. Watching their output from the start would cost
- * four more calls and two more rounds of the loop each, which is a third of what a run costs the pool; what they wrote
- * is read when they are dead. A program that fills its pipe sooner waits once, this long. */
-enum { WATCH_AFTER_US = 3000 };
+/* Watching a pipe costs a call to begin, a call to end, and a round of the loop for whatever comes, which together is a
+ * third of what a short run costs the pool. But only a program that fills its pipe needs a reader before its end. So
+ * output is looked at now and then, each time after twice as long, and is watched when much has come or the run has
+ * turned out a long one. What fills a pipe between two looks waits at most as long as it has run already.
+ *
+ * The clock behind the loop's timers ticks every 4 ms on many kernels; less would be rounded up, with rounds in vain. */
+enum { LOOK_FIRST_US = 4000, LOOK_LAST_US = 32000, LOOK_BYTES = 16 << 10 };
 
 static void close_slot_fd(struct run *r, enum warm_fd which)
 {
@@ -122,6 +125,8 @@ static bool take_output(struct run *r, enum warm_fd which)
                 run_kill(r, KILL_FAULT);
         }
         event_del(event);
+        if (which == WARM_STDOUT)
+                event_del(&r->first_output);
         close_slot_fd(r, which);
         return false;
 }
@@ -153,11 +158,50 @@ static void watch(struct run *r)
         }
 }
 
-static void on_watch_timer(evutil_socket_t fd, short what, void *arg)
+/* Takes what is there; true: that is so much that more of it will soon be. */
+static bool look(struct run *r)
+{
+        uint64_t before = r->out.total + r->err.total;
+
+        if (r->slot->fd[WARM_STDOUT] >= 0)
+                take_output(r, WARM_STDOUT);
+        if (r->slot->fd[WARM_STDERR] >= 0)
+                take_output(r, WARM_STDERR);
+        return r->out.total + r->err.total - before >= LOOK_BYTES;
+}
+
+static void look_later(struct run *r)
+{
+        struct timeval delay = clock_delay(r->look_us);
+        event_add(&r->look_timer, &delay);
+}
+
+static void on_look_timer(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;
         (void)what;
-        watch(arg);
+        struct run *r = arg;
+
+        if (look(r) || r->look_us >= LOOK_LAST_US) {
+                watch(r);
+                return;
+        }
+        r->look_us *= 2;
+        look_later(r);
+}
+
+/* While there is a processor for each run, nothing is gained by leaving a program that writes much waiting: the first
+ * that it writes is seen at once. */
+static void on_first_output(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct run *r = arg;
+
+        if (look(r)) {
+                event_del(&r->look_timer);
+                watch(r);
+        }
 }
 
 bool run_io_drain(struct run *r)
@@ -187,7 +231,8 @@ int run_io_prepare(struct run *r, struct err *e)
             event_assign(&r->stdin_writable, base, fd[WARM_STDIN], EV_WRITE, on_stdin_writable, r) < 0 ||
             event_assign(&r->out_readable, base, fd[WARM_STDOUT], EV_READ | EV_PERSIST, on_out, r) < 0 ||
             event_assign(&r->err_readable, base, fd[WARM_STDERR], EV_READ | EV_PERSIST, on_err, r) < 0 ||
-            evtimer_assign(&r->watch_timer, base, on_watch_timer, r) < 0)
+            event_assign(&r->first_output, base, fd[WARM_STDOUT], EV_READ, on_first_output, r) < 0 ||
+            evtimer_assign(&r->look_timer, base, on_look_timer, r) < 0)
                 return err_say(e, EIO, "a sandbox's pipes can't be watched");
         return 0;
 }
@@ -196,13 +241,16 @@ void run_io_start(struct run *r)
 {
         on_job_writable(r->slot->fd[WARM_JOB], EV_WRITE, r);
         on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
-        struct timeval delay = clock_delay(WATCH_AFTER_US);
-        event_add(&r->watch_timer, &delay);
+        if (r->pool->n_runs <= r->pool->cores)
+                event_add(&r->first_output, NULL);
+        r->look_us = LOOK_FIRST_US;
+        look_later(r);
 }
 
 bool run_io_exited(struct run *r, struct job_failure *failure)
 {
-        event_del(&r->watch_timer);
+        event_del(&r->look_timer);
+        event_del(&r->first_output);
         event_del(&r->job_writable);
         event_del(&r->stdin_writable);
         ssize_t n = recv(r->slot->fd[WARM_JOB], failure, sizeof *failure, MSG_DONTWAIT);
@@ -214,7 +262,8 @@ bool run_io_exited(struct run *r, struct job_failure *failure)
 
 void run_io_stop(struct run *r)
 {
-        event_del(&r->watch_timer);
+        event_del(&r->look_timer);
+        event_del(&r->first_output);
         event_del(&r->job_writable);
         event_del(&r->stdin_writable);
         event_del(&r->out_readable);
