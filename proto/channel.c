@@ -35,6 +35,8 @@ int channel_send(int sock, const void *packet, size_t size, const int *fds, size
         do
                 n = sendmsg(sock, &msg, MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
+        if (n < 0 && errno == EAGAIN)
+                return -EAGAIN;
         if (n < 0)
                 return err_set(e, errno, "sending a packet");
         return 0;
@@ -78,6 +80,8 @@ int channel_recv(int sock, void *packet, size_t size, int *fds, size_t max_fds, 
         do
                 n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
         while (n < 0 && errno == EINTR);
+        if (n < 0 && errno == EAGAIN)
+                return -EAGAIN;
         if (n < 0)
                 return err_set(e, errno, "receiving a packet");
 
