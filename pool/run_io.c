@@ -198,7 +198,8 @@ static void on_first_output(evutil_socket_t fd, short what, void *arg)
         (void)what;
         struct run *r = arg;
 
-        if (look(r)) {
+        take_output(r, WARM_STDOUT);
+        if (r->out.total >= LOOK_BYTES) {
                 event_del(&r->look_timer);
                 watch(r);
         }
