@@ -16,7 +16,8 @@ enum { DEFAULT_MODE = 0644 };
  * output is looked at now and then, each time after twice as long, and is watched when much has come or the run has
  * turned out a long one. What fills a pipe between two looks waits at most as long as it has run already.
  *
- * The clock behind the loop's timers ticks every 4 ms on many kernels; less would be rounded up, with rounds in vain. */
+ * The clock behind the loop's timers ticks every 4 ms on many kernels; less would be rounded up, with rounds in vain.
+ */
 enum { LOOK_FIRST_US = 4000, LOOK_LAST_US = 32000, LOOK_BYTES = 16 << 10 };
 
 static void close_slot_fd(struct run *r, enum warm_fd which)
@@ -151,6 +152,8 @@ static void on_err(evutil_socket_t fd, short what, void *arg)
 
 static void watch(struct run *r)
 {
+        event_del(&r->look_timer);
+        event_del(&r->first_output);
         if ((r->slot->fd[WARM_STDOUT] >= 0 && event_add(&r->out_readable, NULL) < 0) ||
             (r->slot->fd[WARM_STDERR] >= 0 && event_add(&r->err_readable, NULL) < 0)) {
                 log_error(&r->pool->log, "a sandbox's output can't be watched");
@@ -199,10 +202,8 @@ static void on_first_output(evutil_socket_t fd, short what, void *arg)
         struct run *r = arg;
 
         take_output(r, WARM_STDOUT);
-        if (r->out.total >= LOOK_BYTES) {
-                event_del(&r->look_timer);
+        if (r->out.total >= LOOK_BYTES)
                 watch(r);
-        }
 }
 
 bool run_io_drain(struct run *r)

@@ -100,6 +100,6 @@ int channel_send(int sock, const void *packet, size_t size, const int *fds, size
 
 /* Receives one packet of exactly size bytes. Descriptors go to fds (owned by the caller, close-on-exec), their number
  * to *n_fds; more than max_fds are closed and an error. Where this process can have no more descriptors, they are lost:
- * *n_fds is 0, and the packet is good. Returns 1 for a packet, 0 at end of file, -EAGAIN, and no sentence, when there is
- * none, -EPROTO for a wrong size. */
+ * *n_fds is 0, and the packet is good. Returns 1 for a packet, 0 at end of file, -EAGAIN, and no sentence, when there
+ * is none, -EPROTO for a wrong size. */
 int channel_recv(int sock, void *packet, size_t size, int *fds, size_t max_fds, size_t *n_fds, struct err *e);

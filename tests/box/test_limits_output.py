@@ -161,5 +161,32 @@ class Streams(Case):
         self.assert_alive()
 
 
+class Moments(Case):
+    """Output is looked at now and then, and watched where much comes: whenever it comes, and however much else runs."""
+
+    SERVER = SERVER
+
+    def test_output_that_comes_late_or_in_parts_comes_whole(self):
+        """Output that comes late, or bit by bit, comes whole, from one run alone and from many at once"""
+        programs = [f"{PRELUDE}\ntime.sleep({pause}); put({fd}, {LIMIT})" for pause in (0, 0.003, 0.02, 0.05, 0.2) for fd in (1, 2)]
+        programs += [f"{PRELUDE}\nfor i in range({LIMIT // 5000}): put(1, 5000, 10); time.sleep({pause})\nput(1, {LIMIT % 5000})"
+                     for pause in (0.001, 0.01)]
+        alone = [self.client.execute(code, limits=LIMITS) for code in programs]
+        requests = [self.client.send_execute(code, limits=LIMITS) for code in programs]
+        for code, result in zip(programs * 2, alone + [self.client.result(request) for request in requests]):
+            with self.subTest(code[len(PRELUDE):]):
+                self.assert_exited(result)
+                self.assertEqual(DIGITS[:LIMIT], result.stdout or result.stderr)
+
+    def test_a_little_too_much_is_noticed_while_the_program_sleeps(self):
+        code = "import os, time\ntime.sleep({})\nos.write({}, b'0123456789')\ntime.sleep(45)"
+        ids = [self.client.send_execute(code.format(pause, fd), limits={**LIMITS, "output_bytes": 9}) for pause in (0, 0.005, 0.1) for fd in (1, 2)]
+        for request in ids:
+            result = self.client.result(request)
+            self.assert_status(result, "OUTPUT_LIMIT")
+            self.assertEqual(b"012345678", result.stdout or result.stderr)
+            self.assertLess(result.wall_us, 30_000_000)
+
+
 if __name__ == "__main__":
     unittest.main()
