@@ -12,11 +12,12 @@
 enum { DEFAULT_MODE = 0644 };
 
 /* Watching a pipe costs a call to begin, a call to end, and a round of the loop for whatever comes, which together is a
- * third of what a short run costs the pool. But only a program that fills its pipe needs a reader before its end. So
- * output is looked at now and then, each time after twice as long, and is watched when much has come or the run has
- * turned out a long one. What fills a pipe between two looks waits at most as long as it has run already.
+ * fifth of what a run costs the pool under load. But only a program that fills its pipe needs a reader before its end.
+ * So output is looked at now and then, each time after twice as long, and is watched when much has come or the run has
+ * turned out a long one. A program that fills its pipe between two looks waits about as long as it has run already, and
+ * once.
  *
- * The clock behind the loop's timers ticks every 4 ms on many kernels; less would be rounded up, with rounds in vain.
+ * The clock behind the loop's timers ticks every 4 ms on many kernels: shorter delays end late, after rounds in vain.
  */
 enum { LOOK_FIRST_US = 4000, LOOK_LAST_US = 32000, LOOK_BYTES = 16 << 10 };
 
