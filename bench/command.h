@@ -1,6 +1,6 @@
-/* A row of kind ROW_COMMAND: a program run by a command line, started cold for each run. Who adds one (a jail, a container
- * runtime) defines a `const struct command`, adds a line for each of its rows to row_table, and nothing else: starting,
- * reading, checking and reaping are command_run.h's. */
+/* A row of kind ROW_COMMAND: a program run by a command line, started cold for each run. Who adds one (a jail, a
+ * container runtime) defines a `const struct command`, adds a line for each of its rows to row_table, and nothing else:
+ * starting, reading, checking and reaping are cold.h's. */
 #pragma once
 
 #include "bench/workload.h"

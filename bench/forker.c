@@ -3,6 +3,7 @@
 
 #include "bench/clock.h"
 #include "bench/io.h"
+#include "bench/relay.h"
 #include "bench/workload.h"
 #include "lang/lang.h"
 #include "proto/own.h"
@@ -10,18 +11,24 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-enum { OUT_MAX = 4096, TEXT_MAX = 120 };
+enum { TEXT_MAX = 120 };
 
 struct forker {
         const struct lang *lang;
         char folder[32]; /* where the program's file lies; also the current directory */
         int errors;      /* read end of the pipe that is everybody's standard error; non-blocking */
-        const struct workload *workload;
+        struct program program;
+        char *out; /* room for its output and a byte more */
+        struct relay relay;
 };
 
 /* The environment that sandboxes have, as far as an interpreter looks at it when it starts. */
@@ -87,23 +94,22 @@ static int prepare(struct forker *f, const char *plugin, char *const *preload, s
         return r;
 }
 
-static int write_program(struct forker *f, const struct workload *w, struct err *e)
+static int write_program(const struct program *p, struct err *e)
 {
-        OWN_FD int fd = open(w->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        OWN_FD int fd = open(p->w->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         if (fd < 0)
                 return err_set(e, errno, "write the program");
-        f->workload = w;
-        int r = io_write_all(fd, w->code, strlen(w->code));
+        int r = io_write_all(fd, p->code, strlen(p->code));
         return r < 0 ? err_set(e, -r, "write the program") : 0;
 }
 
 /* The child of one run. setsid, because the scheduler gives each session a share of its own, and sandboxes are
  * sessions: without it the comparison would be between different shares. */
-static _Noreturn void child(const struct forker *f, int out)
+static _Noreturn void child(const struct forker *f, int in, int out)
 {
         char *none[] = { NULL };
-        const struct job job = { .entry = f->workload->file, .args = none, .env = none };
-        if (setsid() < 0 || dup2(out, STDOUT_FILENO) < 0)
+        const struct job job = { .entry = f->program.w->file, .args = none, .env = none };
+        if (setsid() < 0 || dup2(out, STDOUT_FILENO) < 0 || (in >= 0 && dup2(in, STDIN_FILENO) < 0))
                 _exit(126);
         f->lang->after_fork();
         _exit(f->lang->run(&job));
@@ -117,36 +123,110 @@ static const char *last_words(const struct forker *f, char text[TEXT_MAX])
         return text;
 }
 
-static int run_one(const struct forker *f, const struct window *window, struct sample *s, struct err *e)
+/* A pipe that holds all of the program's standard input, and its end. -1 for a program that reads none. */
+static int fill_input(const struct program *p, int *in, struct err *e)
 {
         int ends[2];
-        char out[OUT_MAX], words[TEXT_MAX];
-        size_t len;
+        *in = -1;
+        if (!p->in)
+                return 0;
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return err_set(e, errno, "make a pipe");
-        OWN_FD int in = ends[0];
-        uint64_t began = clock_now();
-        pid_t pid = fork();
-        if (pid == 0)
-                child(f, ends[1]);
-        close(ends[1]);
-        if (pid < 0)
-                return err_set(e, errno, "fork");
+        OWN_FD int from = ends[0];
+        OWN_FD int to = ends[1];
+        /* What is longer than a pipe's buffer would wait for a reader for ever. */
+        if (fcntl(to, F_SETFL, O_NONBLOCK) < 0)
+                return err_set(e, errno, "fill a pipe");
+        int r = io_write_all(to, p->in, p->in_len);
+        if (r < 0)
+                return err_set(e, -r, "fill a pipe");
+        *in = own_steal_fd(&from);
+        return 0;
+}
 
-        int status = 0;
-        int r = io_drain(in, out, sizeof out, &len);
-        while (waitpid(pid, &status, 0) < 0)
+/* Forks; the run has begun. */
+static int launch(const struct forker *f, int out, pid_t *pid, uint64_t *began, struct err *e)
+{
+        OWN_FD int in = -1;
+        *began = clock_now();
+        int r = fill_input(&f->program, &in, e);
+        if (r < 0)
+                return r;
+        *pid = fork();
+        if (*pid == 0)
+                child(f, in, out);
+        return *pid < 0 ? err_set(e, errno, "fork") : 0;
+}
+
+static int reap(pid_t pid, int *status, struct err *e)
+{
+        while (waitpid(pid, status, 0) < 0)
                 if (errno != EINTR)
                         return err_set(e, errno, "wait for a child");
+        return 0;
+}
+
+static void judge(const struct forker *f, const struct window *window, int status, size_t len, uint64_t began,
+                  struct sample *s)
+{
+        char words[TEXT_MAX];
         uint64_t ended = clock_now();
-        if (r < 0)
-                return err_set(e, -r, "read a child's output");
-        if (status != 0 || len > sizeof out || !workload_answered(f->workload, out, len))
+        if (!program_ended(&f->program, status) || len > f->program.out_len ||
+            !program_answered(&f->program, f->out, len))
                 sample_wrong(s, "the child's wait status was %d, its output %zu bytes; it said: %s", status, len,
                              last_words(f, words));
         else
                 sample_right(s, window, began, ended);
+}
+
+static int run_piped(const struct forker *f, const struct window *window, struct sample *s, struct err *e)
+{
+        int ends[2], status = 0;
+        pid_t pid = 0;
+        size_t len = 0;
+        uint64_t began;
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_set(e, errno, "make a pipe");
+        OWN_FD int in = ends[0];
+        int r = launch(f, ends[1], &pid, &began, e);
+        close(ends[1]);
+        if (r < 0)
+                return r;
+        int drained = io_drain(in, f->out, f->program.out_len + 1, &len);
+        r = reap(pid, &status, e);
+        if (r < 0)
+                return r;
+        if (drained < 0)
+                return err_set(e, -drained, "read a child's output");
+        judge(f, window, status, len, began, s);
         return 0;
+}
+
+/* The relay's pipe stays open from run to run, so it is the length that tells the end. */
+static int run_relayed(const struct forker *f, const struct window *window, struct sample *s, struct err *e)
+{
+        char words[TEXT_MAX];
+        int status = 0;
+        pid_t pid = 0;
+        uint64_t began;
+        int r = launch(f, f->relay.pipe, &pid, &began, e);
+        if (r < 0)
+                return r;
+        int came = io_read_all(f->relay.socket, f->out, f->program.out_len);
+        if (came < 0)
+                kill(pid, SIGKILL);
+        r = reap(pid, &status, e);
+        if (r < 0)
+                return r;
+        if (came < 0)
+                return err_set(e, -came, "read a child's output by way of a relay; it said: %s", last_words(f, words));
+        judge(f, window, status, f->program.out_len, began, s);
+        return 0;
+}
+
+static int run_one(const struct forker *f, const struct window *window, struct sample *s, struct err *e)
+{
+        return f->relay.pid > 0 ? run_relayed(f, window, s, e) : run_piped(f, window, s, e);
 }
 
 static int run_paced(const struct forker *f, const struct pace *pace, struct sample *s, struct err *e)
@@ -179,12 +259,23 @@ static int run_window(const struct forker *f, const struct window *window, struc
 
 static int obey(struct forker *f, const struct forker_order *o, struct sample *s, struct err *e)
 {
-        if (o->workload >= workload_count)
+        if (o->workload >= WORKLOAD_COUNT)
                 return err_say(e, EINVAL, "there is no workload %u", o->workload);
-        int r = write_program(f, &workload_table[o->workload], e);
-        if (r < 0)
-                return r;
-        return o->paced ? run_paced(f, &o->pace, s, e) : run_window(f, &o->window, s, e);
+        int r = program_init(&f->program, o->workload, o->steps, e);
+        f->out = r == 0 ? malloc(f->program.out_len + 1) : NULL;
+        if (r == 0 && !f->out)
+                r = err_set(e, ENOMEM, "hold the output");
+        if (r == 0)
+                r = write_program(&f->program, e);
+        if (r == 0 && o->relayed)
+                r = relay_start(&f->relay, e);
+        if (r == 0)
+                r = o->paced ? run_paced(f, &o->pace, s, e) : run_window(f, &o->window, s, e);
+        relay_stop(&f->relay);
+        free(f->out);
+        f->out = NULL;
+        program_fini(&f->program);
+        return r;
 }
 
 static int reply(int code, const struct err *e)
@@ -216,15 +307,18 @@ int forker_main(const char *plugin, char *const *preload, size_t n_preload)
 {
         struct forker f = { .errors = -1 };
         struct err e = { 0 };
+        const struct rlimit no_core = { 0 }; /* a crash is to be as cheap as in a sandbox, which leaves none either */
         /* A benchmark that is killed leaves nothing that goes on forking. */
         int r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? err_set(&e, errno, "tie to the parent") : 0;
         if (r == 0)
                 r = fcntl(FORKER_FD, F_SETFD, FD_CLOEXEC) < 0 ? err_set(&e, errno, "the socket is missing") : 0;
         if (r == 0)
+                r = setrlimit(RLIMIT_CORE, &no_core) < 0 ? err_set(&e, errno, "forbid core dumps") : 0;
+        if (r == 0)
                 r = prepare(&f, plugin, preload, n_preload, &e);
         if (reply(r, &e) == 0 && r == 0)
                 r = serve(&f);
-        for (size_t i = 0; i < workload_count && f.folder[0]; i++)
+        for (size_t i = 0; i < WORKLOAD_COUNT && f.folder[0]; i++)
                 unlink(workload_table[i].file);
         if (f.folder[0])
                 rmdir(f.folder);

@@ -17,6 +17,8 @@ enum { FORKER_FD = 3 };
  * sample where the code is 0. */
 struct forker_order {
         uint32_t workload; /* index in workload_table */
+        uint32_t steps;    /* of the computation */
+        uint32_t relayed;  /* output comes by way of relay.h */
         uint32_t paced;    /* pace counts, else window */
         struct pace pace;
         struct window window;

@@ -132,15 +132,23 @@ static int run(struct sample *s, const struct forkers *f, unsigned n, struct for
         return r;
 }
 
-int forkers_paced(struct sample *s, const struct forkers *f, uint32_t workload, const struct pace *pace, struct err *e)
+static struct forker_order order_for(const struct forkers_job *job)
 {
-        struct forker_order order = { .workload = workload, .paced = 1, .pace = *pace };
+        return (struct forker_order){ .workload = job->workload, .steps = job->steps, .relayed = job->relayed };
+}
+
+int forkers_paced(struct sample *s, const struct forkers *f, const struct forkers_job *job, const struct pace *pace,
+                  struct err *e)
+{
+        struct forker_order order = order_for(job);
+        order.paced = 1;
+        order.pace = *pace;
         return run(s, f, 1, &order, 0, 0, e);
 }
 
-int forkers_window(struct sample *s, const struct forkers *f, uint32_t workload, unsigned n, uint64_t warm_ns,
-                   uint64_t measure_ns, struct err *e)
+int forkers_window(struct sample *s, const struct forkers *f, const struct forkers_job *job, unsigned n,
+                   uint64_t warm_ns, uint64_t measure_ns, struct err *e)
 {
-        struct forker_order order = { .workload = workload };
+        struct forker_order order = order_for(job);
         return run(s, f, n, &order, warm_ns, measure_ns, e);
 }

@@ -1,5 +1,6 @@
 /* hatchery-bench: what a run costs through Hatchery, beside what the same run costs with nothing around it. Here: the
  * command line, the server that is started for the occasion, and the report. */
+#include "bench/clock.h"
 #include "bench/forker.h"
 #include "bench/options.h"
 #include "bench/report.h"
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum { MAX_PRELOAD = 256, PATH_SIZE = PATH_MAX + 64 };
@@ -42,9 +44,9 @@ static int run_forker(const struct options *o)
 static void show_progress(unsigned round, const struct rounds *plan, enum row_id row, const struct sample *s)
 {
         char rate[48] = "";
-        if (!row_table[row].paced)
+        if (row_table[row].load != LOAD_PACED)
                 snprintf(rate, sizeof rate, "%8.0f runs/s", sample_rate(s));
-        fprintf(stderr, "round %u of %u  %-14s  p50 %8.0f us  p99 %8.0f us  %s\n", round + 1, plan->n,
+        fprintf(stderr, "round %u of %u  %-17s  p50 %8.0f us  p99 %8.0f us  %s\n", round + 1, plan->n,
                 row_table[row].name, results_metric(s, METRIC_P50), results_metric(s, METRIC_P99), rate);
         if (s->wrong > 0)
                 fprintf(stderr, "  %llu WRONG ANSWERS, the first: %s\n", (unsigned long long)s->wrong, s->first_wrong);
@@ -57,7 +59,7 @@ static int find_programs(struct bench *b, struct err *e)
                 return err_set(e, errno, "find this program's own file");
         b->self[len] = '\0';
         int folder = (int)(strrchr(b->self, '/') - b->self);
-        const char *language = workload_table[b->plan.workload].language;
+        const char *language = workload_table[WORKLOAD_HELLO].language; /* that of all of them */
         snprintf(b->hatcheryd, sizeof b->hatcheryd, "%.*s/hatcheryd", folder, b->self);
         snprintf(b->plugin, sizeof b->plugin, "%.*s/hatchery-lang-%s.so", folder, b->self, language);
         return 0;
@@ -66,34 +68,65 @@ static int find_programs(struct bench *b, struct err *e)
 static bool is_chosen(const struct bench *b, enum row_kind kind)
 {
         for (enum row_id row = 0; row < ROW_COUNT; row++)
-                if (b->options.rows[row] && row_table[row].kind == kind)
+                if (b->results.chosen[row] && row_table[row].kind == kind)
                         return true;
         return false;
 }
 
+static void plan(struct bench *b)
+{
+        const struct options *o = &b->options;
+        struct rounds *p = &b->plan;
+        rounds_plan(p, o->quick);
+        if (o->rounds > 0)
+                p->n = o->rounds;
+        if (o->window_ms > 0) {
+                p->measure_ns = o->window_ms * (CLOCK_SECOND / 1000);
+                p->warm_ns = p->measure_ns / 5;
+        }
+        if (o->runs > 0) {
+                p->pace.runs = o->runs;
+                p->cold_pace.runs = o->runs < p->cold_pace.runs ? o->runs : p->cold_pace.runs;
+        }
+        p->cores = (unsigned)b->machine.cores;
+        p->progress = show_progress;
+        p->hatcheryd = b->hatcheryd;
+        p->forkers = (struct forkers){ .program = b->self, .plugin = b->plugin, .preload = b->preload };
+}
+
 static int prepare(struct bench *b, struct err *e)
 {
-        rounds_plan(&b->plan, b->options.quick);
-        if (b->options.rounds > 0)
-                b->plan.n = b->options.rounds;
-        b->plan.cores = (unsigned)b->machine.cores;
-        b->plan.progress = show_progress;
         int r = find_programs(b, e);
-        if (r == 0 && is_chosen(b, ROW_FORK))
-                r = server_preload(b->hatcheryd, workload_table[b->plan.workload].language, b->preload, e);
-        b->plan.forkers = (struct forkers){ .program = b->self, .plugin = b->plugin, .preload = b->preload };
+        plan(b);
         if (r == 0)
                 r = results_init(&b->results, b->plan.n, e);
-        memcpy(b->results.chosen, b->options.rows, sizeof b->results.chosen);
+        if (r < 0)
+                return r;
+        options_choose(&b->options, &b->results);
+        if (is_chosen(b, ROW_FORK) || is_chosen(b, ROW_RELAY))
+                r = server_preload(b->hatcheryd, workload_table[WORKLOAD_HELLO].language, b->preload, e);
+        if (r == 0)
+                r = rounds_prepare(&b->plan, &b->results, e);
         if (r < 0 || !is_chosen(b, ROW_HATCHERY))
                 return r;
 
         if (!b->options.address) {
                 fprintf(stderr, "starting hatcheryd\n");
                 r = server_start(&b->server, b->hatcheryd, b->options.listen, e);
+                b->plan.supervisor = b->server.pid;
         }
         b->plan.address = b->options.address ? b->options.address : b->server.address;
         return r;
+}
+
+/* For a thousand connections; what a program started from here inherits of it does it no harm. */
+static void allow_descriptors(void)
+{
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+                limit.rlim_cur = limit.rlim_max;
+                setrlimit(RLIMIT_NOFILE, &limit); /* what is missing is told by the connection that fails */
+        }
 }
 
 static int measure(struct bench *b, struct err *e)
@@ -104,8 +137,10 @@ static int measure(struct bench *b, struct err *e)
                         b->machine.load);
         struct err at_end = { 0 };
         int r = prepare(b, e);
+        allow_descriptors();
         if (r == 0)
                 r = rounds_run(&b->plan, &b->results, e);
+        rounds_release(&b->plan);
         int stopped = server_stop(&b->server, &at_end);
         if (r == 0 && stopped < 0) {
                 *e = at_end;
@@ -136,7 +171,7 @@ int main(int argc, char *argv[])
                 r = report_json(b.options.json, &b.results, &b.machine, &e);
         if (r < 0)
                 fprintf(stderr, "hatchery-bench: %s\n", e.text);
-        bool wrong = results_wrong(&b.results) > 0;
+        bool wrong = b.results.samples && results_wrong(&b.results) > 0;
         results_fini(&b.results);
         return r < 0 || wrong;
 }

@@ -6,11 +6,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum option_id { OPTION_HELP = 256, OPTION_QUICK, OPTION_ROUNDS, OPTION_JSON, OPTION_ADDR, OPTION_LISTEN, OPTION_ROWS };
+enum option_id {
+        OPTION_HELP = 256,
+        OPTION_QUICK,
+        OPTION_PEERS,
+        OPTION_SWEEP,
+        OPTION_ROUNDS,
+        OPTION_WINDOW,
+        OPTION_RUNS,
+        OPTION_JSON,
+        OPTION_ADDR,
+        OPTION_LISTEN,
+        OPTION_ROWS,
+};
+
+enum { MAX_WINDOW_MS = 600000, MAX_RUNS = 1000000 };
 
 static const struct option option_table[] = {
         { "help", no_argument, NULL, OPTION_HELP },           { "quick", no_argument, NULL, OPTION_QUICK },
-        { "rounds", required_argument, NULL, OPTION_ROUNDS }, { "json", required_argument, NULL, OPTION_JSON },
+        { "peers", no_argument, NULL, OPTION_PEERS },         { "sweep", no_argument, NULL, OPTION_SWEEP },
+        { "rounds", required_argument, NULL, OPTION_ROUNDS }, { "window", required_argument, NULL, OPTION_WINDOW },
+        { "runs", required_argument, NULL, OPTION_RUNS },     { "json", required_argument, NULL, OPTION_JSON },
         { "addr", required_argument, NULL, OPTION_ADDR },     { "listen", required_argument, NULL, OPTION_LISTEN },
         { "rows", required_argument, NULL, OPTION_ROWS },     { NULL, 0, NULL, 0 },
 };
@@ -20,10 +36,14 @@ void options_help(FILE *to)
         fputs("usage: hatchery-bench [OPTION]...\n"
               "\n"
               "Measures Hatchery beside a bare fork of the same initialised interpreter and a cold python3, in rounds in\n"
-              "which every row has its turn, and checks every answer. Prints a table; progress goes to standard error.\n"
+              "which every row has its turn, and checks every answer. Prints tables; progress goes to standard error.\n"
               "\n"
-              "  --quick         3 short rounds, in under two minutes\n"
+              "  --quick         3 short rounds of the rows that have a bar, in about two minutes\n"
+              "  --peers         what others put around a python3, too\n"
+              "  --sweep         1 to 1,024 connections, too\n"
               "  --rounds N      so many rounds (default 5)\n"
+              "  --window MS     so long for each row that goes as fast as it goes (default 2500)\n"
+              "  --runs N        so many for each row that is measured one at a time (default 1000)\n"
               "  --json FILE     everything that was measured, too\n"
               "  --addr ADDR     measure a server that already runs, instead of starting hatcheryd from this build\n"
               "  --listen ADDR   where the hatcheryd that is started listens (default 127.0.0.1:0, a free port)\n"
@@ -38,14 +58,14 @@ void options_help(FILE *to)
               to);
 }
 
-static int parse_rounds(const char *text, unsigned *rounds, struct err *e)
+static int parse_number(const char *option, const char *text, long most, unsigned *out, struct err *e)
 {
         char *end = NULL;
         errno = 0;
         long n = strtol(text, &end, 10);
-        if (errno != 0 || end == text || *end != '\0' || n < 1 || n > RESULTS_MAX_ROUNDS)
-                return err_say(e, EINVAL, "--rounds %s: give a number from 1 to %d", text, RESULTS_MAX_ROUNDS);
-        *rounds = (unsigned)n;
+        if (errno != 0 || end == text || *end != '\0' || n < 1 || n > most)
+                return err_say(e, EINVAL, "%s %s: give a number from 1 to %ld", option, text, most);
+        *out = (unsigned)n;
         return 0;
 }
 
@@ -77,8 +97,18 @@ static int take(struct options *o, int id, struct err *e)
         case OPTION_QUICK:
                 o->quick = true;
                 return 0;
+        case OPTION_PEERS:
+                o->peers = true;
+                return 0;
+        case OPTION_SWEEP:
+                o->sweep = true;
+                return 0;
         case OPTION_ROUNDS:
-                return parse_rounds(optarg, &o->rounds, e);
+                return parse_number("--rounds", optarg, RESULTS_MAX_ROUNDS, &o->rounds, e);
+        case OPTION_WINDOW:
+                return parse_number("--window", optarg, MAX_WINDOW_MS, &o->window_ms, e);
+        case OPTION_RUNS:
+                return parse_number("--runs", optarg, MAX_RUNS, &o->runs, e);
         case OPTION_JSON:
                 o->json = optarg;
                 return 0;
@@ -89,6 +119,7 @@ static int take(struct options *o, int id, struct err *e)
                 o->listen = optarg;
                 return 0;
         case OPTION_ROWS:
+                o->only = true;
                 return parse_rows(optarg, o->rows, e);
         default:
                 return err_say(e, EINVAL, "try --help"); /* getopt_long has said what it does not know */
@@ -98,7 +129,6 @@ static int take(struct options *o, int id, struct err *e)
 int options_parse(struct options *o, int argc, char *const argv[], struct err *e)
 {
         *o = (struct options){ .listen = "127.0.0.1:0" };
-        memset(o->rows, true, sizeof o->rows);
         if (argc == 4 && strcmp(argv[1], "--forker") == 0) {
                 o->forker_plugin = argv[2];
                 o->forker_preload = argv[3];
@@ -110,4 +140,34 @@ int options_parse(struct options *o, int argc, char *const argv[], struct err *e
         if (r == 0 && optind < argc)
                 r = err_say(e, EINVAL, "\"%s\" is not an option; try --help", argv[optind]);
         return r;
+}
+
+/* NULL: it is to be measured. */
+static const char *why_not(const struct options *o, enum row_id row)
+{
+        const struct row *t = &row_table[row];
+        if (o->only && !o->rows[row])
+                return "not among --rows";
+        if (o->address && t->warm > 0)
+                return "needs a server of the benchmark's own, and --addr gives another";
+        if (o->only)
+                return NULL;
+        if (t->when == WHEN_FULL && o->quick)
+                return "left out by --quick";
+        if (t->when == WHEN_PEERS && !o->peers)
+                return "only with --peers";
+        return t->when == WHEN_SWEEP && !o->sweep ? "only with --sweep" : NULL;
+}
+
+void options_choose(const struct options *o, struct results *r)
+{
+        for (enum row_id row = 0; row < ROW_COUNT; row++) {
+                const char *why = why_not(o, row);
+                r->chosen[row] = true;
+                if (why)
+                        results_leave_out(r, row, why);
+        }
+        for (enum row_id row = 0; row < ROW_COUNT; row++) /* half of what is not measured can't be offered */
+                if (r->chosen[row] && row_table[row].load == LOAD_OPEN)
+                        r->chosen[row_table[row].half_of] = true;
 }

@@ -1,11 +1,22 @@
 /* One row, one round, all rounds: see rounds.h. */
 #include "bench/rounds.h"
 
+#include "bench/calibrate.h"
 #include "bench/clock.h"
 #include "bench/cold.h"
 #include "bench/load.h"
+#include "bench/server.h"
+#include "bench/status.h"
+#include "bench/usage.h"
 
-enum { MS = 1000000 };
+#include <stdio.h>
+
+enum {
+        MS = 1000000,
+        COMPUTE_MS = 5,
+        OPEN_RUNS = STATUS_RECYCLED * 5 / 4, /* so that what the server says about its last runs is about these */
+        OPEN_MAX_S = 20,
+};
 
 void rounds_plan(struct rounds *plan, bool quick)
 {
@@ -14,37 +25,198 @@ void rounds_plan(struct rounds *plan, bool quick)
                 .n = quick ? 3 : 5,
                 .pace = { .warm_runs = 50, .runs = quick ? 400 : 1000, .pause_ns = pause },
                 .cold_pace = { .warm_runs = 5, .runs = quick ? 50 : 150, .pause_ns = pause },
-                .warm_ns = (quick ? 500 : 1000) * (uint64_t)MS,
-                .measure_ns = (quick ? 2000 : 5000) * (uint64_t)MS,
-                .settle_ns = (quick ? 250 : 500) * (uint64_t)MS,
+                .warm_ns = (quick ? 300 : 500) * (uint64_t)MS,
+                .measure_ns = (quick ? 1000 : 2500) * (uint64_t)MS,
+                .settle_ns = (quick ? 200 : 300) * (uint64_t)MS,
         };
 }
 
-static struct window window_from_now(const struct rounds *plan)
+/* ---------------------------------------------------------------- before and after */
+
+/* Where a command's state is kept: rows that share the command share it. */
+static enum row_id home_of(enum row_id row)
 {
-        uint64_t start = clock_now() + plan->warm_ns;
-        return (struct window){ .start_ns = start, .end_ns = start + plan->measure_ns };
+        enum row_id home = 0;
+        while (row_table[home].command != row_table[row].command)
+                home++;
+        return home;
 }
 
-static int measure(const struct rounds *plan, enum row_id id, struct sample *s, struct err *e)
+static int start_command(struct rounds *plan, struct results *r, enum row_id row)
+{
+        const struct row *t = &row_table[row];
+        enum row_id home = home_of(row);
+        struct err e = { 0 };
+        if (!t->command) {
+                results_leave_out(r, row, "this build has no such command");
+                return 0;
+        }
+        if (plan->commands[home].started || !t->command->start)
+                return 0;
+        int error = t->command->start(&plan->commands[home].state, &plan->programs[t->program], &e);
+        if (error < 0)
+                results_leave_out(r, row, e.text);
+        plan->commands[home].started = error == 0;
+        return error;
+}
+
+int rounds_prepare(struct rounds *plan, struct results *r, struct err *e)
+{
+        int error = 0;
+        for (enum row_id row = 0; row < ROW_COUNT && r->steps == 0; row++)
+                if (r->chosen[row] && workload_table[row_table[row].program].takes_steps)
+                        error = calibrate_steps(COMPUTE_MS * (uint64_t)MS, &r->steps, e);
+        for (enum workload_id id = 0; error == 0 && id < WORKLOAD_COUNT; id++)
+                error = program_init(&plan->programs[id], id, r->steps, e);
+        for (enum row_id row = 0; error == 0 && row < ROW_COUNT; row++)
+                if (r->chosen[row] && row_table[row].kind == ROW_COMMAND)
+                        start_command(plan, r, row); /* its failure is the row's, and told where its figure would be */
+        return error;
+}
+
+void rounds_release(struct rounds *plan)
+{
+        for (enum row_id row = 0; row < ROW_COUNT; row++)
+                if (plan->commands[row].started)
+                        row_table[row].command->stop(plan->commands[row].state);
+        for (enum workload_id id = 0; id < WORKLOAD_COUNT; id++)
+                program_fini(&plan->programs[id]);
+}
+
+/* ---------------------------------------------------------------- one row */
+
+static int measure_fork(const struct rounds *plan, const struct row *row, uint32_t steps, struct sample *s,
+                        struct err *e)
+{
+        const struct forkers_job job = { .workload = row->program, .steps = steps, .relayed = row->kind == ROW_RELAY };
+        if (row->load == LOAD_PACED)
+                return forkers_paced(s, &plan->forkers, &job, &plan->pace, e);
+        return forkers_window(s, &plan->forkers, &job, row->parallel > 0 ? row->parallel : plan->cores, plan->warm_ns,
+                              plan->measure_ns, e);
+}
+
+static int measure_command(const struct rounds *plan, enum row_id id, struct sample *s, struct err *e)
 {
         const struct row *row = &row_table[id];
-        const struct workload *w = &workload_table[plan->workload];
-        const struct window window = window_from_now(plan);
-        unsigned parallel = row->parallel > 0 ? row->parallel : plan->cores;
+        const struct cold cold = { .command = row->command,
+                                   .state = plan->commands[home_of(id)].state,
+                                   .program = &plan->programs[row->program] };
+        if (row->load == LOAD_PACED)
+                return cold_paced(s, &cold, &plan->cold_pace, e);
+        uint64_t start = clock_now() + plan->warm_ns;
+        const struct window window = { .start_ns = start, .end_ns = start + plan->measure_ns };
+        return cold_window(s, &cold, row->parallel > 0 ? row->parallel : plan->cores, &window, e);
+}
 
+static int measure_open(const struct rounds *plan, const struct row *row, const char *address, double per_second,
+                        struct sample *s, struct err *e)
+{
+        const struct asking asking = { .programs = plan->programs, .id = row->program };
+        uint64_t enough = (uint64_t)(OPEN_RUNS / per_second * (double)CLOCK_SECOND);
+        uint64_t most = OPEN_MAX_S * CLOCK_SECOND, window = plan->measure_ns;
+        if (window < enough)
+                window = enough < most ? enough : most;
+        int r = load_open(s, address, &asking, row->parallel, per_second, plan->warm_ns, window, e);
+        if (r == 0)
+                status_recycle(address, workload_table[row->program].language, s->latency.count, &s->recycle);
+        return r;
+}
+
+static int measure_load(const struct rounds *plan, const struct row *row, const char *address, double per_second,
+                        struct sample *s, struct err *e)
+{
+        const struct asking asking = { .programs = plan->programs, .id = row->program };
+        if (row->load == LOAD_PACED)
+                return load_paced(s, address, &asking, &plan->pace, e);
+        if (row->load == LOAD_OPEN)
+                return measure_open(plan, row, address, per_second, s, e);
+        return load_closed(s, address, &asking, row->parallel, plan->warm_ns, plan->measure_ns, e);
+}
+
+/* On a server of the benchmark's own its CPU time is read around the row: what warming up and connecting cost is on
+ * both sides of a ratio. */
+static int measure_hatchery(const struct rounds *plan, const struct row *row, double per_second, struct sample *s,
+                            struct err *e)
+{
+        struct sample_cpu before = { 0 }, after = { 0 };
+        int r = plan->supervisor > 0 ? usage_read(plan->supervisor, &before, e) : 0;
+        if (r == 0)
+                r = measure_load(plan, row, plan->address, per_second, s, e);
+        if (r == 0 && plan->supervisor > 0)
+                r = usage_read(plan->supervisor, &after, e);
+        if (r == 0) {
+                s->cpu = usage_between(&before, &after);
+                s->cpu.runs = s->runs;
+        }
+        return r;
+}
+
+static int measure_warm(const struct rounds *plan, const struct row *row, struct sample *s, struct err *e)
+{
+        struct server server;
+        struct err at_end = { 0 };
+        int r = server_start_warm(&server, plan->hatcheryd, workload_table[row->program].language, row->warm, e);
+        if (r < 0)
+                return r;
+        clock_sleep(plan->settle_ns);
+        s->memory.warm = row->warm;
+        server_memory(&server, &s->memory);
+        r = measure_load(plan, row, server.address, 0, s, e);
+        int stopped = server_stop(&server, &at_end);
+        if (r == 0 && stopped < 0) {
+                *e = at_end;
+                r = stopped;
+        }
+        return r;
+}
+
+static int measure(const struct rounds *plan, const struct results *r, unsigned round, enum row_id id, struct err *e)
+{
+        const struct row *row = &row_table[id];
+        struct sample *s = results_at(r, round, id);
+        double half = 0;
+        if (row->load == LOAD_OPEN) {
+                half = sample_rate(results_at(r, round, row->half_of)) / 2;
+                if (half <= 0) {
+                        snprintf(s->recycle.reason, sizeof s->recycle.reason, "no load to take half of");
+                        return 0;
+                }
+        }
         switch (row->kind) {
         case ROW_FORK:
-                return row->paced ? forkers_paced(s, &plan->forkers, plan->workload, &plan->pace, e)
-                                  : forkers_window(s, &plan->forkers, plan->workload, parallel, plan->warm_ns,
-                                                   plan->measure_ns, e);
-        case ROW_COLD:
-                return row->paced ? cold_paced(s, w, &plan->cold_pace, e) : cold_window(s, w, parallel, &window, e);
+        case ROW_RELAY:
+                return measure_fork(plan, row, r->steps, s, e);
+        case ROW_COMMAND:
+                return measure_command(plan, id, s, e);
         case ROW_HATCHERY:
         default:
-                return row->paced ? load_paced(s, plan->address, w, &plan->pace, e)
-                                  : load_closed(s, plan->address, w, parallel, &window, e);
+                return row->warm > 0 ? measure_warm(plan, row, s, e) : measure_hatchery(plan, row, half, s, e);
         }
+}
+
+/* ---------------------------------------------------------------- rounds */
+
+static int turn(const struct rounds *plan, const struct results *r, unsigned round, enum row_id row, struct err *e)
+{
+        if (!r->chosen[row])
+                return 0;
+        clock_sleep(plan->settle_ns);
+        int error = measure(plan, r, round, row, e);
+        if (error < 0)
+                return err_wrap(e, "row %s", row_table[row].name);
+        if (plan->progress)
+                plan->progress(round, plan, row, results_at(r, round, row));
+        return 0;
+}
+
+/* What is measured at half of a row's load comes right after that row, whichever way the round goes. */
+static int turns(const struct rounds *plan, const struct results *r, unsigned round, enum row_id row, struct err *e)
+{
+        int error = row_table[row].load == LOAD_OPEN ? 0 : turn(plan, r, round, row, e);
+        for (enum row_id other = 0; error == 0 && other < ROW_COUNT; other++)
+                if (row_table[other].load == LOAD_OPEN && row_table[other].half_of == row)
+                        error = turn(plan, r, round, other, e);
+        return error;
 }
 
 int rounds_run(const struct rounds *plan, struct results *r, struct err *e)
@@ -52,16 +224,9 @@ int rounds_run(const struct rounds *plan, struct results *r, struct err *e)
         for (unsigned round = 0; round < plan->n; round++) {
                 for (unsigned i = 0; i < ROW_COUNT; i++) {
                         /* Every other round goes backwards: what a row does to the one after it falls on both sides. */
-                        enum row_id row = round % 2 == 0 ? i : ROW_COUNT - 1 - i;
-                        if (!r->chosen[row])
-                                continue;
-                        struct sample *s = results_at(r, round, row);
-                        clock_sleep(plan->settle_ns);
-                        int error = measure(plan, row, s, e);
+                        int error = turns(plan, r, round, round % 2 == 0 ? i : ROW_COUNT - 1 - i, e);
                         if (error < 0)
-                                return err_wrap(e, "row %s", row_table[row].name);
-                        if (plan->progress)
-                                plan->progress(round, plan, row, s);
+                                return error;
                 }
                 r->rounds = round + 1;
         }

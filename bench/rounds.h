@@ -6,11 +6,13 @@
 #include "proto/err.h"
 
 #include <stdint.h>
+#include <sys/types.h>
 
 struct rounds {
         unsigned n;
-        uint32_t workload;   /* index in workload_table */
-        const char *address; /* of the server */
+        const char *address; /* of the server that rows share */
+        pid_t supervisor;    /* its process; 0: not one that we started, and its CPU time is not known */
+        const char *hatcheryd;
         struct forkers forkers;
         unsigned cores;
 
@@ -22,10 +24,22 @@ struct rounds {
 
         /* Called after each row, for whoever waits. */
         void (*progress)(unsigned round, const struct rounds *plan, enum row_id row, const struct sample *s);
+
+        /* rounds_prepare's. */
+        struct program programs[WORKLOAD_COUNT];
+        struct {
+                bool started;
+                void *state;
+        } commands[ROW_COUNT]; /* by the first chosen row that has the command */
 };
 
 /* The plan without its programs and addresses. */
 void rounds_plan(struct rounds *plan, bool quick);
+
+/* Makes the programs, and starts the commands: rows whose command can't be started here are left out of r, with the
+ * reason. rounds_release undoes it in every case. */
+int rounds_prepare(struct rounds *plan, struct results *r, struct err *e);
+void rounds_release(struct rounds *plan);
 
 /* Fills r, whose chosen rows are set. Wrong answers are counted, and no error; what keeps a row from being measured is.
  */

@@ -2,8 +2,10 @@
  */
 #pragma once
 
+#include "proto/err.h"
 #include "proto/histogram.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One at a time, with a pause before each: the latency of a machine that is not busy. */
@@ -22,6 +24,32 @@ struct window {
 
 enum { SAMPLE_TEXT_SIZE = 192 };
 
+/* CPU time of the server's processes while the row lasted, warm-up included. */
+struct sample_cpu {
+        bool measured;
+        double pool_seconds;
+        double supervisor_seconds;
+        double seconds; /* of all of them, sandboxes and inits included */
+        uint64_t runs;  /* in that time */
+};
+
+/* What the control group of a whole server held before its first run. */
+struct sample_memory {
+        bool measured;
+        uint64_t bytes;
+        uint64_t kernel_bytes; /* the part of it that the kernel holds for the server's processes */
+        uint32_t warm;
+        char reason[ERR_TEXT_SIZE]; /* where it was wanted and not measured */
+};
+
+/* End of a run to the slot's next warm sandbox, as the server says it. */
+struct sample_recycle {
+        bool measured;
+        uint64_t p50_us;
+        uint64_t p99_us;
+        char reason[ERR_TEXT_SIZE];
+};
+
 struct sample {
         struct histogram latency; /* of the runs that were answered rightly, and they alone */
         uint64_t wrong;           /* answered otherwise, whether inside the window or not */
@@ -29,6 +57,10 @@ struct sample {
         double seconds;            /* the window, or how long the paced runs took with their pauses */
         uint64_t runs;             /* all of them, warm-up included */
         double client_cpu_seconds; /* that the load generator used for them; 0 where it is part of what is measured */
+        double offered;            /* requests per second of an open loop; 0: none */
+        struct sample_cpu cpu;
+        struct sample_memory memory;
+        struct sample_recycle recycle;
 };
 
 /* A right answer that took from began to ended, if it ended inside the window. */

@@ -10,15 +10,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-enum { READY_MS = 60000, STOP_SECONDS = 60, CONFIG_MAX = 64 << 10 };
+enum { READY_MS = 60000, STOP_SECONDS = 60, CONFIG_MAX = 64 << 10, WARM_RUNNING = 16 };
 
 /* fork and not posix_spawn, for the tie to the parent: a benchmark that is killed leaves no server. Returns the read
  * end of its standard output. */
-static int start(pid_t *pid, const char *program, const char *const args[], struct err *e)
+static int start(pid_t *pid, const char *program, const char *const args[], const struct group *group, struct err *e)
 {
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) < 0)
@@ -29,7 +30,8 @@ static int start(pid_t *pid, const char *program, const char *const args[], stru
         if (*pid < 0)
                 return err_set(e, errno, "start %s", program);
         if (*pid == 0) {
-                if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || dup2(out, STDOUT_FILENO) < 0)
+                if (prctl(PR_SET_PDEATHSIG, SIGTERM) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
+                    (group && group_join(group) < 0))
                         _exit(126);
                 execv(program, (char *const *)args);
                 _exit(127);
@@ -66,14 +68,11 @@ static int read_line(int fd, char *line, size_t size, struct err *e)
         }
 }
 
-int server_start(struct server *s, const char *hatcheryd, const char *listen, struct err *e)
+static int launch(struct server *s, const char *const args[], const struct group *group, struct err *e)
 {
         char line[SERVER_ADDRESS_SIZE + 64];
-        const char *const args[] = { hatcheryd, "--listen", listen, NULL };
-        OWN_FD int in = start(&s->pid, hatcheryd, args, e);
-        if (in < 0)
-                return in;
-        int r = read_line(in, line, sizeof line, e);
+        OWN_FD int in = start(&s->pid, args[0], args, group, e);
+        int r = in < 0 ? in : read_line(in, line, sizeof line, e);
         if (r == 0 && (sscanf(line, "ready %255s", s->address) != 1))
                 r = err_say(e, EPROTO, "hatcheryd said \"%s\", not that it is ready", line);
         if (r < 0)
@@ -81,7 +80,61 @@ int server_start(struct server *s, const char *hatcheryd, const char *listen, st
         return r;
 }
 
-int server_stop(struct server *s, struct err *e)
+int server_start(struct server *s, const char *hatcheryd, const char *listen, struct err *e)
+{
+        const char *const args[] = { hatcheryd, "--listen", listen, NULL };
+        *s = (struct server){ 0 };
+        return launch(s, args, NULL, e);
+}
+
+/* client_share: the load is one address, which by default would leave a quarter of `running` to others. running: the
+ * same on both sides of a comparison, whatever the machine. */
+static int write_config(struct server *s, const char *language, unsigned warm, struct err *e)
+{
+        snprintf(s->config, sizeof s->config, "/tmp/hatchery-bench-XXXXXX");
+        OWN_FD int fd = mkostemp(s->config, O_CLOEXEC);
+        if (fd < 0) {
+                s->config[0] = '\0';
+                return err_set(e, errno, "make a configuration");
+        }
+        int n = dprintf(fd,
+                        "client_share = 100\n"
+                        "language %s {\n"
+                        "        warm = %u\n"
+                        "        running = %d\n"
+                        "}\n",
+                        language, warm, WARM_RUNNING);
+        return n < 0 ? err_set(e, errno, "write a configuration") : 0;
+}
+
+int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e)
+{
+        struct err no_group = { 0 };
+        *s = (struct server){ 0 };
+        bool grouped = group_make(&s->group, &no_group) == 0;
+        snprintf(s->no_group, sizeof s->no_group, "%s", no_group.text);
+        int r = write_config(s, language, warm, e);
+        if (r < 0) {
+                server_stop(s, NULL);
+                return r;
+        }
+        const char *const args[] = { hatcheryd, "--listen", "127.0.0.1:0", "--config", s->config, NULL };
+        return launch(s, args, grouped ? &s->group : NULL, e);
+}
+
+void server_memory(const struct server *s, struct sample_memory *m)
+{
+        struct err e;
+        m->measured = false;
+        if (s->group.path[0] == '\0')
+                snprintf(m->reason, sizeof m->reason, "%s", s->no_group);
+        else if (group_read(&s->group, &m->bytes, &m->kernel_bytes, &e) < 0)
+                snprintf(m->reason, sizeof m->reason, "%s", e.text);
+        else
+                m->measured = true;
+}
+
+static int end(struct server *s, struct err *e)
 {
         int status = 0;
         pid_t got = 0;
@@ -103,6 +156,19 @@ int server_stop(struct server *s, struct err *e)
         if (got > 0 && status != 0)
                 return err_say(e, EIO, "hatcheryd stopped with wait status %d: see its messages", status);
         return got < 0 ? err_set(e, errno, "wait for hatcheryd") : 0;
+}
+
+int server_stop(struct server *s, struct err *e)
+{
+        struct err left = { 0 };
+        int r = end(s, e);
+        if (s->config[0])
+                unlink(s->config);
+        s->config[0] = '\0';
+        int removed = group_remove(&s->group, &left);
+        if (r == 0 && removed < 0 && e)
+                *e = left;
+        return r < 0 ? r : removed;
 }
 
 /* `{ a, b,\n c }` becomes `a b c`. */
@@ -138,7 +204,7 @@ int server_preload(const char *hatcheryd, const char *language, char out[SERVER_
         OWN_MEM char *text = malloc(CONFIG_MAX + 1);
         if (!text)
                 return err_set(e, ENOMEM, "read the configuration");
-        OWN_FD int in = start(&pid, hatcheryd, args, e);
+        OWN_FD int in = start(&pid, hatcheryd, args, NULL, e);
         if (in < 0)
                 return in;
         int r = io_drain(in, text, CONFIG_MAX, &len);

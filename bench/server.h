@@ -1,7 +1,9 @@
-/* The server under test: a hatcheryd of the same build with its built-in configuration, on a free port, for as long as
- * the benchmark lasts. */
+/* A server under test: a hatcheryd of the same build on a free port, with its built-in configuration, or with one that
+ * differs from it as a row needs. */
 #pragma once
 
+#include "bench/group.h"
+#include "bench/sample.h"
 #include "proto/err.h"
 
 #include <sys/types.h>
@@ -11,12 +13,25 @@ enum { SERVER_ADDRESS_SIZE = 256, SERVER_PRELOAD_SIZE = 2048 };
 struct server {
         pid_t pid; /* 0: not started */
         char address[SERVER_ADDRESS_SIZE];
+
+        /* Of server_start_warm alone. */
+        struct group group;
+        char config[64];              /* its configuration's file; "": none */
+        char no_group[ERR_TEXT_SIZE]; /* why it has no group of its own */
 };
 
-/* Starts it on `listen` and waits until every language has its warm sandboxes. */
+/* Starts it on `listen` with the built-in configuration and waits until every language has its warm sandboxes. */
 int server_start(struct server *s, const char *hatcheryd, const char *listen, struct err *e);
 
-/* SIGTERM, and waits for its end. An error if it fails to end in time, or ends badly. Idempotent. */
+/* Starts it with `warm` sandboxes kept waiting, on a free port, and in a control group of its own where the host lets
+ * it; all else is the same whatever warm is. */
+int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e);
+
+/* What the server's group holds; a reason in m where that can't be said. */
+void server_memory(const struct server *s, struct sample_memory *m);
+
+/* SIGTERM, and waits for its end. An error if it fails to end in time, or ends badly, or leaves something behind.
+ * Idempotent. */
 int server_stop(struct server *s, struct err *e);
 
 /* The modules that the built-in configuration preloads for a language, separated by spaces, as `hatcheryd

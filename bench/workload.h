@@ -2,18 +2,58 @@
  * answers to the same text. */
 #pragma once
 
+#include "proto/err.h"
+
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+enum workload_id {
+        WORKLOAD_HELLO,
+        WORKLOAD_COMPUTE,
+        WORKLOAD_ECHO,
+        WORKLOAD_CRASH,
+        WORKLOAD_REAL,
+        WORKLOAD_TIMEOUTS,
+        WORKLOAD_SLEEP, /* what every eighth of the timeouts is */
+        WORKLOAD_MEGABYTE,
+        WORKLOAD_COUNT,
+};
+
+struct program;
 
 struct workload {
         const char *name;
         const char *language;
         const char *file; /* what the program is called where it is run from a file */
-        const char *code;
-        const char *out; /* all of standard output; standard error must be empty, the exit code 0 */
+        const char *code; /* where takes_steps, a pattern with one number in it */
+        bool takes_steps;
+        const char *out; /* all of standard output; standard error must be empty. NULL: fill makes it */
+        int (*fill)(struct program *p, uint32_t steps);
+        int signal;      /* that ends the program; 0: it exits with 0 */
+        int64_t wall_us; /* wall limit that is asked for; 0: the server's own */
+        bool times_out;  /* the limit must end it */
+        unsigned every;  /* each request whose number is divisible by this is another program; 0: none is */
+        enum workload_id other;
 };
 
-extern const struct workload workload_table[];
-extern const size_t workload_count;
+extern const struct workload workload_table[WORKLOAD_COUNT];
 
-bool workload_answered(const struct workload *w, const void *out, size_t len);
+/* A workload made ready to be run. */
+struct program {
+        const struct workload *w;
+        char *code;
+        char *in; /* standard input; NULL: none */
+        size_t in_len;
+        char *out; /* what standard output must be */
+        size_t out_len;
+};
+
+/* steps is what the computation takes; released by program_fini in every case. */
+int program_init(struct program *p, enum workload_id id, uint32_t steps, struct err *e);
+void program_fini(struct program *p);
+
+bool program_answered(const struct program *p, const void *out, size_t len);
+
+/* True if a process whose program this was has ended as it must; status is wait's. */
+bool program_ended(const struct program *p, int status);

@@ -1,5 +1,6 @@
-/* The benchmark's arithmetic over rounds: medians, ratios within a round, bars. */
-#include "bench/results.h"
+/* The benchmark's arithmetic over rounds: medians, ratios within a round, bars, and what is said of those without a
+ * value. */
+#include "bench/bars.h"
 
 #include "tests/unit/unit.h"
 
@@ -29,9 +30,9 @@ static struct results make(unsigned rounds)
         return r;
 }
 
-static const struct ratio throughput = {
-        .over = ROW_HATCHERY_64, .under = ROW_FORK_FULL, .over_metric = METRIC_RATE, .under_metric = METRIC_RATE
-};
+static const struct bar throughput = { .kind = BAR_RATIO,
+                                       .over = { ROW_HATCHERY_64, METRIC_RATE },
+                                       .under = { ROW_FORK_FULL, METRIC_RATE } };
 
 static void the_median_is_the_middle_or_between_the_two_middles(void **state)
 {
@@ -53,23 +54,84 @@ static void a_ratio_is_taken_within_each_round(void **state)
                 fill(results_at(&r, i, ROW_HATCHERY_64), over[i], 10);
                 fill(results_at(&r, i, ROW_FORK_FULL), under[i], 10);
         }
-        assert_true(results_ratio_spread(&r, &throughput, &s));
+        char reason[ERR_TEXT_SIZE];
+        assert_true(bar_spread(&throughput, &r, &s, reason));
         assert_spread(s, 0.8, 0.5, 4);
         results_fini(&r);
 }
 
-static void a_ratio_needs_both_its_rows(void **state)
+static void a_ratio_needs_both_its_rows_and_says_which_is_missing(void **state)
 {
         (void)state;
         struct results r = make(1);
         struct spread s;
+        char reason[ERR_TEXT_SIZE];
         fill(results_at(&r, 0, ROW_HATCHERY_64), 10, 10);
-        assert_false(results_ratio_spread(&r, &throughput, &s)); /* nothing to divide by */
+        assert_false(bar_spread(&throughput, &r, &s, reason)); /* nothing to divide by */
+        assert_string_equal(reason, "fork_full: no run was answered rightly");
         fill(results_at(&r, 0, ROW_FORK_FULL), 10, 10);
-        assert_true(results_ratio_spread(&r, &throughput, &s));
-        r.chosen[ROW_FORK_FULL] = false;
-        assert_false(results_ratio_spread(&r, &throughput, &s));
+        assert_true(bar_spread(&throughput, &r, &s, reason));
+        results_leave_out(&r, ROW_FORK_FULL, "not among --rows");
+        assert_false(bar_spread(&throughput, &r, &s, reason));
+        assert_string_equal(reason, "fork_full: not among --rows");
         results_fini(&r);
+}
+
+static void a_figure_stands_alone_in_its_own_unit(void **state)
+{
+        (void)state;
+        const struct bar b = { .kind = BAR_FIGURE, .over = { ROW_HATCHERY_HALF, METRIC_RECYCLE_P50 }, .scale = 1000 };
+        struct results r = make(3);
+        struct spread s;
+        char reason[ERR_TEXT_SIZE];
+        for (unsigned i = 0; i < 3; i++)
+                results_at(&r, i, ROW_HATCHERY_HALF)->recycle =
+                        (struct sample_recycle){ .measured = true, .p50_us = 1000 * (i + 1) };
+        assert_true(bar_spread(&b, &r, &s, reason));
+        assert_spread(s, 2, 1, 3);
+        results_at(&r, 1, ROW_HATCHERY_HALF)->recycle =
+                (struct sample_recycle){ .reason = "the server does not tell its status" };
+        assert_false(bar_spread(&b, &r, &s, reason)); /* one round without it is enough */
+        assert_string_equal(reason, "hatchery_half: the server does not tell its status");
+        results_fini(&r);
+}
+
+static void growth_is_by_sandbox_and_no_part_of_what_both_servers_have(void **state)
+{
+        (void)state;
+        const struct bar b = { .kind = BAR_GROWTH,
+                               .over = { ROW_WARM_256, METRIC_MEMORY },
+                               .under = { ROW_WARM_16, METRIC_MEMORY },
+                               .scale = 1 << 20 };
+        struct results r = make(1);
+        struct spread s;
+        char reason[ERR_TEXT_SIZE];
+        const uint64_t mib = 1 << 20, base = 20 * mib;
+        results_at(&r, 0, ROW_WARM_16)->memory = (struct sample_memory){ .measured = true, .bytes = base + 16 * mib };
+        results_at(&r, 0, ROW_WARM_256)->memory = (struct sample_memory){ .measured = true, .bytes = base + 256 * mib };
+        assert_true(bar_spread(&b, &r, &s, reason));
+        assert_spread(s, 1, 1, 1);
+        results_fini(&r);
+}
+
+static void every_bar_has_rows_that_are_there_and_a_name_of_its_own(void **state)
+{
+        (void)state;
+        for (size_t i = 0; i < bar_count; i++) {
+                const struct bar *b = &bar_table[i];
+                assert_in_range(b->over.row, 0, ROW_COUNT - 1);
+                assert_in_range(b->under.row, 0, ROW_COUNT - 1);
+                if (b->kind == BAR_GROWTH)
+                        assert_true(row_table[b->over.row].warm > row_table[b->under.row].warm);
+                if (b->reach > 0) /* what we want is beyond what must be */
+                        assert_true(b->at_least ? b->reach > b->bar : b->reach < b->bar);
+                for (size_t j = 0; j < i; j++)
+                        assert_string_not_equal(b->name, bar_table[j].name);
+        }
+        for (enum row_id row = 0; row < ROW_COUNT; row++) {
+                assert_non_null(row_table[row].name);
+                assert_true(row_table[row].load != LOAD_OPEN || row_table[row_table[row].half_of].load == LOAD_CLOSED);
+        }
 }
 
 static void latencies_are_in_microseconds(void **state)
@@ -86,9 +148,9 @@ static void latencies_are_in_microseconds(void **state)
 static void a_bar_is_a_floor_or_a_ceiling(void **state)
 {
         (void)state;
-        const struct ratio floor = { .bar = 0.7, .at_least = true }, ceiling = { .bar = 4 };
-        assert_true(results_holds(&floor, 0.7) && !results_holds(&floor, 0.69));
-        assert_true(results_holds(&ceiling, 4) && !results_holds(&ceiling, 4.01));
+        const struct bar floor = { .bar = 0.7, .at_least = true }, ceiling = { .bar = 4 };
+        assert_true(bar_holds(&floor, 0.7) && !bar_holds(&floor, 0.69));
+        assert_true(bar_holds(&ceiling, 4) && !bar_holds(&ceiling, 4.01));
 }
 
 static void only_what_ends_inside_the_window_counts(void **state)
@@ -127,7 +189,10 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_median_is_the_middle_or_between_the_two_middles),
                 cmocka_unit_test(a_ratio_is_taken_within_each_round),
-                cmocka_unit_test(a_ratio_needs_both_its_rows),
+                cmocka_unit_test(a_ratio_needs_both_its_rows_and_says_which_is_missing),
+                cmocka_unit_test(a_figure_stands_alone_in_its_own_unit),
+                cmocka_unit_test(growth_is_by_sandbox_and_no_part_of_what_both_servers_have),
+                cmocka_unit_test(every_bar_has_rows_that_are_there_and_a_name_of_its_own),
                 cmocka_unit_test(latencies_are_in_microseconds),
                 cmocka_unit_test(a_bar_is_a_floor_or_a_ceiling),
                 cmocka_unit_test(only_what_ends_inside_the_window_counts),

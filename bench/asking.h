@@ -1,0 +1,22 @@
+/* What the load generators share: the request that runs a program, and the verdict on its answer. */
+#pragma once
+
+#include "bench/sample.h"
+#include "bench/workload.h"
+#include "client/hatchery.h"
+
+/* The programs of a row, by workload_id, all made. */
+struct asking {
+        const struct program *programs;
+        enum workload_id id;
+};
+
+/* The program that the request with this number runs. */
+const struct program *asking_program(const struct asking *a, uint64_t number);
+
+/* Borrows from the program. */
+struct request asking_request(const struct asking *a, uint64_t number);
+
+/* Counts an answer. What is not exactly what the program must give is wrong, whatever the reason. */
+void asking_judge(const struct asking *a, uint64_t number, const struct answer *answer, struct sample *s,
+                  const struct window *window, uint64_t began_ns, uint64_t ended_ns);

@@ -1,0 +1,82 @@
+/* What is measured: the table of rows. A row is one program under one kind of load on one of the things that are
+ * compared. Adding one is a line in the enumeration and one in the table. */
+#pragma once
+
+#include "bench/command.h"
+#include "bench/workload.h"
+
+enum row_kind {
+        ROW_FORK,
+        ROW_RELAY, /* a fork, its output by way of a relay process and a socket */
+        ROW_COMMAND,
+        ROW_HATCHERY,
+};
+
+enum row_load {
+        LOAD_PACED,  /* one at a time with a pause */
+        LOAD_CLOSED, /* as fast as it goes */
+        LOAD_OPEN,   /* at fixed times, half as often as another row was answered */
+};
+
+/* Which command lines have a row that --rows does not name. */
+enum row_when {
+        WHEN_ALWAYS,
+        WHEN_FULL,  /* not with --quick */
+        WHEN_PEERS, /* --peers */
+        WHEN_SWEEP, /* --sweep */
+};
+
+enum row_id {
+        ROW_FORK_LOW,
+        ROW_HATCHERY_LOW,
+        ROW_COLD_LOW,
+        ROW_FORK_FULL,
+        ROW_HATCHERY_64,
+        ROW_HATCHERY_HALF,
+        ROW_HATCHERY_8,
+        ROW_HATCHERY_1,
+        ROW_HATCHERY_16,
+        ROW_HATCHERY_1024,
+        ROW_HATCHERY_2,
+        ROW_HATCHERY_4,
+        ROW_HATCHERY_32,
+        ROW_HATCHERY_128,
+        ROW_HATCHERY_256,
+        ROW_WARM_16,
+        ROW_WARM_256,
+        ROW_COLD_FULL,
+        ROW_BUBBLEWRAP_FULL,
+        ROW_CRUN_FULL,
+        ROW_RELAY_MEGABYTE,
+        ROW_HATCHERY_MEGABYTE,
+        ROW_FORK_COMPUTE,
+        ROW_HATCHERY_COMPUTE,
+        ROW_FORK_ECHO,
+        ROW_HATCHERY_ECHO,
+        ROW_FORK_CRASH,
+        ROW_HATCHERY_CRASH,
+        ROW_FORK_REAL,
+        ROW_HATCHERY_REAL,
+        ROW_HATCHERY_TIMEOUTS,
+        ROW_COUNT,
+};
+
+struct row {
+        const char *name; /* in JSON and for --rows */
+        const char *title;
+        enum row_kind kind;
+        enum row_load load;
+        enum row_when when;
+        enum workload_id program;
+        unsigned parallel; /* of what is not paced: forkers, processes, connections; 0: one per core */
+        unsigned warm;     /* its own server, that keeps so many sandboxes waiting; 0: the one that all others share */
+        enum row_id half_of;           /* of LOAD_OPEN: measured right before it, in every round */
+        const struct command *command; /* of ROW_COMMAND; NULL: this build has none of that name */
+};
+
+/* In the order in which the first round measures them: what is compared stands together. */
+extern const struct row row_table[ROW_COUNT];
+
+/* "fork", "closed": the words of the JSON. */
+const char *row_kind_name(enum row_kind kind);
+const char *row_load_name(enum row_load load);

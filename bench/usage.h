@@ -1,0 +1,15 @@
+/* The CPU time of a server and all of its processes, from /proc: of what lives its own, of what has been reaped its
+ * parent's account of it. No sandbox is missed, however short its life: the zygote reaps it, or its slot's init does.
+ */
+#pragma once
+
+#include "bench/sample.h"
+#include "proto/err.h"
+
+#include <sys/types.h>
+
+/* Seconds since each process began; runs is left alone. */
+int usage_read(pid_t supervisor, struct sample_cpu *out, struct err *e);
+
+/* What was used between two readings. */
+struct sample_cpu usage_between(const struct sample_cpu *before, const struct sample_cpu *after);
