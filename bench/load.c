@@ -19,7 +19,9 @@ struct lane {
 
 struct load {
         const struct asking *asking;
-        struct window window;
+        const struct load_span *span;
+        uint64_t connected_ns;
+        struct window window; /* beyond all times until warming up is over */
         struct sample *sample;
         struct lane *lanes;
         unsigned n_lanes;
@@ -126,6 +128,9 @@ static int lane_serve(struct load *l, struct lane *lane, struct err *e)
         hatchery_answer_fini(&a);
         lane->id = 0;
         l->in_flight--;
+        if (l->window.start_ns == UINT64_MAX && now >= l->connected_ns + l->span->warm_ns &&
+            l->sample->runs >= l->span->warm_runs)
+                l->window = (struct window){ .start_ns = now, .end_ns = now + l->span->measure_ns };
         return now < l->window.end_ns ? lane_send(l, lane, e) : 0;
 }
 
@@ -150,21 +155,26 @@ static int lanes_run(struct load *l, struct err *e)
         return r;
 }
 
-int load_closed(struct sample *s, const char *address, const struct asking *a, unsigned connections, uint64_t warm_ns,
-                uint64_t measure_ns, struct err *e)
+int load_closed(struct sample *s, const char *address, const struct asking *a, unsigned connections,
+                const struct load_span *span, struct err *e)
 {
         OWN_MEM struct lane *lanes = calloc(connections, sizeof *lanes);
         if (!lanes)
                 return err_set(e, ENOMEM, "hold %u connections", connections);
-        struct load l = { .asking = a, .sample = s, .lanes = lanes, .n_lanes = connections, .epoll = -1 };
+        struct load l = { .asking = a,
+                          .span = span,
+                          .window = { .start_ns = UINT64_MAX, .end_ns = UINT64_MAX },
+                          .sample = s,
+                          .lanes = lanes,
+                          .n_lanes = connections,
+                          .epoll = -1 };
         int r = lanes_open(&l, address, e);
         double cpu = load_cpu_seconds();
-        l.window.start_ns = clock_now() + warm_ns;
-        l.window.end_ns = l.window.start_ns + measure_ns;
+        l.connected_ns = clock_now();
         if (r == 0)
                 r = lanes_run(&l, e);
         s->client_cpu_seconds = load_cpu_seconds() - cpu;
-        s->seconds = (double)measure_ns / (double)CLOCK_SECOND;
+        s->seconds = (double)span->measure_ns / (double)CLOCK_SECOND;
         lanes_shut(&l);
         return r;
 }

@@ -11,6 +11,13 @@
 /* Longer than any limit of a run: an answer that takes this long is lost, and the benchmark ends instead of hanging. */
 enum { LOAD_LOST_MS = 60000 };
 
+/* How long a load goes on. */
+struct load_span {
+        uint64_t warm_ns;   /* first, and not counted */
+        uint64_t warm_runs; /* and so many at least, of a closed loop */
+        uint64_t measure_ns;
+};
+
 /* The CPU time of the calling thread. */
 double load_cpu_seconds(void);
 
@@ -18,13 +25,13 @@ double load_cpu_seconds(void);
  * decoded. */
 int load_paced(struct sample *s, const char *address, const struct asking *a, const struct pace *pace, struct err *e);
 
-/* A closed loop: each connection sends its next request as soon as it has the answer to the one before. The window
- * begins warm_ns after all are connected. Returns when it has passed and nothing is in flight any more. */
-int load_closed(struct sample *s, const char *address, const struct asking *a, unsigned connections, uint64_t warm_ns,
-                uint64_t measure_ns, struct err *e);
+/* A closed loop: each connection sends its next request as soon as it has the answer to the one before. Warming up
+ * begins when all are connected. Returns when it has passed and nothing is in flight any more. */
+int load_closed(struct sample *s, const char *address, const struct asking *a, unsigned connections,
+                const struct load_span *span, struct err *e);
 
 /* An open loop: requests leave at fixed times, per_second of them, on one connection after the other, whether those
  * before were answered or not. Latency counts from when a request should have left, and the window is of those times:
  * what had to wait, because the server or this process was late, shows its wait. */
 int load_open(struct sample *s, const char *address, const struct asking *a, unsigned connections, double per_second,
-              uint64_t warm_ns, uint64_t measure_ns, struct err *e);
+              const struct load_span *span, struct err *e);

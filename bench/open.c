@@ -125,7 +125,7 @@ static int run(struct open *o, struct err *e)
 }
 
 int load_open(struct sample *s, const char *address, const struct asking *a, unsigned connections, double per_second,
-              uint64_t warm_ns, uint64_t measure_ns, struct err *e)
+              const struct load_span *span, struct err *e)
 {
         OWN_MEM struct flight *ring = calloc(RING, sizeof *ring);
         OWN_MEM struct open *o = calloc(1, sizeof *o);
@@ -138,15 +138,15 @@ int load_open(struct sample *s, const char *address, const struct asking *a, uns
 
         double cpu = load_cpu_seconds();
         o->begin_ns = clock_now();
-        o->window.start_ns = o->begin_ns + warm_ns;
-        o->window.end_ns = o->window.start_ns + measure_ns;
+        o->window.start_ns = o->begin_ns + span->warm_ns;
+        o->window.end_ns = o->window.start_ns + span->measure_ns;
         /* By default the kernel may let a sleeper lie 50 us longer, which would be counted as latency. */
         prctl(PR_SET_TIMERSLACK, 1UL);
         if (r == 0)
                 r = run(o, e);
         prctl(PR_SET_TIMERSLACK, 0UL);
         s->client_cpu_seconds = load_cpu_seconds() - cpu;
-        s->seconds = (double)measure_ns / (double)CLOCK_SECOND;
+        s->seconds = (double)span->measure_ns / (double)CLOCK_SECOND;
         s->offered = per_second;
         if (o->warm.wrong > 0)
                 sample_wrong(s, "while warming up: %s", o->warm.first_wrong);

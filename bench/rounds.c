@@ -16,6 +16,7 @@ enum {
         COMPUTE_MS = 5,
         OPEN_RUNS = STATUS_RECYCLED * 5 / 4, /* so that what the server says about its last runs is about these */
         OPEN_MAX_S = 20,
+        WARM_RUNS = 512, /* a stock of 256 sandboxes, made before the load, would pass for throughput */
 };
 
 void rounds_plan(struct rounds *plan, bool quick)
@@ -116,7 +117,8 @@ static int measure_open(const struct rounds *plan, const struct row *row, const 
         uint64_t most = OPEN_MAX_S * CLOCK_SECOND, window = plan->measure_ns;
         if (window < enough)
                 window = enough < most ? enough : most;
-        int r = load_open(s, address, &asking, row->parallel, per_second, plan->warm_ns, window, e);
+        const struct load_span span = { .warm_ns = plan->warm_ns, .measure_ns = window };
+        int r = load_open(s, address, &asking, row->parallel, per_second, &span, e);
         if (r == 0)
                 status_recycle(address, workload_table[row->program].language, s->latency.count, &s->recycle);
         return r;
@@ -130,7 +132,10 @@ static int measure_load(const struct rounds *plan, const struct row *row, const 
                 return load_paced(s, address, &asking, &plan->pace, e);
         if (row->load == LOAD_OPEN)
                 return measure_open(plan, row, address, per_second, s, e);
-        return load_closed(s, address, &asking, row->parallel, plan->warm_ns, plan->measure_ns, e);
+        const struct load_span span = { .warm_ns = plan->warm_ns,
+                                        .warm_runs = row->warm > 0 ? WARM_RUNS : 0,
+                                        .measure_ns = plan->measure_ns };
+        return load_closed(s, address, &asking, row->parallel, &span, e);
 }
 
 /* On a server of the benchmark's own its CPU time is read around the row: what warming up and connecting cost is on
