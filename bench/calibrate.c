@@ -1,34 +1,30 @@
 /* Timing a python3 from inside: see calibrate.h. */
 #include "bench/calibrate.h"
 
-#include "bench/command.h"
-#include "bench/workload.h"
+#include "bench/cold.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { TRIES = 5, TRIAL_STEPS = 50000, MIN_STEPS = 1000, MAX_STEPS = 10000000, LINE_SIZE = 64 };
+enum { TRIES = 5, TRIAL_STEPS = 50000, MIN_STEPS = 1000, MAX_STEPS = 10000000, CODE_SIZE = 1024, OUT_SIZE = 128 };
 
 /* A program that computes and then says how many nanoseconds it took. */
 static int time_once(const struct program *p, uint64_t *ns, struct err *e)
 {
-        char command[1024], answer[LINE_SIZE] = "", took[LINE_SIZE] = "";
-        /* The program has no quotes in it, single or double, nor a dollar: it stands in the shell's as it is. */
-        int n = snprintf(command, sizeof command,
-                         COMMAND_PYTHON " -I -c 'import time\nbegan = time.perf_counter_ns()\n%s\n"
-                                        "print(time.perf_counter_ns() - began)'",
-                         p->code);
-        if (n < 0 || (size_t)n >= sizeof command)
-                return err_say(e, E2BIG, "time a computation");
-        FILE *f = popen(command, "re");
-        if (!f)
-                return err_set(e, errno, "start " COMMAND_PYTHON);
-        bool whole = fgets(answer, sizeof answer, f) && fgets(took, sizeof took, f);
-        int status = pclose(f);
-        if (!whole || status != 0 || !program_answered(p, answer, strlen(answer)) ||
-            sscanf(took, "%" SCNu64, ns) != 1 || *ns == 0)
+        char code[CODE_SIZE], out[OUT_SIZE];
+        size_t len = 0;
+        int status = 0;
+        snprintf(code, sizeof code,
+                 "import time\nbegan = time.perf_counter_ns()\n%s\nprint(time.perf_counter_ns() - began)", p->code);
+        const struct program timed = { .w = p->w, .code = code };
+        const struct cold cold = { .command = &command_python, .program = &timed };
+        int r = cold_once(&cold, out, sizeof out, &len, &status, e);
+        if (r < 0)
+                return r;
+        out[len] = '\0';
+        if (status != 0 || len <= p->out_len || !program_answered(p, out, p->out_len) ||
+            sscanf(out + p->out_len, "%" SCNu64, ns) != 1 || *ns == 0)
                 return err_say(e, EIO, COMMAND_PYTHON " did not do a computation as it must (wait status %d)", status);
         return 0;
 }

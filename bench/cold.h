@@ -16,3 +16,8 @@ int cold_paced(struct sample *s, const struct cold *c, const struct pace *pace, 
 
 /* n at once, each followed by the next as soon as it is reaped. */
 int cold_window(struct sample *s, const struct cold *c, unsigned n, const struct window *window, struct err *e);
+
+/* One run that is neither timed nor checked: its output, of which there must be less than size bytes, and wait's
+ * status.
+ */
+int cold_once(const struct cold *c, char *out, size_t size, size_t *len, int *status, struct err *e);
