@@ -27,6 +27,7 @@ struct bench {
         char self[PATH_MAX]; /* this program's file; hatcheryd and the plug-ins lie beside it */
         char hatcheryd[PATH_SIZE];
         char plugin[PATH_SIZE];
+        char http_module[PATH_SIZE];
         char preload[SERVER_PRELOAD_SIZE];
 };
 
@@ -61,6 +62,7 @@ static int find_programs(struct bench *b, struct err *e)
         int folder = (int)(strrchr(b->self, '/') - b->self);
         const char *language = workload_table[WORKLOAD_HELLO].language; /* that of all of them */
         snprintf(b->hatcheryd, sizeof b->hatcheryd, "%.*s/hatcheryd", folder, b->self);
+        snprintf(b->http_module, sizeof b->http_module, "%.*s/hatchery-bench-http.so", folder, b->self);
         snprintf(b->plugin, sizeof b->plugin, "%.*s/hatchery-lang-%s.so", folder, b->self, language);
         return 0;
 }
@@ -91,6 +93,8 @@ static void plan(struct bench *b)
         p->cores = (unsigned)b->machine.cores;
         p->progress = show_progress;
         p->hatcheryd = b->hatcheryd;
+        p->peers = &b->options.peer;
+        p->http_module = b->http_module;
         p->forkers = (struct forkers){ .program = b->self, .plugin = b->plugin, .preload = b->preload };
 }
 

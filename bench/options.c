@@ -10,6 +10,7 @@ enum option_id {
         OPTION_HELP = 256,
         OPTION_QUICK,
         OPTION_PEERS,
+        OPTION_PEER,
         OPTION_SWEEP,
         OPTION_ROUNDS,
         OPTION_WINDOW,
@@ -23,12 +24,19 @@ enum option_id {
 enum { MAX_WINDOW_MS = 600000, MAX_RUNS = 1000000 };
 
 static const struct option option_table[] = {
-        { "help", no_argument, NULL, OPTION_HELP },           { "quick", no_argument, NULL, OPTION_QUICK },
-        { "peers", no_argument, NULL, OPTION_PEERS },         { "sweep", no_argument, NULL, OPTION_SWEEP },
-        { "rounds", required_argument, NULL, OPTION_ROUNDS }, { "window", required_argument, NULL, OPTION_WINDOW },
-        { "runs", required_argument, NULL, OPTION_RUNS },     { "json", required_argument, NULL, OPTION_JSON },
-        { "addr", required_argument, NULL, OPTION_ADDR },     { "listen", required_argument, NULL, OPTION_LISTEN },
-        { "rows", required_argument, NULL, OPTION_ROWS },     { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, OPTION_HELP },
+        { "quick", no_argument, NULL, OPTION_QUICK },
+        { "peers", no_argument, NULL, OPTION_PEERS },
+        { "sweep", no_argument, NULL, OPTION_SWEEP },
+        { "rounds", required_argument, NULL, OPTION_ROUNDS },
+        { "window", required_argument, NULL, OPTION_WINDOW },
+        { "runs", required_argument, NULL, OPTION_RUNS },
+        { "json", required_argument, NULL, OPTION_JSON },
+        { "addr", required_argument, NULL, OPTION_ADDR },
+        { "listen", required_argument, NULL, OPTION_LISTEN },
+        { "rows", required_argument, NULL, OPTION_ROWS },
+        { "peer", required_argument, NULL, OPTION_PEER },
+        { NULL, 0, NULL, 0 },
 };
 
 void options_help(FILE *to)
@@ -39,7 +47,9 @@ void options_help(FILE *to)
               "which every row has its turn, and checks every answer. Prints tables; progress goes to standard error.\n"
               "\n"
               "  --quick         3 short rounds of the rows that have a bar, in about two minutes\n"
-              "  --peers         what others put around a python3, too\n"
+              "  --peers         what others put around a python3, too: bubblewrap and crun\n"
+              "  --peer NAME=AT  another system, too, by a program's path or a server's address: nsjail=PATH, isolate=PATH,\n"
+              "                  snekbox=URL, piston=URL, go-judge=URL (docs/peers.md)\n"
               "  --sweep         1 to 1,024 connections, too\n"
               "  --rounds N      so many rounds (default 5)\n"
               "  --window MS     so long for each row that goes as fast as it goes (default 2500)\n"
@@ -100,6 +110,8 @@ static int take(struct options *o, int id, struct err *e)
         case OPTION_PEERS:
                 o->peers = true;
                 return 0;
+        case OPTION_PEER:
+                return peers_choose(&o->peer, optarg, e);
         case OPTION_SWEEP:
                 o->sweep = true;
                 return 0;
@@ -126,6 +138,22 @@ static int take(struct options *o, int id, struct err *e)
         }
 }
 
+/* Who names the row of a peer wants that peer. */
+static int choose_peers(struct options *o, struct err *e)
+{
+        if (o->peers)
+                peers_choose_packaged(&o->peer);
+        for (enum row_id row = 0; row < ROW_COUNT; row++) {
+                const struct row *t = &row_table[row];
+                if (t->kind != ROW_PEER || !o->rows[row] || peers_chosen(&o->peer, t->peer))
+                        continue;
+                int r = peers_choose(&o->peer, peer_table[t->peer].name, e);
+                if (r < 0)
+                        return err_wrap(e, "row %s", t->name);
+        }
+        return 0;
+}
+
 int options_parse(struct options *o, int argc, char *const argv[], struct err *e)
 {
         *o = (struct options){ .listen = "127.0.0.1:0" };
@@ -139,7 +167,7 @@ int options_parse(struct options *o, int argc, char *const argv[], struct err *e
                 r = take(o, id, e);
         if (r == 0 && optind < argc)
                 r = err_say(e, EINVAL, "\"%s\" is not an option; try --help", argv[optind]);
-        return r;
+        return r < 0 ? r : choose_peers(o, e);
 }
 
 /* NULL: it is to be measured. */
@@ -154,7 +182,9 @@ static const char *why_not(const struct options *o, enum row_id row)
                 return NULL;
         if (t->when == WHEN_FULL && o->quick)
                 return "left out by --quick";
-        if (t->when == WHEN_PEERS && !o->peers)
+        if (t->kind == ROW_PEER && !peers_chosen(&o->peer, t->peer))
+                return peer_table[t->peer].always ? "only with --peers" : "only with --peer";
+        if (t->when == WHEN_PEERS && t->kind != ROW_PEER && !o->peers)
                 return "only with --peers";
         return t->when == WHEN_SWEEP && !o->sweep ? "only with --sweep" : NULL;
 }

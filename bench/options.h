@@ -10,7 +10,8 @@
 struct options {
         bool help;
         bool quick;
-        bool peers;
+        bool peers;        /* those that are packaged */
+        struct peers peer; /* those that are chosen, and where they are */
         bool sweep;
         unsigned rounds;     /* 0: what quick says, as with the next two */
         unsigned window_ms;  /* of rows that go as fast as it goes */

@@ -61,6 +61,17 @@ static int start_command(struct rounds *plan, struct results *r, enum row_id row
         return error;
 }
 
+/* One that Debian packages may be missing, and its row says so; one that somebody named has to be there. */
+static int start_peer(struct rounds *plan, struct results *r, enum row_id row, struct err *e)
+{
+        const struct row *t = &row_table[row];
+        int error = peers_open(plan->peers, t->peer, &plan->programs[t->program], plan->http_module, e);
+        if (error == 0 || !peer_table[t->peer].always)
+                return error;
+        results_leave_out(r, row, e->text);
+        return 0;
+}
+
 int rounds_prepare(struct rounds *plan, struct results *r, struct err *e)
 {
         int error = 0;
@@ -72,6 +83,8 @@ int rounds_prepare(struct rounds *plan, struct results *r, struct err *e)
         for (enum row_id row = 0; error == 0 && row < ROW_COUNT; row++)
                 if (r->chosen[row] && row_table[row].kind == ROW_COMMAND)
                         start_command(plan, r, row); /* its failure is the row's, and told where its figure would be */
+                else if (r->chosen[row] && row_table[row].kind == ROW_PEER)
+                        error = start_peer(plan, r, row, e);
         return error;
 }
 
@@ -80,6 +93,7 @@ void rounds_release(struct rounds *plan)
         for (enum row_id row = 0; row < ROW_COUNT; row++)
                 if (plan->commands[row].started)
                         row_table[row].command->stop(plan->commands[row].state);
+        peers_close(plan->peers);
         for (enum workload_id id = 0; id < WORKLOAD_COUNT; id++)
                 program_fini(&plan->programs[id]);
 }
@@ -107,6 +121,17 @@ static int measure_command(const struct rounds *plan, enum row_id id, struct sam
         uint64_t start = clock_now() + plan->warm_ns;
         const struct window window = { .start_ns = start, .end_ns = start + plan->measure_ns };
         return cold_window(s, &cold, row->parallel > 0 ? row->parallel : plan->cores, &window, e);
+}
+
+static int measure_peer(const struct rounds *plan, const struct row *row, struct sample *s, struct err *e)
+{
+        const struct program *program = &plan->programs[row->program];
+        if (row->load == LOAD_PACED)
+                return peers_paced(s, plan->peers, row->peer, program, &plan->cold_pace, e);
+        uint64_t start = clock_now() + plan->warm_ns;
+        const struct window window = { .start_ns = start, .end_ns = start + plan->measure_ns };
+        return peers_window(s, plan->peers, row->peer, program, row->parallel > 0 ? row->parallel : plan->cores,
+                            &window, e);
 }
 
 static int measure_open(const struct rounds *plan, const struct row *row, const char *address, double per_second,
@@ -193,6 +218,8 @@ static int measure(const struct rounds *plan, const struct results *r, unsigned 
                 return measure_fork(plan, row, r->steps, s, e);
         case ROW_COMMAND:
                 return measure_command(plan, id, s, e);
+        case ROW_PEER:
+                return measure_peer(plan, row, s, e);
         case ROW_HATCHERY:
         default:
                 return row->warm > 0 ? measure_warm(plan, row, s, e) : measure_hatchery(plan, row, half, s, e);

@@ -14,6 +14,8 @@ struct rounds {
         pid_t supervisor;    /* its process; 0: not one that we started, and its CPU time is not known */
         const char *hatcheryd;
         struct forkers forkers;
+        struct peers *peers;     /* the chosen ones; prepared and released here */
+        const char *http_module; /* the plug-in with the HTTP client that some of them need */
         unsigned cores;
 
         struct pace pace;

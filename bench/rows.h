@@ -3,12 +3,14 @@
 #pragma once
 
 #include "bench/command.h"
+#include "bench/peers.h"
 #include "bench/workload.h"
 
 enum row_kind {
         ROW_FORK,
         ROW_RELAY, /* a fork, its output by way of a relay process and a socket */
         ROW_COMMAND,
+        ROW_PEER, /* see peers.h; measured where it is chosen there */
         ROW_HATCHERY,
 };
 
@@ -30,6 +32,13 @@ enum row_id {
         ROW_FORK_LOW,
         ROW_HATCHERY_LOW,
         ROW_COLD_LOW,
+        ROW_BUBBLEWRAP_LOW,
+        ROW_CRUN_LOW,
+        ROW_NSJAIL_LOW,
+        ROW_ISOLATE_LOW,
+        ROW_SNEKBOX_LOW,
+        ROW_PISTON_LOW,
+        ROW_GO_JUDGE_LOW,
         ROW_FORK_FULL,
         ROW_HATCHERY_64,
         ROW_HATCHERY_HALF,
@@ -47,6 +56,11 @@ enum row_id {
         ROW_COLD_FULL,
         ROW_BUBBLEWRAP_FULL,
         ROW_CRUN_FULL,
+        ROW_NSJAIL_FULL,
+        ROW_ISOLATE_FULL,
+        ROW_SNEKBOX_FULL,
+        ROW_PISTON_FULL,
+        ROW_GO_JUDGE_FULL,
         ROW_RELAY_MEGABYTE,
         ROW_HATCHERY_MEGABYTE,
         ROW_FORK_COMPUTE,
@@ -72,6 +86,7 @@ struct row {
         unsigned warm;     /* its own server, that keeps so many sandboxes waiting; 0: the one that all others share */
         enum row_id half_of;           /* of LOAD_OPEN: measured right before it, in every round */
         const struct command *command; /* of ROW_COMMAND; NULL: this build has none of that name */
+        enum peer_id peer;             /* of ROW_PEER */
 };
 
 /* In the order in which the first round measures them: what is compared stands together. */
