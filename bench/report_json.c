@@ -52,6 +52,28 @@ static json_t *json_of_recycle(const struct sample_recycle *r)
         return json_pack("{s:I, s:I}", "p50_us", (json_int_t)r->p50_us, "p99_us", (json_int_t)r->p99_us);
 }
 
+/* of_row: of percentiles, which are the whole server's, nothing is said. */
+static json_t *json_of_stages(const struct sample_stages *s, bool of_row)
+{
+        if (s->n == 0)
+                return json_null();
+        json_t *list = json_array();
+        for (unsigned i = 0; i < s->n; i++) {
+                json_t *o = json_object();
+                json_object_set_new(o, "name", json_of_text(s->stage[i].name));
+                json_object_set_new(o, "count", json_integer((json_int_t)s->stage[i].count));
+                json_object_set_new(o, "sum_us", json_integer((json_int_t)s->stage[i].sum_us));
+                if (!of_row) {
+                        json_object_set_new(o, "p50_us", json_integer((json_int_t)s->stage[i].p50_us));
+                        json_object_set_new(o, "p90_us", json_integer((json_int_t)s->stage[i].p90_us));
+                        json_object_set_new(o, "p99_us", json_integer((json_int_t)s->stage[i].p99_us));
+                        json_object_set_new(o, "max_us", json_integer((json_int_t)s->stage[i].max_us));
+                }
+                json_array_append_new(list, o);
+        }
+        return list;
+}
+
 static void add_latencies(json_t *o, const struct histogram *h)
 {
         const double us = 1000;
@@ -80,6 +102,7 @@ static json_t *json_of_sample(const struct sample *s)
         json_object_set_new(o, "server_cpu", json_of_cpu(&s->cpu));
         json_object_set_new(o, "memory", json_of_memory(&s->memory));
         json_object_set_new(o, "recycle", json_of_recycle(&s->recycle));
+        json_object_set_new(o, "stages", json_of_stages(&s->stages, true));
         json_object_set_new(o, "offered_per_second", s->offered > 0 ? json_real(s->offered) : json_null());
         json_object_set_new(o, "histogram_ns", json_of_histogram(&s->latency));
         return o;
@@ -212,6 +235,7 @@ int report_json(const char *path, const struct results *r, const struct machine 
         lost |= json_object_set_new(o, "ratios", json_of_bars(r, false));
         lost |= json_object_set_new(o, "rows", json_of_rows(r, m));
         lost |= json_object_set_new(o, "sweep", json_of_sweep(r));
+        lost |= json_object_set_new(o, "stages", json_of_stages(&r->stages, false));
         lost |= json_object_set_new(o, "raw", json_of_raw(r));
         errno = 0;
         int written = lost ? -1 : json_dump_file(o, path, JSON_REAL_PRECISION(9));

@@ -37,7 +37,8 @@ struct results {
         char reason[ROW_COUNT][ERR_TEXT_SIZE]; /* why a row is not */
         struct sample *samples;                /* max_rounds times ROW_COUNT */
         unsigned max_rounds;
-        uint32_t steps; /* of the computation; 0: no row needed it */
+        struct sample_stages stages; /* of all runs of the server that rows share */
+        uint32_t steps;              /* of the computation; 0: no row needed it */
 };
 
 /* No row is chosen yet. */

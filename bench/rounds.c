@@ -163,19 +163,31 @@ static int measure_load(const struct rounds *plan, const struct row *row, const 
         return load_closed(s, address, &asking, row->parallel, &span, e);
 }
 
-/* On a server of the benchmark's own its CPU time is read around the row: what warming up and connecting cost is on
- * both sides of a ratio. */
+struct server_view {
+        struct sample_cpu cpu;
+        struct sample_stages stages;
+};
+
+static int look(const struct rounds *plan, const struct row *row, struct server_view *v, struct err *e)
+{
+        int r = usage_read(plan->supervisor, &v->cpu, e);
+        return r < 0 ? r : status_stages(plan->address, workload_table[row->program].language, &v->stages, e);
+}
+
+/* On a server of the benchmark's own its CPU time and stages are read around the row: what warming up and connecting
+ * cost is on both sides of a ratio. */
 static int measure_hatchery(const struct rounds *plan, const struct row *row, double per_second, struct sample *s,
                             struct err *e)
 {
-        struct sample_cpu before = { 0 }, after = { 0 };
-        int r = plan->supervisor > 0 ? usage_read(plan->supervisor, &before, e) : 0;
+        struct server_view before = { 0 }, after = { 0 };
+        int r = plan->supervisor > 0 ? look(plan, row, &before, e) : 0;
         if (r == 0)
                 r = measure_load(plan, row, plan->address, per_second, s, e);
         if (r == 0 && plan->supervisor > 0)
-                r = usage_read(plan->supervisor, &after, e);
+                r = look(plan, row, &after, e);
         if (r == 0) {
-                s->cpu = usage_between(&before, &after);
+                s->stages = status_between(&before.stages, &after.stages);
+                s->cpu = usage_between(&before.cpu, &after.cpu);
                 s->cpu.runs = s->runs;
         }
         return r;
@@ -251,6 +263,14 @@ static int turns(const struct rounds *plan, const struct results *r, unsigned ro
         return error;
 }
 
+/* What the server that rows share says at the end about all of them. */
+static int look_at_end(const struct rounds *plan, struct results *r, struct err *e)
+{
+        if (plan->supervisor <= 0)
+                return 0;
+        return status_stages(plan->address, workload_table[WORKLOAD_HELLO].language, &r->stages, e);
+}
+
 int rounds_run(const struct rounds *plan, struct results *r, struct err *e)
 {
         for (unsigned round = 0; round < plan->n; round++) {
@@ -262,5 +282,5 @@ int rounds_run(const struct rounds *plan, struct results *r, struct err *e)
                 }
                 r->rounds = round + 1;
         }
-        return 0;
+        return look_at_end(plan, r, e);
 }

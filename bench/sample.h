@@ -50,6 +50,22 @@ struct sample_recycle {
         char reason[ERR_TEXT_SIZE];
 };
 
+enum { SAMPLE_STAGES = 16 };
+
+/* Where the time of runs went, as the server says it: see StageStatus in hatchery.proto. */
+struct sample_stages {
+        unsigned n; /* 0: not measured */
+        struct {
+                char name[16];
+                uint64_t count;
+                uint64_t sum_us;
+                uint64_t p50_us; /* over all runs of the server, as are the next; 0 where the rest is a row's own */
+                uint64_t p90_us;
+                uint64_t p99_us;
+                uint64_t max_us;
+        } stage[SAMPLE_STAGES];
+};
+
 struct sample {
         struct histogram latency; /* of the runs that were answered rightly, and they alone */
         uint64_t wrong;           /* answered otherwise, whether inside the window or not */
@@ -61,6 +77,7 @@ struct sample {
         struct sample_cpu cpu;
         struct sample_memory memory;
         struct sample_recycle recycle;
+        struct sample_stages stages; /* while the row lasted, warm-up included */
 };
 
 /* A right answer that took from began to ended, if it ended inside the window. */

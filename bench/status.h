@@ -10,3 +10,9 @@ enum { STATUS_RECYCLED = 512 };
 /* runs is how many ended since what they shall tell about began: where they are too few, or the server says nothing, r
  * has the reason. */
 void status_recycle(const char *address, const char *language, uint64_t runs, struct sample_recycle *r);
+
+/* The server's table of stages as it is now. A server that has none gives n = 0. */
+int status_stages(const char *address, const char *language, struct sample_stages *s, struct err *e);
+
+/* What happened between two of them: how often and how long. Percentiles can't be told apart so, and are 0. */
+struct sample_stages status_between(const struct sample_stages *before, const struct sample_stages *after);
