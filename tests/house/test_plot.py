@@ -50,7 +50,7 @@ class Figures(unittest.TestCase):
         self.assertEqual(0, self.done.returncode, self.done.stderr)
         self.assertEqual("", self.done.stderr)
         names = {path.stem for path in self.folder.iterdir()}
-        self.assertEqual({"latency-low-load", "latency-full-load", "sweep", "stages-hatchery_64", "stages-hatchery_low"},
+        self.assertEqual({"latency-low-load", "latency-full-load", "sweep", "stages", "stages-by-row"},
                          names)
         for name in names:
             png = Path(self.folder, f"{name}.png").read_bytes()
@@ -62,7 +62,7 @@ class Figures(unittest.TestCase):
         for name, labels in (("latency-low-load", ("latency, ms", "share of runs that are no slower, %")),
                              ("latency-full-load", ("latency, ms", "share of runs that are no slower, %")),
                              ("sweep", ("throughput, runs/s", "latency, ms")),
-                             ("stages-hatchery_64", ("duration, µs",))):
+                             ("stages", ("duration, ms",)), ("stages-by-row", ("duration, ms",))):
             found = texts(self.folder / f"{name}.svg")
             for label in labels:
                 self.assertIn(label, found, name)
@@ -77,9 +77,10 @@ class Figures(unittest.TestCase):
             self.assertGreater(len(titles[load]), 1)
             for title in titles[load]:
                 self.assertIn(title, found)
-        found = texts(self.folder / "stages-hatchery_64.svg")
-        for stage in "queue dispatch run drain collect teardown refill".split():
-            self.assertIn(stage, found)
+        for name, words in (("stages", ("p50", "p90", "p99")), ("stages-by-row", ("Hatchery", "Hatchery, 64 connections"))):
+            found = texts(self.folder / f"{name}.svg")
+            for word in ("queue", "dispatch", "run", "drain", "teardown", "refill", *words):
+                self.assertIn(word, found)
         for entry in self.sample["sweep"]:
             self.assertIn(str(entry["connections"]), texts(self.folder / "sweep.svg"))
 
@@ -96,6 +97,7 @@ class Missing(unittest.TestCase):
     def test_what_was_not_measured_is_said_and_left_out(self):
         sample = json.loads(SAMPLE.read_text())
         sample["sweep"] = sample["sweep"][:1]
+        sample["stages"] = None
         for rounds in sample["raw"].values():
             for one in rounds:
                 one["stages"] = None
@@ -104,7 +106,8 @@ class Missing(unittest.TestCase):
         self.assertEqual(["latency-full-load.png", "latency-full-load.svg", "latency-low-load.png",
                           "latency-low-load.svg"], files)
         self.assertIn("sweep: not drawn: ", done.stderr)
-        self.assertIn("stages", done.stderr)
+        self.assertIn("stages: not drawn: ", done.stderr)
+        self.assertIn("stages-by-row: not drawn: ", done.stderr)
 
     def test_a_title_is_text_and_no_command(self):
         sample = json.loads(SAMPLE.read_text())
@@ -133,14 +136,12 @@ class Arithmetic(unittest.TestCase):
             self.assertTrue(math.isclose(nines, expected[0], abs_tol=1e-9), curve)
             self.assertEqual(expected[1], ms)
 
-    def test_stages_are_medians_over_the_rounds(self):
-        def stage(name, count, total, p50):
-            return {"name": name, "count": count, "sum_us": total, "p50_us": p50, "p90_us": 2 * p50, "p99_us": 3 * p50,
-                    "max_us": 9 * p50}
-        figures = load().stage_figures([{"stages": [stage("run", 10, 1000, 90), stage("collect", 0, 0, 0)]},
-                                        {"stages": [stage("run", 10, 3000, 70), stage("collect", 0, 0, 0)]},
-                                        {"stages": None}])
-        self.assertEqual([("run", 200, 80, 160, 240)], figures)
+    def test_the_mean_of_a_stage_is_over_all_runs_of_all_rounds(self):
+        def stage(name, count, total):
+            return {"name": name, "count": count, "sum_us": total}
+        means = load().stage_means([{"stages": [stage("run", 10, 1000), stage("collect", 0, 0)]},
+                                    {"stages": [stage("run", 30, 7000), stage("collect", 0, 0)]}, {"stages": None}])
+        self.assertEqual({"run": 200, "collect": None}, means)
 
 
 if __name__ == "__main__":
