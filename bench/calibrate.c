@@ -18,14 +18,13 @@ static int time_once(const struct program *p, uint64_t *ns, struct err *e)
         snprintf(code, sizeof code,
                  "import time\nbegan = time.perf_counter_ns()\n%s\nprint(time.perf_counter_ns() - began)", p->code);
         const struct program timed = { .w = p->w, .code = code };
-        const struct cold cold = { .command = &command_python, .program = &timed };
-        int r = cold_once(&cold, out, sizeof out, &len, &status, e);
+        int r = cold_once(&timed, out, sizeof out, &len, &status, e);
         if (r < 0)
                 return r;
         out[len] = '\0';
         if (status != 0 || len <= p->out_len || !program_answered(p, out, p->out_len) ||
             sscanf(out + p->out_len, "%" SCNu64, ns) != 1 || *ns == 0)
-                return err_say(e, EIO, COMMAND_PYTHON " did not do a computation as it must (wait status %d)", status);
+                return err_say(e, EIO, COLD_PYTHON " did not do a computation as it must (wait status %d)", status);
         return 0;
 }
 

@@ -1,4 +1,4 @@
-/* Starting command lines, one or several at a time: see cold.h. */
+/* Starting cold interpreters, one or several at a time: see cold.h. */
 #include "bench/cold.h"
 
 #include "bench/clock.h"
@@ -16,7 +16,6 @@
 enum { COLD_MAX = 256, OUT_MAX = 4096, LOST_MS = 60000 };
 
 struct lane {
-        unsigned number;
         pid_t pid; /* 0: not running */
         int in;    /* read end of its standard output */
         uint64_t began_ns;
@@ -24,22 +23,10 @@ struct lane {
         char out[OUT_MAX];
 };
 
-static void python_line(void *state, const struct program *p, unsigned lane, struct command_line *out)
-{
-        (void)state;
-        (void)lane;
-        out->argv[0] = COMMAND_PYTHON;
-        out->argv[1] = "-I";
-        out->argv[2] = "-c";
-        out->argv[3] = p->code;
-        out->argv[4] = NULL;
-}
-
-const struct command command_python = { .name = "python3", .line = python_line };
-
 /* A session of its own, as the forks and the sandboxes have. */
-static int spawn(struct lane *l, const struct command_line *line, int out)
+static int spawn(struct lane *l, const struct program *p, int out)
 {
+        const char *const args[] = { COLD_PYTHON, "-I", "-c", p->code, NULL };
         const char *const environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL };
         posix_spawnattr_t attributes;
         posix_spawn_file_actions_t actions;
@@ -55,7 +42,7 @@ static int spawn(struct lane *l, const struct command_line *line, int out)
                 if (r == 0)
                         r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
                 if (r == 0)
-                        r = posix_spawn(&l->pid, line->argv[0], &actions, &attributes, (char *const *)line->argv,
+                        r = posix_spawn(&l->pid, COLD_PYTHON, &actions, &attributes, (char *const *)args,
                                         (char *const *)environment);
                 posix_spawn_file_actions_destroy(&actions);
         }
@@ -63,28 +50,26 @@ static int spawn(struct lane *l, const struct command_line *line, int out)
         return -r;
 }
 
-static int lane_start(struct lane *l, const struct cold *c, struct err *e)
+static int lane_start(struct lane *l, const struct program *p, struct err *e)
 {
-        struct command_line line = { 0 };
         int ends[2];
         if (pipe2(ends, O_CLOEXEC) < 0)
                 return err_set(e, errno, "make a pipe");
         l->in = ends[0];
         l->len = 0;
-        c->command->line(c->state, c->program, l->number, &line);
         l->began_ns = clock_now();
-        int r = spawn(l, &line, ends[1]);
+        int r = spawn(l, p, ends[1]);
         close(ends[1]);
         if (r < 0) {
                 l->pid = 0;
                 own_close(&l->in);
                 l->in = -1;
-                return err_set(e, -r, "start %s", line.argv[0]);
+                return err_set(e, -r, "start " COLD_PYTHON);
         }
         return 0;
 }
 
-static void lane_end(struct lane *l, const struct cold *c, const struct window *window, struct sample *s)
+static void lane_end(struct lane *l, const struct program *p, const struct window *window, struct sample *s)
 {
         int status = 0;
         close(l->in); /* first: a program that still writes is ended by it, and not waited for in vain */
@@ -93,8 +78,8 @@ static void lane_end(struct lane *l, const struct cold *c, const struct window *
                 ;
         uint64_t ended = clock_now();
         l->pid = 0;
-        if (!program_ended(c->program, status) || !program_answered(c->program, l->out, l->len))
-                sample_wrong(s, "the wait status of %s was %d, its output %zu bytes", c->command->name, status, l->len);
+        if (!program_ended(p, status) || !program_answered(p, l->out, l->len))
+                sample_wrong(s, "python3's wait status was %d, its output %zu bytes", status, l->len);
         else
                 sample_right(s, window, l->began_ns, ended);
 }
@@ -109,22 +94,22 @@ static bool lane_read(struct lane *l)
         return n == 0;
 }
 
-static int poll_round(struct lane *lanes, unsigned n, const struct cold *c, const struct window *window,
+static int poll_round(struct lane *lanes, unsigned n, const struct program *p, const struct window *window,
                       struct sample *s, struct err *e)
 {
-        struct pollfd p[COLD_MAX];
+        struct pollfd polled[COLD_MAX];
         for (unsigned i = 0; i < n; i++)
-                p[i] = (struct pollfd){ .fd = lanes[i].in, .events = POLLIN };
-        int ready = poll(p, n, LOST_MS);
+                polled[i] = (struct pollfd){ .fd = lanes[i].in, .events = POLLIN };
+        int ready = poll(polled, n, LOST_MS);
         if (ready == 0)
-                return err_say(e, ETIMEDOUT, "%s says nothing for %d s", c->command->name, LOST_MS / 1000);
+                return err_say(e, ETIMEDOUT, "python3 says nothing for %d s", LOST_MS / 1000);
         if (ready < 0)
-                return errno == EINTR ? 0 : err_set(e, errno, "wait for %s", c->command->name);
+                return errno == EINTR ? 0 : err_set(e, errno, "wait for python3");
         for (unsigned i = 0; i < n; i++) {
-                if (p[i].fd < 0 || !p[i].revents || !lane_read(&lanes[i]))
+                if (polled[i].fd < 0 || !polled[i].revents || !lane_read(&lanes[i]))
                         continue;
-                lane_end(&lanes[i], c, window, s);
-                int r = clock_now() < window->end_ns ? lane_start(&lanes[i], c, e) : 0;
+                lane_end(&lanes[i], p, window, s);
+                int r = clock_now() < window->end_ns ? lane_start(&lanes[i], p, e) : 0;
                 if (r < 0)
                         return r;
         }
@@ -139,7 +124,7 @@ static unsigned count_running(const struct lane *lanes, unsigned n)
         return running;
 }
 
-int cold_window(struct sample *s, const struct cold *c, unsigned n, const struct window *window, struct err *e)
+int cold_window(struct sample *s, const struct program *p, unsigned n, const struct window *window, struct err *e)
 {
         if (n > COLD_MAX)
                 n = COLD_MAX;
@@ -147,14 +132,12 @@ int cold_window(struct sample *s, const struct cold *c, unsigned n, const struct
         if (!lanes)
                 return err_set(e, ENOMEM, "hold %u processes", n);
         int r = 0;
-        for (unsigned i = 0; i < n; i++) {
-                lanes[i].number = i;
+        for (unsigned i = 0; i < n; i++)
                 lanes[i].in = -1;
-        }
         for (unsigned i = 0; r == 0 && i < n; i++)
-                r = lane_start(&lanes[i], c, e);
+                r = lane_start(&lanes[i], p, e);
         while (r == 0 && count_running(lanes, n) > 0)
-                r = poll_round(lanes, n, c, window, s, e);
+                r = poll_round(lanes, n, p, window, s, e);
         for (unsigned i = 0; i < n; i++) { /* after a failure */
                 if (lanes[i].pid <= 0)
                         continue;
@@ -166,10 +149,10 @@ int cold_window(struct sample *s, const struct cold *c, unsigned n, const struct
         return r;
 }
 
-int cold_once(const struct cold *c, char *out, size_t size, size_t *len, int *status, struct err *e)
+int cold_once(const struct program *p, char *out, size_t size, size_t *len, int *status, struct err *e)
 {
         struct lane l = { .in = -1 };
-        int r = lane_start(&l, c, e);
+        int r = lane_start(&l, p, e);
         if (r < 0)
                 return r;
         while (!lane_read(&l))
@@ -178,36 +161,36 @@ int cold_once(const struct cold *c, char *out, size_t size, size_t *len, int *st
         while (waitpid(l.pid, status, 0) < 0 && errno == EINTR)
                 ;
         if (l.len >= size)
-                return err_say(e, EMSGSIZE, "%s says too much", c->command->name);
+                return err_say(e, EMSGSIZE, "python3 says too much");
         memcpy(out, l.out, l.len);
         *len = l.len;
         return 0;
 }
 
-static int paced_run(struct sample *s, const struct cold *c, struct err *e)
+static int paced_run(struct sample *s, const struct program *p, struct err *e)
 {
         struct lane l = { .in = -1 };
-        int r = lane_start(&l, c, e);
+        int r = lane_start(&l, p, e);
         if (r < 0)
                 return r;
         while (!lane_read(&l))
                 ;
-        lane_end(&l, c, &sample_always, s);
+        lane_end(&l, p, &sample_always, s);
         return 0;
 }
 
-int cold_paced(struct sample *s, const struct cold *c, const struct pace *pace, struct err *e)
+int cold_paced(struct sample *s, const struct program *p, const struct pace *pace, struct err *e)
 {
         int r = 0;
         struct sample warm = { 0 };
         for (uint32_t i = 0; r == 0 && i < pace->warm_runs; i++) {
                 clock_sleep(pace->pause_ns);
-                r = paced_run(&warm, c, e);
+                r = paced_run(&warm, p, e);
         }
         uint64_t start = clock_now();
         for (uint32_t i = 0; r == 0 && i < pace->runs; i++) {
                 clock_sleep(pace->pause_ns);
-                r = paced_run(s, c, e);
+                r = paced_run(s, p, e);
         }
         s->seconds = (double)(clock_now() - start) / (double)CLOCK_SECOND;
         if (warm.wrong > 0)

@@ -1,23 +1,19 @@
-/* The cold start: what everybody pays who starts an interpreter after the request has come. Starts command lines (see
- * command.h) by posix_spawn, reads their output and reaps them. */
+/* The cold start: what everybody pays who starts an interpreter after the request has come. Starts `python3 -I -c CODE`
+ * by posix_spawn, reads its output and reaps it, without any wall around it. */
 #pragma once
 
-#include "bench/command.h"
 #include "bench/sample.h"
+#include "bench/workload.h"
 #include "proto/err.h"
 
-struct cold {
-        const struct command *command;
-        void *state; /* what its start made */
-        const struct program *program;
-};
+#define COLD_PYTHON "/usr/bin/python3"
 
-int cold_paced(struct sample *s, const struct cold *c, const struct pace *pace, struct err *e);
+int cold_paced(struct sample *s, const struct program *p, const struct pace *pace, struct err *e);
 
 /* n at once, each followed by the next as soon as it is reaped. */
-int cold_window(struct sample *s, const struct cold *c, unsigned n, const struct window *window, struct err *e);
+int cold_window(struct sample *s, const struct program *p, unsigned n, const struct window *window, struct err *e);
 
 /* One run that is neither timed nor checked: its output, of which there must be less than size bytes, and wait's
  * status.
  */
-int cold_once(const struct cold *c, char *out, size_t size, size_t *len, int *status, struct err *e);
+int cold_once(const struct program *p, char *out, size_t size, size_t *len, int *status, struct err *e);

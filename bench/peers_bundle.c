@@ -3,7 +3,7 @@
  * ones, limits for memory and processes. A system call filter is not among it. */
 #include "bench/peers_bundle.h"
 
-#include "bench/command.h"
+#include "bench/cold.h"
 #include "bench/peers_commands.h"
 
 #include <errno.h>
@@ -53,7 +53,7 @@ static json_t *process(const struct program *program)
 {
         return json_pack("{s:b, s:{s:i, s:i}, s:[s, s, s, s], s:[s, s], s:s, s:{s:[], s:[], s:[], s:[], s:[]}, s:b,"
                          " s:[{s:s, s:i, s:i}]}",
-                         "terminal", 0, "user", "uid", 65534, "gid", 65534, "args", COMMAND_PYTHON, "-I", "-c",
+                         "terminal", 0, "user", "uid", 65534, "gid", 65534, "args", COLD_PYTHON, "-I", "-c",
                          program->code, "env", "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "cwd", "/tmp", "capabilities",
                          "bounding", "effective", "inheritable", "permitted", "ambient", "noNewPrivileges", 1,
                          "rlimits", "type", "RLIMIT_NOFILE", "hard", 1024, "soft", 1024);

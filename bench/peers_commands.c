@@ -6,7 +6,7 @@
  * asked for: all of that would make it slower. */
 #include "bench/peers_commands.h"
 
-#include "bench/command.h"
+#include "bench/cold.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static void add(struct peers_argv *a, const char *const *words)
 
 static void add_program(struct peers_argv *a, const struct program *program)
 {
-        ADD(a, COMMAND_PYTHON, "-I", "-c", program->code);
+        ADD(a, COLD_PYTHON, "-I", "-c", program->code);
 }
 
 static void fill_bubblewrap(struct peers_commands *c, const struct peers_lane *lane)

@@ -34,33 +34,6 @@ void rounds_plan(struct rounds *plan, bool quick)
 
 /* ---------------------------------------------------------------- before and after */
 
-/* Where a command's state is kept: rows that share the command share it. */
-static enum row_id home_of(enum row_id row)
-{
-        enum row_id home = 0;
-        while (row_table[home].command != row_table[row].command)
-                home++;
-        return home;
-}
-
-static int start_command(struct rounds *plan, struct results *r, enum row_id row)
-{
-        const struct row *t = &row_table[row];
-        enum row_id home = home_of(row);
-        struct err e = { 0 };
-        if (!t->command) {
-                results_leave_out(r, row, "this build has no such command");
-                return 0;
-        }
-        if (plan->commands[home].started || !t->command->start)
-                return 0;
-        int error = t->command->start(&plan->commands[home].state, &plan->programs[t->program], &e);
-        if (error < 0)
-                results_leave_out(r, row, e.text);
-        plan->commands[home].started = error == 0;
-        return error;
-}
-
 /* One that Debian packages may be missing, and its row says so; one that somebody named has to be there. */
 static int start_peer(struct rounds *plan, struct results *r, enum row_id row, struct err *e)
 {
@@ -81,18 +54,13 @@ int rounds_prepare(struct rounds *plan, struct results *r, struct err *e)
         for (enum workload_id id = 0; error == 0 && id < WORKLOAD_COUNT; id++)
                 error = program_init(&plan->programs[id], id, r->steps, e);
         for (enum row_id row = 0; error == 0 && row < ROW_COUNT; row++)
-                if (r->chosen[row] && row_table[row].kind == ROW_COMMAND)
-                        start_command(plan, r, row); /* its failure is the row's, and told where its figure would be */
-                else if (r->chosen[row] && row_table[row].kind == ROW_PEER)
+                if (r->chosen[row] && row_table[row].kind == ROW_PEER)
                         error = start_peer(plan, r, row, e);
         return error;
 }
 
 void rounds_release(struct rounds *plan)
 {
-        for (enum row_id row = 0; row < ROW_COUNT; row++)
-                if (plan->commands[row].started)
-                        row_table[row].command->stop(plan->commands[row].state);
         peers_close(plan->peers);
         for (enum workload_id id = 0; id < WORKLOAD_COUNT; id++)
                 program_fini(&plan->programs[id]);
@@ -110,17 +78,14 @@ static int measure_fork(const struct rounds *plan, const struct row *row, uint32
                               plan->measure_ns, e);
 }
 
-static int measure_command(const struct rounds *plan, enum row_id id, struct sample *s, struct err *e)
+static int measure_cold(const struct rounds *plan, const struct row *row, struct sample *s, struct err *e)
 {
-        const struct row *row = &row_table[id];
-        const struct cold cold = { .command = row->command,
-                                   .state = plan->commands[home_of(id)].state,
-                                   .program = &plan->programs[row->program] };
+        const struct program *program = &plan->programs[row->program];
         if (row->load == LOAD_PACED)
-                return cold_paced(s, &cold, &plan->cold_pace, e);
+                return cold_paced(s, program, &plan->cold_pace, e);
         uint64_t start = clock_now() + plan->warm_ns;
         const struct window window = { .start_ns = start, .end_ns = start + plan->measure_ns };
-        return cold_window(s, &cold, row->parallel > 0 ? row->parallel : plan->cores, &window, e);
+        return cold_window(s, program, row->parallel > 0 ? row->parallel : plan->cores, &window, e);
 }
 
 static int measure_peer(const struct rounds *plan, const struct row *row, struct sample *s, struct err *e)
@@ -228,8 +193,8 @@ static int measure(const struct rounds *plan, const struct results *r, unsigned 
         case ROW_FORK:
         case ROW_RELAY:
                 return measure_fork(plan, row, r->steps, s, e);
-        case ROW_COMMAND:
-                return measure_command(plan, id, s, e);
+        case ROW_COLD:
+                return measure_cold(plan, row, s, e);
         case ROW_PEER:
                 return measure_peer(plan, row, s, e);
         case ROW_HATCHERY:

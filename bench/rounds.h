@@ -29,16 +29,12 @@ struct rounds {
 
         /* rounds_prepare's. */
         struct program programs[WORKLOAD_COUNT];
-        struct {
-                bool started;
-                void *state;
-        } commands[ROW_COUNT]; /* by the first chosen row that has the command */
 };
 
 /* The plan without its programs and addresses. */
 void rounds_plan(struct rounds *plan, bool quick);
 
-/* Makes the programs, and starts the commands: rows whose command can't be started here are left out of r, with the
+/* Makes the programs, and the peers ready: rows of those that are not to be had here are left out of r, with the
  * reason. rounds_release undoes it in every case. */
 int rounds_prepare(struct rounds *plan, struct results *r, struct err *e);
 void rounds_release(struct rounds *plan);

@@ -4,11 +4,7 @@
 const struct row row_table[ROW_COUNT] = {
         [ROW_FORK_LOW] = { .name = "fork_low", .title = "bare fork", .kind = ROW_FORK, .load = LOAD_PACED },
         [ROW_HATCHERY_LOW] = { .name = "hatchery_low", .title = "Hatchery", .kind = ROW_HATCHERY, .load = LOAD_PACED },
-        [ROW_COLD_LOW] = { .name = "python_low",
-                           .title = "python3 -I -c",
-                           .kind = ROW_COMMAND,
-                           .load = LOAD_PACED,
-                           .command = &command_python },
+        [ROW_COLD_LOW] = { .name = "python_low", .title = "python3 -I -c", .kind = ROW_COLD, .load = LOAD_PACED },
         [ROW_BUBBLEWRAP_LOW] = { .name = "bubblewrap_low",
                                  .title = "bubblewrap",
                                  .kind = ROW_PEER,
@@ -130,9 +126,8 @@ const struct row row_table[ROW_COUNT] = {
                            .warm = 256 },
         [ROW_COLD_FULL] = { .name = "python_full",
                             .title = "python3 -I -c, one per core",
-                            .kind = ROW_COMMAND,
-                            .load = LOAD_CLOSED,
-                            .command = &command_python },
+                            .kind = ROW_COLD,
+                            .load = LOAD_CLOSED },
         [ROW_BUBBLEWRAP_FULL] = { .name = "bubblewrap_full",
                                   .title = "bubblewrap, one per core",
                                   .kind = ROW_PEER,
@@ -251,7 +246,7 @@ const struct row row_table[ROW_COUNT] = {
 const char *row_kind_name(enum row_kind kind)
 {
         static const char *const names[] = {
-                [ROW_FORK] = "fork", [ROW_RELAY] = "relay",       [ROW_COMMAND] = "command",
+                [ROW_FORK] = "fork", [ROW_RELAY] = "relay",       [ROW_COLD] = "cold",
                 [ROW_PEER] = "peer", [ROW_HATCHERY] = "hatchery",
         };
         return names[kind];

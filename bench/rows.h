@@ -2,15 +2,14 @@
  * compared. Adding one is a line in the enumeration and one in the table. */
 #pragma once
 
-#include "bench/command.h"
 #include "bench/peers.h"
 #include "bench/workload.h"
 
 enum row_kind {
         ROW_FORK,
         ROW_RELAY, /* a fork, its output by way of a relay process and a socket */
-        ROW_COMMAND,
-        ROW_PEER, /* see peers.h; measured where it is chosen there */
+        ROW_COLD,  /* python3 -I -c */
+        ROW_PEER,  /* see peers.h; measured where it is chosen there */
         ROW_HATCHERY,
 };
 
@@ -84,9 +83,8 @@ struct row {
         enum workload_id program;
         unsigned parallel; /* of what is not paced: forkers, processes, connections; 0: one per core */
         unsigned warm;     /* its own server, that keeps so many sandboxes waiting; 0: the one that all others share */
-        enum row_id half_of;           /* of LOAD_OPEN: measured right before it, in every round */
-        const struct command *command; /* of ROW_COMMAND; NULL: this build has none of that name */
-        enum peer_id peer;             /* of ROW_PEER */
+        enum row_id half_of; /* of LOAD_OPEN: measured right before it, in every round */
+        enum peer_id peer;   /* of ROW_PEER */
 };
 
 /* In the order in which the first round measures them: what is compared stands together. */

@@ -258,8 +258,8 @@ class Bench(unittest.TestCase):
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=GUARD, check=False)
             self.assertEqual(0, done.returncode, done.stdout + done.stderr)
             found = json.loads(path.read_text())
-        self.assertEqual({"schema", "machine", "rounds", "compute_steps", "bars", "ratios", "rows", "sweep", "raw"},
-                         set(found))
+        self.assertEqual({"schema", "machine", "rounds", "compute_steps", "bars", "ratios", "rows", "sweep", "stages",
+                          "raw"}, set(found))
         self.assertEqual((2, 1), (found["schema"], found["rounds"]))
         self.assertEqual({"cores", "cpu", "memory_mib", "kernel", "load_before"}, set(found["machine"]))
         self.assertGreaterEqual(found["machine"]["cores"], 1)
@@ -267,6 +267,9 @@ class Bench(unittest.TestCase):
         self.check_bars(found, PEERS)
         self.check_rows(found)
         self.assertEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 1024], [point["connections"] for point in found["sweep"]])
+
+        self.assertEqual(["queue", "dispatch", "run", "drain", "collect", "teardown", "refill"],
+                         [stage["name"] for stage in found["stages"]])
 
         raw = {name: rounds[0] for name, rounds in found["raw"].items()}
         bars = {bar["name"]: bar["value"] for bar in found["bars"]}
@@ -283,7 +286,7 @@ class Bench(unittest.TestCase):
     def check_rows(self, found):
         rows = {row["name"]: row for row in found["rows"]}
         self.assertEqual(set(found["raw"]), set(rows))
-        self.assertEqual({"fork", "relay", "command", "hatchery"}, {row["kind"] for row in found["rows"]})
+        self.assertEqual({"fork", "relay", "cold", "hatchery"}, {row["kind"] for row in found["rows"]})
         self.assertEqual({"hello", "compute", "echo", "crash", "real", "timeouts", "megabyte"},
                          {row["program"] for row in found["rows"]})
         for row in found["rows"]:
