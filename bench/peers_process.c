@@ -109,7 +109,7 @@ static int run_command(struct process *p, const struct peers_argv *argv, struct 
         OWN_FD int err_end = err[1];
         p->err.fd = err[0];
 
-        pid_t pid;
+        pid_t pid = 0;
         int r = spawn(&pid, argv, out_end, err_end);
         close(own_steal_fd(&out_end));
         close(own_steal_fd(&err_end));

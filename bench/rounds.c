@@ -158,6 +158,23 @@ static int measure_hatchery(const struct rounds *plan, const struct row *row, do
         return r;
 }
 
+/* Memory is that of so many warm sandboxes, so a server that keeps fewer (its own budget may forbid it) has none to
+ * tell of. */
+static void measure_memory(const struct row *row, const struct server *server, struct sample_memory *m)
+{
+        struct err e = { 0 };
+        unsigned warm = 0;
+        server_memory(server, m);
+        m->warm = row->warm;
+        if (status_warm(server->address, workload_table[row->program].language, &warm, &e) < 0) {
+                m->measured = false;
+                snprintf(m->reason, sizeof m->reason, "%s", e.text);
+        } else if (warm != row->warm) {
+                m->measured = false;
+                snprintf(m->reason, sizeof m->reason, "%u sandboxes are warm, and not %u", warm, row->warm);
+        }
+}
+
 static int measure_warm(const struct rounds *plan, const struct row *row, struct sample *s, struct err *e)
 {
         struct server server;
@@ -166,8 +183,7 @@ static int measure_warm(const struct rounds *plan, const struct row *row, struct
         if (r < 0)
                 return r;
         clock_sleep(plan->settle_ns);
-        s->memory.warm = row->warm;
-        server_memory(&server, &s->memory);
+        measure_memory(row, &server, &s->memory);
         r = measure_load(plan, row, server.address, 0, s, e);
         int stopped = server_stop(&server, &at_end);
         if (r == 0 && stopped < 0) {

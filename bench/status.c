@@ -8,17 +8,23 @@
 #include <stdio.h>
 #include <string.h>
 
-static int find(const struct answer *a, const char *language, const hatchery_v1_LanguageStatus **out, struct err *e)
+static const hatchery_v1_LanguageStatus *find(const struct answer *a, const char *language, struct err *e)
 {
-        if (a->m.which_answer != hatchery_v1_ServerMessage_status_tag)
-                return err_say(e, EPROTO, "the server does not tell its status");
-        for (size_t i = 0; i < a->n_languages; i++) {
-                if (strcmp(a->languages[i].name, language) != 0)
-                        continue;
-                *out = &a->languages[i];
-                return 0;
+        if (a->m.which_answer != hatchery_v1_ServerMessage_status_tag) {
+                err_say(e, EPROTO, "the server does not tell its status");
+                return NULL;
         }
-        return err_say(e, ENOENT, "the server has no language %s", language);
+        for (size_t i = 0; i < a->n_languages; i++)
+                if (strcmp(a->languages[i].name, language) == 0)
+                        return &a->languages[i];
+        err_say(e, ENOENT, "the server has no language %s", language);
+        return NULL;
+}
+
+static void take_warm(const hatchery_v1_LanguageStatus *l, void *out)
+{
+        unsigned *warm = out;
+        *warm = l->warm;
 }
 
 static void take_recycle(const hatchery_v1_LanguageStatus *l, void *out)
@@ -48,16 +54,17 @@ static int ask(const char *address, const char *language, void (*take)(const hat
                void *out, struct err *e)
 {
         const struct request q = { .kind = REQUEST_STATUS };
-        const hatchery_v1_LanguageStatus *l = NULL;
         struct hatchery_answer a = { 0 };
         struct hatchery *h = NULL;
         int result = hatchery_connect(&h, address, e);
         if (result == 0)
                 result = hatchery_call(h, &q, &a, e);
-        if (result == HATCHERY_OK)
-                result = find(&a.answer, language, &l, e);
-        if (result == 0)
-                take(l, out);
+        if (result == HATCHERY_OK) {
+                const hatchery_v1_LanguageStatus *l = find(&a.answer, language, e);
+                if (l)
+                        take(l, out);
+                result = l ? 0 : -EPROTO;
+        }
         hatchery_answer_fini(&a);
         hatchery_close(h);
         return result;
@@ -74,6 +81,11 @@ void status_recycle(const char *address, const char *language, uint64_t runs, st
                 snprintf(r->reason, sizeof r->reason, "%s", e.text);
         else
                 r->measured = true;
+}
+
+int status_warm(const char *address, const char *language, unsigned *warm, struct err *e)
+{
+        return ask(address, language, take_warm, warm, e);
 }
 
 int status_stages(const char *address, const char *language, struct sample_stages *s, struct err *e)

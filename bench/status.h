@@ -11,6 +11,9 @@ enum { STATUS_RECYCLED = 512 };
  * has the reason. */
 void status_recycle(const char *address, const char *language, uint64_t runs, struct sample_recycle *r);
 
+/* How many sandboxes wait now. */
+int status_warm(const char *address, const char *language, unsigned *warm, struct err *e);
+
 /* The server's table of stages as it is now. A server that has none gives n = 0. */
 int status_stages(const char *address, const char *language, struct sample_stages *s, struct err *e);
 
