@@ -247,7 +247,7 @@ const struct step boot_steps[] = {
 };
 const size_t boot_n_steps = sizeof boot_steps / sizeof boot_steps[0];
 
-void boot_run(struct boot *b, uint64_t sandbox)
+void boot_run(struct boot *b)
 {
         /* Until the step "descriptors" the report goes where the zygote put it, afterwards to FD_REPORT. */
         int error;
@@ -256,7 +256,7 @@ void boot_run(struct boot *b, uint64_t sandbox)
         struct boot_report r = {
                 .slot = b->slot->number,
                 .step = (uint32_t)step,
-                .sandbox = sandbox,
+                .sandbox = b->sandbox,
                 .error = error,
         };
         bool warm = step == boot_n_steps;

@@ -30,6 +30,7 @@ _Static_assert((int)BOOT_FDS <= (int)STAGE_ROOM, "a stage is too small");
 
 struct boot {
         const struct boot_settings *settings;
+        uint64_t sandbox; /* its number */
         const struct slot *slot;
         int stage;   /* its first number */
         bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */
@@ -53,4 +54,4 @@ extern const size_t boot_n_steps;
 enum { BOOT_PID = 2 };
 
 /* In the child, as the last thing it does for us: builds the sandbox, reports, waits for the job, runs it, exits. */
-_Noreturn void boot_run(struct boot *b, uint64_t sandbox);
+_Noreturn void boot_run(struct boot *b);

@@ -209,7 +209,7 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
                 return err_set(e, errno, "clone");
         if (pid == 0) {
                 syscall(SYS_set_robust_list, maker->robust_list.head, maker->robust_list.size);
-                boot_run(boot, s->id);
+                boot_run(boot); /* s is not there (serve.c) */
         }
         s->pid = (pid_t)pid;
         return 0;
@@ -222,6 +222,7 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
                 return r;
         struct boot boot = {
                 .settings = &maker->boot,
+                .sandbox = s->id,
                 .slot = s->slot,
                 .stage = s->stage,
                 .urgent = order->urgent,

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -281,6 +282,7 @@ static int prepare(struct zygote *z, struct err *e)
                 r = limit_system_calls(z->lang, &boot->faults, e);
         if (r == 0)
                 r = stages_init(&boot->stages, e);
+        malloc_trim(0); /* what the making of the filters left is not to be copied by every fork */
         return r;
 }
 

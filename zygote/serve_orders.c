@@ -1,0 +1,158 @@
+/* What the pool may order, and in which states: see serve_parts.h. */
+#include "zygote/serve_parts.h"
+
+#include <errno.h>
+
+int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        struct sandbox *sb = &s->at[o->slot];
+        const char *step = "";
+        struct err why = { 0 };
+        (void)fd;
+
+        if (sb->state == SANDBOX_DEAD && !sb->collecting)
+                sandbox_clear(sb);
+        bool later = sb->state == SANDBOX_GOING || sb->collecting || sb->releasing;
+        if (!later && stages_are_full(&s->maker->boot.stages))
+                later = s->starved = true;
+        if (later || sb->init_lost) { /* when it is gone, init has said that it has finished, or a stage is free */
+                sb->remake = true;
+                sb->remake_order = *o;
+        }
+        if (later)
+                return 0;
+        if (sb->init_lost) /* nothing can be forked into its pid namespace any more */
+                return serve_let_go(s, o->slot, &(const struct report){ .kind = 0 }, e);
+        bool fresh = !sb->slot;
+        int r = sandbox_make(sb, s->maker, o, &step, &why);
+        if (r == 0)
+                r = serve_watch(s, sb->pidfd, SOURCE_PROCESS, o->slot, &why);
+        if (r == 0 && fresh)
+                r = serve_watch(s, sb->slot->init_sock, SOURCE_INIT, o->slot, &why);
+        if (r == 0)
+                return 0;
+        log_warn(s->log, "slot %u: %s: %s", o->slot, step, why.text);
+        return serve_fail(s, o->slot, o->sandbox, step, r, e);
+}
+
+/* Stages may be free again. */
+int serve_make_starved(struct serve *s, struct err *e)
+{
+        int r = 0;
+        for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && s->starved && r == 0; slot++) {
+                struct sandbox *sb = &s->at[slot];
+                if (!sb->remake || sb->state == SANDBOX_GOING || sb->collecting || sb->releasing)
+                        continue;
+                if (stages_are_full(&s->maker->boot.stages))
+                        return 0;
+                const struct order next = sb->remake_order;
+                r = serve_make(s, &next, -1, e);
+        }
+        s->starved = false;
+        return r;
+}
+
+static int order_limit(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        struct report done = { .kind = REPORT_LIMITED, .slot = o->slot, .sandbox = o->sandbox };
+        struct err why = { 0 };
+        (void)fd;
+
+        int r = sandbox_limit(&s->at[o->slot], s->maker, o, &why);
+        if (r == 0)
+                return serve_report(s, &done, NULL, 0, e);
+        log_warn(s->log, "slot %u: %s", o->slot, why.text);
+        return serve_fail(s, o->slot, o->sandbox, "limits", r, e);
+}
+
+static int order_kill(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        (void)fd, (void)e;
+        sandbox_kill(&s->at[o->slot]);
+        return 0;
+}
+
+static int order_collect(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        struct err why = { 0 };
+        (void)e;
+        if (fd < 0) /* it was lost on its way here */
+                log_warn(s->log, "slot %u: collecting files: no descriptor is left", o->slot);
+        else if (sandbox_collect(&s->at[o->slot], fd, &why) < 0)
+                log_warn(s->log, "slot %u: collecting files: %s", o->slot,
+                         why.text); /* the pool sees its socket close */
+        return 0;
+}
+
+static int order_clear(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        (void)fd, (void)e;
+        sandbox_clear(&s->at[o->slot]);
+        return 0;
+}
+
+static int order_drop(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        struct report done = { .kind = REPORT_DROPPED, .slot = o->slot, .sandbox = o->sandbox };
+        (void)fd;
+        s->at[o->slot].remake = false;
+        return serve_let_go(s, o->slot, &done, e);
+}
+
+static int order_drain(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        (void)o, (void)fd, (void)e;
+        s->done = true;
+        return 0;
+}
+
+static int order_ping(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        struct report pong = { .kind = REPORT_PONG };
+        (void)o, (void)fd;
+        return serve_report(s, &pong, NULL, 0, e);
+}
+
+/* The closed list. An order in a state that its row does not name is either about a sandbox that has meanwhile died,
+ * which its number shows, or the pool is broken. */
+struct order_row {
+        const char *name;
+        unsigned states; /* bits of enum sandbox_state */
+        unsigned n_fds;
+        bool same_sandbox; /* it is about the sandbox that is there, not about a next one */
+        int (*carry_out)(struct serve *s, const struct order *o, int fd, struct err *e);
+};
+
+#define IN(state) (1u << SANDBOX_##state)
+
+static const struct order_row order_table[] = {
+        [ORDER_MAKE] = { "make", IN(NONE) | IN(DEAD) | IN(GOING), 0, false, serve_make },
+        [ORDER_LIMIT] = { "limit", IN(ALIVE), 0, true, order_limit },
+        [ORDER_KILL] = { "kill", IN(BOOTING) | IN(ALIVE), 0, true, order_kill },
+        [ORDER_COLLECT] = { "collect", IN(DEAD), 1, true, order_collect },
+        [ORDER_CLEAR] = { "clear", IN(DEAD), 0, true, order_clear },
+        [ORDER_DROP] = { "drop", IN(NONE) | IN(BOOTING) | IN(ALIVE) | IN(REAPING) | IN(DEAD) | IN(GOING), 0, false,
+                         order_drop },
+        [ORDER_DRAIN] = { "drain", ~0u, 0, false, order_drain },
+        [ORDER_PING] = { "ping", ~0u, 0, false, order_ping },
+};
+
+int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds, struct err *e)
+{
+        if (o->kind < ORDER_MAKE || o->kind > ORDER_PING || o->slot >= CHANNEL_MAX_SLOTS)
+                return err_say(e, EPROTO, "the pool sent order %u for slot %u", o->kind, o->slot);
+        const struct order_row *row = &order_table[o->kind];
+        struct sandbox *sb = &s->at[o->slot];
+
+        if (n_fds != 0 && n_fds != row->n_fds)
+                return err_say(e, EPROTO, "the pool sent the order %s with %zu descriptors", row->name, n_fds);
+        if (row->same_sandbox && (sb->state == SANDBOX_NONE || sb->id != o->sandbox))
+                return 0; /* late */
+        if (!(row->states & 1u << sb->state)) {
+                if (row->same_sandbox)
+                        return 0; /* it died meanwhile; the pool will have read that by the time it wonders */
+                return err_say(e, EPROTO, "the pool sent the order %s for slot %u in state %d", row->name, o->slot,
+                               (int)sb->state);
+        }
+        return row->carry_out(s, o, fd, e);
+}

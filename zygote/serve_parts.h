@@ -1,0 +1,40 @@
+/* What the parts of the zygote's loop share: serve.c waits and hands out, serve_orders.c carries out what the pool
+ * orders, serve_ends.c takes note of deaths and buries. */
+#pragma once
+
+#include "zygote/serve.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LOOK_MS = 1000 };
+
+struct serve {
+        const struct log *log;
+        struct sandbox_maker *maker;
+        int channel;
+        int report_sock;
+        int epoll; /* owned */
+        bool done;
+        bool starved;         /* a sandbox waits for a stage */
+        int64_t next_look_ms; /* for sandboxes that are overdue */
+        struct sandbox at[CHANNEL_MAX_SLOTS];
+};
+
+/* What an epoll event is about: a kind, and the slot. */
+enum source { SOURCE_CHANNEL, SOURCE_REPORT, SOURCE_PROCESS, SOURCE_INIT };
+
+int serve_watch(struct serve *s, int fd, enum source source, uint32_t slot, struct err *e);
+int serve_report(struct serve *s, const struct report *r, const int *fds, size_t n_fds, struct err *e);
+
+/* serve_orders.c */
+int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds, struct err *e);
+int serve_make(struct serve *s, const struct order *o, int fd, struct err *e);
+int serve_make_starved(struct serve *s, struct err *e);
+
+/* serve_ends.c */
+int serve_let_go(struct serve *s, uint32_t slot, const struct report *farewell, struct err *e);
+int serve_fail(struct serve *s, uint32_t slot, uint64_t id, const char *step, int error, struct err *e);
+int serve_on_process(struct serve *s, uint32_t slot, struct err *e);
+int serve_on_init(struct serve *s, uint32_t slot, struct err *e);
+int serve_give_up_overdue(struct serve *s, struct err *e);
