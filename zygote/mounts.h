@@ -13,6 +13,7 @@ struct mounts {
         uint32_t inodes;
         uint32_t host_uid, host_gid; /* who owns the work directory, as the host counts */
         int proc;                    /* borrowed: a detached mount of the slot's /proc */
+        int kept_usr, kept_root;     /* borrowed: what the slot keeps of the two overlays */
         int empty_namespace;         /* borrowed: what root_empty_namespace gave */
         /* out */
         int disk; /* owned: the tmpfs; MOUNTS_HOME below it is the work directory */
@@ -21,6 +22,13 @@ struct mounts {
 };
 
 #define MOUNTS_HOME "home"
+
+/* The overlays. They can only be read, so all that a run can leave in them is what the kernel remembers of names that
+ * were looked up; a slot keeps them from sandbox to sandbox until that is too much (sandbox.c). To make both takes 65
+ * us, and as much again to look up in new ones what is mounted there, and to take them down. A detached mount, owned by
+ * the caller, or a negative errno. */
+int mounts_make_usr(void);
+int mounts_make_root(void);
 
 /* In this order. The first three make file systems that are attached nowhere. */
 int mounts_disk(struct mounts *m);
