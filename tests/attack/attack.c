@@ -222,7 +222,7 @@ static void names(const long *n)
 {
         for (long i = 0; i < n[0]; i++) {
                 char name[256];
-                snprintf(name, sizeof name, "/tmp/%0240ld", i);
+                snprintf(name, sizeof name, "/usr/%0240ld", i);
                 (void)access(name, F_OK);
         }
 }

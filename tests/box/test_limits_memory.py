@@ -6,7 +6,7 @@ import select
 import unittest
 
 from lib.attack import EMULATED, attack_code, attack_file, figures, memory_kib
-from lib.case import Case, ServerModule
+from lib.case import describe, Case, ServerModule
 from lib.server import Server, wait_until
 
 SERVER = ServerModule(__name__)
@@ -112,6 +112,15 @@ class Kinds(Case):
                               limits={"memory_bytes": 96 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000})
         self.assert_exited(result)
         self.assertIn(result.memory_peak_bytes, range(64 * MIB, 96 * MIB + 1))
+
+    def test_names_that_were_looked_up_are_not_charged_to_the_next_run(self):
+        """Names that were looked up in /usr, which a slot keeps, are not charged to the next run"""
+        for _ in range(3):
+            self.assert_exited(self.execute(attack_code("names", 40_000), files=attack_file()))
+        row = self.client.status().languages[0]
+        for _ in range(2 * (row.warm + row.preparing) + 4):
+            result = self.execute("print('hi')")
+            self.assertLess(result.memory_peak_bytes, 12 * MIB, describe(result))
 
     def test_file_locks_cost_no_more_than_cpu_time_can_buy(self):
         """File locks, which no cgroup counts, cost the host no more than the CPU time of the run can buy"""
