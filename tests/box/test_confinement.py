@@ -1,5 +1,5 @@
 """What the server's own processes may do, as the kernel tells it: the pool, which reads what strangers send, has no right at
-all; zygotes have the eleven capabilities that their table names; init has two, in a namespace where it is nobody."""
+all; zygotes have the nine capabilities that their table names; init has two, in a namespace where it is nobody."""
 
 import os
 import re
@@ -19,7 +19,7 @@ CAPABILITIES = ("CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SE
                 "SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP").split()
 SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "user", "cgroup")
-ZYGOTE = {"SYS_ADMIN", "SYS_PTRACE", "SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "MKNOD"}
+ZYGOTE = {"SYS_ADMIN", "SYS_CHROOT", "SYS_PTRACE", "SETUID", "SETGID", "SETPCAP", "KILL", "CHOWN", "DAC_OVERRIDE"}
 
 
 def capabilities(process, name):
@@ -134,8 +134,8 @@ class Confinement(Case):
         source = (ROOT / "zygote" / "zygote.c").read_text()
         table = re.search(r"kept_capabilities\[\] = \{(.*?)\};", source, re.S).group(1)
         self.assertEqual(ZYGOTE, set(re.findall(r"CAP_(\w+),", table)))
-        self.assertEqual(11, len(ZYGOTE))
-        self.assertIn("eleven capabilities", (ROOT / "docs" / "architecture.md").read_text())
+        self.assertEqual(9, len(ZYGOTE))
+        self.assertIn("nine capabilities", (ROOT / "docs" / "architecture.md").read_text())
 
     def test_a_zygote_is_filtered_too(self):
         self.assertEqual("2", self.zygote().status()["Seccomp"])
@@ -144,7 +144,7 @@ class Confinement(Case):
         zygote = self.zygote()
         self.assertNotEqual(os.readlink("/proc/self/ns/mnt"), namespace(zygote, "mnt"))
         rows = [line.split() for line in host.read(f"/proc/{zygote.pid}/mountinfo").splitlines()]
-        self.assertEqual({"/", "/usr", "/proc"}, {row[4] for row in rows})
+        self.assertEqual({"/", "/usr", "/proc", "/run"}, {row[4] for row in rows})
         self.assertEqual(set(), {"root", "boot", "sys", "srv", "opt"} & set(os.listdir(f"/proc/{zygote.pid}/root")))
 
     def test_a_zygote_has_no_socket_that_a_stranger_reaches(self):

@@ -75,9 +75,9 @@ class Rights(AttackCase):
         Attack("a thousand message queues", "[call('msgget', 0, 0o1600) for _ in range(1000)]", ("ipc sizes",)),
         Attack("mknod of a device", """
             os.mknod('/tmp/full', 0o20666, os.makedev(1, 7))
-            return os.open('/tmp/full', os.O_RDONLY) > 0""", ZYGOTES_ROOT),  # a sandbox's /tmp takes no devices
-        Attack("mknod of the memory of the machine", "os.mknod('/tmp/mem', 0o20666, os.makedev(1, 1)) or True", HOST_ROOT),
-        Attack("mknod of a disk", "os.mknod('/tmp/disk', 0o60666, os.makedev(254, 0)) or True", HOST_ROOT),
+            return os.open('/tmp/full', os.O_RDONLY) > 0""", None, "not even a zygote may"),
+        Attack("mknod of the memory of the machine", "os.mknod('/tmp/mem', 0o20666, os.makedev(1, 1)) or True", None, "likewise"),
+        Attack("mknod of a disk", "os.mknod('/tmp/disk', 0o60666, os.makedev(254, 0)) or True", None, "likewise"),
         Attack("a device at hand", """
             return [n for n in ('mem', 'kmem', 'port', 'kmsg', 'kvm', 'fuse', 'ptmx', 'pts', 'tty', 'console', 'vda', 'sda', 'loop0',
                                 'loop-control', 'net/tun', 'vsock', 'hwrng', 'rtc0', 'mapper', 'snapshot', 'uinput')
