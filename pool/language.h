@@ -1,6 +1,6 @@
 /* One language at run time: the requests that wait for it, and its zygotes. One zygote serves; it is renewed from time
  * to time, so that no memory layout and no hash seed serves for ever. The next one warms up beside it, takes its place
- * when it has a full set of warm sandboxes, and the old one ends when its last run has ended. */
+ * when as many of its sandboxes are warm as are to be, and the old one ends when its last run has ended. */
 #pragma once
 
 #include "pool/config.h"

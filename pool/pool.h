@@ -15,7 +15,7 @@ enum control_kind {
                              * comes unasked */
         CONTROL_DRAIN,      /* to the pool: take no new work, finish what runs, then exit */
         CONTROL_RELOAD,     /* to the pool, with one descriptor: the new configuration's text */
-        CONTROL_READY,      /* from the pool, once: every language has had a full set of warm sandboxes */
+        CONTROL_READY,      /* from the pool, once: every language has had its least number of warm sandboxes */
         CONTROL_ALIVE,      /* from the pool, every second: it does not hang */
         CONTROL_RENEW,      /* from the pool: another zygote for language, please; CONTROL_ZYGOTE is the answer */
         CONTROL_SERVES,     /* from the pool: this zygote of language has come up */

@@ -43,7 +43,7 @@ struct pool {
         size_t n_languages;
         unsigned n_runs; /* accepted and not answered */
 
-        bool was_ready;     /* every language has had a full set of warm sandboxes */
+        bool was_ready;     /* every language has had its least number of warm sandboxes */
         bool draining;      /* no new work */
         bool closing;       /* all work is done: answers leave, connections end */
         bool shutting_down; /* the time for draining is over, what still ran has been killed */
@@ -58,7 +58,7 @@ struct pool {
         uint8_t run_scratch[POOL_SCRATCH];
 };
 
-/* A language has had its full set of warm sandboxes. */
+/* A language has had its least number of warm sandboxes. */
 void pool_language_ready(struct pool *p);
 
 /* Something ended that a drain may be waiting for. */
