@@ -195,7 +195,7 @@ static int attach_empty(int root, struct err *e)
         OWN_FD int empty = newmount_make("tmpfs", options, 3, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
         if (empty < 0)
                 return err_set(e, -empty, "an empty tmpfs");
-        int r = newmount_attach(empty, root, ROOT_EMPTY + 1);
+        int r = newmount_attach(empty, root, &ROOT_EMPTY[1]);
         return r < 0 ? err_set(e, -r, "attach an empty tmpfs") : 0;
 }
 
@@ -244,7 +244,7 @@ static int move_to_emptiness(struct err *e)
         OWN_FD int root = newmount_make("tmpfs", options, 3, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
         if (root < 0)
                 return err_set(e, -root, "an empty root");
-        if (mkdirat(root, ROOT_MOUNT_POINT + 1, 0755) < 0 ||
+        if (mkdirat(root, &ROOT_MOUNT_POINT[1], 0755) < 0 ||
             mount_setattr(root, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
                 return err_set(e, errno, "an empty root");
         if (unshare(CLONE_NEWNS) < 0)

@@ -124,8 +124,8 @@ static const int kept_capabilities[] = {
         CAP_SETPCAP,
         CAP_KILL,  /* the way down to another user, and its end */
         CAP_CHOWN, /* the work directory and the pipes */
-        /* The work directory again, which its program may have closed to others. (Reading would do, were it not for tests
-         * that take walls down: their programs are laid out there by root.) */
+        /* The work directory again, which its program may have closed to others. (Reading would do, were it not for
+         * tests that take walls down: their programs are laid out there by root.) */
         CAP_DAC_OVERRIDE,
 };
 
