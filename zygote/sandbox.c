@@ -107,6 +107,7 @@ void sandbox_go(struct sandbox *s)
 {
         if (s->pid > 0 && s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+        sandbox_clear(s); /* before init dies: what it was sent is closed in its time, read or not */
         if (s->slot)
                 slot_kill(s->slot);
         s->state = SANDBOX_GOING;
