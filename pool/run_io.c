@@ -177,7 +177,8 @@ static bool look(struct run *r)
 static void look_later(struct run *r)
 {
         struct timeval delay = clock_delay(r->look_us);
-        event_add(&r->look_timer, &delay);
+        if (event_add(&r->look_timer, &delay) < 0)
+                watch(r); /* what can't be looked at later is watched now */
 }
 
 static void on_look_timer(evutil_socket_t fd, short what, void *arg)
