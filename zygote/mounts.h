@@ -1,5 +1,5 @@
 /* The file system of one sandbox: a root and a /usr that can only be read, each an overlay whose inodes no other
- * sandbox shares, a /proc, and a size- and inode-limited tmpfs, parts of which lie where a program may write. Runs in
+ * slot shares, a /proc, and a size- and inode-limited tmpfs, parts of which lie where a program may write. Runs in
  * the child, as root. It is put together in a mount namespace that began empty, so nothing has to be detached at the
  * end: that, and pivot_root, which looks at every thread of the machine, took 60 us and waited for all processors.
  */
