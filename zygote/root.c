@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -187,16 +188,23 @@ static int attach_proc(int root, struct err *e)
         return r < 0 ? err_set(e, -r, "attach /proc") : 0;
 }
 
-/* What every overlay of a sandbox has as its first layer; a file system of its own, since no layer may lie in another.
- */
+/* What every overlay of a sandbox has as its first layer; on a file system of its own, since no layer may lie in
+ * another. Its sizes are what statfs says of /usr: programs may rely on it that something is used there. */
 static int attach_empty(int root, struct err *e)
 {
-        static const struct fs_option options[] = { { "mode", "755" }, { "size", "4k" }, { "nr_inodes", "2" } };
-        OWN_FD int empty = newmount_make("tmpfs", options, 3, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
-        if (empty < 0)
-                return err_set(e, -empty, "an empty tmpfs");
-        int r = newmount_attach(empty, root, &ROOT_EMPTY[1]);
-        return r < 0 ? err_set(e, -r, "attach an empty tmpfs") : 0;
+        static const struct fs_option options[] = { { "mode", "755" }, { "size", "8k" }, { "nr_inodes", "4" } };
+        struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+        OWN_FD int fs = newmount_make("tmpfs", options, 3, MOUNT_ATTR_NOSUID);
+        if (fs < 0)
+                return err_set(e, -fs, "a tmpfs for an empty directory");
+        int used = openat(fs, "used", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        bool wrote = used >= 0 && write(used, "", 1) == 1;
+        own_close(&used); /* what is open for writing can't be made read-only */
+        if (!wrote || mkdirat(fs, "empty", 0755) < 0 ||
+            mount_setattr(fs, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+                return err_set(e, errno, "an empty directory");
+        int r = newmount_attach(fs, root, "run");
+        return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
 }
 
 int root_enter(struct err *e)
