@@ -25,7 +25,7 @@ struct boot_settings {
 };
 
 /* The descriptors that a child finds on its stage, from its first number on. */
-enum boot_fd { BOOT_STDIN, BOOT_STDOUT, BOOT_STDERR, BOOT_JOB, BOOT_PROC, BOOT_USER_NS, BOOT_USR, BOOT_ROOT, BOOT_FDS };
+enum boot_fd { BOOT_STDIN, BOOT_STDOUT, BOOT_STDERR, BOOT_JOB, BOOT_PROC, BOOT_USER_NS, BOOT_FDS };
 _Static_assert((int)BOOT_FDS <= (int)STAGE_ROOM, "a stage is too small");
 
 struct boot {

@@ -212,16 +212,12 @@ int cgroup_slot_fini(struct cgroup_slot *c, struct err *e)
         return r;
 }
 
-bool cgroup_slot_is_clean(const struct cgroup_slot *c)
-{
-        return read_number(c->file[CGROUP_FILE_MEMORY_NOW]) <= RESIDUE_MAX;
-}
-
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e)
 {
         bool memory_tells = c->peak_resets || c->file[CGROUP_FILE_MEMORY_PEAK] < 0;
         bool pids_tells = c->file[CGROUP_FILE_PIDS_PEAK] < 0 || read_number(c->file[CGROUP_FILE_PIDS_PEAK]) <= 1;
-        if (memory_tells && pids_tells && cgroup_slot_is_clean(c))
+        bool clean = read_number(c->file[CGROUP_FILE_MEMORY_NOW]) <= RESIDUE_MAX;
+        if (memory_tells && pids_tells && clean)
                 return 0;
 
         const struct cgroup_base *base = c->base;

@@ -90,9 +90,6 @@ void cgroup_slot_start(struct cgroup_slot *c);
 /* What was used since. */
 void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u);
 
-/* Little is charged to the group: of one whose processes are dead, what they left. */
-bool cgroup_slot_is_clean(const struct cgroup_slot *c);
-
 /* What a sandbox that just became warm has charged to the group, in bytes, to some 100 KiB. 0: it was not looked at,
  * which saves a microsecond; the slot's first is, and then each eighth. */
 uint64_t cgroup_slot_weigh(struct cgroup_slot *c);

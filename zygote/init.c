@@ -150,9 +150,9 @@ int main(int argc, char **argv)
 
         for (;;) {
                 struct init_packet p;
-                int fds[INIT_MAX_FDS];
+                int fds[2];
                 size_t n_fds;
-                if (channel_recv(INIT_FD, &p, sizeof p, fds, INIT_MAX_FDS, &n_fds, NULL) <= 0)
+                if (channel_recv(INIT_FD, &p, sizeof p, fds, 2, &n_fds, NULL) <= 0)
                         return 0; /* the zygote is gone or broken: the namespace dies with us */
                 if (p.kind == INIT_KILL && n_fds == 0) {
                         kill_all();

@@ -1,5 +1,5 @@
 /* The file system of one sandbox: a root and a /usr that can only be read, each an overlay whose inodes no other
- * slot shares, a /proc, and a size- and inode-limited tmpfs, parts of which lie where a program may write. Runs in
+ * sandbox shares, a /proc, and a size- and inode-limited tmpfs, parts of which lie where a program may write. Runs in
  * the child, as root. It is put together in a mount namespace that began empty, so nothing has to be detached at the
  * end: that, and pivot_root, which looks at every thread of the machine, took 60 us and waited for all processors.
  */
@@ -13,7 +13,6 @@ struct mounts {
         uint32_t inodes;
         uint32_t host_uid, host_gid; /* who owns the work directory, as the host counts */
         int proc;                    /* borrowed: a detached mount of the slot's /proc */
-        int kept_usr, kept_root;     /* borrowed: what the slot keeps of the two overlays */
         int empty_namespace;         /* borrowed: what root_empty_namespace gave */
         /* out */
         int disk; /* owned: the tmpfs; MOUNTS_HOME below it is the work directory */
@@ -22,13 +21,6 @@ struct mounts {
 };
 
 #define MOUNTS_HOME "home"
-
-/* The overlays. They can only be read, so all that a run can leave in them is what the kernel remembers of names that
- * were looked up; a slot keeps them from sandbox to sandbox until that is too much (sandbox.c). To make both takes 65
- * us, and as much again to look up in new ones what is mounted there, and to take them down. A detached mount, owned by
- * the caller, or a negative errno. */
-int mounts_make_usr(void);
-int mounts_make_root(void);
 
 /* In this order. The first three make file systems that are attached nowhere. */
 int mounts_disk(struct mounts *m);

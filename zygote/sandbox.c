@@ -57,27 +57,17 @@ static void close_file_systems(struct sandbox *s)
         close_fd(&s->disk);
 }
 
-/* Closing the last reference to its mounts is the teardown of a sandbox's file systems, and whoever does it waits for
- * it: not the zygote, which others wait for. The overlays go with them when the run has left much in memory: it may be
- * names that the kernel remembers. */
+/* Closing the last reference to its mounts is the teardown of a sandbox's overlay, and whoever does it waits for it:
+ * not the zygote, which others wait for. */
 void sandbox_clear(struct sandbox *s)
 {
-        int fds[INIT_MAX_FDS] = { s->mount_ns, s->disk };
-        size_t n = 2;
+        int fds[2] = { s->mount_ns, s->disk };
         if (s->disk < 0 || s->mount_ns < 0 || s->init_lost)
                 return;
-        if (!cgroup_slot_is_clean(&s->slot->cgroup) && s->slot->usr >= 0 && s->slot->root >= 0) {
-                fds[n++] = s->slot->usr;
-                fds[n++] = s->slot->root;
-        }
-        if (slot_tell(s->slot, INIT_RELEASE, fds, n, NULL) == 0)
+        if (slot_tell(s->slot, INIT_RELEASE, fds, 2, NULL) == 0)
                 s->releasing = true;
         s->asked_ms = now_ms();
         close_file_systems(s);
-        if (n > 2) {
-                close_fd(&s->slot->usr);
-                close_fd(&s->slot->root);
-        }
 }
 
 void sandbox_released(struct sandbox *s)
@@ -177,9 +167,8 @@ static int make_pipes(struct sandbox *s, int ours[BOOT_JOB + 1], struct err *e)
 /* What the child needs of descriptors, on a stage. */
 static int set_stage(struct sandbox *s, struct sandbox_maker *maker, struct err *e)
 {
-        int fds[BOOT_FDS] = { [BOOT_STDIN] = -1,         [BOOT_STDOUT] = -1,          [BOOT_STDERR] = -1,
-                              [BOOT_JOB] = -1,           [BOOT_PROC] = s->slot->proc, [BOOT_USER_NS] = s->slot->user_ns,
-                              [BOOT_USR] = s->slot->usr, [BOOT_ROOT] = s->slot->root };
+        int fds[BOOT_FDS] = { [BOOT_STDIN] = -1, [BOOT_STDOUT] = -1,          [BOOT_STDERR] = -1,
+                              [BOOT_JOB] = -1,   [BOOT_PROC] = s->slot->proc, [BOOT_USER_NS] = s->slot->user_ns };
         int r = make_pipes(s, fds, e);
         if (r == 0) {
                 s->stage = stages_take(&maker->boot.stages, fds, BOOT_FDS);
@@ -244,8 +233,6 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
                         .host_uid = s->slot->host_uid,
                         .host_gid = s->slot->host_uid,
                         .proc = s->stage + BOOT_PROC,
-                        .kept_usr = s->stage + BOOT_USR,
-                        .kept_root = s->stage + BOOT_ROOT,
                         .empty_namespace = maker->boot.empty_namespace,
                         .disk = -1,
                         .usr = -1,
@@ -265,8 +252,6 @@ int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct or
         int r = begin(maker, "slot", step, e);
         if (r == 0 && !s->slot)
                 r = slot_new(&s->slot, order->slot, &maker->slots, e);
-        if (r == 0)
-                r = slot_keep_overlays(s->slot, e);
         if (r == 0)
                 r = begin(maker, "cgroup renewal", step, e);
         if (r == 0)

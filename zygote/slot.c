@@ -3,7 +3,6 @@
 
 #include "proto/channel.h"
 #include "proto/own.h"
-#include "zygote/mounts.h"
 #include "zygote/root.h"
 
 #include <errno.h>
@@ -147,18 +146,6 @@ static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
         return r;
 }
 
-int slot_keep_overlays(struct slot *s, struct err *e)
-{
-        if (s->usr < 0)
-                s->usr = mounts_make_usr();
-        if (s->usr < 0)
-                return err_set(e, -s->usr,
-                               "the overlay of /usr (modprobe overlay; /usr may lie on one overlay, not on two)");
-        if (s->root < 0)
-                s->root = mounts_make_root();
-        return s->root < 0 ? err_set(e, -s->root, "the overlay of the root") : 0;
-}
-
 int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e)
 {
         struct slot *s = calloc(1, sizeof *s);
@@ -166,13 +153,11 @@ int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker,
                 return err_set(e, ENOMEM, "slot %u", number);
         s->number = number;
         s->host_uid = maker->uid_base + SLOT_UIDS * number + 1;
-        s->init_pidfd = s->init_sock = s->proc = s->usr = s->root = s->pid_ns = s->user_ns = s->net_ns = -1;
+        s->init_pidfd = s->init_sock = s->proc = s->pid_ns = s->user_ns = s->net_ns = -1;
 
         int r = cgroup_slot_init(&s->cgroup, &maker->cgroups, number, e);
         if (r == 0)
                 r = set_up(s, maker, e);
-        if (r == 0)
-                r = slot_keep_overlays(s, e);
         if (r < 0) {
                 slot_free(s, NULL);
                 return r;
@@ -183,9 +168,7 @@ int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker,
 
 static void close_all(struct slot *s)
 {
-        int *fds[] = {
-                &s->init_pidfd, &s->init_sock, &s->proc, &s->usr, &s->root, &s->pid_ns, &s->user_ns, &s->net_ns
-        };
+        int *fds[] = { &s->init_pidfd, &s->init_sock, &s->proc, &s->pid_ns, &s->user_ns, &s->net_ns };
         for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
                 own_close(fds[i]);
 }

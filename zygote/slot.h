@@ -1,6 +1,5 @@
 /* A slot: what sandboxes that follow each other have in common, because it is dear to make and can hold no state of a
- * run: an init with its pid, user and network namespaces, a /proc for that pid namespace, a /usr and a root that can
- * only be read, two host uids and a cgroup.
+ * run: an init with its pid, user and network namespaces, a /proc for that pid namespace, two host uids and a cgroup.
  */
 #pragma once
 
@@ -23,7 +22,6 @@ struct slot {
         int init_pidfd; /* owned, like all below */
         int init_sock;  /* non-blocking */
         int proc;       /* a detached mount */
-        int usr, root;  /* two more, of overlays that can only be read; -1: given up, see slot_keep_overlays */
         int pid_ns, user_ns, net_ns;
         struct cgroup_slot cgroup;
 };
@@ -39,9 +37,6 @@ struct slot_maker {
 
 /* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the slot. */
 int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e);
-
-/* Makes usr and root anew where they were given up. */
-int slot_keep_overlays(struct slot *slot, struct err *e);
 
 /* Kills init and with it everything in the pid namespace, and does not wait. */
 void slot_kill(struct slot *slot);

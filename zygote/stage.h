@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-enum { STAGE_COUNT = 8, STAGE_ROOM = 8 };
+enum { STAGE_COUNT = 8, STAGE_ROOM = 6 };
 
 struct stages {
         int holder; /* owned; the number below the first */
