@@ -24,6 +24,7 @@ enum { TEXT_MAX = 120 };
 
 struct forker {
         const struct lang *lang;
+        void *state; /* the language's */
         char folder[32]; /* where the program's file lies; also the current directory */
         int errors;      /* read end of the pipe that is everybody's standard error; non-blocking */
         struct program program;
@@ -74,8 +75,8 @@ static int make_folder(struct forker *f, struct err *e)
 
 static int prepare(struct forker *f, const char *plugin, char *const *preload, size_t n_preload, struct err *e)
 {
-        char version[64];
-        const char *missing = NULL;
+        struct lang_setup setup = { .preload = preload, .n_preload = n_preload };
+        struct lang_warmed warmed = { 0 };
         void *handle = dlopen(plugin, RTLD_NOW | RTLD_GLOBAL); /* global, as in a zygote: extensions need it */
         f->lang = handle ? dlsym(handle, LANG_SYMBOL) : NULL;
         if (!f->lang)
@@ -88,9 +89,13 @@ static int prepare(struct forker *f, const char *plugin, char *const *preload, s
         if (r == 0)
                 r = set_standard_streams(f, e);
         if (r == 0)
-                r = f->lang->warm(preload, n_preload, &missing, version, sizeof version, e);
-        if (r == 0 && missing)
-                r = err_say(e, ENOENT, "the preloaded module %s is missing: the comparison would not be fair", missing);
+                r = f->lang->warm(&setup, &warmed, e);
+        for (size_t i = 0; r == 0 && warmed.preloads && i < n_preload; i++)
+                if (warmed.preloads[i].missing)
+                        r = err_say(e, ENOENT, "the preloaded module %s is missing: the comparison would not be fair",
+                                    preload[i]);
+        free(warmed.preloads);
+        f->state = warmed.state;
         return r;
 }
 
@@ -111,8 +116,9 @@ static _Noreturn void child(const struct forker *f, int in, int out)
         const struct job job = { .entry = f->program.w->file, .args = none, .env = none };
         if (setsid() < 0 || dup2(out, STDOUT_FILENO) < 0 || (in >= 0 && dup2(in, STDIN_FILENO) < 0))
                 _exit(126);
-        f->lang->after_fork();
-        _exit(f->lang->run(&job));
+        if (f->lang->after_fork(f->state) < 0 || (f->lang->compile && f->lang->compile(f->state, &job) != 0))
+                _exit(126);
+        _exit(f->lang->run(f->state, &job));
 }
 
 /* What was said on standard error, for the sentence about a wrong answer. */

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What sys.executable says and what subprocess and multiprocessing start: Debian's own interpreter of the same version.
@@ -73,10 +74,44 @@ static int renew_main(struct err *e)
         return r;
 }
 
-static int python_warm(char *const *preload, size_t n_preload, const char **missing, char *version, size_t version_size,
-                       struct err *e)
+/* The directory comes where site-packages does: at the end, so that it hides nothing of the standard library. */
+static int add_packages(const char *directory)
+{
+        PyObject *path = PySys_GetObject("path"); /* borrowed */
+        PyObject *item = PyUnicode_DecodeFSDefault(directory);
+        int r = path && item ? PyList_Append(path, item) : -1;
+        Py_XDECREF(item);
+        return r;
+}
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void preload(const char *name, struct lang_preload *out)
+{
+        uint64_t began_us = now_us();
+        PyObject *module = PyImport_ImportModule(name);
+        uint64_t loaded_us = now_us();
+        PyObject *again = module ? PyImport_ImportModule(name) : NULL;
+        *out = (struct lang_preload){
+                .name = name,
+                .missing = !module,
+                .first_us = loaded_us - began_us,
+                .again_us = now_us() - loaded_us,
+        };
+        PyErr_Clear();
+        Py_XDECREF(again);
+        Py_XDECREF(module);
+}
+
+static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
 {
         struct python_arenas *arenas = python_arena_install();
+        size_t n = setup->n_preload;
         int r = initialise(e);
         if (r < 0)
                 return r;
@@ -84,14 +119,13 @@ static int python_warm(char *const *preload, size_t n_preload, const char **miss
                 return err_say(e, ENOMEM, "Python's modules can't be listed");
         if (python_end_prepare() < 0)
                 return err_say(e, EIO, "Python has no exit functions");
-        for (size_t i = 0; i < n_preload; i++) {
-                PyObject *module = PyImport_ImportModule(preload[i]);
-                if (!module) {
-                        PyErr_Clear();
-                        *missing = preload[i];
-                }
-                Py_XDECREF(module);
-        }
+        if (setup->packages && add_packages(setup->packages) < 0)
+                return err_say(e, EIO, "Python takes no directory of packages");
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!out->preloads)
+                return err_set(e, ENOMEM, "the preloaded modules");
+        for (size_t i = 0; i < n; i++)
+                preload(setup->preload[i], &out->preloads[i]);
         /* The frozen import system keeps a directory listing per sys.path entry; nothing of it changes in a sandbox. */
         r = freeze(e);
         if (r == 0)
@@ -99,19 +133,22 @@ static int python_warm(char *const *preload, size_t n_preload, const char **miss
         if (r == 0 && python_modules_note_preloaded() < 0)
                 r = err_say(e, ENOMEM, "Python's modules can't be listed");
         python_arena_close(arenas);
-        snprintf(version, version_size, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
+        snprintf(out->version, sizeof out->version, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
         return r;
 }
 
-static void python_after_fork(void)
+static int python_after_fork(void *state)
 {
+        (void)state;
         PyOS_AfterFork_Child(); /* locks, thread state, and by its hooks random, and what else registered one */
+        return 0;
 }
 
 /* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names into
  * a dictionary that is thrown away. */
-static void python_rehearse(void)
+static void python_rehearse(void *state)
 {
+        (void)state;
         static const char program[] = "def f(n):\n"
                                       "    return [str(i) for i in range(n)]\n"
                                       "print(' '.join(f(3)), flush=True)\n";
@@ -231,8 +268,9 @@ static int run_file(const char *entry, const char *filename, int *interrupted)
         return status;
 }
 
-static int python_run(const struct job *job)
+static int python_run(void *state, const struct job *job)
 {
+        (void)state;
         int interrupted = 0, status;
         char directory[PATH_SIZE - JOB_PATH_MAX], filename[PATH_SIZE];
 
@@ -259,6 +297,7 @@ const struct lang hatchery_language = {
         .name = "python",
         .aliases = "python3 py",
         .main_file = "main.py",
+        .kind = KIND_FORKED,
         .warm = python_warm,
         .after_fork = python_after_fork,
         .rehearse = python_rehearse,

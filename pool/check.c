@@ -145,6 +145,10 @@ int check_execute(const struct execute *x, const struct check_rules *rules, stru
         if (x->priority >= QUEUE_PRIORITIES)
                 return refuse(refusal, INVALID, "priority is %u; it is at least 0, the default, and at most %d",
                               x->priority, QUEUE_PRIORITIES - 1);
+        if (x->echo_last_expression && !rules->echoes)
+                return refuse(refusal, INVALID,
+                              "echo_last_expression is set, but %s has no such thing; leave it out",
+                              names_quote(x->language).text);
         struct span main_file = span_of_text(rules->main_file);
         int r = check_limits(x, rules, plan, refusal);
         if (r == 0)

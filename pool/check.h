@@ -6,10 +6,12 @@
 #include "proto/limit.h"
 #include "proto/request.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct check_rules {
         const char *main_file;   /* what inline code is called */
+        bool echoes;             /* the language knows echo_last_expression */
         const int64_t *standard; /* LIMIT_COUNT each */
         const int64_t *ceiling;
         uint32_t collect_max_files;

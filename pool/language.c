@@ -289,9 +289,25 @@ void language_greeted(struct language *l, struct zygote *z, const struct report 
         snprintf(l->main_file, sizeof l->main_file, "%.*s", (int)sizeof report->hello.main_file,
                  report->hello.main_file);
         snprintf(l->aliases, sizeof l->aliases, "%.*s", (int)sizeof report->hello.aliases, report->hello.aliases);
+        l->kind = kind_name(report->hello.kind) ? (enum kind)report->hello.kind : 0;
+        l->echoes = report->hello.echoes != 0;
+        l->n_preloads = 0;
         log_debug(&l->pool->log, "%s %s: generation %" PRIu32 " is here", l->name, l->version, z->generation);
         if (!find_stage(l, ZYGOTE_CURRENT))
                 promote(l, z);
+}
+
+void language_preloaded(struct language *l, const struct report *report)
+{
+        if (l->n_preloads == LANGUAGE_MAX_PRELOADS)
+                return;
+        hatchery_v1_PreloadStatus *p = &l->preloads[l->n_preloads++];
+        *p = (hatchery_v1_PreloadStatus){
+                .missing = report->preload.missing != 0,
+                .first_us = report->preload.first_us,
+                .again_us = report->preload.again_us,
+        };
+        snprintf(p->name, sizeof p->name, "%.*s", (int)sizeof report->preload.name, report->preload.name);
 }
 
 void language_warmed(struct language *l, struct zygote *z)

@@ -8,12 +8,16 @@
 #include "pool/scale.h"
 #include "pool/stats.h"
 #include "pool/zygotes.h"
+#include "hatchery.pb.h"
+#include "proto/kind.h"
 #include "proto/span.h"
 #include "proto/wire.h"
 
 #include <sys/queue.h>
 
 struct pool;
+
+enum { LANGUAGE_MAX_PRELOADS = 32 }; /* more are loaded, but not told */
 
 struct language {
         struct pool *pool;
@@ -30,6 +34,10 @@ struct language {
         char version[64];
         char main_file[32];
         char aliases[96];
+        enum kind kind; /* 0: not known yet */
+        bool echoes;    /* it knows echo_last_expression */
+        hatchery_v1_PreloadStatus preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
+        size_t n_preloads;
 
         TAILQ_HEAD(, zygote) zygotes;
         bool asked;          /* the supervisor owes a zygote */
@@ -82,9 +90,10 @@ unsigned language_demand(const struct language *l);
 /* The zygote that serves, or NULL. */
 const struct zygote *language_current(const struct language *l);
 
-/* What its zygotes tell: the first word of one; another sandbox is warm; one failed; it is gone, or must go. The last
+/* What its zygotes tell: the first word of one; what it has preloaded; another sandbox is warm; one failed; it is gone, or must go. The last
  * one frees it. */
 void language_greeted(struct language *l, struct zygote *z, const struct report *report);
+void language_preloaded(struct language *l, const struct report *report);
 void language_warmed(struct language *l, struct zygote *z);
 void language_failed(struct language *l, const struct zygote *z);
 void language_lost(struct zygote *z, const char *why);

@@ -79,8 +79,8 @@ static int build_job(struct run *r, struct err *e)
         const struct execute *x = &r->request.execute;
         size_t n_files = x->n_files + x->has_code, head_len;
 
-        int rc = job_pack(x, r->plan.entry, (uint32_t)n_files, (uint32_t)r->plan.limit[LIMIT_OPEN_FILES], &r->job_head,
-                          &head_len, e);
+        int rc = job_pack(x, r->plan.entry, (uint32_t)n_files, (uint32_t)r->plan.limit[LIMIT_OPEN_FILES], JOB_RUN,
+                          &r->job_head, &head_len, e);
         if (rc < 0)
                 return rc;
         r->job_files = calloc(n_files, sizeof *r->job_files);

@@ -73,6 +73,7 @@ static int check(const struct pool *p, const struct language *l, const struct ex
 {
         const struct check_rules rules = {
                 .main_file = l->main_file,
+                .echoes = l->echoes,
                 .standard = l->standard,
                 .ceiling = l->ceiling,
                 .collect_max_files = p->config.collect_max_files,

@@ -8,7 +8,10 @@
 #include "proto/wire.h"
 
 #include <stdio.h>
+#include <string.h>
 
+_Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->preloads == sizeof((struct language *)0)->preloads,
+               "there is room for each module");
 _Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->stages / sizeof(hatchery_v1_StageStatus) >= STAGE_COUNT,
                "there is room for each stage");
 
@@ -27,6 +30,18 @@ static void fill_stages(hatchery_v1_LanguageStatus *out, const struct stats *s)
                 stage->max_us = h->max;
         }
         out->stages_count = STAGE_COUNT;
+}
+
+/* Words separated by spaces; those that are too long or too many are left out. */
+static void fill_aliases(hatchery_v1_LanguageStatus *out, const char *text)
+{
+        size_t max = sizeof out->aliases / sizeof out->aliases[0], room = sizeof out->aliases[0];
+        for (; *text && out->aliases_count < max; text += strspn(text, " ")) {
+                size_t len = strcspn(text, " ");
+                if (len > 0 && len < room)
+                        snprintf(out->aliases[out->aliases_count++], room, "%.*s", (int)len, text);
+                text += len;
+        }
 }
 
 static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
@@ -53,6 +68,11 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
         out->warm_min = l->scale.min;
         out->warm_max = l->scale.max;
         out->sandbox_bytes = l->scale.bytes;
+        out->kind = (hatchery_v1_LanguageStatus_Kind)l->kind;
+        out->echoes = l->echoes;
+        fill_aliases(out, l->aliases);
+        memcpy(out->preloads, l->preloads, l->n_preloads * sizeof l->preloads[0]);
+        out->preloads_count = (pb_size_t)l->n_preloads;
         out->recycle_p50_us = stats_recycle_percentile(&l->stats, 50);
         out->recycle_p99_us = stats_recycle_percentile(&l->stats, 99);
         fill_stages(out, &l->stats);

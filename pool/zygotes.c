@@ -440,11 +440,13 @@ static int on_report(void *owner, const struct report *report, const int *fds, s
                 r = err_say(e, EPROTO, "a report of kind %u with %zu descriptors", report->kind, n_fds);
         else if (is_hello == z->greeted)
                 r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
-        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS)
+        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS) /* 0 where it is about none */
                 r = err_say(e, EPROTO, "a report about slot %u", report->slot);
         else if (is_hello) {
                 z->greeted = true;
                 language_greeted(z->language, z, report);
+        } else if (report->kind == REPORT_PRELOAD) {
+                language_preloaded(z->language, report);
         } else if (report->kind != REPORT_PONG) { /* of that one, that it came is all */
                 r = about_slot(z, report, fds, n_fds, &kept, e);
         }

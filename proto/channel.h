@@ -40,6 +40,7 @@ struct order {
 
 enum report_kind {
         REPORT_HELLO = 1, /* once, first: what the zygote runs */
+        REPORT_PRELOAD,   /* once for each module to preload, right after the hello */
         REPORT_WARM,      /* with CHANNEL_WARM_FDS descriptors, in the order of enum warm_fd */
         REPORT_LIMITED,
         REPORT_EXITED, /* every process of the sandbox is dead and reaped, unless unproved is set */
@@ -66,7 +67,16 @@ struct report {
                         char version[64];   /* "3.11.2" */
                         char main_file[32]; /* the name that inline code gets: "main.py" */
                         char aliases[96];   /* other names of the language, separated by spaces */
+                        uint32_t kind;      /* enum kind */
+                        uint32_t echoes;    /* it heeds echo_last_expression */
                 } hello;
+                struct {
+                        char name[64];
+                        uint32_t missing;
+                        uint32_t unused;
+                        uint64_t first_us; /* what loading it took */
+                        uint64_t again_us; /* what naming it takes once it is there */
+                } preload;
                 struct {
                         uint64_t cpu_base_us;  /* what WARM_CPU said when the sandbox was ready */
                         uint64_t memory_bytes; /* charged to the slot's cgroup then; 0: not looked at this time */

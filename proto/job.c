@@ -20,8 +20,8 @@ static uint8_t *put_byte(uint8_t *at, uint8_t byte)
         return at + 1;
 }
 
-int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, uint8_t **out,
-             size_t *out_len, struct err *e)
+int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, enum job_stage stage,
+             uint8_t **out, size_t *out_len, struct err *e)
 {
         struct job_header h = {
                 .magic = JOB_MAGIC,
@@ -30,6 +30,8 @@ int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint3
                 .n_files = n_files,
                 .open_files = open_files,
                 .merge_stderr = x->merge_stderr,
+                .echo = x->echo_last_expression,
+                .stage = stage,
                 .strings_size = entry.len + 1,
         };
         for (size_t i = 0; i < x->n_args; i++)

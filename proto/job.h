@@ -24,6 +24,8 @@ struct job_header {
         uint32_t n_files;
         uint32_t open_files; /* RLIMIT_NOFILE, soft and hard */
         uint32_t merge_stderr;
+        uint32_t echo;  /* the value of a last bare expression is printed */
+        uint32_t stage; /* enum job_stage */
         uint64_t strings_size; /* entry, args, then env as name=value; each ends with NUL */
 };
 
@@ -33,11 +35,16 @@ struct job_file {
         uint32_t name_len; /* without NUL, below JOB_PATH_MAX */
 };
 
-enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS };
+/* What the sandbox is for: only languages that are compiled have a stage before the run. */
+enum job_stage { JOB_RUN, JOB_COMPILE };
+
+/* JOB_STEP_COMPILE: the language refused the program, error is the exit status, and what it had to say is on the
+ * standard streams. */
+enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS, JOB_STEP_COMPILE };
 
 struct job_failure {
         uint32_t step;
-        int32_t error;           /* an errno */
+        int32_t error;           /* an errno, but for JOB_STEP_COMPILE */
         char name[JOB_PATH_MAX]; /* of the file, for JOB_STEP_FILE */
 };
 
@@ -50,9 +57,9 @@ struct job {
 };
 
 /* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a
- * job_file, the name and the content.. */
-int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, uint8_t **out,
-             size_t *out_len, struct err *e);
+ * job_file, the name and the content. */
+int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, enum job_stage stage,
+             uint8_t **out, size_t *out_len, struct err *e);
 
 /* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: what came is none;
  * nothing is allocated for more strings than can be in it. */

@@ -219,6 +219,10 @@ static const struct pbspan_field execute_fields[] = {
           .name = "priority",
           .kind = PBSPAN_UINT32,
           .offset = offsetof(struct execute_target, x.priority) },
+        { .tag = hatchery_v1_Execute_echo_last_expression_tag,
+          .name = "echo_last_expression",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute_target, x.echo_last_expression) },
 };
 static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
 _Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct execute is handed the target");
@@ -401,6 +405,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x,
         to->deadline_us = x->deadline_us;
         to->client = pbspan_of_span(&x->client);
         to->priority = x->priority;
+        to->echo_last_expression = x->echo_last_expression;
         return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
 }
 

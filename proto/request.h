@@ -40,6 +40,7 @@ struct execute {
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
         bool merge_stderr;
+        bool echo_last_expression;
         bool truncate_output; /* on_output_limit = TRUNCATE */
         bool has_collect;
         struct span *globs;

@@ -204,15 +204,14 @@ static int proof(void *context)
 static int interpreter(void *context)
 {
         struct boot *b = context;
-        b->settings->lang->after_fork();
-        return 0;
+        return b->settings->lang->after_fork(b->settings->state);
 }
 
 static int rehearsal(void *context)
 {
         struct boot *b = context;
         if (b->settings->lang->rehearse && !b->urgent)
-                b->settings->lang->rehearse();
+                b->settings->lang->rehearse(b->settings->state);
         return 0;
 }
 
@@ -266,5 +265,5 @@ void boot_run(struct boot *b)
                 _exit(126);
         close(FD_REPORT);
         close(FD_DISK);
-        _exit(worker_run(FD_JOB, b->settings->lang));
+        _exit(worker_run(FD_JOB, b->settings->lang, b->settings->state));
 }

@@ -15,6 +15,7 @@
 /* What all sandboxes of a zygote share. */
 struct boot_settings {
         const struct lang *lang;
+        void *state; /* the language's */
         struct seccomp_program seccomp;
         uint32_t inodes;
         int empty_namespace; /* what root_empty_namespace gave */

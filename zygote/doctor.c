@@ -41,12 +41,15 @@ static void say(struct doctor *d, int ok, const char *what, const char *fmt, ...
 }
 
 /* A language that does nothing, to be sandboxed. */
-static void nothing(void)
+static int nothing(void *state)
 {
+        (void)state;
+        return 0;
 }
 
-static int run_nothing(const struct job *job)
+static int run_nothing(void *state, const struct job *job)
 {
+        (void)state;
         (void)job;
         return 0;
 }

@@ -94,7 +94,7 @@ static int fail(int sock, enum job_step step, int error, const char *name)
         return EXIT_JOB_FAILED;
 }
 
-int worker_run(int sock, const struct lang *lang)
+int worker_run(int sock, const struct lang *lang, void *state)
 {
         struct job job;
         char name[JOB_PATH_MAX] = "";
@@ -114,6 +114,9 @@ int worker_run(int sock, const struct lang *lang)
         r = limits_open_files(job.header.open_files);
         if (r < 0)
                 return fail(sock, JOB_STEP_LIMITS, r, "");
+        r = lang->compile ? lang->compile(state, &job) : 0;
+        if (r != 0)
+                return fail(sock, JOB_STEP_COMPILE, r < 0 ? r : -r, "");
         close(sock);
-        return lang->run(&job);
+        return lang->run(state, &job);
 }

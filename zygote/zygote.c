@@ -31,9 +31,10 @@ struct zygote {
         struct log log;
         char who[48];
         const struct lang *lang;
+        struct lang_setup setup;
+        struct lang_warmed warmed;
         struct sandbox_maker maker;
         int report[2]; /* where the zygote reads, where children write */
-        char version[64];
 };
 
 static int find_language(const char *path, const char *name, const struct lang **lang, struct err *e)
@@ -220,13 +221,14 @@ static int raise_open_files(struct err *e)
 
 static int warm_language(struct zygote *z, struct err *e)
 {
-        const char *missing = NULL;
         signal(SIGPIPE, SIG_DFL); /* as a program finds it; interpreters change it as they see fit */
-        int r = z->lang->warm(z->options->preload, z->options->n_preload, &missing, z->version, sizeof z->version, e);
+        int r = z->lang->warm(&z->setup, &z->warmed, e);
         if (r < 0)
                 return r;
-        if (missing)
-                log_warn(&z->log, "preload: there is no module %s", missing);
+        for (size_t i = 0; z->warmed.preloads && i < z->setup.n_preload; i++)
+                if (z->warmed.preloads[i].missing)
+                        log_warn(&z->log, "preload: there is no module %s", z->warmed.preloads[i].name);
+        z->maker.boot.state = z->warmed.state;
         size_t huge;
         r = hugetext_replace(&huge, e);
         if (r == 0)
@@ -286,10 +288,27 @@ static int prepare(struct zygote *z, struct err *e)
 static int say_hello(struct zygote *z, struct err *e)
 {
         struct report hello = { .kind = REPORT_HELLO };
-        snprintf(hello.hello.version, sizeof hello.hello.version, "%s", z->version);
+        snprintf(hello.hello.version, sizeof hello.hello.version, "%s", z->warmed.version);
         snprintf(hello.hello.main_file, sizeof hello.hello.main_file, "%s", z->lang->main_file);
         snprintf(hello.hello.aliases, sizeof hello.hello.aliases, "%s", z->lang->aliases);
+        hello.hello.kind = z->lang->kind;
+        hello.hello.echoes = z->lang->echoes;
         return channel_send(ZYGOTE_FD_CHANNEL, &hello, sizeof hello, NULL, 0, e);
+}
+
+static int say_preloads(const struct zygote *z, struct err *e)
+{
+        int r = 0;
+        for (size_t i = 0; z->warmed.preloads && i < z->setup.n_preload && r == 0; i++) {
+                const struct lang_preload *p = &z->warmed.preloads[i];
+                struct report report = { .kind = REPORT_PRELOAD };
+                snprintf(report.preload.name, sizeof report.preload.name, "%s", p->name);
+                report.preload.missing = p->missing;
+                report.preload.first_us = p->first_us;
+                report.preload.again_us = p->again_us;
+                r = channel_send(ZYGOTE_FD_CHANNEL, &report, sizeof report, NULL, 0, e);
+        }
+        return r;
 }
 
 static int live(struct zygote *z, struct err *e)
@@ -299,10 +318,13 @@ static int live(struct zygote *z, struct err *e)
         if (r == 0)
                 r = say_hello(z, e);
         if (r == 0)
+                r = say_preloads(z, e);
+        if (r == 0)
                 r = serve_new(&serve, &z->log, ZYGOTE_FD_CHANNEL, z->report[0], &z->maker, e);
         if (r == 0)
                 r = serve_run(serve, e);
         serve_free(serve);
+        free(z->warmed.preloads);
         seccomp_program_fini(&z->maker.boot.seccomp);
         cgroup_slot_fini(&z->maker.slots.inits, NULL);
         cgroup_base_fini(&z->maker.slots.cgroups);
@@ -322,7 +344,11 @@ int zygote_print_calls(const char *language, const char *plugin, FILE *to, struc
 
 int zygote_main(const struct zygote_options *options)
 {
-        struct zygote z = { .options = options, .report = { -1, -1 } };
+        struct zygote z = {
+                .options = options,
+                .setup = { .preload = options->preload, .n_preload = options->n_preload },
+                .report = { -1, -1 },
+        };
         struct err e = { 0 };
         snprintf(z.who, sizeof z.who, "zygote/%s", options->language);
         z.log = (struct log){ .who = z.who, .level = options->log_level };

@@ -22,7 +22,7 @@ static int set_up(void **state)
                 f->standard[i] = limit_table[i].standard;
                 f->ceiling[i] = limit_table[i].ceiling;
         }
-        f->rules = (struct check_rules){ "main.py", f->standard, f->ceiling, 10, 1000 };
+        f->rules = (struct check_rules){ "main.py", false, f->standard, f->ceiling, 10, 1000 };
         f->x.files = f->files;
         f->x.globs = f->globs;
         *state = f;

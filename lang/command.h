@@ -1,0 +1,28 @@
+/* Languages that are data: whatever has a command line. What a file lang/NAME.conf says ends up here, and one vtable
+ * carries it out for all of them. */
+#pragma once
+
+#include "lang/lang.h"
+
+#include <stddef.h>
+
+/* Command lines are lists of words that end with NULL; no shell is between. A word that is {entry} becomes the name of
+ * the file to start; {sources} becomes all files of the request whose names end in one of the extensions, and {args}
+ * the arguments of the request. A run line without {args} gets them at its end. Programs are found in PATH. */
+struct lang_command {
+        enum kind kind; /* not KIND_FORKED */
+        const char *name;
+        const char *aliases; /* separated by spaces */
+        const char *main_file;
+        char *const *extensions; /* "c", "h": without the dot; ends with NULL */
+        char *const *version;    /* prints the version, somewhere in its first line of either stream */
+        char *const *compile;    /* KIND_COMPILED: sources to artifacts. Else NULL */
+        char *const *artifacts;  /* KIND_COMPILED: names, or patterns of globs, of what compile makes and run needs */
+        char *const *run;
+        char *const *warm; /* KIND_PRESTARTED: the program that waits for a job, see command.c. Else NULL */
+        char *const *env;  /* name=value, for all of them; a request's own come after these */
+        const char *const *extra_calls;
+};
+
+/* The vtable for c; its strings are c's, which must live as long. */
+struct lang lang_command_vtable(const struct lang_command *c);

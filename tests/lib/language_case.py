@@ -1,0 +1,224 @@
+"""What every language is asked, in the same words: does a program do here what it does under its own command?
+
+tests/lang/test_NAME.py describes one language by a Language, and gets its tests from `tests_of`:
+
+- the semantics table: each program is run once by the plain command in an empty directory, with pipes for its streams,
+  and once by Hatchery; standard output, standard error and the way it ended have to be the same;
+- a name of SEMANTICS without a program has to be in `absent`, with the reason, so that no language forgets one;
+- the corpus: the same five tasks in every language, with the output that they must have;
+- what is random has to differ between runs, one after the other and at one time;
+- echo_last_expression, where the language has it.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lib.case import Case, describe
+from lib.hatchery import Status
+from lib.scale import patience
+
+WORK = "/home/sandbox"
+
+# What a semantics table has to have, and what each program has to show.
+SEMANTICS = {
+    "hello": "prints a line",
+    "stdin to its end": "prints all of standard input, changed in some way",
+    "stdin by line": "reads line by line, and answers each",
+    "args": "prints its arguments, among them an empty one, one with a space and one with UTF-8",
+    "env": "prints the variable GREETING of the request, and HOME as the sandbox has it is not looked at",
+    "several files": "requires, imports or includes another file of the request",
+    "exit code": "ends itself with status 3",
+    "uncaught error": "dies of an error in line 3 or deeper: message, line, status, no frames of ours",
+    "syntax error": "can't be parsed",
+    "death by signal": "sends itself SIGTERM",
+    "exit hook": "a hook that runs at the end, and prints",
+    "buffered output": "prints without a newline and ends without a flush",
+    "binary output": "prints all 256 bytes",
+    "utf-8 output": "prints letters outside of ASCII, which are in its source",
+    "unread stdin": "does not read the standard input that it is given, 200,000 bytes",
+    "pending work": "ends its main line while a thread or a timer is pending",
+    "own source": "prints the name of its file, and something that is read from it (__FILE__, DATA)",
+    "subprocess": "starts another program, and prints what that said and its exit status",
+    "stderr": "prints to standard error, and to standard output",
+}
+
+CORPUS = ("hello", "fizzbuzz", "primes", "word count", "json")
+
+WORDS = "the cat and the dog and the bird\nthe end\n" * 50
+
+# The output of each task, byte by byte.
+CORPUS_OUTPUT = {
+    "hello": "Hello, World!\n",
+    "fizzbuzz": "".join(("FizzBuzz" if i % 15 == 0 else "Buzz" if i % 5 == 0 else "Fizz" if i % 3 == 0 else str(i)) + "\n"
+                        for i in range(1, 101)),
+    "primes": "78498\n",  # how many primes there are below 1,000,000
+    "word count": "the 200\nand 100\nbird 50\ncat 50\ndog 50\nend 50\n",  # by number, then by name
+    "json": '{"name":"hatch","total":6}\n',  # of {"name": "hatch", "items": [1, 2, 3]} on standard input: the sum
+}
+CORPUS_STDIN = {"word count": WORDS, "json": '{"name": "hatch", "items": [1, 2, 3]}\n'}
+
+
+@dataclass
+class Language:
+    name: str  # as requests say it
+    main: str  # what inline code is called: "main.pl"
+    command: list  # the plain command, before the file's name; or a function (folder, entry, args) -> argv
+    semantics: dict  # name: (program, options) or program. Options: args, stdin, files, env, and `ours`: the expected
+    # (stdout, stderr, ending) where Hatchery differs from the command, which docs/languages.md has to explain
+    corpus: dict
+    absent: dict = field(default_factory=dict)  # of SEMANTICS and CORPUS: name to the reason
+    more: dict = field(default_factory=dict)  # further rows of the semantics table, by whatever name
+    random: list = field(default_factory=list)  # programs that print something random: numbers, a temporary name, ...
+    echo: list = field(default_factory=list)  # (program, expected stdout); empty: echo_last_expression is refused
+    normalise: object = None  # bytes -> bytes, applied to both sides' standard error and output
+    limits: dict = field(default_factory=dict)  # of every run
+    tools: dict = field(default_factory=dict)  # passed on as it is
+    prepare: object = None  # called with the folder before the plain command: for compilers
+    execute: dict = field(default_factory=dict)  # further fields of every Execute
+
+
+def reference(language, program, options):
+    """What the plain command does: (stdout, stderr, ending), with its directory called WORK."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = os.path.realpath(folder)
+        for name, content in {language.main: program, **options.get("files", {})}.items():
+            path = Path(folder, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        args = options.get("args", [])
+        command = (language.command(folder, language.main, args) if callable(language.command)
+                   else [*language.command, language.main, *args])
+        env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "USER": "sandbox", "LOGNAME": "sandbox",
+               "LANG": "C.UTF-8", **options.get("env", {})}
+        done = subprocess.run(command, cwd=folder, input=to_bytes(options.get("stdin", b"")), capture_output=True,
+                              env=env, timeout=patience(120), check=False)
+        ending = ("signal", -done.returncode) if done.returncode < 0 else ("exit", done.returncode)
+        return tuple(stream.replace(folder.encode(), WORK.encode()) for stream in (done.stdout, done.stderr)) + (ending,)
+
+
+def to_bytes(text):
+    return text.encode() if isinstance(text, str) else text
+
+
+def ending_of(result):
+    name = Status.Name(result.status)
+    if name == "SIGNALED":
+        return "signal", result.signal
+    return ("exit", result.exit_code) if name == "EXITED" else (name, result.exit_code)
+
+
+class LanguageCase(Case):
+    """The tests that make no table. A module derives from it by tests_of."""
+
+    LANGUAGE = None
+
+    def run_program(self, program, **options):
+        language = self.LANGUAGE
+        fields = {"args": options.get("args", []), "env": options.get("env", {}),
+                  "stdin": to_bytes(options.get("stdin", b"")), "limits": {**language.limits, **options.get("limits", {})},
+                  **language.execute, **options.get("execute", {})}
+        files = options.get("files", {})
+        if files:
+            fields["files"] = files
+        return self.execute(program, language=language.name, **fields)
+
+    def same_as_command(self, program, options):
+        language = self.LANGUAGE
+        result = self.run_program(program, **options)
+        ours = (result.stdout, result.stderr, ending_of(result))
+        theirs = options.get("ours") or reference(language, program, options)
+        if callable(theirs):
+            theirs = theirs(reference(language, program, options))
+        normalise = language.normalise or (lambda stream: stream)
+        ours, theirs = ((normalise(o), normalise(e), end) for o, e, end in (ours, theirs))
+        self.assertEqual(theirs, ours, describe(result))
+
+    def run_corpus(self, name):
+        program = self.LANGUAGE.corpus[name]
+        result = self.run_program(program, stdin=CORPUS_STDIN.get(name, ""))
+        self.assert_exited(result)
+        self.assertEqual(CORPUS_OUTPUT[name], result.stdout.decode(), describe(result))
+
+    def test_no_name_of_the_tables_is_forgotten(self):
+        language = self.LANGUAGE
+        for table, names in ((language.semantics, SEMANTICS), (language.corpus, CORPUS)):
+            self.assertEqual([], [name for name in names if name not in table and name not in language.absent])
+        self.assertEqual([], [name for name in language.semantics if name not in SEMANTICS], "put it into more")
+
+    def test_what_is_random_differs_between_runs_one_after_the_other(self):
+        for program in self.LANGUAGE.random:
+            outputs = []
+            for _ in range(12):
+                result = self.run_program(program)
+                self.assert_exited(result)
+                self.assertTrue(result.stdout.strip(), describe(result))
+                outputs.append(result.stdout)
+            self.assertEqual(len(outputs), len(set(outputs)), f"{program}: {outputs}")
+
+    def test_what_is_random_differs_between_runs_at_one_time(self):
+        for program in self.LANGUAGE.random:
+            language = self.LANGUAGE
+            requests = [self.client.send_execute(program, language=language.name, limits=language.limits,
+                                                 **language.execute) for _ in range(12)]
+            outputs = []
+            for request in requests:
+                result = self.client.result(request)
+                self.assert_exited(result)
+                outputs.append(result.stdout)
+            self.assertEqual(len(outputs), len(set(outputs)), f"{program}: {outputs}")
+
+    def test_echo_last_expression(self):
+        language = self.LANGUAGE
+        if not language.echo:
+            self.assert_refused("INVALID_ARGUMENT", "echo_last_expression", self.run_program, "",
+                                execute={"echo_last_expression": True})
+            return
+        for program, expected in language.echo:
+            result = self.run_program(program, execute={"echo_last_expression": True})
+            self.assertEqual(expected, result.stdout.decode(), f"{program!r}: {describe(result)}")
+
+    def test_each_run_begins_afresh(self):
+        """More runs than there are slots: files and pids of one are nothing to the next."""
+        program = self.LANGUAGE.semantics["hello"]
+        program, options = program if isinstance(program, tuple) else (program, {})
+        first = self.run_program(program, **options)
+        sandboxes = set()
+        for _ in range(20):
+            result = self.run_program(program, **options)
+            self.assertEqual(first.stdout, result.stdout, describe(result))
+            sandboxes.add(result.sandbox)
+        self.assertEqual(20, len(sandboxes))
+
+    def test_status_knows_the_language(self):
+        [row] = [row for row in self.client.status().languages if row.name == self.LANGUAGE.name]
+        self.assertTrue(row.version, row)
+        self.assertNotEqual(0, row.kind, row)
+
+
+def identifier(name):
+    return re.sub(r"\W+", "_", name).strip("_").lower()
+
+
+def tests_of(server, language):
+    """A TestCase with all tests of the language. The module binds it to a name of its own."""
+    def semantics_test(program, options):
+        return lambda self: self.same_as_command(program, options)
+
+    def corpus_test(name):
+        return lambda self: self.run_corpus(name)
+
+    members = {"SERVER": server, "LANGUAGE": language}
+    for name, row in {**language.semantics, **language.more}.items():
+        program, options = row if isinstance(row, tuple) else (row, {})
+        members[f"test_as_by_its_command_{identifier(name)}"] = semantics_test(program, options)
+    for name in language.corpus:
+        members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
+    return type("Semantics", (LanguageCase,), members)
+
+
+SIGTERM = ("signal", int(signal.SIGTERM))
