@@ -4,6 +4,7 @@
 
 #include "client/base64.h"
 #include "client/text.h"
+#include "proto/kind.h"
 #include "proto/own.h"
 
 #include <errno.h>
@@ -145,6 +146,47 @@ static json_t *of_stage_list(const hatchery_v1_LanguageStatus *l)
         return list;
 }
 
+static json_t *of_kind(const hatchery_v1_LanguageStatus *l)
+{
+        const char *name = l->kind ? kind_name((enum kind)l->kind) : NULL;
+        return name ? of_string(name) : json_null();
+}
+
+static json_t *of_aliases(const hatchery_v1_LanguageStatus *l)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < l->aliases_count; i++) {
+                if (json_array_append_new(list, of_string(l->aliases[i])) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        }
+        return list;
+}
+
+static json_t *of_preload(const hatchery_v1_PreloadStatus *p)
+{
+        const struct member members[] = {
+                { "name", of_string(p->name) },
+                { "missing", json_boolean(p->missing) },
+                { "first_us", of_number(p->first_us) },
+                { "again_us", of_number(p->again_us) },
+        };
+        return OBJECT(members);
+}
+
+static json_t *of_preloads(const hatchery_v1_LanguageStatus *l)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < l->preloads_count; i++) {
+                if (json_array_append_new(list, of_preload(&l->preloads[i])) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        }
+        return list;
+}
+
 static json_t *of_language(const hatchery_v1_LanguageStatus *l)
 {
         const struct member members[] = {
@@ -168,6 +210,10 @@ static json_t *of_language(const hatchery_v1_LanguageStatus *l)
                 { "warm_min", of_number(l->warm_min) },
                 { "warm_max", of_number(l->warm_max) },
                 { "sandbox_bytes", of_number(l->sandbox_bytes) },
+                { "kind", of_kind(l) },
+                { "aliases", of_aliases(l) },
+                { "echoes", json_boolean(l->echoes) },
+                { "preloads", of_preloads(l) },
         };
         return OBJECT(members);
 }
@@ -177,6 +223,33 @@ static json_t *of_languages(const struct answer *a)
         json_t *list = json_array();
         for (size_t i = 0; i < a->n_languages; i++) {
                 if (json_array_append_new(list, of_language(&a->languages[i])) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        }
+        return list;
+}
+
+/* In short: what a program wants to know that chooses a language. */
+static json_t *of_language_in_short(const hatchery_v1_LanguageStatus *l, bool verbose)
+{
+        const struct member members[] = {
+                { "name", of_string(l->name) },       { "aliases", of_aliases(l) },   { "kind", of_kind(l) },
+                { "version", of_string(l->version) }, { "warm", of_number(l->warm) },
+        };
+        json_t *object = OBJECT(members);
+        if (object && verbose && json_object_set_new(object, "preloads", of_preloads(l)) < 0) {
+                json_decref(object);
+                return NULL;
+        }
+        return object;
+}
+
+json_t *json_of_languages(const struct answer *a, bool verbose)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < a->n_languages; i++) {
+                if (json_array_append_new(list, of_language_in_short(&a->languages[i], verbose)) < 0) {
                         json_decref(list);
                         return NULL;
                 }

@@ -19,6 +19,7 @@ struct verb {
 static const struct verb verbs[] = {
         { "run", COMMAND_RUN, run, "run a program in a sandbox of its own" },
         { "ping", COMMAND_PING, status_ping, "measure the way to the server and back" },
+        { "languages", COMMAND_LANGUAGES, status_languages, "show what the server can run, and how warm it is" },
         { "status", COMMAND_STATUS, status_show, "show what the server has ready and has done" },
 };
 

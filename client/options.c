@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_LONG = 256, OPTION_LIMIT = 512, FOR_ALL = COMMAND_RUN | COMMAND_PING | COMMAND_STATUS };
+enum {
+        OPTION_LONG = 256,
+        OPTION_LIMIT = 512,
+        FOR_ALL = COMMAND_RUN | COMMAND_PING | COMMAND_STATUS | COMMAND_LANGUAGES
+};
 
 enum kind { KIND_FLAG, KIND_TEXT, KIND_WORD, KIND_PAIR, KIND_TIME, KIND_COUNT };
 
@@ -44,6 +48,8 @@ static const struct row table[] = {
           "standard error goes to where standard output goes" },
         { "truncate", 0, KIND_FLAG, MEMBER(truncate), COMMAND_RUN, NULL,
           "at the output limit, drop the rest instead of killing the program" },
+        { "echo", 0, KIND_FLAG, MEMBER(echo), COMMAND_RUN, NULL,
+          "like an interactive session, print the value of a last bare expression" },
         { "collect", 0, KIND_WORD, MEMBER(globs), COMMAND_RUN, "GLOB",
           "bring back the files of the work directory that match; repeatable" },
         { "out", 0, KIND_TEXT, MEMBER(out_dir), COMMAND_RUN, "DIR", "write the files brought back below DIR" },
@@ -55,6 +61,8 @@ static const struct row table[] = {
         { "addr", 0, KIND_TEXT, MEMBER(address), FOR_ALL, "ADDR",
           "HOST:PORT or unix:PATH (default: $HATCHERY_ADDR, else 127.0.0.1:7070)" },
         { "json", 0, KIND_FLAG, MEMBER(json), FOR_ALL, NULL, "print one JSON object instead" },
+        { "verbose", 'v', KIND_FLAG, MEMBER(verbose), COMMAND_LANGUAGES, NULL,
+          "show the modules that are loaded ahead, too, and what their import costs" },
         { "help", 'h', KIND_FLAG, MEMBER(help), FOR_ALL, NULL, "print this text" },
 };
 
@@ -277,6 +285,9 @@ void options_help(enum command command, FILE *to)
                         "program from standard input. Each ARG goes to the program.\n\n");
         else if (command == COMMAND_PING)
                 fprintf(to, "Usage: hatchery ping [OPTION...]\nMeasure the way to the server and back.\n\n");
+        else if (command == COMMAND_LANGUAGES)
+                fprintf(to,
+                        "Usage: hatchery languages [OPTION...]\nShow what the server can run, and how warm it is.\n\n");
         else
                 fprintf(to, "Usage: hatchery status [OPTION...]\nShow what the server has ready and has done.\n\n");
 

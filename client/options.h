@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum command { COMMAND_RUN = 1, COMMAND_PING = 2, COMMAND_STATUS = 4 };
+enum command { COMMAND_RUN = 1, COMMAND_PING = 2, COMMAND_STATUS = 4, COMMAND_LANGUAGES = 8 };
 
 /* Words of the command line, borrowed from argv. */
 struct words {
@@ -20,6 +20,7 @@ struct words {
 struct options {
         bool help;
         bool json;
+        bool verbose; /* of languages alone */
         const char *address;
 
         /* Of run alone. */
@@ -40,6 +41,7 @@ struct options {
         int64_t priority;
         bool merge_stderr;
         bool truncate;
+        bool echo;
         bool compress;
         bool stats;
 };

@@ -16,10 +16,31 @@ struct extension {
 };
 
 static const struct extension extensions[] = {
-        { "bash", "bash" }, { "c", "c" },       { "cc", "cpp" },    { "cpp", "cpp" },    { "cxx", "cpp" },
-        { "go", "go" },     { "java", "java" }, { "js", "node" },   { "lua", "lua" },    { "mjs", "node" },
-        { "php", "php" },   { "pl", "perl" },   { "py", "python" }, { "r", "r" },        { "R", "r" },
-        { "rb", "ruby" },   { "rs", "rust" },   { "sh", "bash" },   { "sql", "sqlite" }, { "tcl", "tcl" },
+        { "R", "r" },
+        { "awk", "awk" },
+        { "bash", "bash" },
+        { "bc", "bc" },
+        { "c", "c" },
+        { "cc", "cpp" },
+        { "cjs", "javascript" },
+        { "cpp", "cpp" },
+        { "cxx", "cpp" },
+        { "go", "go" },
+        { "java", "java" },
+        { "js", "javascript" },
+        { "lua", "lua" },
+        { "mjs", "javascript" },
+        { "php", "php" },
+        { "pl", "perl" },
+        { "pro", "prolog" },
+        { "py", "python" },
+        { "r", "r" },
+        { "rb", "ruby" },
+        { "rs", "rust" },
+        { "sed", "sed" },
+        { "sh", "bash" },
+        { "sql", "sqlite" },
+        { "tcl", "tcl" },
 };
 
 /* Hands fresh memory over to p; p->owned has room for it. */
@@ -201,6 +222,7 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         x->language = span_of_text(choose_language(o, x));
         x->client = span_of_text(o->client);
         x->merge_stderr = o->merge_stderr;
+        x->echo_last_expression = o->echo;
         x->truncate_output = o->truncate;
         x->deadline_us = (uint64_t)o->deadline_us;
         x->priority = (uint32_t)o->priority;

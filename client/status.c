@@ -1,4 +1,5 @@
-/* `hatchery ping` and `hatchery status`: one short question each, and its answer for a person or as JSON. */
+/* `hatchery ping`, `hatchery status` and `hatchery languages`: one short question each, and its answer for a person or
+ * as JSON. */
 #include "client/status.h"
 
 #include "client/hatchery.h"
@@ -6,6 +7,7 @@
 #include "client/refuse.h"
 #include "client/report.h"
 #include "client/text.h"
+#include "proto/kind.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -162,6 +164,68 @@ int status_show(const struct options *o)
                         r = json_print(json_of_status(&q.answer.answer), &e);
                 else
                         print_status(&q.answer.answer, q.address);
+                code = finish(r, &e);
+        }
+        hatchery_answer_fini(&q.answer);
+        return code;
+}
+
+/* ---------------------------------------------------------------- languages */
+
+static void print_preloads(hatchery_v1_LanguageStatus *l)
+{
+        for (size_t i = 0; i < l->preloads_count; i++) {
+                hatchery_v1_PreloadStatus *p = &l->preloads[i];
+                char first[TEXT_SIZE], again[TEXT_SIZE];
+                text_clean(p->name);
+                if (p->missing)
+                        printf("    %-24s is not there\n", p->name);
+                else
+                        printf("    %-24s loaded ahead in %s; its import costs %s\n", p->name,
+                               text_us(first, p->first_us), text_us(again, p->again_us));
+        }
+}
+
+static void print_kind(hatchery_v1_LanguageStatus *l, bool verbose)
+{
+        char aliases[sizeof l->aliases + sizeof l->aliases / sizeof l->aliases[0]] = "", each[TEXT_SIZE] = "-";
+        size_t n = 0;
+
+        for (size_t i = 0; i < l->aliases_count; i++) {
+                text_clean(l->aliases[i]);
+                n += (size_t)snprintf(aliases + n, sizeof aliases - n, "%s%s", i ? " " : "", l->aliases[i]);
+        }
+        text_clean(l->name);
+        text_clean(l->version);
+        if (l->sandbox_bytes > 0)
+                text_bytes(each, l->sandbox_bytes);
+        const char *kind = l->kind ? kind_name((enum kind)l->kind) : NULL;
+        printf("%-14s %-11s %-12s %6u %10s  %s%s\n", l->name, kind ? kind : "-", l->version, l->warm, each, aliases,
+               l->ready ? ""
+               : n > 0  ? " (not ready)"
+                        : "(not ready)");
+        if (verbose)
+                print_preloads(l);
+}
+
+static void print_languages(struct answer *a, bool verbose)
+{
+        printf("%-14s %-11s %-12s %6s %10s  %s\n", "LANGUAGE", "KIND", "VERSION", "WARM", "EACH", "ALSO CALLED");
+        for (size_t i = 0; i < a->n_languages; i++)
+                print_kind(&a->languages[i], verbose);
+}
+
+int status_languages(const struct options *o)
+{
+        struct inquiry q;
+        struct err e = { 0 };
+        int r = 0;
+        int code = ask(&q, o, REQUEST_STATUS, hatchery_v1_ServerMessage_status_tag);
+        if (code == 0) {
+                if (o->json)
+                        r = json_print(json_of_languages(&q.answer.answer, o->verbose), &e);
+                else
+                        print_languages(&q.answer.answer, o->verbose);
                 code = finish(r, &e);
         }
         hatchery_answer_fini(&q.answer);

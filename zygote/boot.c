@@ -97,6 +97,12 @@ static int private_usr(void *context)
         return mounts_usr(&b->mounts);
 }
 
+static int paths(void *context)
+{
+        struct boot *b = context;
+        return mounts_paths(&b->mounts);
+}
+
 static int overlay_root(void *context)
 {
         struct boot *b = context;
@@ -227,6 +233,7 @@ const struct step boot_steps[] = {
         { "ipc sizes", ipc_sizes, "CONFIG_SYSVIPC" }, /* by the zygote's /proc: the sandbox's has no sysctl */
         { "disk", disk, "tmpfs with size and nr_inodes" },
         { "private usr", private_usr, "modprobe overlay; /usr may lie on one overlay, not on two" },
+        { "paths", paths, NULL },
         { "overlay root", overlay_root, "modprobe overlay" },
         { "empty namespace", empty_namespace, NULL }, /* from here on the zygote's mounts are gone */
         { "mount namespace", mount_namespace, "sysctl user.max_mnt_namespaces must be large enough" },

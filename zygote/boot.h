@@ -18,6 +18,7 @@ struct boot_settings {
         void *state; /* the language's */
         struct seccomp_program seccomp;
         uint32_t inodes;
+        struct paths paths;  /* what sandboxes see besides /usr */
         int empty_namespace; /* what root_empty_namespace gave */
         int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;

@@ -180,7 +180,7 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
 
         maker->boot.lang = &no_language;
         maker->boot.inodes = 1024;
-        if (root_enter(&e) < 0) {
+        if (root_enter(NULL, &e) < 0) {
                 say(d, 0, "zygote root", "%s", e.text);
                 return;
         }

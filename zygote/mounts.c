@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <sys/mount.h>
@@ -58,6 +59,22 @@ int mounts_usr(struct mounts *m)
         static const struct fs_option options[] = { { "lowerdir", ROOT_EMPTY ":/usr" }, { "source", "hatchery" } };
         m->usr = newmount_make("overlay", options, 2, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
         return m->usr < 0 ? m->usr : 0;
+}
+
+/* Each is shown for itself: an overlay does not cross mounts. */
+int mounts_paths(struct mounts *m)
+{
+        for (; m->n_more < m->paths->n; m->n_more++) {
+                char layers[sizeof ROOT_EMPTY + PATH_MAX];
+                snprintf(layers, sizeof layers, ROOT_EMPTY ":%s", m->paths->at[m->n_more].inside);
+                const struct fs_option options[] = { { "lowerdir", layers }, { "source", "hatchery" } };
+                int mount =
+                        newmount_make("overlay", options, 2, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+                if (mount < 0)
+                        return mount;
+                m->more[m->n_more] = mount;
+        }
+        return 0;
 }
 
 /* The layer is the zygote's root, and what is mounted there left out, since an overlay does not cross mounts. Nothing
@@ -115,6 +132,8 @@ int mounts_attach(struct mounts *m)
                 r = attach(m, m->usr, "usr");
                 m->usr = -1;
         }
+        for (size_t i = 0; i < m->n_more && r == 0; i++)
+                r = attach(m, m->more[i], m->paths->at[i].inside + 1);
         if (r == 0)
                 r = attach(m, proc_of_slot(m), "proc");
         for (size_t i = 0; i < sizeof parts / sizeof parts[0] && r == 0; i++)

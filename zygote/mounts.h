@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "zygote/paths.h"
+
 #include <stdint.h>
 
 struct mounts {
@@ -14,17 +16,21 @@ struct mounts {
         uint32_t host_uid, host_gid; /* who owns the work directory, as the host counts */
         int proc;                    /* borrowed: a detached mount of the slot's /proc */
         int empty_namespace;         /* borrowed: what root_empty_namespace gave */
+        const struct paths *paths;   /* borrowed: what is seen besides /usr */
         /* out */
-        int disk; /* owned: the tmpfs; MOUNTS_HOME below it is the work directory */
-        int usr;  /* owned, until it is in place, as the next; -1 before */
-        int root; /* owned: until it has been entered */
+        int disk;            /* owned: the tmpfs; MOUNTS_HOME below it is the work directory */
+        int usr;             /* owned, until it is in place, as the next; -1 before */
+        int root;            /* owned: until it has been entered */
+        int more[PATHS_MAX]; /* owned, until they are in place: one for each of paths */
+        size_t n_more;
 };
 
 #define MOUNTS_HOME "home"
 
-/* In this order. The first three make file systems that are attached nowhere. */
+/* In this order. The first four make file systems that are attached nowhere. */
 int mounts_disk(struct mounts *m);
 int mounts_usr(struct mounts *m);
+int mounts_paths(struct mounts *m);
 int mounts_root(struct mounts *m);
 
 /* The caller leaves the zygote's mount namespace for the empty one, and takes a copy of its own of that. */

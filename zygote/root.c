@@ -207,7 +207,7 @@ static int attach_empty(int root, struct err *e)
         return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
 }
 
-int root_enter(struct err *e)
+int root_enter(const struct paths *paths, struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "4m" } };
 
@@ -235,6 +235,8 @@ int root_enter(struct err *e)
                 r = attach_proc(root, e);
         if (r == 0)
                 r = attach_empty(root, e);
+        if (r == 0 && paths)
+                r = paths_attach(paths, root, e);
         if (r < 0)
                 return r;
         if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)

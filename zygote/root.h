@@ -1,10 +1,12 @@
 /* The zygote's own root: a small tmpfs that it moves into once, before the interpreter starts. It is two things at
  * once. It is the world as the interpreter will see it (same paths before and after the fork), with little else, so
  * that nothing of the host's mounts is near. And it is the layer that the root of every sandbox shows, read-only.
- * Nothing of the host is in it but /usr, read-only, and copies of the few files of /etc that programs need to start. */
+ * Nothing of the host is in it but /usr and what the language needs besides, read-only, and copies of the few files of
+ * /etc that programs need to start. */
 #pragma once
 
 #include "proto/err.h"
+#include "zygote/paths.h"
 
 #define ROOT_HOME        "/home/sandbox" /* the work directory, and HOME */
 #define ROOT_MOUNT_POINT "/mnt"          /* where a sandbox's root is put together, in the empty namespace, too */
@@ -12,8 +14,9 @@
 
 enum { ROOT_UID = 1000, ROOT_GID = 1000 }; /* who a program is inside its sandbox: sandbox:sandbox */
 
-/* In the zygote, root, single-threaded: leaves the host's mount tree for good. Descriptors opened before stay good. */
-int root_enter(struct err *e);
+/* In the zygote, root, single-threaded: leaves the host's mount tree for good. Descriptors opened before stay good.
+ * paths: what is seen besides /usr, or NULL. */
+int root_enter(const struct paths *paths, struct err *e);
 
 /* After that: a descriptor of a mount namespace that holds nothing but an empty directory, read-only, with an empty one
  * in it as mount point. */

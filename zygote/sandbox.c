@@ -234,6 +234,7 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
                         .host_gid = s->slot->host_uid,
                         .proc = s->stage + BOOT_PROC,
                         .empty_namespace = maker->boot.empty_namespace,
+                        .paths = &maker->boot.paths,
                         .disk = -1,
                         .usr = -1,
                         .root = -1,

@@ -9,6 +9,7 @@
 #include "zygote/hugetext.h"
 #include "zygote/image.h"
 #include "zygote/leaks.h"
+#include "zygote/prepare.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
 
@@ -33,6 +34,7 @@ struct zygote {
         const struct lang *lang;
         struct lang_setup setup;
         struct lang_warmed warmed;
+        char prepared[PREPARE_PATH_SIZE];
         struct sandbox_maker maker;
         int report[2]; /* where the zygote reads, where children write */
 };
@@ -61,27 +63,60 @@ static int load_language(struct zygote *z, struct err *e)
         return find_language(path, z->options->language, &z->lang, e);
 }
 
+static int prepare_language(struct zygote *z, struct err *e)
+{
+        const struct zygote_options *o = z->options;
+        const struct prepare p = {
+                .language = o->language,
+                .command = o->prepare,
+                .env = o->command ? o->command->env : NULL,
+                .files = o->files,
+                .cache = o->cache,
+                .log = &z->log,
+        };
+        return o->prepare && *o->prepare ? prepare_directory(&p, z->prepared, e) : 0;
+}
+
+/* What sandboxes see of the host besides /usr. */
+static int choose_paths(struct zygote *z, struct err *e)
+{
+        const struct zygote_options *o = z->options;
+        struct paths *paths = &z->maker.boot.paths;
+        int r = o->packages ? paths_add(paths, o->packages, LANG_PACKAGES, e) : 0;
+        if (r == 0 && o->files)
+                r = paths_add(paths, o->files, LANG_FILES, e);
+        if (r == 0 && z->prepared[0])
+                r = paths_add(paths, z->prepared, LANG_PREPARED, e);
+        for (char *const *path = o->paths; path && *path && r == 0; path++)
+                r = paths_add(paths, *path, *path, e);
+        return r;
+}
+
 /* What is on the host's paths is opened before they are left behind. */
 static int take_from_host(struct zygote *z, struct err *e)
 {
         const struct zygote_options *o = z->options;
         if (o->faults) {
-                int r = faults_open(&z->maker.boot.faults, o->faults, e);
-                if (r < 0)
-                        return r;
+                int opened = faults_open(&z->maker.boot.faults, o->faults, e);
+                if (opened < 0)
+                        return opened;
                 z->maker.slots.faults = z->maker.boot.faults;
                 log_warn(&z->log, "faults are injected from %s: walls may be missing, this is no server for strangers",
                          o->faults);
         }
-        int loaded = load_language(z, e);
-        if (loaded < 0)
-                return loaded;
+        int r = prepare_language(z, e);
+        if (r == 0)
+                r = choose_paths(z, e);
+        if (r == 0)
+                r = load_language(z, e);
+        if (r < 0)
+                return r;
 
         z->maker.slots.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
         if (z->maker.slots.init_program < 0)
                 return err_set(e, errno, "open %s", o->init_program);
         z->maker.slots.uid_base = o->uid_base;
-        int r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->group, e);
+        r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->group, e);
         return r < 0 ? r : cgroup_slot_init(&z->maker.slots.inits, &z->maker.slots.cgroups, CGROUP_SLOT_INITS, e);
 }
 
@@ -241,7 +276,7 @@ static int prepare(struct zygote *z, struct err *e)
         struct boot_settings *boot = &z->maker.boot;
         int r = take_from_host(z, e);
         if (r == 0)
-                r = root_enter(e);
+                r = root_enter(&boot->paths, e);
         if (r < 0)
                 return r;
 
@@ -346,7 +381,10 @@ int zygote_main(const struct zygote_options *options)
 {
         struct zygote z = {
                 .options = options,
-                .setup = { .preload = options->preload, .n_preload = options->n_preload },
+                .setup = { .preload = options->preload,
+                           .n_preload = options->n_preload,
+                           .packages = options->packages ? LANG_PACKAGES : NULL,
+                           .command = options->command },
                 .report = { -1, -1 },
         };
         struct err e = { 0 };

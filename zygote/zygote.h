@@ -2,6 +2,7 @@
  * mounts and cgroups, and in return deaf: it reads orders of the pool and nothing else. */
 #pragma once
 
+#include "lang/command.h"
 #include "proto/log.h"
 #include "zygote/cgroup.h"
 
@@ -23,7 +24,13 @@ struct zygote_options {
         const char *group; /* what the names of its slots' cgroups begin with */
         uint32_t uid_base; /* of the range of host uids for this language's slots */
         uint32_t inodes;
-        const char *faults; /* the path of a file of faults (fault.h), for tests; or NULL */
+        const struct lang_command *command; /* of a language that is data; NULL: plugin names its library */
+        const char *packages;               /* the host's directory of third-party packages; or NULL */
+        const char *files;                  /* the host's directory of Hatchery's own language files; or NULL */
+        char *const *paths;   /* the host's directories that sandboxes see besides; ends with NULL, or NULL */
+        char *const *prepare; /* a command, see prepare.h; ends with NULL, or NULL */
+        const char *cache;    /* where its result is kept */
+        const char *faults;   /* the path of a file of faults (fault.h), for tests; or NULL */
         enum log_level log_level;
 };
 

@@ -1,0 +1,27 @@
+/* Directories of the host that the sandboxes of one language see besides /usr, read-only: third-party packages,
+ * settings of a runtime below /etc, what a language has prepared. In the zygote each is a bind mount at the same place;
+ * in a sandbox it is an overlay of its own, for the reasons that /usr is one (see mounts.c). */
+#pragma once
+
+#include "proto/err.h"
+
+#include <stddef.h>
+
+enum { PATHS_MAX = 16 };
+
+struct path {
+        const char *host;   /* borrowed */
+        const char *inside; /* borrowed; absolute */
+};
+
+struct paths {
+        struct path at[PATHS_MAX];
+        size_t n;
+};
+
+/* -EINVAL with a sentence for a path that can't be shown: not absolute, with "..", with what means something to an
+ * overlay (a comma, a colon, a backslash), or where a sandbox has something of its own. */
+int paths_add(struct paths *p, const char *host, const char *inside, struct err *e);
+
+/* In the zygote, with the new root as a descriptor, already attached: makes the mount points and the mounts. */
+int paths_attach(const struct paths *p, int root, struct err *e);
