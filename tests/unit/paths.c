@@ -1,0 +1,91 @@
+/* Which directories of the host sandboxes may be shown, and which never. */
+#include "zygote/paths.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+
+static void what_a_language_needs_is_shown(void **state)
+{
+        (void)state;
+        struct paths p = { 0 };
+        struct err e = { 0 };
+        assert_int_equal(paths_add(&p, "/srv/packages", "/hatchery/packages", &e), 0);
+        assert_int_equal(paths_add(&p, "/etc/java-17-openjdk", "/etc/java-17-openjdk", &e), 0);
+        assert_int_equal(paths_add(&p, "/opt/a..b", "/opt/a..b", &e), 0);
+        assert_int_equal(p.n, 3);
+        assert_string_equal(p.at[0].host, "/srv/packages");
+        assert_string_equal(p.at[0].inside, "/hatchery/packages");
+}
+
+static void what_can_not_be_shown_is_refused(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *host;
+                const char *inside;
+                const char *word;
+        } rows[] = {
+                { "etc/java", "/etc/java", "absolute" },
+                { "/etc/java", "etc/java", "absolute" },
+                { "/", "/", "absolute" },
+                { "", "/x", "absolute" },
+                { "/etc/../root", "/etc/java", "\"..\"" },
+                { "/etc/java", "/opt/..", "\"..\"" },
+                { "/opt/a:b", "/opt/a", "colon" },
+                { "/opt/a,b", "/opt/a", "comma" },
+                { "/opt/a\\b", "/opt/a", "backslash" },
+                { "/opt/a", "/opt/a:/etc", "colon" },
+                { "/opt/a", "/usr", "/usr" },
+                { "/opt/a", "/usr/local/a", "/usr" },
+                { "/opt/a", "/proc/1", "/proc" },
+                { "/opt/a", "/home/sandbox", "/home" },
+                { "/opt/a", "/tmp", "/tmp" },
+                { "/opt/a", "/dev/shm", "/dev" },
+                { "/opt/a", "/lib/x", "/lib" },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                struct paths p = { 0 };
+                struct err e = { 0 };
+                assert_int_equal(paths_add(&p, rows[i].host, rows[i].inside, &e), -EINVAL);
+                assert_non_null(strstr(e.text, rows[i].word));
+                assert_int_equal(p.n, 0);
+        }
+}
+
+static void one_place_shows_one_directory(void **state)
+{
+        (void)state;
+        static const char *const inside[] = { "/opt/a", "/opt/a/b", "/opt" };
+        struct paths p = { 0 };
+        struct err e = { 0 };
+        assert_int_equal(paths_add(&p, "/srv/a", "/opt/a", &e), 0);
+        for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++)
+                assert_int_equal(paths_add(&p, "/srv/b", inside[i], &e), -EINVAL);
+        assert_int_equal(paths_add(&p, "/srv/b", "/opt/ab", &e), 0);
+        assert_int_equal(p.n, 2);
+}
+
+static void there_is_room_for_so_many(void **state)
+{
+        (void)state;
+        static const char names[][4] = { "/a0", "/a1", "/a2", "/a3", "/a4", "/a5", "/a6", "/a7",
+                                         "/a8", "/a9", "/b0", "/b1", "/b2", "/b3", "/b4", "/b5" };
+        struct paths p = { 0 };
+        struct err e = { 0 };
+        _Static_assert(sizeof names / sizeof names[0] == (size_t)PATHS_MAX, "as many names as places");
+        for (size_t i = 0; i < (size_t)PATHS_MAX; i++)
+                assert_int_equal(paths_add(&p, names[i], names[i], &e), 0);
+        assert_int_equal(paths_add(&p, "/c", "/c", &e), -EINVAL);
+        assert_non_null(strstr(e.text, "the most"));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_a_language_needs_is_shown),
+                cmocka_unit_test(what_can_not_be_shown_is_refused),
+                cmocka_unit_test(one_place_shows_one_directory),
+                cmocka_unit_test(there_is_room_for_so_many),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,144 @@
+/* What a language makes once: kept, made again when its command changes, and nothing of it where the command fails. */
+#include "zygote/prepare.h"
+#include "proto/own.h"
+#include "tests/unit/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct fixture {
+        char cache[64];
+        struct log log;
+};
+
+static int set_up(void **state)
+{
+        struct fixture *f = test_calloc(1, sizeof *f);
+        snprintf(f->cache, sizeof f->cache, "/tmp/hatchery-prepare-XXXXXX");
+        f->log = (struct log){ .who = "test", .level = LOG_LEVEL_ERROR };
+        *state = f;
+        if (!mkdtemp(f->cache))
+                return -1;
+        return chmod(f->cache, 0755);
+}
+
+static int tear_down(void **state)
+{
+        struct fixture *f = *state;
+        char command[128];
+        snprintf(command, sizeof command, "rm -rf -- '%s'", f->cache);
+        int r = system(command); /* NOLINT(cert-env33-c): a name that this test made */
+        test_free(f);
+        return r;
+}
+
+static int prepare(struct fixture *f, const char *script, char path[PREPARE_PATH_SIZE], struct err *e)
+{
+        char *command[] = { (char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t)script,
+                            (char *)(uintptr_t) "{prepared}", NULL };
+        const struct prepare p = { .language = "test", .command = command, .cache = f->cache, .log = &f->log };
+        return prepare_directory(&p, path, e);
+}
+
+static unsigned count_entries(const char *directory)
+{
+        DIR *dir = opendir(directory);
+        unsigned n = 0;
+        assert_non_null(dir);
+        for (struct dirent *d; (d = readdir(dir));)
+                n += d->d_name[0] != '.';
+        closedir(dir);
+        return n;
+}
+
+static void read_file(const char *directory, const char *name, char text[64])
+{
+        char path[PREPARE_PATH_SIZE + 64];
+        snprintf(path, sizeof path, "%s/%s", directory, name);
+        OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t n = fd < 0 ? -1 : read(fd, text, 63);
+        assert_in_range(n, 0, 63);
+        text[n < 0 ? 0 : n] = '\0';
+}
+
+static bool is_root(void)
+{
+        if (geteuid() == 0)
+                return true;
+        print_message("giving up rights needs root\n");
+        return false;
+}
+
+static void it_is_made_once_and_as_nobody(void **state)
+{
+        static const char script[] = "id -u > \"$0/id\"; date +%s%N > \"$0/when\"";
+        char path[PREPARE_PATH_SIZE], again[PREPARE_PATH_SIZE], first[64], second[64], id[64];
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_int_equal(prepare(*state, script, path, &e), 0);
+        read_file(path, "id", id);
+        assert_string_equal(id, "65534\n");
+        read_file(path, "when", first);
+        assert_int_equal(prepare(*state, script, again, &e), 0);
+        assert_string_equal(path, again);
+        read_file(path, "when", second);
+        assert_string_equal(first, second);
+}
+
+static void another_command_is_another_result(void **state)
+{
+        char one[PREPARE_PATH_SIZE], two[PREPARE_PATH_SIZE];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_int_equal(prepare(f, "echo 1 > \"$0/a\"", one, &e), 0);
+        assert_int_equal(prepare(f, "echo 2 > \"$0/a\"", two, &e), 0);
+        assert_string_not_equal(one, two);
+        assert_int_equal(count_entries(f->cache), 2);
+}
+
+static void of_a_failure_nothing_is_left_but_its_sentence(void **state)
+{
+        char path[PREPARE_PATH_SIZE];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_refused(prepare(f, "echo much > \"$0/a\"; echo no such header; exit 3", path, &e), &e, EIO,
+                       "no such header");
+        assert_int_equal(count_entries(f->cache), 0);
+}
+
+static void it_can_gain_no_rights_and_write_nowhere_else(void **state)
+{
+        static const char script[] =
+                "grep NoNewPrivs /proc/self/status > \"$0/a\"; touch \"$0/../other\" 2>/dev/null; :";
+        char path[PREPARE_PATH_SIZE], text[64];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_int_equal(prepare(f, script, path, &e), 0);
+        read_file(path, "a", text);
+        assert_string_equal(text, "NoNewPrivs:\t1\n");
+        assert_int_equal(count_entries(f->cache), 1);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(it_is_made_once_and_as_nobody, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(another_command_is_another_result, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(of_a_failure_nothing_is_left_but_its_sentence, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(it_can_gain_no_rights_and_write_nowhere_else, set_up, tear_down),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
