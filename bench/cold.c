@@ -26,7 +26,8 @@ struct lane {
 /* A session of its own, as the forks and the sandboxes have. */
 static int spawn(struct lane *l, const struct program *p, int out)
 {
-        const char *const args[] = { COLD_PYTHON, "-I", "-c", p->code, NULL };
+        const char *const python[] = { COLD_PYTHON, "-I", "-c", p->code, NULL };
+        const char *const *args = p->w->cold && p->folder ? p->w->cold : python;
         const char *const environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL };
         posix_spawnattr_t attributes;
         posix_spawn_file_actions_t actions;
@@ -42,7 +43,9 @@ static int spawn(struct lane *l, const struct program *p, int out)
                 if (r == 0)
                         r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
                 if (r == 0)
-                        r = posix_spawn(&l->pid, COLD_PYTHON, &actions, &attributes, (char *const *)args,
+                        r = p->folder ? posix_spawn_file_actions_addchdir_np(&actions, p->folder) : 0;
+                if (r == 0)
+                        r = posix_spawn(&l->pid, args[0], &actions, &attributes, (char *const *)args,
                                         (char *const *)environment);
                 posix_spawn_file_actions_destroy(&actions);
         }
@@ -64,7 +67,7 @@ static int lane_start(struct lane *l, const struct program *p, struct err *e)
                 l->pid = 0;
                 own_close(&l->in);
                 l->in = -1;
-                return err_set(e, -r, "start " COLD_PYTHON);
+                return err_set(e, -r, "start %s", p->folder && p->w->cold ? p->w->cold[0] : COLD_PYTHON);
         }
         return 0;
 }
@@ -79,7 +82,7 @@ static void lane_end(struct lane *l, const struct program *p, const struct windo
         uint64_t ended = clock_now();
         l->pid = 0;
         if (!program_ended(p, status) || !program_answered(p, l->out, l->len))
-                sample_wrong(s, "python3's wait status was %d, its output %zu bytes", status, l->len);
+                sample_wrong(s, "the command's wait status was %d, its output %zu bytes", status, l->len);
         else
                 sample_right(s, window, l->began_ns, ended);
 }
@@ -102,9 +105,9 @@ static int poll_round(struct lane *lanes, unsigned n, const struct program *p, c
                 polled[i] = (struct pollfd){ .fd = lanes[i].in, .events = POLLIN };
         int ready = poll(polled, n, LOST_MS);
         if (ready == 0)
-                return err_say(e, ETIMEDOUT, "python3 says nothing for %d s", LOST_MS / 1000);
+                return err_say(e, ETIMEDOUT, "a command says nothing for %d s", LOST_MS / 1000);
         if (ready < 0)
-                return errno == EINTR ? 0 : err_set(e, errno, "wait for python3");
+                return errno == EINTR ? 0 : err_set(e, errno, "wait for a command");
         for (unsigned i = 0; i < n; i++) {
                 if (polled[i].fd < 0 || !polled[i].revents || !lane_read(&lanes[i]))
                         continue;
@@ -161,7 +164,7 @@ int cold_once(const struct program *p, char *out, size_t size, size_t *len, int 
         while (waitpid(l.pid, status, 0) < 0 && errno == EINTR)
                 ;
         if (l.len >= size)
-                return err_say(e, EMSGSIZE, "python3 says too much");
+                return err_say(e, EMSGSIZE, "a command says too much");
         memcpy(out, l.out, l.len);
         *len = l.len;
         return 0;

@@ -24,7 +24,7 @@ enum { TEXT_MAX = 120 };
 
 struct forker {
         const struct lang *lang;
-        void *state; /* the language's */
+        void *state;     /* the language's */
         char folder[32]; /* where the program's file lies; also the current directory */
         int errors;      /* read end of the pipe that is everybody's standard error; non-blocking */
         struct program program;

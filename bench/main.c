@@ -2,6 +2,7 @@
  * command line, the server that is started for the occasion, and the report. */
 #include "bench/clock.h"
 #include "bench/forker.h"
+#include "bench/languages.h"
 #include "bench/options.h"
 #include "bench/report.h"
 #include "bench/rounds.h"
@@ -153,6 +154,32 @@ static int measure(struct bench *b, struct err *e)
         return r;
 }
 
+static int measure_languages(struct bench *b)
+{
+        struct err e = { 0 };
+        unsigned long long wrong = 0;
+        char folder[PATH_MAX];
+
+        machine_look(&b->machine);
+        int r = find_programs(b, &e);
+        snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(b->self, '/') - b->self), b->self);
+        const struct languages_plan plan = {
+                .self = b->self,
+                .hatcheryd = b->hatcheryd,
+                .folder = folder,
+                .quick = b->options.quick,
+                .rounds = b->options.rounds,
+                .only = b->options.only_those,
+                .json = b->options.json,
+                .machine = &b->machine,
+        };
+        if (r == 0)
+                r = languages_run(&plan, &wrong, &e);
+        if (r < 0)
+                fprintf(stderr, "hatchery-bench: %s\n", e.text);
+        return r < 0 || wrong > 0;
+}
+
 int main(int argc, char *argv[])
 {
         struct bench b = { 0 };
@@ -167,6 +194,8 @@ int main(int argc, char *argv[])
         }
         if (b.options.forker_plugin)
                 return run_forker(&b.options);
+        if (b.options.languages)
+                return measure_languages(&b);
 
         int r = measure(&b, &e);
         if (b.results.rounds > 0)

@@ -12,6 +12,7 @@ enum option_id {
         OPTION_PEERS,
         OPTION_PEER,
         OPTION_SWEEP,
+        OPTION_LANGUAGES,
         OPTION_ROUNDS,
         OPTION_WINDOW,
         OPTION_RUNS,
@@ -28,6 +29,7 @@ static const struct option option_table[] = {
         { "quick", no_argument, NULL, OPTION_QUICK },
         { "peers", no_argument, NULL, OPTION_PEERS },
         { "sweep", no_argument, NULL, OPTION_SWEEP },
+        { "languages", optional_argument, NULL, OPTION_LANGUAGES },
         { "rounds", required_argument, NULL, OPTION_ROUNDS },
         { "window", required_argument, NULL, OPTION_WINDOW },
         { "runs", required_argument, NULL, OPTION_RUNS },
@@ -51,6 +53,8 @@ void options_help(FILE *to)
               "  --peer NAME=AT  another system, too, by a program's path or a server's address: nsjail=PATH, isolate=PATH,\n"
               "                  snekbox=URL, piston=URL, go-judge=URL (docs/peers.md)\n"
               "  --sweep         1 to 1,024 connections, too\n"
+              "  --languages[=A,B,...]\n"
+              "                  instead, a table of every language that is here, or of these\n"
               "  --rounds N      so many rounds (default 5)\n"
               "  --window MS     so long for each row that goes as fast as it goes (default 2500)\n"
               "  --runs N        so many for each row that is measured one at a time (default 1000)\n"
@@ -114,6 +118,10 @@ static int take(struct options *o, int id, struct err *e)
                 return peers_choose(&o->peer, optarg, e);
         case OPTION_SWEEP:
                 o->sweep = true;
+                return 0;
+        case OPTION_LANGUAGES:
+                o->languages = true;
+                o->only_those = optarg;
                 return 0;
         case OPTION_ROUNDS:
                 return parse_number("--rounds", optarg, RESULTS_MAX_ROUNDS, &o->rounds, e);

@@ -13,13 +13,15 @@ struct options {
         bool peers;        /* those that are packaged */
         struct peers peer; /* those that are chosen, and where they are */
         bool sweep;
-        unsigned rounds;     /* 0: what quick says, as with the next two */
-        unsigned window_ms;  /* of rows that go as fast as it goes */
-        unsigned runs;       /* of rows that are measured one at a time */
-        const char *json;    /* file; NULL: none */
-        const char *address; /* of a server that already runs; NULL: start one */
-        const char *listen;  /* where the server that is started listens */
-        bool only;           /* rows counts, else what the others say */
+        bool languages;         /* the table of languages, and nothing else */
+        const char *only_those; /* languages, separated by commas; NULL: all */
+        unsigned rounds;        /* 0: what quick says, as with the next two */
+        unsigned window_ms;     /* of rows that go as fast as it goes */
+        unsigned runs;          /* of rows that are measured one at a time */
+        const char *json;       /* file; NULL: none */
+        const char *address;    /* of a server that already runs; NULL: start one */
+        const char *listen;     /* where the server that is started listens */
+        bool only;              /* rows counts, else what the others say */
         bool rows[ROW_COUNT];
 
         /* Between our own processes. */

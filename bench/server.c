@@ -87,6 +87,16 @@ int server_start(struct server *s, const char *hatcheryd, const char *listen, st
         return launch(s, args, NULL, e);
 }
 
+int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e)
+{
+        const char *const args[] = { hatcheryd, "--listen", "127.0.0.1:0", NULL };
+        struct err no_group = { 0 };
+        *s = (struct server){ 0 };
+        bool grouped = group_make(&s->group, &no_group) == 0;
+        snprintf(s->no_group, sizeof s->no_group, "%s", no_group.text);
+        return launch(s, args, grouped ? &s->group : NULL, e);
+}
+
 /* client_share: the load is one address, which by default would leave a quarter of `running` to others. running: the
  * same on both sides of a comparison, whatever the machine. */
 static int write_config(struct server *s, const char *language, unsigned warm, struct err *e)

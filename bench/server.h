@@ -14,7 +14,7 @@ struct server {
         pid_t pid; /* 0: not started */
         char address[SERVER_ADDRESS_SIZE];
 
-        /* Of server_start_warm alone. */
+        /* Of server_start_warm and server_start_grouped alone. */
         struct group group;
         char config[64];              /* its configuration's file; "": none */
         char no_group[ERR_TEXT_SIZE]; /* why it has no group of its own */
@@ -22,6 +22,9 @@ struct server {
 
 /* Starts it on `listen` with the built-in configuration and waits until every language has its warm sandboxes. */
 int server_start(struct server *s, const char *hatcheryd, const char *listen, struct err *e);
+
+/* The same, in a control group of its own where the host lets it, for server_memory. */
+int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e);
 
 /* Starts it with `warm` sandboxes kept waiting, on a free port, and in a control group of its own where the host lets
  * it; all else is the same whatever warm is. */

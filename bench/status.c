@@ -17,7 +17,7 @@ static const hatchery_v1_LanguageStatus *find(const struct answer *a, const char
         for (size_t i = 0; i < a->n_languages; i++)
                 if (strcmp(a->languages[i].name, language) == 0)
                         return &a->languages[i];
-        err_say(e, ENOENT, "the server has no language %s", language);
+        (void)err_say(e, ENOENT, "the server has no language %s", language);
         return NULL;
 }
 
@@ -50,6 +50,17 @@ static void take_stages(const hatchery_v1_LanguageStatus *l, void *out)
         }
 }
 
+static void take_language(const hatchery_v1_LanguageStatus *l, void *out)
+{
+        struct status_language *s = out;
+        s->kind = (uint32_t)l->kind;
+        snprintf(s->version, sizeof s->version, "%s", l->version);
+        s->sandbox_bytes = l->sandbox_bytes;
+        for (unsigned i = 0; i < l->stages_count; i++)
+                if (strcmp(l->stages[i].name, "refill") == 0)
+                        s->refill_us = l->stages[i].p50_us;
+}
+
 static int ask(const char *address, const char *language, void (*take)(const hatchery_v1_LanguageStatus *l, void *out),
                void *out, struct err *e)
 {
@@ -63,7 +74,7 @@ static int ask(const char *address, const char *language, void (*take)(const hat
                 const hatchery_v1_LanguageStatus *l = find(&a.answer, language, e);
                 if (l)
                         take(l, out);
-                result = l ? 0 : -EPROTO;
+                result = l ? 0 : -e->code;
         }
         hatchery_answer_fini(&a);
         hatchery_close(h);
@@ -86,6 +97,12 @@ void status_recycle(const char *address, const char *language, uint64_t runs, st
 int status_warm(const char *address, const char *language, unsigned *warm, struct err *e)
 {
         return ask(address, language, take_warm, warm, e);
+}
+
+int status_of_language(const char *address, const char *language, struct status_language *out, struct err *e)
+{
+        *out = (struct status_language){ 0 };
+        return ask(address, language, take_language, out, e);
 }
 
 int status_stages(const char *address, const char *language, struct sample_stages *s, struct err *e)

@@ -14,6 +14,17 @@ void status_recycle(const char *address, const char *language, uint64_t runs, st
 /* How many sandboxes wait now. */
 int status_warm(const char *address, const char *language, unsigned *warm, struct err *e);
 
+/* What the server says of a language, whether a request has come or not. */
+struct status_language {
+        uint32_t kind; /* enum kind */
+        char version[64];
+        uint64_t sandbox_bytes; /* of a warm one; 0: not known */
+        uint64_t refill_us;     /* median: from an empty slot to the next warm sandbox; 0: not known */
+};
+
+/* -ENOENT: the server does not have it. */
+int status_of_language(const char *address, const char *language, struct status_language *out, struct err *e);
+
 /* The server's table of stages as it is now. A server that has none gives n = 0. */
 int status_stages(const char *address, const char *language, struct sample_stages *s, struct err *e);
 

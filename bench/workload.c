@@ -167,6 +167,21 @@ static const char real_out[] = "{\n"
                                "}\n";
 
 #define PYTHON .language = "python", .file = "main.py"
+#define COLD(...)                                                                                                      \
+        (const char *const[])                                                                                          \
+        {                                                                                                              \
+                __VA_ARGS__, NULL                                                                                      \
+        }
+#define SHELL(script) COLD("/bin/sh", "-c", script)
+#define LANGUAGE(id, called, file_name, text, command)                                                                 \
+        [WORKLOAD_##id] = {                                                                                            \
+                .name = called, .language = called, .file = file_name, .code = text, .cold = command, .out = "hi\n"    \
+        }
+
+#define C_HELLO      "#include <stdio.h>\n\nint main(void) { puts(\"hi\"); }\n"
+#define CPP_HELLO    "#include <bits/stdc++.h>\n\nint main() { std::cout << \"hi\" << std::endl; }\n"
+#define JAVA_HELLO   "public class Main { public static void main(String[] args) { System.out.println(\"hi\"); } }\n"
+#define PROLOG_HELLO ":- initialization((write(hi), nl, halt)).\n"
 
 const struct workload workload_table[WORKLOAD_COUNT] = {
         [WORKLOAD_HELLO] = { .name = "hello", PYTHON, .code = hello, .out = "hi\n" },
@@ -187,6 +202,28 @@ const struct workload workload_table[WORKLOAD_COUNT] = {
                              .wall_us = 50000,
                              .times_out = true },
         [WORKLOAD_MEGABYTE] = { .name = "megabyte", PYTHON, .code = megabyte, .fill = fill_megabyte },
+        LANGUAGE(PYTHON, "python", "main.py", "print('hi')\n", COLD("/usr/bin/python3", "main.py")),
+        LANGUAGE(PERL, "perl", "main.pl", "print \"hi\\n\";\n", COLD("/usr/bin/perl", "main.pl")),
+        LANGUAGE(PHP, "php", "main.php", "<?php echo \"hi\\n\";\n", COLD("/usr/bin/php", "main.php")),
+        LANGUAGE(RUBY, "ruby", "main.rb", "puts 'hi'\n", COLD("/usr/bin/ruby", "main.rb")),
+        LANGUAGE(LUA, "lua", "main.lua", "print('hi')\n", COLD("/usr/bin/lua5.4", "main.lua")),
+        LANGUAGE(LUAJIT, "luajit", "main.lua", "print('hi')\n", COLD("/usr/bin/luajit", "main.lua")),
+        LANGUAGE(TCL, "tcl", "main.tcl", "puts hi\n", COLD("/usr/bin/tclsh", "main.tcl")),
+        LANGUAGE(SQLITE, "sqlite", "main.sql", "select 'hi';\n", SHELL("sqlite3 :memory: < main.sql")),
+        LANGUAGE(PROLOG, "prolog", "main.pl", PROLOG_HELLO, COLD("/usr/bin/swipl", "main.pl")),
+        LANGUAGE(R, "r", "main.R", "cat('hi\\n')\n", COLD("/usr/bin/Rscript", "main.R")),
+        LANGUAGE(C_FAST, "c-fast", "main.c", C_HELLO, COLD("/usr/bin/tcc", "-run", "main.c")),
+        LANGUAGE(JAVASCRIPT, "javascript", "main.js", "console.log('hi')\n", COLD("/usr/bin/node", "main.js")),
+        LANGUAGE(JAVA, "java", "Main.java", JAVA_HELLO, SHELL("javac Main.java && exec java Main")),
+        LANGUAGE(C, "c", "main.c", C_HELLO, SHELL("gcc -O2 -o main main.c && exec ./main")),
+        LANGUAGE(CPP, "cpp", "main.cpp", CPP_HELLO, SHELL("g++ -O2 -std=gnu++17 -o main main.cpp && exec ./main")),
+        LANGUAGE(RUST, "rust", "main.rs", "fn main() { println!(\"hi\"); }\n",
+                 SHELL("rustc -O -o main main.rs && exec ./main")),
+        LANGUAGE(GO, "go", "main.go", "package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"hi\") }\n",
+                 SHELL("HOME=/tmp go build -o main main.go && exec ./main")),
+        LANGUAGE(BASH, "bash", "main.sh", "echo hi\n", COLD("/usr/bin/bash", "main.sh")),
+        LANGUAGE(AWK, "awk", "main.awk", "BEGIN { print \"hi\" }\n", COLD("/usr/bin/awk", "-f", "main.awk")),
+        LANGUAGE(BC, "bc", "main.bc", "print \"hi\\n\"\n", COLD("/usr/bin/bc", "-q", "main.bc")),
 };
 
 int program_init(struct program *p, enum workload_id id, uint32_t steps, struct err *e)

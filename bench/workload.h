@@ -17,6 +17,29 @@ enum workload_id {
         WORKLOAD_TIMEOUTS,
         WORKLOAD_SLEEP, /* what every eighth of the timeouts is */
         WORKLOAD_MEGABYTE,
+
+        /* "Hello" in each language, in the order of the table of languages. */
+        WORKLOAD_FIRST_LANGUAGE,
+        WORKLOAD_PYTHON = WORKLOAD_FIRST_LANGUAGE,
+        WORKLOAD_PERL,
+        WORKLOAD_PHP,
+        WORKLOAD_RUBY,
+        WORKLOAD_LUA,
+        WORKLOAD_LUAJIT,
+        WORKLOAD_TCL,
+        WORKLOAD_SQLITE,
+        WORKLOAD_PROLOG,
+        WORKLOAD_R,
+        WORKLOAD_C_FAST,
+        WORKLOAD_JAVASCRIPT,
+        WORKLOAD_JAVA,
+        WORKLOAD_C,
+        WORKLOAD_CPP,
+        WORKLOAD_RUST,
+        WORKLOAD_GO,
+        WORKLOAD_BASH,
+        WORKLOAD_AWK,
+        WORKLOAD_BC,
         WORKLOAD_COUNT,
 };
 
@@ -28,7 +51,8 @@ struct workload {
         const char *file; /* what the program is called where it is run from a file */
         const char *code; /* where takes_steps, a pattern with one number in it */
         bool takes_steps;
-        const char *out; /* all of standard output; standard error must be empty. NULL: fill makes it */
+        const char *const *cold; /* the language's own command, in a directory with the file; NULL: python3 -I -c */
+        const char *out;         /* all of standard output; standard error must be empty. NULL: fill makes it */
         int (*fill)(struct program *p, uint32_t steps);
         int signal;      /* that ends the program; 0: it exits with 0 */
         int64_t wall_us; /* wall limit that is asked for; 0: the server's own */
@@ -42,6 +66,7 @@ extern const struct workload workload_table[WORKLOAD_COUNT];
 /* A workload made ready to be run. */
 struct program {
         const struct workload *w;
+        const char *folder; /* borrowed: where its file lies, for a cold command that takes one; else NULL */
         char *code;
         char *in; /* standard input; NULL: none */
         size_t in_len;
