@@ -2,23 +2,21 @@
  * tables below know every key, its bounds and its default, and all values go through one parser with units. */
 #include "pool/config.h"
 
+#include "pool/config_language.h"
+#include "pool/config_limits.h"
+#include "pool/config_runtime.h"
 #include "pool/config_value.h"
-#include "proto/channel.h"
 #include "proto/own.h"
 #include "proto/wire.h"
 
 #include <confuse.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define MAX_MEMORY ((int64_t)1 << 40)
-#define MAX_TIME   ((int64_t)24 * 3600 * 1000000)
 
 enum { CONFIG_MAX_FILE = 1 << 20 };
 
@@ -30,37 +28,24 @@ static const struct config_setting settings[] = {
         { "max_connections", LIMIT_UNIT_COUNT, 10240, 1, 1 << 20, PLACE(max_connections) },
         { "max_in_flight", LIMIT_UNIT_COUNT, 256, 1, 4096, PLACE(max_in_flight) },
         { "max_queue", LIMIT_UNIT_COUNT, 4096, 1, 1 << 20, PLACE(max_queue) },
-        { "max_queue_bytes", LIMIT_UNIT_BYTES, 256 << 20, 1 << 20, MAX_MEMORY, PLACE(max_queue_bytes) },
-        { "max_memory", LIMIT_UNIT_BYTES, 1 << 30, 16 << 20, MAX_MEMORY, PLACE(max_memory) },
-        { "warm_memory", LIMIT_UNIT_BYTES, 512 << 20, 1 << 20, MAX_MEMORY, PLACE(warm_memory) },
-        { "warm_half_life", LIMIT_UNIT_US, 120000000, 1000, MAX_TIME, PLACE(warm_half_life_us) },
+        { "max_queue_bytes", LIMIT_UNIT_BYTES, 256 << 20, 1 << 20, CONFIG_MAX_MEMORY, PLACE(max_queue_bytes) },
+        { "max_memory", LIMIT_UNIT_BYTES, 1 << 30, 16 << 20, CONFIG_MAX_MEMORY, PLACE(max_memory) },
+        { "warm_memory", LIMIT_UNIT_BYTES, 512 << 20, 1 << 20, CONFIG_MAX_MEMORY, PLACE(warm_memory) },
+        { "warm_half_life", LIMIT_UNIT_US, 120000000, 1000, CONFIG_MAX_TIME, PLACE(warm_half_life_us) },
         { "client_share", LIMIT_UNIT_COUNT, 75, 1, 100, PLACE(client_share) },
-        { "frame_timeout", LIMIT_UNIT_US, 10000000, 1000, MAX_TIME, PLACE(frame_timeout_us) },
-        { "write_timeout", LIMIT_UNIT_US, 30000000, 1000, MAX_TIME, PLACE(write_timeout_us) },
-        { "max_unsent_bytes", LIMIT_UNIT_BYTES, 64 << 20, 1024, MAX_MEMORY, PLACE(max_unsent_bytes) },
-        { "drain", LIMIT_UNIT_US, 30000000, 0, MAX_TIME, PLACE(drain_us) },
+        { "frame_timeout", LIMIT_UNIT_US, 10000000, 1000, CONFIG_MAX_TIME, PLACE(frame_timeout_us) },
+        { "write_timeout", LIMIT_UNIT_US, 30000000, 1000, CONFIG_MAX_TIME, PLACE(write_timeout_us) },
+        { "max_unsent_bytes", LIMIT_UNIT_BYTES, 64 << 20, 1024, CONFIG_MAX_MEMORY, PLACE(max_unsent_bytes) },
+        { "drain", LIMIT_UNIT_US, 30000000, 0, CONFIG_MAX_TIME, PLACE(drain_us) },
         { "collect_max_files", LIMIT_UNIT_COUNT, 256, 1, 65536, PLACE(collect_max_files) },
         { "collect_max_bytes", LIMIT_UNIT_BYTES, 16 << 20, 1, 1 << 30, PLACE(collect_max_bytes) },
-        { "collect_timeout", LIMIT_UNIT_US, 2000000, 1000, MAX_TIME, PLACE(collect_us) },
+        { "collect_timeout", LIMIT_UNIT_US, 2000000, 1000, CONFIG_MAX_TIME, PLACE(collect_us) },
         { "uid_base", LIMIT_UNIT_COUNT, 1879048192, 1000, 4000000000, PLACE(uid_base) },
         { "inodes", LIMIT_UNIT_COUNT, 16384, 64, 1 << 24, PLACE(inodes) },
+        { "cache_size", LIMIT_UNIT_BYTES, 1 << 30, 1 << 20, CONFIG_MAX_MEMORY, PLACE(cache_bytes) },
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
-
-#undef PLACE
-#define PLACE(field) offsetof(struct config_language, field), sizeof(((struct config_language *)0)->field)
-
-static const struct config_setting language_settings[] = {
-        { "warm", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(warm) },
-        { "warm_min", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(warm_min) },
-        { "warm_max", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(warm_max) },
-        { "running", LIMIT_UNIT_COUNT, 0, 0, CHANNEL_MAX_SLOTS - 1, PLACE(running) },
-        { "generation_forks", LIMIT_UNIT_COUNT, 20000, 0, INT64_C(1) << 40, PLACE(generation_forks) },
-        { "generation_time", LIMIT_UNIT_US, INT64_C(3600) * 1000000, 0, MAX_TIME, PLACE(generation_us) },
-};
-
-enum { N_LANGUAGE_SETTINGS = sizeof language_settings / sizeof language_settings[0] };
 
 static const char *const levels[] = {
         [LOG_LEVEL_ERROR] = "error",
@@ -88,151 +73,101 @@ static int check_setting(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *re
         return config_value_check(cfg, opt, value, result, settings, N_SETTINGS);
 }
 
-static int check_language_setting(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+static int check_directory(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
-        return config_value_check(cfg, opt, value, result, language_settings, N_LANGUAGE_SETTINGS);
-}
-
-static int check_limit(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
-{
-        for (size_t i = 0; i < LIMIT_COUNT; i++) {
-                const struct limit_row *row = &limit_table[i];
-                int64_t max = row->unit == LIMIT_UNIT_US      ? MAX_TIME
-                              : row->unit == LIMIT_UNIT_BYTES ? MAX_MEMORY
-                                                              : 1 << 20;
-                struct config_setting as = { row->option, row->unit, row->standard, 1, max, 0, 0 };
-                if (strcmp(opt->name, row->option) == 0)
-                        return config_value_check(cfg, opt, value, result, &as, 1);
-        }
-        return -1;
-}
-
-/* libconfuse takes the end of the text for the end of every open section. So each text is given one more line, which is
- * refused in a section. */
-static const char end_key[] = "end-of-configuration";
-
-static int accept_end(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
-{
-        (void)cfg;
-        (void)opt;
         *(const char **)result = value;
-        return 0;
+        return config_word_check(cfg, opt->name, value, CONFIG_WORD_PATH);
 }
 
-static int refuse_end(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+static int check_directories(cfg_t *cfg, cfg_opt_t *opt)
 {
-        (void)opt;
-        (void)value;
-        (void)result;
-        cfg_error(cfg, "the text ends within %s: a } is missing", cfg->name);
-        return -1;
+        for (unsigned i = 0; i < cfg_opt_size(opt); i++)
+                if (config_word_check(cfg, opt->name, cfg_opt_getnstr(opt, i), CONFIG_WORD_PATH) < 0)
+                        return -1;
+        return 0;
 }
 
 /* ---------------------------------------------------------------- from libconfuse's tree to the struct */
 
-static int copy_list(cfg_t *cfg, const char *key, char ***list, size_t *n, struct err *e)
+static int take_runtimes(struct config *c, cfg_t *root, struct err *e)
 {
-        unsigned size = cfg_size(cfg, key);
-        *list = calloc((size_t)size + 1, sizeof **list);
-        if (!*list)
-                return err_set(e, ENOMEM, "%s", key);
-        for (; *n < size; ++*n) {
-                (*list)[*n] = strdup(cfg_getnstr(cfg, key, (unsigned)*n));
-                if (!(*list)[*n])
-                        return err_set(e, ENOMEM, "%s", key);
-        }
-        return 0;
+        unsigned n = cfg_size(root, "runtime");
+        int r = 0;
+
+        if (n > CONFIG_MAX_RUNTIMES)
+                return err_say(e, EINVAL, "%u runtimes; there is room for %d", n, CONFIG_MAX_RUNTIMES);
+        c->runtimes = calloc(n ? n : 1, sizeof *c->runtimes);
+        if (!c->runtimes)
+                return err_set(e, ENOMEM, "the runtimes");
+        for (; c->n_runtimes < n && r == 0; c->n_runtimes++)
+                r = config_runtime_take(&c->runtimes[c->n_runtimes],
+                                        cfg_getnsec(root, "runtime", (unsigned)c->n_runtimes), e);
+        return r;
 }
 
-static int take_limits(struct config_language *l, cfg_t *limits, cfg_t *ceilings, struct err *e)
+static int add_absent(struct config *c, const char *name, const char *aliases, const char *reason, struct err *e)
 {
-        for (size_t i = 0; i < LIMIT_COUNT; i++) {
-                const struct limit_row *row = &limit_table[i];
-                bool own = limits && cfg_size(limits, row->option) > 0;
+        struct config_absent *a = &c->absent[c->n_absent++];
 
-                l->standard[i] = row->standard;
-                l->ceiling[i] = row->ceiling;
-                if (own)
-                        limit_parse(row->unit, cfg_getstr(limits, row->option), &l->standard[i]);
-                if (ceilings && cfg_size(ceilings, row->option) > 0)
-                        limit_parse(row->unit, cfg_getstr(ceilings, row->option), &l->ceiling[i]);
-                if (l->standard[i] <= l->ceiling[i])
+        a->name = strdup(name);
+        a->aliases = strdup(aliases);
+        a->reason = strdup(reason);
+        return a->name && a->aliases && a->reason ? 0 : err_set(e, ENOMEM, "what is absent");
+}
+
+static int take_absent(struct config *c, cfg_t *root, struct err *e)
+{
+        unsigned n = cfg_size(root, "absent");
+        int r = 0;
+
+        c->absent = calloc(n + cfg_size(root, "language") + 1, sizeof *c->absent);
+        if (!c->absent)
+                return err_set(e, ENOMEM, "what is absent");
+        for (unsigned i = 0; i < n && r == 0; i++) {
+                cfg_t *section = cfg_getnsec(root, "absent", i);
+                const char *reason = cfg_getstr(section, "reason");
+                OWN_MEM char *aliases = NULL;
+                r = config_list_join(section, "aliases", &aliases, e);
+                if (r == 0)
+                        r = add_absent(c, cfg_title(section), aliases, reason ? reason : "", e);
+        }
+        return r;
+}
+
+static const struct config_absent *find_absent(const struct config *c, const char *name)
+{
+        for (size_t i = 0; i < c->n_absent; i++)
+                if (strcmp(c->absent[i].name, name) == 0)
+                        return &c->absent[i];
+        return NULL;
+}
+
+/* A language whose runtime is absent is absent, too. */
+static int take_languages(struct config *c, cfg_t *root, bool lenient, struct err *e)
+{
+        unsigned n = cfg_size(root, "language");
+        int r = 0;
+
+        if (n > CONFIG_MAX_LANGUAGES)
+                return err_say(e, EINVAL, "%u languages; there is room for %d", n, CONFIG_MAX_LANGUAGES);
+        c->languages = calloc(n ? n : 1, sizeof *c->languages);
+        if (!c->languages)
+                return err_set(e, ENOMEM, "the languages");
+        for (unsigned i = 0; i < n && r == 0; i++) {
+                struct config_language *l = &c->languages[c->n_languages++];
+                r = config_language_take(l, c, cfg_getnsec(root, "language", i), lenient, e);
+                const struct config_absent *a = r < 0 ? NULL : find_absent(c, l->runtime);
+                if (!a)
                         continue;
-                if (own)
-                        return err_say(
-                                e, EINVAL,
-                                "language %s: limits: %s is %lld, over its ceiling of %lld; raise it in ceilings",
-                                l->name, row->option, (long long)l->standard[i], (long long)l->ceiling[i]);
-                l->standard[i] = l->ceiling[i];
+                if (strcmp(l->name, l->runtime) != 0)
+                        r = add_absent(c, l->name, "", a->reason, e);
+                config_language_fini(l);
+                c->n_languages--;
         }
-        return 0;
+        return r;
 }
 
-static unsigned cores(void)
-{
-        cpu_set_t set;
-        int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-        return n < 1 ? 1 : (unsigned)n;
-}
-
-/* The line in a sentence is the section's last: libconfuse keeps no others. */
-static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
-{
-        bool has_min = cfg_size(section, "warm_min") > 0, has_max = cfg_size(section, "warm_max") > 0;
-        unsigned standard = 2 * cores() > 4 ? 2 * cores() : 4;
-
-        if (l->warm > 0 && (has_min || has_max))
-                return err_say(
-                        e, EINVAL,
-                        "line %d: language %s: warm = %u keeps exactly so many, and %s leaves it open; give one or "
-                        "the other",
-                        section->line, l->name, l->warm, has_min ? "warm_min" : "warm_max");
-        if (has_min && has_max && l->warm_min > l->warm_max)
-                return err_say(e, EINVAL, "line %d: language %s: warm_min is %u, over warm_max, which is %u",
-                               section->line, l->name, l->warm_min, l->warm_max);
-        if (l->warm > 0)
-                l->warm_min = l->warm_max = l->warm;
-        else if (!has_min)
-                l->warm_min = has_max && l->warm_max < standard ? l->warm_max : standard;
-        if (l->warm == 0 && !has_max) {
-                unsigned room = CHANNEL_MAX_SLOTS - l->running;
-                l->warm_max = l->running < room ? l->running : room;
-                if (l->warm_max < l->warm_min)
-                        l->warm_max = l->warm_min;
-        }
-        if (l->warm_max + l->running > CHANNEL_MAX_SLOTS)
-                return err_say(e, EINVAL,
-                               "line %d: language %s: warm_max (%u) and running (%u) together are at most %d",
-                               section->line, l->name, l->warm_max, l->running, CHANNEL_MAX_SLOTS);
-        return 0;
-}
-
-static int take_language(struct config_language *l, cfg_t *section, struct err *e)
-{
-        l->name = strdup(cfg_title(section));
-        if (!l->name)
-                return err_set(e, ENOMEM, "a language");
-        size_t len = strlen(l->name);
-        if (len == 0 || len > WIRE_MAX_LANGUAGE || strspn(l->name, "abcdefghijklmnopqrstuvwxyz0123456789_+-") != len)
-                return err_say(e, EINVAL, "a language's name is 1 to %d of a-z, 0-9, _, + and -", WIRE_MAX_LANGUAGE);
-
-        config_value_take(section, language_settings, N_LANGUAGE_SETTINGS, l);
-        if (l->running == 0)
-                l->running = 8 * cores() > 16 ? 8 * cores() : 16;
-        int r = take_warm(l, section, e);
-        if (r == 0)
-                r = take_limits(l, cfg_getsec(section, "limits"), cfg_getsec(section, "ceilings"), e);
-        if (r < 0)
-                return r;
-
-        /* The default list is Python's; to other languages its names would mean nothing. */
-        bool is_default = (cfg_getopt(section, "preload")->flags & CFGF_RESET) != 0;
-        if (is_default && strcmp(l->name, "python") != 0)
-                cfg_free_value(cfg_getopt(section, "preload"));
-        return copy_list(section, "preload", &l->preload, &l->n_preload, e);
-}
-
-static int take(struct config *c, cfg_t *root, struct err *e)
+static int take(struct config *c, cfg_t *root, bool lenient, struct err *e)
 {
         config_value_take(root, settings, N_SETTINGS, c);
         for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
@@ -241,89 +176,153 @@ static int take(struct config *c, cfg_t *root, struct err *e)
         if (cfg_size(root, "listen") == 0)
                 return err_say(e, EINVAL, "listen names no address");
 
-        int r = copy_list(root, "listen", &c->listen, &c->n_listen, e);
-        if (r < 0)
-                return r;
-
-        unsigned n = cfg_size(root, "language");
-        if (n > CONFIG_MAX_LANGUAGES)
-                return err_say(e, EINVAL, "%u languages; there is room for %d", n, CONFIG_MAX_LANGUAGES);
-        c->languages = calloc(n, sizeof *c->languages);
-        if (!c->languages)
-                return err_set(e, ENOMEM, "the languages");
-        for (; c->n_languages < n && r == 0; c->n_languages++)
-                r = take_language(&c->languages[c->n_languages],
-                                  cfg_getnsec(root, "language", (unsigned)c->n_languages), e);
-        return r;
+        int r = config_list_take(root, "listen", &c->listen, &c->n_listen, e);
+        if (r == 0)
+                r = config_list_take(root, "language_files", &c->language_files, NULL, e);
+        if (r == 0)
+                r = config_string_take(root, "packages", &c->packages, e);
+        if (r == 0)
+                r = config_string_take(root, "cache", &c->cache, e);
+        if (r == 0)
+                r = take_runtimes(c, root, e);
+        if (r == 0)
+                r = take_absent(c, root, e);
+        return r < 0 ? r : take_languages(c, root, lenient, e);
 }
 
 /* ---------------------------------------------------------------- reading */
 
-static int parse(struct config *c, const char *text, struct config_sink *sink, struct err *e)
+/* What a text may hold. */
+enum text { TEXT_MAIN, TEXT_RUNTIME, TEXT_MERGED };
+
+enum { ROOT_OPTIONS = N_SETTINGS + 12 };
+
+struct grammar {
+        char listen[32];
+        struct config_sink sink;
+        cfg_opt_t limits[CONFIG_LIMITS_OPTIONS];
+        cfg_opt_t language[CONFIG_LANGUAGE_OPTIONS];
+        cfg_opt_t runtime[CONFIG_RUNTIME_OPTIONS];
+        cfg_opt_t absent[5];
+        cfg_opt_t root[ROOT_OPTIONS];
+};
+
+static size_t main_options(struct grammar *g)
 {
-        char preload[] =
-                "{ json, re, random, math, datetime, collections, itertools, functools, string, time, os, sys, "
-                "typing, dataclasses, io, enum }";
-        char listen[] = "{ 127.0.0.1:7070 }";
-        cfg_opt_t limits[LIMIT_COUNT + 3], ceilings[LIMIT_COUNT + 3];
-        for (size_t i = 0; i < LIMIT_COUNT; i++)
-                limits[i] = (cfg_opt_t)CFG_STR_CB(limit_table[i].option, NULL, CFGF_NODEFAULT, check_limit);
-        limits[LIMIT_COUNT] = config_sink_option(sink);
-        limits[LIMIT_COUNT + 1] = (cfg_opt_t)CFG_STR_CB(end_key, NULL, CFGF_NODEFAULT, refuse_end);
-        limits[LIMIT_COUNT + 2] = (cfg_opt_t)CFG_END();
-        memcpy(ceilings, limits, sizeof limits);
+        size_t n = config_value_options(g->root, settings, N_SETTINGS, check_setting);
 
-        cfg_opt_t language[N_LANGUAGE_SETTINGS + 6];
-        size_t n = config_value_options(language, language_settings, N_LANGUAGE_SETTINGS, check_language_setting);
-        language[n++] = (cfg_opt_t)CFG_STR_LIST("preload", preload, CFGF_NONE);
-        language[n++] = (cfg_opt_t)CFG_SEC("limits", limits, CFGF_NODEFAULT);
-        language[n++] = (cfg_opt_t)CFG_SEC("ceilings", ceilings, CFGF_NODEFAULT);
-        language[n++] = config_sink_option(sink);
-        language[n++] = (cfg_opt_t)CFG_STR_CB(end_key, NULL, CFGF_NODEFAULT, refuse_end);
-        language[n] = (cfg_opt_t)CFG_END();
+        snprintf(g->listen, sizeof g->listen, "{ 127.0.0.1:7070 }");
+        config_language_options(g->language, g->limits, &g->sink);
+        g->root[n++] = (cfg_opt_t)CFG_STR_LIST("listen", g->listen, CFGF_NONE);
+        g->root[n++] = (cfg_opt_t)CFG_STR_CB("log_level", "info", CFGF_NONE, check_level);
+        g->root[n] = (cfg_opt_t)CFG_STR_LIST("language_files", NULL, CFGF_NODEFAULT);
+        g->root[n++].validcb = check_directories;
+        g->root[n++] = (cfg_opt_t)CFG_STR_CB("packages", CONFIG_PACKAGES, CFGF_NONE, check_directory);
+        g->root[n++] = (cfg_opt_t)CFG_STR_CB("cache", CONFIG_CACHE, CFGF_NONE, check_directory);
+        g->root[n++] = (cfg_opt_t)CFG_SEC("language", g->language, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+        return n;
+}
 
-        cfg_opt_t root[N_SETTINGS + 6];
-        n = config_value_options(root, settings, N_SETTINGS, check_setting);
-        root[n++] = (cfg_opt_t)CFG_STR_LIST("listen", listen, CFGF_NONE);
-        root[n++] = (cfg_opt_t)CFG_STR_CB("log_level", "info", CFGF_NONE, check_level);
-        root[n++] = (cfg_opt_t)CFG_SEC("language", language, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
-        root[n++] = config_sink_option(sink);
-        root[n++] = (cfg_opt_t)CFG_STR_CB(end_key, NULL, CFGF_NODEFAULT, accept_end);
-        root[n] = (cfg_opt_t)CFG_END();
+static cfg_opt_t absent_option(struct grammar *g)
+{
+        g->absent[0] = (cfg_opt_t)CFG_STR_LIST("aliases", NULL, CFGF_NODEFAULT);
+        g->absent[1] = (cfg_opt_t)CFG_STR("reason", NULL, CFGF_NODEFAULT);
+        g->absent[2] = config_sink_option(&g->sink);
+        g->absent[3] = config_end_option(true);
+        g->absent[4] = (cfg_opt_t)CFG_END();
+        return (cfg_opt_t)CFG_SEC("absent", g->absent, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+}
 
-        cfg_t *cfg = cfg_init(root, CFGF_NONE);
+/* The tree of a text, to be released by cfg_free. */
+static int parse(cfg_t **tree, enum text kind, const char *text, struct err *e)
+{
+        struct grammar g = { .sink = { .err = { 0 } } };
+        OWN_MEM char *ended = NULL;
+        if (asprintf(&ended, "%s" CONFIG_END_LINE, text) < 0) {
+                ended = NULL;
+                return err_set(e, ENOMEM, "the configuration");
+        }
+
+        config_limits_options(g.limits, &g.sink);
+        config_runtime_options(g.runtime, g.limits, &g.sink);
+        size_t n = kind == TEXT_RUNTIME ? 0 : main_options(&g);
+        if (kind == TEXT_MERGED)
+                g.root[n++] = absent_option(&g);
+        g.root[n++] = (cfg_opt_t)CFG_SEC("runtime", g.runtime, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+        g.root[n++] = config_sink_option(&g.sink);
+        g.root[n++] = config_end_option(false);
+        g.root[n] = (cfg_opt_t)CFG_END();
+
+        cfg_t *cfg = cfg_init(g.root, CFGF_NONE);
         if (!cfg)
                 return err_set(e, ENOMEM, "the configuration");
         cfg_set_error_function(cfg, config_sink_error);
-
-        int r = 0;
-        if (cfg_parse_buf(cfg, text) != CFG_SUCCESS)
-                r = err_say(e, EINVAL, "%s",
-                            sink->err.code ? sink->err.text
-                                           : "not a configuration: hatcheryd --print-config prints one");
-        if (r == 0 && cfg_size(cfg, "language") == 0 && cfg_parse_buf(cfg, "language python { }") != CFG_SUCCESS)
-                r = err_set(e, ENOMEM, "the language python");
-        if (r == 0)
-                r = take(c, cfg, e);
-        cfg_free(cfg);
-        return r;
+        if (cfg_parse_buf(cfg, ended) != CFG_SUCCESS) {
+                cfg_free(cfg);
+                return err_say(e, EINVAL, "%s",
+                               g.sink.err.code ? g.sink.err.text
+                                               : "not a configuration: hatcheryd --print-config prints one");
+        }
+        *tree = cfg;
+        return 0;
 }
 
-int config_load(struct config *c, const char *text, const char *name, struct err *e)
+static int load(struct config *c, enum text kind, const char *text, const char *name, struct err *e)
 {
         struct config fresh = { 0 };
-        struct config_sink sink = { .err = { 0 } };
+        cfg_t *tree;
 
-        char *ended = NULL;
-        if (asprintf(&ended, "%s\n%s = 1\n", text, end_key) < 0)
-                return err_set(e, ENOMEM, "%s", name);
-        int r = parse(&fresh, ended, &sink, e);
-        free(ended);
+        int r = parse(&tree, kind, text, e);
+        if (r < 0)
+                return err_wrap(e, "%s", name);
+        r = take(&fresh, tree, kind == TEXT_MAIN, e);
+        cfg_free(tree);
         if (r < 0) {
                 config_fini(&fresh);
                 return err_wrap(e, "%s", name);
         }
         *c = fresh;
+        return 0;
+}
+
+int config_load(struct config *c, const char *text, const char *name, struct err *e)
+{
+        return load(c, TEXT_MERGED, text, name, e);
+}
+
+int config_load_main(struct config *c, const char *text, const char *name, struct err *e)
+{
+        return load(c, TEXT_MAIN, text, name, e);
+}
+
+static int take_only_runtime(struct config_runtime *r, cfg_t *tree, const char *stem, struct err *e)
+{
+        unsigned n = cfg_size(tree, "runtime");
+        if (n != 1)
+                return err_say(e, EINVAL, "line %d: there are %u runtime sections; the file of a language has one",
+                               tree->line, n);
+        cfg_t *section = cfg_getsec(tree, "runtime");
+        if (strcmp(cfg_title(section), stem) != 0)
+                return err_say(e, EINVAL, "line %d: the runtime is called %s, and its file is not: %s.conf",
+                               section->line, cfg_title(section), stem);
+        return config_runtime_take(r, section, e);
+}
+
+int config_load_runtime(struct config_runtime *r, const char *text, const char *name, const char *stem, struct err *e)
+{
+        struct config_runtime fresh = { 0 };
+        cfg_t *tree;
+
+        int n = parse(&tree, TEXT_RUNTIME, text, e);
+        if (n < 0)
+                return err_wrap(e, "%s", name);
+        n = take_only_runtime(&fresh, tree, stem, e);
+        cfg_free(tree);
+        if (n < 0) {
+                config_runtime_fini(&fresh);
+                return err_wrap(e, "%s", name);
+        }
+        *r = fresh;
         return 0;
 }
 
@@ -368,20 +367,39 @@ int config_read_file(const char *path, char **text, struct err *e)
         return r < 0 ? err_wrap(e, "%s", path) : 0;
 }
 
-static void free_list(char **list, size_t n)
+const struct config_runtime *config_find_runtime(const struct config *c, const char *name)
 {
-        for (size_t i = 0; i < n; i++)
-                free(list[i]);
-        free(list);
+        for (size_t i = 0; i < c->n_runtimes; i++)
+                if (strcmp(c->runtimes[i].name, name) == 0)
+                        return &c->runtimes[i];
+        return NULL;
+}
+
+const struct config_language *config_find_language(const struct config *c, const char *name)
+{
+        for (size_t i = 0; i < c->n_languages; i++)
+                if (strcmp(c->languages[i].name, name) == 0)
+                        return &c->languages[i];
+        return NULL;
 }
 
 void config_fini(struct config *c)
 {
-        free_list(c->listen, c->n_listen);
-        for (size_t i = 0; i < c->n_languages; i++) {
-                free(c->languages[i].name);
-                free_list(c->languages[i].preload, c->languages[i].n_preload);
+        config_list_free(c->listen);
+        config_list_free(c->language_files);
+        free(c->packages);
+        free(c->cache);
+        for (size_t i = 0; i < c->n_runtimes; i++)
+                config_runtime_fini(&c->runtimes[i]);
+        for (size_t i = 0; i < c->n_languages; i++)
+                config_language_fini(&c->languages[i]);
+        for (size_t i = 0; i < c->n_absent; i++) {
+                free(c->absent[i].name);
+                free(c->absent[i].aliases);
+                free(c->absent[i].reason);
         }
+        free(c->runtimes);
         free(c->languages);
+        free(c->absent);
         *c = (struct config){ 0 };
 }

@@ -1,9 +1,12 @@
 /* Values of a configuration: see config_value.h. */
 #include "pool/config_value.h"
 
+#include "proto/wire.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char sink_name[] = " where complaints go";
@@ -112,4 +115,155 @@ void config_value_take(cfg_t *cfg, const struct config_setting *table, size_t n,
                         memcpy(field, &v, sizeof v);
                 }
         }
+}
+
+/* ---------------------------------------------------------------- the end of the text */
+
+static int accept_end(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+        (void)cfg;
+        (void)opt;
+        *(const char **)result = value;
+        return 0;
+}
+
+static int refuse_end(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+        (void)opt;
+        (void)value;
+        (void)result;
+        cfg_error(cfg, "the text ends within %s: a } is missing", cfg->name);
+        return -1;
+}
+
+cfg_opt_t config_end_option(bool in_section)
+{
+        return (cfg_opt_t)CFG_STR_CB("end-of-configuration", NULL, CFGF_NODEFAULT,
+                                     in_section ? refuse_end : accept_end);
+}
+
+/* ---------------------------------------------------------------- words */
+
+#define LOWER  "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS "0123456789"
+#define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+static bool is_made_of(const char *word, const char *characters)
+{
+        return *word != '\0' && word[strspn(word, characters)] == '\0';
+}
+
+bool config_is_name(const char *word)
+{
+        return strlen(word) <= WIRE_MAX_LANGUAGE && is_made_of(word, LOWER DIGITS "_+-");
+}
+
+/* Is one of the parts between slashes ".."? */
+static bool goes_up(const char *path)
+{
+        for (const char *at = path; *at; at += strspn(at, "/")) {
+                size_t len = strcspn(at, "/");
+                if (len == 2 && memcmp(at, "..", 2) == 0)
+                        return true;
+                at += len;
+        }
+        return false;
+}
+
+static bool is_variable(const char *word)
+{
+        const char *equals = strchr(word, '=');
+        size_t len = strspn(word, LOWER UPPER DIGITS "_");
+        return equals && len > 0 && word + len == equals && (*word < '0' || *word > '9');
+}
+
+int config_word_check(cfg_t *cfg, const char *key, const char *word, enum config_word must_be)
+{
+        const char *must = NULL;
+
+        switch (must_be) {
+        case CONFIG_WORD_ANY:
+                must = *word ? NULL : "a word that is not empty";
+                break;
+        case CONFIG_WORD_NAME:
+                must = config_is_name(word) ? NULL : "a name of at most 31 of a-z, 0-9, _, + and -";
+                break;
+        case CONFIG_WORD_PATH:
+                must = word[0] == '/' && !goes_up(word) ? NULL : "an absolute path without ..";
+                break;
+        case CONFIG_WORD_RELATIVE:
+                must = *word && word[0] != '/' && !goes_up(word) ? NULL : "a name below the work directory without ..";
+                break;
+        case CONFIG_WORD_EXTENSION:
+                must = is_made_of(word, LOWER UPPER DIGITS "_+-") ? NULL : "what follows the dot of a file's name";
+                break;
+        case CONFIG_WORD_VARIABLE:
+                must = is_variable(word) ? NULL : "NAME=VALUE";
+                break;
+        case CONFIG_WORD_CALL:
+                must = is_made_of(word, LOWER DIGITS "_") ? NULL : "the name of a system call";
+                break;
+        case CONFIG_WORD_PACKAGE:
+                must = is_made_of(word, LOWER DIGITS "+-. ") ? NULL : "names of Debian packages with spaces between";
+                break;
+        }
+        if (!must)
+                return 0;
+        cfg_error(cfg, "%s takes %s, and \"%s\" is none", key, must, word);
+        return -1;
+}
+
+/* ---------------------------------------------------------------- lists */
+
+int config_list_take(cfg_t *cfg, const char *key, char ***list, size_t *n, struct err *e)
+{
+        unsigned size = cfg_size(cfg, key);
+
+        if (n)
+                *n = size;
+        if (size == 0)
+                return 0;
+        *list = calloc((size_t)size + 1, sizeof **list);
+        for (unsigned i = 0; *list && i < size; i++) {
+                (*list)[i] = strdup(cfg_getnstr(cfg, key, i));
+                if (!(*list)[i])
+                        return err_set(e, ENOMEM, "%s", key);
+        }
+        return *list ? 0 : err_set(e, ENOMEM, "%s", key);
+}
+
+void config_list_free(char **list)
+{
+        for (char **at = list; at && *at; at++)
+                free(*at);
+        free(list);
+}
+
+bool config_list_same(char *const *a, char *const *b)
+{
+        for (; a && b && *a && *b; a++, b++)
+                if (strcmp(*a, *b) != 0)
+                        return false;
+        return !(a && *a) && !(b && *b);
+}
+
+int config_list_join(cfg_t *cfg, const char *key, char **text, struct err *e)
+{
+        size_t size = 1, len = 0;
+
+        for (unsigned i = 0; i < cfg_size(cfg, key); i++)
+                size += strlen(cfg_getnstr(cfg, key, i)) + 1;
+        *text = calloc(1, size);
+        if (!*text)
+                return err_set(e, ENOMEM, "%s", key);
+        for (unsigned i = 0; i < cfg_size(cfg, key); i++)
+                len += (size_t)snprintf(*text + len, size - len, "%s%s", i ? " " : "", cfg_getnstr(cfg, key, i));
+        return 0;
+}
+
+int config_string_take(cfg_t *cfg, const char *key, char **text, struct err *e)
+{
+        const char *value = cfg_getstr(cfg, key);
+        *text = strdup(value ? value : "");
+        return *text ? 0 : err_set(e, ENOMEM, "%s", key);
 }

@@ -1,13 +1,18 @@
 /* The parts of reading a configuration that are the same for every table of settings: a value with its unit and bounds,
- * and where libconfuse's complaints go. Private to config.c. */
+ * lists of words, where libconfuse's complaints go, and how the end of a text is seen. Private to the files config*.c.
+ */
 #pragma once
 
 #include "proto/err.h"
 #include "proto/limit.h"
 
 #include <confuse.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#define CONFIG_MAX_MEMORY ((int64_t)1 << 40)
+#define CONFIG_MAX_TIME   ((int64_t)24 * 3600 * 1000000)
 
 struct config_setting {
         const char *key;
@@ -37,3 +42,37 @@ size_t config_value_options(cfg_opt_t *options, const struct config_setting *tab
 
 /* Fills the fields of base from what was read. */
 void config_value_take(cfg_t *cfg, const struct config_setting *table, size_t n, void *base);
+
+/* libconfuse takes the end of the text for the end of every open section. So each text is given one more line, with
+ * this key, which is refused in a section. */
+#define CONFIG_END_LINE "\nend-of-configuration = 1\n"
+cfg_opt_t config_end_option(bool in_section);
+
+/* What the elements of a list, or a single word, must be. */
+enum config_word {
+        CONFIG_WORD_ANY,       /* not empty */
+        CONFIG_WORD_NAME,      /* of a language */
+        CONFIG_WORD_PATH,      /* absolute, and without .. */
+        CONFIG_WORD_RELATIVE,  /* below the work directory, and without .. */
+        CONFIG_WORD_EXTENSION, /* of a file, without the dot */
+        CONFIG_WORD_VARIABLE,  /* name=value */
+        CONFIG_WORD_CALL,      /* the name of a system call */
+        CONFIG_WORD_PACKAGE,   /* the name of a Debian package */
+};
+
+/* Complains and returns -1 for a word that is not what it must be. */
+int config_word_check(cfg_t *cfg, const char *key, const char *word, enum config_word must_be);
+
+bool config_is_name(const char *word);
+
+/* The list under key, ending with NULL. Owned by the caller, also after a failure. n may be NULL. An empty one is NULL.
+ */
+int config_list_take(cfg_t *cfg, const char *key, char ***list, size_t *n, struct err *e);
+void config_list_free(char **list);
+bool config_list_same(char *const *a, char *const *b);
+
+/* The list's words with spaces between; owned by the caller. */
+int config_list_join(cfg_t *cfg, const char *key, char **text, struct err *e);
+
+/* A copy of the string under key, "" where there is none; owned by the caller. */
+int config_string_take(cfg_t *cfg, const char *key, char **text, struct err *e);
