@@ -4,11 +4,13 @@
 
 #include "lang/lang.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Command lines are lists of words that end with NULL; no shell is between. A word that is {entry} becomes the name of
  * the file to start; {sources} becomes all files of the request whose names end in one of the extensions, and {args}
- * the arguments of the request. A run line without {args} gets them at its end. Programs are found in PATH. */
+ * the arguments of the request. A run line without {args} gets them at its end. Programs are found in PATH, the
+ * language's own and not the one of the request. */
 struct lang_command {
         enum kind kind; /* not KIND_FORKED */
         const char *name;
@@ -19,9 +21,10 @@ struct lang_command {
         char *const *compile;    /* KIND_COMPILED: sources to artifacts. Else NULL */
         char *const *artifacts;  /* KIND_COMPILED: names, or patterns of globs, of what compile makes and run needs */
         char *const *run;
-        char *const *warm; /* KIND_PRESTARTED: the program that waits for a job, see command.c. Else NULL */
+        char *const *warm; /* KIND_PRESTARTED: the program that waits for a job, see prestart.h. Else NULL */
         char *const *env;  /* name=value, for all of them; a request's own come after these */
         const char *const *extra_calls;
+        bool echoes; /* KIND_PRESTARTED: warm heeds echo_last_expression */
 };
 
 /* The vtable for c; its strings are c's, which must live as long. */

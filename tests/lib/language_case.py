@@ -14,6 +14,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -212,7 +213,8 @@ def tests_of(server, language):
     def corpus_test(name):
         return lambda self: self.run_corpus(name)
 
-    members = {"SERVER": server, "LANGUAGE": language}
+    # unittest asks the class for the module whose server is to be started.
+    members = {"SERVER": server, "LANGUAGE": language, "__module__": sys._getframe(1).f_globals["__name__"]}
     for name, row in {**language.semantics, **language.more}.items():
         program, options = row if isinstance(row, tuple) else (row, {})
         members[f"test_as_by_its_command_{identifier(name)}"] = semantics_test(program, options)

@@ -32,7 +32,7 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
 
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
 DAEMONS = ("hatchery-pool", "hatchery-zygote")
-PARTS = (*DAEMONS, "hatchery-init", "python")  # and what a test of other languages adds, see language_case.py
+PARTS = (*DAEMONS, "hatchery-init", "python", "bash", "awk", "sed", "bc", "javascript", "node", "java")  # and what a test of other languages adds, see language_case.py
 
 
 def wait_until(condition, guard=60, what="the condition"):

@@ -1,0 +1,103 @@
+/* Languages that are data: see command.h. The program of a job becomes the sandbox's main process by exec; only a
+ * prestarted one is the main process's child, which then ends as it does. */
+#include "lang/command.h"
+
+#include "lang/prestart.h"
+#include "lang/spawn.h"
+#include "lang/version.h"
+#include "lang/words.h"
+#include "proto/own.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* What a shell says of a program that it can't start. */
+enum { EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 127 };
+
+/* One per zygote, copied by each fork. */
+struct command {
+        const struct lang_command *is;
+        struct prestart started;
+};
+
+/* The language's variables hold from here on, for its version command as for all of its programs. */
+static int set_environment(char *const *env, struct err *e)
+{
+        for (; env && *env; env++)
+                if (putenv(*env) != 0)
+                        return err_set(e, errno, "the variable %s", *env);
+        return 0;
+}
+
+static int command_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        struct command *c = calloc(1, sizeof *c);
+        if (!c)
+                return err_set(e, ENOMEM, "the state of a language");
+        *c = (struct command){ .is = setup->command, .started = { .sock = -1 } };
+        out->state = c;
+        int r = set_environment(c->is->env, e);
+        if (r == 0)
+                r = version_ask(c->is->version, out->version, sizeof out->version, e);
+        if (r == 0 && c->is->warm)
+                r = prestart_try(c->is->warm, e);
+        return r;
+}
+
+static int command_after_fork(void *state)
+{
+        struct command *c = state;
+        return c->is->warm ? prestart_start(&c->started, c->is->warm) : 0;
+}
+
+static int command_compile(void *state, const struct job *job)
+{
+        struct command *c = state;
+        return prestart_offer(&c->started, job);
+}
+
+/* Returns only if it failed. Programs are found in the PATH of this process, which is the language's. */
+static int become(const struct lang_command *c, char *const *line, enum words_use use, const struct job *job)
+{
+        char **argv = words_expand(line, use, job, c->extensions);
+        char **env = words_environment(environ, job->env);
+        if (argv && env) {
+                spawn_reset_signals();
+                execvpe(argv[0], argv, env);
+        }
+        int error = argv && env ? errno : ENOMEM;
+        fprintf(stderr, "%s: %s: %s\n", c->name, argv ? argv[0] : line[0], strerror(error));
+        return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NO_EXEC;
+}
+
+static int command_run(void *state, const struct job *job)
+{
+        struct command *c = state;
+        if (c->started.taken)
+                return prestart_follow(&c->started);
+        if (job->header.stage == JOB_COMPILE)
+                return become(c->is, c->is->compile, WORDS_COMPILE, job);
+        return become(c->is, c->is->run, WORDS_RUN, job);
+}
+
+struct lang lang_command_vtable(const struct lang_command *c)
+{
+        return (struct lang){
+                .abi = LANG_ABI,
+                .name = c->name,
+                .aliases = c->aliases,
+                .main_file = c->main_file,
+                .kind = c->kind,
+                .echoes = c->echoes,
+                .extra_calls = c->extra_calls,
+                .warm = command_warm,
+                .after_fork = command_after_fork,
+                .compile = c->kind == KIND_PRESTARTED ? command_compile : NULL,
+                .run = command_run,
+        };
+}

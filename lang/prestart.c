@@ -1,0 +1,220 @@
+/* Prestarted programs: see prestart.h. */
+#include "lang/prestart.h"
+
+#include "lang/spawn.h"
+#include "lang/words.h"
+#include "proto/job.h"
+#include "proto/own.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { READY = 'R', GO = 'G', START = 'S', REFUSED = 'C' };
+enum { PATIENCE_MS = 30000, LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
+
+/* The program's side of the socket is its descriptor 3. */
+static int start(struct prestart *p, char *const *warm, int in, int out, int error)
+{
+        static char variable[] = "HATCHERY_JOB=3";
+        OWN_MEM char **env = words_environment(environ, (char *[]){ variable, NULL });
+        int ends[2];
+        if (!env)
+                return -ENOMEM;
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
+                return -errno;
+        int r = spawn_program(&p->pid, warm, (int[4]){ in, out, error, ends[1] }, env);
+        close(ends[1]);
+        if (r < 0) {
+                close(ends[0]);
+                return r;
+        }
+        p->sock = ends[0];
+        return 0;
+}
+
+static int wait_ready(const struct prestart *p)
+{
+        int r = spawn_wait_byte(p->sock, PATIENCE_MS);
+        return r == READY ? 0 : r < 0 ? r : -EPROTO;
+}
+
+static void end(struct prestart *p)
+{
+        close(p->sock);
+        spawn_end(p->pid);
+        *p = (struct prestart){ .sock = -1 };
+}
+
+/* The last line that is not empty. */
+static const char *last_line(char *text)
+{
+        size_t len = strlen(text);
+        while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r'))
+                text[--len] = '\0';
+        const char *line = strrchr(text, '\n');
+        return line ? line + 1 : text;
+}
+
+int prestart_try(char *const *warm, struct err *e)
+{
+        struct prestart p = { .sock = -1 };
+        char words[LAST_WORDS_SIZE] = "";
+        int ends[2];
+
+        if (pipe2(ends, O_CLOEXEC) < 0)
+                return err_set(e, errno, "a pipe");
+        OWN_FD int from = ends[0];
+        OWN_FD int to = ends[1];
+        OWN_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        int r = start(&p, warm, null, to, to);
+        if (r < 0)
+                return err_set(e, -r, "starting %s", warm[0]);
+        own_close(&to);
+        to = -1;
+        r = wait_ready(&p);
+        end(&p);
+        if (r == 0)
+                return 0;
+        spawn_read(from, words, sizeof words, 0);
+        return err_say(e, EIO, "%s %s: %.*s", warm[0], r == -ETIMEDOUT ? "is not ready in time" : "ended early",
+                       WORD_SIZE, last_line(words));
+}
+
+int prestart_start(struct prestart *p, char *const *warm)
+{
+        int r = start(p, warm, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
+        if (r < 0)
+                return r;
+        r = wait_ready(p);
+        if (r < 0)
+                end(p);
+        return r;
+}
+
+/* ---------------------------------------------------------------- the job */
+
+static int send_all(int sock, const char *data, size_t len)
+{
+        while (len > 0) {
+                ssize_t n = send(sock, data, len, MSG_NOSIGNAL);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                len -= (size_t)n;
+        }
+        return 0;
+}
+
+/* A string with its NUL, or only its length where at is NULL. */
+static size_t put(char *at, const char *text)
+{
+        size_t size = strlen(text) + 1;
+        if (at)
+                memcpy(at, text, size);
+        return size;
+}
+
+static size_t put_job(char *frame, const struct job *job)
+{
+        const struct job_header *h = &job->header;
+        char n_args[16];
+        snprintf(n_args, sizeof n_args, "%u", h->n_args);
+        const char *const head[] = { job->entry, h->echo ? "echo" : "", h->merge_stderr ? "merge" : "", n_args };
+        size_t len = 0;
+        for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
+                len += put(frame ? frame + len : NULL, head[i]);
+        for (char **arg = job->args; *arg; arg++)
+                len += put(frame ? frame + len : NULL, *arg);
+        for (char **variable = job->env; *variable; variable++)
+                len += put(frame ? frame + len : NULL, *variable);
+        return len;
+}
+
+static int send_job(int sock, const struct job *job)
+{
+        size_t len = put_job(NULL, job);
+        OWN_MEM char *frame = malloc(sizeof(uint32_t) + len);
+        if (!frame || len > UINT32_MAX)
+                return -ENOMEM;
+        uint32_t length = htonl((uint32_t)len);
+        memcpy(frame, &length, sizeof length);
+        put_job(frame + sizeof length, job);
+        return send_all(sock, frame, sizeof length + len);
+}
+
+/* The limit of open files came with the job. What the kernel counts per process is not passed on by itself. */
+static int share_limits(pid_t pid)
+{
+        struct rlimit files;
+        if (getrlimit(RLIMIT_NOFILE, &files) < 0 || prlimit(pid, RLIMIT_NOFILE, &files, NULL) < 0)
+                return -errno;
+        return 0;
+}
+
+/* ---------------------------------------------------------------- its end */
+
+static int wait_for(pid_t pid)
+{
+        int status = 0;
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        return status;
+}
+
+/* The exit status, or the same death. No core: the limit is the sandbox's (zygote/limits.c). */
+static int mirror(int status)
+{
+        if (!WIFSIGNALED(status))
+                return WEXITSTATUS(status);
+        spawn_reset_signals();
+        kill(getpid(), WTERMSIG(status));
+        return 128 + WTERMSIG(status);
+}
+
+int prestart_offer(struct prestart *p, const struct job *job)
+{
+        if (p->pid == 0)
+                return 0;
+        int r = share_limits(p->pid);
+        bool sent = r == 0 && send_job(p->sock, job) == 0;
+        int answer = sent ? spawn_wait_byte(p->sock, -1) : -EPIPE;
+        if (answer == GO) {
+                p->taken = true;
+                return 0;
+        }
+        if (sent && (answer == REFUSED || answer == -EPIPE)) {
+                int status = wait_for(p->pid);
+                if (answer == REFUSED && !WIFSIGNALED(status))
+                        return WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
+                if (WIFSIGNALED(status))
+                        _exit(mirror(status)); /* out of memory, and whatever else ends compilers */
+                p->pid = 0;
+                return 0;
+        }
+        end(p);
+        return 0;
+}
+
+int prestart_follow(struct prestart *p)
+{
+        char go = START;
+        send_all(p->sock, &go, 1); /* if it is dead, its end is what counts */
+        close(p->sock);
+        /* The streams are the program's alone: one that it closes shall be closed. */
+        for (int fd = 0; fd < 3; fd++)
+                close(fd);
+        return mirror(wait_for(p->pid));
+}

@@ -1,0 +1,137 @@
+/* Starting programs: see spawn.h. */
+#include "lang/spawn.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int64_t now_ms(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static int set_attributes(posix_spawnattr_t *a)
+{
+        sigset_t all, none;
+        sigfillset(&all);
+        sigemptyset(&none);
+        int r = posix_spawnattr_setsigdefault(a, &all);
+        if (r == 0)
+                r = posix_spawnattr_setsigmask(a, &none);
+        if (r == 0)
+                r = posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+        return r;
+}
+
+int spawn_program(pid_t *pid, char *const *argv, const int descriptors[4], char *const *env)
+{
+        posix_spawnattr_t attributes;
+        posix_spawn_file_actions_t actions;
+        int r = posix_spawnattr_init(&attributes);
+        if (r != 0)
+                return -r;
+        r = posix_spawn_file_actions_init(&actions);
+        if (r != 0) {
+                posix_spawnattr_destroy(&attributes);
+                return -r;
+        }
+        /* One that is in its place already loses its close-on-exec by this, too. */
+        for (int i = 0; i < 4 && r == 0; i++)
+                if (descriptors[i] >= 0)
+                        r = posix_spawn_file_actions_adddup2(&actions, descriptors[i], i);
+        if (r == 0)
+                r = set_attributes(&attributes);
+        if (r == 0)
+                r = posix_spawnp(pid, argv[0], &actions, &attributes, argv, env ? env : environ);
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+        return -r;
+}
+
+/* 1: there is something to read, or the end. */
+static int wait_readable(int fd, int64_t deadline_ms)
+{
+        for (;;) {
+                struct pollfd p = { .fd = fd, .events = POLLIN };
+                int64_t left = deadline_ms < 0 ? -1 : deadline_ms - now_ms();
+                if (deadline_ms >= 0 && left < 0)
+                        left = 0;
+                int r = poll(&p, 1, (int)left);
+                if (r > 0)
+                        return 1;
+                if (r == 0)
+                        return -ETIMEDOUT;
+                if (errno != EINTR)
+                        return -errno;
+        }
+}
+
+static ssize_t read_some(int fd, void *data, size_t len)
+{
+        ssize_t n;
+        do
+                n = read(fd, data, len);
+        while (n < 0 && errno == EINTR);
+        return n < 0 ? -errno : n;
+}
+
+int spawn_read(int fd, char *text, size_t size, int patience_ms)
+{
+        int64_t deadline_ms = now_ms() + patience_ms;
+        size_t len = 0;
+        int r = 0;
+        while (len + 1 < size) {
+                r = wait_readable(fd, deadline_ms);
+                ssize_t n = r < 0 ? r : read_some(fd, text + len, size - 1 - len);
+                if (n < 0)
+                        r = (int)n;
+                if (n <= 0)
+                        break;
+                len += (size_t)n;
+        }
+        text[len] = '\0';
+        return r < 0 ? r : (int)len;
+}
+
+int spawn_wait_byte(int fd, int patience_ms)
+{
+        unsigned char byte;
+        int r = wait_readable(fd, patience_ms < 0 ? -1 : now_ms() + patience_ms);
+        if (r < 0)
+                return r;
+        ssize_t n = read_some(fd, &byte, 1);
+        /* An end that left bytes of ours unread shows as a reset. */
+        if (n == 0 || n == -ECONNRESET)
+                return -EPIPE;
+        return n < 0 ? (int)n : byte;
+}
+
+int spawn_end(pid_t pid)
+{
+        int status = 0;
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL); /* it may have left its group */
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        return status;
+}
+
+void spawn_reset_signals(void)
+{
+        sigset_t none;
+        struct sigaction by_default = { .sa_handler = SIG_DFL };
+        for (int s = 1; s < NSIG; s++)
+                sigaction(s, &by_default, NULL); /* refused for two, and for libc's own */
+        sigemptyset(&none);
+        sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,22 @@
+/* Programs that are started beside the process that asks for them: with chosen descriptors, fresh signal settings and a
+ * session of their own, so that what they do to their process group does not reach the starter. */
+#pragma once
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* argv[0] is looked up in PATH. descriptors become 0 to 3 of the program, the last is left out if it is -1; all others
+ * must be close-on-exec. env: NULL for the process's own. 0, or a negative errno. */
+int spawn_program(pid_t *pid, char *const *argv, const int descriptors[4], char *const *env);
+
+/* Reads until the end, or until size - 1 bytes are there, and adds a NUL. How many, or -ETIMEDOUT with what came. */
+int spawn_read(int fd, char *text, size_t size, int patience_ms);
+
+/* One byte, or -EPIPE at the end, or -ETIMEDOUT; patience_ms -1: for ever. */
+int spawn_wait_byte(int fd, int patience_ms);
+
+/* Kills its whole process group if it still runs, waits for it, and returns its wait status. */
+int spawn_end(pid_t pid);
+
+/* Signals as a program finds them that was started from a shell: all by default, none blocked. */
+void spawn_reset_signals(void);

@@ -1,0 +1,14 @@
+/* What version of a program is installed, found out by asking it. */
+#pragma once
+
+#include "proto/err.h"
+
+#include <stddef.h>
+
+/* Runs the command, ends it after a while, and puts into out what in its output looks most like a version. 0, or a
+ * negative errno with a sentence. No process is left. */
+int version_ask(char *const *command, char *out, size_t size, struct err *e);
+
+/* The first numbers with a dot between them, with what is attached to them ("3.11.2rc1"); without any, the first
+ * number; without that, the first line. Empty for text with nothing in it. */
+void version_find(const char *text, char *out, size_t size);

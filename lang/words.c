@@ -1,0 +1,149 @@
+/* From words to arguments: see words.h. */
+#include "lang/words.h"
+
+#include "proto/job.h"
+
+#include <errno.h>
+#include <fts.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A list that grows, and whose strings are its own; always ends with NULL. */
+struct list {
+        char **at;
+        size_t n, size;
+};
+
+static bool push(struct list *l, const char *prefix, const char *text)
+{
+        if (l->n + 1 >= l->size) {
+                size_t size = l->size ? l->size * 2 : 16;
+                char **at = reallocarray(l->at, size, sizeof *at);
+                if (!at)
+                        return false;
+                l->at = at;
+                l->size = size;
+        }
+        size_t prefix_len = strlen(prefix), len = strlen(text);
+        char *word = malloc(prefix_len + len + 1);
+        if (!word)
+                return false;
+        memcpy(word, prefix, prefix_len);
+        memcpy(word + prefix_len, text, len + 1);
+        l->at[l->n++] = word;
+        l->at[l->n] = NULL;
+        return true;
+}
+
+static bool push_file(struct list *l, const char *name)
+{
+        return push(l, *name == '-' ? "./" : "", name);
+}
+
+static bool push_all(struct list *l, char *const *texts)
+{
+        for (; *texts; texts++)
+                if (!push(l, "", *texts))
+                        return false;
+        return true;
+}
+
+static bool has_extension(const char *name, char *const *extensions)
+{
+        size_t len = strlen(name);
+        for (; extensions && *extensions; extensions++) {
+                size_t n = strlen(*extensions);
+                if (len > n + 1 && name[len - n - 1] == '.' && strcmp(name + len - n, *extensions) == 0)
+                        return true;
+        }
+        return false;
+}
+
+static int by_name(const FTSENT **a, const FTSENT **b)
+{
+        return strcmp((*a)->fts_name, (*b)->fts_name);
+}
+
+static bool push_sources(struct list *l, char *const *extensions)
+{
+        static char here[] = ".";
+        char *const roots[] = { here, NULL };
+        FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
+        if (!tree)
+                return false;
+        bool ok = true;
+        errno = 0;
+        for (FTSENT *f; ok && (f = fts_read(tree)); errno = 0)
+                if (f->fts_info == FTS_F && has_extension(f->fts_name, extensions))
+                        ok = push_file(l, f->fts_path + strlen("./"));
+        if (errno != 0)
+                ok = false;
+        fts_close(tree);
+        return ok;
+}
+
+char **words_expand(char *const *line, enum words_use use, const struct job *job, char *const *extensions)
+{
+        struct list l = { 0 };
+        bool ok = true, args = use == WORDS_COMPILE;
+
+        for (; ok && *line; line++) {
+                if (strcmp(*line, "{entry}") == 0) {
+                        ok = push_file(&l, job->entry);
+                } else if (strcmp(*line, "{sources}") == 0) {
+                        ok = push_sources(&l, extensions);
+                } else if (strcmp(*line, "{args}") == 0) {
+                        ok = push_all(&l, job->args);
+                        args = true;
+                } else {
+                        ok = push(&l, "", *line);
+                }
+        }
+        if (ok && !args)
+                ok = push_all(&l, job->args);
+        if (ok)
+                return l.at;
+        words_free(l.at);
+        return NULL;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+        size_t n = strcspn(a, "=");
+        return strncmp(a, b, n) == 0 && b[n] == '=';
+}
+
+/* True if the variable is set again further on. */
+static bool overridden(const char *variable, char *const *by)
+{
+        for (; *by; by++)
+                if (same_name(variable, *by))
+                        return true;
+        return false;
+}
+
+char **words_environment(char *const *base, char *const *overrides)
+{
+        size_t n = 0, size = 1;
+        for (char *const *b = base; *b; b++)
+                size++;
+        for (char *const *o = overrides; *o; o++)
+                size++;
+        char **env = calloc(size, sizeof *env);
+        if (!env)
+                return NULL;
+        for (; *base; base++)
+                if (!overridden(*base, overrides))
+                        env[n++] = *base;
+        for (; *overrides; overrides++)
+                if (!overridden(*overrides, overrides + 1))
+                        env[n++] = *overrides;
+        return env;
+}
+
+void words_free(char **line)
+{
+        for (char **word = line; word && *word; word++)
+                free(*word);
+        free(line);
+}

@@ -1,0 +1,21 @@
+/* The command lines of languages that are data: from the words of the language's file to the arguments of a program. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct job;
+
+/* What a command line is for. A run line that does not name {args} gets them at its end. */
+enum words_use { WORDS_COMPILE, WORDS_RUN };
+
+/* The expanded line in fresh memory, to be released by words_free; NULL without memory, or where the work directory
+ * can't be read. {sources} are found below the current directory, in the order of their names. A name that begins with
+ * a dash gets "./" in front, so that no program takes it for an option. */
+char **words_expand(char *const *line, enum words_use use, const struct job *job, char *const *extensions);
+
+/* The environment of a program: base, but for what overrides sets, of which the last of a name counts. Both are
+ * name=value and end with NULL; the strings are borrowed, the list is fresh memory for free(). NULL without memory. */
+char **words_environment(char *const *base, char *const *overrides);
+
+void words_free(char **line);

@@ -1,0 +1,26 @@
+"""What the tests of hostile programs share, in whatever language: run one, and see that the server is as it was."""
+
+from lib.case import Case, describe
+
+MIB = 1 << 20
+
+
+class HostileCase(Case):
+    LANGUAGE = None  # its name
+    HELLO = None  # a program that prints a line
+    LIMITS = {}
+
+    def run_program(self, program, limits=(), **options):
+        return self.execute(program, language=self.LANGUAGE, limits={**self.LIMITS, **dict(limits)}, **options)
+
+    def hostile(self, program, **options):
+        result = self.run_program(program, **options)
+        after = self.run_program(self.HELLO)
+        self.assert_exited(after)
+        self.assertEqual(b"Hello, World!\n", after.stdout, describe(after))
+        return result
+
+    def assert_ends(self, status, program, **options):
+        result = self.hostile(program, **options)
+        self.assert_status(result, status)
+        return result

@@ -1,0 +1,185 @@
+/* From words to arguments: lang/words.h. And what looks like a version: lang/version.h. */
+#include "unit.h"
+
+#include "lang/version.h"
+#include "lang/words.h"
+#include "proto/job.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A list of words, which nothing here writes to. */
+#define WORDS(...) ((char *const *)(const void *)(const char *const[]){ __VA_ARGS__, NULL })
+
+static char *no_args[] = { NULL };
+static char spaced[] = "a b", empty[] = "";
+static char *two_args[] = { spaced, empty, NULL };
+
+static void assert_line(char **line, char *const *expected)
+{
+        assert_non_null(line);
+        size_t n = 0;
+        for (; expected[n]; n++) {
+                assert_non_null(line[n]);
+                assert_string_equal(line[n], expected[n]);
+        }
+        assert_null(line[n]);
+        words_free(line);
+}
+
+static void the_entry_takes_its_place(void **state)
+{
+        (void)state;
+        struct job job = { .entry = "main.sh", .args = no_args };
+        assert_line(words_expand(WORDS("bash", "{entry}"), WORDS_RUN, &job, NULL), WORDS("bash", "main.sh"));
+        assert_line(words_expand(WORDS("x", "{entry}", "y"), WORDS_COMPILE, &job, NULL), WORDS("x", "main.sh", "y"));
+}
+
+static void arguments_come_last_where_the_line_does_not_name_them(void **state)
+{
+        (void)state;
+        struct job job = { .entry = "m", .args = two_args };
+        assert_line(words_expand(WORDS("x", "{entry}"), WORDS_RUN, &job, NULL), WORDS("x", "m", "a b", ""));
+        assert_line(words_expand(WORDS("x", "{args}", "{entry}"), WORDS_RUN, &job, NULL), WORDS("x", "a b", "", "m"));
+}
+
+static void a_compiler_gets_no_arguments_unasked(void **state)
+{
+        (void)state;
+        struct job job = { .entry = "m", .args = two_args };
+        assert_line(words_expand(WORDS("x"), WORDS_COMPILE, &job, NULL), WORDS("x"));
+        assert_line(words_expand(WORDS("x", "{args}"), WORDS_COMPILE, &job, NULL), WORDS("x", "a b", ""));
+}
+
+static void what_is_not_exactly_a_placeholder_is_itself(void **state)
+{
+        (void)state;
+        char arg[] = "{entry}";
+        char *args[] = { arg, NULL };
+        struct job job = { .entry = "m", .args = args };
+        assert_line(words_expand(WORDS("x", "{entry}.o", "{}", "{Entry}", "{"), WORDS_RUN, &job, NULL),
+                    WORDS("x", "{entry}.o", "{}", "{Entry}", "{", "{entry}"));
+}
+
+static void a_name_is_never_an_option(void **state)
+{
+        (void)state;
+        struct job job = { .entry = "-rf", .args = no_args };
+        assert_line(words_expand(WORDS("x", "{entry}"), WORDS_RUN, &job, NULL), WORDS("x", "./-rf"));
+}
+
+static void make_file(const char *name)
+{
+        int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+        assert_true(fd >= 0);
+        close(fd);
+}
+
+static void sources_are_found_by_their_extensions_in_order(void **state)
+{
+        (void)state;
+        char folder[] = "/tmp/hatchery-words-XXXXXX";
+        static const char *const files[] = { "main.c", "b.c", "-a.c", "note.txt", "c", ".c", "d/x.cc", "d/y.c", "h.h" };
+        struct job job = { .entry = "main.c", .args = no_args };
+
+        assert_non_null(mkdtemp(folder));
+        assert_int_equal(chdir(folder), 0);
+        assert_int_equal(mkdir("d", 0755), 0);
+        assert_int_equal(mkdir("dir.c", 0755), 0);
+        assert_int_equal(symlink("main.c", "link.c"), 0);
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+                make_file(files[i]);
+
+        assert_line(words_expand(WORDS("cc", "{sources}", "-o"), WORDS_COMPILE, &job, WORDS("c", "cc")),
+                    WORDS("cc", "./-a.c", "b.c", "d/x.cc", "d/y.c", "main.c", "-o"));
+        assert_line(words_expand(WORDS("cc", "{sources}"), WORDS_COMPILE, &job, NULL), WORDS("cc"));
+
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+                assert_int_equal(unlink(files[i]), 0);
+        assert_int_equal(unlink("link.c"), 0);
+        assert_int_equal(rmdir("dir.c"), 0);
+        assert_int_equal(rmdir("d"), 0);
+        assert_int_equal(chdir("/"), 0);
+        assert_int_equal(rmdir(folder), 0);
+}
+
+static void assert_environment(char *const *base, char *const *overrides, char *const *expected)
+{
+        char **env = words_environment(base, overrides);
+        assert_non_null(env);
+        size_t n = 0;
+        for (; expected[n]; n++) {
+                assert_non_null(env[n]);
+                assert_string_equal(env[n], expected[n]);
+        }
+        assert_null(env[n]);
+        free(env);
+}
+
+static void the_last_value_of_a_variable_counts(void **state)
+{
+        (void)state;
+        assert_environment(WORDS("A=1", "B=2", "AB=3"), WORDS("A=x", "C=", "A=y=z"),
+                           WORDS("B=2", "AB=3", "C=", "A=y=z"));
+        assert_environment(WORDS("A=1"), no_args, WORDS("A=1"));
+        assert_environment(no_args, WORDS("A=1"), WORDS("A=1"));
+}
+
+static void assert_version(const char *text, const char *expected)
+{
+        char version[32];
+        version_find(text, version, sizeof version);
+        assert_string_equal(version, expected);
+}
+
+static void versions_are_found_in_what_programs_say(void **state)
+{
+        (void)state;
+        assert_version("GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\nCopyright (C) 2022\n", "5.2.15");
+        assert_version("v20.11.1\n", "20.11.1");
+        assert_version("openjdk 17.0.15 2025-04-15\n", "17.0.15");
+        assert_version("gcc (Debian 12.2.0-14) 12.2.0\n", "12.2.0");
+        assert_version("go version go1.19.8 linux/amd64\n", "1.19.8");
+        assert_version("2024 edition, 3.0rc1\n", "3.0rc1");
+        assert_version("less 590 (GNU regular expressions)\n", "590");
+        assert_version("release candidate\nof something\n", "release candidate");
+        assert_version("x.", "x.");
+        assert_version("7.\n", "7");
+        assert_version("", "");
+        assert_version("1.2222222222222222222222222222222222222222", "1.22222222222222222222222222222");
+}
+
+static void a_program_is_asked_and_ended(void **state)
+{
+        (void)state;
+        struct err e = { 0 };
+        char version[32];
+        assert_int_equal(version_ask(WORDS("sh", "-c", "echo x 1.5 >&2; exec sleep 0"), version, sizeof version, &e),
+                         0);
+        assert_string_equal(version, "1.5");
+        assert_refused(version_ask(WORDS("true"), version, sizeof version, &e), &e, EPROTO, "true tells no version");
+        assert_refused(version_ask(WORDS("/nonexistent/x"), version, sizeof version, &e), &e, ENOENT, "/nonexistent/x");
+        /* more output than is looked at */
+        assert_int_equal(version_ask(WORDS("sh", "-c", "echo 1.6; yes"), version, sizeof version, &e), 0);
+        assert_string_equal(version, "1.6");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_entry_takes_its_place),
+                cmocka_unit_test(arguments_come_last_where_the_line_does_not_name_them),
+                cmocka_unit_test(a_compiler_gets_no_arguments_unasked),
+                cmocka_unit_test(what_is_not_exactly_a_placeholder_is_itself),
+                cmocka_unit_test(a_name_is_never_an_option),
+                cmocka_unit_test(sources_are_found_by_their_extensions_in_order),
+                cmocka_unit_test(the_last_value_of_a_variable_counts),
+                cmocka_unit_test(versions_are_found_in_what_programs_say),
+                cmocka_unit_test(a_program_is_asked_and_ended),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
