@@ -32,6 +32,7 @@ struct zygote {
         struct log log;
         char who[48];
         const struct lang *lang;
+        struct lang of_command; /* where the language is data */
         struct lang_setup setup;
         struct lang_warmed warmed;
         char prepared[PREPARE_PATH_SIZE];
@@ -55,6 +56,11 @@ static int find_language(const char *path, const char *name, const struct lang *
 static int load_language(struct zygote *z, struct err *e)
 {
         char name[64], path[64];
+        if (z->options->command) {
+                z->of_command = lang_command_vtable(z->options->command);
+                z->lang = &z->of_command;
+                return 0;
+        }
         snprintf(name, sizeof name, "hatchery-lang-%s", z->options->language);
         OWN_FD int plugin = image_copy(z->options->plugin, name, S_IRUSR | S_IXUSR, e);
         if (plugin < 0)
