@@ -21,6 +21,7 @@ _Static_assert(SIZE_OF(hatchery_v1_ServerMessage, cb_answer) == sizeof(pb_callba
 
 /* PBSPAN_INT32 writes an enum as four bytes. */
 _Static_assert(sizeof(hatchery_v1_Result_Status) == sizeof(int32_t), "enums have 32 bits");
+_Static_assert(sizeof(hatchery_v1_LanguageStatus_Kind) == sizeof(int32_t), "enums have 32 bits");
 _Static_assert(sizeof(hatchery_v1_Error_Code) == sizeof(int32_t), "enums have 32 bits");
 
 /* What a client holds for one answer at most, in elements: far above what a server's ceilings allow, so that only a
@@ -83,6 +84,36 @@ static int add_stages(void *target, struct span content, struct err *e)
         return pbspan_decode(&stages_message, content, &result->stages, e);
 }
 
+#define COMPILE(kind, field) NUMBER(CompileStage, struct answer, m.answer.result.compile., kind, field)
+
+static const struct pbspan_field compile_fields[] = {
+        COMPILE(PBSPAN_BOOL, cached),
+        COMPILE(PBSPAN_UINT64, compile_us),
+        COMPILE(PBSPAN_INT32, status),
+        COMPILE(PBSPAN_INT32, exit_code),
+        COMPILE(PBSPAN_INT32, signal),
+        { .tag = hatchery_v1_CompileStage_stdout_tag,
+          .name = "stdout",
+          .kind = PBSPAN_BYTES,
+          .offset = offsetof(struct answer, compile_out) },
+        { .tag = hatchery_v1_CompileStage_stderr_tag,
+          .name = "stderr",
+          .kind = PBSPAN_BYTES,
+          .offset = offsetof(struct answer, compile_err) },
+        COMPILE(PBSPAN_BOOL, stdout_truncated),
+        COMPILE(PBSPAN_BOOL, stderr_truncated),
+        COMPILE(PBSPAN_UINT64, wall_us),
+        COMPILE(PBSPAN_UINT64, cpu_us),
+        COMPILE(PBSPAN_UINT64, memory_peak_bytes),
+};
+static const struct pbspan_message compile_message = { "CompileStage", compile_fields, COUNT(compile_fields) };
+
+static int add_compile(void *target, struct span content, struct err *e)
+{
+        ((struct answer *)target)->m.answer.result.has_compile = true;
+        return pbspan_decode(&compile_message, content, target, e);
+}
+
 #define RESULT(kind, field) NUMBER(Result, struct answer, m.answer.result., kind, field)
 
 static const struct pbspan_field result_fields[] = {
@@ -123,6 +154,7 @@ static const struct pbspan_field result_fields[] = {
         CHARS(Result, struct answer, m.answer.result., language),
         CHARS(Result, struct answer, m.answer.result., language_version),
         { .tag = hatchery_v1_Result_stages_tag, .name = "stages", .kind = PBSPAN_MESSAGE, .add = add_stages },
+        { .tag = hatchery_v1_Result_compile_tag, .name = "compile", .kind = PBSPAN_MESSAGE, .add = add_compile },
 };
 
 #define STAGE(kind, field) NUMBER(StageStatus, hatchery_v1_StageStatus, , kind, field)
@@ -143,6 +175,30 @@ static int add_stage(void *target, struct span content, struct err *e)
 {
         hatchery_v1_LanguageStatus *language = target;
         return pbspan_decode(&stage_message, content, &language->stages[language->stages_count++], e);
+}
+
+#define PRELOAD(kind, field) NUMBER(PreloadStatus, hatchery_v1_PreloadStatus, , kind, field)
+
+static const struct pbspan_field preload_fields[] = {
+        CHARS(PreloadStatus, hatchery_v1_PreloadStatus, , name),
+        PRELOAD(PBSPAN_BOOL, missing),
+        PRELOAD(PBSPAN_UINT64, first_us),
+        PRELOAD(PBSPAN_UINT64, again_us),
+};
+static const struct pbspan_message preload_message = { "PreloadStatus", preload_fields, COUNT(preload_fields) };
+
+static int add_preload(void *target, struct span content, struct err *e)
+{
+        hatchery_v1_LanguageStatus *language = target;
+        return pbspan_decode(&preload_message, content, &language->preloads[language->preloads_count++], e);
+}
+
+static int add_alias(void *target, struct span content, struct err *e)
+{
+        (void)e;
+        hatchery_v1_LanguageStatus *language = target;
+        memcpy(language->aliases[language->aliases_count++], content.data, content.len); /* zeroed before */
+        return 0;
 }
 
 #define LANGUAGE(kind, field) NUMBER(LanguageStatus, hatchery_v1_LanguageStatus, , kind, field)
@@ -173,6 +229,21 @@ static const struct pbspan_field language_fields[] = {
         LANGUAGE(PBSPAN_UINT32, warm_min),
         LANGUAGE(PBSPAN_UINT32, warm_max),
         LANGUAGE(PBSPAN_UINT64, sandbox_bytes),
+        LANGUAGE(PBSPAN_INT32, kind),
+        { .tag = hatchery_v1_LanguageStatus_aliases_tag,
+          .name = "aliases",
+          .kind = PBSPAN_TEXT,
+          .times = PBSPAN_MANY,
+          .max = SIZE_OF(hatchery_v1_LanguageStatus, aliases[0]) - 1,
+          .max_count = SIZE_OF(hatchery_v1_LanguageStatus, aliases) / SIZE_OF(hatchery_v1_LanguageStatus, aliases[0]),
+          .add = add_alias },
+        LANGUAGE(PBSPAN_BOOL, echoes),
+        { .tag = hatchery_v1_LanguageStatus_preloads_tag,
+          .name = "preloads",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = SIZE_OF(hatchery_v1_LanguageStatus, preloads) / sizeof(hatchery_v1_PreloadStatus),
+          .add = add_preload },
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 
@@ -288,6 +359,8 @@ int answer_encode(struct answer *a, size_t room, uint8_t **out, size_t *out_len,
         case hatchery_v1_ServerMessage_result_tag:
                 result->stdout = pbspan_of_span(&a->out);
                 result->stderr = pbspan_of_span(&a->err);
+                result->compile.stdout = pbspan_of_span(&a->compile_out);
+                result->compile.stderr = pbspan_of_span(&a->compile_err);
                 result->files = pbspan_of_files(&files);
                 utf8_repair(result->files_note);
                 break;

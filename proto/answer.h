@@ -14,8 +14,10 @@ struct answer {
         /* m.which_answer names the member (hatchery_v1_ServerMessage_result_tag, ...). Its callbacks are the codec's.
          */
         hatchery_v1_ServerMessage m;
-        struct span out; /* of a result: standard output */
-        struct span err; /* of a result: standard error */
+        struct span out;         /* of a result: standard output */
+        struct span err;         /* of a result: standard error */
+        struct span compile_out; /* of a result with a compile stage: what the compiler said */
+        struct span compile_err;
         struct file_span *files;
         size_t n_files;
         hatchery_v1_LanguageStatus *languages; /* of a status */

@@ -97,20 +97,31 @@ static int add_arg(void *target, struct span content, struct err *e)
         return 0;
 }
 
-#define LIMIT_FIELD(index, field)                                                                                      \
+#define LIMIT_FIELD_OF(array, has_array, index, field)                                                                 \
         { .tag = hatchery_v1_Limits_##field##_tag,                                                                     \
           .name = #field,                                                                                              \
           .kind = PBSPAN_INT64,                                                                                        \
-          .offset = offsetof(struct execute, limit[index]),                                                            \
-          .has = offsetof(struct execute, has_limit[index]) },
+          .offset = offsetof(struct execute, array[index]),                                                            \
+          .has = offsetof(struct execute, has_array[index]) },
+#define LIMIT_FIELD(index, field)         LIMIT_FIELD_OF(limit, has_limit, index, field)
+#define COMPILE_LIMIT_FIELD(index, field) LIMIT_FIELD_OF(compile_limit, has_compile_limit, index, field)
 
 static const struct pbspan_field limit_fields[] = { LIMITS(LIMIT_FIELD) };
 static const struct pbspan_message limit_message = { "Limits", limit_fields, COUNT(limit_fields) };
 _Static_assert(COUNT(limit_fields) == LIMIT_COUNT, "each limit has its field");
 
+static const struct pbspan_field compile_limit_fields[] = { LIMITS(COMPILE_LIMIT_FIELD) };
+static const struct pbspan_message compile_limit_message = { "Limits", compile_limit_fields,
+                                                             COUNT(compile_limit_fields) };
+
 static int add_limits(void *target, struct span content, struct err *e)
 {
         return pbspan_decode(&limit_message, content, target, e);
+}
+
+static int add_compile_limits(void *target, struct span content, struct err *e)
+{
+        return pbspan_decode(&compile_limit_message, content, target, e);
 }
 
 static int add_glob(void *target, struct span content, struct err *e)
@@ -223,6 +234,11 @@ static const struct pbspan_field execute_fields[] = {
           .name = "echo_last_expression",
           .kind = PBSPAN_BOOL,
           .offset = offsetof(struct execute_target, x.echo_last_expression) },
+        { .tag = hatchery_v1_Execute_compile_limits_tag,
+          .name = "compile_limits",
+          .kind = PBSPAN_MESSAGE,
+          .has = offsetof(struct execute_target, x.has_compile_limits),
+          .add = add_compile_limits },
 };
 static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
 _Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct execute is handed the target");
@@ -365,16 +381,16 @@ static bool write_env(pb_ostream_t *stream, const pb_field_t *field, void *const
 }
 
 #define LIMIT_FILL(index, field)                                                                                       \
-        limits->has_##field = x->has_limit[index];                                                                     \
-        limits->field = x->limit[index];
+        limits->has_##field = has[index];                                                                              \
+        limits->field = value[index];
 
-static bool fill_limits(hatchery_v1_Limits *limits, const struct execute *x)
+static bool fill_limits(hatchery_v1_Limits *limits, const bool has[LIMIT_COUNT], const int64_t value[LIMIT_COUNT])
 {
         bool any = false;
 
         LIMITS(LIMIT_FILL)
         for (size_t i = 0; i < LIMIT_COUNT; i++)
-                any |= x->has_limit[i];
+                any |= has[i];
         return any;
 }
 
@@ -394,7 +410,9 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x,
         to->args = (pb_callback_t){ .funcs.encode = write_spans, .arg = &args };
         to->env = (pb_callback_t){ .funcs.encode = write_env, .arg = (void *)x };
         to->stdin = pbspan_of_span(&x->standard_input);
-        to->has_limits = fill_limits(&to->limits, x);
+        to->has_limits = fill_limits(&to->limits, x->has_limit, x->limit);
+        to->has_compile_limits = fill_limits(&to->compile_limits, x->has_compile_limit, x->compile_limit);
+        to->has_compile_limits |= x->has_compile_limits;
         to->merge_stderr = x->merge_stderr;
         to->on_output_limit = x->truncate_output ? hatchery_v1_Execute_OnOutputLimit_TRUNCATE
                                                  : hatchery_v1_Execute_OnOutputLimit_KILL;

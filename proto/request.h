@@ -39,6 +39,9 @@ struct execute {
         size_t n_env;
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
+        bool has_compile_limits; /* of the compile stage, even if none of them is named */
+        bool has_compile_limit[LIMIT_COUNT];
+        int64_t compile_limit[LIMIT_COUNT];
         bool merge_stderr;
         bool echo_last_expression;
         bool truncate_output; /* on_output_limit = TRUNCATE */

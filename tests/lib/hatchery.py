@@ -46,9 +46,10 @@ def connect(address, timeout, source=None):
     return sock
 
 
-def execute_message(code=None, *, language="python", files=None, limits=None, env=None, collect=None, **fields):
-    """An Execute. files: a dict of name to content, or to (content, mode); limits: a dict; collect: a list of globs
-    or a dict. All else goes by its name in the .proto."""
+def execute_message(code=None, *, language="python", files=None, limits=None, compile_limits=None, env=None, collect=None,
+                    **fields):
+    """An Execute. files: a dict of name to content, or to (content, mode); limits, compile_limits: a dict; collect: a
+    list of globs or a dict. All else goes by its name in the .proto."""
     message = pb.Execute(language=language, **fields)
     if code is not None:
         message.code = code.encode() if isinstance(code, str) else code
@@ -57,6 +58,8 @@ def execute_message(code=None, *, language="python", files=None, limits=None, en
         message.files.add(name=name, content=content.encode() if isinstance(content, str) else content, mode=mode)
     for name, value in (limits or {}).items():
         setattr(message.limits, name, value)
+    for name, value in (compile_limits or {}).items():
+        setattr(message.compile_limits, name, value)
     for name, value in (env or {}).items():
         message.env[name] = value
     if collect is not None:

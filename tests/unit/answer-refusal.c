@@ -59,12 +59,15 @@ static const struct message messages[] = {
         { "Result", &hatchery_v1_Result_msg, ID(ServerMessage_result), 0, 0 },
         { "File", &hatchery_v1_File_msg, ID(ServerMessage_result), ID(Result_files), 0 },
         { "Stages", &hatchery_v1_Stages_msg, ID(ServerMessage_result), ID(Result_stages), 0 },
+        { "CompileStage", &hatchery_v1_CompileStage_msg, ID(ServerMessage_result), ID(Result_compile), 0 },
         { "Error", &hatchery_v1_Error_msg, ID(ServerMessage_error), 0, 0 },
         { "Pong", &hatchery_v1_Pong_msg, ID(ServerMessage_pong), 0, 0 },
         { "Status", &hatchery_v1_Status_msg, ID(ServerMessage_status), 0, 0 },
         { "LanguageStatus", &hatchery_v1_LanguageStatus_msg, ID(ServerMessage_status), ID(Status_languages), 0 },
         { "StageStatus", &hatchery_v1_StageStatus_msg, ID(ServerMessage_status), ID(Status_languages),
           ID(LanguageStatus_stages) },
+        { "PreloadStatus", &hatchery_v1_PreloadStatus_msg, ID(ServerMessage_status), ID(Status_languages),
+          ID(LanguageStatus_preloads) },
         { "Cancelled", &hatchery_v1_Cancelled_msg, ID(ServerMessage_cancelled), 0, 0 },
 };
 
@@ -165,6 +168,15 @@ static void more_languages_files_or_stages_than_a_client_holds_are_refused(void 
         wirebuf_message(&status, ID(Status_languages), &language);
         wirebuf_message(&m, ID(ServerMessage_status), &status);
         assert_message_refused(&m, "stages");
+        const uint32_t tags[] = { ID(LanguageStatus_aliases), ID(LanguageStatus_preloads) };
+        const char *const words[] = { "aliases", "preloads" };
+        for (int i = 0; i < 2; i++) {
+                for (int n = 0; n < 33; n++)
+                        wirebuf_text(&language, tags[i], "");
+                wirebuf_message(&status, ID(Status_languages), &language);
+                wirebuf_message(&m, ID(ServerMessage_status), &status);
+                assert_message_refused(&m, words[i]);
+        }
 }
 
 int main(void)

@@ -35,6 +35,8 @@ static uint8_t *full_result(size_t *len)
                             .m.which_answer = ID(ServerMessage_result),
                             .out = { (const uint8_t *)"o\0ut", 4 },
                             .err = { (const uint8_t *)"\xff", 1 },
+                            .compile_out = { (const uint8_t *)"\0c", 2 },
+                            .compile_err = { (const uint8_t *)"warning: \xff", 10 },
                             .files = files,
                             .n_files = 2 };
         hatchery_v1_Result *r = &a.m.answer.result;
@@ -55,6 +57,15 @@ static uint8_t *full_result(size_t *len)
         r->warm_us = 9;
         r->has_stages = true;
         r->stages = (hatchery_v1_Stages){ 10, 11, 12, 13, UINT64_MAX };
+        r->has_compile = true;
+        r->compile.cached = r->compile.stdout_truncated = r->compile.stderr_truncated = true;
+        r->compile.compile_us = 14;
+        r->compile.status = hatchery_v1_Result_Status_TIME_LIMIT;
+        r->compile.exit_code = -2;
+        r->compile.signal = 15;
+        r->compile.wall_us = 16;
+        r->compile.cpu_us = 17;
+        r->compile.memory_peak_bytes = UINT64_MAX;
         strcpy(r->files_note, "one file was too large");
         memset(r->sandbox, 's', sizeof r->sandbox - 1);
         strcpy(r->language, "python");
@@ -86,6 +97,13 @@ static void a_result_with_every_field_comes_through(void **state)
         assert_true(r->queue_us == 8 && r->warm_us == 9);
         assert_true(r->has_stages && r->stages.queue_us == 10 && r->stages.dispatch_us == 11);
         assert_true(r->stages.run_us == 12 && r->stages.drain_us == 13 && r->stages.collect_us == UINT64_MAX);
+        assert_true(r->has_compile && r->compile.cached && r->compile.stdout_truncated && r->compile.stderr_truncated);
+        assert_true(r->compile.compile_us == 14 && r->compile.exit_code == -2 && r->compile.signal == 15);
+        assert_int_equal(r->compile.status, hatchery_v1_Result_Status_TIME_LIMIT);
+        assert_true(r->compile.wall_us == 16 && r->compile.cpu_us == 17);
+        assert_true(r->compile.memory_peak_bytes == UINT64_MAX);
+        assert_span_equal(a.compile_out, "\0c", 2);
+        assert_span_equal(a.compile_err, "warning: \xff", 10);
         assert_string_equal(r->files_note, "one file was too large");
         assert_int_equal(strlen(r->sandbox), sizeof r->sandbox - 1);
         assert_string_equal(r->language, "python");
@@ -130,7 +148,13 @@ static uint8_t *full_status(size_t *len)
                   .warm_target = 13,
                   .warm_min = 14,
                   .warm_max = 15,
-                  .sandbox_bytes = 16 },
+                  .sandbox_bytes = 16,
+                  .kind = hatchery_v1_LanguageStatus_Kind_COMPILED,
+                  .aliases_count = 2,
+                  .aliases = { "python3", "an alias that is long  " },
+                  .echoes = true,
+                  .preloads_count = 2,
+                  .preloads = { { "json", false, 17, 18 }, { .name = "numpy", .missing = true } } },
                 { .name = "lua", .runs = UINT64_MAX },
         };
         struct answer a = { .m = { .id = 3, .which_answer = ID(ServerMessage_status) },
@@ -173,6 +197,15 @@ static void a_status_with_every_field_comes_through(void **state)
         assert_string_equal(stage[1].name, "a long stage's ");
         assert_true(stage[1].sum_us == UINT64_MAX && stage[1].count == 0);
         assert_true(l->warm_target == 13 && l->warm_min == 14 && l->warm_max == 15 && l->sandbox_bytes == 16);
+        assert_int_equal(l->kind, hatchery_v1_LanguageStatus_Kind_COMPILED);
+        assert_true(l->echoes);
+        assert_int_equal(l->aliases_count, 2);
+        assert_string_equal(l->aliases[0], "python3");
+        assert_string_equal(l->aliases[1], "an alias that is long  ");
+        assert_int_equal(l->preloads_count, 2);
+        assert_string_equal(l->preloads[0].name, "json");
+        assert_true(l->preloads[0].first_us == 17 && l->preloads[0].again_us == 18 && !l->preloads[0].missing);
+        assert_true(l->preloads[1].missing);
         assert_string_equal(a.languages[1].name, "lua");
         assert_int_equal(a.languages[1].stages_count, 0);
         assert_true(a.languages[1].runs == UINT64_MAX);

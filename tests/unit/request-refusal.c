@@ -336,6 +336,7 @@ struct message {
 static const struct message messages[] = {
         { &hatchery_v1_Execute_msg, 0 },
         { &hatchery_v1_Limits_msg, ID(Execute_limits) },
+        { &hatchery_v1_Limits_msg, ID(Execute_compile_limits) },
         { &hatchery_v1_Collect_msg, ID(Execute_collect) },
         { &hatchery_v1_File_msg, ID(Execute_files) },
         { &hatchery_v1_Execute_EnvEntry_msg, ID(Execute_env) },

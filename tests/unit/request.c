@@ -50,7 +50,11 @@ static void a_request_with_every_field_comes_through(void **state)
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 assert_true(x->has_limit[i]);
                 assert_true(x->limit[i] == (int64_t)i - 3);
+                assert_true(x->has_compile_limit[i]);
+                assert_true(x->compile_limit[i] == 100 - (int64_t)i);
         }
+        assert_true(x->has_compile_limits);
+        assert_true(x->echo_last_expression);
         assert_true(x->merge_stderr);
         assert_true(x->truncate_output);
         assert_true(x->has_collect);
@@ -84,7 +88,8 @@ static void an_empty_execute_leaves_everything_out(void **state)
         assert_false(r.execute.truncate_output);
         assert_int_equal(r.execute.n_files, 0);
         for (size_t i = 0; i < LIMIT_COUNT; i++)
-                assert_false(r.execute.has_limit[i]);
+                assert_false(r.execute.has_limit[i] || r.execute.has_compile_limit[i]);
+        assert_false(r.execute.has_compile_limits || r.execute.echo_last_expression);
         request_fini(&r);
         free(data);
 }
@@ -125,6 +130,27 @@ static void each_limit_has_its_own_field(void **state)
                 request_fini(&r);
                 free(data);
         }
+}
+
+static void limits_of_the_compile_stage_are_not_those_of_the_run(void **state)
+{
+        (void)state;
+        struct wirebuf run = { 0 }, compile = { 0 }, x = { 0 };
+        struct request r;
+        uint8_t *data;
+        wirebuf_number(&run, ID(Limits_cpu_us), 1);
+        wirebuf_number(&compile, ID(Limits_pids), 2);
+        wirebuf_message(&x, ID(Execute_limits), &run);
+        wirebuf_message(&x, ID(Execute_compile_limits), &compile);
+        requests_decode_execute(&x, &r, &data);
+        for (size_t i = 0; i < LIMIT_COUNT; i++) {
+                assert_int_equal(r.execute.has_limit[i], i == LIMIT_CPU);
+                assert_int_equal(r.execute.has_compile_limit[i], i == LIMIT_PIDS);
+        }
+        assert_true(r.execute.limit[LIMIT_CPU] == 1 && r.execute.compile_limit[LIMIT_PIDS] == 2);
+        assert_true(r.execute.has_compile_limits);
+        request_fini(&r);
+        free(data);
 }
 
 static void limits_without_a_limit_and_collect_without_a_glob_are_taken(void **state)
@@ -325,6 +351,7 @@ int main(void)
                 cmocka_unit_test(an_empty_execute_leaves_everything_out),
                 cmocka_unit_test(empty_code_is_not_absent_code),
                 cmocka_unit_test(each_limit_has_its_own_field),
+                cmocka_unit_test(limits_of_the_compile_stage_are_not_those_of_the_run),
                 cmocka_unit_test(limits_without_a_limit_and_collect_without_a_glob_are_taken),
                 cmocka_unit_test(the_small_requests_come_through),
                 cmocka_unit_test(large_bytes_are_taken_without_a_copy),

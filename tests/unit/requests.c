@@ -105,11 +105,15 @@ uint8_t *requests_full(size_t *len)
                         .collect_max_bytes = UINT64_MAX,
                         .deadline_us = 123456789012345,
                         .priority = 5,
+                        .echo_last_expression = true,
+                        .has_compile_limits = true,
                 },
         };
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 r.execute.has_limit[i] = true;
                 r.execute.limit[i] = (int64_t)i - 3;
+                r.execute.has_compile_limit[i] = true;
+                r.execute.compile_limit[i] = 100 - (int64_t)i;
         }
         return requests_encode(&r, len);
 }
