@@ -3,7 +3,7 @@
 # are installed; libc and what languages bring stay shared.
 option(HATCHERY_ARCHIVES "Link libraries from their archives where there are any" ON)
 if(HATCHERY_ARCHIVES)
-        foreach(library EVENT CONFUSE CGROUP SECCOMP CAPNG LZ4)
+        foreach(library EVENT CONFUSE CGROUP SECCOMP CAPNG LZ4 NETTLE)
                 get_target_property(paths PkgConfig::${library} INTERFACE_LINK_LIBRARIES)
                 set(replaced "")
                 foreach(path IN LISTS paths)

@@ -14,28 +14,49 @@ static const char *unit_name(enum limit_unit unit)
         return unit == LIMIT_UNIT_US ? " us" : unit == LIMIT_UNIT_BYTES ? " bytes" : "";
 }
 
-static int check_limits(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
-                        struct refusal *refusal)
+/* The limits of one stage. */
+struct limits {
+        const char *field; /* of Execute */
+        const bool *has;   /* LIMIT_COUNT each */
+        const int64_t *asked, *standard, *ceiling;
+};
+
+static int check_stage(const struct limits *l, int64_t *limit, struct refusal *refusal)
 {
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 const struct limit_row *row = &limit_table[i];
-                int64_t v = x->limit[i], ceiling = rules->ceiling[i];
+                int64_t v = l->asked[i], ceiling = l->ceiling[i];
 
-                plan->limit[i] = x->has_limit[i] ? v : rules->standard[i];
-                if (!x->has_limit[i])
+                limit[i] = l->has[i] ? v : l->standard[i];
+                if (!l->has[i])
                         continue;
                 if (v < row->floor)
                         return refuse(refusal, INVALID,
-                                      "limits.%s is %" PRId64 "; it is at least %" PRId64 " and at most %" PRId64
+                                      "%s.%s is %" PRId64 "; it is at least %" PRId64 " and at most %" PRId64
                                       "%s, or is left out for the default",
-                                      row->name, v, row->floor, ceiling, unit_name(row->unit));
+                                      l->field, row->name, v, row->floor, ceiling, unit_name(row->unit));
                 if (v > ceiling)
                         return refuse(refusal, INVALID,
-                                      "limits.%s is %" PRId64 ", over this server's ceiling of %" PRId64
-                                      "%s; ask for less",
-                                      row->name, v, ceiling, unit_name(row->unit));
+                                      "%s.%s is %" PRId64 ", over this server's ceiling of %" PRId64 "%s; ask for less",
+                                      l->field, row->name, v, ceiling, unit_name(row->unit));
         }
         return 0;
+}
+
+static int check_limits(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+                        struct refusal *refusal)
+{
+        const struct limits run = { "limits", x->has_limit, x->limit, rules->standard, rules->ceiling };
+        const struct limits compile = { "compile_limits", x->has_compile_limit, x->compile_limit,
+                                        rules->compile_standard, rules->compile_ceiling };
+
+        int r = check_stage(&run, plan->limit, refusal);
+        if (r != 0)
+                return r;
+        if (x->has_compile_limits && !rules->compiled)
+                return refuse(refusal, INVALID, "compile_limits is set, but %s has no compile stage; leave it out",
+                              names_quote(x->language).text);
+        return rules->compiled ? check_stage(&compile, plan->compile_limit, refusal) : 0;
 }
 
 static bool same(struct span a, struct span b)
@@ -67,16 +88,20 @@ static int check_files(const struct execute *x, struct refusal *refusal)
         return 0;
 }
 
-static int check_size(const struct execute *x, const struct check_plan *plan, struct refusal *refusal)
+static int check_size(const struct execute *x, const struct check_rules *rules, const struct check_plan *plan,
+                      struct refusal *refusal)
 {
         uint64_t total = x->has_code ? x->code.len : 0;
         for (size_t i = 0; i < x->n_files; i++)
                 total += x->files[i].content.len;
-        if (total > (uint64_t)plan->limit[LIMIT_DISK])
+
+        bool by_run = total > (uint64_t)plan->limit[LIMIT_DISK];
+        if (by_run || (rules->compiled && total > (uint64_t)plan->compile_limit[LIMIT_DISK]))
                 return refuse(refusal, INVALID,
-                              "the files hold %" PRIu64 " bytes, more than limits.%s, which is %" PRId64
+                              "the files hold %" PRIu64 " bytes, more than %s.%s, which is %" PRId64
                               "; send less or raise the limit",
-                              total, limit_table[LIMIT_DISK].name, plan->limit[LIMIT_DISK]);
+                              total, by_run ? "limits" : "compile_limits", limit_table[LIMIT_DISK].name,
+                              by_run ? plan->limit[LIMIT_DISK] : plan->compile_limit[LIMIT_DISK]);
         return 0;
 }
 
@@ -146,15 +171,14 @@ int check_execute(const struct execute *x, const struct check_rules *rules, stru
                 return refuse(refusal, INVALID, "priority is %u; it is at least 0, the default, and at most %d",
                               x->priority, QUEUE_PRIORITIES - 1);
         if (x->echo_last_expression && !rules->echoes)
-                return refuse(refusal, INVALID,
-                              "echo_last_expression is set, but %s has no such thing; leave it out",
+                return refuse(refusal, INVALID, "echo_last_expression is set, but %s has no such thing; leave it out",
                               names_quote(x->language).text);
         struct span main_file = span_of_text(rules->main_file);
         int r = check_limits(x, rules, plan, refusal);
         if (r == 0)
                 r = check_files(x, refusal);
         if (r == 0)
-                r = check_size(x, plan, refusal);
+                r = check_size(x, rules, plan, refusal);
         if (r == 0)
                 r = x->has_code ? entry_of_code(x, main_file, plan, refusal)
                                 : entry_of_files(x, main_file, plan, refusal);

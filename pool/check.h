@@ -10,8 +10,11 @@
 #include <stdint.h>
 
 struct check_rules {
-        const char *main_file;   /* what inline code is called */
-        bool echoes;             /* the language knows echo_last_expression */
+        const char *main_file;           /* what inline code is called */
+        bool echoes;                     /* the language knows echo_last_expression */
+        bool compiled;                   /* it has a compile stage, with limits of its own: */
+        const int64_t *compile_standard; /* LIMIT_COUNT each */
+        const int64_t *compile_ceiling;
         const int64_t *standard; /* LIMIT_COUNT each */
         const int64_t *ceiling;
         uint32_t collect_max_files;
@@ -21,6 +24,7 @@ struct check_rules {
 struct check_plan {
         struct span entry; /* the file to start; its bytes are the request's or the rules' */
         int64_t limit[LIMIT_COUNT];
+        int64_t compile_limit[LIMIT_COUNT]; /* where there is such a stage */
         uint32_t collect_files;
         uint64_t collect_bytes;
 };

@@ -53,6 +53,9 @@ void language_configure(struct language *l, const struct config_language *config
 {
         memcpy(l->standard, config->standard, sizeof l->standard);
         memcpy(l->ceiling, config->ceiling, sizeof l->ceiling);
+        memcpy(l->compile.standard, config->compile_standard, sizeof l->compile.standard);
+        memcpy(l->compile.ceiling, config->compile_ceiling, sizeof l->compile.ceiling);
+        l->compile.runtime = config->data;
         scale_bounds(&l->scale, config->warm_min, config->warm_max, l->pool->config.warm_half_life_us);
         l->running = config->running;
         l->generation_forks = config->generation_forks;

@@ -3,12 +3,13 @@
  * when as many of its sandboxes are warm as are to be, and the old one ends when its last run has ended. */
 #pragma once
 
+#include "hatchery.pb.h"
+#include "pool/compile.h"
 #include "pool/config.h"
 #include "pool/queue.h"
 #include "pool/scale.h"
 #include "pool/stats.h"
 #include "pool/zygotes.h"
-#include "hatchery.pb.h"
 #include "proto/kind.h"
 #include "proto/span.h"
 #include "proto/wire.h"
@@ -24,8 +25,9 @@ struct language {
         char name[WIRE_MAX_LANGUAGE + 1];
         int64_t standard[LIMIT_COUNT];
         int64_t ceiling[LIMIT_COUNT];
-        struct scale scale; /* how many are kept warm */
-        unsigned running;   /* of all its zygotes together */
+        struct compile_rules compile; /* of KIND_COMPILED */
+        struct scale scale;           /* how many are kept warm */
+        unsigned running;             /* of all its zygotes together */
         uint64_t generation_forks;
         int64_t generation_us;
 
@@ -34,8 +36,8 @@ struct language {
         char version[64];
         char main_file[32];
         char aliases[96];
-        enum kind kind; /* 0: not known yet */
-        bool echoes;    /* it knows echo_last_expression */
+        enum kind kind;                                            /* 0: not known yet */
+        bool echoes;                                               /* it knows echo_last_expression */
         hatchery_v1_PreloadStatus preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
         size_t n_preloads;
 
@@ -55,6 +57,12 @@ void language_fini(struct language *l);
 
 /* What a new configuration can change. */
 void language_configure(struct language *l, const struct config_language *config);
+
+/* Its programs have a compile stage before they run. */
+static inline bool language_is_compiled(const struct language *l)
+{
+        return l->kind == KIND_COMPILED;
+}
 
 /* Its zygotes were started with what the configuration says no more: they are renewed. */
 void language_outdate(struct language *l);
@@ -90,8 +98,8 @@ unsigned language_demand(const struct language *l);
 /* The zygote that serves, or NULL. */
 const struct zygote *language_current(const struct language *l);
 
-/* What its zygotes tell: the first word of one; what it has preloaded; another sandbox is warm; one failed; it is gone, or must go. The last
- * one frees it. */
+/* What its zygotes tell: the first word of one; what it has preloaded; another sandbox is warm; one failed; it is gone,
+ * or must go. The last one frees it. */
 void language_greeted(struct language *l, struct zygote *z, const struct report *report);
 void language_preloaded(struct language *l, const struct report *report);
 void language_warmed(struct language *l, struct zygote *z);

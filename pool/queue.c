@@ -283,18 +283,40 @@ static void stop(struct queue_entry *entry, int64_t cost_us)
         peer->had_us += cost_us - entry->charged_us;
 }
 
-void queue_again(struct queue *q, struct queue_entry *entry)
+/* The recent ones weigh most. */
+static void average(int64_t *average_us, int64_t cost_us, int weight)
 {
-        stop(entry, 0);
+        *average_us = *average_us ? *average_us + (cost_us - *average_us) / weight : cost_us;
+}
+
+static void stop_after(struct queue_entry *entry, int64_t held_us)
+{
+        struct queue_account *name = entry->account;
+        int64_t cost_us = held_us > QUEUE_LEAST_COST_US ? held_us : QUEUE_LEAST_COST_US;
+
+        stop(entry, cost_us);
+        average(&name->average_us, cost_us, 4);
+        average(&name->lane->average_us, cost_us, 16);
+}
+
+static void wait_first(struct queue *q, struct queue_entry *entry)
+{
         entry->state = QUEUE_WAITING;
         TAILQ_INSERT_HEAD(&entry->account->line[entry->priority], entry, link);
         count(q, entry->account, entry, true);
 }
 
-/* The recent ones weigh most. */
-static void average(int64_t *average_us, int64_t cost_us, int weight)
+void queue_again(struct queue *q, struct queue_entry *entry)
 {
-        *average_us = *average_us ? *average_us + (cost_us - *average_us) / weight : cost_us;
+        stop(entry, 0);
+        wait_first(q, entry);
+}
+
+void queue_next_stage(struct queue *q, struct queue_entry *entry, int64_t held_us, uint64_t bytes)
+{
+        stop_after(entry, held_us);
+        entry->bytes = bytes;
+        wait_first(q, entry);
 }
 
 void queue_leave(struct queue *q, struct queue_entry *entry, int64_t held_us)
@@ -304,10 +326,7 @@ void queue_leave(struct queue *q, struct queue_entry *entry, int64_t held_us)
                 return;
         queue_remove(q, entry);
         if (entry->state == QUEUE_STARTED) {
-                int64_t cost_us = held_us > QUEUE_LEAST_COST_US ? held_us : QUEUE_LEAST_COST_US;
-                stop(entry, cost_us);
-                average(&name->average_us, cost_us, 4);
-                average(&name->lane->average_us, cost_us, 16);
+                stop_after(entry, held_us);
                 settle(name);
         }
         entry->account = NULL;

@@ -99,6 +99,11 @@ void queue_start(struct queue *q, struct queue_entry *entry);
 /* One that was started could not be, and waits again: before the others of its account, whatever the bounds say. */
 void queue_again(struct queue *q, struct queue_entry *entry);
 
+/* One that was started has had a part of what it asked for, and waits again for the next one: before the others of its
+ * account, whatever the bounds say. held_us: how long it held its slot, which it is charged with; bytes: what it holds
+ * now. */
+void queue_next_stage(struct queue *q, struct queue_entry *entry, int64_t held_us, uint64_t bytes);
+
 /* The end of an entry, in whatever state. held_us: how long it held a slot, if it was started. Harmless for one that is
  * not known. */
 void queue_leave(struct queue *q, struct queue_entry *entry, int64_t held_us);

@@ -32,7 +32,9 @@ int run_new(struct run **out, struct session *s, struct language *l, struct requ
         r->buffer = own_steal_ptr(buffer);
         r->buffer_len = buffer_len;
         r->plan = *plan;
-        r->arrived_us = clock_us();
+        r->stage = language_is_compiled(l) ? JOB_COMPILE : JOB_RUN;
+        r->limit = r->stage == JOB_COMPILE ? r->plan.compile_limit : r->plan.limit;
+        r->arrived_us = r->began_us = clock_us();
         if (r->request.execute.deadline_us > 0) {
                 uint64_t us = r->request.execute.deadline_us;
                 r->deadline_us = r->arrived_us + (us > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)us);
@@ -63,6 +65,7 @@ void run_free(struct run *r)
         run_limits_stop(r);
         collector_free(r->collector);
         run_io_fini(r);
+        compile_fini(&r->compile);
         request_fini(&r->request);
         free(r->buffer);
         budget_set(&p->memory, &r->held, 0);
@@ -91,9 +94,10 @@ void run_weigh(struct run *r)
         uint64_t bytes = sizeof *r + r->buffer_len + x->n_files * sizeof *x->files + x->n_args * sizeof *x->args +
                          x->n_env * sizeof *x->env + x->n_globs * sizeof *x->globs;
 
-        bytes += r->out.room + r->err.room;
+        bytes += r->out.room + r->err.room + compile_weight(&r->compile);
         if (r->job_files) /* each has three pieces in the feed */
-                bytes += (x->n_files + x->has_code) * (sizeof *r->job_files + 3 * sizeof *r->job.piece);
+                bytes += (x->n_files + x->has_code + r->compile.n_artifacts) *
+                         (sizeof *r->job_files + 3 * sizeof *r->job.piece);
         budget_set(&r->pool->memory, &r->held, bytes);
 }
 
@@ -203,13 +207,15 @@ static void hand_over(struct run *r)
 
 void run_start(struct run *r, struct slot *slot)
 {
-        const int64_t *limit = r->plan.limit;
-
         r->slot = slot;
         slot->run = r;
         r->started_us = clock_us();
         r->fed_us = 0;
         queue_start(&r->pool->queue, &r->queued);
+        if (r->stage == JOB_COMPILE)
+                run_compile_look(r);
+
+        const int64_t *limit = r->limit;
         if (slot->memory_bytes == limit[LIMIT_MEMORY] && slot->disk_bytes == limit[LIMIT_DISK] &&
             slot->pids == limit[LIMIT_PIDS]) {
                 hand_over(r);

@@ -3,12 +3,17 @@
  * run.c is its beginning, up to the hand-over; run_limits.c its time limits; run_kill.c whatever ends it early;
  * run_end.c its end; run_io.c its descriptors; run_answer.c its answers. run_parts.h is what these say to each other.
  *
+ * Where the language is compiled, a run goes this way twice, in two sandboxes: for the compile stage, whose artifacts
+ * are collected, and then, back in the queue, for the run stage, which finds them among its files. run_compile.c is the
+ * way from one to the other. What the cache has needs no compile stage: it is asked when the turn has come.
+ *
  * A run is always in its session's list, until that is gone, and either in the queue or with a slot. Every run is
  * answered exactly once, or its client is gone. */
 #pragma once
 
 #include "pool/capture.h"
 #include "pool/check.h"
+#include "pool/compile.h"
 #include "pool/feed.h"
 #include "pool/outcome.h"
 #include "pool/queue.h"
@@ -49,9 +54,13 @@ struct run {
         size_t buffer_len;
         uint64_t held; /* bytes of memory, as the pool's budget has them */
         struct check_plan plan;
+        enum job_stage stage;
+        const int64_t *limit; /* of this stage: the plan's */
+        struct compile compile;
         bool retried; /* a slot has failed it before */
 
         int64_t arrived_us;
+        int64_t began_us;    /* of its stages: its arrival, moved on by the time that the compile stage took */
         int64_t deadline_us; /* on the clock; 0: none */
         int64_t started_us;  /* when it got its slot */
         int64_t handed_us;
@@ -63,6 +72,8 @@ struct run {
         int64_t warm_us;                 /* age of the sandbox at the hand-over */
         uint64_t took_us[STAGES_OF_RUN]; /* at its end */
         enum kill_reason reason;
+        bool refused; /* by the language, which could not translate the program: nothing of it has run */
+        int refused_code;
         bool discard; /* the slot can't be trusted afterwards */
 
         struct event timer; /* of the deadline, the wall limit, or the guard of the present state */

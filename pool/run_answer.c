@@ -3,6 +3,7 @@
 
 #include "pool/collector.h"
 #include "pool/language.h"
+#include "pool/run_parts.h"
 #include "pool/session.h"
 #include "pool/state.h"
 
@@ -22,7 +23,7 @@ void run_answer_failure(struct run *r, const struct job_failure *f)
                 refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
                        "the file \"%s\" does not fit on the sandbox's disk: disk_bytes is %" PRId64
                        "; raise it or send less",
-                       f->name, r->plan.limit[LIMIT_DISK]);
+                       f->name, r->limit[LIMIT_DISK]);
         else if (f->step == JOB_STEP_FILE)
                 refuse(&refusal, hatchery_v1_Error_Code_INVALID_ARGUMENT,
                        "the file \"%s\" can't be made in the sandbox: %s; choose another name", f->name, reason);
@@ -32,12 +33,40 @@ void run_answer_failure(struct run *r, const struct job_failure *f)
         session_refuse(r->session, r->request.id, &refusal);
 }
 
-void run_answer_result(struct run *r)
+/* What there is to tell of every run that was seen to its end. */
+static void fill_common(struct answer *a, const struct run *r)
 {
         const struct language *l = r->language;
-        struct answer a = { .m = { .id = r->request.id, .which_answer = hatchery_v1_ServerMessage_result_tag } };
+        hatchery_v1_Result *result = &a->m.answer.result;
+
+        *a = (struct answer){ .m = { .id = r->request.id, .which_answer = hatchery_v1_ServerMessage_result_tag } };
+        result->queue_us = (uint64_t)(r->handed_us - r->began_us);
+        result->warm_us = (uint64_t)r->warm_us;
+        result->has_stages = true;
+        result->stages.queue_us = r->took_us[STAGE_QUEUE];
+        result->stages.dispatch_us = r->took_us[STAGE_DISPATCH];
+        result->stages.run_us = r->took_us[STAGE_RUN];
+        result->stages.drain_us = r->took_us[STAGE_DRAIN];
+        result->stages.collect_us = r->took_us[STAGE_COLLECT];
+        snprintf(result->sandbox, sizeof result->sandbox, "%s-%" PRIu64, r->pool->instance, r->report.sandbox);
+        snprintf(result->language, sizeof result->language, "%s", l->name);
+        snprintf(result->language_version, sizeof result->language_version, "%s", l->version);
+}
+
+static void fill_compile(struct answer *a, const struct run *r)
+{
+        a->m.answer.result.has_compile = true;
+        a->m.answer.result.compile = r->compile.stage;
+        a->compile_out = r->compile.out;
+        a->compile_err = r->compile.err;
+}
+
+void run_answer_result(struct run *r)
+{
+        struct answer a;
         hatchery_v1_Result *result = &a.m.answer.result;
 
+        fill_common(&a, r);
         outcome_fill(result, r->reason, &r->report);
         a.out = capture_span(&r->out);
         a.err = capture_span(&r->err);
@@ -51,18 +80,23 @@ void run_answer_result(struct run *r)
                 result->files_incomplete = note != NULL;
                 snprintf(result->files_note, sizeof result->files_note, "%s", note ? note : "");
         }
+        if (r->compile.done)
+                fill_compile(&a, r);
         result->wall_us = (uint64_t)(r->exited_us - r->handed_us);
-        result->queue_us = (uint64_t)(r->handed_us - r->arrived_us);
-        result->warm_us = (uint64_t)r->warm_us;
-        result->has_stages = true;
-        result->stages.queue_us = r->took_us[STAGE_QUEUE];
-        result->stages.dispatch_us = r->took_us[STAGE_DISPATCH];
-        result->stages.run_us = r->took_us[STAGE_RUN];
-        result->stages.drain_us = r->took_us[STAGE_DRAIN];
-        result->stages.collect_us = r->took_us[STAGE_COLLECT];
-        snprintf(result->sandbox, sizeof result->sandbox, "%s-%" PRIu64, r->pool->instance, r->report.sandbox);
-        snprintf(result->language, sizeof result->language, "%s", l->name);
-        snprintf(result->language_version, sizeof result->language_version, "%s", l->version);
+        session_answer(r->session, &a);
+}
+
+void run_answer_untranslated(struct run *r)
+{
+        struct answer a;
+        hatchery_v1_Result *result = &a.m.answer.result;
+
+        run_compile_fill(r);
+        fill_common(&a, r);
+        fill_compile(&a, r);
+        result->status = r->reason == KILL_CANCELLED ? hatchery_v1_Result_Status_CANCELLED
+                                                     : hatchery_v1_Result_Status_COMPILE_ERROR;
+        result->exit_code = result->compile.exit_code;
         session_answer(r->session, &a);
 }
 

@@ -5,6 +5,9 @@
 
 void run_answer_result(struct run *r);
 
+/* The program could not be translated, or that was ended early: the compile stage is all there is. */
+void run_answer_untranslated(struct run *r);
+
 /* The sandbox could not set the job up. */
 void run_answer_failure(struct run *r, const struct job_failure *f);
 

@@ -18,13 +18,18 @@ static int64_t end_of_program(const struct run *r)
         return r->killed_us && r->killed_us < ended_us ? r->killed_us : ended_us;
 }
 
+/* Of what was not run there is only the waiting: the rest is the compile stage's. */
 static void count_stages(struct run *r, int64_t now_us)
 {
         const int64_t end_us[STAGES_OF_RUN] = {
                 [STAGE_QUEUE] = r->started_us, [STAGE_DISPATCH] = r->fed_us, [STAGE_RUN] = end_of_program(r),
                 [STAGE_DRAIN] = r->drained_us, [STAGE_COLLECT] = now_us,
         };
-        stages_of_run(r->arrived_us, end_us, r->took_us);
+        if (r->stage == JOB_COMPILE || r->refused) {
+                r->took_us[STAGE_QUEUE] = (uint64_t)(r->started_us - r->began_us);
+                return;
+        }
+        stages_of_run(r->began_us, end_us, r->took_us);
         stats_run_stages(&r->language->stats, r->took_us, r->collector != NULL);
 }
 
@@ -42,6 +47,8 @@ void run_finish(struct run *r)
         slot->freed_us = now;
         if (r->session && (r->reason == KILL_SHUTDOWN || r->reason == KILL_FAULT))
                 run_answer_lost(r);
+        else if (r->session && (r->stage == JOB_COMPILE || r->refused))
+                run_answer_untranslated(r);
         else if (r->session)
                 run_answer_result(r);
         stats_run_ended(&l->stats, now, language_busy(l) > 1 || l->lane.count > 0);
@@ -56,12 +63,16 @@ static void on_collected(void *arg)
                 log_warn(&r->pool->log, "%s: collecting files from slot %u failed", r->language->name, r->slot->number);
                 r->discard = true;
         }
-        run_finish(r);
+        if (r->stage == JOB_COMPILE)
+                run_compile_collected(r);
+        else
+                run_finish(r);
 }
 
 static void collect(struct run *r)
 {
         const struct config *c = &r->pool->config;
+        struct span artifacts[COMPILE_MAX_PATTERNS];
         struct collector_task task = {
                 .globs = r->request.execute.globs,
                 .n_globs = r->request.execute.n_globs,
@@ -69,6 +80,12 @@ static void collect(struct run *r)
                 .max_bytes = r->plan.collect_bytes,
                 .max_us = c->collect_us,
         };
+        if (r->stage == JOB_COMPILE) {
+                task.globs = artifacts;
+                task.n_globs = compile_patterns(&r->language->compile, artifacts);
+                task.max_files = COMPILE_MAX_ARTIFACTS;
+                task.max_bytes = COMPILE_MAX_BYTES;
+        }
         struct err e = { 0 };
         int theirs;
 
@@ -88,14 +105,19 @@ void run_drained(struct run *r)
         r->drained_us = clock_us();
         run_limits_stop(r);
         /* Whether the pool saw the excess before or after the program's end must make no difference. */
-        if (!r->request.execute.truncate_output && (capture_is_over(&r->out) || capture_is_over(&r->err)))
+        if (!run_truncates(r) && (capture_is_over(&r->out) || capture_is_over(&r->err)))
                 run_kill(r, KILL_OUTPUT);
 
         bool answered = r->session && r->reason != KILL_CANCELLED && r->reason != KILL_SHUTDOWN;
-        if (answered && r->request.execute.n_globs > 0 && !r->discard && r->reason != KILL_FAULT)
+        bool wanted =
+                r->stage == JOB_COMPILE ? run_compile_succeeded(r) : r->request.execute.n_globs > 0 && !r->refused;
+        if (answered && wanted && !r->discard && r->reason != KILL_FAULT) {
                 collect(r);
-        else
-                run_finish(r);
+                return;
+        }
+        if (r->stage == JOB_COMPILE && wanted && r->discard && r->reason == KILL_NONE)
+                r->reason = KILL_FAULT; /* its artifacts are out of reach */
+        run_finish(r);
 }
 
 void run_output_ended(struct run *r)
@@ -145,8 +167,12 @@ void run_exited(struct run *r, const struct report *report)
         r->discard = report->exited.unproved;
         run_limits_stop(r);
         if (run_io_exited(r, &failure) && r->reason == KILL_NONE) {
-                job_failed(r, &failure);
-                return;
+                if (failure.step != JOB_STEP_COMPILE) {
+                        job_failed(r, &failure);
+                        return;
+                }
+                r->refused = true;
+                r->refused_code = failure.error;
         }
         if (r->reason == KILL_NONE && !feed_is_done(&r->job) && report->exited.oom_kills == 0) {
                 run_io_stop(r);

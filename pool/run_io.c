@@ -74,26 +74,63 @@ static void add_file(struct run *r, size_t i, struct span name, struct span cont
         feed_add(&r->job, content.data, content.len);
 }
 
+/* What a compiler is told of the request: its files. Arguments and environment are the program's, and the result of the
+ * compile stage, which is kept, must not depend on them. */
+static struct execute for_stage(const struct run *r)
+{
+        struct execute x = r->request.execute;
+
+        if (r->stage == JOB_COMPILE) {
+                x.n_args = x.n_env = 0;
+                x.merge_stderr = x.echo_last_expression = false;
+                x.standard_input = (struct span){ 0 };
+        }
+        return x;
+}
+
+/* In what order they come: of a name that comes twice, in the request and among the artifacts, the artifact counts. */
+static void add_files(struct run *r, const struct execute *x)
+{
+        const struct compile *c = &r->compile;
+        uint32_t n = 0;
+
+        for (size_t i = 0; i < x->n_files; i++)
+                if (!compile_replaces(c, x->files[i].name))
+                        add_file(r, n++, x->files[i].name, x->files[i].content, x->files[i].mode);
+        if (x->has_code && !compile_replaces(c, r->plan.entry))
+                add_file(r, n++, r->plan.entry, x->code, 0);
+        for (size_t i = 0; i < c->n_artifacts; i++)
+                add_file(r, n++, c->artifacts[i].name, c->artifacts[i].content, COMPILE_ARTIFACT_MODE);
+}
+
+static uint32_t count_files(const struct run *r, const struct execute *x)
+{
+        const struct compile *c = &r->compile;
+        size_t n = x->n_files + x->has_code + c->n_artifacts;
+
+        for (size_t i = 0; i < x->n_files; i++)
+                n -= compile_replaces(c, x->files[i].name);
+        return (uint32_t)(n - (x->has_code && compile_replaces(c, r->plan.entry)));
+}
+
 static int build_job(struct run *r, struct err *e)
 {
-        const struct execute *x = &r->request.execute;
-        size_t n_files = x->n_files + x->has_code, head_len;
+        const struct execute for_this = for_stage(r), *x = &for_this;
+        uint32_t n_files = count_files(r, x);
+        size_t head_len;
 
-        int rc = job_pack(x, r->plan.entry, (uint32_t)n_files, (uint32_t)r->plan.limit[LIMIT_OPEN_FILES], JOB_RUN,
-                          &r->job_head, &head_len, e);
+        int rc = job_pack(x, r->plan.entry, n_files, (uint32_t)r->limit[LIMIT_OPEN_FILES], r->stage, &r->job_head,
+                          &head_len, e);
         if (rc < 0)
                 return rc;
         r->job_files = calloc(n_files, sizeof *r->job_files);
         if (!r->job_files)
-                return err_set(e, ENOMEM, "a job of %zu files", n_files);
-        rc = feed_init(&r->job, 1 + 3 * n_files, e);
+                return err_set(e, ENOMEM, "a job of %u files", n_files);
+        rc = feed_init(&r->job, 1 + 3 * (size_t)n_files, e);
         if (rc < 0)
                 return rc;
         feed_add(&r->job, r->job_head, head_len);
-        for (size_t i = 0; i < x->n_files; i++)
-                add_file(r, i, x->files[i].name, x->files[i].content, x->files[i].mode);
-        if (x->has_code)
-                add_file(r, x->n_files, r->plan.entry, x->code, 0);
+        add_files(r, x);
 
         if (x->standard_input.len == 0)
                 return 0;
@@ -118,7 +155,7 @@ static bool take_output(struct run *r, enum warm_fd which)
         if (c->room != room)
                 run_weigh(r);
         if (rc == CAPTURE_MORE) {
-                if (capture_is_over(c) && !r->request.execute.truncate_output)
+                if (capture_is_over(c) && !run_truncates(r))
                         run_kill(r, KILL_OUTPUT);
                 return n > 0;
         }
@@ -227,7 +264,7 @@ int run_io_prepare(struct run *r, struct err *e)
         const int *fd = r->slot->fd;
         struct event_base *base = r->pool->base;
 
-        r->out.limit = r->err.limit = (size_t)r->plan.limit[LIMIT_OUTPUT];
+        r->out.limit = r->err.limit = (size_t)r->limit[LIMIT_OUTPUT];
         int rc = build_job(r, e);
         if (rc < 0)
                 return rc;

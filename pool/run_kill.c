@@ -19,11 +19,18 @@ void run_kill(struct run *r, enum kill_reason reason)
         run_limits_await_death(r);
 }
 
+/* Its program runs, or is yet to run: what the compile stage leaves is being looked at. */
+static bool may_be_ended(const struct run *r)
+{
+        return r->state == RUN_RUNNING ||
+               (r->stage == JOB_COMPILE && (r->state == RUN_ENDING || r->state == RUN_COLLECTING));
+}
+
 void run_cancel(struct run *r)
 {
         struct refusal refusal;
 
-        if (r->state == RUN_RUNNING)
+        if (may_be_ended(r))
                 run_kill(r, KILL_CANCELLED);
         if (r->state != RUN_QUEUED && r->state != RUN_LIMITING)
                 return; /* its end has come already, and its answer is on its way */
@@ -59,7 +66,7 @@ void run_shut_down(struct run *r)
 {
         struct refusal refusal;
 
-        if (r->state == RUN_RUNNING)
+        if (may_be_ended(r))
                 run_kill(r, KILL_SHUTDOWN);
         if (r->state != RUN_QUEUED && r->state != RUN_LIMITING)
                 return;

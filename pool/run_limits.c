@@ -93,7 +93,7 @@ static void on_cpu_timer(evutil_socket_t fd, short what, void *arg)
         (void)fd;
         (void)what;
         struct run *r = arg;
-        int64_t limit = r->plan.limit[LIMIT_CPU];
+        int64_t limit = r->limit[LIMIT_CPU];
 
         if (r->state != RUN_RUNNING)
                 return;
@@ -128,9 +128,9 @@ void run_limits_wait(struct run *r)
 
 void run_limits_start(struct run *r)
 {
-        int64_t limit = r->plan.limit[LIMIT_CPU];
+        int64_t limit = r->limit[LIMIT_CPU];
 
-        r->end_us = r->handed_us + r->plan.limit[LIMIT_WALL];
+        r->end_us = r->handed_us + r->limit[LIMIT_WALL];
         if (r->deadline_us && r->deadline_us < r->end_us)
                 r->end_us = r->deadline_us;
         arm(r, r->end_us - r->handed_us);

@@ -21,6 +21,20 @@ void run_give_slot_back(struct run *r);
 /* INTERNAL. The failure is counted by whoever saw it first: each one once. */
 void run_refuse_failed(struct run *r, const char *sentence);
 
+/* ---------------------------------------------------------------- run_compile.c */
+
+/* It has its slot for the compile stage: where the cache has the artifacts, it is in the run stage from here on. */
+void run_compile_look(struct run *r);
+
+/* Its compiler is dead and has said what it has to say. True: it did its work, and the artifacts are wanted. */
+bool run_compile_succeeded(const struct run *r);
+
+/* The artifacts are here, or what there was of them: the run waits for its second sandbox, or ends. */
+void run_compile_collected(struct run *r);
+
+/* The compile stage as the result tells it, from what is known of a stage that ended without artifacts. */
+void run_compile_fill(struct run *r);
+
 /* ---------------------------------------------------------------- run_limits.c */
 
 int run_limits_init(struct run *r);
@@ -45,3 +59,9 @@ void run_drained(struct run *r);
 
 /* Answers, and gives the slot on. */
 void run_finish(struct run *r);
+
+/* Too much output is thrown away, and no reason to kill. */
+static inline bool run_truncates(const struct run *r)
+{
+        return r->request.execute.truncate_output || r->stage == JOB_COMPILE || r->refused;
+}

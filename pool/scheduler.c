@@ -76,6 +76,9 @@ static int check(const struct pool *p, const struct language *l, const struct ex
                 .echoes = l->echoes,
                 .standard = l->standard,
                 .ceiling = l->ceiling,
+                .compiled = language_is_compiled(l),
+                .compile_standard = l->compile.standard,
+                .compile_ceiling = l->compile.ceiling,
                 .collect_max_files = p->config.collect_max_files,
                 .collect_max_bytes = p->config.collect_max_bytes,
         };

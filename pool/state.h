@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct cache;
 struct control_socket;
 struct language;
 struct listener;
@@ -37,6 +38,7 @@ struct pool {
         unsigned n_sessions;
         unsigned n_turned_away; /* of them, those that are only told that there is no room */
 
+        struct cache *cache;  /* of what was compiled; NULL: there is none */
         struct budget memory; /* that clients make it hold */
         struct queue queue;
         struct language *languages;

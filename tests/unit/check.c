@@ -7,6 +7,7 @@
 
 struct fixture {
         int64_t standard[LIMIT_COUNT], ceiling[LIMIT_COUNT];
+        int64_t compile_standard[LIMIT_COUNT], compile_ceiling[LIMIT_COUNT];
         struct check_rules rules;
         struct check_plan plan;
         struct refusal refusal;
@@ -21,8 +22,16 @@ static int set_up(void **state)
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 f->standard[i] = limit_table[i].standard;
                 f->ceiling[i] = limit_table[i].ceiling;
+                f->compile_standard[i] = 2 * limit_table[i].standard;
+                f->compile_ceiling[i] = 2 * limit_table[i].ceiling;
         }
-        f->rules = (struct check_rules){ "main.py", false, f->standard, f->ceiling, 10, 1000 };
+        f->rules = (struct check_rules){ .main_file = "main.py",
+                                         .standard = f->standard,
+                                         .ceiling = f->ceiling,
+                                         .compile_standard = f->compile_standard,
+                                         .compile_ceiling = f->compile_ceiling,
+                                         .collect_max_files = 10,
+                                         .collect_max_bytes = 1000 };
         f->x.files = f->files;
         f->x.globs = f->globs;
         *state = f;
@@ -68,6 +77,42 @@ static void code_becomes_the_main_file_even_if_empty(void **state)
         assert_taken(f, "main.py");
         file(f, "other.py");
         assert_taken(f, "main.py");
+}
+
+static void the_compile_stage_has_limits_of_its_own(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        f->rules.compiled = true;
+        assert_taken(f, "main.py");
+        for (size_t i = 0; i < LIMIT_COUNT; i++) {
+                assert_true(f->plan.limit[i] == f->standard[i]);
+                assert_true(f->plan.compile_limit[i] == f->compile_standard[i]);
+        }
+        f->x.has_compile_limits = f->x.has_compile_limit[LIMIT_WALL] = true;
+        f->x.compile_limit[LIMIT_WALL] = f->compile_ceiling[LIMIT_WALL];
+        assert_taken(f, "main.py");
+        assert_true(f->plan.compile_limit[LIMIT_WALL] == f->compile_ceiling[LIMIT_WALL]);
+        assert_true(f->plan.limit[LIMIT_WALL] == f->standard[LIMIT_WALL]);
+        f->x.compile_limit[LIMIT_WALL]++;
+        assert_invalid(f, "compile_limits.wall_us");
+        f->x.compile_limit[LIMIT_WALL] = 0;
+        assert_invalid(f, "compile_limits.wall_us is 0");
+        f->x.has_compile_limit[LIMIT_WALL] = false;
+        assert_taken(f, "main.py");
+        f->x.has_compile_limit[LIMIT_DISK] = true;
+        f->x.compile_limit[LIMIT_DISK] = 4;
+        file(f, "other.c");
+        assert_invalid(f, "compile_limits.disk_bytes");
+}
+
+static void limits_of_a_compile_stage_that_there_is_not_are_refused(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "");
+        f->x.language = span_of_text("python");
+        f->x.has_compile_limits = true;
+        assert_invalid(f, "\"python\" has no compile stage");
 }
 
 static void priorities_have_a_range(void **state)
@@ -231,6 +276,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 CHECK(code_becomes_the_main_file_even_if_empty),
                 CHECK(nothing_to_run_is_refused),
+                CHECK(the_compile_stage_has_limits_of_its_own),
+                CHECK(limits_of_a_compile_stage_that_there_is_not_are_refused),
                 CHECK(priorities_have_a_range),
                 CHECK(code_and_entry_are_refused),
                 CHECK(a_file_in_the_way_of_code_is_refused),

@@ -288,6 +288,25 @@ static void what_comes_back_goes_first_and_costs_nothing(void **state)
         tear_down(&f);
 }
 
+static void a_second_stage_is_first_of_its_client_and_pays_for_the_first_one(void **state)
+{
+        (void)state;
+        struct fixture f;
+        set_up(&f, 8, 100);
+
+        struct queue_entry *first = add(&f, "a"), *second = add(&f, "a");
+        struct queue_entry *b = add(&f, "b");
+        assert_ptr_equal(next(&f), first);
+        queue_next_stage(&f.q, first, 50 * QUEUE_FIRST_GUESS_US, 40);
+        assert_int_equal(f.q.bytes, 42);
+        assert_int_equal(f.python.count, 3);
+        assert_ptr_equal(next(&f), b); /* whose account is far behind */
+        assert_ptr_equal(next(&f), first);
+        assert_int_equal(f.q.bytes, 1);
+        assert_ptr_equal(next(&f), second);
+        tear_down(&f);
+}
+
 static void one_may_leave_from_the_middle_and_twice(void **state)
 {
         (void)state;
@@ -346,6 +365,10 @@ static void nothing_is_lost_whatever_comes_and_goes(void **state)
                         queue_again(&f.q, e);
                         while ((victim = queue_excess(&f.q, e)))
                                 queue_leave(&f.q, victim, 0);
+                } else if (e->state == QUEUE_STARTED && rand_r(&seed) % 4 == 0 && f.q.count < 20) {
+                        queue_next_stage(&f.q, e, rand_r(&seed) % 20000, (uint64_t)(rand_r(&seed) % 60));
+                        while ((victim = queue_excess(&f.q, e)))
+                                queue_leave(&f.q, victim, 0);
                 } else {
                         queue_leave(&f.q, e, rand_r(&seed) % 20000);
                 }
@@ -384,6 +407,7 @@ int main(void)
                 cmocka_unit_test(the_higher_priority_goes_first_within_a_client_alone),
                 cmocka_unit_test(lanes_do_not_wait_for_each_other),
                 cmocka_unit_test(what_comes_back_goes_first_and_costs_nothing),
+                cmocka_unit_test(a_second_stage_is_first_of_its_client_and_pays_for_the_first_one),
                 cmocka_unit_test(one_may_leave_from_the_middle_and_twice),
                 cmocka_unit_test(keys_are_bytes_and_may_be_long),
                 cmocka_unit_test(nothing_is_lost_whatever_comes_and_goes),

@@ -1,0 +1,58 @@
+/* Keys of the compile cache: see compile_key.h. */
+#include "pool/compile_key.h"
+
+#include "pool/digest.h"
+
+enum { KEY_VERSION = 1 }; /* of what goes in, and of the order */
+
+static void add_list(struct digest *d, char *const *list)
+{
+        size_t n = 0;
+
+        while (list && list[n])
+                n++;
+        digest_number(d, n);
+        for (size_t i = 0; i < n; i++)
+                digest_text(d, list[i]);
+}
+
+static void add_runtime(struct digest *d, const struct config_runtime *r)
+{
+        digest_text(d, r->name);
+        digest_text(d, r->main_file);
+        add_list(d, r->extensions);
+        add_list(d, r->compile);
+        add_list(d, r->artifacts);
+        add_list(d, r->prepare);
+        add_list(d, r->env);
+}
+
+static void add_files(struct digest *d, const struct execute *x)
+{
+        digest_number(d, x->has_code);
+        if (x->has_code)
+                digest_span(d, x->code);
+        digest_number(d, x->n_files);
+        for (size_t i = 0; i < x->n_files; i++) {
+                digest_span(d, x->files[i].name);
+                digest_number(d, x->files[i].mode);
+                digest_span(d, x->files[i].content);
+        }
+}
+
+void compile_key(struct cache_key *key, const struct compile_key_of *of)
+{
+        struct digest d;
+
+        _Static_assert(sizeof key->bytes == DIGEST_SIZE, "a key is a hash");
+        digest_init(&d);
+        digest_number(&d, KEY_VERSION);
+        digest_span(&d, (struct span){ of->peer->bytes, of->peer->len });
+        digest_span(&d, of->execute->client);
+        digest_text(&d, of->language);
+        digest_text(&d, of->version);
+        add_runtime(&d, of->runtime);
+        digest_span(&d, of->entry);
+        add_files(&d, of->execute);
+        digest_end(&d, key->bytes);
+}

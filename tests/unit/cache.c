@@ -1,0 +1,287 @@
+/* The compile cache: what is put in comes out, survives a restart, stays within its bound, and nothing that is not
+ * exactly what was put in is ever handed out. */
+#include "pool/cache.h"
+
+#include "proto/own.h"
+#include "tests/unit/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { NO_BOUND = 1 << 30 };
+
+struct fixture {
+        char path[64];
+        int directory;
+        struct cache *cache;
+        struct err e;
+};
+
+static void open_cache(struct fixture *f, uint64_t max)
+{
+        assert_int_equal(cache_new(&f->cache, f->directory, max, &f->e), 0);
+}
+
+static int set_up(void **state)
+{
+        struct fixture *f = test_calloc(1, sizeof *f);
+        strcpy(f->path, "/tmp/hatchery-cache-XXXXXX");
+        assert_non_null(mkdtemp(f->path));
+        f->directory = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(f->directory >= 0);
+        open_cache(f, NO_BOUND);
+        *state = f;
+        return 0;
+}
+
+/* What is in the directory, with their names; the last one in *name. */
+static unsigned files_there(const struct fixture *f, char name[256])
+{
+        unsigned n = 0;
+        DIR *d = opendir(f->path);
+        struct dirent *entry;
+        assert_non_null(d);
+        while ((entry = readdir(d)))
+                if (entry->d_name[0] != '.') {
+                        snprintf(name, 256, "%s", entry->d_name);
+                        n++;
+                }
+        closedir(d);
+        return n;
+}
+
+static int tear_down(void **state)
+{
+        struct fixture *f = *state;
+        char name[256];
+        cache_free(f->cache);
+        while (files_there(f, name) > 0)
+                unlinkat(f->directory, name, 0);
+        close(f->directory);
+        assert_int_equal(rmdir(f->path), 0);
+        test_free(f);
+        return 0;
+}
+
+static struct cache_key key(uint8_t n)
+{
+        struct cache_key k = { .bytes = { n, 0xab } };
+        return k;
+}
+
+static void put(struct fixture *f, uint8_t n, size_t size)
+{
+        OWN_MEM uint8_t *bytes = malloc(size);
+        assert_non_null(bytes);
+        memset(bytes, n, size);
+        const struct file_span files[] = {
+                { .name = span_of_text("main"), .content = { bytes, size }, .mode = 0755 },
+                { .name = span_of_text("lib/a.so"), .content = span_of_text(""), .mode = 0644 },
+        };
+        const struct cache_content content = {
+                .files = files, .n_files = 2, .err = span_of_text("warning"), .err_truncated = true
+        };
+        const struct cache_key k = key(n);
+        if (cache_put(f->cache, &k, &content, &f->e) != 0)
+                fail_msg("%s", f->e.text);
+}
+
+/* Is it there, and then whole? */
+static bool has(struct fixture *f, uint8_t n, size_t size)
+{
+        const struct cache_key k = key(n);
+        struct cache_content content;
+        struct cached *cached = NULL;
+        int r = cache_get(f->cache, &k, &cached, &content, &f->e);
+        if (r != CACHE_HIT) {
+                assert_null(cached);
+                return false;
+        }
+        assert_int_equal(content.n_files, 2);
+        assert_span_text(content.files[0].name, "main");
+        assert_int_equal(content.files[0].mode, 0755);
+        assert_int_equal(content.files[0].content.len, size);
+        for (size_t i = 0; i < size; i++)
+                assert_int_equal(content.files[0].content.data[i], n);
+        assert_span_text(content.files[1].name, "lib/a.so");
+        assert_int_equal(content.files[1].content.len, 0);
+        assert_span_text(content.err, "warning");
+        assert_int_equal(content.out.len, 0);
+        assert_true(content.err_truncated && !content.out_truncated);
+        assert_true(cached_size(cached) > size);
+        cached_free(cached);
+        return true;
+}
+
+static void reopen(struct fixture *f, uint64_t max)
+{
+        cache_free(f->cache);
+        open_cache(f, max);
+}
+
+static void what_is_put_in_comes_out_and_nothing_else(void **state)
+{
+        struct fixture *f = *state;
+        assert_false(has(f, 1, 0));
+        put(f, 1, 1000);
+        put(f, 2, 3 << 20);
+        assert_true(has(f, 1, 1000));
+        assert_true(has(f, 2, 3 << 20));
+        assert_false(has(f, 3, 0));
+        put(f, 1, 0);
+        assert_true(has(f, 1, 0));
+        assert_int_equal(cache_count(f->cache), 2);
+}
+
+static void entries_survive_a_restart(void **state)
+{
+        struct fixture *f = *state;
+        put(f, 1, 1000);
+        put(f, 2, 2000);
+        uint64_t bytes = cache_bytes(f->cache);
+        reopen(f, NO_BOUND);
+        assert_int_equal(cache_count(f->cache), 2);
+        assert_true(cache_bytes(f->cache) == bytes);
+        assert_true(has(f, 1, 1000));
+        assert_true(has(f, 2, 2000));
+}
+
+static void the_bound_holds_and_the_least_recently_used_goes(void **state)
+{
+        struct fixture *f = *state;
+        char name[256];
+        cache_bound(f->cache, 70000);
+        for (uint8_t n = 1; n <= 4; n++)
+                put(f, n, 10000); /* each takes some 14 KiB */
+        assert_true(has(f, 1, 10000));
+        put(f, 5, 10000);
+        assert_true(cache_bytes(f->cache) <= 70000);
+        assert_true(has(f, 1, 10000));
+        assert_false(has(f, 2, 10000));
+        assert_true(has(f, 3, 10000));
+        assert_int_equal(files_there(f, name), cache_count(f->cache));
+
+        put(f, 6, 80000); /* more than the bound: not kept, and nothing goes for it */
+        assert_false(has(f, 6, 80000));
+        assert_int_equal(cache_count(f->cache), 4);
+        cache_bound(f->cache, 20000);
+        assert_int_equal(cache_count(f->cache), 1);
+        assert_true(has(f, 3, 10000));
+        reopen(f, 0);
+        assert_int_equal(files_there(f, name), 0);
+}
+
+static void the_order_of_use_survives_a_restart(void **state)
+{
+        struct fixture *f = *state;
+        char name[256];
+        const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+        put(f, 1, 10000);
+        assert_int_equal(files_there(f, name), 1);
+        assert_int_equal(utimensat(f->directory, name, old, 0), 0);
+        put(f, 2, 10000);
+        reopen(f, NO_BOUND);
+        assert_true(has(f, 1, 10000)); /* used now, which is written down, since the last time is long ago */
+        reopen(f, 20000);
+        assert_true(has(f, 1, 10000));
+        assert_false(has(f, 2, 10000));
+}
+
+/* Every single byte of an entry that is another one, and every length that it might have been cut to. */
+static void a_damaged_entry_is_never_handed_out_and_removed(void **state)
+{
+        struct fixture *f = *state;
+        char name[256];
+        put(f, 1, 50);
+        assert_int_equal(files_there(f, name), 1);
+        struct stat st;
+        assert_int_equal(fstatat(f->directory, name, &st, 0), 0);
+
+        for (off_t at = 0; at < st.st_size; at++) {
+                uint8_t byte;
+                OWN_FD int fd = openat(f->directory, name, O_RDWR);
+                assert_true(fd >= 0);
+                assert_int_equal(pread(fd, &byte, 1, at), 1);
+                byte ^= 0x10;
+                assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+                assert_false(has(f, 1, 50));
+                assert_int_equal(f->e.code, EBADMSG);
+                assert_int_equal(faccessat(f->directory, name, F_OK, 0), -1);
+                assert_int_equal(cache_count(f->cache), 0);
+                put(f, 1, 50);
+        }
+        for (off_t at = 0; at < st.st_size; at++) {
+                OWN_FD int fd = openat(f->directory, name, O_RDWR);
+                assert_true(fd >= 0);
+                assert_int_equal(ftruncate(fd, at), 0);
+                if (at % 2)
+                        reopen(f, NO_BOUND); /* as after a loss of power: the length is not known any more */
+                assert_false(has(f, 1, 50));
+                assert_int_equal(cache_count(f->cache), 0);
+                put(f, 1, 50);
+        }
+        assert_true(has(f, 1, 50));
+}
+
+static void an_entry_under_another_ones_name_is_not_taken_for_it(void **state)
+{
+        struct fixture *f = *state;
+        char from[256], to[256];
+        put(f, 1, 50);
+        assert_int_equal(files_there(f, from), 1);
+        strcpy(to, from);
+        to[1] = '2';
+        assert_int_equal(renameat(f->directory, from, f->directory, to), 0);
+        reopen(f, NO_BOUND);
+        assert_false(has(f, 2, 50));
+        assert_int_equal(f->e.code, EBADMSG);
+}
+
+static void an_unfinished_entry_is_removed_and_foreign_files_are_left_alone(void **state)
+{
+        struct fixture *f = *state;
+        char name[256];
+        put(f, 1, 50);
+        close(openat(f->directory, "unfinished", O_WRONLY | O_CREAT, 0600));
+        close(openat(f->directory, "README", O_WRONLY | O_CREAT, 0600));
+        assert_int_equal(mkdirat(f->directory, "0123456789abcdef", 0700), 0);
+        reopen(f, NO_BOUND);
+        assert_int_equal(cache_count(f->cache), 1);
+        assert_int_equal(faccessat(f->directory, "unfinished", F_OK, 0), -1);
+        assert_int_equal(faccessat(f->directory, "README", F_OK, 0), 0);
+        assert_int_equal(files_there(f, name), 3);
+        assert_int_equal(unlinkat(f->directory, "0123456789abcdef", AT_REMOVEDIR), 0);
+}
+
+static void a_link_in_place_of_an_entry_is_not_followed(void **state)
+{
+        struct fixture *f = *state;
+        char name[256];
+        put(f, 1, 50);
+        assert_int_equal(files_there(f, name), 1);
+        assert_int_equal(renameat(f->directory, name, f->directory, "elsewhere"), 0);
+        assert_int_equal(symlinkat("elsewhere", f->directory, name), 0);
+        assert_false(has(f, 1, 50));
+        assert_int_equal(faccessat(f->directory, "elsewhere", F_OK, 0), 0);
+}
+
+int main(void)
+{
+#define CACHE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+        const struct CMUnitTest tests[] = {
+                CACHE(what_is_put_in_comes_out_and_nothing_else),
+                CACHE(entries_survive_a_restart),
+                CACHE(the_bound_holds_and_the_least_recently_used_goes),
+                CACHE(the_order_of_use_survives_a_restart),
+                CACHE(a_damaged_entry_is_never_handed_out_and_removed),
+                CACHE(an_entry_under_another_ones_name_is_not_taken_for_it),
+                CACHE(an_unfinished_entry_is_removed_and_foreign_files_are_left_alone),
+                CACHE(a_link_in_place_of_an_entry_is_not_followed),
+        };
+        return cmocka_run_group_tests_name("cache", tests, NULL, NULL);
+}
