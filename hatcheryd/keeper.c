@@ -93,6 +93,7 @@ static int start_pool(struct keeper *k, struct err *e)
                 .config_fd = s->config_fd,
                 .listeners = s->listeners,
                 .n_listeners = s->n_listeners,
+                .cache_fd = s->cache_fd,
         };
         OWN_FD int control = -1;
 

@@ -36,6 +36,7 @@ struct keeper_settings {
         const struct cgroup_tree *cgroups;
         const struct listener *listeners;
         size_t n_listeners;
+        int cache_fd; /* the directory of the compile cache; -1: there is none */
 };
 
 struct kept {

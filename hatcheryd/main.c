@@ -37,6 +37,7 @@ enum option_id {
         OPTION_LANGUAGE,
         OPTION_PLUGIN,
         OPTION_INIT,
+        OPTION_HAS_CACHE,
         OPTION_INODES,
         OPTION_LOG_LEVEL,
         OPTION_CGROUP,
@@ -59,6 +60,7 @@ static const struct option option_table[] = {
         { "language", required_argument, NULL, OPTION_LANGUAGE },
         { "plugin", required_argument, NULL, OPTION_PLUGIN },
         { "init", required_argument, NULL, OPTION_INIT },
+        { "has-cache", no_argument, NULL, OPTION_HAS_CACHE },
         { "inodes", required_argument, NULL, OPTION_INODES },
         { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
         { "cgroup", required_argument, NULL, OPTION_CGROUP },
@@ -94,6 +96,7 @@ struct command_line {
         struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
         size_t n_cgroups;
         const char *language, *plugin, *init, *faults, *group;
+        bool has_cache;
         unsigned long uid, listeners, inodes, log_level;
 };
 
@@ -141,6 +144,9 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
                 return 0;
         case OPTION_LISTENERS:
                 c->listeners = strtoul(value, NULL, 10);
+                return 0;
+        case OPTION_HAS_CACHE:
+                c->has_cache = true;
                 return 0;
         case OPTION_INODES:
                 c->inodes = strtoul(value, NULL, 10);
@@ -251,6 +257,7 @@ static int run(const struct command_line *c)
                 struct pool_options options = {
                         .uid = (uint32_t)c->uid,
                         .n_listeners = (unsigned)c->listeners,
+                        .has_cache = c->has_cache,
                         .config_name = "the configuration",
                 };
                 return pool_main(&options);

@@ -74,6 +74,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
                 return r;
         fds[n++] = theirs;
         fds[n++] = role->config_fd;
+        fds[n++] = role->cache_fd >= 0 ? role->cache_fd : role->config_fd; /* something has to be in its place */
         for (size_t i = 0; i < role->n_listeners && i < ROLE_MAX_LISTENERS; i++)
                 fds[n++] = role->listeners[i].fd;
 
@@ -83,6 +84,8 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         argument(&a, "--role=pool");
         option(&a, "--uid", uid);
         option(&a, "--listeners", listeners);
+        if (role->cache_fd >= 0)
+                argument(&a, "--has-cache");
         OWN_FD int program = own_program(POOL_MODE, e);
         if (program < 0)
                 return program;

@@ -21,6 +21,7 @@ struct role_pool {
         int config_fd; /* borrowed, as all below */
         const struct listener *listeners;
         size_t n_listeners; /* at most ROLE_MAX_LISTENERS */
+        int cache_fd;       /* -1: none */
 };
 
 /* *control becomes the supervisor's end of the control socket, owned by the caller. */

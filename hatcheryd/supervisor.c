@@ -2,6 +2,7 @@
  * configuration, and the end. */
 #include "hatcheryd/supervisor.h"
 
+#include "hatcheryd/cachedir.h"
 #include "hatcheryd/instance.h"
 #include "hatcheryd/keeper.h"
 #include "hatcheryd/leftovers.h"
@@ -66,6 +67,15 @@ static int open_listeners(struct supervisor *s, struct err *e)
                 s->n_listeners++;
         }
         return 0;
+}
+
+/* It saves time, and nothing else: a server runs without. */
+static void open_cache(struct supervisor *s)
+{
+        struct err e = { 0 };
+        s->settings.cache_fd = cachedir_open(s->config.cache, &s->instance, &e);
+        if (s->settings.cache_fd < 0)
+                log_warn(&s->log, "there is no compile cache: %s", e.text);
 }
 
 /* ---------------------------------------------------------------- stopping */
@@ -241,6 +251,8 @@ static int prepare(struct supervisor *s, struct err *e)
                                 "limits; a unit with Delegate=yes keeps them inside",
                                 s->cgroups.at[i].mount, s->cgroups.at[i].group);
         if (r == 0)
+                open_cache(s);
+        if (r == 0)
                 r = open_listeners(s, e);
         return r;
 }
@@ -272,6 +284,7 @@ static void clean_up(struct supervisor *s)
         instance_release(&s->instance);
         own_close(&s->signals);
         own_close(&s->settings.config_fd);
+        own_close(&s->settings.cache_fd);
         keeper_fini(&s->keeper);
         config_fini(&s->config);
 }
@@ -292,6 +305,7 @@ int supervisor_main(const struct supervisor_options *options)
                 .log = &s.log,
                 .config = &s.config,
                 .config_fd = -1,
+                .cache_fd = -1,
                 .instance = &s.instance,
                 .cgroups = &s.cgroups,
                 .listeners = s.listeners,

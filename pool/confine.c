@@ -49,6 +49,7 @@ int confine_forget(unsigned first_foreign, struct err *e)
 
 struct drop {
         uint32_t uid;
+        int root;
         pid_t parent;
 };
 
@@ -57,6 +58,14 @@ static int drop_bounds(const struct drop *d)
         (void)d;
         capng_clear(CAPNG_SELECT_ALL);
         return capng_apply(CAPNG_SELECT_BOUNDS) == 0 ? 0 : -EPERM;
+}
+
+/* Paths that begin in the one directory that it has could still lead out of it. The sanitizers read files of /proc. */
+static int drop_files(const struct drop *d)
+{
+        if (d->root < 0 || SANITIZED)
+                return 0;
+        return fchdir(d->root) < 0 || chroot(".") < 0 ? -errno : 0;
 }
 
 static int drop_groups(const struct drop *d)
@@ -127,7 +136,8 @@ struct drop_step {
 
 static const struct drop_step drop_steps[] = {
         { "emptying the bounding set", drop_bounds }, /* first: it needs a capability */
-        { "leaving all groups", drop_groups },        /* so does this */
+        { "leaving the file system", drop_files },    /* so does this */
+        { "leaving all groups", drop_groups },        /* and this */
         { "changing the group", drop_gid },           /* and this */
         { "changing the user", drop_uid },            /* from here on there is no way back */
         { "dropping capabilities", drop_capabilities },
@@ -137,9 +147,9 @@ static const struct drop_step drop_steps[] = {
         { "proving that the rights are gone", prove },    /* last */
 };
 
-int confine_drop(uint32_t uid, struct err *e)
+int confine_drop(uint32_t uid, int root, struct err *e)
 {
-        const struct drop d = { .uid = uid, .parent = getppid() };
+        const struct drop d = { .uid = uid, .root = root, .parent = getppid() };
 
         if (uid == 0)
                 return err_say(e, EINVAL, "the pool does not run as root");
@@ -249,7 +259,22 @@ static int allow_fcntl(scmp_filter_ctx filter)
         return 0;
 }
 
-static int load_filter(scmp_filter_ctx filter)
+/* Files of one directory, by names that are relative to it; and the time of one that is open. */
+static int allow_directory(scmp_filter_ctx filter, int directory)
+{
+        const struct scmp_arg_cmp from = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)directory);
+        const struct scmp_arg_cmp both[] = { from, SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)directory) };
+        const struct scmp_arg_cmp open_one = SCMP_A1(SCMP_CMP_EQ, 0);
+
+        int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &from);
+        if (r >= 0)
+                r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(unlinkat), 1, &from);
+        if (r >= 0)
+                r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(renameat), 2, both);
+        return r < 0 ? r : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(utimensat), 1, &open_one);
+}
+
+static int load_filter(scmp_filter_ctx filter, int directory)
 {
         int r = 0;
         for (size_t i = 0; r >= 0 && i < sizeof allowed_calls / sizeof allowed_calls[0]; i++)
@@ -258,16 +283,18 @@ static int load_filter(scmp_filter_ctx filter)
                 r = allow_memory(filter);
         if (r >= 0)
                 r = allow_fcntl(filter);
+        if (r >= 0 && directory >= 0)
+                r = allow_directory(filter, directory);
         return r < 0 ? r : seccomp_load(filter);
 }
 
-int confine_calls(struct err *e)
+int confine_calls(int directory, struct err *e)
 {
         /* Not to kill: a call that a new libc makes by the way should cost a feature, not all clients. */
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
         if (!filter)
                 return err_set(e, ENOMEM, "a filter of system calls");
-        int r = load_filter(filter);
+        int r = load_filter(filter, directory);
         seccomp_release(filter);
         if (r < 0)
                 return err_set(e, -r, "the filter of system calls");

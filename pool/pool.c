@@ -1,6 +1,7 @@
 /* The pool process: see pool.h for its place, state.h for what it holds. Start, readiness, reload, drain and end. */
 #include "pool/pool.h"
 
+#include "pool/cache.h"
 #include "pool/clock.h"
 #include "pool/confine.h"
 #include "pool/control.h"
@@ -157,6 +158,8 @@ static void log_what_needs_a_restart(const struct pool *p, const struct config *
 
         if (!same_list(now->listen, now->n_listen, next->listen, next->n_listen))
                 log_warn(&p->log, "reload: listen has changed, which takes effect at the next start");
+        if (strcmp(now->cache, next->cache) != 0)
+                log_warn(&p->log, "reload: cache has changed, which takes effect at the next start");
         if (now->uid_base != next->uid_base)
                 log_warn(&p->log, "reload: uid_base has changed, which takes effect at the next start");
         for (size_t i = 0; i < now->n_languages; i++) {
@@ -209,6 +212,8 @@ void pool_reload(struct pool *p, int config_fd)
         p->queue.max = next.max_queue;
         p->queue.max_bytes = next.max_queue_bytes;
         p->memory.max = next.max_memory;
+        if (p->cache)
+                cache_bound(p->cache, next.cache_bytes);
         for (size_t i = 0; i < p->n_languages; i++) {
                 const struct config_language *l = find(&next, p->languages[i].name);
                 if (!l)
@@ -322,6 +327,13 @@ static int open_listeners(struct pool *p, unsigned n, struct err *e)
         return 0;
 }
 
+static void open_cache(struct pool *p, bool has_cache)
+{
+        struct err e = { 0 };
+        if (has_cache && cache_new(&p->cache, POOL_FD_CACHE, p->config.cache_bytes, &e) < 0)
+                log_warn(&p->log, "there is no compile cache: %s", e.text);
+}
+
 static int prepare(struct pool *p, const struct pool_options *options, struct err *e)
 {
         int r = load(p, e);
@@ -335,6 +347,8 @@ static int prepare(struct pool *p, const struct pool_options *options, struct er
         queue_init(&p->queue, p->config.max_queue, p->config.max_queue_bytes);
         p->memory.max = p->config.max_memory;
         r = make_languages(p, e);
+        if (r == 0)
+                open_cache(p, options->has_cache);
         if (r == 0)
                 r = control_new(&p->control, p, POOL_FD_CONTROL, e);
         if (r == 0)
@@ -360,6 +374,7 @@ static void pool_free(struct pool *p)
                 listener_fini(&p->listeners[i]);
         free(p->listeners);
         control_free(p->control);
+        cache_free(p->cache);
         if (p->base) {
                 event_del(&p->drain_timer);
                 event_del(&p->progress);
@@ -409,15 +424,16 @@ int pool_main(const struct pool_options *options)
         if (!p)
                 return 1;
 
+        const int cache = options->has_cache ? POOL_FD_CACHE : -1;
         ignore_signals();
         event_set_log_callback(no_libevent_log);
         int r = confine_forget(POOL_FD_FIRST_LISTENER + options->n_listeners, &e);
         if (r == 0)
-                r = confine_drop(options->uid, &e);
+                r = confine_drop(options->uid, cache, &e);
         if (r == 0)
                 r = prepare(p, options, &e);
         if (r == 0)
-                r = confine_calls(&e);
+                r = confine_calls(cache, &e);
         if (r == 0) {
                 event_base_dispatch(p->base);
                 r = -p->status;

@@ -7,6 +7,7 @@
 
 #include "proto/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,12 +33,14 @@ struct control {
 enum pool_fd {
         POOL_FD_CONTROL = 3,
         POOL_FD_CONFIG = 4,         /* the configuration's text */
-        POOL_FD_FIRST_LISTENER = 5, /* bound and listening, as many as --listeners says */
+        POOL_FD_CACHE = 5,          /* the directory of the compile cache; without one it is of no use */
+        POOL_FD_FIRST_LISTENER = 6, /* bound and listening, as many as --listeners says */
 };
 
 struct pool_options {
         uint32_t uid; /* and gid: what the pool becomes */
         unsigned n_listeners;
+        bool has_cache;
         const char *config_name; /* for sentences */
 };
 

@@ -196,7 +196,7 @@ static int attempt_in_child(const struct attempt *a, bool confined)
         assert_true(pid >= 0);
         if (pid == 0) {
                 struct err e = { 0 };
-                if (confined && confine_calls(&e) < 0) {
+                if (confined && confine_calls(-1, &e) < 0) {
                         fprintf(stderr, "# %s\n", e.text);
                         _exit(FAILED);
                 }
@@ -262,7 +262,7 @@ static int drop_in_child(uint32_t uid)
         assert_true(pid >= 0);
         if (pid == 0) {
                 struct err e = { 0 };
-                if (confine_drop(uid, &e) < 0) {
+                if (confine_drop(uid, -1, &e) < 0) {
                         if (uid != 0)
                                 fprintf(stderr, "# %s\n", e.text);
                         _exit(FAILED);

@@ -1,0 +1,70 @@
+/* The compile cache's directory: see cachedir.h. */
+#include "hatcheryd/cachedir.h"
+
+#include "proto/own.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* One that somebody else may write to could have anything in it. */
+static int open_configured(const char *path, struct err *e)
+{
+        struct stat st;
+
+        if (mkdir(path, 0755) < 0 && errno != EEXIST)
+                return err_set(e, errno, "mkdir %s", path);
+        OWN_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_set(e, errno, "open %s", path);
+        if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
+                return err_say(e, EPERM, "%s must be root's, and nobody else may write to it", path);
+        return own_steal_fd(&fd);
+}
+
+/* After a change of uid_base files belong to a user that is no more. Only plain files are handed over, and none that has
+ * a name elsewhere. */
+static int give_files(int directory, uid_t uid, struct err *e)
+{
+        int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *names = copy < 0 ? NULL : fdopendir(copy);
+        struct dirent *d;
+        struct stat st;
+
+        if (!names) {
+                own_close(&copy);
+                return err_set(e, errno, "reading the compile cache's directory");
+        }
+        while ((d = readdir(names)))
+                if (fstatat(directory, d->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+                    st.st_nlink == 1 && st.st_uid != uid &&
+                    fchownat(directory, d->d_name, uid, uid, AT_SYMLINK_NOFOLLOW) < 0)
+                        unlinkat(directory, d->d_name, 0);
+        closedir(names);
+        return 0;
+}
+
+int cachedir_open(const char *path, const struct instance *instance, struct err *e)
+{
+        struct stat st;
+
+        OWN_FD int parent = open_configured(path, e);
+        if (parent < 0)
+                return parent;
+        if (mkdirat(parent, instance->name, 0700) < 0 && errno != EEXIST)
+                return err_set(e, errno, "mkdir %s/%s", path, instance->name);
+        OWN_FD int fd = openat(parent, instance->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_set(e, errno, "open %s/%s", path, instance->name);
+        if (st.st_uid != instance->pool_uid) {
+                int r = give_files(fd, instance->pool_uid, e);
+                if (r < 0)
+                        return r;
+        }
+        if (fchown(fd, instance->pool_uid, instance->pool_uid) < 0 || fchmod(fd, 0700) < 0)
+                return err_set(e, errno, "chown %s/%s", path, instance->name);
+        return own_steal_fd(&fd);
+}
