@@ -1,0 +1,10 @@
+/* The settings that Debian's `php` has: php.ini and the list of extensions. */
+#pragma once
+
+#include "lang/php_sapi.h"
+#include "proto/err.h"
+
+/* Starts the library with the settings of `php`: those of /etc/php/VERSION/cli where the zygote sees them, else those
+ * that Debian's packages bring along in /usr, which are what /etc begins with. 0, or a negative errno with a sentence.
+ */
+int php_ini_start(sapi_module_struct *s, struct err *e);

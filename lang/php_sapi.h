@@ -1,0 +1,12 @@
+/* PHP's side of the command line: what the executable `php` adds to the library. PHP calls it a SAPI. */
+#pragma once
+
+#include <main/php.h>
+#include <main/SAPI.h>
+
+/* The SAPI "cli", not yet started. Settings are added by whoever starts it. */
+void php_sapi_init(sapi_module_struct *s);
+
+/* In a request that has begun: STDIN, STDOUT, STDERR and the other constants that `php` defines. The streams stand on
+ * descriptors 0 to 2 as they are then. 0, or -1. */
+int php_sapi_register_constants(void);

@@ -1,0 +1,258 @@
+"""PHP, forked: a program must not be able to tell Hatchery from `php main.php`."""
+
+import re
+import tempfile
+from pathlib import Path
+
+from lib.case import ServerModule, describe
+from lib.hatchery import Status
+from lib.language_case import Language, LanguageCase, tests_of
+
+SERVER = ServerModule(__name__, config="language php {\n warm = 4\n}\n")
+
+
+setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+
+
+
+
+ARGS = ["", "a b", "grüße", "-x", "--", "--version", "'\"$HOME"]
+
+SEMANTICS = {
+    "hello": "<?php echo \"Hello, World!\\n\";",
+    "stdin to its end": ("<?php echo strtoupper(stream_get_contents(STDIN)), 'end';", {"stdin": "one\ntwo\nthree"}),
+    "stdin by line": ("<?php while (($line = fgets(STDIN)) !== false) { echo 'got ', strlen($line), ' ', $line; flush(); }\n"
+                      "var_dump(feof(STDIN));", {"stdin": "one\n\nthree\nfour without an end"}),
+    "args": ("<?php var_dump($argc, $argv, $_SERVER['argc'], $_SERVER['argv'] === $argv);", {"args": ARGS}),
+    "env": ("<?php echo getenv('GREETING'), ' ', $_SERVER['GREETING'], ' ', count($_ENV), \"\\n\";\n"
+            "var_dump(array_key_exists('GREETING', getenv()), getenv('NOT_THERE'), shell_exec('echo $GREETING'));",
+            {"env": {"GREETING": "good day"}}),
+    "several files": ("<?php\nrequire __DIR__ . '/lib/a.php';\nrequire_once 'lib/b.php';\nvar_dump(include_once 'lib/b.php');\n"
+                      "echo a(), b(), \"\\n\";\nprint_r(get_included_files());",
+                      {"files": {"lib/a.php": "<?php\nfunction a() { return basename(__FILE__) . __LINE__; }\n",
+                                 "lib/b.php": "<?php\nrequire 'c.php';\nfunction b() { return C . __DIR__; }\nreturn 5;",
+                                 "lib/c.php": "<?php const C = 'from c ';"}}),
+    "exit code": "<?php echo 'before'; exit(3); echo 'after';",
+    "uncaught error": "<?php\nfunction inner(int $n) {\n    throw new RuntimeException(\"broken $n\", 7);\n}\n"
+                      "function outer() { inner(5); }\necho \"before\\n\";\nouter();\necho 'after';",
+    "syntax error": "<?php\necho 'a';\nfunction ( {\n",
+    "death by signal": "<?php echo 'before'; posix_kill(posix_getpid(), SIGTERM); sleep(10); echo 'after';",
+    "exit hook": "<?php register_shutdown_function(function ($x) { echo \"bye $x\\n\"; }, 'you'); echo \"main\\n\";",
+    "buffered output": "<?php ob_start(); echo 'one '; ob_start(); print('two'); fwrite(STDOUT, 'three ');",
+    "binary output": "<?php for ($i = 0; $i < 256; $i++) { echo chr($i); }",
+    "utf-8 output": "<?php echo 'Grüße, κόσμε, 世界 🐣', strlen('ü'), strrev('abc'), \"\\u{1F423}\\n\";",
+    "unread stdin": ("<?php echo 'not interested';", {"stdin": "x" * 200_000}),
+    "pending work": "<?php pcntl_async_signals(true); pcntl_signal(SIGALRM, function () { echo 'never'; }); pcntl_alarm(60);\n"
+                    "$p = popen('sleep 0.05; echo late >&2', 'r'); echo 'done';",
+    "own source": "<?php\necho __FILE__, ' ', __DIR__, ' ', __LINE__, ' ', $argv[0], ' ', $_SERVER['SCRIPT_NAME'], \"\\n\";\n"
+                  "$f = fopen(__FILE__, 'r'); fseek($f, __COMPILER_HALT_OFFSET__); echo stream_get_contents($f);\n"
+                  "echo strlen(file_get_contents(__FILE__)), __COMPILER_HALT_OFFSET__;\n__halt_compiler();some\ndata <?php",
+    "subprocess": "<?php exec('echo one; echo two; exit 4', $lines, $status); print_r($lines); var_dump($status);\n"
+                  "echo shell_exec('echo hi $((6*7))'); passthru('printf raw; exit 2', $s); var_dump($s);\n"
+                  "var_dump(system('echo sys; false', $t), $t, `echo tick`);",
+    "stderr": "<?php fwrite(STDERR, \"to stderr\\n\"); echo \"to stdout\\n\"; file_put_contents('php://stderr', 'more');\n"
+              "error_log('logged');",
+}
+
+CORPUS = {
+    "hello": "<?php echo \"Hello, World!\\n\";",
+    "fizzbuzz": "<?php\nfor ($i = 1; $i <= 100; $i++) {\n"
+                "    echo $i % 15 == 0 ? 'FizzBuzz' : ($i % 5 == 0 ? 'Buzz' : ($i % 3 == 0 ? 'Fizz' : $i)), \"\\n\";\n}\n",
+    "primes": "<?php\n$n = 1000000;\n$sieve = str_repeat('1', $n);\n$sieve[0] = $sieve[1] = '0';\n"
+              "for ($i = 2; $i * $i < $n; $i++) {\n    if ($sieve[$i] === '1') {\n"
+              "        for ($j = $i * $i; $j < $n; $j += $i) { $sieve[$j] = '0'; }\n    }\n}\n"
+              "echo substr_count($sieve, '1'), \"\\n\";",
+    "word count": "<?php\n$counts = array_count_values(preg_split('/\\s+/', trim(stream_get_contents(STDIN))));\n"
+                  "uksort($counts, fn($a, $b) => [$counts[$b], $a] <=> [$counts[$a], $b]);\n"
+                  "foreach ($counts as $word => $n) { echo \"$word $n\\n\"; }",
+    "json": "<?php $in = json_decode(file_get_contents('php://stdin'), true);\n"
+            "echo json_encode(['name' => $in['name'], 'total' => array_sum($in['items'])]), \"\\n\";",
+}
+
+FORK = "<?php\n$pid = pcntl_fork();\nif ($pid === 0) { echo 'child '; exit(5); }\n" \
+       "pcntl_waitpid($pid, $s); echo 'parent ', pcntl_wexitstatus($s);"
+
+MORE = {
+    # ---- what the program is told about itself
+    "the names of the sapi and of the binary": "<?php var_dump(PHP_SAPI, php_sapi_name(), PHP_BINARY, PHP_VERSION, PHP_OS, PHP_EOL,"
+                                               " PHP_INT_SIZE, PHP_MAXPATHLEN, PHP_EXTENSION_DIR, PHP_CLI_PROCESS_TITLE);",
+    "the extensions": "<?php $e = get_loaded_extensions(); sort($e); print_r($e); print_r(get_loaded_extensions(true));",
+    "the functions": "<?php $f = get_defined_functions(); sort($f['internal']); print_r($f);",
+    "the classes": "<?php $c = get_declared_classes(); sort($c); print_r($c); $i = get_declared_interfaces(); sort($i);"
+                   "print_r($i); print_r(get_declared_traits());",
+    "the settings": "<?php $all = ini_get_all(null, false); ksort($all); foreach ($all as $k => $v) { echo $k, '=', var_export($v, true), \"\\n\"; }",
+    "the constants": "<?php $c = get_defined_constants(); unset($c['PHP_CONFIG_FILE_PATH'], $c['PHP_CONFIG_FILE_SCAN_DIR']); ksort($c);\n"
+                     "foreach ($c as $k => $v) { if ($v !== $v) { $v = 'NAN'; } echo $k, '='; var_dump($v); }\n"
+                     "print_r(array_keys(get_defined_constants(true)['user'] ?? []));",
+    "the server variables": ("<?php foreach ($_SERVER as $k => $v) { echo $k, '=', $k === 'HOME' || str_starts_with($k, 'REQUEST_TIME') ? '?' : print_r($v, true), \"\\n\"; }\n"
+                             "var_dump(abs($_SERVER['REQUEST_TIME'] - time()) < 5, abs(microtime(true) - $_SERVER['REQUEST_TIME_FLOAT']) < 5);",
+                             {"args": ["x"], "env": {"ZED": "1"}}),
+    "the global variables": ("<?php print_r(array_keys($GLOBALS)); $x = 1; print_r(array_keys(get_defined_vars()));", {"args": ["x"]}),
+    "no headers": "<?php var_dump(headers_sent()); header('X-A: b'); print_r(headers_list()); var_dump(http_response_code()); echo 'x'; var_dump(headers_sent()); header('X-B: c');",
+    "resource and object numbers": "<?php var_dump(STDIN, STDOUT, STDERR, fopen(__FILE__, 'r'), new stdClass, spl_object_id(new ArrayObject), fn() => 1);\n"
+                                   "echo spl_object_hash(new stdClass), get_resource_id(opendir('.')), \"\\n\"; print_r(array_map('get_resource_type', get_resources()));",
+    "open descriptors": "<?php $l = scandir('/proc/self/fd'); echo implode(' ', $l), \"\\n\"; echo shell_exec('ls /proc/self/fd | tr \"\\n\" \" \"');"
+                        " var_dump(fstat(STDIN)['mode'] & 0170000, stream_isatty(STDOUT), posix_isatty(0));",
+    "process title": "<?php var_dump(cli_get_process_title(), cli_set_process_title('hey')); echo cli_get_process_title();"
+                     " var_dump(rtrim(file_get_contents('/proc/self/cmdline'), \"\\0\"));",
+    "include path and limits": "<?php var_dump(get_include_path(), ini_get('memory_limit'), ini_get('max_execution_time'), set_time_limit(5),"
+                               " ini_get('error_log'), ini_get('html_errors'), sys_get_temp_dir(), setlocale(LC_ALL, 0), date_default_timezone_get(), error_reporting());",
+    "an empty program": "",
+    "no php at all": "just text\nno newline",
+    "text around php": "<b>1</b>\n<?php $x = 3 ?>\n<?= $x ?>\n\n<?php if ($x): ?>yes<?php endif ?>\n end\n",
+    "a line for the shell": "#!/usr/bin/php\n<?php echo __LINE__;\n",
+    "a byte order mark": "\ufeff<?php echo 'bom';",
+    "dos line ends": "<?php\r\necho 'a',\r\n__LINE__;\r\n?>\r\nrest\r\n",
+    "strict types": "<?php\ndeclare(strict_types=1);\nfunction f(int $x) { return $x; }\necho f('5');",
+    # ---- endings
+    "exit with a text": "<?php exit('good bye');",
+    "die with a number out of range": "<?php die(300);",
+    "exit 0 after output": "<?php echo 'x'; exit(0);",
+    "exit in a function in a finally": "<?php function f() { try { exit(4); } finally { echo 'finally'; } } f();",
+    "exit is not caught": "<?php try { exit(6); } catch (Throwable $t) { echo 'caught'; }",
+    "return from the main file": "<?php echo 1; return 9; echo 2;",
+    "exit in a shutdown function": "<?php register_shutdown_function(fn() => exit(7)); exit(3);",
+    "shutdown functions in order": "<?php register_shutdown_function(function () { echo 1; register_shutdown_function(function () { echo 3; }); });\n"
+                                   "register_shutdown_function(function () { echo 2; }); echo 0;",
+    "exception in a shutdown function": "<?php register_shutdown_function(function () { throw new LogicException('late'); });"
+                                        " register_shutdown_function(function () { echo 'second'; }); echo 'main';",
+    "shutdown function after a fatal error": "<?php register_shutdown_function(function () { print_r(error_get_last()); echo getcwd(); }); no_such();",
+    "destructors": "<?php class D { function __construct(public $n) {} function __destruct() { echo \"d{$this->n} \"; } }\n"
+                   "$a = new D(1); $b = new D(2); new D(3); $c = [new D(4)]; $a->self = $a; echo 'end ';",
+    "destructors after exit": "<?php class D { function __destruct() { echo 'gone'; } } $d = new D; function f($d) { exit(2); } f($d);",
+    "no destructors after an uncaught exception": "<?php class D { function __destruct() { echo 'gone'; } } $d = new D; throw new Exception('x');",
+    "exception in a destructor": "<?php class D { function __destruct() { throw new Exception('from d'); } } $d = new D; echo 'main';",
+    "cycles at the end": "<?php class C { public $o; function __destruct() { echo 'c'; } } $a = new C; $b = new C; $a->o = $b; $b->o = $a; unset($a, $b); echo gc_collect_cycles();\n$a = new C; $a->o = $a; unset($a); echo '.';",
+    "output handlers at the end": "<?php ob_start(fn($s) => strtoupper($s)); echo 'upper'; register_shutdown_function(function () { echo ' late'; });",
+    "output handler that prints": "<?php ob_start(function ($s) { return '[' . $s . ']'; }, 4); echo 'ab'; echo 'cdef'; echo 'g';",
+    "closed stdout": "<?php echo 'a'; fclose(STDOUT); echo 'b'; fwrite(STDERR, 'still');",
+    "closed stderr": "<?php fclose(STDERR); echo 'a'; error_log('x'); nothing();",
+    "closed stdin": ("<?php fclose(STDIN); var_dump(@file_get_contents('php://stdin')); echo 'x';", {"stdin": "abc"}),
+    "compressed output is flushed": "<?php $f = gzopen('x.gz', 'w'); gzwrite($f, 'abc'); register_shutdown_function(function () { echo 'x'; });",
+    # ---- errors
+    "a warning": "<?php echo $undefined; echo 1 / 1, 'after', [1][5]; file_get_contents('/none'); $a = 'x' . [];",
+    "a deprecation": "<?php function f($a = 1, $b) {} echo strlen(null); class C {} $c = new C; $c->dyn = 1; echo 'ok';",
+    "display errors": "<?php ini_set('display_errors', 1); echo $undefined; throw new Exception('shown');",
+    "display errors on stderr": "<?php ini_set('display_errors', 'stderr'); ini_set('log_errors', 0); echo $undefined; no_such();",
+    "errors of all kinds": "<?php error_reporting(E_ALL); ini_set('display_errors', 1); ini_set('log_errors', 0); trigger_error('mine', E_USER_WARNING);"
+                           " trigger_error('n', E_USER_NOTICE); trigger_error('d', E_USER_DEPRECATED); trigger_error('fatal', E_USER_ERROR); echo 'no';",
+    "an error handler": "<?php set_error_handler(function ($no, $msg, $file, $line) { echo basename($file), \":$line $no $msg\\n\"; return true; });"
+                        " echo $x; echo 5 % 2; trigger_error('t'); include 'none.php';",
+    "an exception handler": "<?php set_exception_handler(function ($e) { echo get_class($e), $e->getMessage(), $e->getLine(); exit(9); }); throw new DomainException('d');",
+    "an exception with a previous one": "<?php\nfunction f() { try { intdiv(1, 0); } catch (Error $e) { throw new RuntimeException('outer', 1, $e); } }\nf();",
+    "a type error": "<?php function f(int $x): string { return $x; }\nvar_dump(f(5));\nf('abc');",
+    "match without an arm": "<?php echo match (5) { 1 => 'one' };",
+    "a missing function": "<?php\n\nno_such_function();",
+    "a missing class": "<?php new NoSuch();",
+    "a missing required file": "<?php echo 'x'; require 'none.php'; echo 'never';",
+    "a missing included file": "<?php echo 'x'; include 'none.php'; echo 'goes on';",
+    "a parse error in an included file": ("<?php try { include 'bad.php'; } catch (ParseError $e) { echo $e->getMessage(), $e->getLine(); } include 'bad.php';",
+                                          {"files": {"bad.php": "<?php\n\nif (\n"}}),
+    "a parse error in eval": "<?php try { eval('if ('); } catch (ParseError $e) { echo get_class($e), $e->getFile(), $e->getLine(); } eval('throw new Exception(\"in eval\");');",
+    "a compile error": "<?php\nfunction f() {}\nfunction f() {}\n",
+    "a redeclared internal function": "<?php function strlen($x) {}",
+    "an assertion": "<?php assert(false); ini_set('zend.assertions', 1); echo 'on';",
+    "a stack trace": "<?php\nclass A { static function b(...$x) { throw new Exception('t'); } }\n(function () { array_map([A::class, 'b'], [1]); })();",
+    "a printed stack trace": "<?php function f() { debug_print_backtrace(); echo (new Exception)->getTraceAsString(); } f();",
+    "a long and binary message": "<?php throw new Exception(str_repeat('long ', 900) . \"\\xff\\x00 end\");",
+    "deep recursion": "<?php function f($n) { return $n == 0 ? 0 : 1 + f($n - 1); } echo f(50000);",
+    "division by zero": "<?php\ntry { echo 1 % 0; } catch (DivisionByZeroError $e) { echo $e->getMessage(); }\necho 1 / 0;",
+    "memory limit": "<?php ini_set('memory_limit', '8M'); echo 'x'; $s = str_repeat('x', 20000000); echo 'never';",
+    "time limit": "<?php set_time_limit(1); echo 'x'; while (true) {}",
+    # ---- streams
+    "stdin in all ways": ("<?php echo fgetc(STDIN), '|', fgets(STDIN), '|', fscanf(STDIN, '%d %s')[1], '|', stream_get_line(STDIN, 100, ';'), '|',"
+                          " fread(STDIN, 4), '|', file_get_contents('php://stdin'), '|'; var_dump(fgets(STDIN));", {"stdin": "abc\n12 word\nx;restrest\nmore"}),
+    "php://input is empty": ("<?php var_dump(file_get_contents('php://input'), $_POST, $_GET);", {"stdin": "abc"}),
+    "readline": ("<?php while (($line = readline()) !== false) { echo '<', $line, '>'; } var_dump(readline_add_history('x'));", {"stdin": "one\ntwo\nlast"}),
+    "file of stdin": ("<?php print_r(file('php://stdin', FILE_IGNORE_NEW_LINES)); foreach (new SplFileObject('php://stdin') as $l) { var_dump($l); }", {"stdin": "a\nb\n"}),
+    "stream select on stdin": ("<?php $r = [STDIN]; $w = $e = null; var_dump(stream_select($r, $w, $e, 5)); stream_set_blocking(STDIN, false); echo fgets(STDIN);", {"stdin": "x\n"}),
+    "stdin closed at once": ("<?php var_dump(fgets(STDIN), feof(STDIN), stream_get_contents(STDIN));", {"stdin": ""}),
+    "order of outputs": "<?php echo 'a'; fwrite(STDOUT, 'b'); file_put_contents('php://output', 'c'); system('printf d'); print 'e'; fputs(fopen('php://stdout', 'w'), 'f'); printf('%s', 'g');",
+    "a large output": "<?php echo str_repeat(\"0123456789abcde\\n\", 20000); for ($i = 0; $i < 5000; $i++) echo $i, ' ';",
+    "output through php://fd": "<?php file_put_contents('php://fd/1', 'one'); file_put_contents('php://fd/2', 'two');",
+    "files": "<?php mkdir('d/e', 0755, true); file_put_contents('d/e/f', \"x\\ny\"); rename('d/e/f', 'd/g'); print_r(glob('d/*')); echo filesize('d/g'), md5_file('d/g');"
+             " foreach (new RecursiveIteratorIterator(new RecursiveDirectoryIterator('d', FilesystemIterator::SKIP_DOTS)) as $p) echo $p; unlink('d/g'); var_dump(file_exists('d/g'), is_writable('.'));"
+             " $t = tmpfile(); fwrite($t, 'tmp'); rewind($t); echo fread($t, 9); echo realpath('.'), getcwd(), fileperms('d');",
+    "a stream wrapper of its own": "<?php class W { public $context; private $p = 0; function stream_open() { return true; } function stream_read($n) { return $this->p++ ? '' : 'made up'; }"
+                                   " function stream_eof() { return $this->p > 0; } function stream_stat() { return []; } function stream_close() { echo 'closed'; } function stream_write($d) { echo \"<$d>\"; return strlen($d); } }"
+                                   " stream_wrapper_register('w', 'W'); echo file_get_contents('w://x'); $f = fopen('w://y', 'w'); fwrite($f, 'kept'); echo 'end';",
+    "include of data and of phar": "<?php ini_set('allow_url_include', 1); include 'data:text/plain,<?php echo 5;'; echo ini_get('phar.readonly'); new PharData('x.tar');",
+    # ---- processes
+    "proc_open": "<?php $p = proc_open(['sh', '-c', 'read x; echo got $x; echo err >&2; exit 3'], [['pipe', 'r'], ['pipe', 'w'], ['pipe', 'w']], $pipes);"
+                 " fwrite($pipes[0], \"in\\n\"); fclose($pipes[0]); echo stream_get_contents($pipes[1]), stream_get_contents($pipes[2]); var_dump(proc_close($p));",
+    "proc_open with an environment": "<?php $p = proc_open('echo $A $HOME; pwd', [], $pipes, '/tmp', ['A' => 'b']); var_dump(proc_close($p));",
+    "fork": FORK,
+    "fork with shutdown functions": "<?php register_shutdown_function(function () { echo 'bye ', \"\\n\"; }); if (pcntl_fork() == 0) { echo 'child '; exit(0); } pcntl_wait($s); echo 'parent ';",
+    "signal handlers": "<?php pcntl_async_signals(true); pcntl_signal(SIGUSR1, function ($n, $i) { echo \"sig $n\"; }); posix_kill(posix_getpid(), SIGUSR1);"
+                       " pcntl_signal(SIGTERM, SIG_IGN); posix_kill(posix_getpid(), SIGTERM); echo ' alive'; pcntl_signal(SIGALRM, function () { echo ' alarm'; exit(8); }); pcntl_alarm(1); sleep(20); echo 'never';",
+    "signals without a handler": "<?php echo 'x'; posix_kill(posix_getpid(), SIGINT); sleep(5);",
+    "death by SIGKILL": "<?php register_shutdown_function(fn() => print('no')); ob_start(); echo 'lost'; posix_kill(getmypid(), SIGKILL);",
+    "death by SIGSEGV": "<?php echo 'x'; posix_kill(getmypid(), SIGSEGV); sleep(2);",
+    "sigpipe is ignored": "<?php var_dump(pcntl_signal_get_handler(SIGPIPE)); $p = popen('true', 'w'); usleep(100000); var_dump(@fwrite($p, str_repeat('x', 200000))); echo pclose($p), shell_exec('grep SigIgn /proc/self/status');",
+    "the children of exec": "<?php pcntl_exec('/bin/echo', ['replaced', 'me'], ['A' => '1']); echo 'never';",
+    "php from php": "<?php echo shell_exec(escapeshellarg(PHP_BINARY) . \" -n -r 'echo PHP_SAPI, 6*7;'\");",
+    "putenv": "<?php putenv('NEW=value'); echo getenv('NEW'), shell_exec('echo $NEW'); putenv('NEW'); var_dump(getenv('NEW'), getenv('NEW', true));",
+    # ---- the language
+    "generators and fibers": "<?php function g() { $x = yield 1; echo \"got $x\"; yield from [2, 3]; return 4; } $g = g(); echo $g->current(); $g->send('s'); foreach ($g as $v) echo $v; echo $g->getReturn();"
+                             " $f = new Fiber(function ($a) { $b = Fiber::suspend($a * 2); echo \"fiber $b\"; return 'r'; }); echo $f->start(5); $f->resume('back'); echo $f->getReturn();",
+    "classes and enums": "<?php enum S: string { case A = 'a'; case B = 'b'; static function all() { return array_column(self::cases(), 'value'); } } readonly class P { function __construct(public int $x) {} }"
+                         " print_r(S::all()); var_dump(S::from('a'), S::tryFrom('z')); $p = new P(1); $p->x = 2;",
+    "autoload": ("<?php spl_autoload_register(function ($c) { echo \"[$c]\"; @include str_replace('\\\\', '/', $c) . '.php'; }); echo (new App\\Thing)->hi(); var_dump(class_exists('None')); new App\\None;",
+                 {"files": {"App/Thing.php": "<?php namespace App; class Thing { function hi() { return __METHOD__; } }"}}),
+    "closures, sorting, regular expressions": "<?php $a = ['b' => 2, 'a' => 1, 'c' => 3]; uasort($a, fn($x, $y) => $y <=> $x); print_r($a); echo preg_replace_callback('/(\\w)(\\d+)/u', fn($m) => $m[2] . $m[1], 'a12 ü7 c3');"
+                                              " var_dump(preg_match('/(?<n>\\d+)/', 'x42', $m), $m['n'], preg_match('/(a+)+$/', str_repeat('a', 3000) . 'b'), preg_last_error_msg());",
+    "numbers": "<?php var_dump(0.1 + 0.2, 1e100, PHP_INT_MAX + 1, 7 <=> 3, 10 ** 20, intdiv(7, 2), round(2.5), (int)'12abc', '1e3' == '1000', 017, 0b11, 1_000, fdiv(1, 0), is_nan(NAN)); echo 1.0, ' ', 1e15, ' ', 0.1 + 0.7, number_format(1234567.891, 2);",
+    "dates": "<?php date_default_timezone_set('Europe/Vienna'); echo date('Y-m-d H:i T', 1700000000), (new DateTime('@0'))->format('c'), (new DateTimeImmutable('2024-02-29'))->modify('+1 year')->format('Y-m-d');",
+    "seeded random numbers": "<?php mt_srand(42); echo mt_rand(), ' ', rand(1, 100), ' ', mt_rand(1, 6); srand(1); $a = range(1, 9); shuffle($a); echo implode($a), array_rand([1, 2, 3]), str_shuffle('abc'); echo (new Random\\Randomizer(new Random\\Engine\\Mt19937(1)))->getInt(1, 1000);",
+    "hashes and crypto": "<?php echo md5('x'), crc32('x'), hash('sha256', ''), hash('xxh3', 'a'), base64_encode(sodium_crypto_generichash('x')), bin2hex(openssl_encrypt('t', 'aes-128-cbc', str_repeat('k', 16), 0, str_repeat('i', 16))); var_dump(password_verify('p', password_hash('p', PASSWORD_BCRYPT, ['cost' => 4])));",
+    "serialize and reflection": "<?php class T { public $a = 1; protected $b = [2]; private ?T $c = null; } echo $s = serialize(new T), \"\\n\"; var_dump(unserialize($s), var_export(new T, true)); echo new ReflectionClass('T'), (new ReflectionFunction('strlen'))->getNumberOfParameters();",
+    "iconv, ctype, filter, tokenizer": "<?php echo iconv('UTF-8', 'ISO-8859-1//TRANSLIT', 'ü') === \"\\xfc\" ? 'y' : 'n'; var_dump(ctype_alpha('abc'), filter_var('a@b.cd', FILTER_VALIDATE_EMAIL), count(token_get_all('<?php echo 1;')), extension_loaded('mbstring'));",
+    "ffi": "<?php $c = FFI::cdef('int printf(const char *, ...); int abs(int); unsigned getpid(void);', 'libc.so.6'); $c->printf(\"from C %d\\n\", 5); echo $c->abs(-3);",
+    "sockets within": "<?php socket_create_pair(AF_UNIX, SOCK_STREAM, 0, $p); socket_write($p[0], 'ping'); echo socket_read($p[1], 4); [$a, $b] = stream_socket_pair(STREAM_PF_UNIX, STREAM_SOCK_STREAM, 0); fwrite($a, \"x\\n\"); echo fgets($b);",
+    "a session": "<?php ini_set('session.save_path', '/tmp'); ini_set('session.use_cookies', 0); session_cache_limiter(''); session_id('abc'); session_start(); $_SESSION['n'] = 1; session_write_close(); echo file_get_contents('/tmp/sess_abc'); unlink('/tmp/sess_abc');",
+    "gettext and locale": "<?php var_dump(setlocale(LC_ALL, 'C.UTF-8'), gettext('x'), localeconv()['decimal_point'], strtoupper('ä'), ucfirst('é'));",
+    "dl is disabled": "<?php var_dump(dl('ctype.so'));",
+    "phpinfo": "<?php ob_start(); phpinfo(INFO_GENERAL); echo preg_match('/Server API => (.*)/', ob_get_clean(), $m), $m[1]; highlight_string('<?php echo 1;'); echo php_strip_whitespace(__FILE__);",
+    "memory use": "<?php var_dump(memory_get_usage() < 600000, memory_get_peak_usage() < 700000, memory_get_usage(true)); print_r(gc_status()['runs']);",
+    "ticks and goto": "<?php declare(ticks=1); register_tick_function(function () { static $n = 0; if (++$n == 3) echo 'third'; }); $i = 0; a: if ($i++ < 2) goto a; echo $i;",
+    "ignored abort": "<?php ignore_user_abort(true); var_dump(connection_status(), connection_aborted());",
+    "a program in a directory": "<?php echo __FILE__, $argv[0], getcwd();",
+    "umask, user and group": "<?php printf('%o', umask()); echo get_current_user() !== '', posix_getpgrp() === posix_getpid() || true;",
+    "last modification and inode": "<?php var_dump(getlastmod() > 0, getmyinode() > 0, getmypid() > 0);",
+}
+
+RANDOM = [
+    "<?php echo mt_rand(), rand();",
+    "<?php echo random_int(0, PHP_INT_MAX);",
+    "<?php echo lcg_value();",
+    "<?php $a = range(1, 60); shuffle($a); echo implode(' ', $a);",
+    "<?php echo bin2hex(random_bytes(8));",
+    "<?php echo bin2hex(openssl_random_pseudo_bytes(8));",
+    "<?php echo uniqid('', true);",
+    "<?php echo basename(tempnam('/tmp', 'x'));",
+    "<?php echo password_hash('x', PASSWORD_BCRYPT, ['cost' => 4]);",
+    "<?php echo bin2hex(sodium_crypto_secretbox_keygen());",
+    "<?php echo implode(',', array_rand(range(0, 5000), 8)), str_shuffle('abcdefghijklmnopqrstuvwxyz');",
+    "<?php echo (new Random\\Randomizer())->getInt(0, PHP_INT_MAX);",
+    "<?php echo session_create_id();",
+]
+
+
+def normalise(stream):
+    """The time of a fatal error's log line, where there is one, differs."""
+    return re.sub(rb"\[\d\d-\w{3}-\d{4} [\d:]{8} [\w/]+\] ", b"", stream)
+
+
+PHP = Language(
+    name="php",
+    main="main.php",
+    command=["php"],
+    semantics=SEMANTICS,
+    corpus=CORPUS,
+    more=MORE,
+    random=RANDOM,
+    normalise=normalise,
+)
+
+Semantics = tests_of(SERVER, PHP)
+Semantics.__module__ = __name__  # whose setUpModule is called
