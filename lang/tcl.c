@@ -1,0 +1,297 @@
+/* Tcl: an interpreter initialised once, and a child that runs a file as `tclsh FILE` would.
+ *
+ * The thread that waits for events is started by Tcl when it first waits, so the zygote must not let it: no vwait, no
+ * file events, no update before the fork. */
+#include "lang/exit.h"
+#include "lang/lang.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/random.h>
+#include <tcl.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROGRAM "tclsh" /* looked for in PATH, as by a shell; what `info nameofexecutable` says */
+
+struct tcl {
+        Tcl_Interp *interp;
+        const char *packages; /* NULL for none */
+};
+
+/* ---------------------------------------------------------------- an interpreter */
+
+/* After the library's own directories, so that the packages hide nothing of them. */
+static int add_packages(Tcl_Interp *interp, const char *directory)
+{
+        Tcl_Obj *item = Tcl_NewStringObj(directory, -1);
+        int flags = TCL_GLOBAL_ONLY | TCL_LEAVE_ERR_MSG | TCL_APPEND_VALUE | TCL_LIST_ELEMENT;
+        if (!Tcl_SetVar2Ex(interp, "auto_path", NULL, item, flags))
+                return TCL_ERROR;
+        Tcl_Obj *command = Tcl_ObjPrintf("::tcl::tm::path add {%s}", directory);
+        Tcl_IncrRefCount(command);
+        int r = Tcl_EvalObjEx(interp, command, TCL_EVAL_GLOBAL);
+        Tcl_DecrRefCount(command);
+        return r;
+}
+
+/* As tclsh makes its own. NULL without memory, or where the script library is missing: what is wrong is in the result
+ * of *broken then, or that is NULL. */
+static Tcl_Interp *make_interp(const char *packages, Tcl_Interp **broken)
+{
+        Tcl_Interp *interp = Tcl_CreateInterp();
+        Tcl_InitMemory(interp);
+        Tcl_SetVar2Ex(interp, "tcl_interactive", NULL, Tcl_NewIntObj(0), TCL_GLOBAL_ONLY);
+        int r = Tcl_Init(interp);
+        if (r == TCL_OK && packages)
+                r = add_packages(interp, packages);
+        if (r != TCL_OK) {
+                *broken = interp;
+                return NULL;
+        }
+        Tcl_SetVar2(interp, "tcl_rcFileName", NULL, "~/.tclshrc", TCL_GLOBAL_ONLY);
+        return interp;
+}
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void preload(Tcl_Interp *interp, const char *name, struct lang_preload *out)
+{
+        uint64_t began_us = now_us();
+        bool loaded = Tcl_PkgRequire(interp, name, NULL, 0) != NULL;
+        uint64_t loaded_us = now_us();
+        if (loaded)
+                Tcl_PkgRequire(interp, name, NULL, 0);
+        *out = (struct lang_preload){
+                .name = name,
+                .missing = !loaded,
+                .first_us = loaded_us - began_us,
+                .again_us = now_us() - loaded_us,
+        };
+        Tcl_ResetResult(interp);
+}
+
+/* What takes long the first time: the 7 ms in which `clock` loads its four thousand lines. Not the search for packages:
+ * what it finds would come before packages of the program's own. */
+static int load_clock(Tcl_Interp *interp)
+{
+        int r = Tcl_EvalEx(interp, "clock format 0 -gmt 1", -1, TCL_EVAL_GLOBAL);
+        Tcl_ResetResult(interp);
+        return r;
+}
+
+static int tcl_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        size_t n = setup->n_preload;
+        struct tcl *tcl = calloc(1, sizeof *tcl);
+        Tcl_Interp *broken = NULL;
+        out->state = tcl;
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!tcl || !out->preloads)
+                return err_set(e, ENOMEM, "Tcl's state");
+        tcl->packages = setup->packages;
+        Tcl_FindExecutable(PROGRAM);
+        tcl->interp = make_interp(setup->packages, &broken);
+        if (!tcl->interp)
+                return err_say(e, EIO, "initialising Tcl: %s", Tcl_GetStringResult(broken));
+        if (load_clock(tcl->interp) != TCL_OK)
+                return err_say(e, EIO, "Tcl's clock does not work");
+        for (size_t i = 0; i < n; i++)
+                preload(tcl->interp, setup->preload[i], &out->preloads[i]);
+        const char *version = Tcl_GetVar2(tcl->interp, "tcl_patchLevel", NULL, TCL_GLOBAL_ONLY);
+        snprintf(out->version, sizeof out->version, "%s", version ? version : TCL_PATCH_LEVEL);
+        return 0;
+}
+
+/* The seed that rand() would take from the clock, which forks may share. */
+static int seed(Tcl_Interp *interp)
+{
+        uint32_t chance;
+        if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
+                return -EIO;
+        Tcl_Obj *expression = Tcl_ObjPrintf("srand(%d)", (int)(chance & 0x7fffffff));
+        Tcl_IncrRefCount(expression);
+        Tcl_Obj *result = NULL;
+        int r = Tcl_ExprObj(interp, expression, &result);
+        if (r == TCL_OK)
+                Tcl_DecrRefCount(result);
+        Tcl_DecrRefCount(expression);
+        return r == TCL_OK ? 0 : -EIO;
+}
+
+static int tcl_after_fork(void *state)
+{
+        struct tcl *tcl = state;
+        if (exit_without_zygote() != 0)
+                return -ENOMEM;
+        /* Made here, on the sandbox's pipes, and not when something is first printed, which is while rehearsing. */
+        Tcl_GetStdChannel(TCL_STDOUT);
+        return seed(tcl->interp);
+}
+
+/* Compiles and runs something, and prints. Its output goes nowhere, and its names are local. */
+static void tcl_rehearse(void *state)
+{
+        const struct tcl *tcl = state;
+        static const char program[] = "apply {{} {\n"
+                                      "    set l {}\n"
+                                      "    for {set i 0} {$i < 3} {incr i} {lappend l [expr {$i * 2}]}\n"
+                                      "    puts [join $l]\n"
+                                      "    flush stdout\n"
+                                      "}}";
+        int real = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
+                _exit(126);
+
+        if (Tcl_EvalEx(tcl->interp, program, -1, TCL_EVAL_GLOBAL) != TCL_OK)
+                _exit(126);
+        Tcl_ResetResult(tcl->interp);
+
+        if (dup2(real, STDOUT_FILENO) < 0)
+                _exit(126);
+        close(real);
+        close(null);
+}
+
+/* ---------------------------------------------------------------- one program */
+
+/* A string of the system's encoding. */
+static Tcl_Obj *native(const char *text, int len)
+{
+        Tcl_DString utf8;
+        Tcl_ExternalToUtfDString(NULL, text, len, &utf8);
+        Tcl_Obj *object = Tcl_NewStringObj(Tcl_DStringValue(&utf8), Tcl_DStringLength(&utf8));
+        Tcl_DStringFree(&utf8);
+        return object;
+}
+
+static bool begins(const char *text, const char *prefix)
+{
+        return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+/* The variables that Tcl looks at when it starts: where its libraries are, and the encoding. */
+static bool concerns_start(const char *variable)
+{
+        return begins(variable, "TCL") || begins(variable, "LANG") || begins(variable, "LC_");
+}
+
+/* By libc alone: ::env reads it. Returns whether a new interpreter is needed, since one that has started does not look
+ * again. */
+static bool set_environment(char *const *env)
+{
+        bool concerns = false;
+        for (; *env; env++) {
+                putenv(*env); /* a job's strings stay where they are */
+                concerns |= concerns_start(*env);
+        }
+        return concerns;
+}
+
+/* The channels of the standard streams have taken the encoding from the first interpreter. */
+static void set_encoding(Tcl_Interp *interp)
+{
+        Tcl_DString name;
+        Tcl_SetSystemEncoding(NULL, Tcl_GetEncodingNameFromEnvironment(&name));
+        Tcl_Channel out = Tcl_GetStdChannel(TCL_STDOUT);
+        if (out)
+                Tcl_SetChannelOption(interp, out, "-encoding", Tcl_DStringValue(&name));
+        Tcl_DStringFree(&name);
+}
+
+static Tcl_Interp *restart(const struct tcl *tcl)
+{
+        Tcl_Interp *broken = NULL;
+        setlocale(LC_CTYPE, "");
+        set_encoding(tcl->interp);
+        Tcl_Interp *interp = make_interp(tcl->packages, &broken);
+        /* tclsh goes on without its library, after it has said so. */
+        Tcl_Channel err = interp ? NULL : Tcl_GetStdChannel(TCL_STDERR);
+        if (err) {
+                Tcl_WriteChars(err, "application-specific initialization failed: ", -1);
+                Tcl_WriteObj(err, Tcl_GetObjResult(broken));
+                Tcl_WriteChars(err, "\n", 1);
+        }
+        if (!interp)
+                interp = broken;
+        seed(interp);
+        return interp;
+}
+
+static void set_arguments(Tcl_Interp *interp, const struct job *job)
+{
+        Tcl_Obj *list = Tcl_NewListObj(0, NULL);
+        for (char **argument = job->args; *argument; argument++)
+                Tcl_ListObjAppendElement(NULL, list, native(*argument, -1));
+        Tcl_SetVar2Ex(interp, "argv0", NULL, native(job->entry, -1), TCL_GLOBAL_ONLY);
+        Tcl_SetVar2Ex(interp, "argc", NULL, Tcl_NewIntObj((int)job->header.n_args), TCL_GLOBAL_ONLY);
+        Tcl_SetVar2Ex(interp, "argv", NULL, list, TCL_GLOBAL_ONLY);
+}
+
+static void print_error(Tcl_Interp *interp, int code)
+{
+        Tcl_Channel err = Tcl_GetStdChannel(TCL_STDERR);
+        if (!err)
+                return;
+        Tcl_Obj *options = Tcl_GetReturnOptions(interp, code), *text = NULL;
+        Tcl_Obj *key = Tcl_NewStringObj("-errorinfo", -1);
+        Tcl_IncrRefCount(options);
+        Tcl_IncrRefCount(key);
+        Tcl_DictObjGet(NULL, options, key, &text);
+        if (text)
+                Tcl_WriteObj(err, text);
+        Tcl_WriteChars(err, "\n", 1);
+        Tcl_DecrRefCount(key);
+        Tcl_DecrRefCount(options);
+}
+
+/* By the command exit, which a program may have replaced; then in any case. */
+static _Noreturn void end(Tcl_Interp *interp, int status)
+{
+        if (!Tcl_InterpDeleted(interp) && !Tcl_LimitExceeded(interp)) {
+                Tcl_Obj *command = Tcl_ObjPrintf("exit %d", status);
+                Tcl_IncrRefCount(command);
+                Tcl_EvalObjEx(interp, command, TCL_EVAL_GLOBAL);
+                Tcl_DecrRefCount(command);
+        }
+        Tcl_Exit(status);
+        _exit(status); /* Tcl_Exit does not return, and does not say so */
+}
+
+static int tcl_run(void *state, const struct job *job)
+{
+        const struct tcl *tcl = state;
+        Tcl_Interp *interp = set_environment(job->env) ? restart(tcl) : tcl->interp;
+
+        Tcl_Preserve(interp);
+        set_arguments(interp, job);
+        Tcl_Obj *path = native(job->entry, -1);
+        Tcl_IncrRefCount(path);
+        Tcl_SetStartupScript(path, NULL);
+        Tcl_ResetResult(interp);
+        int code = Tcl_FSEvalFileEx(interp, path, NULL);
+        if (code != TCL_OK)
+                print_error(interp, code);
+        end(interp, code == TCL_OK ? 0 : 1);
+}
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "tcl",
+        .aliases = "tclsh",
+        .main_file = "main.tcl",
+        .kind = KIND_FORKED,
+        .warm = tcl_warm,
+        .after_fork = tcl_after_fork,
+        .rehearse = tcl_rehearse,
+        .run = tcl_run,
+};
