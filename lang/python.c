@@ -1,6 +1,7 @@
 /* Python: CPython embedded, initialised once, and a child that runs a file as `python3 FILE` would. */
 #include "lang/lang.h"
 #include "lang/python_arena.h"
+#include "lang/python_echo.h"
 #include "lang/python_end.h"
 #include "lang/python_modules.h"
 
@@ -242,11 +243,11 @@ static int set_main(PyObject *globals, const char *filename)
         return r;
 }
 
-static int run_file(const char *entry, const char *filename, int *interrupted)
+static int run_file(const struct job *job, const char *filename, int *interrupted)
 {
         FILE *file = fopen(filename, "rbe");
         if (!file) {
-                fprintf(stderr, "python3: can't open file '%s': [Errno %d] %s\n", entry, errno, strerror(errno));
+                fprintf(stderr, "python3: can't open file '%s': [Errno %d] %s\n", job->entry, errno, strerror(errno));
                 return 2;
         }
         PyObject *main_module = PyImport_AddModule("__main__"); /* borrowed */
@@ -257,7 +258,14 @@ static int run_file(const char *entry, const char *filename, int *interrupted)
         }
 
         PyCompilerFlags flags = { .cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION };
-        PyObject *result = PyRun_FileExFlags(file, filename, Py_file_input, globals, globals, 1, &flags);
+        struct python_echo echo;
+        PyObject *result;
+        if (job->header.echo && python_echo_compile(filename, &echo)) {
+                fclose(file);
+                result = python_echo_run(&echo, globals);
+        } else {
+                result = PyRun_FileExFlags(file, filename, Py_file_input, globals, globals, 1, &flags);
+        }
         int status = result ? 0 : python_end_exception(interrupted);
         Py_XDECREF(result);
         /* python3 takes these away again before threads and exit functions have their turn. */
@@ -282,7 +290,7 @@ static int python_run(void *state, const struct job *job)
             set_list("orig_argv", "python3", job->entry, job->args) < 0 || set_path(filename) < 0)
                 status = python_end_exception(&interrupted);
         else
-                status = run_file(job->entry, filename, &interrupted);
+                status = run_file(job, filename, &interrupted);
 
         status = python_end(status);
         if (interrupted) {
@@ -298,6 +306,7 @@ const struct lang hatchery_language = {
         .aliases = "python3 py",
         .main_file = "main.py",
         .kind = KIND_FORKED,
+        .echoes = true,
         .warm = python_warm,
         .after_fork = python_after_fork,
         .rehearse = python_rehearse,

@@ -1,0 +1,17 @@
+/* The value of a program's last statement, printed as in the interactive interpreter, where that statement is an
+ * expression. */
+#pragma once
+
+#include <Python.h>
+
+/* A program in two parts: all but the last statement, and that one, which prints its value by sys.displayhook. */
+struct python_echo {
+        PyObject *body, *last; /* code objects, owned */
+};
+
+/* 1, or 0 if there is nothing to print: the program does not end with an expression, or it can't be compiled, which
+ * whoever runs it is going to be told. */
+int python_echo_compile(const char *filename, struct python_echo *out);
+
+/* Runs both parts and gives up the code. None, or NULL with an exception. */
+PyObject *python_echo_run(struct python_echo *echo, PyObject *globals);
