@@ -8,7 +8,7 @@
 
 enum {
         INSTANCE_MAX = 256,
-        INSTANCE_UIDS = 131072,
+        INSTANCE_UIDS = 262144,
         INSTANCE_FIRST_UIDS = 16,      /* the pool's, and spare ones */
         INSTANCE_LANGUAGE_UIDS = 4096, /* two sides ... */
         INSTANCE_SIDE_UIDS = 2048,     /* ... of CHANNEL_MAX_SLOTS slots with SLOT_UIDS each */

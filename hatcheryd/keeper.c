@@ -2,6 +2,7 @@
 #include "hatcheryd/keeper.h"
 
 #include "hatcheryd/role.h"
+#include "hatcheryd/runtimes.h"
 #include "proto/channel.h"
 #include "proto/own.h"
 
@@ -20,6 +21,7 @@ enum {
         SWEEP_LATE_MS = 500, /* when they are late, so often */
         ORPHAN_MS = 1000,    /* a zygote ends so soon after its pool */
         TICK_MS = 1000,
+        MAX_FAILED_STARTS = 5,
         POOL_SILENT_TICKS = 15 /* a pool that says nothing for so long hangs; it speaks every second */
 };
 
@@ -30,12 +32,18 @@ static int64_t now_ms(void)
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void make_free(struct kept_language *l)
+{
+        *l = (struct kept_language){ .name = "" };
+        for (size_t side = 0; side < KEEPER_SIDES; side++)
+                l->side[side].process.pidfd = -1;
+}
+
 void keeper_init(struct keeper *k, const struct keeper_settings *settings)
 {
         *k = (struct keeper){ .settings = settings, .control = -1, .pool.process.pidfd = -1 };
         for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
-                for (size_t side = 0; side < KEEPER_SIDES; side++)
-                        k->languages[i].side[side].process.pidfd = -1;
+                make_free(&k->languages[i]);
 }
 
 static void close_control(struct keeper *k)
@@ -54,14 +62,9 @@ bool keeper_pool_runs(const struct keeper *k)
         return k->pool.process.pid > 0;
 }
 
-static size_t n_languages(const struct keeper *k)
-{
-        return k->settings->config->n_languages;
-}
-
 bool keeper_is_empty(const struct keeper *k)
 {
-        for (size_t i = 0; i < n_languages(k); i++)
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
                 for (size_t side = 0; side < KEEPER_SIDES; side++)
                         if (k->languages[i].side[side].process.pid > 0)
                                 return false;
@@ -71,7 +74,7 @@ bool keeper_is_empty(const struct keeper *k)
 void keeper_kill_all(const struct keeper *k)
 {
         process_kill(&k->pool.process, SIGKILL);
-        for (size_t i = 0; i < n_languages(k); i++)
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
                 for (size_t side = 0; side < KEEPER_SIDES; side++)
                         process_kill(&k->languages[i].side[side].process, SIGKILL);
 }
@@ -81,6 +84,85 @@ int keeper_tell(struct keeper *k, const struct control *c, int fd, struct err *e
         if (k->control < 0)
                 return err_say(e, EPIPE, "there is no pool");
         return channel_send(k->control, c, sizeof *c, &fd, fd >= 0 ? 1 : 0, e);
+}
+
+/* ---------------------------------------------------------------- languages come and go */
+
+static struct kept_language *find_language(struct keeper *k, const char *name)
+{
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
+                if (*name && strcmp(k->languages[i].name, name) == 0)
+                        return &k->languages[i];
+        return NULL;
+}
+
+static struct kept_language *find_place(struct keeper *k)
+{
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
+                if (!k->languages[i].name[0])
+                        return &k->languages[i];
+        return NULL;
+}
+
+/* Whoever is new, or comes back, gets a zygote unasked. */
+static void place_languages(struct keeper *k)
+{
+        const struct config *c = k->settings->config;
+
+        k->unplaced = false;
+        for (size_t i = 0; i < c->n_languages; i++) {
+                struct kept_language *l = find_language(k, c->languages[i].name);
+                if (l && !l->leaving)
+                        continue;
+                if (!l)
+                        l = find_place(k);
+                if (!l) {
+                        k->unplaced = true;
+                        continue;
+                }
+                if (!l->leaving)
+                        l->generation = k->generation;
+                snprintf(l->name, sizeof l->name, "%s", c->languages[i].name);
+                l->leaving = false;
+                l->wanted = true;
+        }
+}
+
+void keeper_configure(struct keeper *k)
+{
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++) {
+                struct kept_language *l = &k->languages[i];
+                l->leaving = l->name[0] && !config_find_language(k->settings->config, l->name);
+        }
+        place_languages(k);
+}
+
+/* The pool has its zygotes end. When they are dead and clean, the place is free. */
+static void let_go(struct keeper *k, struct kept_language *l)
+{
+        if (!l->leaving)
+                return;
+        for (size_t side = 0; side < KEEPER_SIDES; side++)
+                if (l->side[side].process.pid > 0 || l->side[side].unclean)
+                        return;
+        log_debug(k->settings->log, "nothing is left of %s", l->name);
+        if (l->generation > k->generation)
+                k->generation = l->generation;
+        make_free(l);
+        if (k->unplaced)
+                place_languages(k);
+}
+
+bool keeper_is_hopeless(const struct keeper *k)
+{
+        if (k->failed_pools >= MAX_FAILED_STARTS)
+                return true;
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++) {
+                const struct kept_language *l = &k->languages[i];
+                if (l->name[0] && !l->leaving && l->failed_starts < MAX_FAILED_STARTS)
+                        return false;
+        }
+        return true;
 }
 
 /* ---------------------------------------------------------------- starting */
@@ -108,8 +190,8 @@ static int start_pool(struct keeper *k, struct err *e)
         k->pool.started_ms = now_ms();
         k->tick_ms = k->pool.started_ms + TICK_MS;
         k->pool_silent = 0;
-        for (size_t i = 0; i < n_languages(k); i++)
-                k->languages[i].wanted = true;
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
+                k->languages[i].wanted = k->languages[i].name[0] && !k->languages[i].leaving;
         return 0;
 }
 
@@ -133,26 +215,41 @@ static int find_side(const struct kept_language *l)
         return -1;
 }
 
+/* The library of a plug-in. */
+static int find_program(const struct keeper_settings *s, const struct config_language *language, char *plugin,
+                        size_t size, struct err *e)
+{
+        char file[80];
+        if (language->data)
+                return 0;
+        snprintf(file, sizeof file, "hatchery-lang-%s.so", language->runtime);
+        return role_find(s->program_directory, file, plugin, size, e);
+}
+
 static int start_zygote(struct keeper *k, size_t index, size_t side, struct err *e)
 {
         const struct keeper_settings *s = k->settings;
-        const struct config_language *language = &s->config->languages[index];
         struct kept_language *l = &k->languages[index];
-        char plugin[512], init[512], file[80], group[NAME_SIZE];
+        const struct config_language *language = config_find_language(s->config, l->name);
+        char plugin[512], init[512], files[RUNTIMES_PATH_SIZE], group[NAME_SIZE];
         OWN_FD int channel = -1;
 
-        snprintf(file, sizeof file, "hatchery-lang-%s.so", language->name);
-        int r = role_find(s->program_directory, file, plugin, sizeof plugin, e);
+        if (!language)
+                return err_say(e, ENOENT, "it is not configured");
+        int r = find_program(s, language, plugin, sizeof plugin, e);
         if (r == 0)
                 r = role_find(s->program_directory, "hatchery-init", init, sizeof init, e);
         if (r < 0)
                 return r;
+        bool has_files = language->data && runtimes_directory(s->program_directory, files, NULL) == 0;
 
         name_side(group, language->name, side);
         struct role_zygote role = {
                 .language = language,
-                .plugin = plugin,
+                .plugin = language->data ? NULL : plugin,
                 .init = init,
+                .files = has_files ? files : NULL,
+                .cache = s->config->cache,
                 .faults = s->faults,
                 .group = group,
                 .uid_base = s->instance->sandbox_uid + (uint32_t)index * INSTANCE_LANGUAGE_UIDS +
@@ -177,10 +274,10 @@ static int start_zygote(struct keeper *k, size_t index, size_t side, struct err 
 
 static void start_zygotes(struct keeper *k, int64_t now)
 {
-        for (size_t i = 0; i < n_languages(k); i++) {
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++) {
                 struct kept_language *l = &k->languages[i];
                 struct err e = { 0 };
-                if (!l->wanted || now < l->pace.not_before_ms)
+                if (!l->wanted || l->leaving || now < l->pace.not_before_ms)
                         continue;
                 int side = find_side(l);
                 if (side < 0)
@@ -189,7 +286,8 @@ static void start_zygotes(struct keeper *k, int64_t now)
                         l->wanted = false;
                         continue;
                 }
-                log_error(k->settings->log, "the zygote for %s: %s", k->settings->config->languages[i].name, e.text);
+                log_error(k->settings->log, "the zygote for %s: %s", l->name, e.text);
+                l->failed_starts++;
                 pace_failed(&l->pace, now);
         }
 }
@@ -218,16 +316,19 @@ static void sweep_side(const struct keeper *k, const char *language, size_t side
 
 static void sweep(struct keeper *k, int64_t now)
 {
-        for (size_t i = 0; i < n_languages(k); i++)
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++) {
+                struct kept_language *l = &k->languages[i];
                 for (size_t side = 0; side < KEEPER_SIDES; side++)
-                        sweep_side(k, k->settings->config->languages[i].name, side, &k->languages[i].side[side], now);
+                        sweep_side(k, l->name, side, &l->side[side], now);
+                let_go(k, l);
+        }
 }
 
 /* ---------------------------------------------------------------- what should have ended, and what hangs */
 
 static void kill_overdue(struct keeper *k, int64_t now)
 {
-        for (size_t i = 0; i < n_languages(k); i++)
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
                 for (size_t side = 0; side < KEEPER_SIDES; side++) {
                         const struct kept *z = &k->languages[i].side[side];
                         if (z->process.pid > 0 && z->kill_at_ms > 0 && now >= z->kill_at_ms)
@@ -282,9 +383,9 @@ int keeper_timeout(const struct keeper *k)
                 sooner(&next, k->tick_ms);
         else if (!k->stopping)
                 sooner(&next, k->pool_pace.not_before_ms);
-        for (size_t i = 0; i < n_languages(k); i++) {
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++) {
                 const struct kept_language *l = &k->languages[i];
-                if (l->wanted && starts && l->pace.not_before_ms > now)
+                if (l->wanted && !l->leaving && starts && l->pace.not_before_ms > now)
                         sooner(&next, l->pace.not_before_ms);
                 for (size_t side = 0; side < KEEPER_SIDES; side++) {
                         const struct kept *z = &l->side[side];
@@ -322,13 +423,13 @@ static void on_pool_death(struct keeper *k, int status)
         say_death(k, "the pool", status);
         process_ended(&k->pool.process);
         close_control(k);
-        for (size_t i = 0; i < n_languages(k) && !k->stopping; i++)
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES && !k->stopping; i++)
                 for (size_t side = 0; side < KEEPER_SIDES; side++)
                         k->languages[i].side[side].kill_at_ms = now + ORPHAN_MS;
         if (has_settled(&k->pool))
                 pace_settled(&k->pool_pace);
         pace_failed(&k->pool_pace, now);
-        k->failed_starts++;
+        k->failed_pools++;
 }
 
 /* A zygote that ends with 0 was told to, or its pool has gone. The pool says when it needs another. */
@@ -346,21 +447,20 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
                         pace_settled(&l->pace);
                 return;
         }
-        snprintf(who, sizeof who, "the zygote for %s (generation %u)", k->settings->config->languages[index].name,
-                 z->generation);
+        snprintf(who, sizeof who, "the zygote for %s (generation %u)", l->name, z->generation);
         say_death(k, who, status);
         if (has_settled(z))
                 pace_settled(&l->pace);
         pace_failed(&l->pace, now_ms());
         if (!z->came_up && z->kill_at_ms == 0) /* else the pool's death was counted, which took it along */
-                k->failed_starts++;
+                l->failed_starts++;
 }
 
 static void on_death(struct keeper *k, pid_t pid, int status)
 {
         if (pid == k->pool.process.pid)
                 on_pool_death(k, status);
-        for (size_t i = 0; i < n_languages(k); i++)
+        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
                 for (size_t side = 0; side < KEEPER_SIDES; side++)
                         if (pid == k->languages[i].side[side].process.pid)
                                 on_zygote_death(k, i, &k->languages[i].side[side], status);
@@ -375,14 +475,6 @@ void keeper_reap(struct keeper *k)
 }
 
 /* ---------------------------------------------------------------- what the pool says */
-
-static struct kept_language *find_language(struct keeper *k, const struct control *c)
-{
-        for (size_t i = 0; i < n_languages(k); i++)
-                if (strncmp(k->settings->config->languages[i].name, c->language, sizeof c->language) == 0)
-                        return &k->languages[i];
-        return NULL;
-}
 
 static struct kept *find_zygote(struct kept_language *l, uint32_t generation)
 {
@@ -407,14 +499,16 @@ void keeper_hear(struct keeper *k)
         }
         k->pool.came_up = true;
         k->pool_silent = 0;
-        struct kept_language *l = find_language(k, &c);
+        c.language[sizeof c.language - 1] = '\0';
+        struct kept_language *l = find_language(k, c.language);
         struct kept *z = find_zygote(l, c.generation);
         if (c.kind == CONTROL_READY)
                 k->ready = true;
         else if (c.kind == CONTROL_RENEW && l)
                 l->wanted = true;
-        else if (c.kind == CONTROL_SERVES && z)
+        else if (c.kind == CONTROL_SERVES && z) {
                 z->came_up = true;
-        else if (c.kind == CONTROL_KILL && z)
+                l->failed_starts = 0;
+        } else if (c.kind == CONTROL_KILL && z)
                 process_kill(&z->process, SIGKILL);
 }

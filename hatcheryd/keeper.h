@@ -13,6 +13,7 @@
 #include "pool/config.h"
 #include "pool/pool.h"
 #include "proto/log.h"
+#include "proto/wire.h"
 #include "zygote/cgroup.h"
 
 #include <stdbool.h>
@@ -24,8 +25,8 @@ enum {
         KEEPER_MAX_LANGUAGES = (INSTANCE_UIDS - INSTANCE_FIRST_UIDS) / INSTANCE_LANGUAGE_UIDS,
 };
 
-/* What processes are started with; borrowed. The supervisor may change it between calls, but for the languages' names
- * and their order. */
+/* What processes are started with; borrowed. The supervisor may change it between calls, and says so by
+ * keeper_configure. */
 struct keeper_settings {
         const char *program_directory;
         const char *faults; /* or NULL */
@@ -52,11 +53,16 @@ struct kept {
         int64_t sweep_by_ms; /* later than that something is wrong; 0: it was said */
 };
 
+/* One that is configured, or was and still has processes. Its place, and with it its host uids, is its own for life,
+ * and becomes free when nothing is left of it. */
 struct kept_language {
+        char name[WIRE_MAX_LANGUAGE + 1]; /* "": the place is free */
+        bool leaving;                     /* it is configured no more */
         struct kept side[KEEPER_SIDES];
         struct pace pace;
-        uint32_t generation; /* the last one given */
-        bool wanted;         /* another zygote is to be started */
+        uint32_t generation;    /* the last one given */
+        bool wanted;            /* another zygote is to be started */
+        unsigned failed_starts; /* deaths of zygotes that never served, in a row */
 };
 
 struct keeper {
@@ -67,13 +73,21 @@ struct keeper {
         unsigned pool_silent; /* for how many ticks */
         int control;          /* to the pool; -1 while there is none */
         struct kept_language languages[KEEPER_MAX_LANGUAGES];
-        unsigned failed_starts; /* deaths of zygotes that never served, and of pools */
-        bool ready;             /* every language has had all its warm sandboxes */
-        bool stopping;          /* nothing is started any more */
+        bool unplaced;       /* a language waits for a place */
+        uint32_t generation; /* the highest of a language that is gone: names of zygotes are not used again */
+        unsigned failed_pools;
+        bool ready;    /* every language that comes up has had its warm sandboxes */
+        bool stopping; /* nothing is started any more */
 };
 
 void keeper_init(struct keeper *k, const struct keeper_settings *settings);
 void keeper_fini(struct keeper *k);
+
+/* The settings have changed, or are new: languages come and go. */
+void keeper_configure(struct keeper *k);
+
+/* There is no language that could come up. */
+bool keeper_is_hopeless(const struct keeper *k);
 
 /* Starts what is due, and kills what should have ended or hangs. */
 void keeper_do_due(struct keeper *k);

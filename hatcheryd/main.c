@@ -1,13 +1,10 @@
 /* hatcheryd: the command line, and which of its roles this process is. */
-#include "hatcheryd/instance.h"
+#include "hatcheryd/examine.h"
 #include "hatcheryd/role.h"
-#include "hatcheryd/settings.h"
 #include "hatcheryd/supervisor.h"
 #include "pool/config.h"
 #include "pool/pool.h"
 #include "proto/wire.h"
-#include "zygote/doctor.h"
-#include "zygote/seccomp.h"
 #include "zygote/zygote.h"
 
 #include <errno.h>
@@ -35,7 +32,11 @@ enum option_id {
         OPTION_UID,
         OPTION_LISTENERS,
         OPTION_LANGUAGE,
+        OPTION_RUNTIME,
         OPTION_PLUGIN,
+        OPTION_FILES,
+        OPTION_CACHE,
+        OPTION_PACKAGES,
         OPTION_INIT,
         OPTION_HAS_CACHE,
         OPTION_INODES,
@@ -58,7 +59,11 @@ static const struct option option_table[] = {
         { "uid", required_argument, NULL, OPTION_UID },
         { "listeners", required_argument, NULL, OPTION_LISTENERS },
         { "language", required_argument, NULL, OPTION_LANGUAGE },
+        { "runtime", required_argument, NULL, OPTION_RUNTIME },
         { "plugin", required_argument, NULL, OPTION_PLUGIN },
+        { "files", required_argument, NULL, OPTION_FILES },
+        { "cache", required_argument, NULL, OPTION_CACHE },
+        { "packages", required_argument, NULL, OPTION_PACKAGES },
         { "init", required_argument, NULL, OPTION_INIT },
         { "has-cache", no_argument, NULL, OPTION_HAS_CACHE },
         { "inodes", required_argument, NULL, OPTION_INODES },
@@ -77,13 +82,13 @@ static const char help_text[] =
         "  --listen ADDR     HOST:PORT, [IPV6]:PORT (port 0: a free one) or unix:PATH; repeatable;\n"
         "                    in place of the configuration's\n"
         "  --config FILE     in place of the built-in configuration; read again at SIGHUP\n"
-        "  --check-host      say line by line what this host gives and what is missing\n"
+        "  --check-host      say line by line what this host gives and what is missing, languages included\n"
         "  --print-config    the built-in configuration, with every setting and its default\n"
         "  --print-seccomp   the system calls of a sandbox, and what single languages have beyond them\n"
         "  --faults FILE     for tests: leaves out walls or lets steps fail, see zygote/fault.h; never for service\n"
         "  --version, --help\n"
         "\n"
-        "Prints `ready ADDR...` once every language has its warm sandboxes. SIGTERM drains and stops.\n";
+        "Prints `ready ADDR...` once every language that comes up has its warm sandboxes. SIGTERM drains and stops.\n";
 
 struct command_line {
         enum option_id action; /* 0: serve */
@@ -95,8 +100,8 @@ struct command_line {
         size_t n_preload;
         struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
         size_t n_cgroups;
-        const char *language, *plugin, *init, *faults, *group;
         bool has_cache;
+        const char *language, *runtime, *plugin, *files, *cache, *packages, *init, *faults, *group;
         unsigned long uid, listeners, inodes, log_level;
 };
 
@@ -130,8 +135,20 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
         case OPTION_LANGUAGE:
                 c->language = value;
                 return 0;
+        case OPTION_RUNTIME:
+                c->runtime = value;
+                return 0;
         case OPTION_PLUGIN:
                 c->plugin = value;
+                return 0;
+        case OPTION_FILES:
+                c->files = value;
+                return 0;
+        case OPTION_CACHE:
+                c->cache = value;
+                return 0;
+        case OPTION_PACKAGES:
+                c->packages = value;
                 return 0;
         case OPTION_INIT:
                 c->init = value;
@@ -179,67 +196,43 @@ static int own_directory(char *path, size_t size)
         return 0;
 }
 
-static int check_host(const char *directory)
+static int run_zygote(const struct command_line *c)
 {
-        char init[512];
+        struct config config = { 0 };
+        struct lang_command command;
         struct err e = { 0 };
-        struct instance instance = { .lock = -1 };
-        struct config config;
-
-        if (role_find(directory, "hatchery-init", init, sizeof init, &e) < 0 ||
-            config_load(&config, config_builtin, "the built-in configuration", &e) < 0) {
-                fprintf(stderr, "hatcheryd: %s\n", e.text);
-                return 1;
-        }
-        if (geteuid() == 0 && instance_take(&instance, config.uid_base, &e) < 0) {
-                fprintf(stderr, "hatcheryd: %s\n", e.text);
-                config_fini(&config);
-                return 1;
-        }
-        struct doctor_options options = {
-                .init_program = init,
-                .instance = instance.name,
-                .uid_base = instance.sandbox_uid,
+        struct zygote_options options = {
+                .language = c->language,
+                .runtime = c->runtime,
+                .plugin = c->plugin,
+                .files = c->files,
+                .cache = c->cache,
+                .packages = c->packages,
+                .init_program = c->init,
+                .preload = c->preload,
+                .n_preload = c->n_preload,
+                .cgroups = c->cgroups,
+                .n_cgroups = c->n_cgroups,
+                .group = c->group,
+                .uid_base = (uint32_t)c->uid,
+                .inodes = (uint32_t)c->inodes,
+                .faults = c->faults,
+                .log_level = (enum log_level)c->log_level,
         };
-        int failures = doctor_examine(&options, stdout);
-        for (size_t i = 0; i < config.n_languages; i++) {
-                char name[80], plugin[512];
-                snprintf(name, sizeof name, "hatchery-lang-%s.so", config.languages[i].name);
-                bool found = role_find(directory, name, plugin, sizeof plugin, &e) == 0;
-                printf("%-5s language %-19s %s\n", found ? "ok" : "FAIL", config.languages[i].name,
-                       found ? plugin : e.text);
-                failures += !found;
+        if (!c->plugin) {
+                if (role_read_runtime(&config, &e) < 0) {
+                        fprintf(stderr, "hatcheryd: the zygote for %s: %s\n", c->language, e.text);
+                        return 1;
+                }
+                const struct config_runtime *r = &config.runtimes[0];
+                role_command(&command, r);
+                options.command = &command;
+                options.paths = r->paths;
+                options.prepare = r->prepare;
         }
-        printf(failures ? "%d of these must be mended before hatcheryd can run here\n"
-                        : "this host can run hatcheryd\n",
-               failures);
-        instance_release(&instance);
+        int status = zygote_main(&options);
         config_fini(&config);
-        return failures != 0;
-}
-
-/* The table, and what single languages have beyond it. */
-static int print_seccomp(const struct command_line *c, const char *directory)
-{
-        struct config config;
-        struct err e = { 0 };
-        int text = -1;
-
-        if (settings_read(c->config, &config, &text, &e) < 0) {
-                fprintf(stderr, "hatcheryd: %s\n", e.text);
-                return 1;
-        }
-        seccomp_print(stdout);
-        for (size_t i = 0; i < config.n_languages; i++) {
-                char name[80], plugin[512];
-                snprintf(name, sizeof name, "hatchery-lang-%s.so", config.languages[i].name);
-                if (role_find(directory, name, plugin, sizeof plugin, &e) < 0 ||
-                    zygote_print_calls(config.languages[i].name, plugin, stdout, &e) < 0)
-                        fprintf(stderr, "hatcheryd: %s\n", e.text);
-        }
-        close(text);
-        config_fini(&config);
-        return 0;
+        return status;
 }
 
 static int run(const struct command_line *c)
@@ -262,31 +255,16 @@ static int run(const struct command_line *c)
                 };
                 return pool_main(&options);
         }
-        if (c->role && strcmp(c->role, "zygote") == 0 && c->language && c->plugin && c->init && c->group) {
-                struct zygote_options options = {
-                        .language = c->language,
-                        .plugin = c->plugin,
-                        .init_program = c->init,
-                        .preload = c->preload,
-                        .n_preload = c->n_preload,
-                        .cgroups = c->cgroups,
-                        .n_cgroups = c->n_cgroups,
-                        .group = c->group,
-                        .uid_base = (uint32_t)c->uid,
-                        .inodes = (uint32_t)c->inodes,
-                        .faults = c->faults,
-                        .log_level = (enum log_level)c->log_level,
-                };
-                return zygote_main(&options);
-        }
+        if (c->role && strcmp(c->role, "zygote") == 0 && c->language && c->runtime && c->init && c->group && c->cache)
+                return run_zygote(c);
         if (c->role) {
                 fprintf(stderr, "hatcheryd: --role is for hatcheryd's own processes\n");
                 return 2;
         }
         if (c->action == OPTION_CHECK_HOST)
-                return check_host(directory);
+                return examine_host(c->config, directory);
         if (c->action == OPTION_PRINT_SECCOMP)
-                return print_seccomp(c, directory);
+                return examine_calls(c->config, directory);
         struct supervisor_options options = {
                 .config_path = c->config,
                 .listen = c->listen,

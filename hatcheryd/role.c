@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,7 +26,7 @@ int role_find(const char *directory, const char *name, char *path, size_t size, 
 
 /* A command line. The words are borrowed. */
 struct arguments {
-        char *at[32 + 2 * ROLE_MAX_PRELOAD];
+        char *at[48 + 2 * ROLE_MAX_PRELOAD];
         size_t n;
 };
 
@@ -95,21 +97,49 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         return r;
 }
 
-int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e)
+/* The section of a runtime in a memory file. */
+static int runtime_fd(const struct config_runtime *runtime, struct err *e)
+{
+        OWN_MEM char *text = config_runtime_text(runtime);
+        OWN_FD int fd = text ? memfd_create("hatchery-runtime", MFD_CLOEXEC) : -1;
+        if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+                return err_set(e, text ? errno : ENOMEM, "keeping a runtime");
+        return own_steal_fd(&fd);
+}
+
+/* What a zygote is told of its language. */
+static void language_options(struct arguments *a, const struct role_zygote *role)
 {
         const struct config_language *language = role->language;
+        struct stat st;
+
+        option(a, "--language", language->name);
+        option(a, "--runtime", language->runtime);
+        if (role->plugin)
+                option(a, "--plugin", role->plugin);
+        if (role->files)
+                option(a, "--files", role->files);
+        option(a, "--cache", role->cache);
+        if (stat(language->packages, &st) == 0 && S_ISDIR(st.st_mode))
+                option(a, "--packages", language->packages);
+        for (size_t i = 0; i < language->n_preload && i < ROLE_MAX_PRELOAD; i++)
+                option(a, "--preload", language->preload[i]);
+}
+
+int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e)
+{
         char uid[16], inodes[16], level[16], cgroups[CGROUP_MAX_HIERARCHIES][CGROUP_ARG_SIZE];
         struct arguments a = { .n = 0 };
         OWN_FD int ours = -1;
         OWN_FD int theirs = -1;
+        OWN_FD int runtime = -1;
 
         snprintf(uid, sizeof uid, "%u", role->uid_base);
         snprintf(inodes, sizeof inodes, "%u", role->inodes);
         snprintf(level, sizeof level, "%d", (int)role->log_level);
         argument(&a, "hatcheryd");
         argument(&a, "--role=zygote");
-        option(&a, "--language", language->name);
-        option(&a, "--plugin", role->plugin);
+        language_options(&a, role);
         option(&a, "--init", role->init);
         option(&a, "--group", role->group);
         option(&a, "--uid", uid);
@@ -121,16 +151,52 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
                 cgroup_to_arg(&role->cgroups->at[i], cgroups[i]);
                 option(&a, "--cgroup", cgroups[i]);
         }
-        for (size_t i = 0; i < language->n_preload && i < ROLE_MAX_PRELOAD; i++)
-                option(&a, "--preload", language->preload[i]);
 
+        if (role->language->data) {
+                runtime = runtime_fd(role->language->data, e);
+                if (runtime < 0)
+                        return runtime;
+        }
         OWN_FD int program = own_program(ZYGOTE_MODE, e);
         if (program < 0)
                 return program;
         int r = make_pair(&ours, &theirs, e);
+        const int fds[] = { theirs, runtime };
         if (r == 0)
-                r = process_start(p, program, a.at, &theirs, 1, e);
+                r = process_start(p, program, a.at, fds, runtime >= 0 ? 2 : 1, e);
         if (r == 0)
                 *channel = own_steal_fd(&ours);
         return r;
+}
+
+int role_read_runtime(struct config *config, struct err *e)
+{
+        OWN_FD int fd = ROLE_FD_RUNTIME;
+        OWN_MEM char *text = NULL;
+
+        int r = config_read_fd(fd, &text, e);
+        if (r == 0)
+                r = config_load(config, text, "the runtime", e);
+        if (r < 0 || config->n_runtimes == 1)
+                return r;
+        config_fini(config);
+        return err_say(e, EINVAL, "there is not one runtime");
+}
+
+void role_command(struct lang_command *c, const struct config_runtime *r)
+{
+        *c = (struct lang_command){
+                .kind = r->kind,
+                .name = r->name,
+                .aliases = r->aliases,
+                .main_file = r->main_file,
+                .extensions = r->extensions,
+                .version = r->version,
+                .compile = r->compile,
+                .artifacts = r->artifacts,
+                .run = r->run,
+                .warm = r->warm,
+                .env = r->env,
+                .extra_calls = (const char *const *)r->extra_calls,
+        };
 }

@@ -7,12 +7,18 @@
 #include "pool/config.h"
 #include "proto/err.h"
 #include "zygote/cgroup.h"
+#include "zygote/zygote.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* Finds a file that belongs to this build: beside the program, or in ../libexec/hatchery. */
 int role_find(const char *program_directory, const char *name, char *path, size_t size, struct err *e);
+
+/* Descriptors of a zygote beside those of its own header. */
+enum {
+        ROLE_FD_RUNTIME = 4
+}; /* where the language is data: its section of the configuration, see config_runtime_text */
 
 enum { ROLE_MAX_LISTENERS = 32, ROLE_MAX_PRELOAD = 256 };
 
@@ -29,8 +35,10 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
 
 struct role_zygote {
         const struct config_language *language;
-        const char *plugin;
+        const char *plugin; /* NULL where the language is data */
         const char *init;
+        const char *files; /* Hatchery's own language files; NULL for a plug-in */
+        const char *cache;
         const char *faults; /* or NULL */
         const char *group;  /* what its cgroups' names begin with */
         uint32_t uid_base;
@@ -39,5 +47,13 @@ struct role_zygote {
         const struct cgroup_tree *cgroups;
 };
 
-/* *channel becomes the pool's end of the zygote's channel, owned by the caller. */
+/* *channel becomes the pool's end of the zygote's channel, owned by the caller. A zygote is told no more of the
+ * configuration than what it needs: its programs may come to read its memory. */
 int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e);
+
+/* In the zygote: the runtime that ROLE_FD_RUNTIME tells, the only one of *config, which the caller releases. The
+ * descriptor is closed. */
+int role_read_runtime(struct config *config, struct err *e);
+
+/* The same as zygotes know it; borrows from r. */
+void role_command(struct lang_command *c, const struct config_runtime *r);

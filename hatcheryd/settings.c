@@ -2,41 +2,195 @@
 #include "hatcheryd/settings.h"
 
 #include "proto/own.h"
+#include "proto/wire.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 
-/* The text in a memory file: every role reads the same one, whatever happens to the file meanwhile. */
+/* The text in a memory file. */
 static int text_to_fd(const char *text, struct err *e)
 {
         OWN_FD int fd = memfd_create("hatchery-config", MFD_CLOEXEC);
-        size_t len = text ? strlen(text) : 0;
+        size_t len = strlen(text);
         if (fd < 0 || write(fd, text, len) != (ssize_t)len)
                 return err_set(e, errno, "keeping the configuration");
         return own_steal_fd(&fd);
 }
 
-int settings_read(const char *path, struct config *config, int *fd, struct err *e)
+static const char *name_of(const struct settings_source *source)
 {
-        OWN_MEM char *text = NULL;
-        const char *name = path ? path : "the built-in configuration";
-        int r = 0;
-        if (path) {
-                r = config_read_file(path, &text, e);
-        } else {
-                text = strdup(config_builtin);
-                if (!text)
-                        r = err_set(e, ENOMEM, "the configuration");
-        }
-        if (r == 0)
-                r = config_load(config, text, name, e);
+        return source->path ? source->path : "the built-in configuration";
+}
+
+static int read_main(const struct settings_source *source, char **text, struct err *e)
+{
+        if (source->path)
+                return config_read_file(source->path, text, e);
+        *text = strdup(config_builtin);
+        return *text ? 0 : err_set(e, ENOMEM, "the configuration");
+}
+
+static int survey(const struct settings_source *source, const char *text, struct runtimes *runtimes,
+                  struct config *main, struct err *e)
+{
+        int r = config_load_main(main, text, name_of(source), e);
         if (r < 0)
                 return r;
-        *fd = text_to_fd(text, e);
-        if (*fd < 0) {
-                config_fini(config);
-                return *fd;
+        r = runtimes_find(runtimes, main, source->program_directory, e);
+        if (r < 0)
+                config_fini(main);
+        return r;
+}
+
+int settings_survey(const struct settings_source *source, struct runtimes *runtimes, struct config *main, struct err *e)
+{
+        OWN_MEM char *text = NULL;
+        int r = read_main(source, &text, e);
+        return r < 0 ? r : survey(source, text, runtimes, main, e);
+}
+
+/* ---------------------------------------------------------------- one text of all */
+
+static void reason(char *text, size_t size, const char *name, const char *package)
+{
+        if (*package)
+                snprintf(text, size, "%s is not installed on the server: apt-get install %s", name, package);
+        else
+                snprintf(text, size, "%s is not installed on the server", name);
+}
+
+static bool print_owned(FILE *to, char *text)
+{
+        if (text)
+                fputs(text, to);
+        free(text);
+        return text != NULL;
+}
+
+static bool print_absent(FILE *to, const char *name, const char *aliases, const char *package)
+{
+        char why[ERR_TEXT_SIZE], called[WIRE_MAX_LANGUAGE + 1], others[96];
+
+        snprintf(called, sizeof called, "%s", name);
+        snprintf(others, sizeof others, "%s", aliases);
+        reason(why, sizeof why, name, package);
+        const struct config_absent absent = { .name = called, .aliases = others, .reason = why };
+        return print_owned(to, config_absent_text(&absent));
+}
+
+/* A runtime that is broken is left to its zygote to tell, again and again until it is mended. */
+static bool print_runtime(FILE *to, const struct runtime *row)
+{
+        if (row->state == RUNTIME_ABSENT)
+                return print_absent(to, row->name, row->is_data ? row->data.aliases : "", row->package);
+        return !row->is_data || row->in_main || print_owned(to, config_runtime_text(&row->data));
+}
+
+/* Where the operator names no language, all that are here are served. Of each one sandbox waits, which is what makes
+ * the difference to a cold start; more come with the demand. A compiled language has none: what waits for its compiler
+ * does not notice two milliseconds. Python, the language asked for most, has what it has when it is named. */
+static void print_default(FILE *to, const struct runtime *row)
+{
+        bool is_compiled = row->is_data && row->data.kind == KIND_COMPILED;
+
+        if (row->state == RUNTIME_ABSENT)
+                return;
+        if (strcmp(row->name, "python") == 0)
+                fprintf(to, "language '%s' { }\n", row->name);
+        else
+                fprintf(to, "language '%s' { warm_min = %d }\n", row->name, is_compiled ? 0 : 1);
+}
+
+/* Languages whose runtime nobody knows. */
+static bool print_unknown(FILE *to, const struct runtimes *runtimes, const struct config *main)
+{
+        bool good = true;
+        for (size_t i = 0; i < main->n_languages && good; i++) {
+                const char *name = main->languages[i].runtime;
+                bool said = runtimes_named(runtimes, name) != NULL;
+                for (size_t k = 0; k < i && !said; k++)
+                        said = strcmp(main->languages[k].runtime, name) == 0;
+                good = said || print_absent(to, name, "", "");
         }
-        return 0;
+        return good;
+}
+
+/* The main text is first, so that its lines are those of the operator's file. */
+static int merge(char **merged, const char *text, const struct runtimes *runtimes, const struct config *main,
+                 struct err *e)
+{
+        size_t size;
+        FILE *to = open_memstream(merged, &size);
+        bool good = to != NULL;
+
+        if (!to)
+                return err_set(e, ENOMEM, "the configuration");
+        fprintf(to, "%s\n", text);
+        for (size_t i = 0; i < runtimes->n && good; i++)
+                good = print_runtime(to, &runtimes->at[i]);
+        good = good && print_unknown(to, runtimes, main);
+        for (size_t i = 0; i < runtimes->n && good && main->n_languages == 0; i++)
+                print_default(to, &runtimes->at[i]);
+        good = good && !ferror(to);
+        if (fclose(to) == 0 && good)
+                return size < CONFIG_MAX_TEXT ? 0
+                                              : err_say(e, EFBIG, "the configuration and its languages are too large");
+        return err_set(e, ENOMEM, "the configuration");
+}
+
+/* ---------------------------------------------------------------- what is not there */
+
+static void say_absent(const struct log *log, const struct runtimes *runtimes, const struct config *main)
+{
+        char list[512] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; i < main->n_languages; i++) {
+                const struct config_language *l = &main->languages[i];
+                const struct runtime *row = runtimes_named(runtimes, l->runtime);
+                if (!row)
+                        log_warn(log,
+                                 "the language %s is absent: there is neither a hatchery-lang-%s.so nor a file %s.conf",
+                                 l->name, l->runtime, l->runtime);
+                else if (row->state == RUNTIME_ABSENT)
+                        log_warn(log, "the language %s is absent: %s%s%s", l->name, row->why,
+                                 *row->package ? "; apt-get install " : "", row->package);
+        }
+        if (main->n_languages > 0)
+                return;
+        for (size_t i = 0; i < runtimes->n; i++)
+                if (runtimes->at[i].state == RUNTIME_ABSENT && n + sizeof runtimes->at[i].name + 2 < sizeof list)
+                        n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", runtimes->at[i].name);
+        if (n > 0)
+                log_info(log, "not installed: %s; hatcheryd --check-host says what brings them", list);
+}
+
+int settings_read(const struct settings_source *source, struct config *config, int *fd, struct err *e)
+{
+        OWN_MEM char *text = NULL;
+        OWN_MEM char *merged = NULL;
+        struct runtimes runtimes;
+        struct config main;
+
+        int r = read_main(source, &text, e);
+        if (r == 0)
+                r = survey(source, text, &runtimes, &main, e);
+        if (r < 0)
+                return r;
+        r = merge(&merged, text, &runtimes, &main, e);
+        if (r == 0)
+                r = config_load(config, merged, name_of(source), e);
+        if (r == 0 && source->log)
+                say_absent(source->log, &runtimes, &main);
+        runtimes_fini(&runtimes);
+        config_fini(&main);
+        if (r < 0)
+                return r;
+        *fd = text_to_fd(merged, e);
+        if (*fd >= 0)
+                return 0;
+        config_fini(config);
+        return *fd;
 }

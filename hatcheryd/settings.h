@@ -1,9 +1,22 @@
-/* Reading the configuration for all roles: parsed once here, and kept as text for the pool. */
+/* Reading the configuration for all roles: the main file and the files of languages are parsed here, what is installed
+ * is looked at, and one text is made of it all for the pool. */
 #pragma once
 
+#include "hatcheryd/runtimes.h"
 #include "pool/config.h"
 #include "proto/err.h"
+#include "proto/log.h"
 
-/* Reads a file, or the built-in configuration where path is NULL. On success the caller owns *config (config_fini) and
- * *fd, a memory file with the text: every role reads the same one, whatever happens to the file meanwhile. */
-int settings_read(const char *path, struct config *config, int *fd, struct err *e);
+struct settings_source {
+        const char *path; /* NULL: the built-in configuration */
+        const char *program_directory;
+        const struct log *log; /* told what is configured and not there; or NULL */
+};
+
+/* On success the caller owns *config (config_fini) and *fd, a memory file with the merged text: every role reads the
+ * same one, whatever happens to the files meanwhile. An error names file and line. */
+int settings_read(const struct settings_source *source, struct config *config, int *fd, struct err *e);
+
+/* The main file alone, and what is known on this host; both are the caller's. */
+int settings_survey(const struct settings_source *source, struct runtimes *runtimes, struct config *main,
+                    struct err *e);

@@ -25,8 +25,7 @@
 #include <time.h>
 
 enum {
-        CLEAN_MS = 3000, /* what was killed needs a moment to die */
-        MAX_FAILED_STARTS = 5,
+        CLEAN_MS = 3000,       /* what was killed needs a moment to die */
         STOP_GRACE_MS = 10000, /* beyond the configured drain time */
 };
 
@@ -113,21 +112,31 @@ static void say_ready(struct supervisor *s)
 /* A server that has never been ready is stopped by its failures; one that has been is kept alive through them. */
 static void give_up_if_hopeless(struct supervisor *s)
 {
-        if (s->keeper.ready || s->keeper.stopping || s->keeper.failed_starts < MAX_FAILED_STARTS)
+        if (s->keeper.ready || s->keeper.stopping || !keeper_is_hopeless(&s->keeper))
                 return;
         log_error(&s->log, "giving up: it never came up; the lines above say why, and so does hatcheryd --check-host");
         s->status = 1;
         stop(s);
 }
 
-static bool same_languages(const struct config *a, const struct config *b)
+/* The files, and which of what they name is installed. */
+static int read_settings(const struct supervisor *s, struct config *config, int *fd, struct err *e)
 {
-        if (a->n_languages != b->n_languages)
-                return false;
-        for (size_t i = 0; i < a->n_languages; i++)
-                if (strcmp(a->languages[i].name, b->languages[i].name) != 0)
-                        return false;
-        return true;
+        const struct settings_source source = {
+                .path = s->options->config_path,
+                .program_directory = s->options->program_directory,
+                .log = &s->log,
+        };
+        int r = settings_read(&source, config, fd, e);
+        if (r < 0 || (config->n_languages > 0 && config->n_languages <= KEEPER_MAX_LANGUAGES))
+                return r;
+        r = config->n_languages > 0
+                    ? err_say(e, EINVAL, "there are %zu languages to serve; there is room for %d", config->n_languages,
+                              KEEPER_MAX_LANGUAGES)
+                    : err_say(e, ENOENT, "there is no language to serve; hatcheryd --check-host says what is missing");
+        own_close(fd);
+        config_fini(config);
+        return r;
 }
 
 static void reload(struct supervisor *s)
@@ -136,14 +145,8 @@ static void reload(struct supervisor *s)
         struct control c = { .kind = CONTROL_RELOAD };
         struct err e = { 0 };
         int fd = -1;
-        if (settings_read(s->options->config_path, &config, &fd, &e) < 0) {
+        if (read_settings(s, &config, &fd, &e) < 0) {
                 log_error(&s->log, "the configuration stays as it was: %s", e.text);
-                return;
-        }
-        if (!same_languages(&s->config, &config)) {
-                log_error(&s->log, "the configuration stays as it was: languages come and go with a restart only");
-                close(fd);
-                config_fini(&config);
                 return;
         }
         config_fini(&s->config);
@@ -155,6 +158,7 @@ static void reload(struct supervisor *s)
                 log_error(&s->log, "the pool did not take the new configuration: %s", e.text);
         else
                 log_info(&s->log, "the configuration was read again");
+        keeper_configure(&s->keeper); /* the pool is to know of a language before it gets a zygote for it */
 }
 
 static void on_signal(struct supervisor *s)
@@ -223,13 +227,10 @@ static int prepare(struct supervisor *s, struct err *e)
         if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return err_set(e, errno, "PR_SET_CHILD_SUBREAPER");
 
-        int r = settings_read(s->options->config_path, &s->config, &s->settings.config_fd, e);
+        int r = read_settings(s, &s->config, &s->settings.config_fd, e);
         if (r < 0)
                 return r;
         s->log.level = s->config.log_level;
-        if (s->config.n_languages == 0 || s->config.n_languages > KEEPER_MAX_LANGUAGES)
-                return err_say(e, EINVAL, "%zu languages are configured; 1 to %d can be", s->config.n_languages,
-                               KEEPER_MAX_LANGUAGES);
         if (geteuid() != 0)
                 return err_say(e, EPERM,
                                "hatcheryd starts as root: it makes namespaces, mounts and cgroups, and gives root up "
@@ -317,6 +318,7 @@ int supervisor_main(const struct supervisor_options *options)
                 s.status = 1;
         } else {
                 s.settings.n_listeners = s.n_listeners;
+                keeper_configure(&s.keeper);
                 keeper_do_due(&s.keeper);
                 while (!s.keeper.stopping || !keeper_is_empty(&s.keeper))
                         one_round(&s);

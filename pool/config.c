@@ -18,8 +18,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { CONFIG_MAX_FILE = 1 << 20 };
-
 #define PLACE(field) offsetof(struct config, field), sizeof(((struct config *)0)->field)
 
 static const struct config_setting settings[] = {
@@ -331,10 +329,10 @@ int config_read_fd(int fd, char **text, struct err *e)
         struct stat st;
         if (fstat(fd, &st) < 0)
                 return err_set(e, errno, "a configuration");
-        if (st.st_size > CONFIG_MAX_FILE)
-                return err_say(e, EFBIG, "a configuration of more than %d bytes", CONFIG_MAX_FILE);
+        if (st.st_size > CONFIG_MAX_TEXT)
+                return err_say(e, EFBIG, "a configuration of more than %d bytes", CONFIG_MAX_TEXT);
 
-        size_t room = CONFIG_MAX_FILE, have = 0;
+        size_t room = CONFIG_MAX_TEXT, have = 0;
         OWN_MEM char *read_text = malloc(room + 1);
         if (!read_text)
                 return err_set(e, ENOMEM, "a configuration");
@@ -349,7 +347,7 @@ int config_read_fd(int fd, char **text, struct err *e)
                         break;
                 have += (size_t)n;
                 if (have == room)
-                        return err_say(e, EFBIG, "a configuration of %d bytes or more", CONFIG_MAX_FILE);
+                        return err_say(e, EFBIG, "a configuration of %d bytes or more", CONFIG_MAX_TEXT);
         }
         if (memchr(read_text, '\0', have))
                 return err_say(e, EINVAL, "a configuration holds a NUL byte");

@@ -19,7 +19,11 @@
 #define CONFIG_PACKAGES "/var/lib/hatchery/packages"
 #define CONFIG_CACHE    "/var/cache/hatchery"
 
-enum { CONFIG_MAX_LANGUAGES = 63, CONFIG_MAX_RUNTIMES = 256 };
+enum {
+        CONFIG_MAX_LANGUAGES = 63,
+        CONFIG_MAX_RUNTIMES = 256,
+        CONFIG_MAX_TEXT = 4 << 20, /* bytes */
+};
 
 /* A language that is data: what its file says. Lists end with NULL, and are NULL where they are not given. What the
  * words mean is told in docs/languages.md and, for the command lines, in lang/command.h. */

@@ -43,8 +43,11 @@ struct zygote {
 static int find_language(const char *path, const char *name, const struct lang **lang, struct err *e)
 {
         void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* global: the interpreter's own extensions need it */
-        if (!handle)
-                return err_say(e, ENOENT, "loading the language: %s", dlerror());
+        if (!handle) {
+                const char *why = dlerror();
+                bool missing = strstr(why, "cannot open shared object file") != NULL;
+                return err_say(e, missing ? ENOENT : ELIBBAD, "loading the language: %s", why);
+        }
         *lang = dlsym(handle, LANG_SYMBOL);
         if (!*lang || (*lang)->abi != LANG_ABI || strcmp((*lang)->name, name) != 0)
                 return err_say(e, EINVAL, "the plug-in for %s is not of this version", name);
@@ -66,7 +69,7 @@ static int load_language(struct zygote *z, struct err *e)
         if (plugin < 0)
                 return plugin;
         snprintf(path, sizeof path, "/proc/self/./fd/%d", plugin);
-        return find_language(path, z->options->language, &z->lang, e);
+        return find_language(path, z->options->runtime, &z->lang, e);
 }
 
 static int prepare_language(struct zygote *z, struct err *e)
@@ -371,6 +374,12 @@ static int live(struct zygote *z, struct err *e)
         cgroup_base_fini(&z->maker.slots.cgroups);
         leaks_prepare(&z->log);
         return r;
+}
+
+int zygote_check_plugin(const char *runtime, const char *plugin, struct err *e)
+{
+        const struct lang *lang = NULL;
+        return find_language(plugin, runtime, &lang, e);
 }
 
 int zygote_print_calls(const char *language, const char *plugin, FILE *to, struct err *e)

@@ -15,6 +15,7 @@ enum { ZYGOTE_FD_CHANNEL = 3 }; /* the pool's packets, see proto/channel.h */
 /* The strings may lie in main's own argv: that memory is overwritten once the zygote is ready. */
 struct zygote_options {
         const char *language;
+        const char *runtime;      /* what the plug-in calls itself */
         const char *plugin;       /* path of the language's shared object */
         const char *init_program; /* path of hatchery-init */
         char *const *preload;
@@ -36,6 +37,10 @@ struct zygote_options {
 
 /* The whole life of a zygote process: confine, initialise, serve. Returns the exit status. */
 int zygote_main(const struct zygote_options *options);
+
+/* Can the plug-in be loaded, and is it of this version? -ENOENT with a sentence: a library that it needs is missing.
+ * What was loaded stays in this process. */
+int zygote_check_plugin(const char *runtime, const char *plugin, struct err *e);
 
 /* The system calls that the language in this plug-in has beyond those of every sandbox; see seccomp_print. */
 int zygote_print_calls(const char *language, const char *plugin, FILE *to, struct err *e);

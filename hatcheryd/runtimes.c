@@ -1,0 +1,289 @@
+/* Runtimes of this host: see runtimes.h. Where one name is known twice, the operator's word counts most: the main file,
+ * then the directories it names, the last one first; then a plug-in that can be loaded; then Hatchery's own files. */
+#include "hatcheryd/runtimes.h"
+
+#include "hatcheryd/role.h"
+#include "proto/own.h"
+#include "zygote/zygote.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DEFAULT_FILES "/etc/hatchery/lang"
+
+enum { PROBE_SECONDS = 20 };
+
+struct plugin_row {
+        const char *name;
+        const char *package; /* that its library is in */
+};
+
+/* Known also where they are not: so that somebody who looks for one is told what to install. */
+static const struct plugin_row known_plugins[] = {
+        { "c-fast", "libtcc-dev libc6-dev" },
+        { "lua", "liblua5.4-0" },
+        { "luajit", "libluajit-5.1-2" },
+        { "perl", "libperl5.36" },
+        { "php", "libphp8.2-embed" },
+        { "prolog", "swi-prolog-nox" },
+        { "python", "libpython3.11" },
+        { "r", "r-base-core" },
+        { "ruby", "libruby3.1" },
+        { "sqlite", "libsqlite3-0" },
+        { "tcl", "libtcl8.6" },
+};
+
+static struct runtime *find(const struct runtimes *r, const char *name)
+{
+        for (size_t i = 0; i < r->n; i++)
+                if (strcmp(r->at[i].name, name) == 0)
+                        return &r->at[i];
+        return NULL;
+}
+
+const struct runtime *runtimes_named(const struct runtimes *r, const char *name)
+{
+        return find(r, name);
+}
+
+/* A row of that name, as it was or empty. */
+static struct runtime *find_or_add(struct runtimes *r, const char *name, struct err *e)
+{
+        struct runtime *row = find(r, name);
+        if (row)
+                return row;
+        if (r->n == CONFIG_MAX_RUNTIMES) {
+                err_say(e, EINVAL, "there are more than %d runtimes", CONFIG_MAX_RUNTIMES);
+                return NULL;
+        }
+        row = &r->at[r->n++];
+        *row = (struct runtime){ .package = "" };
+        snprintf(row->name, sizeof row->name, "%s", name);
+        return row;
+}
+
+/* ---------------------------------------------------------------- plug-ins */
+
+/* In a process of its own: whatever an interpreter's library does when it is loaded, it does not do it here. */
+static void probe(const char *name, const char *plugin, int answer)
+{
+        struct err e = { 0 };
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        for (int fd = 0; fd < 3; fd++)
+                dup2(null, fd);
+        alarm(PROBE_SECONDS);
+        int r = zygote_check_plugin(name, plugin, &e);
+        _exit(r < 0 && write(answer, &e, sizeof e) == sizeof e ? 1 : r < 0 ? 2 : 0);
+}
+
+static void check_plugin(struct runtime *row)
+{
+        struct err e = { .code = EIO, .text = "its library could not be tried" };
+        int answer[2], status = 0;
+
+        if (pipe2(answer, O_CLOEXEC) < 0)
+                return;
+        pid_t pid = fork();
+        if (pid == 0)
+                probe(row->name, row->plugin, answer[1]);
+        own_close(&answer[1]);
+        bool told = pid > 0 && read(answer[0], &e, sizeof e) == sizeof e;
+        own_close(&answer[0]);
+        bool reaped = pid > 0 && waitpid(pid, &status, 0) == pid;
+        if (reaped && WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+                row->state = RUNTIME_PRESENT;
+                snprintf(row->why, sizeof row->why, "%.*s", (int)sizeof row->why - 1, row->plugin);
+                return;
+        }
+        row->state = told && e.code == ENOENT ? RUNTIME_ABSENT : RUNTIME_BROKEN;
+        if (reaped && WIFSIGNALED(status))
+                snprintf(row->why, sizeof row->why, "loading it ends by signal %d", WTERMSIG(status));
+        else
+                snprintf(row->why, sizeof row->why, "%s", e.text);
+}
+
+static int add_plugin(struct runtimes *r, const char *name, const char *package, const char *directory, struct err *e)
+{
+        char file[80];
+        struct err missing = { 0 };
+        struct runtime *row = find_or_add(r, name, e);
+
+        if (!row)
+                return -EINVAL;
+        if (*package)
+                row->package = package;
+        if (row->plugin[0])
+                return 0;
+        snprintf(file, sizeof file, "hatchery-lang-%s.so", name);
+        if (role_find(directory, file, row->plugin, sizeof row->plugin, &missing) < 0) {
+                row->plugin[0] = '\0';
+                row->state = RUNTIME_ABSENT;
+                snprintf(row->why, sizeof row->why, "%s was not built", file);
+                return 0;
+        }
+        check_plugin(row);
+        return 0;
+}
+
+/* "hatchery-lang-NAME.so" */
+static bool is_plugin(const char *file, char name[32])
+{
+        int end = 0;
+        return sscanf(file, "hatchery-lang-%31[a-z0-9_+-].so%n", name, &end) == 1 && end > 0 && file[end] == '\0';
+}
+
+static int add_plugins(struct runtimes *r, const char *program_directory, struct err *e)
+{
+        static const char *const places[] = { "", "/../libexec/hatchery" };
+        int n = 0;
+
+        for (size_t i = 0; i < sizeof known_plugins / sizeof known_plugins[0] && n == 0; i++)
+                n = add_plugin(r, known_plugins[i].name, known_plugins[i].package, program_directory, e);
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+                char path[RUNTIMES_PATH_SIZE], name[32];
+                snprintf(path, sizeof path, "%s%s", program_directory, places[i]);
+                DIR *dir = opendir(path);
+                for (struct dirent *d; dir && n == 0 && (d = readdir(dir));)
+                        if (is_plugin(d->d_name, name))
+                                n = add_plugin(r, name, "", program_directory, e);
+                if (dir)
+                        closedir(dir);
+        }
+        return n;
+}
+
+/* ---------------------------------------------------------------- files */
+
+/* Takes *data over. */
+static int add_data(struct runtimes *r, struct config_runtime *data, const char *path, bool in_main, struct err *e)
+{
+        struct runtime *row = find_or_add(r, data->name, e);
+        if (!row) {
+                config_runtime_fini(data);
+                return -EINVAL;
+        }
+        if (row->is_data)
+                config_runtime_fini(&row->data);
+        row->is_data = true;
+        row->in_main = in_main;
+        row->data = *data;
+        *data = (struct config_runtime){ 0 };
+        row->package = row->data.package;
+        row->plugin[0] = '\0';
+        row->state = RUNTIME_PRESENT;
+        snprintf(row->why, sizeof row->why, "%.*s", (int)sizeof row->why - 1, path);
+        for (char **need = row->data.needs; need && *need; need++)
+                if (access(*need, F_OK) < 0) {
+                        row->state = RUNTIME_ABSENT;
+                        snprintf(row->why, sizeof row->why, "there is no %.200s", *need);
+                        break;
+                }
+        return 0;
+}
+
+static int add_file(struct runtimes *r, const char *directory, const char *file, bool is_own, struct err *e)
+{
+        char path[RUNTIMES_PATH_SIZE], stem[NAME_MAX + 1];
+        OWN_MEM char *text = NULL;
+        struct config_runtime data;
+
+        snprintf(path, sizeof path, "%s/%s", directory, file);
+        snprintf(stem, sizeof stem, "%.*s", (int)(strlen(file) - strlen(".conf")), file);
+        int n = config_read_file(path, &text, e);
+        if (n == 0)
+                n = config_load_runtime(&data, text, path, stem, e);
+        if (n < 0)
+                return n;
+        const struct runtime *row = find(r, data.name);
+        if (is_own && row && row->plugin[0] && row->state == RUNTIME_PRESENT) {
+                config_runtime_fini(&data);
+                return 0;
+        }
+        return add_data(r, &data, path, false, e);
+}
+
+static int is_language_file(const struct dirent *d)
+{
+        size_t len = strlen(d->d_name);
+        return d->d_name[0] != '.' && len > 5 && strcmp(d->d_name + len - 5, ".conf") == 0;
+}
+
+static int add_directory(struct runtimes *r, const char *directory, bool is_own, struct err *e)
+{
+        struct dirent **files = NULL;
+        int n = scandir(directory, &files, is_language_file, alphasort), result = 0;
+        if (n < 0)
+                return err_set(e, errno, "language_files: open %s", directory);
+        for (int i = 0; i < n; i++) {
+                if (result == 0)
+                        result = add_file(r, directory, files[i]->d_name, is_own, e);
+                free(files[i]);
+        }
+        free(files);
+        return result;
+}
+
+int runtimes_directory(const char *program_directory, char path[RUNTIMES_PATH_SIZE], struct err *e)
+{
+        static const char *const places[] = { "/share/hatchery/lang", "/../share/hatchery/lang" };
+        struct stat st;
+        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+                int n = snprintf(path, RUNTIMES_PATH_SIZE, "%s%s", program_directory, places[i]);
+                if (n > 0 && n < RUNTIMES_PATH_SIZE && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+                        return 0;
+        }
+        return err_say(e, ENOENT, "there is no share/hatchery/lang in %s or beside it", program_directory);
+}
+
+static int add_files(struct runtimes *r, const struct config *main, const char *program_directory, struct err *e)
+{
+        char own[RUNTIMES_PATH_SIZE];
+        int n = 0;
+
+        if (runtimes_directory(program_directory, own, NULL) == 0)
+                n = add_directory(r, own, true, e);
+        if (n == 0 && !main->language_files && access(DEFAULT_FILES, F_OK) == 0)
+                n = add_directory(r, DEFAULT_FILES, false, e);
+        for (char **dir = main->language_files; dir && *dir && n == 0; dir++)
+                n = add_directory(r, *dir, false, e);
+        return n;
+}
+
+static int by_name(const void *a, const void *b)
+{
+        return strcmp(((const struct runtime *)a)->name, ((const struct runtime *)b)->name);
+}
+
+int runtimes_find(struct runtimes *r, struct config *main, const char *program_directory, struct err *e)
+{
+        *r = (struct runtimes){ .at = calloc(CONFIG_MAX_RUNTIMES, sizeof *r->at) };
+        if (!r->at)
+                return err_set(e, ENOMEM, "the runtimes");
+        int n = add_plugins(r, program_directory, e);
+        if (n == 0)
+                n = add_files(r, main, program_directory, e);
+        for (size_t i = 0; i < main->n_runtimes && n == 0; i++)
+                n = add_data(r, &main->runtimes[i], "in the configuration", true, e);
+        if (n < 0) {
+                runtimes_fini(r);
+                return n;
+        }
+        qsort(r->at, r->n, sizeof *r->at, by_name);
+        return 0;
+}
+
+void runtimes_fini(struct runtimes *r)
+{
+        for (size_t i = 0; i < r->n; i++)
+                if (r->at[i].is_data)
+                        config_runtime_fini(&r->at[i].data);
+        free(r->at);
+        *r = (struct runtimes){ 0 };
+}
