@@ -132,6 +132,7 @@ int config_load_main(struct config *c, const char *text, const char *name, struc
 /* Parses the file of one language, which is to be called as the file is: stem, without ".conf". r is filled on success
  * only, and then released by config_runtime_fini. */
 int config_load_runtime(struct config_runtime *r, const char *text, const char *name, const char *stem, struct err *e);
+int config_runtime_copy(struct config_runtime *to, const struct config_runtime *from, struct err *e);
 void config_runtime_fini(struct config_runtime *r);
 
 /* Would a zygote be started with the same words? */
@@ -141,6 +142,9 @@ bool config_runtime_same(const struct config_runtime *a, const struct config_run
  */
 char *config_runtime_text(const struct config_runtime *r);
 char *config_absent_text(const struct config_absent *a);
+
+/* The same words in the same order? NULL is an empty list. */
+bool config_list_same(char *const *a, char *const *b);
 
 const struct config_runtime *config_find_runtime(const struct config *c, const char *name);
 const struct config_language *config_find_language(const struct config *c, const char *name);

@@ -44,9 +44,16 @@ static const struct list_key lists[] = {
 
 enum { N_LISTS = sizeof lists / sizeof lists[0] };
 
+static char ***place_of(struct config_runtime *r, const struct list_key *key)
+{
+        return (char ***)(void *)((char *)r + key->offset);
+}
+
 static char **list_of(const struct config_runtime *r, const struct list_key *key)
 {
-        return *(char ***)(void *)((char *)r + key->offset);
+        char **list;
+        memcpy(&list, (const char *)r + key->offset, sizeof list);
+        return list;
 }
 
 /* ---------------------------------------------------------------- checks while libconfuse reads, for the line number
@@ -178,7 +185,7 @@ static int take_lists(struct config_runtime *r, cfg_t *section, struct err *e)
                 if (has && !must && key->kinds & ONLY)
                         return err_say(e, EINVAL, "line %d: runtime %s is %s, of which kind none has %s", section->line,
                                        r->name, kind_name(r->kind), key->key);
-                int n = config_list_take(section, key->key, (char ***)(void *)((char *)r + key->offset), NULL, e);
+                int n = config_list_take(section, key->key, place_of(r, key), NULL, e);
                 if (n < 0)
                         return n;
         }
@@ -238,6 +245,46 @@ bool config_runtime_same(const struct config_runtime *a, const struct config_run
                         return false;
         return a->kind == b->kind && a->echoes == b->echoes && strcmp(a->name, b->name) == 0 &&
                strcmp(a->aliases, b->aliases) == 0 && strcmp(a->main_file, b->main_file) == 0;
+}
+
+static char **copy_list(char *const *from)
+{
+        size_t n = 0;
+        while (from[n])
+                n++;
+        char **to = calloc(n + 1, sizeof *to);
+        for (size_t i = 0; to && i < n; i++) {
+                to[i] = strdup(from[i]);
+                if (!to[i]) {
+                        config_list_free(to);
+                        return NULL;
+                }
+        }
+        return to;
+}
+
+int config_runtime_copy(struct config_runtime *to, const struct config_runtime *from, struct err *e)
+{
+        struct config_runtime copy = *from;
+        bool good = true;
+
+        for (size_t i = 0; i < N_LISTS; i++)
+                *place_of(&copy, &lists[i]) = NULL;
+        copy.name = strdup(from->name);
+        copy.aliases = strdup(from->aliases);
+        copy.main_file = strdup(from->main_file);
+        copy.package = strdup(from->package);
+        for (size_t i = 0; i < N_LISTS && good; i++) {
+                char **list = list_of(from, &lists[i]);
+                *place_of(&copy, &lists[i]) = list ? copy_list(list) : NULL;
+                good = !list || list_of(&copy, &lists[i]);
+        }
+        if (good && copy.name && copy.aliases && copy.main_file && copy.package) {
+                *to = copy;
+                return 0;
+        }
+        config_runtime_fini(&copy);
+        return err_set(e, ENOMEM, "a runtime");
 }
 
 void config_runtime_fini(struct config_runtime *r)

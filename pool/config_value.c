@@ -1,6 +1,7 @@
 /* Values of a configuration: see config_value.h. */
 #include "pool/config_value.h"
 
+#include "pool/config.h"
 #include "proto/wire.h"
 
 #include <errno.h>

@@ -69,7 +69,6 @@ bool config_is_name(const char *word);
  */
 int config_list_take(cfg_t *cfg, const char *key, char ***list, size_t *n, struct err *e);
 void config_list_free(char **list);
-bool config_list_same(char *const *a, char *const *b);
 
 /* The list's words with spaces between; owned by the caller. */
 int config_list_join(cfg_t *cfg, const char *key, char **text, struct err *e);

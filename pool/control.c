@@ -2,6 +2,7 @@
 #include "pool/control.h"
 
 #include "pool/language.h"
+#include "pool/languages.h"
 #include "pool/pool.h"
 #include "pool/state.h"
 #include "proto/channel.h"
@@ -19,17 +20,14 @@ struct control_socket {
 };
 
 /* *fd may be -1: this process could have no more descriptors, and it was lost on the way. */
-static int on_zygote(struct pool *p, const struct control *c, int *fd, struct err *e)
+static void on_zygote(struct pool *p, const struct control *c, int *fd)
 {
         struct span name = { (const uint8_t *)c->language, strnlen(c->language, sizeof c->language) };
-        for (size_t i = 0; i < p->n_languages; i++) {
-                struct language *l = &p->languages[i];
-                if (strlen(l->name) != name.len || memcmp(l->name, name.data, name.len) != 0)
-                        continue;
+        struct language *l = languages_named(p, name);
+        if (l)
                 language_adopt(l, c->generation, own_steal_fd(fd));
-                return 0;
-        }
-        return err_say(e, EPROTO, "a zygote for a language that is not configured");
+        else /* a configuration was lost on the way; the zygote finds its channel closed, and ends */
+                log_error(&p->log, "a zygote came for %.*s, which is not configured", (int)name.len, c->language);
 }
 
 static int carry_out(struct pool *p, const struct control *c, int *fd, struct err *e)
@@ -40,7 +38,8 @@ static int carry_out(struct pool *p, const struct control *c, int *fd, struct er
 
         switch (c->kind) {
         case CONTROL_ZYGOTE:
-                return on_zygote(p, c, fd, e);
+                on_zygote(p, c, fd);
+                return 0;
         case CONTROL_DRAIN:
                 pool_drain(p);
                 return 0;

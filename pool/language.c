@@ -3,6 +3,7 @@
 
 #include "pool/clock.h"
 #include "pool/control.h"
+#include "pool/languages.h"
 #include "pool/run.h"
 #include "pool/state.h"
 
@@ -11,7 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RENEW_WAIT_MAX = 64 }; /* ticks between two tries to renew */
+enum {
+        RENEW_WAIT_MAX = 64, /* ticks between two tries to renew */
+        MAX_FAILED_STARTS = 3,
+};
 
 void language_init(struct language *l, struct pool *p, const struct config_language *config)
 {
@@ -38,7 +42,7 @@ static void set_numbers(struct zygote *z)
         z->slots.kept = scale_slots(&l->scale) < l->running ? scale_slots(&l->scale) : l->running;
 }
 
-static void kick_zygotes(struct language *l)
+void language_order_sandboxes(struct language *l)
 {
         struct zygote *z;
 
@@ -56,6 +60,11 @@ void language_configure(struct language *l, const struct config_language *config
         memcpy(l->compile.standard, config->compile_standard, sizeof l->compile.standard);
         memcpy(l->compile.ceiling, config->compile_ceiling, sizeof l->compile.ceiling);
         l->compile.runtime = config->data;
+        l->is_profile = strcmp(config->name, config->runtime) != 0;
+        if (config->data && !l->known) {
+                snprintf(l->aliases, sizeof l->aliases, "%s", l->is_profile ? "" : config->data->aliases);
+                l->kind = config->data->kind;
+        }
         scale_bounds(&l->scale, config->warm_min, config->warm_max, l->pool->config.warm_half_life_us);
         l->running = config->running;
         l->generation_forks = config->generation_forks;
@@ -71,30 +80,51 @@ void language_fini(struct language *l)
                 return;
         while ((z = TAILQ_FIRST(&l->zygotes)))
                 language_lost(z, "the pool ends");
+        config_runtime_fini(&l->kept);
 }
 
-static bool names(const char *list, struct span name)
+/* ---------------------------------------------------------------- leaving, and coming back */
+
+/* What runs may need the runtime until it ends, and the configuration has it no more. */
+static void keep_runtime(struct language *l)
 {
-        for (const char *at = list; *at;) {
-                size_t len = strcspn(at, " ");
-                if (len == name.len && memcmp(at, name.data, len) == 0)
-                        return true;
-                at += len + strspn(at + len, " ");
+        struct err e = { 0 };
+
+        if (!l->compile.runtime)
+                return;
+        if (config_runtime_copy(&l->kept, l->compile.runtime, &e) < 0)
+                log_error(&l->pool->log, "%s: %s", l->name, e.text);
+        l->compile.runtime = l->kept.name ? &l->kept : NULL;
+}
+
+void language_leave(struct language *l)
+{
+        struct zygote *z = TAILQ_FIRST(&l->zygotes), *next;
+
+        l->leaving = true;
+        keep_runtime(l);
+        for (; z; z = next) {
+                next = TAILQ_NEXT(z, link);
+                if (z->greeted)
+                        zygote_retire(z);
+                else
+                        language_lost(z, "its language is configured no more");
         }
-        return false;
 }
 
-struct language *language_find(struct pool *p, struct span name)
+void language_come_back(struct language *l, const struct config_language *config)
 {
-        if (name.len == 0)
-                return NULL;
-        for (size_t i = 0; i < p->n_languages; i++)
-                if (names(p->languages[i].name, name))
-                        return &p->languages[i];
-        for (size_t i = 0; i < p->n_languages; i++)
-                if (names(p->languages[i].aliases, name))
-                        return &p->languages[i];
-        return NULL;
+        l->leaving = false;
+        l->ready = l->was_full = l->broken = false;
+        l->failed_starts = 0;
+        l->asked = true; /* as at its first coming */
+        language_configure(l, config);
+        config_runtime_fini(&l->kept);
+}
+
+bool language_is_gone(const struct language *l)
+{
+        return l->n_runs == 0 && TAILQ_EMPTY(&l->zygotes);
 }
 
 /* ---------------------------------------------------------------- who serves */
@@ -178,44 +208,10 @@ static void ask_if_due(struct language *l)
 {
         const struct zygote *current = find_stage(l, ZYGOTE_CURRENT);
 
-        if (l->asked || l->pool->draining || find_stage(l, ZYGOTE_COMING))
+        if (l->asked || l->leaving || l->pool->draining || find_stage(l, ZYGOTE_COMING))
                 return;
         if (!current || (l->renew_wait == 0 && !find_stage(l, ZYGOTE_RETIRING) && has_served_its_time(l, current)))
                 ask(l);
-}
-
-static void say_share(const struct language *l, unsigned before)
-{
-        const struct scale *s = &l->scale;
-
-        if (s->target != before)
-                log_debug(&l->pool->log, "%s: %u sandboxes are to be warm, %u were", l->name, s->target, before);
-        if (s->target < s->min && before >= s->min)
-                log_warn(&l->pool->log,
-                         "%s: of its %u sandboxes that are to be warm at least, warm_memory has room for %u", l->name,
-                         s->min, s->target);
-}
-
-void language_share(struct pool *p)
-{
-        struct scale *all[CONFIG_MAX_LANGUAGES];
-        unsigned before[CONFIG_MAX_LANGUAGES];
-        size_t n = p->n_languages;
-
-        for (size_t i = 0; i < n; i++) {
-                all[i] = &p->languages[i].scale;
-                before[i] = all[i]->target;
-        }
-        scale_share(all, n, p->config.warm_memory, clock_us());
-        for (size_t i = 0; i < n; i++)
-                say_share(&p->languages[i], before[i]);
-        /* What goes is out of the way before something comes. */
-        for (size_t i = 0; i < n; i++)
-                if (all[i]->target < before[i])
-                        kick_zygotes(&p->languages[i]);
-        for (size_t i = 0; i < n; i++)
-                if (all[i]->target > before[i])
-                        kick_zygotes(&p->languages[i]);
 }
 
 void language_kick(struct language *l)
@@ -226,8 +222,8 @@ void language_kick(struct language *l)
         scale_waits(&l->scale, demand, clock_us());
         scale_runs(&l->scale, language_busy(l) + demand);
         if (l->scale.grown)
-                language_share(l->pool);
-        kick_zygotes(l);
+                languages_share(l->pool);
+        language_order_sandboxes(l);
         ask_if_due(l);
 }
 
@@ -238,7 +234,7 @@ static void set_ready(struct language *l, bool ready, const char *why)
         if (l->ready == ready)
                 return;
         l->ready = ready;
-        if (l->pool->closing)
+        if (l->pool->closing || l->leaving)
                 return;
         if (ready)
                 log_info(&l->pool->log, "%s: ready: %s", l->name, why);
@@ -246,10 +242,32 @@ static void set_ready(struct language *l, bool ready, const char *why)
                 log_warn(&l->pool->log, "%s: not ready: %s", l->name, why);
 }
 
+/* The others need not wait for it. Said once; what is wrong, its zygotes say. */
+static void set_broken(struct language *l, const char *why)
+{
+        if (l->broken || l->leaving || l->pool->closing)
+                return;
+        l->broken = true;
+        log_error(&l->pool->log, "%s: broken: %s; it is tried again and again, and the others do not wait for it",
+                  l->name, why);
+        pool_language_ready(l->pool);
+}
+
+static void set_whole(struct language *l)
+{
+        l->failed_starts = 0;
+        if (l->broken)
+                log_info(&l->pool->log, "%s: mended", l->name);
+        l->broken = false;
+}
+
 void language_failed(struct language *l, const struct zygote *z)
 {
-        if (z->stage == ZYGOTE_CURRENT && z->failures == ZYGOTE_MAX_FAILURES)
-                set_ready(l, false, "sandbox after sandbox fails; the lines above name the step");
+        if (z->stage != ZYGOTE_CURRENT || z->failures != ZYGOTE_MAX_FAILURES)
+                return;
+        set_ready(l, false, "sandbox after sandbox fails; the lines above name the step");
+        if (!l->was_full)
+                set_broken(l, "sandbox after sandbox fails");
 }
 
 static void serves_well(struct language *l, const struct zygote *z)
@@ -258,9 +276,11 @@ static void serves_well(struct language *l, const struct zygote *z)
 
         if (z->slots.count[SLOT_WARM] >= (least > 0 ? least : 1) && !l->was_full) {
                 l->was_full = true;
+                set_whole(l);
                 set_ready(l, true, "its sandboxes are warm");
                 pool_language_ready(l->pool);
         } else if (z->slots.count[SLOT_WARM] > 0 && z->failures < ZYGOTE_MAX_FAILURES && l->was_full) {
+                set_whole(l);
                 set_ready(l, true, "there are warm sandboxes again");
         }
 }
@@ -291,12 +311,14 @@ void language_greeted(struct language *l, struct zygote *z, const struct report 
         snprintf(l->version, sizeof l->version, "%.*s", (int)sizeof report->hello.version, report->hello.version);
         snprintf(l->main_file, sizeof l->main_file, "%.*s", (int)sizeof report->hello.main_file,
                  report->hello.main_file);
-        snprintf(l->aliases, sizeof l->aliases, "%.*s", (int)sizeof report->hello.aliases, report->hello.aliases);
+        if (!l->is_profile) /* the aliases are those of the language that is called as its runtime is */
+                snprintf(l->aliases, sizeof l->aliases, "%.*s", (int)sizeof report->hello.aliases,
+                         report->hello.aliases);
         l->kind = kind_name(report->hello.kind) ? (enum kind)report->hello.kind : 0;
         l->echoes = report->hello.echoes != 0;
         l->n_preloads = 0;
         log_debug(&l->pool->log, "%s %s: generation %" PRIu32 " is here", l->name, l->version, z->generation);
-        if (!find_stage(l, ZYGOTE_CURRENT))
+        if (!find_stage(l, ZYGOTE_CURRENT) && z->stage == ZYGOTE_COMING)
                 promote(l, z);
 }
 
@@ -358,10 +380,19 @@ static void put_renewal_off(struct language *l)
         l->renew_wait = l->renew_next;
 }
 
+/* It was the one to serve, and no sandbox of it was ever warm. */
+static void count_failed_start(struct language *l, bool hung)
+{
+        if (++l->failed_starts >= MAX_FAILED_STARTS || hung)
+                set_broken(l, hung ? "its zygote does not come up" : "zygote after zygote ends before it can serve");
+}
+
 void language_lost(struct zygote *z, const char *why)
 {
         struct language *l = z->language;
         enum zygote_stage stage = z->stage;
+        bool hung = z->stage == ZYGOTE_COMING && z->coming_ticks >= ZYGOTE_COMING_TICKS;
+        bool served = z->greeted && l->was_full;
 
         say_end(l, z, why);
         if (!l->pool->closing) /* it has ended, or should, and may not be able to */
@@ -377,6 +408,8 @@ void language_lost(struct zygote *z, const char *why)
                 set_ready(l, false, "it is being started again");
                 if (next && next->greeted)
                         promote(l, next);
+                if (!served && !next && stage != ZYGOTE_RETIRING)
+                        count_failed_start(l, hung);
         }
         language_kick(l);
 }
@@ -412,7 +445,7 @@ void language_tick(struct language *l)
         }
         scale_fade(&l->scale, clock_us());
         scale_runs(&l->scale, language_busy(l));
-        kick_zygotes(l); /* slots may have become too many */
+        language_order_sandboxes(l); /* slots may have become too many */
         if (l->renew_wait > 0)
                 l->renew_wait--;
         ask_if_due(l);

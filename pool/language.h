@@ -11,7 +11,6 @@
 #include "pool/stats.h"
 #include "pool/zygotes.h"
 #include "proto/kind.h"
-#include "proto/span.h"
 #include "proto/wire.h"
 
 #include <sys/queue.h>
@@ -47,8 +46,15 @@ struct language {
         unsigned renew_next; /* and how many after another failure */
         struct queue_lane lane;
         struct stats stats;
-        bool was_full; /* has had the warm sandboxes that it is to have at least */
-        bool ready;    /* since then: there is a zygote, and sandboxes come from it */
+        bool is_profile;        /* of a runtime of another name */
+        unsigned n_runs;        /* that point here */
+        unsigned failed_starts; /* zygotes in a row that ended before they could serve */
+        bool broken;            /* several did: nobody waits for it */
+        bool leaving;           /* it is configured no more */
+        LIST_ENTRY(language) leaving_link;
+        struct config_runtime kept; /* of one that is leaving: what it was configured with */
+        bool was_full;              /* has had the warm sandboxes that it is to have at least */
+        bool ready;                 /* since then: there is a zygote, and sandboxes come from it */
 };
 
 /* Of zeroed memory. */
@@ -67,8 +73,12 @@ static inline bool language_is_compiled(const struct language *l)
 /* Its zygotes were started with what the configuration says no more: they are renewed. */
 void language_outdate(struct language *l);
 
-/* The one of this name or alias, or NULL. */
-struct language *language_find(struct pool *p, struct span name);
+/* It is configured no more: nothing new is begun, and its zygotes end with what runs in them. */
+void language_leave(struct language *l);
+/* Nothing is left of it: it may be freed. */
+bool language_is_gone(const struct language *l);
+/* It is configured again before it was gone. */
+void language_come_back(struct language *l, const struct config_language *config);
 
 /* A zygote for it; takes sock over. -1: there was one, but it could not be taken. */
 void language_adopt(struct language *l, uint32_t generation, int sock);
@@ -79,8 +89,8 @@ void language_drain(struct language *l);
 /* To be called each second or so. */
 void language_tick(struct language *l);
 
-/* Divides the memory for warm sandboxes among all languages anew, by what they want now. */
-void language_share(struct pool *p);
+/* Orders the sandboxes that are missing, and the end of those that are too many. */
+void language_order_sandboxes(struct language *l);
 
 /* Gives warm sandboxes to waiting requests, and orders what should be ordered. */
 void language_kick(struct language *l);

@@ -5,7 +5,7 @@
 #include "pool/clock.h"
 #include "pool/confine.h"
 #include "pool/control.h"
-#include "pool/language.h"
+#include "pool/languages.h"
 #include "pool/listener.h"
 #include "pool/session.h"
 #include "pool/state.h"
@@ -33,10 +33,7 @@ void pool_stop(struct pool *p, int status)
 
 void pool_language_ready(struct pool *p)
 {
-        for (size_t i = 0; i < p->n_languages; i++)
-                if (!p->languages[i].was_full)
-                        return;
-        if (p->was_ready)
+        if (p->was_ready || !languages_have_come_up(p))
                 return;
         p->was_ready = true;
         log_info(&p->log, "ready after %lld ms", (long long)(clock_us() - p->started_us) / 1000);
@@ -66,8 +63,7 @@ static void begin_closing(struct pool *p)
         p->closing = true;
         for (size_t i = 0; i < p->n_listeners; i++)
                 listener_fini(&p->listeners[i]);
-        for (size_t i = 0; i < p->n_languages; i++)
-                language_drain(&p->languages[i]);
+        languages_drain(p);
         for (s = LIST_FIRST(&p->sessions); s; s = next) {
                 next = LIST_NEXT(s, link);
                 session_end(s);
@@ -134,60 +130,16 @@ void pool_drain(struct pool *p)
 
 /* ---------------------------------------------------------------- reloading */
 
-static bool same_list(char *const *a, size_t n_a, char *const *b, size_t n_b)
+static void log_what_needs_a_restart(const struct pool *p, const struct config *was)
 {
-        if (n_a != n_b)
-                return false;
-        for (size_t i = 0; i < n_a; i++)
-                if (strcmp(a[i], b[i]) != 0)
-                        return false;
-        return true;
-}
+        const struct config *is = &p->config;
 
-static const struct config_language *find(const struct config *c, const char *name)
-{
-        for (size_t i = 0; i < c->n_languages; i++)
-                if (strcmp(c->languages[i].name, name) == 0)
-                        return &c->languages[i];
-        return NULL;
-}
-
-static void log_what_needs_a_restart(const struct pool *p, const struct config *next)
-{
-        const struct config *now = &p->config;
-
-        if (!same_list(now->listen, now->n_listen, next->listen, next->n_listen))
+        if (!config_list_same(was->listen, is->listen))
                 log_warn(&p->log, "reload: listen has changed, which takes effect at the next start");
-        if (strcmp(now->cache, next->cache) != 0)
+        if (strcmp(was->cache, is->cache) != 0)
                 log_warn(&p->log, "reload: cache has changed, which takes effect at the next start");
-        if (now->uid_base != next->uid_base)
+        if (was->uid_base != is->uid_base)
                 log_warn(&p->log, "reload: uid_base has changed, which takes effect at the next start");
-        for (size_t i = 0; i < now->n_languages; i++) {
-                const struct config_language *l = &now->languages[i];
-                if (!find(next, l->name))
-                        log_warn(&p->log, "reload: the language %s is gone, which takes effect at the next start",
-                                 l->name);
-        }
-        for (size_t i = 0; i < next->n_languages; i++)
-                if (!find(now, next->languages[i].name))
-                        log_warn(&p->log, "reload: the language %s is new, which takes effect at the next start",
-                                 next->languages[i].name);
-}
-
-/* What a zygote is started with takes effect with the next one. */
-static void renew_what_has_changed(struct pool *p, const struct config *next)
-{
-        for (size_t i = 0; i < p->n_languages; i++) {
-                struct language *l = &p->languages[i];
-                const struct config_language *was = find(&p->config, l->name), *is = find(next, l->name);
-                if (!was || !is)
-                        continue;
-                if (p->config.inodes == next->inodes &&
-                    same_list(was->preload, was->n_preload, is->preload, is->n_preload))
-                        continue;
-                log_info(&p->log, "reload: %s is renewed, because inodes or preload has changed", l->name);
-                language_outdate(l);
-        }
 }
 
 void pool_reload(struct pool *p, int config_fd)
@@ -203,10 +155,17 @@ void pool_reload(struct pool *p, int config_fd)
                 log_error(&p->log, "reload: %s; the old configuration stays", e.text);
                 return;
         }
-        log_what_needs_a_restart(p, &next);
-        renew_what_has_changed(p, &next);
-        config_fini(&p->config);
+        struct config was = p->config; /* gone after a success */
         p->config = next;
+        r = languages_reload(p, &was, &e);
+        if (r < 0) {
+                log_error(&p->log, "reload: %s; the old configuration stays", e.text);
+                p->config = was;
+                config_fini(&next);
+                return;
+        }
+        log_what_needs_a_restart(p, &was);
+        config_fini(&was);
         listener_check_files(p);
         p->log.level = next.log_level;
         p->queue.max = next.max_queue;
@@ -214,15 +173,6 @@ void pool_reload(struct pool *p, int config_fd)
         p->memory.max = next.max_memory;
         if (p->cache)
                 cache_bound(p->cache, next.cache_bytes);
-        for (size_t i = 0; i < p->n_languages; i++) {
-                const struct config_language *l = find(&next, p->languages[i].name);
-                if (!l)
-                        continue;
-                language_configure(&p->languages[i], l);
-        }
-        language_share(p);
-        for (size_t i = 0; i < p->n_languages; i++)
-                language_kick(&p->languages[i]);
         log_info(&p->log, "reloaded %s", p->config_name);
 }
 
@@ -235,10 +185,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         struct pool *p = arg;
 
         control_alive(p->control);
-        for (size_t i = 0; i < p->n_languages && !p->closing; i++)
-                language_tick(&p->languages[i]);
         if (!p->closing)
-                language_share(p);
+                languages_tick(p);
 }
 
 static int start_ticking(struct pool *p, struct err *e)
@@ -302,17 +250,6 @@ static int make_base(struct pool *p, struct err *e)
         return 0;
 }
 
-static int make_languages(struct pool *p, struct err *e)
-{
-        p->languages = calloc(p->config.n_languages, sizeof *p->languages);
-        if (!p->languages)
-                return err_set(e, ENOMEM, "the languages");
-        for (; p->n_languages < p->config.n_languages; p->n_languages++)
-                language_init(&p->languages[p->n_languages], p, &p->config.languages[p->n_languages]);
-        language_share(p);
-        return 0;
-}
-
 static int open_listeners(struct pool *p, unsigned n, struct err *e)
 {
         p->listeners = calloc(n ? n : 1, sizeof *p->listeners);
@@ -346,7 +283,7 @@ static int prepare(struct pool *p, const struct pool_options *options, struct er
         listener_check_files(p);
         queue_init(&p->queue, p->config.max_queue, p->config.max_queue_bytes);
         p->memory.max = p->config.max_memory;
-        r = make_languages(p, e);
+        r = languages_init(p, e);
         if (r == 0)
                 open_cache(p, options->has_cache);
         if (r == 0)
@@ -367,9 +304,7 @@ static void pool_free(struct pool *p)
         p->closing = true;
         while ((s = LIST_FIRST(&p->sessions)))
                 session_free(s);
-        for (size_t i = 0; i < p->n_languages; i++)
-                language_fini(&p->languages[i]);
-        free(p->languages);
+        languages_fini(p);
         for (size_t i = 0; i < p->n_listeners; i++)
                 listener_fini(&p->listeners[i]);
         free(p->listeners);
@@ -395,6 +330,7 @@ static struct pool *pool_new(const struct pool_options *options)
         p->started_us = clock_us();
         p->cores = count_cores();
         LIST_INIT(&p->sessions);
+        LIST_INIT(&p->leaving);
         return p;
 }
 

@@ -42,6 +42,7 @@ int run_new(struct run **out, struct session *s, struct language *l, struct requ
         LIST_INSERT_HEAD(&s->runs, r, of_session);
         s->in_flight++;
         r->pool->n_runs++;
+        l->n_runs++;
         run_weigh(r);
         *out = r;
         return 0;
@@ -69,6 +70,7 @@ void run_free(struct run *r)
         request_fini(&r->request);
         free(r->buffer);
         budget_set(&p->memory, &r->held, 0);
+        r->language->n_runs--;
         free(r);
         p->n_runs--;
         pool_progress(p);

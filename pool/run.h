@@ -119,6 +119,9 @@ void run_cancel(struct run *r);
 /* Its client is gone: nothing is answered. */
 void run_abandon(struct run *r);
 
+/* Its language is configured no more: if it waits, it is answered. */
+void run_language_gone(struct run *r);
+
 /* The drain took too long. */
 void run_shut_down(struct run *r);
 

@@ -78,6 +78,17 @@ void run_shut_down(struct run *r)
         run_refuse(r, &refusal);
 }
 
+void run_language_gone(struct run *r)
+{
+        struct refusal refusal;
+
+        if (r->state != RUN_QUEUED)
+                return;
+        refuse(&refusal, hatchery_v1_Error_Code_NOT_FOUND, "the language %s has just been taken out of this server",
+               r->language->name);
+        run_refuse(r, &refusal);
+}
+
 void run_zygote_lost(struct run *r)
 {
         struct refusal refusal;

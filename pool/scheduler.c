@@ -4,25 +4,29 @@
 #include "pool/check.h"
 #include "pool/clock.h"
 #include "pool/language.h"
+#include "pool/languages.h"
 #include "pool/names.h"
 #include "pool/session.h"
 #include "pool/state.h"
 
 #include <stdio.h>
 
-enum { START_RETRY_MS = 500, DRAIN_RETRY_MS = 1000, FLIGHT_RETRY_MS = 10 };
+enum { START_RETRY_MS = 500, DRAIN_RETRY_MS = 1000, BROKEN_RETRY_MS = 10000, FLIGHT_RETRY_MS = 10 };
 
 static int unknown_language(const struct pool *p, struct span wanted, struct refusal *refusal)
 {
-        char known[192] = "";
+        char known[256] = "";
         size_t n = 0;
 
         for (size_t i = 0; i < p->n_languages; i++) {
-                int added = snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", p->languages[i].name);
+                int added = snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", p->languages[i]->name);
                 if (added < 0 || (size_t)added >= sizeof known - n)
                         break;
                 n += (size_t)added;
         }
+        const struct config_absent *absent = languages_find_absent(p, wanted);
+        if (absent)
+                return refuse(refusal, hatchery_v1_Error_Code_NOT_FOUND, "%s", absent->reason);
         if (wanted.len == 0)
                 return refuse(refusal, hatchery_v1_Error_Code_NOT_FOUND, "language is empty; this server knows: %s",
                               known);
@@ -68,6 +72,15 @@ static int starting(const struct language *l, struct refusal *refusal)
         return r;
 }
 
+static int broken(const struct language *l, struct refusal *refusal)
+{
+        int r = refuse(refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+                       "the language %s does not come up on this server, whose log says why; tell its operator",
+                       l->name);
+        refusal->retry_after_ms = BROKEN_RETRY_MS;
+        return r;
+}
+
 static int check(const struct pool *p, const struct language *l, const struct execute *x, struct check_plan *plan,
                  struct refusal *refusal)
 {
@@ -94,6 +107,8 @@ static int examine(const struct session *s, const struct language *l, const stru
                 return r;
         if (!l)
                 return unknown_language(s->pool, x->language, refusal);
+        if (l->broken && !language_current(l))
+                return broken(l, refusal);
         if (!l->known)
                 return starting(l, refusal);
         return check(s->pool, l, x, plan, refusal);
@@ -101,7 +116,7 @@ static int examine(const struct session *s, const struct language *l, const stru
 
 void scheduler_execute(struct session *s, struct request *request, uint8_t **buffer, size_t buffer_len)
 {
-        struct language *l = language_find(s->pool, request->execute.language);
+        struct language *l = languages_find(s->pool, request->execute.language);
         struct check_plan plan;
         struct refusal refusal;
         struct run *run = NULL;

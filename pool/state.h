@@ -41,11 +41,12 @@ struct pool {
         struct cache *cache;  /* of what was compiled; NULL: there is none */
         struct budget memory; /* that clients make it hold */
         struct queue queue;
-        struct language *languages;
+        struct language **languages; /* in the configuration's order */
         size_t n_languages;
-        unsigned n_runs; /* accepted and not answered */
+        LIST_HEAD(, language) leaving; /* those that are configured no more, and still have runs or zygotes */
+        unsigned n_runs;               /* accepted and not answered */
 
-        bool was_ready;     /* every language has had its least number of warm sandboxes */
+        bool was_ready;     /* every language that comes up has had its least number of warm sandboxes */
         bool draining;      /* no new work */
         bool closing;       /* all work is done: answers leave, connections end */
         bool shutting_down; /* the time for draining is over, what still ran has been killed */
@@ -60,7 +61,7 @@ struct pool {
         uint8_t run_scratch[POOL_SCRATCH];
 };
 
-/* A language has had its least number of warm sandboxes. */
+/* A language has had its least number of warm sandboxes, or nobody need wait for it any more. */
 void pool_language_ready(struct pool *p);
 
 /* Something ended that a drain may be waiting for. */

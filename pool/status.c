@@ -3,6 +3,7 @@
 
 #include "pool/clock.h"
 #include "pool/language.h"
+#include "pool/languages.h"
 #include "pool/session.h"
 #include "proto/own.h"
 #include "proto/wire.h"
@@ -84,7 +85,7 @@ void status_answer(struct session *s, uint64_t id)
         struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_status_tag } };
         hatchery_v1_Status *status = &a.m.answer.status;
 
-        OWN_MEM hatchery_v1_LanguageStatus *languages = calloc(p->n_languages, sizeof *languages);
+        OWN_MEM hatchery_v1_LanguageStatus *languages = calloc(p->n_languages + 1, sizeof *languages);
         if (!languages) {
                 struct refusal r;
                 refuse(&r, hatchery_v1_Error_Code_INTERNAL, "no memory for a status; try again");
@@ -92,7 +93,7 @@ void status_answer(struct session *s, uint64_t id)
                 return;
         }
         for (size_t i = 0; i < p->n_languages; i++)
-                fill(&languages[i], &p->languages[i]);
+                fill(&languages[i], p->languages[i]);
         a.languages = languages;
         a.n_languages = p->n_languages;
 
@@ -100,9 +101,7 @@ void status_answer(struct session *s, uint64_t id)
         status->uptime_us = (uint64_t)(clock_us() - p->started_us);
         status->connections = p->n_sessions;
         status->queued = p->queue.count;
-        status->ready = p->was_ready;
-        for (size_t i = 0; i < p->n_languages; i++)
-                status->ready = status->ready && p->languages[i].ready;
+        status->ready = p->was_ready && languages_are_ready(p);
         status->draining = p->draining;
         session_answer(s, &a);
 }

@@ -20,7 +20,6 @@ enum {
         PING_TICKS = 3,    /* of silence: is it the zygote, or a slot? */
         SILENT_TICKS = 12, /* of a zygote that owes answers; longer than it waits for an init to come up */
         STUCK_TICKS = 15,  /* of one slot, while the zygote answers for others */
-        COMING_TICKS = 120,
 };
 
 static int on_report(void *owner, const struct report *report, const int *fds, size_t n_fds, struct err *e);
@@ -275,7 +274,7 @@ const char *zygote_tick(struct zygote *z)
                 ping(z);
         if (z->silent_ticks >= SILENT_TICKS)
                 return "it does not answer";
-        if (z->stage == ZYGOTE_COMING && ++z->coming_ticks >= COMING_TICKS)
+        if (z->stage == ZYGOTE_COMING && ++z->coming_ticks >= ZYGOTE_COMING_TICKS)
                 return "it does not come up";
         if (!stuck)
                 return NULL;

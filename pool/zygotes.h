@@ -23,6 +23,9 @@ enum zygote_stage {
  * not ready. */
 enum { ZYGOTE_MAX_FAILURES = 3 };
 
+/* After so many ticks one that is coming does not come any more. */
+enum { ZYGOTE_COMING_TICKS = 120 };
+
 struct zygote {
         struct language *language;
         TAILQ_ENTRY(zygote) link; /* of its language, the oldest foremost */

@@ -19,11 +19,16 @@ static void load(struct config *c, const char *text)
 static void assert_same_language(const struct config_language *a, const struct config_language *b)
 {
         assert_string_equal(a->name, b->name);
+        assert_string_equal(a->runtime, b->runtime);
+        assert_string_equal(a->packages, b->packages);
+        assert_ptr_equal(a->data, b->data);
         assert_int_equal(a->warm_min, b->warm_min);
         assert_int_equal(a->warm_max, b->warm_max);
         assert_int_equal(a->running, b->running);
         assert_memory_equal(a->standard, b->standard, sizeof a->standard);
         assert_memory_equal(a->ceiling, b->ceiling, sizeof a->ceiling);
+        assert_memory_equal(a->compile_standard, b->compile_standard, sizeof a->compile_standard);
+        assert_memory_equal(a->compile_ceiling, b->compile_ceiling, sizeof a->compile_ceiling);
         assert_int_equal(a->generation_forks, b->generation_forks);
         assert_int_equal(a->generation_us, b->generation_us);
         assert_int_equal(a->n_preload, b->n_preload);
@@ -61,8 +66,43 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         assert_int_equal(a.collect_us, b.collect_us);
         assert_int_equal(a.uid_base, b.uid_base);
         assert_int_equal(a.inodes, b.inodes);
-        assert_int_equal(a.n_languages, 1);
-        assert_int_equal(b.n_languages, 1);
+        assert_null(a.language_files);
+        assert_null(b.language_files);
+        assert_string_equal(a.packages, b.packages);
+        assert_string_equal(a.cache, b.cache);
+        assert_int_equal(a.cache_bytes, b.cache_bytes);
+        assert_int_equal(a.n_languages, 0);
+        assert_int_equal(b.n_languages, 0);
+        config_fini(&a);
+        config_fini(&b);
+}
+
+/* The language that the built-in text shows, which is commented out there: its lines without their first character. */
+static void load_shown_language(struct config *c)
+{
+        char text[16384];
+        size_t n = 0;
+        const char *at = strstr(config_builtin, "#language python {\n");
+
+        assert_non_null(at);
+        while (*at == '#') {
+                size_t len = strcspn(at, "\n") + 1;
+                assert_true(n + len < sizeof text);
+                memcpy(text + n, at + 1, len - 1);
+                n += len - 1;
+                at += len;
+        }
+        text[n] = '\0';
+        load(c, text);
+        assert_int_equal(c->n_languages, 1);
+}
+
+static void the_language_that_is_shown_is_what_an_empty_section_means(void **state)
+{
+        (void)state;
+        struct config a, b;
+        load_shown_language(&a);
+        load(&b, "language python { }");
         assert_same_language(&a.languages[0], &b.languages[0]);
         config_fini(&a);
         config_fini(&b);
@@ -72,13 +112,13 @@ static void the_built_in_text_states_every_limit_of_the_table(void **state)
 {
         (void)state;
         struct config c;
-        load(&c, config_builtin);
+        load_shown_language(&c);
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 assert_int_equal(c.languages[0].standard[i], limit_table[i].standard);
                 assert_int_equal(c.languages[0].ceiling[i], limit_table[i].ceiling);
                 assert_non_null(strstr(config_builtin, limit_table[i].option));
         }
-        assert_int_equal(c.max_request_bytes, WIRE_MAX_REQUEST);
+        assert_int_equal(c.max_request_bytes, WIRE_MAX_REQUEST); /* not shown, so as it is by itself */
         assert_int_equal(c.max_answer_bytes, WIRE_MAX_ANSWER);
         assert_true(c.languages[0].warm_min >= 4);
         assert_int_equal(c.languages[0].warm_max, c.languages[0].running);
@@ -232,6 +272,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_built_in_text_says_what_an_empty_one_means),
+                cmocka_unit_test(the_language_that_is_shown_is_what_an_empty_section_means),
                 cmocka_unit_test(the_built_in_text_states_every_limit_of_the_table),
                 cmocka_unit_test(values_have_units),
                 cmocka_unit_test(warm_bounds_follow_what_is_given),
