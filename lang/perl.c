@@ -1,0 +1,355 @@
+/* Perl: an interpreter that stands still at the first line of its program, forked, and given the program there.
+ *
+ * `perl main.pl` is perl_parse, perl_run and perl_destruct. In the zygote perl_parse begins, on a stack of its own, and
+ * stops where it would read the first line of the file. A child opens the real file there and lets it go on: so what
+ * the program then sees, from BEGIN to END, from DATA to the texts of errors, is perl's own doing. A filter on the
+ * source is that place: perl calls it in the lexer, for each line. */
+#include "lang/lang.h"
+#include "lang/perl_headers.h"
+#include "lang/perl_modules.h"
+#include "lang/perl_stack.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROGRAM "/usr/bin/perl"            /* what $^X says: Debian's own interpreter of the same version */
+#define LIBRARY LANG_PACKAGES "/lib/perl5" /* local::lib's place for modules */
+#define SELF    "hatchery.perl"            /* in PL_modglobal */
+
+/* What nearly every program asks for in its first lines. */
+static const char *const always[] = { "strict",   "warnings", "utf8", "feature",  "vars",       "constant",    "parent",
+                                      "overload", "Exporter", "Carp", "XSLoader", "List::Util", "Scalar::Util" };
+
+enum order { REHEARSE, RUN };
+
+struct perl {
+        PerlInterpreter *interpreter;
+        struct perl_stack *stack;
+        const struct lang_setup *setup;
+        struct lang_warmed *warmed;
+        char *argv[3];
+        char words[32];
+        enum order order; /* for who is inside */
+        const struct job *job;
+        bool is_warm, has_ended;
+        int status;
+};
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* ---------------------------------------------------------------- inside: a program begins */
+
+/* $0 is assigned to what a program is called; perl writes it over this memory, and names the process. */
+static void set_arguments(pTHX_ const struct job *job)
+{
+        static const char command[] = "perl";
+        size_t size = sizeof command + strlen(job->entry) + 1, n = job->header.n_args;
+        for (size_t i = 0; i < n; i++)
+                size += strlen(job->args[i]) + 1;
+        char **argv = safesyscalloc(n + 3, sizeof *argv); /* or perl's "Out of memory!" */
+        char *block = safesysmalloc(size), *at = block;
+        AV *list = GvAVn(gv_fetchpvs("ARGV", GV_ADD | GV_NOTQUAL, SVt_PVAV));
+        av_clear(list);
+        for (size_t i = 0; i < n + 2; i++) {
+                const char *word = i == 0 ? command : i == 1 ? job->entry : job->args[i - 2];
+                argv[i] = at;
+                at = stpcpy(at, word) + 1;
+                if (i >= 2)
+                        av_push(list, newSVpv(word, 0));
+        }
+        PL_origargv = argv;
+        PL_origargc = (int)n + 2;
+        PL_origalen = (U32)size - 1;
+}
+
+static void set_environment(pTHX_ char *const *env)
+{
+        for (; *env; env++) {
+                const char *equals = strchr(*env, '=');
+                SV **value = hv_fetch(GvHVn(PL_envgv), *env, (I32)(equals - *env), 1);
+                if (value) {
+                        sv_setpv(*value, equals + 1);
+                        SvSETMAGIC(*value);
+                }
+        }
+}
+
+static void set_name(pTHX_ const char *entry)
+{
+        Safefree(PL_origfilename);
+        PL_origfilename = savepv(entry);
+        CopFILE_free(&PL_compiling);
+        CopFILE_set(&PL_compiling, entry);
+        sv_setpv(GvSVn(gv_fetchpvs("0", GV_ADD | GV_NOTQUAL, SVt_PV)), entry); /* no magic: it is called perl still */
+}
+
+static void open_program(pTHX_ const char *entry)
+{
+        PerlIO *file = PerlIO_open(entry, "r");
+        struct stat st;
+        if (file && fstat(PerlIO_fileno(file), &st) == 0 && S_ISDIR(st.st_mode)) {
+                PerlIO_close(file);
+                file = NULL;
+                errno = EISDIR;
+        }
+        if (!file)
+                Perl_croak(aTHX_ "Can't open perl script \"%s\": %s\n", entry, strerror(errno));
+        PerlIO_close(PL_parser->rsfp);
+        PL_parser->rsfp = file;
+}
+
+static void begin_program(pTHX_ const struct job *job)
+{
+        set_arguments(aTHX_ job);
+        set_environment(aTHX_ job->env);
+        set_name(aTHX_ job->entry);
+        open_program(aTHX_ job->entry);
+        time(&PL_basetime);
+        errno = 0;
+}
+
+/* ---------------------------------------------------------------- inside: until then */
+
+/* Translates and runs something, and prints: the paths that every program takes. Its output goes nowhere. */
+static void rehearse(pTHX)
+{
+        static const char program[] = "my %h; my @l = map { $_ . 'x' } 1 .. 3; $h{$_} = length for @l;"
+                                      "my $f = sub { my ($n) = @_; $n =~ /(\\d)/ ? $1 + $n : 0 };"
+                                      "print STDOUT join(' ', map { $f->(1) } sort keys %h), qq{\\n};";
+        ENTER;
+        SAVETMPS;
+        save_scalar(PL_errgv);
+        eval_sv(sv_2mortal(newSVpvn(program, sizeof program - 1)), G_VOID | G_DISCARD);
+        PerlIO_flush(PerlIO_stdout());
+        FREETMPS;
+        LEAVE;
+        PL_evalseq = 0; /* the program's first string to be evaluated is "(eval 1)" */
+        errno = 0;
+}
+
+static struct perl *self(pTHX)
+{
+        SV **found = hv_fetchs(PL_modglobal, SELF, 0);
+        return INT2PTR(struct perl *, SvIV(*found));
+}
+
+/* Asked for the first line of the program. */
+static I32 stand_still(pTHX_ int index, SV *line, int length)
+{
+        struct perl *p = self(aTHX);
+        (void)length;
+        for (;;) {
+                perl_stack_leave(p->stack);
+                if (p->order == RUN)
+                        break;
+                rehearse(aTHX);
+        }
+        (void)hv_deletes(PL_modglobal, SELF, G_DISCARD);
+        begin_program(aTHX_ p->job);
+        filter_del(stand_still);
+        if (index == 0) { /* as if there had been no filter */
+                SvREFCNT_dec(PL_parser->rsfp_filters);
+                PL_parser->rsfp_filters = NULL;
+        }
+        return sv_gets(line, PL_parser->rsfp, (I32)SvCUR(line)) ? 1 : 0;
+}
+
+static void preload(pTHX_ const char *name, struct lang_preload *out)
+{
+        uint64_t began_us = now_us();
+        bool is_loaded = perl_modules_load(aTHX_ name);
+        uint64_t loaded_us = now_us();
+        if (is_loaded)
+                perl_modules_load(aTHX_ name);
+        *out = (struct lang_preload){
+                .name = name,
+                .missing = !is_loaded,
+                .first_us = loaded_us - began_us,
+                .again_us = now_us() - loaded_us,
+        };
+}
+
+/* Called by a BEGIN block before the first line. */
+static void load(pTHX_ CV *cv)
+{
+        struct perl *p = self(aTHX);
+        sv_2mortal(SvREFCNT_inc_simple_NN(MUTABLE_SV(cv)));
+        (void)hv_deletes(PL_defstash, "Hatchery::", G_DISCARD); /* its name is nothing to a program */
+        sv_setpvs(GvSVn(gv_fetchpvs("\030", GV_ADD | GV_NOTQUAL, SVt_PV)), PROGRAM); /* $^X, else the zygote's */
+        perl_modules_begin(aTHX);
+        for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
+                perl_modules_load(aTHX_ always[i]);
+        for (size_t i = 0; i < p->setup->n_preload; i++)
+                preload(aTHX_ p->setup->preload[i], &p->warmed->preloads[i]);
+        perl_modules_hide(aTHX);
+        PL_evalseq = 0;
+        filter_add(stand_still, NULL);
+        p->is_warm = true;
+}
+
+EXTERN_C void boot_DynaLoader(pTHX_ CV *cv);
+
+static void add_functions(pTHX)
+{
+        newXS("DynaLoader::boot_DynaLoader", boot_DynaLoader, __FILE__);
+        newXS("Hatchery::load", load, __FILE__);
+        PL_preambleav = newAV(); /* as -M on the command line does */
+        av_push(PL_preambleav, newSVpvs("BEGIN { &Hatchery::load }"));
+}
+
+static void live(void *context)
+{
+        struct perl *p = context;
+        PerlInterpreter *my_perl = p->interpreter;
+        if (perl_parse(my_perl, add_functions, 2, p->argv, NULL) == 0)
+                perl_run(my_perl);
+        p->status = perl_destruct(my_perl); /* END blocks, destructors, flushes; no memory is taken down at level 0 */
+        p->has_ended = true;
+}
+
+/* ---------------------------------------------------------------- outside */
+
+static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        struct perl *p = calloc(1, sizeof *p);
+        size_t n = setup->n_preload;
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!p || !out->preloads)
+                return err_set(e, ENOMEM, "Perl"); /* the zygote ends with this */
+        if (setup->packages && setenv("PERL5LIB", LIBRARY, 1) < 0)
+                return err_set(e, errno, "PERL5LIB");
+        p->setup = setup;
+        p->warmed = out;
+        strcpy(p->words, "perl");
+        p->argv[0] = p->words;
+        p->argv[1] = strcpy(p->words + sizeof "perl", "/dev/null"); /* in place of the program */
+
+        int argc = 2;
+        char **argv = p->argv;
+        PERL_SYS_INIT3(&argc, &argv, &environ);
+        PerlInterpreter *my_perl = p->interpreter = perl_alloc();
+        if (!my_perl)
+                return err_set(e, ENOMEM, "an interpreter");
+        perl_construct(my_perl);
+        PL_perl_destruct_level = 0;
+        PL_exit_flags |= PERL_EXIT_DESTRUCT_END;
+        (void)hv_stores(PL_modglobal, SELF, newSViv(PTR2IV(p)));
+        p->stack = perl_stack_new(live, p, e);
+        if (!p->stack)
+                return -e->code;
+        perl_stack_enter(p->stack);
+        if (p->has_ended || !p->is_warm)
+                return err_say(e, EIO, "Perl does not come to the first line of a program");
+        out->state = p;
+        snprintf(out->version, sizeof out->version, "%d.%d.%d", PERL_REVISION, PERL_VERSION, PERL_SUBVERSION);
+        return 0;
+}
+
+/* rand seeds itself when it is first used; hashes have the zygote's function, but an order of their own. */
+static int perl_after_fork(void *state)
+{
+        struct perl *p = state;
+        PerlInterpreter *my_perl = p->interpreter;
+        struct {
+                UV hash_order;
+                U32 internal;
+        } seed;
+        if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+                return -EIO;
+        PL_srand_called = FALSE;
+        PL_hash_rand_bits = seed.hash_order;
+        Perl_drand48_init_r(&PL_internal_random_state, seed.internal); /* names of temporary files */
+        return 0;
+}
+
+static void perl_rehearse(void *state)
+{
+        struct perl *p = state;
+        int real = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
+                _exit(126);
+        p->order = REHEARSE;
+        perl_stack_enter(p->stack);
+        if (p->has_ended || dup2(real, STDOUT_FILENO) < 0)
+                _exit(126);
+        close(real);
+        close(null);
+}
+
+/* What perl reads once, at its start: too late here. */
+static bool wants_a_new_perl(char *const *env)
+{
+        for (; *env; env++)
+                if (strncmp(*env, "PERL", 4) == 0 || strncmp(*env, "LC_", 3) == 0 || strncmp(*env, "LANG=", 5) == 0 ||
+                    strncmp(*env, "LANGUAGE=", 9) == 0)
+                        return true;
+        return false;
+}
+
+/* One PERL5LIB of both: the request's modules come before the operator's. */
+static int set_for_new_perl(const char *name, const char *value)
+{
+        const char *packages = strcmp(name, "PERL5LIB") == 0 ? getenv(name) : NULL;
+        char *both = NULL;
+        if (packages && asprintf(&both, "%s:%s", value, packages) < 0)
+                return -1;
+        int r = setenv(name, both ? both : value, 1);
+        free(both);
+        return r;
+}
+
+static int start_new_perl(const struct job *job)
+{
+        char **argv = calloc(job->header.n_args + 3, sizeof *argv);
+        static char command[] = "perl"; /* execv takes no const */
+        bool is_set = argv;
+        for (char **env = job->env; is_set && *env; env++) {
+                char *name = strndup(*env, strcspn(*env, "="));
+                is_set = name && set_for_new_perl(name, strchr(*env, '=') + 1) == 0;
+                free(name);
+        }
+        if (is_set) {
+                argv[0] = command;
+                argv[1] = strdup(job->entry);
+                memcpy(argv + 2, job->args, job->header.n_args * sizeof *argv);
+                execv(PROGRAM, argv);
+        }
+        fprintf(stderr, "perl: can't start %s: %s\n", PROGRAM, strerror(errno));
+        return 127;
+}
+
+static int perl_run_job(void *state, const struct job *job)
+{
+        struct perl *p = state;
+        if (wants_a_new_perl(job->env))
+                return start_new_perl(job);
+        p->order = RUN;
+        p->job = job;
+        perl_stack_enter(p->stack);
+        fflush(NULL); /* C's own streams, for what an extension printed */
+        return p->status;
+}
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "perl",
+        .aliases = "perl5 pl",
+        .main_file = "main.pl",
+        .kind = KIND_FORKED,
+        .warm = perl_warm,
+        .after_fork = perl_after_fork,
+        .rehearse = perl_rehearse,
+        .run = perl_run_job,
+};
