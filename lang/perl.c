@@ -28,6 +28,8 @@ static const char *const always[] = { "strict",   "warnings", "utf8", "feature",
 
 enum order { REHEARSE, RUN };
 
+enum { PATH_SIZE = 4096 };
+
 struct perl {
         PerlInterpreter *interpreter;
         struct perl_stack *stack;
@@ -35,7 +37,8 @@ struct perl {
         struct lang_warmed *warmed;
         char *argv[3];
         char words[32];
-        enum order order; /* for who is inside */
+        char search_path[PATH_SIZE]; /* a line for each directory */
+        enum order order;            /* for who is inside */
         const struct job *job;
         bool is_warm, has_ended;
         int status;
@@ -180,6 +183,18 @@ static void preload(pTHX_ const char *name, struct lang_preload *out)
         };
 }
 
+/* @INC as the plain command has it: libperl.so has another list compiled in. */
+static void set_search_path(pTHX_ const struct perl *p)
+{
+        AV *inc = GvAVn(PL_incgv);
+        av_clear(inc);
+        for (const char *line = p->search_path; *line;) {
+                size_t len = strcspn(line, "\n");
+                av_push(inc, newSVpvn(line, len));
+                line += len + (line[len] == '\n');
+        }
+}
+
 /* Called by a BEGIN block before the first line. */
 static void load(pTHX_ CV *cv)
 {
@@ -187,6 +202,7 @@ static void load(pTHX_ CV *cv)
         sv_2mortal(SvREFCNT_inc_simple_NN(MUTABLE_SV(cv)));
         (void)hv_deletes(PL_defstash, "Hatchery::", G_DISCARD); /* its name is nothing to a program */
         sv_setpvs(GvSVn(gv_fetchpvs("\030", GV_ADD | GV_NOTQUAL, SVt_PV)), PROGRAM); /* $^X, else the zygote's */
+        set_search_path(aTHX_ p);
         perl_modules_begin(aTHX);
         for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
                 perl_modules_load(aTHX_ always[i]);
@@ -220,6 +236,18 @@ static void live(void *context)
 
 /* ---------------------------------------------------------------- outside */
 
+static int ask_for_search_path(struct perl *p, struct err *e)
+{
+        FILE *answer = popen(PROGRAM " -e 'print map { qq($_\\n) } @INC'", "re");
+        if (!answer)
+                return err_set(e, errno, "starting %s", PROGRAM);
+        size_t len = fread(p->search_path, 1, sizeof p->search_path - 1, answer);
+        int status = pclose(answer);
+        if (status != 0 || len == 0 || len == sizeof p->search_path - 1)
+                return err_say(e, EIO, "%s does not say what its search path is", PROGRAM);
+        return 0;
+}
+
 static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
 {
         struct perl *p = calloc(1, sizeof *p);
@@ -229,6 +257,9 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
                 return err_set(e, ENOMEM, "Perl"); /* the zygote ends with this */
         if (setup->packages && setenv("PERL5LIB", LIBRARY, 1) < 0)
                 return err_set(e, errno, "PERL5LIB");
+        int r = ask_for_search_path(p, e);
+        if (r < 0)
+                return r;
         p->setup = setup;
         p->warmed = out;
         strcpy(p->words, "perl");
