@@ -80,13 +80,11 @@ static int measure_cold(struct bench *b, struct languages_row *row, struct err *
 /* The plug-in's fork with nothing around it, one at a time or two at once. */
 static int measure_fork(struct bench *b, struct languages_row *row, bool paced, struct err *e)
 {
-        char plugin[PATH_SIZE], preload[SERVER_PRELOAD_SIZE] = "";
+        char plugin[PATH_SIZE];
         const struct pace pace = pace_of(KIND_FORKED, false, b->plan->quick);
         const struct forkers_job job = { .workload = row->id };
         snprintf(plugin, sizeof plugin, "%s/hatchery-lang-%s.so", b->plan->folder, row->name);
-        if (row->id == WORKLOAD_PYTHON && server_preload(b->plan->hatcheryd, "python", preload, e) < 0)
-                return -EPROTO;
-        const struct forkers f = { .program = b->plan->self, .plugin = plugin, .preload = preload };
+        const struct forkers f = { .program = b->plan->self, .plugin = plugin, .preload = row->status.preload };
         if (paced)
                 return forkers_paced(b->sample, &f, &job, &pace, e);
         return forkers_window(b->sample, &f, &job, PROCESSORS, 200 * (uint64_t)MS, 1000 * (uint64_t)MS, e);

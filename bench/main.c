@@ -117,7 +117,8 @@ static int prepare(struct bench *b, struct err *e)
 
         if (!b->options.address) {
                 fprintf(stderr, "starting hatcheryd\n");
-                r = server_start(&b->server, b->hatcheryd, b->options.listen, e);
+                r = server_start(&b->server, b->hatcheryd, workload_table[WORKLOAD_HELLO].language, b->options.listen,
+                                 e);
                 b->plan.supervisor = b->server.pid;
         }
         b->plan.address = b->options.address ? b->options.address : b->server.address;

@@ -15,7 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-enum { READY_MS = 60000, STOP_SECONDS = 60, CONFIG_MAX = 64 << 10, WARM_RUNNING = 16 };
+enum { READY_MS = 60000, STOP_SECONDS = 60, CONFIG_MAX = 64 << 10, WARM_RUNNING = 16, CONFIG_SIZE = 256 };
 
 /* fork and not posix_spawn, for the tie to the parent: a benchmark that is killed leaves no server. Returns the read
  * end of its standard output. */
@@ -80,13 +80,6 @@ static int launch(struct server *s, const char *const args[], const struct group
         return r;
 }
 
-int server_start(struct server *s, const char *hatcheryd, const char *listen, struct err *e)
-{
-        const char *const args[] = { hatcheryd, "--listen", listen, NULL };
-        *s = (struct server){ 0 };
-        return launch(s, args, NULL, e);
-}
-
 int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e)
 {
         const char *const args[] = { hatcheryd, "--listen", "127.0.0.1:0", NULL };
@@ -97,9 +90,7 @@ int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e)
         return launch(s, args, grouped ? &s->group : NULL, e);
 }
 
-/* client_share: the load is one address, which by default would leave a quarter of `running` to others. running: the
- * same on both sides of a comparison, whatever the machine. */
-static int write_config(struct server *s, const char *language, unsigned warm, struct err *e)
+static int write_config(struct server *s, const char *text, struct err *e)
 {
         snprintf(s->config, sizeof s->config, "/tmp/hatchery-bench-XXXXXX");
         OWN_FD int fd = mkostemp(s->config, O_CLOEXEC);
@@ -107,23 +98,36 @@ static int write_config(struct server *s, const char *language, unsigned warm, s
                 s->config[0] = '\0';
                 return err_set(e, errno, "make a configuration");
         }
-        int n = dprintf(fd,
-                        "client_share = 100\n"
-                        "language %s {\n"
-                        "        warm = %u\n"
-                        "        running = %d\n"
-                        "}\n",
-                        language, warm, WARM_RUNNING);
+        int n = dprintf(fd, "%s", text);
         return n < 0 ? err_set(e, errno, "write a configuration") : 0;
+}
+
+int server_start(struct server *s, const char *hatcheryd, const char *language, const char *listen, struct err *e)
+{
+        char text[CONFIG_SIZE];
+        *s = (struct server){ 0 };
+        snprintf(text, sizeof text, "language %s { }\n", language); /* and none of the others that are installed */
+        int r = write_config(s, text, e);
+        if (r < 0) {
+                server_stop(s, NULL);
+                return r;
+        }
+        const char *const args[] = { hatcheryd, "--listen", listen, "--config", s->config, NULL };
+        return launch(s, args, NULL, e);
 }
 
 int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e)
 {
         struct err no_group = { 0 };
+        char text[CONFIG_SIZE];
         *s = (struct server){ 0 };
         bool grouped = group_make(&s->group, &no_group) == 0;
         snprintf(s->no_group, sizeof s->no_group, "%s", no_group.text);
-        int r = write_config(s, language, warm, e);
+        /* client_share: the load is one address, which by default would leave a quarter of `running` to others.
+         * running: the same on both sides of a comparison, whatever the machine. */
+        snprintf(text, sizeof text, "client_share = 100\nlanguage %s {\n        warm = %u\n        running = %d\n}\n",
+                 language, warm, WARM_RUNNING);
+        int r = write_config(s, text, e);
         if (r < 0) {
                 server_stop(s, NULL);
                 return r;
@@ -181,7 +185,7 @@ int server_stop(struct server *s, struct err *e)
         return r < 0 ? r : removed;
 }
 
-/* `{ a, b,\n c }` becomes `a b c`. */
+/* `{ a, b,\n#  c }` becomes `a b c`. */
 static int take_list(const char *at, char out[SERVER_PRELOAD_SIZE])
 {
         size_t len = 0;
@@ -189,7 +193,7 @@ static int take_list(const char *at, char out[SERVER_PRELOAD_SIZE])
         if (*at++ != '{')
                 return -EPROTO;
         while (*at && *at != '}' && len < SERVER_PRELOAD_SIZE - 2) {
-                size_t gap = strspn(at, ", \t\n\"");
+                size_t gap = strspn(at, ", \t\n\"#");
                 size_t word = strcspn(at + gap, ", \t\n\"}");
                 if (word > SERVER_PRELOAD_SIZE - 2 - len)
                         return -EMSGSIZE;
@@ -224,10 +228,11 @@ int server_preload(const char *hatcheryd, const char *language, char out[SERVER_
                 return err_say(e, EIO, "%s --print-config failed (wait status %d): build it first", hatcheryd, status);
         text[len] = '\0';
 
-        snprintf(section, sizeof section, "\nlanguage %s {", language);
+        /* The section is a comment: it says what an empty one means. */
+        snprintf(section, sizeof section, "\n#language %s {", language);
         const char *at = strstr(text, section);
-        at = at ? strstr(at, "\n        preload ") : NULL;
-        if (!at || take_list(at + strlen("\n        preload "), out) < 0)
+        at = at ? strstr(at, "\n#        preload ") : NULL;
+        if (!at || take_list(at + strlen("\n#        preload "), out) < 0)
                 return err_say(e, EPROTO, "%s --print-config does not say what %s preloads", hatcheryd, language);
         return 0;
 }

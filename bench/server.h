@@ -20,10 +20,11 @@ struct server {
         char no_group[ERR_TEXT_SIZE]; /* why it has no group of its own */
 };
 
-/* Starts it on `listen` with the built-in configuration and waits until every language has its warm sandboxes. */
-int server_start(struct server *s, const char *hatcheryd, const char *listen, struct err *e);
+/* Starts it on `listen` with one language, as the built-in configuration has it, and waits for its warm sandboxes. */
+int server_start(struct server *s, const char *hatcheryd, const char *language, const char *listen, struct err *e);
 
-/* The same, in a control group of its own where the host lets it, for server_memory. */
+/* With the built-in configuration, which serves every language that is installed; in a control group of its own where
+ * the host lets it, for server_memory. */
 int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e);
 
 /* Starts it with `warm` sandboxes kept waiting, on a free port, and in a control group of its own where the host lets

@@ -56,6 +56,11 @@ static void take_language(const hatchery_v1_LanguageStatus *l, void *out)
         s->kind = (uint32_t)l->kind;
         snprintf(s->version, sizeof s->version, "%s", l->version);
         s->sandbox_bytes = l->sandbox_bytes;
+        size_t n = 0;
+        for (unsigned i = 0; i < l->preloads_count && n < sizeof s->preload; i++)
+                if (!l->preloads[i].missing)
+                        n += (size_t)snprintf(s->preload + n, sizeof s->preload - n, "%s%s", n > 0 ? " " : "",
+                                              l->preloads[i].name);
         for (unsigned i = 0; i < l->stages_count; i++)
                 if (strcmp(l->stages[i].name, "refill") == 0)
                         s->refill_us = l->stages[i].p50_us;

@@ -5,7 +5,7 @@
 #include "proto/err.h"
 
 /* How many runs the server's figures about recycling are about. */
-enum { STATUS_RECYCLED = 512 };
+enum { STATUS_RECYCLED = 512, STATUS_PRELOAD_SIZE = 2048 };
 
 /* runs is how many ended since what they shall tell about began: where they are too few, or the server says nothing, r
  * has the reason. */
@@ -18,8 +18,9 @@ int status_warm(const char *address, const char *language, unsigned *warm, struc
 struct status_language {
         uint32_t kind; /* enum kind */
         char version[64];
-        uint64_t sandbox_bytes; /* of a warm one; 0: not known */
-        uint64_t refill_us;     /* median: from an empty slot to the next warm sandbox; 0: not known */
+        uint64_t sandbox_bytes;            /* of a warm one; 0: not known */
+        uint64_t refill_us;                /* median: from an empty slot to the next warm sandbox; 0: not known */
+        char preload[STATUS_PRELOAD_SIZE]; /* names of modules, separated by spaces */
 };
 
 /* -ENOENT: the server does not have it. */
