@@ -89,6 +89,30 @@ static json_t *of_stages(const hatchery_v1_Stages *s)
         return OBJECT(members);
 }
 
+/* null where there was no such stage. */
+static json_t *of_compile(const struct answer *a)
+{
+        const hatchery_v1_Result *r = &a->m.answer.result;
+        const hatchery_v1_CompileStage *c = &r->compile;
+        if (!r->has_compile)
+                return json_null();
+        const struct member members[] = {
+                { "cached", json_boolean(c->cached) },
+                { "compile_us", of_number(c->compile_us) },
+                { "status", of_string(answer_status_name((int)c->status)) },
+                { "exit_code", json_integer(c->exit_code) },
+                { "signal", json_integer(c->signal) },
+                { "stdout", of_bytes(a->compile_out) },
+                { "stderr", of_bytes(a->compile_err) },
+                { "stdout_truncated", json_boolean(c->stdout_truncated) },
+                { "stderr_truncated", json_boolean(c->stderr_truncated) },
+                { "wall_us", of_number(c->wall_us) },
+                { "cpu_us", of_number(c->cpu_us) },
+                { "memory_peak_bytes", of_number(c->memory_peak_bytes) },
+        };
+        return OBJECT(members);
+}
+
 json_t *json_of_result(const struct answer *a)
 {
         const hatchery_v1_Result *r = &a->m.answer.result;
@@ -119,6 +143,7 @@ json_t *json_of_result(const struct answer *a)
                 { "language", of_string(r->language) },
                 { "language_version", of_string(r->language_version) },
                 { "stages", of_stages(&r->stages) },
+                { "compile", of_compile(a) },
         };
         return OBJECT(members);
 }

@@ -1,5 +1,6 @@
 /* Command lines: see options.h. The limits are not in the table here but in that of proto/limit.h, and take the numbers
- * from OPTION_LIMIT up; all other long options take those from OPTION_LONG up, by their place in the table. */
+ * from OPTION_LIMIT and OPTION_COMPILE_LIMIT up; all other long options take those from OPTION_LONG up, by their place
+ * in the table. */
 #include "client/options.h"
 
 #include "client/text.h"
@@ -12,6 +13,7 @@
 enum {
         OPTION_LONG = 256,
         OPTION_LIMIT = 512,
+        OPTION_COMPILE_LIMIT = 768,
         FOR_ALL = COMMAND_RUN | COMMAND_PING | COMMAND_STATUS | COMMAND_LANGUAGES
 };
 
@@ -91,9 +93,11 @@ static void describe(enum command command, struct option *longs, char *letters)
                         *letters++ = ':';
         }
         *letters = '\0';
-        if (command == COMMAND_RUN)
-                for (int i = 0; i < LIMIT_COUNT; i++)
-                        *longs++ = (struct option){ limit_table[i].option, required_argument, NULL, OPTION_LIMIT + i };
+        for (int i = 0; i < LIMIT_COUNT && command == COMMAND_RUN; i++) {
+                const struct limit_row *l = &limit_table[i];
+                *longs++ = (struct option){ l->option, required_argument, NULL, OPTION_LIMIT + i };
+                *longs++ = (struct option){ l->compile_option, required_argument, NULL, OPTION_COMPILE_LIMIT + i };
+        }
         *longs = (struct option){ 0 };
 }
 
@@ -146,6 +150,11 @@ static int store(struct options *o, const struct row *row, const char *value, st
 
 static int apply(struct options *o, int number, const char *value, struct err *e)
 {
+        if (number >= OPTION_COMPILE_LIMIT) {
+                const struct limit_row *l = &limit_table[number - OPTION_COMPILE_LIMIT];
+                o->has_compile_limit[l - limit_table] = true;
+                return parse_number(l->compile_option, l->unit, value, &o->compile_limit[l - limit_table], e);
+        }
         if (number >= OPTION_LIMIT) {
                 int i = number - OPTION_LIMIT;
                 o->has_limit[i] = true;
@@ -195,7 +204,7 @@ static int make_lists(struct options *o, size_t n, struct err *e)
 
 int options_parse(struct options *o, enum command command, int argc, char **argv, struct err *e)
 {
-        struct option longs[TABLE_ROWS + LIMIT_COUNT + 1];
+        struct option longs[TABLE_ROWS + 2 * LIMIT_COUNT + 1];
         char letters[LETTERS_SIZE];
         describe(command, longs, letters);
 
@@ -272,6 +281,8 @@ static void help_limits(FILE *to)
                 snprintf(help, sizeof help, "%s [%s, at most %s]", l->help, standard, ceiling);
                 help_line(to, 0, l->option, arguments[l->unit], help);
         }
+        fprintf(to,
+                "\nThe same with compile- in front, such as --compile-wall: of the stage that compiles the program.\n");
         fprintf(to, "\nTIME is a number with us, ms, s or m (bare: seconds);\n"
                     "SIZE is a number with K, M or G (bare: bytes).\n");
 }

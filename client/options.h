@@ -37,6 +37,8 @@ struct options {
         struct words args; /* after -- */
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
+        bool has_compile_limit[LIMIT_COUNT];
+        int64_t compile_limit[LIMIT_COUNT];
         int64_t deadline_us;
         int64_t priority;
         bool merge_stderr;

@@ -228,6 +228,8 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         x->priority = (uint32_t)o->priority;
         memcpy(x->has_limit, o->has_limit, sizeof x->has_limit);
         memcpy(x->limit, o->limit, sizeof x->limit);
+        memcpy(x->has_compile_limit, o->has_compile_limit, sizeof x->has_compile_limit);
+        memcpy(x->compile_limit, o->compile_limit, sizeof x->compile_limit);
         return 0;
 }
 

@@ -11,6 +11,22 @@ static int signal_code(int number)
         return number > 0 && number < 128 ? EXIT_SIGNAL + number : EXIT_REFUSED;
 }
 
+/* As the compiler's own command would have ended, were the limits those of a shell. */
+static int compile_exit_code(const hatchery_v1_CompileStage *c)
+{
+        switch ((int)c->status) {
+        case hatchery_v1_Result_Status_TIME_LIMIT:
+        case hatchery_v1_Result_Status_CPU_LIMIT:
+                return EXIT_TIME;
+        case hatchery_v1_Result_Status_MEMORY_LIMIT:
+                return 137;
+        case hatchery_v1_Result_Status_SIGNALED:
+                return signal_code(c->signal);
+        default:
+                return (c->exit_code & 0xff) != 0 ? c->exit_code & 0xff : 1;
+        }
+}
+
 int report_exit_code(const hatchery_v1_Result *r)
 {
         switch ((int)r->status) {
@@ -28,7 +44,7 @@ int report_exit_code(const hatchery_v1_Result *r)
         case hatchery_v1_Result_Status_DISK_LIMIT:
                 return r->signal ? signal_code(r->signal) : r->exit_code & 0xff;
         case hatchery_v1_Result_Status_COMPILE_ERROR:
-                return (r->exit_code & 0xff) != 0 ? r->exit_code & 0xff : 1;
+                return compile_exit_code(&r->compile);
         case hatchery_v1_Result_Status_CANCELLED:
                 return 130;
         default:
@@ -76,6 +92,44 @@ static void by_signal(char out[REPORT_SIZE], int number)
                 snprintf(out, REPORT_SIZE, "killed by signal %d", number);
 }
 
+static const char *asked_of_compiler(char out[2 * TEXT_SIZE], const struct execute *x, enum limit limit)
+{
+        struct execute of = { 0 };
+        of.has_limit[limit] = x->has_compile_limit[limit];
+        of.limit[limit] = x->compile_limit[limit];
+        return asked(out, &of, limit);
+}
+
+static void compile_error(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+{
+        const hatchery_v1_CompileStage *c = &r->compile;
+        char limit[2 * TEXT_SIZE], a[TEXT_SIZE];
+
+        switch ((int)c->status) {
+        case hatchery_v1_Result_Status_TIME_LIMIT:
+                snprintf(out, REPORT_SIZE, "the compiler was killed: wall time limit%s reached after %s",
+                         asked_of_compiler(limit, x, LIMIT_WALL), text_us(a, c->wall_us));
+                return;
+        case hatchery_v1_Result_Status_CPU_LIMIT:
+                snprintf(out, REPORT_SIZE, "the compiler was killed: CPU time limit%s reached: %s used",
+                         asked_of_compiler(limit, x, LIMIT_CPU), text_us(a, c->cpu_us));
+                return;
+        case hatchery_v1_Result_Status_MEMORY_LIMIT:
+                snprintf(out, REPORT_SIZE, "the compiler was killed: memory limit%s reached; the peak was %s",
+                         asked_of_compiler(limit, x, LIMIT_MEMORY), text_bytes(a, c->memory_peak_bytes));
+                return;
+        case hatchery_v1_Result_Status_DISK_LIMIT:
+                snprintf(out, REPORT_SIZE, "the compiler failed: disk limit%s reached",
+                         asked_of_compiler(limit, x, LIMIT_DISK));
+                return;
+        case hatchery_v1_Result_Status_SIGNALED:
+                snprintf(out, REPORT_SIZE, "the compiler was killed by signal %d", c->signal);
+                return;
+        default:
+                snprintf(out, REPORT_SIZE, "the program does not compile");
+        }
+}
+
 bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
 {
         char limit[2 * TEXT_SIZE], a[TEXT_SIZE], b[TEXT_SIZE];
@@ -108,7 +162,7 @@ bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatch
                          r->signal ? r->signal : r->exit_code);
                 return true;
         case hatchery_v1_Result_Status_COMPILE_ERROR:
-                snprintf(out, REPORT_SIZE, "the program does not compile");
+                compile_error(out, x, r);
                 return true;
         case hatchery_v1_Result_Status_CANCELLED:
                 snprintf(out, REPORT_SIZE, "cancelled after %s", text_us(a, r->wall_us));
@@ -134,13 +188,17 @@ static const char *stages(char out[STAGES_SIZE], const hatchery_v1_Stages *s)
 
 void report_stats(char out[REPORT_SIZE], const hatchery_v1_Result *r)
 {
-        char how[48] = "", wall[TEXT_SIZE], cpu[TEXT_SIZE], memory[TEXT_SIZE], warm[TEXT_SIZE], where[STAGES_SIZE];
+        char how[48] = "", compile[TEXT_SIZE + 32] = "", wall[TEXT_SIZE], cpu[TEXT_SIZE], memory[TEXT_SIZE],
+             warm[TEXT_SIZE], where[STAGES_SIZE];
         if (r->signal)
                 snprintf(how, sizeof how, " signal %d", r->signal);
         else if (r->status == hatchery_v1_Result_Status_EXITED || r->status == hatchery_v1_Result_Status_DISK_LIMIT)
                 snprintf(how, sizeof how, " code %d", r->exit_code);
-        snprintf(out, REPORT_SIZE, "%s%s, wall %s, cpu %s, memory %s, warm for %s, sandbox %s%s; %s",
-                 answer_status_name((int)r->status), how, text_us(wall, r->wall_us), text_us(cpu, r->cpu_us),
+        if (r->has_compile)
+                snprintf(compile, sizeof compile, ", %s in %s", r->compile.cached ? "from the cache" : "compiled",
+                         text_us(wall, r->compile.compile_us));
+        snprintf(out, REPORT_SIZE, "%s%s%s, wall %s, cpu %s, memory %s, warm for %s, sandbox %s%s; %s",
+                 answer_status_name((int)r->status), how, compile, text_us(wall, r->wall_us), text_us(cpu, r->cpu_us),
                  text_bytes(memory, r->memory_peak_bytes), text_us(warm, r->warm_us), r->sandbox,
                  r->stdout_truncated || r->stderr_truncated ? ", output truncated" : "", stages(where, &r->stages));
 }

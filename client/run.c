@@ -26,6 +26,8 @@ static int print_bytes(FILE *to, const char *name, struct span s, struct err *e)
 static void end_line(const struct answer *a)
 {
         const struct span *last = a->err.len > 0 ? &a->err : &a->out;
+        if (last->len == 0)
+                last = a->compile_err.len > 0 ? &a->compile_err : &a->compile_out;
         if (last == &a->out && !(isatty(STDOUT_FILENO) && isatty(STDERR_FILENO)))
                 return;
         if (last->len > 0 && last->data[last->len - 1] != '\n')
@@ -51,9 +53,14 @@ static int print_result(const struct options *o, const struct answer *a, struct 
 {
         if (o->json)
                 return json_print(json_of_result(a), e);
-        int out = print_bytes(stdout, "standard output", a->out, e);
-        int err = print_bytes(stderr, "standard error", a->err, out < 0 ? NULL : e);
-        return out < 0 ? out : err;
+        /* What the compiler says is no output of the program's, whichever stream it was said on. */
+        const struct span said[] = { a->compile_out, a->compile_err, a->err };
+        int result = print_bytes(stdout, "standard output", a->out, e);
+        for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
+                int r = print_bytes(stderr, "standard error", said[i], result < 0 ? NULL : e);
+                result = result < 0 ? result : r;
+        }
+        return result;
 }
 
 /* dir is the output directory, or -1 where there is none. */

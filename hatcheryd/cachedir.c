@@ -25,8 +25,8 @@ static int open_configured(const char *path, struct err *e)
         return own_steal_fd(&fd);
 }
 
-/* After a change of uid_base files belong to a user that is no more. Only plain files are handed over, and none that has
- * a name elsewhere. */
+/* After a change of uid_base files belong to a user that is no more. Only plain files are handed over, and none that
+ * has a name elsewhere. */
 static int give_files(int directory, uid_t uid, struct err *e)
 {
         int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

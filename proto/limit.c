@@ -11,16 +11,19 @@
  * Defaults after what bots and judges use: snekbox gives 6 s, 70 MiB and 1 MB of output; go-judge and Piston 10 s and
  * 3 s. The ceilings are an operator's to move. */
 const struct limit_row limit_table[LIMIT_COUNT] = {
-        [LIMIT_WALL] = { "wall_us", "wall", LIMIT_UNIT_US, 1, 6000000, 60000000, "real time from the program's start" },
-        [LIMIT_CPU] = { "cpu_us", "cpu", LIMIT_UNIT_US, 1, 5000000, 60000000,
+        [LIMIT_WALL] = { "wall_us", "wall", "compile-wall", LIMIT_UNIT_US, 1, 6000000, 60000000,
+                         "real time from the program's start" },
+        [LIMIT_CPU] = { "cpu_us", "cpu", "compile-cpu", LIMIT_UNIT_US, 1, 5000000, 60000000,
                         "CPU time of all its processes together" },
-        [LIMIT_MEMORY] = { "memory_bytes", "memory", LIMIT_UNIT_BYTES, 4LL * MIB, 128LL * MIB, 1024LL * MIB,
-                           "memory, files of the sandbox included" },
-        [LIMIT_PIDS] = { "pids", "pids", LIMIT_UNIT_COUNT, 1, 32, 512, "processes and threads at one time" },
-        [LIMIT_OUTPUT] = { "output_bytes", "output", LIMIT_UNIT_BYTES, 1, 1 * MIB, 16LL * MIB,
+        [LIMIT_MEMORY] = { "memory_bytes", "memory", "compile-memory", LIMIT_UNIT_BYTES, 4LL * MIB, 128LL * MIB,
+                           1024LL * MIB, "memory, files of the sandbox included" },
+        [LIMIT_PIDS] = { "pids", "pids", "compile-pids", LIMIT_UNIT_COUNT, 1, 32, 512,
+                         "processes and threads at one time" },
+        [LIMIT_OUTPUT] = { "output_bytes", "output", "compile-output", LIMIT_UNIT_BYTES, 1, 1 * MIB, 16LL * MIB,
                            "standard output and standard error, each" },
-        [LIMIT_DISK] = { "disk_bytes", "disk", LIMIT_UNIT_BYTES, 1, 48LL * MIB, 512LL * MIB, "bytes in files" },
-        [LIMIT_OPEN_FILES] = { "open_files", "open-files", LIMIT_UNIT_COUNT, 1, 64, 1024,
+        [LIMIT_DISK] = { "disk_bytes", "disk", "compile-disk", LIMIT_UNIT_BYTES, 1, 48LL * MIB, 512LL * MIB,
+                         "bytes in files" },
+        [LIMIT_OPEN_FILES] = { "open_files", "open-files", "compile-open-files", LIMIT_UNIT_COUNT, 1, 64, 1024,
                                "descriptors of each process" },
 };
 

@@ -71,6 +71,8 @@ class Server:
         if config is None:
             # Python as it is by itself; or what a machine is given that is too slow for that.
             config = os.environ.get("HATCHERY_TEST_CONFIG", "language python { }\n")
+        if not re.search(r"^\s*cache\s*=", config, re.M):  # what another run compiled is nothing to a test
+            config += f'\ncache = "{self.dir}/cache"\n'
         self.config_path = self.dir / "hatchery.conf"
         self.config_path.write_text(config)
         self.command += ["--config", str(self.config_path)]
