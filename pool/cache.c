@@ -287,7 +287,7 @@ int cache_put(struct cache *c, const struct cache_key *key, const struct cache_c
         struct known new = { .key = *key, .size = cache_entry_size(content) }, *old = find(c, key);
         char name[NAME_LEN + 1];
 
-        if (cost(&new) > c->max_bytes)
+        if (cost(&new) > c->max_bytes || new.size > CACHE_MAX_ENTRY)
                 return 0;
         if (old)
                 discard(c, old);

@@ -20,7 +20,7 @@
 struct cache;
 struct cached;
 
-enum { CACHE_KEY_SIZE = 32, CACHE_MISS = 0, CACHE_HIT = 1 };
+enum { CACHE_KEY_SIZE = 32, CACHE_MAX_ENTRY = 8 << 20, CACHE_MISS = 0, CACHE_HIT = 1 };
 
 struct cache_key {
         uint8_t bytes[CACHE_KEY_SIZE];
@@ -49,7 +49,8 @@ int cache_get(struct cache *c, const struct cache_key *key, struct cached **out,
 void cached_free(struct cached *cached);
 size_t cached_size(const struct cached *cached);
 
-/* Puts an entry in place of whatever had this key. 0 also where it is larger than the cache may be: it is left out. */
+/* Puts an entry in place of whatever had this key. 0 also where it is left out: larger than the cache may be, or than
+ * CACHE_MAX_ENTRY, whose hash takes as long as the loop may be held up. */
 int cache_put(struct cache *c, const struct cache_key *key, const struct cache_content *content, struct err *e);
 
 /* What the entries take, and how many there are. */

@@ -169,6 +169,8 @@ static void the_bound_holds_and_the_least_recently_used_goes(void **state)
         put(f, 6, 80000); /* more than the bound: not kept, and nothing goes for it */
         assert_false(has(f, 6, 80000));
         assert_int_equal(cache_count(f->cache), 4);
+        put(f, 7, CACHE_MAX_ENTRY);
+        assert_false(has(f, 7, CACHE_MAX_ENTRY));
         cache_bound(f->cache, 20000);
         assert_int_equal(cache_count(f->cache), 1);
         assert_true(has(f, 3, 10000));
