@@ -132,7 +132,8 @@ void keeper_configure(struct keeper *k)
 {
         for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++) {
                 struct kept_language *l = &k->languages[i];
-                l->leaving = l->name[0] && !config_find_language(k->settings->config, l->name);
+                if (l->name[0] && !config_find_language(k->settings->config, l->name))
+                        l->leaving = true;
         }
         place_languages(k);
 }
@@ -447,6 +448,8 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
                         pace_settled(&l->pace);
                 return;
         }
+        if (l->leaving)
+                return; /* it was killed before it had begun */
         snprintf(who, sizeof who, "the zygote for %s (generation %u)", l->name, z->generation);
         say_death(k, who, status);
         if (has_settled(z))

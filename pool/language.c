@@ -365,7 +365,7 @@ void language_adopt(struct language *l, uint32_t generation, int sock)
 
 static void say_end(const struct language *l, const struct zygote *z, const char *why)
 {
-        if (l->pool->closing || z->drained)
+        if (l->pool->closing || l->leaving || z->drained)
                 log_debug(&l->pool->log, "%s: generation %" PRIu32 " is gone: %s", l->name, z->generation, why);
         else
                 log_warn(&l->pool->log, "%s: generation %" PRIu32 " is gone: %s", l->name, z->generation, why);

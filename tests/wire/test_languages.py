@@ -1,0 +1,469 @@
+"""Which languages a server has: what is absent or broken holds up none of the others, and languages come, change and go with
+a SIGHUP, while the others serve."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import unittest
+
+from lib import host
+from lib.hatchery import Refused
+from lib.server import HATCHERYD, Server, wait_until
+from lib.servers import WithServers
+
+PYTHON = "language python { warm = 2 running = 4 }\n"
+GREET = 'echo "hello of $0" "$@"'
+
+
+def runtime(name, *sections, **keys):
+    """The file of a language that /bin/sh runs, with these keys changed, or left out where they are None."""
+    keys = {"kind": "exec", "main_file": "main.sh", "version": '{ sh, -c, "echo 1.2.3" }', "run": '{ sh, "{entry}" }',
+            "needs": "{ /bin/sh }", **keys}
+    body = "".join(f"        {key} = {value}\n" for key, value in keys.items() if value is not None)
+    body += "".join(f"        {section}\n" for section in sections)
+    return f"runtime '{name}' {{\n{body}}}\n"
+
+
+class WithLanguages(WithServers):
+    def prepare(self, config=PYTHON, files=None, options=()):
+        """A server that reads `files` (name to text) from a directory of its own, which self.write changes."""
+        server = super().prepare(config="", options=options)
+        self.folder = server.dir / "lang"
+        self.folder.mkdir()
+        for name, text in (files or {}).items():
+            self.write(name, text)
+        self.configure(server, config)
+        return server
+
+    def configure(self, server, config):
+        server.config_path.write_text(f"language_files = {{ {self.folder} }}\n{config}")
+
+    def write(self, name, text):
+        (self.folder / f"{name}.conf").write_text(text)
+
+    def reload(self, server):
+        """Tells the server to read everything again, and waits until it has done so or refused it."""
+        before = len(server.log())
+
+        def has_answered():
+            return re.search(r"the configuration (stays as it was|was read again)", server.log()[before:])
+        server.process.send_signal(signal.SIGHUP)
+        wait_until(has_answered, what="a word about the configuration")
+        return server.log()[before:]
+
+    def names(self, client):
+        return [row.name for row in client.status().languages]
+
+    def row(self, client, name):
+        return next((row for row in client.status().languages if row.name == name), None)
+
+    def wait_for(self, client, name):
+        return wait_until(lambda: (row := self.row(client, name)) and row.ready and row.warm and row, what=f"{name}")
+
+    def refusal(self, client, language, **arguments):
+        with self.assertRaises(Refused) as caught:
+            client.execute("", language=language, **arguments)
+        return caught.exception
+
+    def assert_says(self, text, client, language, code=GREET, **arguments):
+        result = client.execute(code, language=language, **arguments)
+        self.assert_exited(result)
+        self.assertEqual(text, result.stdout.decode())
+
+
+class Load(threading.Thread):
+    """Python, one run after the other; problems has whatever was not as it should be."""
+
+    def __init__(self, server):
+        super().__init__()
+        self.server, self.runs, self.problems, self.stopping = server, 0, [], threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.join()
+
+    def run(self):
+        try:
+            with self.server.connect() as client:
+                while not self.stopping.is_set():
+                    result = client.execute("print(6 * 7)")
+                    self.runs += 1
+                    if result.stdout != b"42\n":
+                        self.problems.append(result)
+        except Exception as error:  # pylint: disable=broad-except
+            self.problems.append(error)
+
+
+class Absent(WithLanguages):
+    GHOST = runtime("ghost", needs="{ /bin/sh, /nonexistent/ghost }", package="'ghost-bin libghost1'",
+                    aliases="{ spook }")
+
+    def test_what_is_not_installed_is_refused_with_what_to_install(self):
+        server = self.prepare(PYTHON + "language ghost { }\nlanguage haunted { runtime = ghost }\n", {"ghost": self.GHOST})
+        server.start()
+        with server.connect() as client:
+            self.assertEqual(["python"], self.names(client))
+            self.assertTrue(client.status().ready)
+            for name in ("ghost", "spook", "haunted"):
+                refused = self.refusal(client, name)
+                self.assertEqual("NOT_FOUND", refused.code)
+                self.assertEqual("ghost is not installed on the server: apt-get install ghost-bin libghost1",
+                                 refused.message)
+            self.assert_alive(client)
+        self.assertEqual(1, server.log().count("the language ghost is absent: there is no /nonexistent/ghost; "
+                                               "apt-get install ghost-bin libghost1"))
+
+    def test_a_name_that_nothing_is_known_of_is_absent_too(self):
+        server = self.prepare(PYTHON + "language pyhton { }\n").start()
+        with server.connect() as client:
+            self.assertEqual("pyhton is not installed on the server", self.refusal(client, "pyhton").message)
+            self.assertIn("this server knows: python", self.refusal(client, "nothing").message)
+            self.assert_alive(client)
+        self.assertIn("there is neither a hatchery-lang-pyhton.so nor a file pyhton.conf", server.log())
+
+    def test_what_is_installed_later_comes_with_a_sighup(self):
+        server = self.prepare(PYTHON + "language ghost { }\n")
+        needed = server.dir / "ghost"
+        self.write("ghost", runtime("ghost", needs=f"{{ {needed} }}"))
+        server.start()
+        with server.connect() as client:
+            self.assertEqual("NOT_FOUND", self.refusal(client, "ghost").code)
+            needed.touch()
+            self.reload(server)
+            self.wait_for(client, "ghost")
+            self.assert_says("hello of main.sh\n", client, "ghost")
+
+    def test_with_nothing_to_serve_it_says_so_and_ends(self):
+        server = self.prepare("language ghost { }\n", {"ghost": self.GHOST})
+        done = subprocess.run(server.command, capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("there is no language to serve", done.stderr)
+        self.assertIn("apt-get install ghost-bin", done.stderr)
+
+
+class Broken(WithLanguages):
+    # Its zygote ends before it has served: no sandbox may have this call.
+    WRECK = runtime("wreck", extra_calls="{ ptrace }", aliases="{ hulk }")
+
+    def test_it_holds_up_none_of_the_others_and_can_be_mended(self):
+        server = self.prepare(PYTHON + "language wreck { warm = 1 }\n", {"wreck": self.WRECK}).start()
+        with server.connect() as client:
+            self.assertTrue(client.status().ready)
+            self.assertFalse(self.row(client, "wreck").ready)
+            for name in ("wreck", "hulk"):
+                refused = self.refusal(client, name)
+                self.assertEqual("UNAVAILABLE", refused.code)
+                self.assertIn("the language wreck does not come up on this server", refused.message)
+                self.assertGreater(refused.error.retry_after_ms, 0)
+            self.assert_alive(client)
+            self.assertIn("ptrace", server.log())
+            self.write("wreck", runtime("wreck", aliases="{ hulk }"))
+            self.reload(server)
+            self.wait_for(client, "wreck")
+            self.assert_says("hello of main.sh\n", client, "hulk")
+        self.assertEqual(1, server.log().count("wreck: broken: "))
+        self.assertEqual(1, server.log().count("wreck: mended"))
+
+    def test_it_is_tried_again(self):
+        server = self.prepare(PYTHON + "language wreck { warm = 1 }\n", {"wreck": self.WRECK}).start()
+        wait_until(lambda: len(re.findall(r"the zygote for wreck \(generation \d+\) exited", server.log())) >= 5,
+                   what="five tries")
+        with server.connect() as client:
+            self.assertTrue(client.status().ready)
+            self.assert_alive(client)
+
+    def test_a_library_that_can_not_be_loaded_is_no_other_languages_trouble(self):
+        server = self.prepare(PYTHON + "language torn { warm = 1 }\n")
+        # A directory of programs like the build's, with one plug-in more, which is none.
+        programs = server.dir / "bin"
+        programs.mkdir()
+        for name in ("hatcheryd", "hatchery-init", "hatchery-lang-python.so"):
+            shutil.copy(HATCHERYD.parent / name, programs / name)
+        (programs / "hatchery-lang-torn.so").write_bytes(b"\x7fELF, but not really")
+        server.command[0] = str(programs / "hatcheryd")
+        server.start()
+        with server.connect() as client:
+            self.assertTrue(client.status().ready)
+            self.assertEqual("UNAVAILABLE", self.refusal(client, "torn").code)
+            self.assert_alive(client)
+        check = subprocess.run([server.command[0], "--check-host"], capture_output=True, text=True, timeout=120,
+                               check=False)
+        self.assertRegex(check.stdout, r"FAIL  language torn .*hatchery-lang-torn|FAIL  language torn .*loading")
+        self.assertRegex(check.stdout, r"ok    language python ")
+        self.assertEqual(1, check.returncode)
+
+    def test_where_nothing_comes_up_it_gives_up(self):
+        server = self.prepare("language wreck { warm = 1 }\n", {"wreck": self.WRECK})
+        done = subprocess.run(server.command, capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("giving up", done.stderr)
+        self.assertEqual("", done.stdout)
+
+
+class ComeAndGo(WithLanguages):
+    def test_a_file_and_a_signal_are_all_that_a_new_language_takes(self):
+        server = self.prepare("").start()  # no section: whatever is there
+        with server.connect() as client, Load(server) as load:
+            pool = server.pool_process().pid
+            before = self.row(client, "python")
+            self.assertEqual("NOT_FOUND", self.refusal(client, "greet").code)
+            self.write("greet", runtime("greet", aliases="{ hail }", run='{ sh, "{entry}", salute, "{args}" }',
+                                        env='{ "TONE=low" }'))
+            self.reload(server)
+            row = self.wait_for(client, "greet")
+            self.assertEqual(("1.2.3", ["hail"]), (row.version, list(row.aliases)))
+            self.assert_says("hello of main.sh salute a b\n", client, "hail", args=["a", "b"])
+            self.assert_says("low\n", client, "greet", "echo $TONE")
+            self.assertTrue(client.status().ready)
+            after = self.row(client, "python")
+            self.assertEqual(before.generation, after.generation)
+            self.assertEqual(pool, server.pool_process().pid)
+            wait_until(lambda: load.runs > 20 or load.problems, what="some runs")
+        self.assertEqual([], load.problems)
+
+    def test_one_that_goes_finishes_what_runs_and_refuses_what_waits(self):
+        server = self.prepare(PYTHON + "language greet { warm = 1 running = 1 }\n", {"greet": runtime("greet")}).start()
+        with server.connect() as client, Load(server) as load:
+            zygotes = {process.pid for process in server.zygote_processes()}
+            running = client.send_execute("echo a; sleep 2; echo b", language="greet")
+            wait_until(lambda: self.row(client, "greet").running == 1, what="a run")
+            waiting = client.send_execute("echo c", language="greet")
+            wait_until(lambda: self.row(client, "greet").queued == 1, what="a request that waits")
+            self.configure(server, PYTHON)
+            self.reload(server)
+            wait_until(lambda: self.names(client) == ["python"], what="a server of one language")
+            self.assertEqual("NOT_FOUND", self.refusal(client, "greet").code)
+            with self.assertRaises(Refused) as caught:
+                client.result(waiting)
+            self.assertEqual("NOT_FOUND", caught.exception.code)
+            self.assertEqual(b"a\nb\n", client.result(running).stdout)
+            wait_until(lambda: len(server.zygote_processes()) == 1, what="the end of its zygote")
+            self.assertLess({process.pid for process in server.zygote_processes()}, zygotes)
+            wait_until(lambda: not [path for path in server.cgroup_directories() if "/greet." in path],
+                       what="the end of its cgroups")
+            self.assertTrue(client.status().ready)
+        self.assertEqual([], load.problems)
+
+    def test_host_users_are_not_given_away_before_they_are_free(self):
+        server = self.prepare(PYTHON + "language greet { warm = 1 running = 1 }\n",
+                              {"greet": runtime("greet"), "wave": runtime("wave")}).start()
+        read = "awk '{ print $2 }' /proc/self/uid_map | head -n 1"
+        with server.connect() as client:
+            running = client.send_execute(f"{read}; sleep 3", language="greet")
+            wait_until(lambda: self.row(client, "greet").running == 1, what="a run")
+            self.configure(server, PYTHON + "language wave { warm = 1 running = 1 }\n")
+            self.reload(server)
+            self.wait_for(client, "wave")
+            wave = int(client.execute(read, language="wave").stdout)
+            greet = int(client.result(running).stdout)
+            self.assertGreaterEqual(abs(wave - greet), 4096)
+            # Now that greet's are clean, they may serve whoever comes next.
+            wait_until(lambda: len(server.zygote_processes()) == 2, what="the end of its zygote")
+            time.sleep(0.5)
+            self.write("bow", runtime("bow"))
+            self.configure(server, PYTHON + "language wave { warm = 1 running = 1 }\nlanguage bow { warm = 1 }\n")
+            self.reload(server)
+            self.wait_for(client, "bow")
+            bow = int(client.execute(read, language="bow").stdout)
+            self.assertEqual(greet // 4096 * 4096, bow // 4096 * 4096)
+
+    def test_one_that_is_gone_comes_back(self):
+        server = self.prepare(PYTHON + "language greet { warm = 1 }\n", {"greet": runtime("greet")}).start()
+        with server.connect() as client, Load(server) as load:
+            for round_ in range(4):
+                running = client.send_execute("sleep 1; echo b", language="greet")
+                wait_until(lambda: self.row(client, "greet").running == 1, what="a run")
+                self.configure(server, PYTHON)
+                self.reload(server)
+                wait_until(lambda: self.names(client) == ["python"], what="its going")
+                if round_ % 2:  # it is gone for good; else its last run goes on
+                    wait_until(lambda: len(server.zygote_processes()) == 1, what="the end of its zygote")
+                self.configure(server, PYTHON + "language greet { warm = 1 }\n")
+                self.reload(server)
+                self.wait_for(client, "greet")
+                self.assert_says("hello of main.sh\n", client, "greet")
+                self.assertEqual(b"b\n", client.result(running).stdout)
+            wait_until(lambda: len(server.zygote_processes()) == 2, what="one zygote of each")
+        self.assertEqual([], load.problems)
+
+    def test_many_come_and_go_in_a_hurry(self):
+        files = {f"tongue{i}": runtime(f"tongue{i}") for i in range(6)}
+        server = self.prepare(PYTHON, files).start()
+        with server.connect() as client, Load(server) as load:
+            for round_ in range(10):
+                wanted = [f"tongue{i}" for i in range(6) if (i + round_) % 3]
+                self.configure(server, PYTHON + "".join(f"language {name} {{ warm = 1 running = 2 }}\n" for name in wanted))
+                server.process.send_signal(signal.SIGHUP)
+                time.sleep(0.05 * (round_ % 3))
+            wait_until(lambda: self.names(client) == ["python", *wanted], what="the last configuration")
+            for name in wanted:
+                self.wait_for(client, name)
+                self.assert_says("hello of main.sh\n", client, name)
+            wait_until(lambda: len(server.zygote_processes()) == 1 + len(wanted), what="one zygote of each")
+        self.assertEqual([], load.problems)
+
+    def test_a_changed_file_renews_its_zygote_alone(self):
+        server = self.prepare(PYTHON + "language greet { warm = 1 }\n", {"greet": runtime("greet")}).start()
+        with server.connect() as client, Load(server) as load:
+            first, python = self.row(client, "greet"), self.row(client, "python")
+            self.write("greet", runtime("greet", env='{ "TONE=high" }', aliases="{ hail }"))
+            self.reload(server)
+            wait_until(lambda: self.row(client, "greet").generation > first.generation, what="the next generation")
+            self.assert_says("high\n", client, "hail", "echo $TONE")
+            self.write("greet", runtime("greet", "limits { output = 100 }", env='{ "TONE=high" }', aliases="{ hail }"))
+            self.reload(server)
+            code = "i=0; while [ $i -lt 100 ]; do echo 0123456789; i=$((i + 1)); done"
+            wait_until(lambda: len(client.execute(code, language="greet").stdout) == 100, what="the new limit")
+            second = self.row(client, "greet")
+            self.assertEqual(first.generation + 1, second.generation)  # for limits alone no zygote is renewed
+            self.assertEqual(python.generation, self.row(client, "python").generation)
+        self.assertEqual([], load.problems)
+
+    def test_a_broken_file_changes_nothing_and_is_named_with_its_line(self):
+        server = self.prepare(PYTHON + "language greet { warm = 1 }\n", {"greet": runtime("greet")}).start()
+        with server.connect() as client:
+            for text, words in ((runtime("greet", main_file=None), "runtime greet has no main_file"),
+                                ("\n\nruntime greet {\n        nonsense = 1\n}\n", "greet.conf: line 4: no such option"),
+                                (runtime("other"), "line 7: the runtime is called other, and its file is not: greet.conf")):
+                self.write("greet", text)
+                said = self.reload(server)
+                self.assertIn("the configuration stays as it was", said)
+                self.assertIn("greet.conf: line ", said)
+                self.assertIn(words, said)
+                self.assert_says("hello of main.sh\n", client, "greet")
+            self.write("greet", runtime("greet"))
+            self.configure(server, PYTHON + "language greet {\n        limits { wall = 2m }\n}\n")
+            said = self.reload(server)
+            self.assertIn("hatchery.conf: line 4: language greet: limits: wall is 120000000, over its ceiling", said)
+            self.assertIn("stays as it was", said)
+            self.configure(server, "language nothing { }\n")
+            self.assertIn("there is no language to serve", self.reload(server))
+            self.assertEqual(["python", "greet"], self.names(client))
+            self.assert_alive(client)
+
+    def test_a_pool_that_dies_knows_the_languages_of_now(self):
+        server = self.prepare(PYTHON + "language greet { warm = 1 }\n",
+                              {"greet": runtime("greet"), "wave": runtime("wave")}).start()
+        with server.connect() as client:
+            self.configure(server, PYTHON + "language wave { warm = 1 }\n")
+            self.reload(server)
+            self.wait_for(client, "wave")
+        pool = server.pool_process()
+        os.kill(pool.pid, signal.SIGKILL)
+        wait_until(lambda: not host.Process(pool.pid).is_alive(), what="its end")
+
+        def serves():
+            try:
+                with server.connect() as client:
+                    return client.status().ready and self.names(client)
+            except OSError:
+                return False
+        self.assertEqual(["python", "wave"], wait_until(serves, what="another pool"))
+        with server.connect() as client:
+            self.assert_says("hello of main.sh\n", client, "wave")
+
+
+class Served(WithLanguages):
+    def test_without_a_section_all_that_is_installed_is_served(self):
+        server = self.prepare("").start()
+        check = subprocess.run([str(HATCHERYD), "--check-host"], capture_output=True, text=True, timeout=120, check=True)
+        there = re.findall(r"^ok    language (\S+)", check.stdout, re.MULTILINE)
+        self.assertIn("python", there)
+        self.assertIn("bash", there)
+        with server.connect() as client:
+            rows = client.status().languages
+            self.assertEqual(sorted(there), [row.name for row in rows])
+            self.assertEqual([], [row.name for row in rows if not row.ready])
+            self.assertTrue(client.status().ready)
+            least = {row.name: row.warm_min for row in rows}
+            self.assertGreaterEqual(least.pop("python"), 4)
+            self.assertLessEqual(set(least.values()), {0, 1})
+            for line in re.findall(r"^absent language .*", check.stdout, re.MULTILINE):
+                name = line.split()[2]
+                refused = self.refusal(client, name)
+                self.assertEqual("NOT_FOUND", refused.code)
+                if "apt-get" in line:
+                    self.assertIn(line[line.index("apt-get"):], refused.message)
+
+    def test_several_profiles_of_one_runtime_are_warm_side_by_side(self):
+        server = self.prepare("language python-data { runtime = python warm = 1 preload = { fractions } }\n"
+                              "language python { warm = 1 preload = { json } }\n"
+                              "language greet { warm = 1 }\nlanguage greet-loud { runtime = greet warm = 1 }\n",
+                              {"greet": runtime("greet", aliases="{ hail }")}).start()
+        code = "import sys; print([m for m in ('json', 'fractions') if m in sys.modules])"
+        with server.connect() as client:
+            self.assertEqual("['fractions']\n", self.output_of(client, code, "python-data"))
+            self.assertEqual("['json']\n", self.output_of(client, code, "python"))
+            self.assertEqual("['json']\n", self.output_of(client, code, "py"))
+            rows = {row.name: row for row in client.status().languages}
+            self.assertEqual([], list(rows["python-data"].aliases))
+            self.assertEqual(["python3", "py"], list(rows["python"].aliases))
+            self.assertEqual((["hail"], []), (list(rows["greet"].aliases), list(rows["greet-loud"].aliases)))
+            self.assertEqual("greet-loud", client.execute("", language="greet-loud").language)
+            self.assert_says("hello of main.sh\n", client, "greet-loud")
+
+    def output_of(self, client, code, language):
+        result = client.execute(code, language=language)
+        self.assert_exited(result)
+        return result.stdout.decode()
+
+    def test_a_runtime_can_be_in_the_main_file_and_the_last_word_counts(self):
+        other = runtime("greet", env='{ "FROM=main" }')
+        server = self.prepare(other + "language greet { warm = 1 }\n",
+                              {"greet": runtime("greet", env='{ "FROM=file" }'),
+                               "bash": runtime("bash", env='{ "FROM=operator" }')})
+        server.config_path.write_text(server.config_path.read_text() + "language bash { warm = 1 }\n")
+        server.start()
+        with server.connect() as client:
+            self.assert_says("main\n", client, "greet", "echo $FROM")
+            self.assert_says("operator\n", client, "bash", "echo $FROM")
+
+    def test_packages_of_the_operator_are_seen_where_they_are(self):
+        server = self.prepare()
+        packages = server.dir / "packages"
+        (packages / "greet").mkdir(parents=True)
+        (packages / "greet" / "word").write_text("hullo\n")
+        (packages / "own").mkdir()
+        (packages / "own" / "word").write_text("ahoy\n")
+        self.write("greet", runtime("greet"))
+        server.config_path.write_text(
+            f"language_files = {{ {self.folder} }}\npackages = {packages}\nlanguage greet {{ warm = 1 }}\n"
+            f"language sailor {{ runtime = greet packages = {packages}/own warm = 1 }}\n"
+            f"language poor {{ runtime = greet packages = {packages}/none warm = 1 }}\n")
+        server.start()
+        code = "cat /hatchery/packages/word || echo none"
+        with server.connect() as client:
+            for name, word in (("greet", "hullo\n"), ("sailor", "ahoy\n"), ("poor", "none\n")):
+                self.assertEqual(word, client.execute(code, language=name).stdout.decode())
+
+
+class CheckHost(unittest.TestCase):
+    def test_a_configuration_shows_its_own_languages(self):
+        server = Server("CheckHost")
+        self.addCleanup(lambda: [path.unlink() for path in server.dir.iterdir()] and server.dir.rmdir())
+        server.config_path.write_text(runtime("ghost", needs="{ /nonexistent/ghost }", package="ghost-bin"))
+        done = subprocess.run([str(HATCHERYD), "--check-host", "--config", str(server.config_path)], capture_output=True,
+                              text=True, timeout=120, check=False)
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        self.assertRegex(done.stdout, r"absent language ghost +there is no /nonexistent/ghost; apt-get install ghost-bin\n")
+
+    def test_a_missing_directory_of_files_is_an_error(self):
+        server = Server("CheckHost")
+        self.addCleanup(lambda: [path.unlink() for path in server.dir.iterdir()] and server.dir.rmdir())
+        server.config_path.write_text("language_files = { /nonexistent }\n")
+        done = subprocess.run([str(HATCHERYD), "--config", str(server.config_path)], capture_output=True, text=True,
+                              timeout=60, check=False)
+        self.assertEqual(1, done.returncode)
+        self.assertIn("language_files: open /nonexistent", done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
