@@ -296,9 +296,11 @@ int config_load_main(struct config *c, const char *text, const char *name, struc
 static int take_only_runtime(struct config_runtime *r, cfg_t *tree, const char *stem, struct err *e)
 {
         unsigned n = cfg_size(tree, "runtime");
-        if (n != 1)
+        if (n == 0)
+                return err_say(e, EINVAL, "line 1: there is no section runtime %s", stem);
+        if (n > 1)
                 return err_say(e, EINVAL, "line %d: there are %u runtime sections; the file of a language has one",
-                               tree->line, n);
+                               cfg_getnsec(tree, "runtime", 1)->line, n);
         cfg_t *section = cfg_getsec(tree, "runtime");
         if (strcmp(cfg_title(section), stem) != 0)
                 return err_say(e, EINVAL, "line %d: the runtime is called %s, and its file is not: %s.conf",
