@@ -1,6 +1,7 @@
 /* Keeping processes: see keeper.h. */
 #include "hatcheryd/keeper.h"
 
+#include "hatcheryd/places.h"
 #include "hatcheryd/role.h"
 #include "hatcheryd/runtimes.h"
 #include "proto/channel.h"
@@ -32,18 +33,11 @@ static int64_t now_ms(void)
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static void make_free(struct kept_language *l)
-{
-        *l = (struct kept_language){ .name = "" };
-        for (size_t side = 0; side < KEEPER_SIDES; side++)
-                l->side[side].process.pidfd = -1;
-}
-
 void keeper_init(struct keeper *k, const struct keeper_settings *settings)
 {
         *k = (struct keeper){ .settings = settings, .control = -1, .pool.process.pidfd = -1 };
         for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
-                make_free(&k->languages[i]);
+                places_free(&k->languages[i]);
 }
 
 static void close_control(struct keeper *k)
@@ -88,70 +82,9 @@ int keeper_tell(struct keeper *k, const struct control *c, int fd, struct err *e
 
 /* ---------------------------------------------------------------- languages come and go */
 
-static struct kept_language *find_language(struct keeper *k, const char *name)
-{
-        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
-                if (*name && strcmp(k->languages[i].name, name) == 0)
-                        return &k->languages[i];
-        return NULL;
-}
-
-static struct kept_language *find_place(struct keeper *k)
-{
-        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
-                if (!k->languages[i].name[0])
-                        return &k->languages[i];
-        return NULL;
-}
-
-/* Whoever is new, or comes back, gets a zygote unasked. */
-static void place_languages(struct keeper *k)
-{
-        const struct config *c = k->settings->config;
-
-        k->unplaced = false;
-        for (size_t i = 0; i < c->n_languages; i++) {
-                struct kept_language *l = find_language(k, c->languages[i].name);
-                if (l && !l->leaving)
-                        continue;
-                if (!l)
-                        l = find_place(k);
-                if (!l) {
-                        k->unplaced = true;
-                        continue;
-                }
-                if (!l->leaving)
-                        l->generation = k->generation;
-                snprintf(l->name, sizeof l->name, "%s", c->languages[i].name);
-                l->leaving = false;
-                l->wanted = true;
-        }
-}
-
 void keeper_configure(struct keeper *k)
 {
-        for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++) {
-                struct kept_language *l = &k->languages[i];
-                if (l->name[0] && !config_find_language(k->settings->config, l->name))
-                        l->leaving = true;
-        }
-        place_languages(k);
-}
-
-/* The pool has its zygotes end. When they are dead and clean, the place is free. */
-static void let_go(struct keeper *k, struct kept_language *l)
-{
-        if (!l->leaving)
-                return;
-        for (size_t side = 0; side < KEEPER_SIDES; side++)
-                if (l->side[side].process.pid > 0 || l->side[side].unclean)
-                        return;
-        log_debug(k->settings->log, "nothing is left of %s", l->name);
-        if (l->generation > k->generation)
-                k->generation = l->generation;
-        make_free(l);
-        if (k->unplaced)
-                place_languages(k);
+        places_assign(k);
 }
 
 bool keeper_is_hopeless(const struct keeper *k)
@@ -321,7 +254,7 @@ static void sweep(struct keeper *k, int64_t now)
                 struct kept_language *l = &k->languages[i];
                 for (size_t side = 0; side < KEEPER_SIDES; side++)
                         sweep_side(k, l->name, side, &l->side[side], now);
-                let_go(k, l);
+                places_let_go(k, l);
         }
 }
 
@@ -503,7 +436,7 @@ void keeper_hear(struct keeper *k)
         k->pool.came_up = true;
         k->pool_silent = 0;
         c.language[sizeof c.language - 1] = '\0';
-        struct kept_language *l = find_language(k, c.language);
+        struct kept_language *l = places_find(k, c.language);
         struct kept *z = find_zygote(l, c.generation);
         if (c.kind == CONTROL_READY)
                 k->ready = true;

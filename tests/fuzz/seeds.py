@@ -113,7 +113,11 @@ def seeds():
     yield "collector", [record(1, 0o644, 3, b"a.txt") + b"42\n" + record(1, 0o600, 0, b"d/\xff") + record(2),
                         record(2, reason=3)]
     yield "walk", [walk([b"**/*"]), walk([b"*.txt", b"d/?.txt"]), walk([b"**"], 1, 2)]
-    yield "config", [CONFIG, b"", b"language python { limits { cpu = 9s } }", b'listen = "${HOME}" /* c */']
+    yield "config", [CONFIG, b"", b"language python { limits { cpu = 9s } }", b'listen = "${HOME}" /* c */',
+                     b"runtime x { kind = compiled main_file = m compile = { c, '{sources}' } artifacts = { a } run = { ./a }"
+                     b" aliases = { y } env = { 'A=\\'b\\\\' } limits { cpu = 9s } compile_limits { wall = 1s } }",
+                     b"runtime w { kind = prestarted main_file = m warm = { w } echoes = true } absent v { reason = 'r' }"
+                     b" language v { } language z { runtime = w packages = /p }"]
     yield "glob", [b"**/*.tx?\0a/b/c.txt", b"*\0a", b"a/**\0a/b", b"**/**/x*y**z\0x"]
     yield "names", [b"a.py\nd/a\nd/b", b"a\na/b", b"..\n/x\nx/\n./a\n" + b"n" * 260, b"\xc3\xa4/\x01\x7f"]
     yield "utf8", ["a\u00e4\u20ac\U0001f600".encode(), b"\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80", b"\x1b[31m\t\n\xc2\x85"]
