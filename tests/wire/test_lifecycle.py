@@ -1,6 +1,7 @@
 """The server as a whole: start, refusal to start, several side by side, drain, reload, the end of descriptors."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -89,7 +90,7 @@ class Options(unittest.TestCase):
 
     def test_a_wrong_configuration_is_refused_with_its_line(self):
         folder = Server("none").dir
-        self.addCleanup(os.rmdir, folder)
+        self.addCleanup(shutil.rmtree, folder)
         path = folder / "bad.conf"
         self.addCleanup(lambda: path.unlink(missing_ok=True))
         for text, word in (("\n\nnonsense = 1\n", "3"), ("max_queue = -1\n", "max_queue"),
