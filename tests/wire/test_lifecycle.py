@@ -1,6 +1,5 @@
 """The server as a whole: start, refusal to start, several side by side, drain, reload, the end of descriptors."""
 
-import os
 import shutil
 import signal
 import socket
