@@ -318,8 +318,6 @@ static int prepare(struct zygote *z, struct err *e)
         if (r == 0)
                 r = seccomp_program_build(&boot->seccomp, SECCOMP_INNER, NULL, e);
         if (r == 0)
-                r = wipe_start_memory(z->lang->name, e);
-        if (r == 0)
                 r = limit_capabilities(e);
         if (r == 0)
                 r = limit_system_calls(z->lang, &boot->faults, e);
@@ -363,6 +361,8 @@ static int live(struct zygote *z, struct err *e)
                 r = say_hello(z, e);
         if (r == 0)
                 r = say_preloads(z, e);
+        if (r == 0) /* where the names of what is preloaded were */
+                r = wipe_start_memory(z->lang->name, e);
         if (r == 0)
                 r = serve_new(&serve, &z->log, ZYGOTE_FD_CHANNEL, z->report[0], &z->maker, e);
         if (r == 0)
