@@ -62,10 +62,11 @@ static bool write_code(const char *name, const char *packages, char *code, size_
         return n > 0 && (size_t)n < size;
 }
 
+static char title[] = "preload"; /* the library has no const for it, and does not write to it */
+
 /* Whether it is there now. *ended: it has ended the request, by exit or a fatal error. */
 static bool load(const char *name, const char *packages, bool *ended)
 {
-        static char title[] = "preload"; /* the library has no const for it */
         char code[CODE_SIZE];
         bool volatile loaded = false, finished = false;
         if (!write_code(name, packages, code, sizeof code))
@@ -117,6 +118,7 @@ int php_preload_try(const struct lang_setup *setup, struct lang_preload *out,
 
 void php_preload_all(const struct lang_setup *setup, struct lang_preload *out)
 {
+        static const char forget[] = "error_clear_last();";
         for (size_t i = 0; i < setup->n_preload; i++) {
                 bool ended;
                 if (out[i].missing || !load(setup->preload[i], setup->packages, &ended))
@@ -125,4 +127,7 @@ void php_preload_all(const struct lang_setup *setup, struct lang_preload *out)
                 load(setup->preload[i], setup->packages, &ended);
                 out[i].again_us = now_us() - began_us;
         }
+        if (setup->n_preload > 0)
+                zend_eval_stringl(forget, sizeof forget - 1, NULL, title);
+        EG(exit_status) = 0; /* what ended the request before this one has left its own */
 }

@@ -4,17 +4,42 @@ import re
 import tempfile
 from pathlib import Path
 
-from lib.case import ServerModule, describe
-from lib.hatchery import Status
-from lib.language_case import Language, LanguageCase, tests_of
+from lib.case import Case, ServerModule, describe
+from lib.language_case import Language, tests_of
 
 SERVER = ServerModule(__name__, config="language php {\n warm = 4\n}\n")
-
-
+PACKAGES_CONFIG = '''
+language php {{
+    packages = "{folder}"
+    preload = {{ "helpers.php", "Acme\\\\Ready", "json", "no/such.php", "Acme\\\\Missing", "ends.php", "fatal.php" }}
+    warm = 2
+}}
+'''
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-
-
+# As `composer install` lays it out, in short.
+INSTALLED = {
+    "vendor/autoload.php": "<?php\nrequire_once __DIR__ . '/composer/autoload_real.php';\nreturn AutoloaderInit::getLoader();\n",
+    "vendor/composer/autoload_real.php": """<?php
+class AutoloaderInit {
+    private static $loader;
+    static function getLoader() {
+        return self::$loader ??= (function () {
+            spl_autoload_register(function ($class) {
+                $file = __DIR__ . '/../acme/' . str_replace('\\\\', '/', $class) . '.php';
+                if (is_file($file)) { require $file; }
+            });
+            return new ArrayObject();
+        })();
+    }
+}
+""",
+    "vendor/acme/Acme/Ready.php": "<?php\nnamespace Acme;\nclass Ready { static $n = 0; static $seed; static function use() { return ++self::$n; } }\nReady::$seed = mt_rand();\n",
+    "vendor/acme/Acme/Later.php": "<?php\nnamespace Acme;\nclass Later { const WHO = 'later'; }\n",
+    "helpers.php": "<?php\necho 'said while loading';\nfunction help() { return 'helped'; }\n",
+    "ends.php": "<?php\nfunction ended() {}\nexit(1);\n",
+    "fatal.php": "<?php\nfunction strlen() {}\n",
+}
 
 ARGS = ["", "a b", "grüße", "-x", "--", "--version", "'\"$HOME"]
 
@@ -256,3 +281,169 @@ PHP = Language(
 
 Semantics = tests_of(SERVER, PHP)
 Semantics.__module__ = __name__  # whose setUpModule is called
+
+
+class Packages(Case):
+    """A server whose operator has installed packages, and preloads some of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="hatchery-php-")
+        root = Path(cls.folder.name)
+        for name, content in INSTALLED.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        root.chmod(0o755)
+        cls.SERVER = ServerModule("test_php_packages", config=PACKAGES_CONFIG.format(folder=root))
+        cls.SERVER.set_up()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.SERVER.tear_down()
+        cls.folder.cleanup()
+
+    def run_php(self, program, **options):
+        return self.output("<?php " + program, language="php", **options)
+
+    def test_what_is_preloaded_is_there(self):
+        self.assertEqual("helped 1 2 ", self.run_php("echo help(), ' '; echo Acme\\Ready::use(), ' ', Acme\\Ready::use(), ' ';"))
+        self.assertEqual("1", self.run_php("echo Acme\\Ready::use();"), "each run has its own")
+
+    def test_a_program_that_requires_what_is_preloaded_finds_it(self):
+        self.assertEqual("helpedlater", self.run_php("require_once 'helpers.php'; require_once 'vendor/autoload.php';"
+                                                     "require 'vendor/autoload.php'; echo help(), Acme\\Later::WHO;"))
+
+    def test_packages_come_last_in_the_include_path(self):
+        self.assertEqual(".:/usr/share/php:/hatchery/packages", self.run_php("echo get_include_path();"))
+        self.assertEqual("my own", self.run_php("require 'later.php';", files={"later.php": "my own"}))
+
+    def test_what_can_not_be_preloaded_is_missing_and_leaves_nothing(self):
+        self.assertEqual("bool(false)\nbool(false)\nint(3)\n",
+                         self.run_php("var_dump(function_exists('ended'), class_exists('Acme\\Missing', false), strlen('abc'));"))
+        [row] = [row for row in self.client.status().languages if row.name == "php"]
+        missing = {m.name: m.missing for m in row.preloads}
+        self.assertEqual({"helpers.php": False, "Acme\\Ready": False, "json": False, "no/such.php": True,
+                          "Acme\\Missing": True, "ends.php": True, "fatal.php": True}, missing)
+
+    def test_random_numbers_of_preloaded_code_tell_nothing_of_those_of_a_run(self):
+        program = "echo mt_rand(), ' ', lcg_value();"
+        outputs = [self.run_php(program) for _ in range(8)]
+        self.assertEqual(8, len(set(outputs)), outputs)
+
+
+MIB = 1 << 20
+SYSCALL = "$c = FFI::cdef('long syscall(long, ...); int *__errno_location(void);', 'libc.so.6');\n" \
+          "function call($c, ...$a) { $r = $c->syscall(...$a); return $r < 0 ? -$c->__errno_location()[0] : $r; }\n"
+
+
+class Hostile(Case):
+    SERVER = SERVER
+
+    def hostile(self, program, limits=(), **options):
+        result = self.execute("<?php " + program, language="php", limits=dict(limits), **options)
+        after = self.execute("<?php echo 6 * 7;", language="php")
+        self.assert_exited(after)
+        self.assertEqual(b"42", after.stdout, describe(after))
+        return result
+
+    def assert_ends(self, status, program, **options):
+        result = self.hostile(program, **options)
+        self.assert_status(result, status)
+        return result
+
+    def test_an_endless_loop_ends_at_the_limit(self):
+        self.assert_ends("TIME_LIMIT", "while (true) {}", limits={"wall_us": 300_000})
+
+    def test_what_ignores_every_signal_ends_at_the_limit(self):
+        self.assert_ends("TIME_LIMIT", "foreach (range(1, 31) as $s) { if ($s != 9 && $s != 19) pcntl_signal($s, SIG_IGN); }"
+                         " register_shutdown_function(function () { while (true) {} }); set_time_limit(0); exit;",
+                         limits={"wall_us": 300_000})
+
+    def test_a_memory_bomb_ends_at_the_limit(self):
+        self.assert_ends("MEMORY_LIMIT", "$a = []; while (true) { $a[] = str_repeat('x', 1000000); }",
+                         limits={"memory_bytes": 48 * MIB, "wall_us": 20_000_000})
+
+    def test_a_recursion_without_end_ends_at_the_limit(self):
+        self.assert_ends("MEMORY_LIMIT", "function f($x) { return f([$x]) + 1; } f(1);",
+                         limits={"memory_bytes": 48 * MIB, "wall_us": 20_000_000})
+
+    def test_a_fork_bomb_ends_with_the_run(self):
+        result = self.hostile("$n = 0; while (($p = @pcntl_fork()) >= 0) { if ($p === 0) { sleep(100); exit; } $n++; } echo $n;",
+                              limits={"pids": 16, "wall_us": 20_000_000})
+        self.assert_exited(result)
+        self.assertEqual(b"15", result.stdout, describe(result))
+
+    def test_forks_of_forks_end_at_the_limit(self):
+        self.assert_ends("TIME_LIMIT", "while (true) { @pcntl_fork(); }", limits={"pids": 16, "wall_us": 500_000})
+
+    def test_a_full_disk_is_an_error_of_the_program(self):
+        result = self.hostile("$f = fopen('f', 'w'); while (@fwrite($f, str_repeat('x', 65536)) === 65536) {}"
+                              " clearstatcache(); echo filesize('f') > 7 << 20 && filesize('f') <= 8 << 20 ? 'full' : filesize('f');", limits={"disk_bytes": 8 * MIB, "wall_us": 20_000_000})
+        self.assertEqual(b"full", result.stdout, describe(result))
+
+    def test_many_files_are_refused(self):
+        result = self.hostile("for ($i = 0; $i < 500000 && @touch(\"f$i\"); $i++) {} echo $i < 500000 ? 'refused' : 'made';",
+                              limits={"disk_bytes": 8 * MIB, "wall_us": 20_000_000})
+        self.assertEqual(b"refused", result.stdout, describe(result))
+
+    def test_a_flood_ends_at_the_limit(self):
+        self.assert_ends("OUTPUT_LIMIT", "while (true) { echo str_repeat('flood', 1000); }", limits={"output_bytes": MIB})
+
+    def test_a_flood_of_errors_ends_at_the_limit(self):
+        self.assert_ends("OUTPUT_LIMIT", "while (true) { echo $x; }", limits={"output_bytes": MIB})
+
+    def test_descriptors_are_limited(self):
+        result = self.hostile("$a = []; while ($f = @fopen('/dev/null', 'r')) { $a[] = $f; } echo count($a) < 64 ? 'few' : count($a);")
+        self.assertEqual(b"few", result.stdout, describe(result))
+
+    def test_the_host_is_not_to_be_seen(self):
+        result = self.hostile("foreach (['/etc/shadow', '/proc/1/environ', '/proc/1/maps', '/root/.bashrc', '/etc/hatchery'] as $f)"
+                              " { var_dump(@file_get_contents($f)); } var_dump(count(glob('/proc/[0-9]*')),"
+                              " @file_put_contents('/usr/x', ''), @file_put_contents('/etc/x', ''), @mkdir('/x'),"
+                              " @scandir('/var/lib'), getenv('SSH_CLIENT'), posix_getuid() === 0);")
+        self.assert_exited(result)
+        self.assertEqual(5 * b"bool(false)\n" + b"int(1)\n" + 6 * b"bool(false)\n", result.stdout, describe(result))
+
+    def test_no_socket_leads_out(self):
+        result = self.hostile("var_dump(@fsockopen('127.0.0.1', 22), @stream_socket_client('tcp://1.1.1.1:80', $e, $s, 1),"
+                              " @socket_create(AF_INET, SOCK_STREAM, SOL_TCP), @file_get_contents('http://127.0.0.1/'),"
+                              " gethostbyname('localhost.example'), @stream_socket_server('tcp://127.0.0.1:0'));")
+        self.assert_exited(result)
+        self.assertEqual(4 * b"bool(false)\n" + b"string(17) \"localhost.example\"\nbool(false)\n", result.stdout, describe(result))
+
+    def test_system_calls_that_make_walls_are_refused(self):
+        result = self.hostile(SYSCALL + """
+            echo call($c, 165, 'none', '/tmp', 'tmpfs', 0, null), ' ';   // mount
+            echo call($c, 101, 16, 1, 0, 0), ' ';                        // ptrace, attach to init
+            echo call($c, 161, '/tmp'), ' ';                             // chroot
+            echo call($c, 272, 0x10000000), ' ';                         // unshare, a user namespace
+            echo call($c, 308, 0, 0), ' ';                               // setns
+            echo call($c, 310, 1, null, 0, null, 0, 0), ' ';             // process_vm_readv
+            echo call($c, 321, 0, null, 0), ' ';                         // bpf
+            echo call($c, 425, 8, null), ' ';                            // io_uring_setup
+            echo call($c, 56, 0x10000000 | 17, 0, 0, 0, 0);              // clone, a user namespace
+        """)
+        self.assert_exited(result)
+        for error in result.stdout.decode().split():
+            self.assertIn(int(error), (-1, -38), describe(result))  # EPERM, ENOSYS
+        self.assertEqual(9, len(result.stdout.split()), describe(result))
+
+    def test_pcntl_gets_no_namespace_and_no_priority(self):
+        result = self.hostile("var_dump(@pcntl_unshare(CLONE_NEWUSER), @pcntl_setpriority(-5), posix_setuid(0), @posix_kill(1, 9) && false);")
+        self.assertEqual(4 * b"bool(false)\n", result.stdout, describe(result))
+
+    def test_a_kill_of_all_reaches_only_its_own(self):
+        result = self.hostile("if (pcntl_fork() === 0) { sleep(100); exit; } posix_kill(-1, SIGKILL); posix_kill(0, SIGTERM); sleep(1); echo 'x';")
+        self.assertIn(describe(result).split()[0], ("EXITED", "SIGNALED"))
+
+    def test_what_stays_behind_is_killed(self):
+        result = self.hostile("if (pcntl_fork() === 0) { posix_setsid(); pcntl_signal(SIGTERM, SIG_IGN); fclose(STDOUT); fclose(STDERR);"
+                              " sleep(1000); exit; } echo 'end';")
+        self.assert_exited(result)
+        self.assertEqual(b"end", result.stdout)
+
+    def test_what_it_does_to_its_own_memory_is_its_own_alone(self):
+        self.hostile("$m = FFI::cdef('void *memset(void *, int, size_t);', 'libc.so.6'); $m->memset(FFI::cast('void *', 4096), 1, 100);")
+        result = self.hostile("$c = FFI::cdef('extern int zend_dtrace_enabled; extern char *php_ini_opened_path;'); $c->php_ini_opened_path = null; echo 1;")
+        self.assertEqual("php.ini", Path(self.output("<?php echo php_ini_loaded_file();", language="php")).name[:7], describe(result))
