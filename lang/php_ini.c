@@ -96,6 +96,14 @@ static int settings(bool etc, char **text, struct err *e)
         return r < 0 ? err_set(e, -r, "the settings of PHP") : 0;
 }
 
+/* What a program reads of where the settings are looked for: of `php`, not of the library. */
+static void correct_constant(const char *name, const char *text)
+{
+        zval *value = zend_get_constant_str(name, strlen(name));
+        if (value)
+                ZVAL_NEW_STR(value, zend_string_init(text, strlen(text), true)); /* the old one is a shared one */
+}
+
 int php_ini_start(sapi_module_struct *s, struct err *e)
 {
         static char etc_file[] = ETC "/php.ini", shipped_file[] = SHIPPED; /* the library has no const for them */
@@ -115,5 +123,9 @@ int php_ini_start(sapi_module_struct *s, struct err *e)
                 return err_set(e, errno, "the environment of PHP");
         r = php_module_startup(s, NULL) == SUCCESS ? 0 : err_say(e, EIO, "PHP can't be initialised");
         unsetenv("PHP_INI_SCAN_DIR");
+        if (r == 0) {
+                correct_constant("PHP_CONFIG_FILE_PATH", ETC);
+                correct_constant("PHP_CONFIG_FILE_SCAN_DIR", ETC "/conf.d");
+        }
         return r;
 }
