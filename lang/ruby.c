@@ -89,6 +89,7 @@ static int initialise(struct ruby_state *s, struct err *e)
         int status;
         if (!ruby_executable_node(ruby_options(3, s->argv), &status))
                 return err_say(e, EIO, "Ruby can't find its standard library");
+        ruby_script(s->arguments[0]); /* the name in errors of the command itself */
         return ruby_main_check() ? 0 : err_say(e, EIO, "this libruby is not the one of Debian's Ruby 3.1");
 }
 

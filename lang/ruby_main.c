@@ -39,6 +39,7 @@ VALUE rb_parser_end_seen_p(VALUE parser);
 void rb_ast_dispose(struct rb_ast *ast);
 struct rb_iseq *rb_iseq_new_main(const struct ast_body *body, VALUE path, VALUE real_path, const struct rb_iseq *parent,
                                  int optimise);
+VALUE rb_iseqw_new(const struct rb_iseq *iseq);
 VALUE rb_iseq_eval_main(const struct rb_iseq *iseq);
 
 static const struct toplevel *toplevel(void)
@@ -70,18 +71,25 @@ struct program {
         VALUE value; /* of its last expression */
 };
 
-/* The switches that a first line may have, `#!/usr/bin/ruby -w`: those of warnings. */
+static void set_warnings(VALUE verbose)
+{
+        ruby_verbose = verbose;
+        VALUE categories = rb_const_get(rb_cObject, rb_intern("Warning"));
+        rb_funcall(categories, rb_intern("[]="), 2, ID2SYM(rb_intern("deprecated")), verbose == Qtrue ? Qtrue : Qfalse);
+}
+
+/* The switches that a first line may have, `#!/usr/bin/ruby -w`: those of warnings, since all others are looked at
+ * before there is a program. */
 static void take_switches(const char *line)
 {
-        const char *at = strstr(line, " -");
-        for (; at; at = strstr(at, " -")) {
+        for (const char *at = strstr(line, " -"); at; at = strstr(at, " -")) {
                 at += 2;
                 if (*at == 'w' || (*at == 'W' && (at[1] == '2' || at[1] <= ' ')))
-                        ruby_verbose = Qtrue;
+                        set_warnings(Qtrue);
                 else if (*at == 'W' && at[1] == '1')
-                        ruby_verbose = Qfalse;
+                        set_warnings(Qfalse);
                 else if (*at == 'W' && at[1] == '0')
-                        ruby_verbose = Qnil;
+                        set_warnings(Qnil);
         }
 }
 
@@ -116,6 +124,8 @@ static int skip_to_program(VALUE file)
                 first = false;
                 number++;
         }
+        if (NIL_P(line) && first)
+                return 1; /* two characters, and no line: as good as empty */
         if (NIL_P(line))
                 rb_raise(rb_eLoadError, "no Ruby script found in input");
         take_switches(StringValueCStr(line));
@@ -149,9 +159,10 @@ static const struct rb_iseq *compile(const char *entry)
         VALUE file = open_program(entry);
         rb_funcall(file, rb_intern("set_encoding"), 1, rb_enc_from_encoding(rb_ascii8bit_encoding()));
         int line = skip_to_program(file);
+        ruby_set_script_name(name); /* until here errors are ruby's own, and begin with its name */
 
         VALUE parser = rb_parser_new();
-        rb_parser_set_context(parser, toplevel()->iseq, 1);
+        rb_parser_set_context(parser, NULL, 1);
         rb_funcall(file, rb_intern("set_encoding"), 2, rb_enc_from_encoding(rb_utf8_encoding()), rb_str_new_cstr("-"));
         struct rb_ast *volatile ast = rb_parser_compile_file_path(parser, name, file, line);
         rb_funcall(file, rb_intern("set_encoding"), 1, rb_parser_encoding(parser));
@@ -171,7 +182,6 @@ static const struct rb_iseq *compile(const char *entry)
 static VALUE compile_program(VALUE arg)
 {
         struct program *p = (struct program *)arg;
-        ruby_set_script_name(rb_external_str_new_cstr(p->entry));
         p->iseq = compile(p->entry);
         return Qnil;
 }
@@ -185,15 +195,37 @@ static VALUE run_program(VALUE arg)
         return Qnil;
 }
 
+/* A program of comments alone has no expression: its bytecode has no line. */
+static VALUE has_expression(VALUE iseq)
+{
+        return RARRAY_LEN(rb_funcall(rb_iseqw_new((const struct rb_iseq *)iseq), rb_intern("trace_points"), 0)) > 0
+                       ? Qtrue
+                       : Qfalse;
+}
+
+static VALUE text_of(VALUE value)
+{
+        rb_require("pp");
+        return rb_funcall(rb_funcall(value, rb_intern("pretty_inspect"), 0), rb_intern("chomp"), 0);
+}
+
+static VALUE no_text(VALUE unused, VALUE exception)
+{
+        (void)unused;
+        (void)exception;
+        rb_io_write(rb_stdout, rb_str_new_cstr("(Object doesn't support #inspect)\n"));
+        return rb_str_new_cstr("");
+}
+
 /* irb's form of a value: `=> 42`; what takes several lines begins on one of its own. */
 static VALUE print_value(VALUE arg)
 {
         struct program *p = (struct program *)arg;
-        rb_require("pp");
-        VALUE text = rb_funcall(p->value, rb_intern("pretty_inspect"), 0);
-        text = rb_funcall(text, rb_intern("chomp"), 0);
-        const char *separator = memchr(RSTRING_PTR(text), '\n', (size_t)RSTRING_LEN(text)) ? "=> \n" : "=> ";
-        rb_io_write(rb_stdout, rb_str_new_cstr(separator));
+        if (has_expression((VALUE)p->iseq) == Qfalse)
+                return Qnil;
+        VALUE text = rb_rescue(text_of, p->value, no_text, Qnil);
+        bool lines = memchr(RSTRING_PTR(text), '\n', (size_t)RSTRING_LEN(text)) != NULL;
+        rb_io_write(rb_stdout, rb_str_new_cstr(lines ? "=> \n" : "=> "));
         rb_io_write(rb_stdout, text);
         rb_io_write(rb_stdout, rb_str_new_cstr("\n"));
         return Qnil;
