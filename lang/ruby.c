@@ -1,6 +1,7 @@
 /* Ruby: libruby embedded, initialised once, and a child that runs a file as `ruby FILE` would. What a fork has to renew
  * is here; the program itself is in ruby_main.c. */
 #include "lang/lang.h"
+#include "lang/ruby_end.h"
 #include "lang/ruby_main.h"
 
 #include <errno.h>
@@ -155,13 +156,21 @@ static int warm_interpreter(struct ruby_state *s, const struct lang_setup *setup
                             struct err *e)
 {
         int r = initialise(s, e);
-        if (r == 0 && setup->packages)
+        if (r < 0)
+                return r;
+        struct ruby_end *end = ruby_end_prepare();
+        if (!end)
+                return err_set(e, ENOMEM, "Ruby's end");
+        if (setup->packages)
                 r = add_packages(e);
         for (size_t i = 0; r == 0 && i < setup->n_preload; i++)
                 preload(setup->preload[i], &out->preloads[i]);
         if (r == 0)
                 r = find_generators(s, e);
-        return r == 0 ? settle(e) : r;
+        if (r == 0)
+                r = settle(e);
+        ruby_end_note_preloaded(end);
+        return r;
 }
 
 static int ruby_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
@@ -259,7 +268,9 @@ static int ruby_run(void *state, const struct job *job)
                 rb_protect(set_environment, (VALUE)job->env, &failed);
         if (!failed)
                 rb_protect(set_arguments, (VALUE)job->args, &failed);
-        return failed ? ruby_cleanup(failed) : ruby_main_run(job->entry, job->header.echo);
+        int status = failed ? ruby_cleanup(failed) : ruby_main_run(job->entry, job->header.echo);
+        fflush(NULL); /* C's own streams, for what an extension printed */
+        return status;
 }
 
 const struct lang hatchery_language = {

@@ -248,9 +248,7 @@ int ruby_main_run(const char *entry, bool echo)
         rb_protect(compile_program, (VALUE)&p, &state);
         if (state != 0)
                 return ruby_cleanup(state);
-        if (!p.iseq) {
-                ruby_cleanup(0);
-                return 1;
-        }
+        if (!p.iseq)
+                return 1; /* nothing has run, and so there is nothing to end */
         return p.echo ? run_and_echo(&p) : ruby_run_node((void *)p.iseq);
 }
