@@ -50,6 +50,13 @@ static void seed(lua_State *L)
         lua_pop(L, 1);
 }
 
+static void interrupt(lua_State *L, lua_Debug *unused)
+{
+        (void)unused;
+        lua_sethook(L, NULL, 0, 0);
+        luaL_error(L, "interrupted!");
+}
+
 static int traceback(lua_State *L)
 {
         const char *message = lua_tostring(L, 1);
@@ -89,6 +96,7 @@ static const struct lua_dialect dialect = {
         .init_variables = init_variables,
         .create = create,
         .seed = seed,
+        .interrupt = interrupt,
         .traceback = traceback,
         .push_args = push_args,
         .describe = describe,

@@ -27,8 +27,9 @@ struct lua_runtime {
         lua_State *L;         /* NULL until there is one */
 };
 
-/* A signal handler is told of no state, so Lua's own command keeps it in such a variable, too. */
+/* A signal handler is told of no state, so Lua's own command keeps it in such variables, too. */
 static lua_State *interrupted;
+static lua_Hook interrupt;
 
 /* ---------------------------------------------------------------- a state */
 
@@ -170,17 +171,10 @@ struct program {
         bool failed;
 };
 
-static void stop(lua_State *L, lua_Debug *unused)
-{
-        (void)unused;
-        lua_sethook(L, NULL, 0, 0);
-        luaL_error(L, "interrupted!");
-}
-
 static void on_interrupt(int number)
 {
         signal(number, SIG_DFL); /* a second one ends it */
-        lua_sethook(interrupted, stop, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
+        lua_sethook(interrupted, interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
 static void report(lua_State *L, const struct lua_dialect *dialect)
@@ -199,6 +193,7 @@ static int call(lua_State *L, const struct lua_dialect *dialect, int n)
         lua_pushcfunction(L, dialect->traceback);
         lua_insert(L, base);
         interrupted = L;
+        interrupt = dialect->interrupt;
         signal(SIGINT, on_interrupt);
         int r = lua_pcall(L, n, LUA_MULTRET, base);
         signal(SIGINT, SIG_DFL);

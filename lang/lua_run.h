@@ -19,6 +19,9 @@ struct lua_dialect {
         /* Seeds math.random. */
         void (*seed)(lua_State *L);
 
+        /* A hook that raises the error "interrupted!". */
+        lua_Hook interrupt;
+
         /* The message handler of a protected call. */
         lua_CFunction traceback;
 

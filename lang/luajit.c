@@ -32,6 +32,15 @@ static void seed(lua_State *L)
         lua_pop(L, 1);
 }
 
+static void interrupt(lua_State *L, lua_Debug *unused)
+{
+        (void)unused;
+        lua_sethook(L, NULL, 0, 0);
+        luaL_where(L, 0);
+        lua_pushfstring(L, "%sinterrupted!", lua_tostring(L, -1));
+        lua_error(L);
+}
+
 static int traceback(lua_State *L)
 {
         if (!lua_isstring(L, 1)) {
@@ -84,6 +93,7 @@ static const struct lua_dialect dialect = {
         .init_variables = init_variables,
         .create = create,
         .seed = seed,
+        .interrupt = interrupt,
         .traceback = traceback,
         .push_args = push_args,
         .describe = describe,

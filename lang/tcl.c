@@ -63,13 +63,22 @@ static uint64_t now_us(void)
         return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
+/* `clock` is no package, but its four thousand lines are loaded when it is first used, which takes 7 ms. Not by
+ * default, since a program can see it: msgcat is loaded with it. */
+static bool load(Tcl_Interp *interp, const char *name)
+{
+        if (strcmp(name, "clock") == 0)
+                return Tcl_EvalEx(interp, "clock format 0 -gmt 1", -1, TCL_EVAL_GLOBAL) == TCL_OK;
+        return Tcl_PkgRequire(interp, name, NULL, 0) != NULL;
+}
+
 static void preload(Tcl_Interp *interp, const char *name, struct lang_preload *out)
 {
         uint64_t began_us = now_us();
-        bool loaded = Tcl_PkgRequire(interp, name, NULL, 0) != NULL;
+        bool loaded = load(interp, name);
         uint64_t loaded_us = now_us();
         if (loaded)
-                Tcl_PkgRequire(interp, name, NULL, 0);
+                load(interp, name);
         *out = (struct lang_preload){
                 .name = name,
                 .missing = !loaded,
@@ -77,15 +86,6 @@ static void preload(Tcl_Interp *interp, const char *name, struct lang_preload *o
                 .again_us = now_us() - loaded_us,
         };
         Tcl_ResetResult(interp);
-}
-
-/* What takes long the first time: the 7 ms in which `clock` loads its four thousand lines. Not the search for packages:
- * what it finds would come before packages of the program's own. */
-static int load_clock(Tcl_Interp *interp)
-{
-        int r = Tcl_EvalEx(interp, "clock format 0 -gmt 1", -1, TCL_EVAL_GLOBAL);
-        Tcl_ResetResult(interp);
-        return r;
 }
 
 static int tcl_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
@@ -102,8 +102,6 @@ static int tcl_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         tcl->interp = make_interp(setup->packages, &broken);
         if (!tcl->interp)
                 return err_say(e, EIO, "initialising Tcl: %s", Tcl_GetStringResult(broken));
-        if (load_clock(tcl->interp) != TCL_OK)
-                return err_say(e, EIO, "Tcl's clock does not work");
         for (size_t i = 0; i < n; i++)
                 preload(tcl->interp, setup->preload[i], &out->preloads[i]);
         const char *version = Tcl_GetVar2(tcl->interp, "tcl_patchLevel", NULL, TCL_GLOBAL_ONLY);
@@ -185,8 +183,7 @@ static bool concerns_start(const char *variable)
         return begins(variable, "TCL") || begins(variable, "LANG") || begins(variable, "LC_");
 }
 
-/* By libc alone: ::env reads it. Returns whether a new interpreter is needed, since one that has started does not look
- * again. */
+/* Returns whether a new interpreter is needed, since one that has started does not look again. */
 static bool set_environment(char *const *env)
 {
         bool concerns = false;
@@ -195,6 +192,21 @@ static bool set_environment(char *const *env)
                 concerns |= concerns_start(*env);
         }
         return concerns;
+}
+
+/* The array env as it is after a start with these variables. */
+static void set_env(Tcl_Interp *interp, char *const *env)
+{
+        Tcl_Obj *array = Tcl_NewStringObj("env", -1);
+        Tcl_IncrRefCount(array);
+        for (; *env; env++) {
+                int len = (int)strcspn(*env, "=");
+                Tcl_Obj *name = native(*env, len);
+                Tcl_IncrRefCount(name);
+                Tcl_ObjSetVar2(interp, array, name, native(*env + len + 1, -1), TCL_GLOBAL_ONLY);
+                Tcl_DecrRefCount(name);
+        }
+        Tcl_DecrRefCount(array);
 }
 
 /* The channels of the standard streams have taken the encoding from the first interpreter. */
@@ -270,7 +282,10 @@ static _Noreturn void end(Tcl_Interp *interp, int status)
 static int tcl_run(void *state, const struct job *job)
 {
         const struct tcl *tcl = state;
-        Tcl_Interp *interp = set_environment(job->env) ? restart(tcl) : tcl->interp;
+        bool again = set_environment(job->env);
+        Tcl_Interp *interp = again ? restart(tcl) : tcl->interp;
+        if (!again)
+                set_env(interp, job->env);
 
         Tcl_Preserve(interp);
         set_arguments(interp, job);

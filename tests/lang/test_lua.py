@@ -69,7 +69,8 @@ Lua = tests_of(SERVER, Language(
                             "local t <close> = setmetatable({}, { __close = function() print('closing') end })\nprint('work')\n"},
     more={**lua_programs.MORE, **MORE}, corpus=lua_programs.CORPUS, absent=lua_programs.NO_JSON, normalise=normalise,
     random=[*lua_programs.RANDOM, "print(math.random(0))\n"], limits=lua_programs.LIMITS,
-    echo=[*lua_programs.ECHO, ("7 // 2, 1 << 4", "3\t16\n"), ("~5", "-6\n"), ("local x <const> = 3\nx", "3\n"), ("x = 1 ::l:: x", "1\n")]))
+    echo=[*lua_programs.ECHO, ("local f = tostring\nlocal x = f\n(9)", ""),  # that is f(9)
+          ("7 // 2, 1 << 4", "3\t16\n"), ("~5", "-6\n"), ("local x <const> = 3\nx", "3\n"), ("x = 1 ::l:: x", "1\n")]))
 
 
 class Hostile(lua_programs.LuaHostile):
