@@ -1,14 +1,21 @@
 """Lua 5.4: a program must not be able to tell Hatchery from `lua main.lua`."""
 
 import re
+import shutil
 import unittest
 
 from lib import lua_programs
 from lib.case import Case, ServerModule, describe
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config="language lua { warm = 4 }\n")
-setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+PACKAGES = lua_programs.packages_of("5.4")
+SERVER = ServerModule(__name__, config=lua_programs.configuration("lua", PACKAGES))
+setUpModule = SERVER.set_up
+
+
+def tearDownModule():
+    SERVER.tear_down()
+    shutil.rmtree(PACKAGES)
 
 
 def normalise(output):
@@ -71,6 +78,11 @@ Lua = tests_of(SERVER, Language(
     random=[*lua_programs.RANDOM, "print(math.random(0))\n"], limits=lua_programs.LIMITS,
     echo=[*lua_programs.ECHO, ("local f = tostring\nlocal x = f\n(9)", ""),  # that is f(9)
           ("7 // 2, 1 << 4", "3\t16\n"), ("~5", "-6\n"), ("local x <const> = 3\nx", "3\n"), ("x = 1 ::l:: x", "1\n")]))
+
+
+class Packages(lua_programs.Packages):
+    SERVER = SERVER
+    LANGUAGE = "lua"
 
 
 class Hostile(lua_programs.LuaHostile):

@@ -1,14 +1,21 @@
 """LuaJIT: a program must not be able to tell Hatchery from `luajit main.lua`, but for what math.random begins with."""
 
 import re
+import shutil
 import unittest
 
 from lib import lua_programs
 from lib.case import Case, ServerModule
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config="language luajit { warm = 4 }\n")
-setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+PACKAGES = lua_programs.packages_of("5.1")
+SERVER = ServerModule(__name__, config=lua_programs.configuration("luajit", PACKAGES))
+setUpModule = SERVER.set_up
+
+
+def tearDownModule():
+    SERVER.tear_down()
+    shutil.rmtree(PACKAGES)
 
 
 def normalise(output):
@@ -68,6 +75,11 @@ LuaJit = tests_of(SERVER, Language(
     more={**lua_programs.MORE, **MORE}, corpus=lua_programs.CORPUS, absent=lua_programs.NO_JSON, normalise=normalise,
     random=lua_programs.RANDOM, limits=lua_programs.LIMITS,
     echo=[*lua_programs.ECHO, ("bit.band(6, 3)", "2\n"), ("1LL", "1LL\n")]))
+
+
+class Packages(lua_programs.Packages):
+    SERVER = SERVER
+    LANGUAGE = "luajit"
 
 
 class Hostile(lua_programs.LuaHostile):

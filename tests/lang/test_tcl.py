@@ -1,14 +1,32 @@
 """Tcl 8.6: a program must not be able to tell Hatchery from `tclsh main.tcl`."""
 
+import os
 import re
+import shutil
+import tempfile
 import unittest
+from pathlib import Path
 
 from lib.case import Case, ServerModule, describe
 from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config="language tcl { warm = 4 }\n")
-setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+PACKAGES = Path(tempfile.mkdtemp(prefix="hatchery-test-tcl-"))
+SERVER = ServerModule(__name__, config="language tcl { warm = 4 }\nlanguage tcl-more {\n  runtime = tcl\n  warm = 2\n"
+                      f'  packages = "{PACKAGES}"\n  preload = {{ clock, http, missing }}\n}}\n')
+
+
+def setUpModule():
+    os.chmod(PACKAGES, 0o755)
+    (PACKAGES / "mine").mkdir()
+    (PACKAGES / "mine" / "pkgIndex.tcl").write_text("package ifneeded Mine 2.0 {package provide Mine 2.0}\n")
+    (PACKAGES / "Mod-1.5.tm").write_text("package provide Mod 1.5\n")
+    SERVER.set_up()
+
+
+def tearDownModule():
+    SERVER.tear_down()
+    shutil.rmtree(PACKAGES)
 
 
 def normalise(output):
@@ -245,6 +263,30 @@ class Hostile(HostileCase):
         result = self.hostile("exec setsid sleep 1000 >/dev/null 2>/dev/null &\nputs end")
         self.assert_exited(result)
         self.assertEqual(b"end\n", result.stdout)
+
+
+class Packages(Case):
+    SERVER = SERVER
+
+    def more(self, program, **options):
+        return self.output(program, language="tcl-more", **options)
+
+    def test_packages_are_on_the_paths(self):
+        self.assertEqual("2.0 1.5\n", self.more("puts [list [package require Mine] [package require Mod]]"))
+        self.assertEqual("/hatchery/packages\n", self.more("puts [lindex $auto_path end]"))
+        self.assertEqual("2.0\n", self.more("puts [package require Mine]", env={"TCLLIBPATH": "x"}))
+
+    def test_what_is_preloaded_is_there(self):
+        program = "puts [list [expr {[package provide http] ne {}}] [namespace exists ::msgcat]]"
+        self.assertEqual("1 1\n", self.more(program))
+        self.assertEqual("0 0\n", self.output(program, language="tcl"))
+
+    def test_a_clock_that_is_preloaded_heeds_the_time_zone_of_the_request(self):
+        self.assertEqual("16\n", self.more("puts [clock format 0 -format %H]", env={"TZ": "America/Los_Angeles"}))
+
+    def test_random_numbers_differ(self):
+        numbers = [self.more("puts [expr {rand()}]") for _ in range(8)]
+        self.assertEqual(8, len(set(numbers)), numbers)
 
 
 class Events(Case):

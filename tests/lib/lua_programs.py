@@ -1,5 +1,10 @@
 """Programs for Lua 5.4 and LuaJIT: what is the same in both dialects, and asked of both."""
 
+import os
+import tempfile
+from pathlib import Path
+
+from lib.case import Case
 from lib.hostile import MIB, HostileCase
 
 LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}
@@ -271,3 +276,56 @@ class LuaHostile(HostileCase):
         result = self.hostile("local s = ('('):rep(1000000) print((loadstring or load)('return ' .. s))")
         self.assert_exited(result)
         self.assertIn(b"nil", result.stdout)
+
+
+def packages_of(tree):
+    """A directory as luarocks --tree leaves it; the caller removes it."""
+    folder = Path(tempfile.mkdtemp(prefix="hatchery-test-lua-"))
+    os.chmod(folder, 0o755)
+    modules = folder / "share" / "lua" / tree
+    (modules / "deep").mkdir(parents=True)
+    (modules / "mine.lua").write_text("local count = 0\nreturn { next = function() count = count + 1 return count end }\n")
+    (modules / "deep" / "init.lua").write_text("return ...\n")
+    (modules / "broken.lua").write_text("error('broken')\n")
+    return folder
+
+
+def configuration(runtime, packages):
+    """The language as it is, and one with packages, some of them preloaded."""
+    return (f"language {runtime} {{ warm = 4 }}\nlanguage {runtime}-more {{\n  runtime = {runtime}\n  warm = 2\n"
+            f"  packages = \"{packages}\"\n  preload = {{ mine, broken, missing }}\n}}\n")
+
+
+class Packages(Case):
+    LANGUAGE = None
+
+    def more(self, program, **options):
+        return self.output(program, language=f"{self.LANGUAGE}-more", **options)
+
+    def test_a_preloaded_module_is_there_in_the_same_state_for_each(self):
+        for _ in range(4):
+            self.assertEqual("true\t1\n", self.more("local there = package.loaded.mine ~= nil print(there, require('mine').next())"))
+
+    def test_packages_come_last(self):
+        path = self.more("print(package.path)").strip().split(";")
+        tree = [part for part in path if part.startswith("/hatchery/packages/share/lua/")]
+        self.assertEqual(path[-2:], tree)
+        self.assertEqual("deep\n", self.more("print((require('deep')))"))
+        self.assertIn(";/hatchery/packages/lib/lua/", self.more("print(package.cpath)"))
+
+    def test_a_module_of_the_program_comes_first(self):
+        self.assertEqual("own\n", self.more("print((require('deep')))", files={"deep.lua": "return 'own'\n"}))
+
+    def test_a_module_that_fails_to_load_fails_in_the_program(self):
+        result = self.execute("require('broken')", language=f"{self.LANGUAGE}-more")
+        self.assert_exited(result, 1)
+        self.assertIn(b"broken.lua:1: broken", result.stderr)
+
+    def test_variables_that_make_another_state(self):
+        out = self.more("print(package.path) print(require('mine').next())", env={"LUA_PATH": "./x/?.lua"})
+        self.assertTrue(out.startswith("./x/?.lua;/hatchery/packages/"), out)
+        self.assertTrue(out.endswith("\n1\n"), out)
+
+    def test_random_numbers_differ_where_modules_are_preloaded(self):
+        numbers = [self.more("print(math.random())") for _ in range(8)]
+        self.assertEqual(8, len(set(numbers)), numbers)

@@ -1,0 +1,144 @@
+"""Python as one language among the others: the questions that all are asked. tests/box/test_python.py has the large table."""
+
+import unittest
+
+from lib.case import Case, ServerModule, describe
+from lib.hostile import MIB, HostileCase
+from lib.language_case import Language, tests_of
+
+SERVER = ServerModule(__name__, config="language python { warm = 4 }\n")
+setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+
+SEMANTICS = {
+    "hello": 'print("Hello, World!")\n',
+    "stdin to its end": ("import sys\nsys.stdout.write(sys.stdin.read().upper())\n", {"stdin": "some\nlines äö\nand no end"}),
+    "stdin by line": ("import sys\nfor line in sys.stdin: print(repr(line))\n", {"stdin": "one\n two \nthree\r\n\nfour"}),
+    "args": ("import sys\nprint(sys.argv)\n", {"args": ["", "a b", "žluťoučký", "-x", "--", "*", "$HOME"]}),
+    "env": ("import os\nprint(os.environ['GREETING'], flush=True)\nos.system('echo $GREETING')\n", {"env": {"GREETING": "good day = 1"}}),
+    "several files": ("from lib import greet\nprint(greet.hi('you'))\n",
+                      {"files": {"lib/__init__.py": "", "lib/greet.py": "def hi(w): return f'hi {w} from {__name__}'\n"}}),
+    "exit code": "import sys\nsys.exit(3)\n",
+    "uncaught error": "def f(x):\n    y = 1\n    return x.y\nprint('before')\nf(5)\n",
+    "syntax error": "print('never')\nx = = 2\n",
+    "death by signal": "import os, signal\nprint('lost')\nos.kill(os.getpid(), signal.SIGTERM)\n",
+    "exit hook": "import atexit\natexit.register(print, 'bye')\nprint('work')\nraise SystemExit(4)\n",
+    "buffered output": "print('no newline', end='')\n",
+    "binary output": "import sys\nsys.stdout.buffer.write(bytes(range(256)))\n",
+    "utf-8 output": "größe = 'Grüße, 世界 🐣'\nprint(größe, len(größe))\n",
+    "unread stdin": ("print('done')\n", {"stdin": "x" * 200_000}),
+    "pending work": "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.2), print('late'))).start()\n"
+                    "threading.Thread(target=time.sleep, args=(99,), daemon=True).start()\nprint('end')\n",
+    "own source": "print(__file__)\n# from the source\nprint(open(__file__).read().splitlines()[1])\n",
+    "subprocess": "import subprocess\nr = subprocess.run('echo inner; exit 7', shell=True, capture_output=True, text=True)\nprint(r.stdout, r.returncode)\n",
+    "stderr": "import sys\nprint('err', file=sys.stderr)\nprint('out')\n",
+}
+
+CORPUS = {
+    "hello": SEMANTICS["hello"],
+    "fizzbuzz": "for i in range(1, 101): print('Fizz' * (i % 3 == 0) + 'Buzz' * (i % 5 == 0) or i)\n",
+    "primes": "n = 1_000_000\nsieve = bytearray([1]) * n\nsieve[:2] = b'\\0\\0'\nfor i in range(2, 1000):\n"
+              "    if sieve[i]: sieve[i * i::i] = bytes(len(sieve[i * i::i]))\nprint(sum(sieve))\n",
+    "word count": "import sys\nfrom collections import Counter\nfor word, n in sorted(Counter(sys.stdin.read().split()).items(), key=lambda p: (-p[1], p[0])): print(word, n)\n",
+    "json": "import json, sys\nd = json.load(sys.stdin)\nprint(json.dumps({'name': d['name'], 'total': sum(d['items'])}, separators=(',', ':')))\n",
+}
+
+ECHO = [
+    ("1 + 1", "2\n"),
+    ("x = 4\nx * x, x", "(16, 4)\n"),
+    ("'text'", "'text'\n"),
+    ("None", ""),
+    ("print(1)", "1\n"),
+    ("1\n2\n3", "3\n"),
+    ("x = 5", ""),
+    ("", ""),
+    ("# nothing", ""),
+    ("def f():\n    return 7\nf()  # called", "7\n"),
+    ("1; 2", "2\n"),
+    ("1;", "1\n"),
+    ("for i in range(2): i", ""),
+    ("if True: 5", ""),
+    ("'a docstring'\n__doc__", "'a docstring'\n"),
+    ("6 * 7\n_ = 3", ""),
+    ("_ = 1\n6 * 7\n", "42\n"),
+    ("import sys\nsys.displayhook = lambda v: print('hook', v)\n5", "hook 5\n"),
+    ("import builtins, atexit\natexit.register(lambda: print(builtins._))\n8", "8\n8\n"),
+    ("from __future__ import annotations\ndef f(x: y): pass\nf.__annotations__", "{'x': 'y'}\n"),
+    ("# -*- coding: latin-1 -*-\nx = 1\nx", "1\n"),
+    ("class A:\n    def __repr__(self): return 'an A'\nA()", "an A\n"),
+    ("'größe'", "'größe'\n"),
+    ("[\n 1,\n 2,\n]", "[1, 2]\n"),
+    ("...", "Ellipsis\n"),
+    ("x: int", ""),
+    ("(y := 3)", "3\n"),
+    ("def f(): global g; g = 5\nf(); g", "5\n"),
+]
+
+Python = tests_of(SERVER, Language(
+    name="python", main="main.py", command=["/usr/bin/python3"], semantics=SEMANTICS, corpus=CORPUS, echo=ECHO,
+    random=["import random; print(random.random())\n", "import tempfile; print(tempfile.mktemp())\n", "import uuid; print(uuid.uuid4())\n"]))
+
+
+class Echo(Case):
+    """What an echoed program shares with one that is not."""
+
+    SERVER = SERVER
+
+    def both(self, program):
+        return self.execute(program, echo_last_expression=True), self.execute(program)
+
+    def test_errors_are_those_of_the_plain_program(self):
+        for program in ("def f():\n    return 1 / 0\n\nf()", "x = 1\nraise ValueError(x)\n3", "x = (", "return 3", "x = 1\n  y", b"print('\xff')\n",
+                        "print(1)\n\0", "x = 1\nawait x", "# -*- coding: nonsense -*-\n1", "undefined", "exit(4)", "import sys; sys.exit('text')"):
+            echoed, plain = self.both(program)
+            with self.subTest(program):
+                self.assertEqual((plain.stdout, plain.stderr, plain.exit_code), (echoed.stdout, echoed.stderr, echoed.exit_code))
+                self.assertNotEqual(0, plain.exit_code, describe(plain))
+
+    def test_a_value_that_can_not_be_shown(self):
+        echoed, _ = self.both("class A:\n    def __repr__(self): raise ValueError('no')\nA()")
+        self.assert_exited(echoed, 1)
+        self.assertIn(b"line 3, in <module>", echoed.stderr)
+        self.assertTrue(echoed.stderr.endswith(b"ValueError: no\n"), echoed.stderr)
+
+    def test_a_warning_is_given_once(self):
+        echoed, plain = self.both("x = 1\nx is 1")
+        self.assertEqual(b"True\n", echoed.stdout)
+        self.assertEqual(plain.stderr, echoed.stderr)
+
+    def test_without_the_wish_nothing_is_printed(self):
+        self.assertEqual("", self.output("1 + 1"))
+
+    def test_finalizers_run_at_the_end(self):
+        echoed, _ = self.both("class A:\n    def __del__(self): print('gone')\na = A()\n5")
+        self.assertEqual(b"5\ngone\n", echoed.stdout)
+
+
+class Hostile(HostileCase):
+    """The walls have tests of their own in tests/box, written in Python; these are the ones that all languages have."""
+
+    SERVER = SERVER
+    LANGUAGE = "python"
+    HELLO = SEMANTICS["hello"]
+
+    def test_an_endless_loop_ends_at_the_limit(self):
+        self.assert_ends("TIME_LIMIT", "while True: pass", limits={"wall_us": 300_000})
+
+    def test_a_list_that_grows_ends_at_the_limit(self):
+        self.assert_ends("MEMORY_LIMIT", "l = []\nwhile True: l.append(bytearray(100_000))", limits={"memory_bytes": 64 * MIB})
+
+    def test_a_fork_bomb_ends_at_the_limit(self):
+        self.assert_ends("TIME_LIMIT", "import os, time\nwhile True:\n    try: os.fork()\n    except OSError: time.sleep(0.01)", limits={"wall_us": 500_000})
+
+    def test_a_flood_ends_at_the_limit(self):
+        self.assert_ends("OUTPUT_LIMIT", "while True: print('x' * 1000)", limits={"output_bytes": MIB})
+
+    def test_an_endless_echo_ends_at_the_limit(self):
+        self.assert_ends("TIME_LIMIT", "class A:\n    def __repr__(self):\n        while True: pass\nA()",
+                         limits={"wall_us": 300_000}, echo_last_expression=True)
+
+    def test_an_echo_of_much_ends_at_the_limit(self):
+        self.assert_ends("OUTPUT_LIMIT", "'x' * 3_000_000", limits={"output_bytes": MIB}, echo_last_expression=True)
+
+
+if __name__ == "__main__":
+    unittest.main()
