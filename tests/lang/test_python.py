@@ -88,7 +88,7 @@ class Echo(Case):
 
     def test_errors_are_those_of_the_plain_program(self):
         for program in ("def f():\n    return 1 / 0\n\nf()", "x = 1\nraise ValueError(x)\n3", "x = (", "return 3", "x = 1\n  y", b"print('\xff')\n",
-                        "print(1)\n\0", "x = 1\nawait x", "# -*- coding: nonsense -*-\n1", "undefined", "exit(4)", "import sys; sys.exit('text')"):
+                        "x = 1\nawait x", "# -*- coding: nonsense -*-\n1", "undefined", "exit(4)", "import sys; sys.exit('text')"):
             echoed, plain = self.both(program)
             with self.subTest(program):
                 self.assertEqual((plain.stdout, plain.stderr, plain.exit_code), (echoed.stdout, echoed.stderr, echoed.exit_code))
