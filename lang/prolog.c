@@ -1,0 +1,218 @@
+/* Prolog: SWI-Prolog embedded, initialised once, and a child that does what `swipl -g true -t halt FILE ARGS...` does:
+ * loads the file, runs its directives and what it registered by initialization/1 and /2, and ends.
+ *
+ * swipl itself reads its command line, and then has Prolog do the rest: '$initialise'/0, which loads and runs the file,
+ * and '$toplevel'/0. The zygote has been through both without a file; a child goes through them once more with one. */
+#include "lang/lang.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <SWI-Stream.h>
+
+#include <SWI-Prolog.h>
+#include <time.h>
+#include <unistd.h>
+
+#define HOME_VARIABLE "SWI_HOME_DIR"
+
+/* What nearly every program has the autoloader fetch. Not imported: a program's own append/3 is its own. */
+#define USUAL "[lists, apply, error, option, pairs, readutil]"
+
+/* Like swipl's own: FILE comes between these and the arguments. */
+static const char *const options[] = { "swipl", "-g", "true", "-t", "halt" };
+enum { N_OPTIONS = sizeof options / sizeof options[0] };
+
+/* False where it fails, and where it raises an exception. */
+static bool call_term(term_t goal)
+{
+        return PL_call_predicate(NULL, PL_Q_CATCH_EXCEPTION | PL_Q_NODEBUG, PL_predicate("call", 1, "system"), goal);
+}
+
+static bool call_text(const char *text)
+{
+        fid_t frame = PL_open_foreign_frame();
+        term_t goal = PL_new_term_ref();
+        bool done = PL_chars_to_term(text, goal) && call_term(goal);
+        PL_discard_foreign_frame(frame);
+        return done;
+}
+
+/* text is `Variable-Goal`; the variable becomes an atom, which may hold anything. */
+static bool call_with_atom(const char *text, const char *atom)
+{
+        fid_t frame = PL_open_foreign_frame();
+        term_t pair = PL_new_term_ref(), variable = PL_new_term_ref(), goal = PL_new_term_ref();
+        bool done = PL_chars_to_term(text, pair) && PL_get_arg(1, pair, variable) && PL_get_arg(2, pair, goal) &&
+                    PL_unify_chars(variable, PL_ATOM | REP_MB, (size_t)-1, atom) && call_term(goal);
+        PL_discard_foreign_frame(frame);
+        return done;
+}
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void preload(const char *name, struct lang_preload *out)
+{
+        static const char load[] = "Name-load_files(library(Name), [if(not_loaded), imports([])])";
+        uint64_t began_us = now_us();
+        bool loaded = call_with_atom(load, name);
+        uint64_t loaded_us = now_us();
+        if (loaded)
+                call_with_atom(load, name);
+        *out = (struct lang_preload){
+                .name = name,
+                .missing = !loaded,
+                .first_us = loaded_us - began_us,
+                .again_us = now_us() - loaded_us,
+        };
+}
+
+/* Where the library looks for itself: next to the executable, which is not swipl, or in the environment, where a
+ * program would see it. */
+static int initialise(struct err *e)
+{
+        char *argv[N_OPTIONS + 1] = { NULL };
+        for (size_t i = 0; i < N_OPTIONS; i++)
+                argv[i] = strdup(options[i]); /* kept by Prolog */
+        if (setenv(HOME_VARIABLE, SWIPL_HOME, 1) < 0)
+                return err_set(e, errno, "the environment");
+        int done = PL_initialise(N_OPTIONS, argv);
+        unsetenv(HOME_VARIABLE);
+        return done ? 0 : err_say(e, EIO, "SWI-Prolog can't be initialised");
+}
+
+static int find_version(char version[LANG_VERSION_SIZE], struct err *e)
+{
+        int number = 0; /* 90004 is 9.0.4 */
+        term_t value = PL_new_term_refs(2);
+        if (!PL_put_atom_chars(value, "version") ||
+            !PL_call_predicate(NULL, PL_Q_CATCH_EXCEPTION, PL_predicate("current_prolog_flag", 2, "system"), value) ||
+            !PL_get_integer(value + 1, &number))
+                return err_say(e, EIO, "SWI-Prolog does not tell its version");
+        snprintf(version, LANG_VERSION_SIZE, "%d.%d.%d", number / 10000, number / 100 % 100, number % 100);
+        return 0;
+}
+
+static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        size_t n = setup->n_preload;
+        int r = initialise(e);
+        if (r == 0)
+                r = find_version(out->version, e);
+        if (r < 0)
+                return r;
+        /* The collector of atoms and clauses is a thread that starts when there is something to do; not here. */
+        if (!call_text("set_prolog_flag(gc_thread, false)"))
+                return err_say(e, EIO, "SWI-Prolog's collector can't be kept from starting");
+        if (setup->packages && !call_with_atom("D-attach_packs(D)", setup->packages))
+                return err_say(e, EIO, "SWI-Prolog takes no directory of packs");
+        if (!call_text("forall('$member'(M, " USUAL "), load_files(library(M), [if(not_loaded), imports([])]))"))
+                return err_say(e, EIO, "SWI-Prolog's library can't be loaded");
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!out->preloads)
+                return err_set(e, ENOMEM, "the preloaded modules");
+        for (size_t i = 0; i < n; i++)
+                preload(setup->preload[i], &out->preloads[i]);
+        if (!call_text("set_prolog_flag(gc_thread, true)") || !call_text("garbage_collect_atoms"))
+                return err_say(e, EIO, "SWI-Prolog's collector can't be set");
+        return 0;
+}
+
+/* What was found out in the zygote and is otherwise here: the process, the directory, and where random numbers begin.
+ */
+static int prolog_after_fork(void *state)
+{
+        char directory[4096];
+        (void)state;
+        if (!getcwd(directory, sizeof directory))
+                return -errno;
+        if (!PL_set_prolog_flag("pid", PL_INTEGER | FF_FORCE, (intptr_t)getpid()) ||
+            !call_with_atom("D-working_directory(_, D)", directory) || !call_text("set_random(seed(random))"))
+                return -EIO;
+        return 0;
+}
+
+/* Compiles a clause, runs it, reads and prints. Its output goes nowhere. */
+static void prolog_rehearse(void *state)
+{
+        (void)state;
+        IOPOS position = *Soutput->position; /* the lines that were read and written are counted in one */
+        int real = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
+                _exit(126);
+        call_text("( term_to_atom(T, 'f(X, [Y|Z], \"s\", 0.5) :- g(X), h(Y, Z)'), assertz(hatchery_rehearsal:T, R),"
+                  "  format('~w ~q ~a ~d~n', [T, 'A b', c, 42]), writeln(x), flush_output, erase(R),"
+                  "  findall(N-L, (between(1, 50, N), lists:numlist(1, N, L)), P), msort(P, _),"
+                  "  catch(atom_length(_, _), _, true) )");
+        if (dup2(real, STDOUT_FILENO) < 0)
+                _exit(126);
+        close(real);
+        close(null);
+        *Soutput->position = position;
+}
+
+/* ---------------------------------------------------------------- one program */
+
+/* A list of the first words, the entry, and the arguments, in the encoding that swipl reads its command line in. */
+static bool put_list(term_t list, const char *const *words, size_t n_words, const struct job *job)
+{
+        term_t item = PL_new_term_ref();
+        bool done = PL_put_nil(list);
+        for (size_t i = job->header.n_args; done && i > 0; i--)
+                done = PL_unify_chars(item, PL_ATOM | REP_MB, (size_t)-1, job->args[i - 1]) &&
+                       PL_cons_list(list, item, list) && PL_put_variable(item);
+        done = done && PL_unify_chars(item, PL_ATOM | REP_MB, (size_t)-1, job->entry) &&
+               PL_cons_list(list, item, list) && PL_put_variable(item);
+        for (size_t i = n_words; done && i > 0; i--)
+                done = PL_put_atom_chars(item, words[i - 1]) && PL_cons_list(list, item, list);
+        return done;
+}
+
+static bool set_command_line(const struct job *job)
+{
+        fid_t frame = PL_open_foreign_frame();
+        term_t flag = PL_new_term_refs(3);
+        bool done = PL_put_atom_chars(flag, "argv") && put_list(flag + 1, NULL, 0, job) &&
+                    PL_call_predicate(NULL, PL_Q_CATCH_EXCEPTION, PL_predicate("set_prolog_flag", 2, "system"), flag);
+        done = done && PL_put_atom_chars(flag, "os_argv") && put_list(flag + 1, options, N_OPTIONS, job) &&
+               PL_chars_to_term("[access(read_only), type(term)]", flag + 2) &&
+               PL_call_predicate(NULL, PL_Q_CATCH_EXCEPTION, PL_predicate("create_prolog_flag", 3, "system"), flag);
+        PL_discard_foreign_frame(frame);
+        return done;
+}
+
+static int prolog_run(void *state, const struct job *job)
+{
+        (void)state;
+        for (char *const *variable = job->env; *variable; variable++)
+                if (putenv(*variable) != 0)
+                        return 1;
+        if (!set_command_line(job))
+                return 1;
+        /* The way that PL_initialise and swipl's main take from here. */
+        term_t none = PL_new_term_refs(0);
+        if (!PL_call_predicate(NULL, PL_Q_NORMAL, PL_predicate("$initialise", 0, "system"), none))
+                PL_halt(1);
+        for (;;)
+                PL_halt(PL_toplevel() ? 0 : 1); /* comes back where a hook cancels it, some ten times at most */
+}
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "prolog",
+        .aliases = "swipl pl",
+        .main_file = "main.pl",
+        .kind = KIND_FORKED,
+        .warm = prolog_warm,
+        .after_fork = prolog_after_fork,
+        .rehearse = prolog_rehearse,
+        .run = prolog_run,
+};
