@@ -1,0 +1,227 @@
+/* R: libR embedded, initialised once, and a child that runs a file as `Rscript FILE ARGS...` would.
+ *
+ * R reads its program line by line from what it takes for a console; the child gives it the lines of the file. */
+#include "lang/lang.h"
+
+#define R_NO_REMAP
+#define R_INTERFACE_PTRS
+#define CSTACK_DEFNS
+#include <Rembedded.h>
+#include <Rinternals.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <Rinterface.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Exported by libR, and in none of its headers. */
+extern void R_set_command_line_arguments(int argc, char **argv);
+extern SEXP R_ParseEvalString(const char *text, SEXP env);
+extern void R_reInitTempDir(int die);
+extern void run_Rmainloop(void);
+
+/* What the script R, which starts the program R, puts into the environment; the rest comes from R's own Renviron. */
+static const char *const variables[][2] = {
+        { "R_HOME", R_HOME_DIR },
+        { "R_SHARE_DIR", "/usr/share/R/share" },
+        { "R_INCLUDE_DIR", "/usr/share/R/include" },
+        { "R_DOC_DIR", "/usr/share/R/doc" },
+        { "R_ARCH", "" },
+        { "SED", "/bin/sed" },
+        { "LD_LIBRARY_PATH", R_HOME_DIR "/lib:/usr/lib/x86_64-linux-gnu:/usr/lib/jvm/default-java/lib/server" },
+};
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+/* The file that is run. A variable, because R calls the function that reads it without any context. */
+static FILE *program;
+
+/* As R's own for --file: a line, with LF at its end whatever the file has there. 0 at the end. */
+static int read_program(const char *prompt, unsigned char *buffer, int size, int history)
+{
+        char *line = (char *)buffer;
+        (void)prompt;
+        (void)history;
+        if (!program || !fgets(line, size, program))
+                return 0;
+        size_t len = strlen(line);
+        if (len >= 2 && line[len - 1] == '\n' && line[len - 2] == '\r') {
+                line[len - 2] = '\n';
+                line[--len] = '\0';
+        }
+        if (feof(program) && (len == 0 || line[len - 1] != '\n') && len + 1 < (size_t)size)
+                memcpy(line + len, "\n", 2);
+        return 1;
+}
+
+/* 0, or -1 where it is an error of R, which is not printed. */
+static int call(const char *function, const char *argument)
+{
+        int failed = 0;
+        SEXP f = PROTECT(R_ParseEvalString(function, R_BaseEnv));
+        SEXP text = PROTECT(Rf_mkString(argument));
+        SEXP call_ = PROTECT(Rf_lang2(f, text));
+        R_tryEvalSilent(call_, R_BaseEnv, &failed);
+        UNPROTECT(3);
+        return failed ? -1 : 0;
+}
+
+static void preload(const char *name, struct lang_preload *out)
+{
+        uint64_t began_us = now_us();
+        int failed = call("loadNamespace", name);
+        uint64_t loaded_us = now_us();
+        if (!failed)
+                call("loadNamespace", name);
+        *out = (struct lang_preload){
+                .name = name,
+                .missing = failed,
+                .first_us = loaded_us - began_us,
+                .again_us = now_us() - loaded_us,
+        };
+}
+
+static int initialise(struct err *e)
+{
+        static const char *const command[] = { R_HOME_DIR "/bin/exec/R", "--no-echo", "--no-restore",
+                                               "--file=/dev/null", "--args" };
+        enum { N = sizeof command / sizeof command[0] };
+        char *argv[N + 1] = { NULL };
+        for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+                if (setenv(variables[i][0], variables[i][1], 1) < 0)
+                        return err_set(e, errno, "the environment");
+        for (size_t i = 0; i < N; i++)
+                argv[i] = strdup(command[i]); /* kept by R */
+        if (Rf_initialize_R(N, argv) < 0)
+                return err_say(e, EIO, "R can't be initialised");
+        setup_Rmainloop();
+        ptr_R_ReadConsole = read_program;
+        R_CleanTempDir(); /* each child has its own */
+        return 0;
+}
+
+static int r_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        size_t n = setup->n_preload;
+        int r = initialise(e);
+        if (r < 0)
+                return r;
+        SEXP version = PROTECT(R_ParseEvalString("as.character(getRversion())", R_BaseEnv));
+        snprintf(out->version, sizeof out->version, "%s", CHAR(STRING_ELT(version, 0)));
+        UNPROTECT(1);
+        if (setup->packages && call("function(d) .libPaths(c(.libPaths(), d))", setup->packages) < 0)
+                return err_say(e, EIO, "R takes no directory of packages");
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!out->preloads)
+                return err_set(e, ENOMEM, "the preloaded packages");
+        for (size_t i = 0; i < n; i++)
+                preload(setup->preload[i], &out->preloads[i]);
+        /* A package may have drawn random numbers; a program begins without a seed, and R then makes one of the time.
+         */
+        if (call("function(n) suppressWarnings(rm(list = n, envir = globalenv()))", ".Random.seed") < 0)
+                return err_say(e, EIO, "R's seed can't be removed");
+        /* All that there is becomes old, and is not written to by the collections of a child but the rare full ones. */
+        for (int i = 0; i < 3; i++)
+                R_gc();
+        return 0;
+}
+
+/* What R found out of the process, and is otherwise here: how large the stack may be (of which it keeps a reserve, as
+ * at its start), what temporary names begin with, where they lie. */
+static int r_after_fork(void *state)
+{
+        struct rlimit stack;
+        unsigned seed;
+        (void)state;
+        if (getrlimit(RLIMIT_STACK, &stack) < 0)
+                return -errno;
+        if (R_CStackLimit != (uintptr_t)-1 && stack.rlim_cur != RLIM_INFINITY)
+                R_CStackLimit = (uintptr_t)(0.95 * (double)stack.rlim_cur);
+        if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
+                return -EIO;
+        srand(seed);
+        R_TempDir = NULL;
+        R_reInitTempDir(0);
+        return R_TempDir ? 0 : -EIO;
+}
+
+static void r_rehearse(void *state)
+{
+        (void)state;
+        int real = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
+                _exit(126);
+        call("function(t) { f <- function(x, ...) paste(x + 1, t); print(sapply(1:5, f)); cat(t, sum(1:10), '\\n');"
+             " print(data.frame(a = 1:3)$a); try(stop(t), silent = TRUE); invisible() }",
+             "rehearsal");
+        fflush(stdout);
+        if (dup2(real, STDOUT_FILENO) < 0)
+                _exit(126);
+        close(real);
+        close(null);
+}
+
+/* ---------------------------------------------------------------- one program */
+
+static int set_command_line(const struct job *job)
+{
+        size_t n = job->header.n_args;
+        size_t size = strlen("--file=") + strlen(job->entry) + 1;
+        char **argv = calloc(n + 6, sizeof *argv);
+        char *file = malloc(size);
+        int argc = 0;
+        if (!argv || !file)
+                return -1;
+        snprintf(file, size, "--file=%s", job->entry);
+        const char *const first[] = { R_HOME_DIR "/bin/exec/R", "--no-echo", "--no-restore" };
+        for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
+                argv[argc++] = strdup(first[i]);
+        argv[argc++] = file;
+        if (n > 0)
+                argv[argc++] = strdup("--args");
+        for (size_t i = 0; i < n; i++)
+                argv[argc++] = job->args[i];
+        R_set_command_line_arguments(argc, argv); /* copies */
+        return 0;
+}
+
+static int r_run(void *state, const struct job *job)
+{
+        (void)state;
+        for (char *const *variable = job->env; *variable; variable++)
+                if (putenv(*variable) != 0)
+                        return 2;
+        if (set_command_line(job) < 0)
+                return 2;
+        program = fopen(job->entry, "re");
+        if (!program) {
+                fprintf(stderr, "Fatal error: cannot open file '%s': %s\n", job->entry, strerror(errno));
+                return 2;
+        }
+        run_Rmainloop(); /* ends the process */
+        return 0;
+}
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "r",
+        .aliases = "rscript",
+        .main_file = "main.R",
+        .kind = KIND_FORKED,
+        .warm = r_warm,
+        .after_fork = r_after_fork,
+        .rehearse = r_rehearse,
+        .run = r_run,
+};
