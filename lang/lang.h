@@ -17,7 +17,7 @@
 
 struct lang_command;
 
-enum { LANG_ABI = 3, LANG_VERSION_SIZE = 64 };
+enum { LANG_ABI = 4, LANG_VERSION_SIZE = 64 };
 
 /* Where things of the host are seen inside every sandbox of a language that has them, read-only. */
 #define LANG_PACKAGES "/hatchery/packages" /* third-party packages, as the operator installed them */
@@ -59,6 +59,10 @@ struct lang {
          * NULL, and NULL itself for none. A call that no sandbox may have is refused at the start. Each needs a comment
          * that says what of the runtime fails without it. */
         const char *const *extra_calls;
+
+        /* Directories of the host that its sandboxes see besides /usr, read-only and at the same place: settings of a
+         * runtime below /etc. One that is not there is left out. Ends with NULL, and NULL itself for none. */
+        const char *const *paths;
 
         /* In the zygote, once, with descriptors 0 to 2 being pipes, so that what the interpreter finds out about its
          * standard streams is also true of a sandbox's; the file system and the environment are a sandbox's, too. Must

@@ -37,6 +37,9 @@ static const char *const variables[][2] = {
         { "LD_LIBRARY_PATH", R_HOME_DIR "/lib:/usr/lib/x86_64-linux-gnu:/usr/lib/jvm/default-java/lib/server" },
 };
 
+/* Renviron and Rprofile.site, without which R's own packages don't load, are links from R's home to there. */
+static const char *const settings[] = { "/etc/R", NULL };
+
 static uint64_t now_us(void)
 {
         struct timespec t;
@@ -220,6 +223,7 @@ const struct lang hatchery_language = {
         .aliases = "rscript",
         .main_file = "main.R",
         .kind = KIND_FORKED,
+        .paths = settings,
         .warm = r_warm,
         .after_fork = r_after_fork,
         .rehearse = r_rehearse,

@@ -98,6 +98,9 @@ static int choose_paths(struct zygote *z, struct err *e)
                 r = paths_add(paths, z->prepared, LANG_PREPARED, e);
         for (char *const *path = o->paths; path && *path && r == 0; path++)
                 r = paths_add(paths, *path, *path, e);
+        for (const char *const *path = z->lang->paths; path && *path && r == 0; path++)
+                if (access(*path, F_OK) == 0)
+                        r = paths_add(paths, *path, *path, e);
         return r;
 }
 
@@ -115,9 +118,9 @@ static int take_from_host(struct zygote *z, struct err *e)
         }
         int r = prepare_language(z, e);
         if (r == 0)
-                r = choose_paths(z, e);
-        if (r == 0)
                 r = load_language(z, e);
+        if (r == 0)
+                r = choose_paths(z, e);
         if (r < 0)
                 return r;
 
