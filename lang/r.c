@@ -26,6 +26,8 @@ extern SEXP R_ParseEvalString(const char *text, SEXP env);
 extern void R_reInitTempDir(int die);
 extern void run_Rmainloop(void);
 
+#define COMMAND R_HOME_DIR "/bin/exec/R"
+
 /* What the script R, which starts the program R, puts into the environment; the rest comes from R's own Renviron. */
 static const char *const variables[][2] = {
         { "R_HOME", R_HOME_DIR },
@@ -97,8 +99,7 @@ static void preload(const char *name, struct lang_preload *out)
 
 static int initialise(struct err *e)
 {
-        static const char *const command[] = { R_HOME_DIR "/bin/exec/R", "--no-echo", "--no-restore",
-                                               "--file=/dev/null", "--args" };
+        static const char *const command[] = { COMMAND, "--no-echo", "--no-restore", "--file=/dev/null", "--args" };
         enum { N = sizeof command / sizeof command[0] };
         char *argv[N + 1] = { NULL };
         for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
@@ -188,7 +189,7 @@ static int set_command_line(const struct job *job)
         if (!argv || !file)
                 return -1;
         snprintf(file, size, "--file=%s", job->entry);
-        const char *const first[] = { R_HOME_DIR "/bin/exec/R", "--no-echo", "--no-restore" };
+        const char *const first[] = { COMMAND, "--no-echo", "--no-restore" };
         for (size_t i = 0; i < sizeof first / sizeof first[0]; i++)
                 argv[argc++] = strdup(first[i]);
         argv[argc++] = file;
