@@ -26,7 +26,7 @@ extern SEXP R_ParseEvalString(const char *text, SEXP env);
 extern void R_reInitTempDir(int die);
 extern void run_Rmainloop(void);
 
-#define COMMAND R_HOME_DIR "/bin/exec/R"
+#define COMMAND (R_HOME_DIR "/bin/exec/R")
 
 /* What the script R, which starts the program R, puts into the environment; the rest comes from R's own Renviron. */
 static const char *const variables[][2] = {
