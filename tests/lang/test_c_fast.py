@@ -238,13 +238,13 @@ class Hostile(Case):
         deep = '#include "main.c"\n'
         doubling = "#define A0 1+1\n" + "".join(f"#define A{i} A{i - 1}+A{i - 1}\n" for i in range(1, 40)) + "int main(void) { return A39; }\n"
         tests = {
-            "an endless device": ('#include "/dev/zero"\n', {}),
-            "itself": (deep, {}),
-            "a macro that doubles": (doubling, {}),
-            "a giant array": ("char big[1 << 30] = { 1 }; char more[(1L << 40)]; int main(void) { return big[5]; }\n", {}),
-            "deep parentheses": ("int x = " + "(" * 100000 + "1" + ")" * 100000 + ";\nint main(void) { return x; }\n", {}),
-            "a flood of warnings": ("int main(void) {\n" + "char *p = 5;{\n" * 200 + "}" * 200 + "}\n", {}),
-            "standard input": ('#include "/dev/stdin"\n', {"stdin": "int main(void) { return 9; }\n"}),
+            "an endless device": ('#include "/dev/zero"\n', {}, "COMPILE_ERROR"),
+            "itself": (deep, {}, "COMPILE_ERROR"),
+            "a macro that doubles": (doubling, {}, "MEMORY_LIMIT"),
+            "a giant array": ("char big[1 << 30] = { 1 }; char more[(1L << 40)]; int main(void) { return big[5]; }\n", {}, "MEMORY_LIMIT"),
+            "deep parentheses": ("int x = " + "(" * 100000 + "1" + ")" * 100000 + ";\nint main(void) { return x; }\n", {}, "SIGNALED"),
+            "a flood of warnings": ("int main(void) {\n" + "char *p = 5;{\n" * 200 + "}" * 200 + "}\n", {}, "EXITED"),
+            "standard input": ('#include "/dev/stdin"\n', {"stdin": "int main(void) { return 9; }\n"}, "EXITED"),
         }
         for name, (program, options, *ends) in tests.items():
             with self.subTest(name):
