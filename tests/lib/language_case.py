@@ -69,7 +69,7 @@ class Language:
     name: str  # as requests say it
     main: str  # what inline code is called: "main.pl"
     command: list  # the plain command, before the file's name; or a function (folder, entry, args) -> argv
-    semantics: dict  # name: (program, options) or program. Options: args, stdin, files, env, and `ours`: the expected
+    semantics: dict  # name: (program, options) or program. Options: args, stdin, files, entry, env, and `ours`: the expected
     # (stdout, stderr, ending) where Hatchery differs from the command, which docs/languages.md has to explain
     corpus: dict
     absent: dict = field(default_factory=dict)  # of SEMANTICS and CORPUS: name to the reason
@@ -91,9 +91,9 @@ def reference(language, program, options):
             path = Path(folder, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content.encode() if isinstance(content, str) else content)
-        args = options.get("args", [])
-        command = (language.command(folder, language.main, args) if callable(language.command)
-                   else [*language.command, language.main, *args])
+        args, entry = options.get("args", []), options.get("entry", language.main)
+        command = (language.command(folder, entry, args) if callable(language.command)
+                   else [*language.command, entry, *args])
         env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": folder, "USER": "sandbox", "LOGNAME": "sandbox",
                "LANG": "C.UTF-8", **options.get("env", {})}
         done = subprocess.run(command, cwd=folder, input=to_bytes(options.get("stdin", b"")), capture_output=True,
@@ -124,8 +124,12 @@ class LanguageCase(Case):
                   "stdin": to_bytes(options.get("stdin", b"")), "limits": {**language.limits, **options.get("limits", {})},
                   **language.execute, **options.get("execute", {})}
         files = options.get("files", {})
+        if "entry" in options:  # another file than the program's is the one to start
+            files, fields["entry"] = {language.main: program, **files}, options["entry"]
         if files:
             fields["files"] = files
+        if "entry" in options:
+            return self.execute(language=language.name, **fields)
         return self.execute(program, language=language.name, **fields)
 
     def same_as_command(self, program, options):
