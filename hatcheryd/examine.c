@@ -67,8 +67,8 @@ static int examine_languages(const struct runtimes *runtimes)
 int examine_host(const char *config_path, const char *program_directory)
 {
         const struct settings_source source = { .path = config_path, .program_directory = program_directory };
-        struct runtimes runtimes;
-        struct config config;
+        struct runtimes runtimes = { 0 };
+        struct config config = { 0 };
         struct err e = { 0 };
         int failures = 0;
 
@@ -90,8 +90,8 @@ int examine_host(const char *config_path, const char *program_directory)
 int examine_calls(const char *config_path, const char *program_directory)
 {
         const struct settings_source source = { .path = config_path, .program_directory = program_directory };
-        struct runtimes runtimes;
-        struct config config;
+        struct runtimes runtimes = { 0 };
+        struct config config = { 0 };
         struct err e = { 0 };
 
         if (settings_survey(&source, &runtimes, &config, &e) < 0)

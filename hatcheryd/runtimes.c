@@ -192,7 +192,7 @@ static int add_file(struct runtimes *r, const char *directory, const char *file,
 {
         char path[RUNTIMES_PATH_SIZE], stem[NAME_MAX + 1];
         OWN_MEM char *text = NULL;
-        struct config_runtime data;
+        struct config_runtime data = { 0 };
 
         snprintf(path, sizeof path, "%s/%s", directory, file);
         snprintf(stem, sizeof stem, "%.*s", (int)(strlen(file) - strlen(".conf")), file);

@@ -171,8 +171,8 @@ int settings_read(const struct settings_source *source, struct config *config, i
 {
         OWN_MEM char *text = NULL;
         OWN_MEM char *merged = NULL;
-        struct runtimes runtimes;
-        struct config main;
+        struct runtimes runtimes = { 0 };
+        struct config main = { 0 };
 
         int r = read_main(source, &text, e);
         if (r == 0)

@@ -10,3 +10,6 @@ void leaks_report_to(int fd);
 
 /* Just before the end of the process. */
 void leaks_prepare(const struct log *log);
+
+/* What a language keeps as long as the process lives is no leak. */
+void leaks_keep(const void *state);

@@ -375,6 +375,7 @@ static int live(struct zygote *z, struct err *e)
         seccomp_program_fini(&z->maker.boot.seccomp);
         cgroup_slot_fini(&z->maker.slots.inits, NULL);
         cgroup_base_fini(&z->maker.slots.cgroups);
+        leaks_keep(z->warmed.state);
         leaks_prepare(&z->log);
         return r;
 }
