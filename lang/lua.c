@@ -11,6 +11,29 @@
 /* How far the state and the stack are moved. Not pages that would have to be touched for it. */
 enum { HEAP_SLACK = 64 << 10, STACK_SLACK = 16 << 10, ALIGNMENT = 16 };
 
+/* Blocks for all the holes of the heap that a state would fit into: it is larger than one of them. */
+enum { HOLE = 1024, MAX_HOLES = 128 };
+
+/* A state from behind a block of that size, which then is the heap's end: were there a hole before it, the state would
+ * always be there. */
+static lua_State *new_state_behind(size_t slack)
+{
+        char *holes[MAX_HOLES], *end = malloc(HEAP_SLACK / 2 + slack);
+        int n = 0;
+        bool behind = false;
+        while (end && !behind && n < MAX_HOLES && (holes[n] = malloc(HOLE))) {
+                behind = holes[n] > end;
+                n += !behind;
+        }
+        if (behind)
+                free(holes[n]);
+        lua_State *L = luaL_newstate();
+        while (n > 0)
+                free(holes[--n]);
+        free(end);
+        return L;
+}
+
 /* Lua takes the seed of its hashes from the time, and from where its state and its stack are: chance enough under a
  * kernel that places each process anew, but forks of one zygote are all in the same place. So both are moved, by 22
  * bits of chance in all. */
@@ -20,11 +43,8 @@ static lua_State *new_state(void)
         if (getrandom(chance, sizeof chance, 0) != sizeof chance)
                 return NULL;
         char *stack = alloca(ALIGNMENT + chance[0] % (STACK_SLACK / ALIGNMENT) * ALIGNMENT);
-        char *heap = malloc(ALIGNMENT + chance[1] % (HEAP_SLACK / ALIGNMENT) * ALIGNMENT);
         *(char *volatile *)&stack = stack; /* or the compiler does without it */
-        lua_State *L = heap ? luaL_newstate() : NULL;
-        free(heap);
-        return L;
+        return new_state_behind(chance[1] % (HEAP_SLACK / ALIGNMENT) * ALIGNMENT);
 }
 
 static lua_State *create(void)

@@ -85,6 +85,15 @@ static bool require_module(lua_State *L, const char *name)
         return loaded;
 }
 
+/* LuaJIT notes a failure, and would tell the program of that instead of what is wrong. */
+static void forget_module(lua_State *L, const char *name)
+{
+        lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
+        lua_pushnil(L);
+        lua_setfield(L, -2, name);
+        lua_pop(L, 1);
+}
+
 static void preload(lua_State *L, const char *name, struct lang_preload *out)
 {
         uint64_t began_us = now_us();
@@ -92,6 +101,8 @@ static void preload(lua_State *L, const char *name, struct lang_preload *out)
         uint64_t loaded_us = now_us();
         if (loaded)
                 require_module(L, name);
+        else
+                forget_module(L, name);
         *out = (struct lang_preload){
                 .name = name,
                 .missing = !loaded,

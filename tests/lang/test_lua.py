@@ -90,6 +90,15 @@ class Hostile(lua_programs.LuaHostile):
     LANGUAGE = "lua"
 
 
+class Seeds(Case):
+    SERVER = SERVER
+
+    def test_the_seeds_of_hashes_are_many(self):
+        """What the order of keys tells: of few seeds, 60 runs would have some twice."""
+        program = lua_programs.RANDOM[-1]
+        self.assertEqual(60, len({self.output(program, language="lua") for _ in range(60)}))
+
+
 class Echo(Case):
     """What an echoed program shares with one that is not."""
 
