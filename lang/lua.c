@@ -4,47 +4,72 @@
 #include <alloca.h>
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
-/* How far the state and the stack are moved. Not pages that would have to be touched for it. */
-enum { HEAP_SLACK = 64 << 10, STACK_SLACK = 16 << 10, ALIGNMENT = 16 };
+/* How far the state and the stack are moved at most. What is passed over is not touched. */
+enum { HEAP_SLACK = 1 << 20, STACK_SLACK = 16 << 10, ALIGNMENT = 16 };
 
-/* Blocks for all the holes of the heap that a state would fit into: it is larger than one of them. */
-enum { HOLE = 1024, MAX_HOLES = 128 };
+/* Of one state; lives as long as the process. */
+struct extra {
+        void *first;    /* the state itself, which is not realloc's and is never freed */
+        uint32_t slack; /* before it */
+        bool warns;     /* warn("@on") */
+        bool continued;
+};
 
-/* A state from behind a block of that size, which then is the heap's end: were there a hole before it, the state would
- * always be there. */
-static lua_State *new_state_behind(size_t slack)
+static void *allocate(void *context, void *block, size_t old_size, size_t size)
 {
-        char *holes[MAX_HOLES], *end = malloc(HEAP_SLACK / 2 + slack);
-        int n = 0;
-        bool behind = false;
-        while (end && !behind && n < MAX_HOLES && (holes[n] = malloc(HOLE))) {
-                behind = holes[n] > end;
-                n += !behind;
+        struct extra *x = context;
+        (void)old_size;
+        if (!x->first) {
+                char *room = malloc(HEAP_SLACK + size);
+                x->first = room ? room + x->slack : NULL;
+                return x->first;
         }
-        if (behind)
-                free(holes[n]);
-        lua_State *L = luaL_newstate();
-        while (n > 0)
-                free(holes[--n]);
-        free(end);
-        return L;
+        if (size > 0)
+                return realloc(block, size);
+        if (block != x->first)
+                free(block);
+        return NULL;
+}
+
+/* As that of luaL_newstate. */
+static void print_warning(void *context, const char *message, int to_be_continued)
+{
+        struct extra *x = context;
+        if (!x->continued && !to_be_continued && message[0] == '@') {
+                if (strcmp(message + 1, "on") == 0)
+                        x->warns = true;
+                else if (strcmp(message + 1, "off") == 0)
+                        x->warns = false;
+                return;
+        }
+        if (!x->warns)
+                return;
+        fprintf(stderr, "%s%s%s", x->continued ? "" : "Lua warning: ", message, to_be_continued ? "" : "\n");
+        fflush(stderr);
+        x->continued = to_be_continued;
 }
 
 /* Lua takes the seed of its hashes from the time, and from where its state and its stack are: chance enough under a
- * kernel that places each process anew, but forks of one zygote are all in the same place. So both are moved, by 22
- * bits of chance in all. */
+ * kernel that places each process anew, but forks of one zygote are all in the same place. So both are moved, by 26
+ * bits of chance in all; luaL_newstate would leave the state where it is. */
 static lua_State *new_state(void)
 {
         uint32_t chance[2];
-        if (getrandom(chance, sizeof chance, 0) != sizeof chance)
+        struct extra *x = calloc(1, sizeof *x);
+        if (!x || getrandom(chance, sizeof chance, 0) != sizeof chance)
                 return NULL;
         char *stack = alloca(ALIGNMENT + chance[0] % (STACK_SLACK / ALIGNMENT) * ALIGNMENT);
         *(char *volatile *)&stack = stack; /* or the compiler does without it */
-        return new_state_behind(chance[1] % (HEAP_SLACK / ALIGNMENT) * ALIGNMENT);
+        x->slack = chance[1] % (HEAP_SLACK / ALIGNMENT) * ALIGNMENT;
+        lua_State *L = lua_newstate(allocate, x);
+        if (L)
+                lua_setwarnf(L, print_warning, x);
+        return L;
 }
 
 static lua_State *create(void)

@@ -144,7 +144,7 @@ MORE = {
     "open descriptors": "os.execute('ls /proc/$PPID/fd | sort -n | tr \"\\\\n\" \" \"')",
     "the signals that are ignored": "for l in io.lines('/proc/self/status') do if l:match('^Sig[BIC]') then print(l) end end",
     "SIGINT": "if jit then jit.off() end\nlocal f = io.open('/proc/self/stat') local pid = f:read('*n') f:close()\n"
-              "os.execute('(sleep 0.2; kill -INT ' .. math.floor(pid) .. ') &')\nwhile true do local s = tostring(1) end",
+              "os.execute('(sleep 0.2; kill -INT ' .. math.floor(pid) .. ') &')\nwhile true do end",
     "a binary chunk": "local f = io.open('c.out', 'wb') f:write(string.dump(function(...) print('binary', ...) end)) f:close()\nloadfile('c.out')(1, 2)",
     "load": "print((loadstring or load)('return 1 + 1')()) print((loadstring or load)('x = = 1', '=name'))",
     "debug hooks": "local n = 0 debug.sethook(function(e, l) n = n + 1 end, 'l')\nlocal x = 1\nx = x + 1\ndebug.sethook()\nprint(n)",
