@@ -262,9 +262,10 @@ static int allow_fcntl(scmp_filter_ctx filter)
 /* Files of one directory, by names that are relative to it; and the time of one that is open. */
 static int allow_directory(scmp_filter_ctx filter, int directory)
 {
-        const struct scmp_arg_cmp from = SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)directory);
-        const struct scmp_arg_cmp both[] = { from, SCMP_A2(SCMP_CMP_EQ, (scmp_datum_t)directory) };
-        const struct scmp_arg_cmp open_one = SCMP_A1(SCMP_CMP_EQ, 0);
+        const struct scmp_arg_cmp from = { .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)directory };
+        const struct scmp_arg_cmp to = { .arg = 2, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)directory };
+        const struct scmp_arg_cmp both[] = { from, to };
+        const struct scmp_arg_cmp open_one = { .arg = 1, .op = SCMP_CMP_EQ, .datum_a = 0 };
 
         int r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1, &from);
         if (r >= 0)

@@ -24,8 +24,8 @@ struct job_header {
         uint32_t n_files;
         uint32_t open_files; /* RLIMIT_NOFILE, soft and hard */
         uint32_t merge_stderr;
-        uint32_t echo;  /* the value of a last bare expression is printed */
-        uint32_t stage; /* enum job_stage */
+        uint32_t echo;         /* the value of a last bare expression is printed */
+        uint32_t stage;        /* enum job_stage */
         uint64_t strings_size; /* entry, args, then env as name=value; each ends with NUL */
 };
 
