@@ -3,7 +3,7 @@
 import re
 
 from lib.case import ServerModule, describe
-from lib.compiled import NOT_COMPILED, compile_and_run
+from lib.compiled import compile_and_run
 from lib.language_case import Language, LanguageCase, tests_of
 
 SERVER = ServerModule(__name__, config="language go { warm = 3 }\n")
@@ -34,7 +34,7 @@ SEMANTICS = {
                                  "util/g.go": "package util\nfunc G() int { return 42 }\n"}}),
     "exit code": main("os.Exit(3)", "os"),
     "uncaught error": (main('fmt.Println("before"); panic("dropped")', "fmt"), {}),
-    "syntax error": (SYNTAX_ERROR, NOT_COMPILED),
+    "syntax error": (SYNTAX_ERROR, {"ours": (b"", b"", ("COMPILE_ERROR", 2))}),
     "death by signal": main("syscall.Kill(os.Getpid(), syscall.SIGTERM); select {}", "os", "syscall"),
     "exit hook": main('defer fmt.Println("bye"); fmt.Println("work")', "fmt"),
     "buffered output": main('fmt.Print("no newline")', "fmt"),

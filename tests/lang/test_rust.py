@@ -53,7 +53,7 @@ MORE = {
     "a panic in a thread": main('let r = std::thread::spawn(|| panic!("inside")).join(); println!("{}", r.is_err());'),
     "abort": main("std::process::abort();"),
     "stack overflow": main("println!(\"{}\", f(1));", "fn f(n: u64) -> u64 { let a = [n; 100]; "
-                           "if std::hint::black_box(a)[5] == 0 { 0 } else { f(n + 1) + a[3] } }\n"),
+                           "if unsafe { std::ptr::read_volatile(&a[5]) } == 0 { 0 } else { f(n + 1) + a[3] } }\n"),
     "catch_unwind": main('let r = std::panic::catch_unwind(|| { panic!("caught") }); println!("{}", r.is_err());'),
     "channels": main("let (t, r) = std::sync::mpsc::channel(); for i in 0..4 { let t = t.clone(); std::thread::spawn(move || "
                      't.send(i).unwrap()); } drop(t); println!("{}", r.iter().sum::<i32>());'),
