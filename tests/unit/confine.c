@@ -209,6 +209,54 @@ static int attempt_in_child(const struct attempt *a, bool confined)
         return WEXITSTATUS(status);
 }
 
+/* 0, or the number of the first thing that is not as it should be. */
+static int use_directory(int directory, int other)
+{
+        struct err e = { 0 };
+        if (confine_calls(directory, &e) < 0)
+                return 1;
+        int fd = openat(directory, "a", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (fd < 0 || futimens(fd, NULL) < 0 || renameat(directory, "a", directory, "b") < 0 ||
+            unlinkat(directory, "b", 0) < 0)
+                return 2;
+        if (SANITIZED)
+                return 0;
+        if (openat(other, "a", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) >= 0 || errno != ENOSYS)
+                return 3;
+        if (openat(AT_FDCWD, "/dev/null", O_RDONLY | O_CLOEXEC) >= 0 || errno != ENOSYS)
+                return 4;
+        if (renameat(directory, "b", other, "b") == 0 || errno != ENOSYS)
+                return 5;
+        if (renameat(other, "b", directory, "b") == 0 || errno != ENOSYS)
+                return 6;
+        if (unlinkat(other, "b", 0) == 0 || errno != ENOSYS)
+                return 7;
+        return utimensat(directory, "b", NULL, 0) == 0 || errno != ENOSYS ? 8 : 0;
+}
+
+static void files_of_one_directory_can_be_used_and_no_others(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/hatchery-confine-XXXXXX";
+        assert_non_null(mkdtemp(path));
+        int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int other = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        assert_true(directory >= 0 && other >= 0);
+
+        assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+                _exit(use_directory(directory, other));
+        int status;
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        close(directory);
+        close(other);
+        assert_int_equal(rmdir(path), 0);
+}
+
 static void what_the_loop_does_not_need_is_not_there(void **state)
 {
         (void)state;
@@ -294,7 +342,9 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rights_are_gone), cmocka_unit_test(root_is_no_user_for_it),
-                cmocka_unit_test(what_the_loop_does_not_need_is_not_there), /* last: it gives up new privileges */
+                /* last: both give up new privileges */
+                cmocka_unit_test(files_of_one_directory_can_be_used_and_no_others),
+                cmocka_unit_test(what_the_loop_does_not_need_is_not_there),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
