@@ -2,6 +2,8 @@
 
 from lib.case import ServerModule, describe
 from lib.compiled import NOT_COMPILED, compile_and_run, compiler_says
+from lib.hatchery import Status
+from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, LanguageCase, tests_of
 
 SERVER = ServerModule(__name__, config="language c { warm = 3 }\n")
@@ -108,3 +110,44 @@ class Compiler(LanguageCase):
 
     def test_the_aliases(self):
         self.assertEqual("c", self.execute(main('puts("");'), language="gcc").language)
+
+
+class Hostile(HostileCase):
+    SERVER, LANGUAGE = SERVER, "c"
+    HELLO = SEMANTICS["hello"]
+
+    def test_an_endless_loop(self):
+        self.assert_ends("CPU_LIMIT", main("for (;;) __asm__ volatile(\"\");"), limits={"cpu_us": 300_000})
+
+    def test_a_sleep(self):
+        self.assert_ends("TIME_LIMIT", main("for (;;) pause();"), limits={"wall_us": 300_000})
+
+    def test_a_memory_bomb(self):
+        self.assert_ends("MEMORY_LIMIT", main("for (;;) memset(malloc(1 << 20), 1, 1 << 20);"),
+                         limits={"memory_bytes": 32 * MIB})
+
+    def test_a_flood_of_output(self):
+        self.assert_ends("OUTPUT_LIMIT", main('for (;;) puts("flood");'))
+
+    def test_a_fork_bomb(self):
+        self.assert_ends("TIME_LIMIT", main("for (;;) fork();"), limits={"wall_us": 500_000})
+
+    def test_a_disk_filler(self):
+        program = main('int d = open("x", O_CREAT | O_WRONLY, 0600); static char b[1 << 16]; while (write(d, b, sizeof b) > 0) '
+                       ";\nreturn 1;", "#include <fcntl.h>\n")
+        self.assert_ends("DISK_LIMIT", program, limits={"disk_bytes": 4 * MIB})
+
+    def test_what_is_refused(self):
+        calls = {"ptrace(PTRACE_TRACEME, 0, 0, 0)": "sys/ptrace.h", 'mount("none", "/tmp", "tmpfs", 0, "")': "sys/mount.h",
+                 "socket(AF_INET, SOCK_STREAM, 0)": "sys/socket.h", 'chroot("/tmp")': "unistd.h", "setuid(0)": "unistd.h",
+                 'open("/etc/shadow", O_RDONLY)': "fcntl.h", 'open("/proc/1/mem", O_RDONLY)': "fcntl.h",
+                 "kill(1, SIGKILL)": "signal.h", "unshare(CLONE_NEWUSER)": "sched.h", 'open("/usr/x", O_CREAT | O_WRONLY, 0)': "fcntl.h"}
+        for call, header in calls.items():
+            with self.subTest(call=call):
+                result = self.hostile(f"#define _GNU_SOURCE\n#include <{header}>\n" + main(f"return {call} < 0 ? 0 : 1;"))
+                self.assertEqual(("EXITED", 0), (Status.Name(result.status), result.exit_code), describe(result))
+
+    def test_what_stays_behind_is_killed(self):
+        result = self.hostile(main("if (fork() == 0) { setsid(); for (;;) pause(); }\nputs(\"end\");"))
+        self.assert_exited(result)
+        self.assertEqual(b"end\n", result.stdout)

@@ -341,7 +341,8 @@ static void root_is_no_user_for_it(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(rights_are_gone), cmocka_unit_test(root_is_no_user_for_it),
+                cmocka_unit_test(rights_are_gone),
+                cmocka_unit_test(root_is_no_user_for_it),
                 /* last: both give up new privileges */
                 cmocka_unit_test(files_of_one_directory_can_be_used_and_no_others),
                 cmocka_unit_test(what_the_loop_does_not_need_is_not_there),
