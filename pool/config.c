@@ -268,7 +268,7 @@ static int parse(cfg_t **tree, enum text kind, const char *text, struct err *e)
 static int load(struct config *c, enum text kind, const char *text, const char *name, struct err *e)
 {
         struct config fresh = { 0 };
-        cfg_t *tree;
+        cfg_t *tree = NULL;
 
         int r = parse(&tree, kind, text, e);
         if (r < 0)
@@ -311,7 +311,7 @@ static int take_only_runtime(struct config_runtime *r, cfg_t *tree, const char *
 int config_load_runtime(struct config_runtime *r, const char *text, const char *name, const char *stem, struct err *e)
 {
         struct config_runtime fresh = { 0 };
-        cfg_t *tree;
+        cfg_t *tree = NULL;
 
         int n = parse(&tree, TEXT_RUNTIME, text, e);
         if (n < 0)

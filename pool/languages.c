@@ -168,7 +168,7 @@ static void renew_if_changed(struct language *l, const struct config *was, const
 static int make_list(struct pool *p, struct language ***list, struct err *e)
 {
         const struct config *c = &p->config;
-        struct language **made = calloc(c->n_languages + 1, sizeof *made);
+        struct language **made = calloc(c->n_languages + 1, sizeof(struct language *));
         size_t n = 0;
 
         for (; made && n < c->n_languages; n++) {
@@ -228,11 +228,11 @@ int languages_reload(struct pool *p, const struct config *was, struct err *e)
         if (r < 0)
                 return r;
 
-        for (size_t i = 0; i < n_old; i++)
+        for (size_t i = 0; old && i < n_old; i++)
                 renew_if_changed(old[i], was, &p->config);
         p->languages = list;
         p->n_languages = p->config.n_languages;
-        for (size_t i = 0; i < p->n_languages; i++)
+        for (size_t i = 0; list && i < p->n_languages; i++)
                 come(p, list[i], &p->config.languages[i]);
         for (size_t i = 0; i < n_old; i++)
                 if (!config_find_language(&p->config, old[i]->name))

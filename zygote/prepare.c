@@ -80,7 +80,7 @@ static int expand(char *word, const char *text, const struct prepare *p, const c
 static int name_result(const struct prepare *p, char path[PREPARE_PATH_SIZE], struct err *e)
 {
         uint64_t hash = UINT64_C(14695981039346656037);
-        char word[WORD_SIZE];
+        char word[WORD_SIZE] = "";
         for (char *const *w = p->command; *w; w++) {
                 int r = expand(word, *w, p, "{prepared}", e);
                 if (r < 0)
@@ -135,6 +135,8 @@ static _Noreturn void run_command(const struct prepare *p, const char *directory
                 dprintf(2, "giving up rights: %s\n", strerror(r < 0 ? -r : errno));
                 _exit(126);
         }
+        if (!argv[0])
+                _exit(127);
         execvp(argv[0], argv);
         dprintf(2, "%s: %s\n", argv[0], strerror(errno));
         _exit(127);
