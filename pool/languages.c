@@ -234,7 +234,7 @@ int languages_reload(struct pool *p, const struct config *was, struct err *e)
         p->n_languages = p->config.n_languages;
         for (size_t i = 0; list && i < p->n_languages; i++)
                 come(p, list[i], &p->config.languages[i]);
-        for (size_t i = 0; i < n_old; i++)
+        for (size_t i = 0; old && i < n_old; i++)
                 if (!config_find_language(&p->config, old[i]->name))
                         leave(old[i]);
         free(old);
