@@ -16,32 +16,50 @@ import sys
 import time
 import traceback
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
 UNIT_GUARD = 600
 MODULE_GUARD = 1500
+SIDE_BY_SIDE = ("lang",)  # modules that wait for each other's cores and for nothing else
 
 TAP = re.compile(r"^(not ok|ok)\b[ \d]*(?:- )?(.*?)(?:\s+# SKIP\s*(.*))?$")
 
 
 class Tally:
-    def __init__(self):
+    def __init__(self, held_back=False):
         self.passed = self.failed = self.skipped = 0
         self.failures = []
+        self.lines = [] if held_back else None
+
+    def say(self, line):
+        if self.lines is None:
+            print(line, flush=True)
+        else:
+            self.lines.append(line)
+
+    def add(self, other):
+        """What was counted, and said, beside this one."""
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.failures += other.failures
+        for line in other.lines:
+            self.say(line)
 
     def count(self, outcome, name, reason=""):
         if outcome == "skip":
             self.skipped += 1
-            print(f"  skip  {name}: {reason or 'no reason given'}", flush=True)
+            self.say(f"  skip  {name}: {reason or 'no reason given'}")
         elif outcome == "ok":
             self.passed += 1
-            print(f"  ok    {name}", flush=True)
+            self.say(f"  ok    {name}")
         else:
             self.failed += 1
             self.failures.append(name)
-            print(f"  FAIL  {name}", flush=True)
+            self.say(f"  FAIL  {name}")
 
 
 def sentence(name):
@@ -61,7 +79,7 @@ def run_tap(title, command, guard, tally, name_filter, env):
     seen = planned = 0
     wanted = name_filter.lower()
     if not wanted:
-        print(title, flush=True)
+        tally.say(title)
     end = time.monotonic() + guard
     for line in read_lines(process, end):
         plan = re.match(r"^1\.\.(\d+)", line)
@@ -76,7 +94,7 @@ def run_tap(title, command, guard, tally, name_filter, env):
                 tally.count(outcome, name, match.group(3))
         elif line.strip() and not line.startswith(("TAP version", "# ok - ")) and (not wanted or not line.startswith("#")
                                                                       or tally.failed > failed_before):
-            print(f"        {line}", flush=True)
+            tally.say(f"        {line}")
     if time.monotonic() > end:
         kill_group(process)
         tally.count("fail", f"{title}: killed, because it did not end within {guard} s")
@@ -246,9 +264,19 @@ def main():
         if path.is_file() and os.access(path, os.X_OK):
             run_tap(f"unit/{sentence(path.name)}", [str(path)], UNIT_GUARD, tally, options.name, env)
 
-    for path in sorted(path for path in TESTS.glob("*/test_*.py") if path.parent.name != "unit"):
+    def run_one(path, into):
         command = [sys.executable, str(TESTS / "run.py"), "--module", str(path), *filter(None, [options.name])]
-        run_tap(module_title(path), command, MODULE_GUARD, tally, options.name, env)
+        run_tap(module_title(path), command, MODULE_GUARD, into, options.name, env)
+        return into
+
+    paths = sorted(path for path in TESTS.glob("*/test_*.py") if path.parent.name != "unit")
+    for path in paths:
+        if path.parent.name not in SIDE_BY_SIDE:
+            run_one(path, tally)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as lanes:
+        beside = [path for path in paths if path.parent.name in SIDE_BY_SIDE]
+        for done in lanes.map(lambda path: run_one(path, Tally(held_back=True)), beside):
+            tally.add(done)
 
     if tally.failures:
         print("failed:", *tally.failures, sep="\n  ")
