@@ -20,7 +20,6 @@ import java.io.Writer;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.reflect.Constructor;
-import java.lang.reflect.Field;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
 import java.net.URI;
@@ -30,7 +29,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.stream.Stream;
 import javax.tools.ForwardingJavaFileObject;
 import javax.tools.JavaCompiler;
@@ -44,10 +42,10 @@ import jdk.internal.access.SharedSecrets;
 
 /**
  * Java, as `javac *.java && java Main` has it, in one process that was started ahead: it warms the compiler up, waits for
- * its job on the socket of HATCHERY_JOB (lang/prestart.h has the frames), compiles all sources of the job into the work
+ * its job on descriptor 3 (lang/prestart.h has the frames), compiles all sources of the job into the work
  * directory, and runs main of the first class with one in the file that was named.
  *
- * Without HATCHERY_JOB it does the same at once, for the file that is its first argument.
+ * With arguments it does the same at once, for the file that is the first of them.
  */
 public final class Driver {
     /** What the original thread asks Program, which is a hidden class and so has no name to be called by. */
@@ -55,7 +53,7 @@ public final class Driver {
         boolean failed();
     }
 
-    private record Job(String entry, boolean merge, String[] args, List<String> env) {}
+    private record Job(String entry, boolean merge, String[] args, boolean hasVariables) {}
 
     /** Thrown to the launcher, which then ends with 1 when all threads have ended; nobody prints it. */
     private static final class ProgramFailed extends Error {
@@ -68,6 +66,7 @@ public final class Driver {
 
     private static final Path NO_FOLDER = Path.of("/nonexistent");
     private static final int WARM_UPS = 4;
+    private static final int JOB = 3; /* the descriptor of the socket */
 
     private final JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     private final StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null);
@@ -236,7 +235,7 @@ public final class Driver {
     private static Constructor<?> programThread() throws IOException, ReflectiveOperationException {
         try (InputStream in = Driver.class.getResourceAsStream("Program.class")) {
             Class<?> hidden = MethodHandles.lookup().defineHiddenClass(in.readAllBytes(), true).lookupClass();
-            return hidden.getDeclaredConstructor(MethodHandle.class, String[].class);
+            return hidden.getDeclaredConstructor(MethodHandle.class, Class.class, String[].class);
         }
     }
 
@@ -252,7 +251,7 @@ public final class Driver {
         Thread original = Thread.currentThread();
         original.setName("DestroyJavaVM");
         original.setUncaughtExceptionHandler((t, e) -> { });
-        Thread program = (Thread) thread.newInstance(main, args);
+        Thread program = (Thread) thread.newInstance(main, Class.forName(name, false, ClassLoader.getSystemClassLoader()), args);
         program.start();
         program.join();
         if (((Outcome) program).failed())
@@ -260,30 +259,6 @@ public final class Driver {
     }
 
     /* ------------------------------------------------------------ the job */
-
-    /** What the virtual machine, its launcher or the C library read when they started. */
-    private static boolean isForStartup(String variable) {
-        return Stream.of("TZ=", "LANG", "LC_", "LD_", "JAVA_TOOL_OPTIONS=", "_JAVA_OPTIONS=", "JDK_JAVA_OPTIONS=", "CLASSPATH=",
-                         "MALLOC_", "GLIBC_").anyMatch(variable::startsWith);
-    }
-
-    /** The map that System.getenv shows and that ProcessBuilder copies. */
-    @SuppressWarnings("unchecked")
-    private static void changeEnvironment(List<String> add, String remove) throws ReflectiveOperationException {
-        Class<?> environment = Class.forName("java.lang.ProcessEnvironment");
-        Field field = environment.getDeclaredField("theEnvironment");
-        Method variable = Class.forName("java.lang.ProcessEnvironment$Variable").getMethod("valueOf", String.class);
-        Method value = Class.forName("java.lang.ProcessEnvironment$Value").getMethod("valueOf", String.class);
-        field.setAccessible(true);
-        variable.setAccessible(true);
-        value.setAccessible(true);
-        Map<Object, Object> map = (Map<Object, Object>) field.get(null);
-        map.remove(variable.invoke(null, remove));
-        for (String entry : add) {
-            int equals = entry.indexOf('=');
-            map.put(variable.invoke(null, entry.substring(0, equals)), value.invoke(null, entry.substring(equals + 1)));
-        }
-    }
 
     /** Descriptor 2 becomes the pipe that descriptor 1 is. */
     private static void mergeErrors() throws ReflectiveOperationException {
@@ -300,7 +275,7 @@ public final class Driver {
         String[] words = new String(frame, StandardCharsets.UTF_8).split("\0", -1);
         int n = Integer.parseInt(words[3]);
         return new Job(words[0], !words[2].isEmpty(), Arrays.copyOfRange(words, 4, 4 + n),
-                       List.of(words).subList(4 + n, words.length - 1));
+                       words.length - 1 > 4 + n); /* the last word ends with NUL, too */
     }
 
     private static void takeJob(int number) throws Exception {
@@ -311,16 +286,14 @@ public final class Driver {
         Driver driver = new Driver();
         Constructor<?> thread = programThread();
         driver.warmUp();
-        changeEnvironment(List.of(), "HATCHERY_JOB");
-        mergeClasses();
+        Class.forName("sun.nio.ch.FileDispatcherImpl"); /* what merging takes */
         out.write('R');
 
         Job job = readJob(in);
-        if (job.env.stream().anyMatch(Driver::isForStartup)) {
+        if (job.hasVariables) { /* no Java can change the environment that its children get */
             out.write('N');
             Runtime.getRuntime().halt(0);
         }
-        changeEnvironment(job.env, "HATCHERY_JOB");
         if (job.merge)
             mergeErrors();
         if (!driver.compileJob(job.entry)) {
@@ -334,15 +307,9 @@ public final class Driver {
         run(thread, driver.mainClass(), job.args);
     }
 
-    /** Loads what merging takes, on descriptors that are the same already. */
-    private static void mergeClasses() throws ReflectiveOperationException {
-        Class.forName("sun.nio.ch.FileDispatcherImpl");
-    }
-
     public static void main(String[] args) throws Exception {
-        String number = System.getenv("HATCHERY_JOB");
-        if (number != null) {
-            takeJob(Integer.parseInt(number));
+        if (args.length == 0) {
+            takeJob(JOB);
             return;
         }
         Driver driver = new Driver();

@@ -135,7 +135,9 @@ class LanguageCase(Case):
     def same_as_command(self, program, options):
         language = self.LANGUAGE
         result = self.run_program(program, **options)
-        ours = (result.stdout, result.stderr, ending_of(result))
+        ending = ending_of(result)
+        said = result.compile if ending[0] == "COMPILE_ERROR" else result
+        ours = (said.stdout, said.stderr, ending if said is result else (ending[0], said.exit_code))
         theirs = options.get("ours") or reference(language, program, options)
         if callable(theirs):
             theirs = theirs(reference(language, program, options))

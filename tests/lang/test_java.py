@@ -1,0 +1,130 @@
+"""Java, prestarted: a virtual machine that waits in each sandbox does what javac and java do."""
+
+from lib.case import ServerModule, describe
+from lib.hostile import MIB, HostileCase
+from lib.language_case import Language, tests_of
+
+SERVER = ServerModule(__name__, config="language java { warm = 2 }\n")
+setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+
+LIMITS = {"pids": 128, "memory_bytes": 512 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000}
+
+
+def main(body, imports="", beside=""):
+    head = "".join(f"import {name};\n" for name in imports.split())
+    return f"{head}public class Main {{\n    public static void main(String[] args) throws Exception {{\n{body}\n    }}\n{beside}}}\n"
+
+
+SEMANTICS = {
+    "hello": main('System.out.println("Hello, World!");'),
+    "stdin to its end": (main('System.out.print(new String(System.in.readAllBytes()).toUpperCase());'),
+                         {"stdin": "some\nlines\nand no end"}),
+    "stdin by line": (main('Scanner in = new Scanner(System.in); while (in.hasNextLine()) System.out.println("<" + in.nextLine() + ">");',
+                           "java.util.Scanner"), {"stdin": "one\n two \nthree"}),
+    "args": (main('for (String a : args) System.out.println("[" + a + "]");'), {"args": ["", "a b", "žluťoučký", "-x", "--"]}),
+    "env": (main('System.out.println(System.getenv("GREETING") + System.getenv("USER") + System.getenv("HATCHERY_JOB"));\n'
+                 'new ProcessBuilder("sh", "-c", "echo $GREETING $HATCHERY_JOB").inheritIO().start().waitFor();'),
+            {"env": {"GREETING": "good day = 1"}}),
+    "several files": (main('System.out.println(new Helper().hi() + lib.Deep.X);'),
+                      {"files": {"Helper.java": 'class Helper { String hi() { return "hi"; } }\n',
+                                 "lib/Deep.java": "package lib;\npublic class Deep { public static final int X = 5; }\n"}}),
+    "exit code": main("System.exit(3);"),
+    "uncaught error": main('f(0);', beside='    static void f(int n) {\n        System.out.println(1 / n);\n    }\n'),
+    "syntax error": ("public class Main {\n    int x = ;\n}\n",
+                     {"ours": lambda theirs: (*theirs[:2], ("COMPILE_ERROR", 1))}),
+    "death by signal": main('new ProcessBuilder("sh", "-c", "kill -KILL $PPID").start().waitFor(); Thread.sleep(10000);'),
+    "exit hook": main('Runtime.getRuntime().addShutdownHook(new Thread(() -> System.out.println("bye"))); System.exit(4);'),
+    "buffered output": main('System.out.print("no-newline");'),
+    "binary output": main("for (int i = 0; i < 256; i++) System.out.write(i); System.out.flush();"),
+    "utf-8 output": main('String s = "Grüße, 世界 🐣"; System.out.println(s + s.length());'),
+    "unread stdin": (main('System.out.println("done");'), {"stdin": "x" * 200_000}),
+    "pending work": main('new Thread(() -> { try { Thread.sleep(100); } catch (InterruptedException e) { } System.out.println("late"); }).start();\n'
+                         'System.out.println("end");'),
+    "own source": main('System.out.print(Files.readString(Path.of("Main.java")).lines().count());', "java.nio.file.Files java.nio.file.Path"),
+    "subprocess": main('Process p = new ProcessBuilder("sh", "-c", "echo inner; exit 7").start();\n'
+                       'System.out.println(new String(p.getInputStream().readAllBytes()) + p.waitFor());'),
+    "stderr": main('System.out.println("out"); System.err.println("err");'),
+}
+
+COMPILE_ERROR = {"ours": lambda theirs: (*theirs[:2], ("COMPILE_ERROR", 1))}
+
+MORE = {
+    "the stack of main": main('for (StackTraceElement e : Thread.currentThread().getStackTrace()) System.out.println(e);'),
+    "a stack that is walked": main('StackWalker.getInstance().forEach(System.out::println); new Exception("x").printStackTrace();'),
+    "its thread": main('Thread t = Thread.currentThread(); System.out.println(t.getName() + t.getThreadGroup().getName() + t.getPriority() + t.isDaemon()\n'
+                       '    + t.getContextClassLoader().getClass().getName());'),
+    "its class loader and module": main('System.out.println(Main.class.getClassLoader().getClass() + " " + Main.class.getModule().isNamed()\n'
+                                        '    + System.getProperty("java.class.path") + Main.class.getResource("Main.class").getPath().endsWith("/Main.class"));'),
+    "a cause": main('try { Integer.parseInt("x"); } catch (Exception e) { throw new IllegalStateException("outer", e); }'),
+    "an error in a static block": "public class Main {\n    static int x = 1 / Integer.parseInt(\"0\");\n    public static void main(String[] a) { }\n}\n",
+    "an error in another thread": main('Thread t = new Thread(() -> { throw new RuntimeException("t"); }); t.start(); t.join(); System.out.println("on");'),
+    "an error in main while a thread goes on": main(
+        'new Thread(() -> { try { Thread.sleep(100); } catch (InterruptedException e) { } System.out.println("late"); }).start();\n'
+        'throw new Exception("main");'),
+    "a handler for what nobody catches": main('Thread.setDefaultUncaughtExceptionHandler((t, e) -> System.out.println(t.getName() + e)); throw new Exception("x");'),
+    "deep recursion": main('try { f(); } catch (StackOverflowError e) { System.out.println(e); }', beside="    static int f() { return f() + 1; }\n"),
+    "no main": "public class Main {\n}\n",
+    "a main that is not static": "public class Main {\n    public void main(String[] a) { }\n}\n",
+    "a class that is not public": 'class Main {\n    public static void main(String[] a) { System.out.println("ok"); }\n}\n',
+    "a type error": ('public class Main {\n    public static void main(String[] a) { int x = "s"; String y = 1; }\n}\n', COMPILE_ERROR),
+    "an error in another file": (main("new Helper();"), {"files": {"Helper.java": "class Helper { int f() { } }\n"}, **COMPILE_ERROR}),
+    "a warning": main('List x = new ArrayList(); x.add(1); System.out.println(x);', "java.util.List java.util.ArrayList"),
+    "records, switches, text blocks": main('Object o = new P(1, 2); System.out.println(o + """\n    text\n    """ + switch (args.length) { case 0 -> "none"; default -> "some"; });',
+                                           beside="    record P(int x, int y) { }\n"),
+    "reflection into the platform is refused": main('try { Class.forName("java.lang.ProcessEnvironment").getDeclaredField("theEnvironment").setAccessible(true); }\n'
+                                                    'catch (RuntimeException e) { System.out.println(e.getClass()); }'),
+    "modules beside java.base": main('System.out.println(java.sql.Types.INTEGER + " " + java.util.logging.Level.INFO);'),
+    "locale and encoding": main('System.out.println(java.nio.charset.Charset.defaultCharset() + " " + java.util.Locale.getDefault() + String.format("%.2f", 1.5));'),
+    "a time zone": (main('System.out.println(java.time.ZoneId.systemDefault());'), {"env": {"TZ": "Asia/Tokyo"}}),
+    "much output": main('for (int i = 0; i < 20000; i++) System.out.println("line " + i);'),
+}
+
+
+def command(folder, entry, args):
+    return ["sh", "-c", 'javac $(find . -name "*.java" | sed "s,^./,," | sort) && exec java -cp . "$@"', "sh", entry.removesuffix(".java"), *args]
+
+
+Java = tests_of(SERVER, Language(
+    name="java", main="Main.java", command=command, semantics=SEMANTICS, more=MORE,
+    corpus={
+        "hello": SEMANTICS["hello"],
+        "fizzbuzz": main('for (int i = 1; i <= 100; i++) System.out.println(i % 15 == 0 ? "FizzBuzz" : i % 5 == 0 ? "Buzz" : i % 3 == 0 ? "Fizz" : "" + i);'),
+        "primes": main("int n = 1000000, k = 0; boolean[] c = new boolean[n];\nfor (int i = 2; i < n; i++) if (!c[i]) { k++; for (long j = (long) i * i; j < n; j += i) c[(int) j] = true; }\n"
+                       "System.out.println(k);"),
+        "word count": main('Map<String, Integer> n = new TreeMap<>(); Scanner in = new Scanner(System.in); while (in.hasNext()) n.merge(in.next(), 1, Integer::sum);\n'
+                           'n.entrySet().stream().sorted((a, b) -> b.getValue() - a.getValue()).forEach(e -> System.out.println(e.getKey() + " " + e.getValue()));',
+                           "java.util.Map java.util.TreeMap java.util.Scanner"),
+    },
+    absent={"json": "the platform has no JSON"},
+    random=[main("System.out.println(Math.random() + java.util.UUID.randomUUID().toString());")],
+    limits=LIMITS))
+
+
+class Hostile(HostileCase):
+    """What ends by a wall or a limit, and leaves the server as it was."""
+
+    SERVER = SERVER
+    LANGUAGE = "java"
+    HELLO = SEMANTICS["hello"]
+    LIMITS = LIMITS
+
+    def test_an_endless_loop_ends_at_the_limit(self):
+        self.assert_ends("TIME_LIMIT", main("while (true) args = args.clone();"), limits={"wall_us": 3_000_000})
+
+    def test_a_full_heap_is_an_error_of_the_program(self):
+        result = self.hostile(main('java.util.List<byte[]> a = new java.util.ArrayList<>(); while (true) a.add(new byte[1 << 20]);'))
+        self.assertIn(b"java.lang.OutOfMemoryError", result.stderr, describe(result))
+        self.assert_exited(result, 1)
+
+    def test_a_flood_ends_at_the_limit(self):
+        self.assert_ends("OUTPUT_LIMIT", main('while (true) System.out.println("flood");'), limits={"output_bytes": MIB})
+
+    def test_no_socket_leads_out(self):
+        result = self.hostile(main('new java.net.Socket("127.0.0.1", 22);'))
+        self.assertIn(b"java.net.SocketException", result.stderr, describe(result))
+
+    def test_standard_error_as_standard_output(self):
+        result = self.run_program(main('System.out.println("out"); System.err.println("err");\n'
+                                       'new ProcessBuilder("sh", "-c", "echo child >&2").inheritIO().start().waitFor();'), merge_stderr=True)
+        self.assert_exited(result)
+        self.assertEqual((b"out\nerr\nchild\n", b""), (result.stdout, result.stderr))
