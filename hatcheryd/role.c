@@ -198,6 +198,7 @@ void role_command(struct lang_command *c, const struct config_runtime *r)
                 .warm = r->warm,
                 .env = r->env,
                 .extra_calls = (const char *const *)r->extra_calls,
+                .links = (const char *const *)r->links,
                 .echoes = r->echoes,
         };
 }

@@ -95,6 +95,7 @@ struct lang lang_command_vtable(const struct lang_command *c)
                 .kind = c->kind,
                 .echoes = c->echoes,
                 .extra_calls = c->extra_calls,
+                .links = c->links,
                 .warm = command_warm,
                 .after_fork = command_after_fork,
                 .compile = c->kind == KIND_PRESTARTED ? command_compile : NULL,

@@ -24,7 +24,8 @@ struct lang_command {
         char *const *warm; /* KIND_PRESTARTED: the program that waits for a job, see prestart.h. Else NULL */
         char *const *env;  /* name=value, for all of them; a request's own come after these */
         const char *const *extra_calls;
-        bool echoes; /* KIND_PRESTARTED: warm heeds echo_last_expression */
+        const char *const *links; /* as in struct lang */
+        bool echoes;              /* KIND_PRESTARTED: warm heeds echo_last_expression */
 };
 
 /* The vtable for c; its strings are c's, which must live as long. */

@@ -17,7 +17,7 @@
 
 struct lang_command;
 
-enum { LANG_ABI = 4, LANG_VERSION_SIZE = 64 };
+enum { LANG_ABI = 5, LANG_VERSION_SIZE = 64 };
 
 /* Where things of the host are seen inside every sandbox of a language that has them, read-only. */
 #define LANG_PACKAGES "/hatchery/packages" /* third-party packages, as the operator installed them */
@@ -63,6 +63,11 @@ struct lang {
         /* Directories of the host that its sandboxes see besides /usr, read-only and at the same place: settings of a
          * runtime below /etc. One that is not there is left out. Ends with NULL, and NULL itself for none. */
         const char *const *paths;
+
+        /* Symbolic links at the top of its sandboxes' file system, each "/NAME=TARGET": for a runtime that searches
+         * places of its own for packages. One whose target is not there is left out; of two with one name the first
+         * counts. Ends with NULL, and NULL itself for none. */
+        const char *const *links;
 
         /* In the zygote, once, with descriptors 0 to 2 being pipes, so that what the interpreter finds out about its
          * standard streams is also true of a sandbox's; the file system and the environment are a sandbox's, too. Must

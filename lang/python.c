@@ -75,12 +75,22 @@ static int renew_main(struct err *e)
         return r;
 }
 
-/* The directory comes where site-packages does: at the end, so that it hides nothing of the standard library. */
+/* The directory comes where site-packages does: behind the standard library, of which it hides nothing, and before
+ * what the host happens to have of the same packages. */
 static int add_packages(const char *directory)
 {
+        static const char host[] = "/dist-packages";
         PyObject *path = PySys_GetObject("path"); /* borrowed */
         PyObject *item = PyUnicode_DecodeFSDefault(directory);
-        int r = path && item ? PyList_Append(path, item) : -1;
+        Py_ssize_t at = 0, n = path ? PyList_Size(path) : 0;
+        for (; at < n; at++) {
+                const char *text = PyUnicode_AsUTF8(PyList_GetItem(path, at));
+                size_t len = text ? strlen(text) : 0;
+                if (len >= sizeof host - 1 && strcmp(text + len - (sizeof host - 1), host) == 0)
+                        break;
+        }
+        PyErr_Clear(); /* of a path that is no UTF-8, and so not this one */
+        int r = path && item ? PyList_Insert(path, at, item) : -1;
         Py_XDECREF(item);
         return r;
 }

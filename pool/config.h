@@ -42,6 +42,7 @@ struct config_runtime {
         char **warm;
         char **prepare;
         char **paths; /* directories of the host that are seen inside besides /usr */
+        char **links; /* symbolic links that are seen inside, "/NAME=TARGET" */
         char **env;   /* name=value */
         char **extra_calls;
         bool echoes;                   /* of prestarted ones: warm heeds echo_last_expression */

@@ -24,9 +24,23 @@ static const struct config_setting settings[] = {
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* What a Python of nobody's wishes has imported; to other runtimes the names would mean nothing. */
-static char python_preload[] = "{ json, re, random, math, datetime, collections, itertools, functools, string, time, "
-                               "os, sys, typing, dataclasses, io, enum }";
+/* What is loaded ahead in a language of nobody's wishes: of what many programs ask for, what takes longest. A runtime
+ * that is not here has nothing of the kind, or none that a program would not notice. */
+enum { MAX_STANDARD_PRELOAD = 16 };
+
+static const struct preload {
+        const char *runtime;
+        const char *names[MAX_STANDARD_PRELOAD + 1];
+} preloads[] = {
+        { "python",
+          { "json", "re", "random", "math", "datetime", "collections", "itertools", "functools", "string", "time", "os",
+            "sys", "typing", "dataclasses", "io", "enum" } },
+        { "perl", { "POSIX", "Data::Dumper", "JSON::PP", "Time::HiRes" } },
+        { "ruby", { "json", "set", "time" } },
+};
+
+/* The empty word stands for the runtime's own list, which is not known while a section is read. So += adds to it. */
+static char standard_preload[] = "{ '' }";
 
 static int check_setting(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
@@ -52,7 +66,7 @@ void config_language_options(cfg_opt_t options[CONFIG_LANGUAGE_OPTIONS], cfg_opt
 
         options[n++] = (cfg_opt_t)CFG_STR_CB("runtime", NULL, CFGF_NODEFAULT, check_runtime);
         options[n++] = (cfg_opt_t)CFG_STR_CB("packages", NULL, CFGF_NODEFAULT, check_directory);
-        options[n++] = (cfg_opt_t)CFG_STR_LIST("preload", python_preload, CFGF_NONE);
+        options[n++] = (cfg_opt_t)CFG_STR_LIST("preload", standard_preload, CFGF_NONE);
         for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
                 options[n++] = (cfg_opt_t)CFG_SEC(sections[i], limits, CFGF_NODEFAULT);
         options[n++] = config_sink_option(sink);
@@ -140,6 +154,43 @@ static int take_packages(struct config_language *l, const struct config *c, cfg_
         return err_set(e, ENOMEM, "a language");
 }
 
+static const char *const *find_preload(const struct config_language *l)
+{
+        static const char *const none[] = { NULL };
+        for (size_t i = 0; !l->data && i < sizeof preloads / sizeof preloads[0]; i++)
+                if (strcmp(preloads[i].runtime, l->runtime) == 0)
+                        return preloads[i].names;
+        return none;
+}
+
+static int add_preload(struct config_language *l, const char *name, struct err *e)
+{
+        l->preload[l->n_preload] = strdup(name);
+        return l->preload[l->n_preload++] ? 0 : err_set(e, ENOMEM, "preload");
+}
+
+static int take_preload(struct config_language *l, cfg_t *section, struct err *e)
+{
+        unsigned n = cfg_size(section, "preload");
+        const char *const *standard = find_preload(l);
+        int r = 0;
+
+        l->preload = calloc((size_t)n + MAX_STANDARD_PRELOAD + 1, sizeof *l->preload);
+        if (!l->preload)
+                return err_set(e, ENOMEM, "preload");
+        for (unsigned i = 0; i < n && r == 0; i++) {
+                const char *word = cfg_getnstr(section, "preload", i);
+                if (*word)
+                        r = add_preload(l, word, e);
+                for (; !*word && *standard && r == 0; standard++)
+                        r = add_preload(l, *standard, e);
+        }
+        if (r == 0 && l->n_preload > 0 && l->data)
+                return err_say(e, EINVAL, "line %d: language %s: its runtime is %s, of which kind none has preload",
+                               section->line, l->name, kind_name(l->data->kind));
+        return r;
+}
+
 int config_language_take(struct config_language *l, const struct config *c, cfg_t *section, bool lenient, struct err *e)
 {
         const char *runtime = cfg_getstr(section, "runtime");
@@ -163,10 +214,7 @@ int config_language_take(struct config_language *l, const struct config *c, cfg_
                 r = take_packages(l, c, section, e);
         if (r < 0)
                 return r;
-        bool is_default = (cfg_getopt(section, "preload")->flags & CFGF_RESET) != 0;
-        if (is_default && strcmp(l->runtime, "python") != 0)
-                cfg_free_value(cfg_getopt(section, "preload"));
-        return config_list_take(section, "preload", &l->preload, &l->n_preload, e);
+        return take_preload(l, section, e);
 }
 
 void config_language_fini(struct config_language *l)

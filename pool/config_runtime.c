@@ -38,6 +38,7 @@ static const struct list_key lists[] = {
         { "warm", CONFIG_WORD_ANY, 1 << KIND_PRESTARTED | ONLY, LIST(warm) },
         { "prepare", CONFIG_WORD_ANY, 0, LIST(prepare) },
         { "paths", CONFIG_WORD_PATH, 0, LIST(paths) },
+        { "links", CONFIG_WORD_LINK, 0, LIST(links) },
         { "env", CONFIG_WORD_VARIABLE, 0, LIST(env) },
         { "extra_calls", CONFIG_WORD_CALL, 0, LIST(extra_calls) },
 };

@@ -178,6 +178,13 @@ static bool is_variable(const char *word)
         return equals && len > 0 && word + len == equals && (*word < '0' || *word > '9');
 }
 
+static bool is_link(const char *word)
+{
+        size_t len = strcspn(word, "=");
+        return word[0] == '/' && len > 1 && memchr(word + 1, '/', len - 1) == NULL && word[1] != '.' &&
+               word[len] == '=' && word[len + 1] == '/' && !goes_up(word + len + 1);
+}
+
 int config_word_check(cfg_t *cfg, const char *key, const char *word, enum config_word must_be)
 {
         const char *must = NULL;
@@ -200,6 +207,9 @@ int config_word_check(cfg_t *cfg, const char *key, const char *word, enum config
                 break;
         case CONFIG_WORD_VARIABLE:
                 must = is_variable(word) ? NULL : "NAME=VALUE";
+                break;
+        case CONFIG_WORD_LINK:
+                must = is_link(word) ? NULL : "/NAME=TARGET, with an absolute path without .. as the target";
                 break;
         case CONFIG_WORD_CALL:
                 must = is_made_of(word, LOWER DIGITS "_") ? NULL : "the name of a system call";

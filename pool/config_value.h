@@ -56,6 +56,7 @@ enum config_word {
         CONFIG_WORD_RELATIVE,  /* below the work directory, and without .. */
         CONFIG_WORD_EXTENSION, /* of a file, without the dot */
         CONFIG_WORD_VARIABLE,  /* name=value */
+        CONFIG_WORD_LINK,      /* /name=target: one part, and an absolute path without .. */
         CONFIG_WORD_CALL,      /* the name of a system call */
         CONFIG_WORD_PACKAGE,   /* the name of a Debian package */
 };

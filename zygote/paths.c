@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Where a sandbox has mounts of its own, or the zygote's root has. */
 static const char *const taken[] = { "/usr",     "/proc", "/dev",  "/tmp", "/home",  "/run",   "/mnt",
@@ -106,4 +107,30 @@ int paths_attach(const struct paths *p, int root, struct err *e)
                         return r;
         }
         return 0;
+}
+
+static int make_link(const char *link, struct err *e)
+{
+        char name[PATH_MAX];
+        const char *equals = strchr(link, '=');
+        size_t len = equals ? (size_t)(equals - link) : 0;
+        struct stat st;
+
+        if (link[0] != '/' || len < 2 || len >= sizeof name || memchr(link + 1, '/', len - 1))
+                return err_say(e, EINVAL, "%s: a link is to be /NAME=TARGET", link);
+        memcpy(name, link, len);
+        name[len] = '\0';
+        if (stat(equals + 1, &st) < 0 || symlink(equals + 1, name) == 0)
+                return 0;
+        if (errno == EEXIST && lstat(name, &st) == 0 && S_ISLNK(st.st_mode))
+                return 0; /* of an earlier link */
+        return err_set(e, EEXIST, "the link %s", name);
+}
+
+int paths_link(const char *const *links, struct err *e)
+{
+        int r = 0;
+        for (; links && *links && r == 0; links++)
+                r = make_link(*links, e);
+        return r;
 }

@@ -25,3 +25,6 @@ int paths_add(struct paths *p, const char *host, const char *inside, struct err 
 
 /* In the zygote, with the new root as a descriptor, already attached: makes the mount points and the mounts. */
 int paths_attach(const struct paths *p, int root, struct err *e);
+
+/* In the zygote, in its root: makes the links of a language (see lang/lang.h). links may be NULL. */
+int paths_link(const char *const *links, struct err *e);

@@ -86,12 +86,23 @@ static int prepare_language(struct zygote *z, struct err *e)
         return o->prepare && *o->prepare ? prepare_directory(&p, z->prepared, e) : 0;
 }
 
+/* The zygote reads all, and would preload what a program then can't load. */
+static void check_readable(const struct zygote *z, const char *packages)
+{
+        struct stat st;
+        if (stat(packages, &st) == 0 && (st.st_mode & (S_IROTH | S_IXOTH)) != (S_IROTH | S_IXOTH))
+                log_warn(&z->log, "packages: %s has mode %03o, and programs can't read it", packages,
+                         st.st_mode & 0777u);
+}
+
 /* What sandboxes see of the host besides /usr. */
 static int choose_paths(struct zygote *z, struct err *e)
 {
         const struct zygote_options *o = z->options;
         struct paths *paths = &z->maker.boot.paths;
         int r = o->packages ? paths_add(paths, o->packages, LANG_PACKAGES, e) : 0;
+        if (r == 0 && o->packages)
+                check_readable(z, o->packages);
         if (r == 0 && o->files)
                 r = paths_add(paths, o->files, LANG_FILES, e);
         if (r == 0 && z->prepared[0])
@@ -289,6 +300,8 @@ static int prepare(struct zygote *z, struct err *e)
         int r = take_from_host(z, e);
         if (r == 0)
                 r = root_enter(&boot->paths, e);
+        if (r == 0)
+                r = paths_link(z->lang->links, e);
         if (r < 0)
                 return r;
 

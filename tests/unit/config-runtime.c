@@ -21,6 +21,7 @@ static const char whole[] = "# a comment\n"
                             "  run = { ./main, \"{args}\" }\n"
                             "  prepare = { sh, -c, 'echo \"it\\'s\" \\\\ > {prepared}/x' }\n"
                             "  paths = { /etc/alternatives }\n"
+                            "  links = { '/node_modules=/hatchery/packages/lib', '/a=/b' }\n"
                             "  env = { \"A=b c\", 'QUOTES=\"\\'${HOME}\\\\' }\n"
                             "  extra_calls = { personality }\n"
                             "  limits { wall = 3s pids = 7 }\n"
@@ -71,6 +72,7 @@ static void a_file_says_all_there_is_to_know(void **state)
         assert_null(r.warm);
         assert_list(r.prepare, "sh|-c|echo \"it's\" \\ > {prepared}/x");
         assert_list(r.paths, "/etc/alternatives");
+        assert_list(r.links, "/node_modules=/hatchery/packages/lib|/a=/b");
         assert_list(r.env, "A=b c|QUOTES=\"'${HOME}\\");
         assert_list(r.extra_calls, "personality");
         assert_false(r.echoes);
@@ -149,6 +151,7 @@ static void every_word_makes_a_difference_and_limits_make_none(void **state)
                 { "env = { 'A=1' }", "env = { 'A=2' }", false },
                 { "env = { 'A=1' }", "env = { 'A=1', 'B=1' }", false },
                 { "", "paths = { /etc/x }", false },
+                { "links = { '/a=/b' }", "links = { '/a=/c' }", false },
                 { "aliases = { x }", "aliases = { y }", false },
                 { "extra_calls = { x }", "", false },
                 { "needs = { /x }", "needs = { /y }", false },
@@ -207,6 +210,14 @@ static void what_is_wrong_in_a_file_is_refused_with_its_line(void **state)
                 { COMPILED("artifacts = { ../up }"), "line 7: artifacts takes" },
                 { EXEC("run = { sh, '' }"), "line 5: run takes a word that is not empty" },
                 { EXEC("version = { '' }"), "line 5: version takes a word that is not empty" },
+                { EXEC("links = { '/a' }"),
+                  "line 5: links takes /NAME=TARGET, with an absolute path without .. as the" },
+                { EXEC("links = { '/a/b=/c' }"), "line 5: links takes /NAME=TARGET" },
+                { EXEC("links = { 'a=/c' }"), "line 5: links takes /NAME=TARGET" },
+                { EXEC("links = { '/=/c' }"), "line 5: links takes /NAME=TARGET" },
+                { EXEC("links = { '/..=/c' }"), "line 5: links takes /NAME=TARGET" },
+                { EXEC("links = { '/a=c' }"), "line 5: links takes /NAME=TARGET" },
+                { EXEC("links = { '/a=/c/../d' }"), "line 5: links takes /NAME=TARGET" },
                 { EXEC("env = { NAME }"), "line 5: env takes NAME=VALUE, and \"NAME\" is none" },
                 { EXEC("env = { '1=2' }"), "env takes NAME=VALUE" },
                 { EXEC("env = { '=2' }"), "env takes NAME=VALUE" },
@@ -280,7 +291,7 @@ static void a_language_has_what_its_runtime_has_and_its_own(void **state)
         assert_int_equal(loud->standard[LIMIT_MEMORY], (int64_t)1536 << 20);
         assert_int_equal(perl->standard[LIMIT_WALL], limit_table[LIMIT_WALL].standard);
         assert_int_equal(plain->n_preload, 0);
-        assert_int_equal(perl->n_preload, 0);
+        assert_int_equal(perl->n_preload, 4);
         assert_ptr_equal(config_find_language(&c, "loud"), loud);
         assert_null(config_find_language(&c, "quiet"));
         assert_ptr_equal(config_find_runtime(&c, "greet"), &c.runtimes[0]);
@@ -312,16 +323,57 @@ static void what_is_warm_by_itself_depends_on_the_kind(void **state)
         }
 }
 
-static void python_is_preloaded_by_whatever_name(void **state)
+static void a_runtime_is_preloaded_by_whatever_name(void **state)
 {
         (void)state;
-        struct config c;
-        load(&c,
-             "language python { } language snake { runtime = python } language bare { runtime = python preload = {} }");
-        assert_true(c.languages[0].n_preload >= 10);
-        assert_int_equal(c.languages[1].n_preload, c.languages[0].n_preload);
-        assert_int_equal(c.languages[2].n_preload, 0);
-        config_fini(&c);
+        static const struct {
+                const char *text;
+                size_t n;
+                const char *first;
+        } rows[] = {
+                { "language python { }", 16, "json" },
+                { "language snake { runtime = python }", 16, "json" },
+                { "language python { preload = {} }", 0, NULL },
+                { "language python { preload = { numpy } }", 1, "numpy" },
+                { "language python { preload = numpy }", 1, "numpy" },
+                { "language python { preload += { numpy } }", 17, "json" },
+                { "language perl { preload += numpy }", 5, "POSIX" },
+                { "language perl { preload += { a, b } preload += { c } }", 7, "POSIX" },
+                { "language perl { preload = { '', a, '' } }", 5, "POSIX" },
+                { "language perl { }", 4, "POSIX" },
+                { "language perl { preload = { Storable } }", 1, "Storable" },
+                { "language gem { runtime = ruby }", 3, "json" },
+                { "language lua { }", 0, NULL },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                struct config c;
+                load(&c, rows[i].text);
+                const struct config_language *l = &c.languages[0];
+                if (l->n_preload != rows[i].n || (l->n_preload && strcmp(l->preload[0], rows[i].first) != 0))
+                        fail_msg("%s: %zu, %s", rows[i].text, l->n_preload, l->n_preload ? l->preload[0] : "");
+                config_fini(&c);
+        }
+}
+
+/* What the built-in text tells of the lists that are not shown is what they are. */
+static void the_built_in_text_names_what_is_preloaded(void **state)
+{
+        (void)state;
+        static const char *const runtimes[] = { "perl", "ruby" };
+        for (size_t i = 0; i < sizeof runtimes / sizeof runtimes[0]; i++) {
+                char text[64], told[256];
+                struct config c;
+                snprintf(text, sizeof text, "language %s { }", runtimes[i]);
+                load(&c, text);
+                size_t n = (size_t)snprintf(told, sizeof told, "of %s {", runtimes[i]);
+                for (size_t k = 0; k < c.languages[0].n_preload; k++)
+                        n += (size_t)snprintf(told + n, sizeof told - n, "%s %s", k ? "," : "",
+                                              c.languages[0].preload[k]);
+                snprintf(told + n, sizeof told - n, " }");
+                if (!strstr(config_builtin, told))
+                        fail_msg("the text does not hold: %s", told);
+                config_fini(&c);
+        }
 }
 
 static void what_is_absent_takes_its_languages_along(void **state)
@@ -378,6 +430,8 @@ static void what_is_wrong_in_a_main_file_is_refused_with_its_line(void **state)
                 { "language '' { }\n", "line 1: a language's name" },
                 { "runtime 'A' { }\n", "line 1: a runtime's name" },
                 { "runtime x { }\nruntime x { }\n", "line 2: " },
+                { "runtime x { kind = exec main_file = m run = { r } }\nlanguage x { preload = { a } }\n",
+                  "line 2: language x: its runtime is exec, of which kind none has preload" },
                 { "language x {\ncompile_limits {\nwall = 2m\n}\n}\n", "line 4: language x: compile_limits: wall is" },
                 { "runtime x {\nkind = exec\nmain_file = m\n}\n", "line 4: runtime x is exec and has no run" },
         };
@@ -402,7 +456,8 @@ int main(void)
                 cmocka_unit_test(what_is_wrong_in_a_file_is_refused_with_its_line),
                 cmocka_unit_test(a_language_has_what_its_runtime_has_and_its_own),
                 cmocka_unit_test(what_is_warm_by_itself_depends_on_the_kind),
-                cmocka_unit_test(python_is_preloaded_by_whatever_name),
+                cmocka_unit_test(a_runtime_is_preloaded_by_whatever_name),
+                cmocka_unit_test(the_built_in_text_names_what_is_preloaded),
                 cmocka_unit_test(what_is_absent_takes_its_languages_along),
                 cmocka_unit_test(a_main_file_is_read_without_its_runtimes),
                 cmocka_unit_test(what_is_wrong_in_a_main_file_is_refused_with_its_line),
