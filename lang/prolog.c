@@ -74,13 +74,18 @@ static void preload(const char *name, struct lang_preload *out)
         };
 }
 
-/* Where the library looks for itself: next to the executable, which is not swipl, or in the environment, where a
- * program would see it. */
-static int initialise(struct err *e)
+/* The command line, in *out, is kept by Prolog as it is given.
+ *
+ * Where the library looks for itself: next to the executable, which is not swipl, or in the environment, where a program
+ * would see it. */
+static int initialise(char ***out, struct err *e)
 {
-        char *argv[N_OPTIONS + 1] = { NULL };
+        char **argv = calloc(N_OPTIONS + 1, sizeof *argv);
+        *out = argv;
+        if (!argv)
+                return err_set(e, ENOMEM, "the command line");
         for (size_t i = 0; i < N_OPTIONS; i++)
-                argv[i] = strdup(options[i]); /* kept by Prolog */
+                argv[i] = strdup(options[i]);
         if (setenv(HOME_VARIABLE, SWIPL_HOME, 1) < 0)
                 return err_set(e, errno, "the environment");
         int done = PL_initialise(N_OPTIONS, argv);
@@ -103,7 +108,9 @@ static int find_version(char version[LANG_VERSION_SIZE], struct err *e)
 static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
 {
         size_t n = setup->n_preload;
-        int r = initialise(e);
+        char **argv;
+        int r = initialise(&argv, e);
+        out->state = argv;
         if (r == 0)
                 r = find_version(out->version, e);
         if (r < 0)

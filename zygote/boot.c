@@ -3,6 +3,7 @@
 
 #include "proto/channel.h"
 #include "zygote/creds.h"
+#include "zygote/leaks.h"
 #include "zygote/limits.h"
 #include "zygote/root.h"
 #include "zygote/worker.h"
@@ -272,5 +273,6 @@ void boot_run(struct boot *b)
                 _exit(126);
         close(FD_REPORT);
         close(FD_DISK);
+        leaks_off();
         _exit(worker_run(FD_JOB, b->settings->lang, b->settings->state));
 }

@@ -11,22 +11,47 @@
 #include <sanitizer/lsan_interface.h>
 #include <stdint.h>
 
-/* The sanitizers call these two by their names. */
+/* The sanitizers call these by their names, and libphp the last. */
 const char *__lsan_default_suppressions(void);
+int __lsan_is_turned_off(void);
 void __ubsan_on_report(void);
+void *dlopen(const char *file, int mode);
 
 /* What is not told. It is compiled in because a file would not be found from the zygote's root.
  *
- * libpython: a zygote ends without Py_Finalize, so the interpreter's objects are still there, many of them reachable
- * only by addresses that carry tag bits. Only what libpython allocated, or was asked to allocate, is left out:
- * Hatchery's own memory is told, in the plug-in too. */
+ * A zygote ends without taking its interpreter down, so the interpreter's objects are still there, many of them
+ * reachable only by addresses that carry tag bits or are compressed, or from heaps that are mapped. Only what these
+ * libraries allocated, or were asked to allocate, is left out: Hatchery's own memory is told, in the plug-ins too. */
 const char *__lsan_default_suppressions(void)
 {
-        return "leak:libpython3.11.so\n";
+        return "leak:libpython3.11.so\n"
+               "leak:libruby-\n"
+               "leak:libswipl.so\n";
 }
 
-/* A variable of the process, because the function below is called without any context. */
+/* Variables of the process, because the functions below are called without any context. */
 static int report_fd = -1;
+static bool is_sandbox;
+
+/* Asked when a process ends by exit, as some runtimes do with a program. */
+int __lsan_is_turned_off(void)
+{
+        return is_sandbox;
+}
+
+void leaks_off(void)
+{
+        is_sandbox = true;
+}
+
+/* AddressSanitizer ends a process that asks for RTLD_DEEPBIND, as PHP does for its extensions; without it the same
+ * symbols are found, since no library that we link with has other functions by those names. */
+void *dlopen(const char *file, int mode)
+{
+        void *(*next)(const char *, int) = NULL;
+        *(void **)&next = dlsym(RTLD_NEXT, "dlopen");
+        return next(file, mode & ~RTLD_DEEPBIND);
+}
 
 /* Called when UndefinedBehaviorSanitizer is about to report. Its library keeps a descriptor of its own, which its first
  * report puts back to standard error; on that way it closes AddressSanitizer's. */
@@ -66,6 +91,8 @@ void leaks_report_to(int fd)
 {
         (void)fd;
 }
+
+void leaks_off(void) {}
 
 void leaks_prepare(const struct log *log)
 {

@@ -8,6 +8,9 @@
 /* Reports go to this descriptor from now on. */
 void leaks_report_to(int fd);
 
+/* This process is a sandbox's: its end is a program's, which is not to be traced. */
+void leaks_off(void);
+
 /* Just before the end of the process. */
 void leaks_prepare(const struct log *log);
 
