@@ -182,7 +182,7 @@ static int c_fast_run(void *state, const struct job *job)
                         return 1;
         program_invocation_name = program_invocation_short_name = program; /* assert says it */
         errno = 0;
-        exit(c->main(argc, argv, environ));
+        exit(c->main(argc, argv, __real_environ)); /* libc's as it is now, not what libtcc was given */
 }
 
 const struct lang hatchery_language = {
