@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fts.h>
 #include <libtcc.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,6 +28,22 @@ extern char **__real_environ; /* NOLINT(bugprone-reserved-identifier) */
 FILE *__wrap_stdout;          /* NOLINT(bugprone-reserved-identifier) */
 FILE *__wrap_stderr;          /* NOLINT(bugprone-reserved-identifier) */
 char **__wrap_environ;        /* NOLINT(bugprone-reserved-identifier): for tcc_run alone, which is not called */
+
+/* #pragma comment(lib, ...) makes libtcc load a library while it still translates, and a library that is loaded runs.
+ * So it gets those of the system alone: no file of a request is to run before the compile stage is over. */
+extern void *__real_dlopen(const char *file, int flags); /* NOLINT(bugprone-reserved-identifier) */
+void *__wrap_dlopen(const char *file, int flags);        /* NOLINT(bugprone-reserved-identifier) */
+void *__wrap_dlopen(const char *file, int flags)         /* NOLINT(bugprone-reserved-identifier): for libtcc */
+{
+        static const char *const trusted[] = { "/usr/", LANG_PACKAGES "/" };
+        char path[PATH_MAX];
+        if (!file || !realpath(file, path))
+                return NULL;
+        for (size_t i = 0; i < sizeof trusted / sizeof trusted[0]; i++)
+                if (strncmp(path, trusted[i], strlen(trusted[i])) == 0)
+                        return __real_dlopen(path, flags);
+        return NULL;
+}
 
 typedef int main_function(int argc, char **argv, char **envp);
 
@@ -96,7 +113,7 @@ static int c_fast_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         __wrap_environ = __real_environ;
         if (setup->n_preload > 0)
                 return err_say(e, EINVAL, "c-fast has no modules that could be preloaded");
-        if (!dlopen(MATHS, RTLD_NOW | RTLD_GLOBAL)) /* stays: libtcc looks its symbols up in the process */
+        if (!__real_dlopen(MATHS, RTLD_NOW | RTLD_GLOBAL)) /* stays: libtcc looks its symbols up in the process */
                 return err_say(e, EIO, "loading " MATHS ": %s", dlerror());
         int r = find_version(out->version, e);
         if (r < 0)

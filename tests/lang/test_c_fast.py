@@ -4,6 +4,8 @@ What tcc refuses ends as COMPILE_ERROR with status 1, which is `tcc main.c`'s; `
 """
 
 import re
+import subprocess
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -178,6 +180,23 @@ class Refused(Case):
                 self.assertEqual((out, err), (result.compile.stdout, result.compile.stderr), describe(result))
 
 
+# As a library it runs when it is loaded, and says to whoever listens that a compiler has ended with 77.
+FORGER = r"""
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+__attribute__((constructor)) static void forge(void)
+{
+        struct { uint32_t step; int32_t error; char name[1028]; } refused = { 4, 77, "" };
+        if (write(1, "it runs\n", 8) != 8)
+                _exit(8);
+        for (int fd = 3; fd < 64; fd++)
+                send(fd, &refused, sizeof refused, MSG_NOSIGNAL);
+        _exit(9);
+}
+"""
+
+
 class Hostile(Case):
     """What must not hurt the server, and how it ends."""
     SERVER, LANGUAGE = SERVER, LANGUAGE
@@ -251,6 +270,24 @@ class Hostile(Case):
                 result = self.run_program(program, limits={"cpu_us": 1_500_000, "wall_us": 6_000_000}, **options)
                 self.assertIn(Status.Name(result.status), ends, describe(result))
                 self.alive()
+
+    def test_a_library_of_the_request_does_not_run_while_it_is_translated(self):
+        """Its initialiser would be in the process that tells what the compiler said, and could tell something else."""
+        with tempfile.TemporaryDirectory() as folder:
+            library = Path(folder) / "libown.so"
+            subprocess.run(["gcc", "-shared", "-fPIC", "-xc", "-o", library, "-"], check=True, input=FORGER.encode())
+            files = {"libown.so": library.read_bytes()}
+        program = '#pragma comment(option, "-L.")\n#pragma comment(lib, "own")\nint main(void) { return 0; }\n'
+        result = self.ends(program, "COMPILE_ERROR", files=files)
+        self.assertEqual((1, b""), (result.exit_code, result.compile.stdout), describe(result))
+        self.assertIn(b"library 'own' not found", result.compile.stderr)
+        opened = main('return dlopen("./libown.so", RTLD_NOW) == NULL;', "dlfcn.h")
+        self.assertEqual(9, self.ends(opened, "EXITED", files=files).exit_code)
+
+    def test_a_library_of_the_system_is_there_for_the_asking(self):
+        result = self.ends('#pragma comment(lib, "z")\nconst char *zlibVersion(void);\nint main(void) { return zlibVersion()[0]; }\n',
+                           "EXITED")
+        self.assertEqual(ord("1"), result.exit_code)
 
     def test_a_program_that_rewrites_its_own_memory(self):
         self.ends(main('extern char etext; for (char *p = (char *)((long)main & ~4095L); ; p++) *p = 0;'), "SIGNALED")
