@@ -35,9 +35,10 @@ static bool push(struct list *l, const char *prefix, const char *text)
         return true;
 }
 
+/* Names that begin so are options, lists of more arguments (@) to compilers, or a shell's options (+). */
 static bool push_file(struct list *l, const char *name)
 {
-        return push(l, *name == '-' ? "./" : "", name);
+        return push(l, *name == '-' || *name == '@' || *name == '+' ? "./" : "", name);
 }
 
 static bool push_all(struct list *l, char *const *texts)

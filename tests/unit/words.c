@@ -68,8 +68,11 @@ static void what_is_not_exactly_a_placeholder_is_itself(void **state)
 static void a_name_is_never_an_option(void **state)
 {
         (void)state;
-        struct job job = { .entry = "-rf", .args = no_args };
-        assert_line(words_expand(WORDS("x", "{entry}"), WORDS_RUN, &job, NULL), WORDS("x", "./-rf"));
+        static const char *const names[][2] = { { "-rf", "./-rf" }, { "@rf", "./@rf" }, { "+rf", "./+rf" } };
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+                struct job job = { .entry = names[i][0], .args = no_args };
+                assert_line(words_expand(WORDS("x", "{entry}"), WORDS_RUN, &job, NULL), WORDS("x", names[i][1]));
+        }
 }
 
 static void make_file(const char *name)
@@ -83,7 +86,8 @@ static void sources_are_found_by_their_extensions_in_order(void **state)
 {
         (void)state;
         char folder[] = "/tmp/hatchery-words-XXXXXX";
-        static const char *const files[] = { "main.c", "b.c", "-a.c", "note.txt", "c", ".c", "d/x.cc", "d/y.c", "h.h" };
+        static const char *const files[] = { "main.c", "b.c", "-a.c",   "@b.c",  "note.txt",
+                                             "c",      ".c",  "d/x.cc", "d/y.c", "h.h" };
         struct job job = { .entry = "main.c", .args = no_args };
 
         assert_non_null(mkdtemp(folder));
@@ -95,7 +99,7 @@ static void sources_are_found_by_their_extensions_in_order(void **state)
                 make_file(files[i]);
 
         assert_line(words_expand(WORDS("cc", "{sources}", "-o"), WORDS_COMPILE, &job, WORDS("c", "cc")),
-                    WORDS("cc", "./-a.c", "b.c", "d/x.cc", "d/y.c", "main.c", "-o"));
+                    WORDS("cc", "./-a.c", "./@b.c", "b.c", "d/x.cc", "d/y.c", "main.c", "-o"));
         assert_line(words_expand(WORDS("cc", "{sources}"), WORDS_COMPILE, &job, NULL), WORDS("cc"));
 
         for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
