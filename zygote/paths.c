@@ -4,10 +4,9 @@
 #include "proto/own.h"
 #include "zygote/newmount.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -61,6 +60,25 @@ int paths_add(struct paths *p, const char *host, const char *inside, struct err 
                 return err_say(e, EINVAL, "%s: %d directories are shown already, which is the most", inside, PATHS_MAX);
         p->at[p->n++] = (struct path){ host, inside };
         return 0;
+}
+
+bool paths_find_closed(const char *directory, char name[NAME_MAX + 1])
+{
+        DIR *dir = opendir(directory);
+        bool found = false;
+        for (struct dirent *d; !found && dir && (d = readdir(dir));) {
+                struct stat st;
+                if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0 ||
+                    fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                mode_t open = S_ISDIR(st.st_mode) ? S_IROTH | S_IXOTH : S_ISREG(st.st_mode) ? S_IROTH : 0;
+                found = (st.st_mode & open) != open;
+                if (found)
+                        snprintf(name, NAME_MAX + 1, "%s", d->d_name);
+        }
+        if (dir)
+                closedir(dir);
+        return found;
 }
 
 /* Every directory on the way to path, and itself. */

@@ -5,6 +5,8 @@
 
 #include "proto/err.h"
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { PATHS_MAX = 16 };
@@ -22,6 +24,10 @@ struct paths {
 /* -EINVAL with a sentence for a path that can't be shown: not absolute, with "..", with what means something to an
  * overlay (a comma, a colon, a backslash), or where a sandbox has something of its own. */
 int paths_add(struct paths *p, const char *host, const char *inside, struct err *e);
+
+/* On the host: is there something in the directory that its mode closes to others than its owner? The name of one such.
+ */
+bool paths_find_closed(const char *directory, char name[NAME_MAX + 1]);
 
 /* In the zygote, with the new root as a descriptor, already attached: makes the mount points and the mounts. */
 int paths_attach(const struct paths *p, int root, struct err *e);

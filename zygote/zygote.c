@@ -16,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <malloc.h>
 #include <signal.h>
@@ -86,23 +87,17 @@ static int prepare_language(struct zygote *z, struct err *e)
         return o->prepare && *o->prepare ? prepare_directory(&p, z->prepared, e) : 0;
 }
 
-/* The zygote reads all, and would preload what a program then can't load. */
-static void check_readable(const struct zygote *z, const char *packages)
-{
-        struct stat st;
-        if (stat(packages, &st) == 0 && (st.st_mode & (S_IROTH | S_IXOTH)) != (S_IROTH | S_IXOTH))
-                log_warn(&z->log, "packages: %s has mode %03o, and programs can't read it", packages,
-                         st.st_mode & 0777u);
-}
-
 /* What sandboxes see of the host besides /usr. */
 static int choose_paths(struct zygote *z, struct err *e)
 {
         const struct zygote_options *o = z->options;
         struct paths *paths = &z->maker.boot.paths;
         int r = o->packages ? paths_add(paths, o->packages, LANG_PACKAGES, e) : 0;
-        if (r == 0 && o->packages)
-                check_readable(z, o->packages);
+        char closed[NAME_MAX + 1];
+        /* The zygote itself reads all, and would preload what a program then can't load. */
+        if (r == 0 && o->packages && paths_find_closed(o->packages, closed))
+                log_warn(&z->log, "packages: programs can't read %s/%s, and perhaps others; they are another user's",
+                         o->packages, closed);
         if (r == 0 && o->files)
                 r = paths_add(paths, o->files, LANG_FILES, e);
         if (r == 0 && z->prepared[0])

@@ -3,6 +3,11 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static void what_a_language_needs_is_shown(void **state)
 {
@@ -79,13 +84,52 @@ static void there_is_room_for_so_many(void **state)
         assert_non_null(strstr(e.text, "the most"));
 }
 
+static void what_is_closed_to_others_is_found(void **state)
+{
+        (void)state;
+        char directory[] = "/tmp/hatchery-paths-XXXXXX", path[64], name[NAME_MAX + 1];
+        assert_non_null(mkdtemp(directory));
+        assert_false(paths_find_closed(directory, name));
+        assert_false(paths_find_closed("/nonexistent", name));
+
+        snprintf(path, sizeof path, "%s/link", directory);
+        assert_int_equal(symlink("/nonexistent", path), 0);
+        snprintf(path, sizeof path, "%s/folder", directory);
+        assert_int_equal(mkdir(path, 0755), 0);
+        assert_false(paths_find_closed(directory, name));
+
+        static const struct {
+                mode_t mode;
+                bool closed;
+        } rows[] = { { 0755, false }, { 0705, false }, { 0754, true }, { 0751, true }, { 0700, true } };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                assert_int_equal(chmod(path, rows[i].mode), 0);
+                assert_int_equal(paths_find_closed(directory, name), rows[i].closed);
+        }
+        assert_string_equal(name, "folder");
+        assert_int_equal(rmdir(path), 0);
+
+        snprintf(path, sizeof path, "%s/file", directory);
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        assert_true(fd >= 0);
+        assert_int_equal(fchmod(fd, 0600), 0);
+        assert_true(paths_find_closed(directory, name));
+        assert_string_equal(name, "file");
+        assert_int_equal(fchmod(fd, 0644), 0);
+        assert_false(paths_find_closed(directory, name));
+        close(fd);
+        unlink(path);
+        snprintf(path, sizeof path, "%s/link", directory);
+        unlink(path);
+        assert_int_equal(rmdir(directory), 0);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(what_a_language_needs_is_shown),
-                cmocka_unit_test(what_can_not_be_shown_is_refused),
-                cmocka_unit_test(one_place_shows_one_directory),
-                cmocka_unit_test(there_is_room_for_so_many),
+                cmocka_unit_test(what_a_language_needs_is_shown),    cmocka_unit_test(what_can_not_be_shown_is_refused),
+                cmocka_unit_test(one_place_shows_one_directory),     cmocka_unit_test(there_is_room_for_so_many),
+                cmocka_unit_test(what_is_closed_to_others_is_found),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
