@@ -17,9 +17,10 @@ enum {
         BACKOFF_FIRST_US = 50000,
         BACKOFF_MAX_US = 5000000,
 
-        PING_TICKS = 3,    /* of silence: is it the zygote, or a slot? */
-        SILENT_TICKS = 12, /* of a zygote that owes answers; longer than it waits for an init to come up */
-        STUCK_TICKS = 15,  /* of one slot, while the zygote answers for others */
+        PING_TICKS = 3,      /* of silence: is it the zygote, or a slot? */
+        SILENT_TICKS = 12,   /* of a zygote that owes answers; longer than it waits for an init to come up */
+        STUCK_TICKS = 15,    /* of one slot, while the zygote answers for others; */
+        PRESTART_TICKS = 45, /* where a program is started ahead in it, which may be a large one */
 };
 
 static int on_report(void *owner, const struct report *report, const int *fds, size_t n_fds, struct err *e);
@@ -266,7 +267,8 @@ static void ping(struct zygote *z)
 const char *zygote_tick(struct zygote *z)
 {
         struct slot *stuck;
-        unsigned owed = slots_tick(&z->slots, STUCK_TICKS, &stuck);
+        unsigned patience = z->language->kind == KIND_PRESTARTED ? PRESTART_TICKS : STUCK_TICKS;
+        unsigned owed = slots_tick(&z->slots, patience, &stuck);
 
         z->silent_ticks = (owed > 0 || z->drained) && !z->heard ? z->silent_ticks + 1 : 0;
         z->heard = false;

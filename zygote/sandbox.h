@@ -39,6 +39,7 @@ struct sandbox {
         bool init_lost;
         int64_t ended_us;       /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
         int64_t gone_us;        /* when nothing was left of the sandbox before; 0: not yet */
+        bool prestarts;         /* a program is started ahead in it, which takes longer than all else */
         int64_t asked_ms;       /* when the boot, the killing or the taking down began that is waited for */
         struct report farewell; /* GOING: sent when it is gone; kind 0: nothing */
         bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no stage free */
