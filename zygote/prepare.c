@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <grp.h>
 #include <inttypes.h>
 #include <linux/close_range.h>
@@ -24,6 +25,7 @@
 enum {
         NOBODY = 65534,
         GUARD_MS = 300000, /* a precompiled header takes 2 s on an idle machine */
+        PAUSE_MS = 10,
         MAX_WORDS = 64,
         WORD_SIZE = 1024,
         SAID_SIZE = 300, /* of what the command said last */
@@ -150,9 +152,8 @@ static int64_t now_ms(void)
 }
 
 /* Reads what the command says until its end, and keeps the end of it. False: it took too long. */
-static bool listen_to(int from, char said[SAID_SIZE])
+static bool listen_to(int from, int64_t until, char said[SAID_SIZE])
 {
-        int64_t until = now_ms() + GUARD_MS;
         size_t have = 0;
         for (;;) {
                 char chunk[SAID_SIZE / 2];
@@ -174,6 +175,20 @@ static bool listen_to(int from, char said[SAID_SIZE])
         }
 }
 
+/* One that has closed its streams may still be at work. It is left to be reaped. */
+static bool wait_end(pid_t pid, int64_t until)
+{
+        siginfo_t end;
+        for (int64_t left = until - now_ms();; left = until - now_ms()) {
+                end.si_pid = 0;
+                if (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT | WNOHANG) == 0 && end.si_pid == pid)
+                        return true;
+                if (left <= 0)
+                        return false;
+                poll(NULL, 0, PAUSE_MS);
+        }
+}
+
 static int make(const struct prepare *p, const char *directory, struct err *e)
 {
         char said[SAID_SIZE] = "";
@@ -189,10 +204,11 @@ static int make(const struct prepare *p, const char *directory, struct err *e)
                 close(ends[0]);
                 return err_set(e, errno, "fork");
         }
-        bool ended = listen_to(ends[0], said);
+        int64_t until = now_ms() + GUARD_MS;
+        bool ended = listen_to(ends[0], until, said) && wait_end(pid, until);
         close(ends[0]);
-        if (!ended)
-                kill(-pid, SIGKILL);
+        kill(-pid, SIGKILL); /* what it left running, too; it is not reaped yet, so the number is still its group's */
+        kill(pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         size_t len = strlen(said);
@@ -208,11 +224,58 @@ static int make(const struct prepare *p, const char *directory, struct err *e)
 
 /* ---------------------------------------------------------------- */
 
+/* In a directory of somebody else's, somebody else may have prepared what is found. */
 static int open_cache(const struct prepare *p, struct err *e)
 {
+        struct stat st;
         if (mkdir(p->cache, 0755) < 0 && errno != EEXIST)
                 return err_set(e, errno, "make %s", p->cache);
+        if (stat(p->cache, &st) < 0)
+                return err_set(e, errno, "%s", p->cache);
+        if (st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+                return err_say(e, EPERM, "%s must be root's, and nobody else may write to it", p->cache);
         return 0;
+}
+
+/* One file of the result; false: it stays what it is, and the result can't be used. A directory is taken before it is
+ * read, so from then on nobody else changes what is in it. */
+static bool take_over(const FTSENT *f)
+{
+        const struct stat *st = f->fts_statp;
+        if (f->fts_info == FTS_DP)
+                return true;
+        if (f->fts_info != FTS_D && f->fts_info != FTS_F && f->fts_info != FTS_SL && f->fts_info != FTS_SLNONE) {
+                errno = f->fts_errno ? f->fts_errno : EINVAL; /* what could not be read, a device, a pipe */
+                return false;
+        }
+        if (st->st_uid != NOBODY && st->st_uid != geteuid()) {
+                errno = EPERM; /* another name of somebody's file */
+                return false;
+        }
+        if (lchown(f->fts_path, 0, 0) < 0)
+                return false;
+        mode_t mode = (st->st_mode & (S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH));
+        return f->fts_info == FTS_SL || f->fts_info == FTS_SLNONE || mode == (st->st_mode & 07777) ||
+               fchmodat(AT_FDCWD, f->fts_path, mode, 0) == 0;
+}
+
+/* What the command made becomes root's: nobody is the user of other services of this host, and of the next command. */
+static int take_result(char *directory, struct err *e)
+{
+        char *roots[] = { directory, NULL };
+        FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+        int r = tree ? 0 : err_set(e, errno, "%s", directory);
+        while (r == 0) {
+                errno = 0;
+                FTSENT *f = fts_read(tree);
+                if (!f && errno == 0)
+                        break;
+                if (!f || !take_over(f))
+                        r = err_set(e, errno, "taking over %s", f ? f->fts_path : directory);
+        }
+        if (tree)
+                fts_close(tree);
+        return r;
 }
 
 /* Removes what the command made so far; it is ours, below a name that we gave. */
@@ -245,7 +308,9 @@ int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], str
         r = chmod(draft, 0755) < 0 || chown(draft, NOBODY, NOBODY) < 0 ? err_set(e, errno, "%s", draft) : 0;
         if (r == 0)
                 r = make(p, draft, e);
-        if (r == 0 && (chown(draft, 0, 0) < 0 || rename(draft, path) < 0) && errno != ENOTEMPTY && errno != EEXIST)
+        if (r == 0)
+                r = take_result(draft, e);
+        if (r == 0 && rename(draft, path) < 0 && errno != ENOTEMPTY && errno != EEXIST)
                 r = err_set(e, errno, "keep %s", path);
         if (access(draft, F_OK) == 0) /* it failed, or another server was faster */
                 remove_tree(draft);

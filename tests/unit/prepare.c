@@ -6,9 +6,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -132,6 +134,100 @@ static void it_can_gain_no_rights_and_write_nowhere_else(void **state)
         assert_int_equal(count_entries(f->cache), 1);
 }
 
+static void assert_owner(const char *directory, const char *name, mode_t mode)
+{
+        char path[PREPARE_PATH_SIZE + 64];
+        struct stat st;
+        snprintf(path, sizeof path, "%s/%s", directory, name);
+        assert_int_equal(lstat(path, &st), 0);
+        assert_int_equal(st.st_uid, 0);
+        assert_int_equal(st.st_gid, 0);
+        if (!S_ISLNK(st.st_mode))
+                assert_int_equal(st.st_mode & 07777, mode);
+}
+
+/* Or whatever runs as nobody could change what all programs are compiled with. */
+static void the_result_is_roots_and_nobody_else_may_write_to_it(void **state)
+{
+        static const char script[] = "cd \"$0\"; umask 0; mkdir -p d/e; echo x > d/e/f; echo x > s; chmod 6777 s;"
+                                     "ln -s /etc/passwd l; ln -s nowhere n; ln s h; chmod 700 d";
+        char path[PREPARE_PATH_SIZE];
+        struct stat before, after;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_int_equal(stat("/etc/passwd", &before), 0);
+        assert_int_equal(prepare(*state, script, path, &e), 0);
+        assert_owner(path, ".", 0755);
+        assert_owner(path, "d", 0700);
+        assert_owner(path, "d/e", 0755);
+        assert_owner(path, "d/e/f", 0644);
+        assert_owner(path, "s", 0755);
+        assert_owner(path, "h", 0755);
+        assert_owner(path, "l", 0);
+        assert_owner(path, "n", 0);
+        assert_int_equal(stat("/etc/passwd", &after), 0);
+        assert_memory_equal(&before.st_ctim, &after.st_ctim, sizeof before.st_ctim);
+}
+
+static void a_result_with_what_is_no_file_is_refused(void **state)
+{
+        char path[PREPARE_PATH_SIZE];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_refused(prepare(f, "mkfifo \"$0/p\"", path, &e), &e, EINVAL, "/p");
+        assert_int_equal(count_entries(f->cache), 0);
+}
+
+static void nothing_of_the_command_runs_on(void **state)
+{
+        static const char script[] = "cd \"$0\"; (exec >/dev/null 2>&1; exec sleep 100) & echo $! > pid";
+        char path[PREPARE_PATH_SIZE], text[64];
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_int_equal(prepare(*state, script, path, &e), 0);
+        read_file(path, "pid", text);
+        pid_t pid = (pid_t)strtol(text, NULL, 10);
+        assert_true(pid > 1);
+        for (int i = 0; i < 500 && kill(pid, 0) == 0; i++) { /* until init has reaped it */
+                char stat_path[64], line[64] = "";
+                snprintf(stat_path, sizeof stat_path, "%d", pid);
+                read_file("/proc", strcat(stat_path, "/stat"), line);
+                if (strstr(line, ") Z"))
+                        break;
+                usleep(10000);
+                assert_true(i < 499);
+        }
+}
+
+static void a_command_that_closes_its_streams_is_waited_for(void **state)
+{
+        char path[PREPARE_PATH_SIZE], text[64];
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_int_equal(prepare(*state, "exec >/dev/null 2>&1; sleep 0.2; echo late > \"$0/a\"", path, &e), 0);
+        read_file(path, "a", text);
+        assert_string_equal(text, "late\n");
+}
+
+static void a_directory_that_others_may_write_to_is_not_used(void **state)
+{
+        char path[PREPARE_PATH_SIZE];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        assert_int_equal(chmod(f->cache, 0777), 0);
+        assert_refused(prepare(f, "true", path, &e), &e, EPERM, "must be root's");
+        assert_int_equal(chmod(f->cache, 0755), 0);
+        assert_int_equal(chown(f->cache, 65534, 65534), 0);
+        assert_refused(prepare(f, "true", path, &e), &e, EPERM, "must be root's");
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -139,6 +235,11 @@ int main(void)
                 cmocka_unit_test_setup_teardown(another_command_is_another_result, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(of_a_failure_nothing_is_left_but_its_sentence, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(it_can_gain_no_rights_and_write_nowhere_else, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(the_result_is_roots_and_nobody_else_may_write_to_it, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_result_with_what_is_no_file_is_refused, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(nothing_of_the_command_runs_on, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_command_that_closes_its_streams_is_waited_for, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(a_directory_that_others_may_write_to_is_not_used, set_up, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
