@@ -261,6 +261,10 @@ static int parse(cfg_t **tree, enum text kind, const char *text, struct err *e)
                                g.sink.err.code ? g.sink.err.text
                                                : "not a configuration: hatcheryd --print-config prints one");
         }
+        if (cfg_size(cfg, CONFIG_END_KEY) == 0) {
+                cfg_free(cfg);
+                return err_say(e, EINVAL, "the text ends within a comment");
+        }
         *tree = cfg;
         return 0;
 }

@@ -45,7 +45,8 @@ void config_value_take(cfg_t *cfg, const struct config_setting *table, size_t n,
 
 /* libconfuse takes the end of the text for the end of every open section. So each text is given one more line, with
  * this key, which is refused in a section. */
-#define CONFIG_END_LINE "\nend-of-configuration = 1\n"
+#define CONFIG_END_KEY  "end-of-configuration"
+#define CONFIG_END_LINE "\n" CONFIG_END_KEY " = 1\n"
 cfg_opt_t config_end_option(bool in_section);
 
 /* What the elements of a list, or a single word, must be. */

@@ -203,6 +203,7 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
                 { "listen = \"a:1\n", "line" },
                 { "language python {\n", "} is missing" },
                 { "language python { limits { wall = 1s }\n", "} is missing" },
+                { "log_level = info\n/* the rest, and what is appended", "within a comment" },
                 { "language python { } }\n", "line" },
                 { "language python { }\nlanguage python { }\n", "python" },
                 { "language \"a b\" { }\n", "name" },
