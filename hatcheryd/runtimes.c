@@ -193,9 +193,12 @@ static int add_file(struct runtimes *r, const char *directory, const char *file,
         char path[RUNTIMES_PATH_SIZE], stem[NAME_MAX + 1];
         OWN_MEM char *text = NULL;
         struct config_runtime data = { 0 };
+        struct stat st;
 
         snprintf(path, sizeof path, "%s/%s", directory, file);
         snprintf(stem, sizeof stem, "%.*s", (int)(strlen(file) - strlen(".conf")), file);
+        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* a pipe would be waited for */
+                return err_say(e, EINVAL, "%s is no plain file", path);
         int n = config_read_file(path, &text, e);
         if (n == 0)
                 n = config_load_runtime(&data, text, path, stem, e);

@@ -340,6 +340,9 @@ class ComeAndGo(WithLanguages):
                 self.assertIn(words, said)
                 self.assert_says("hello of main.sh\n", client, "greet")
             self.write("greet", runtime("greet"))
+            os.mkfifo(self.folder / "pipe.conf")  # whoever opened it would wait for ever
+            self.assertIn("pipe.conf is no plain file", self.reload(server))
+            os.unlink(self.folder / "pipe.conf")
             self.configure(server, PYTHON + "language greet {\n        limits { wall = 2m }\n}\n")
             said = self.reload(server)
             self.assertIn("hatchery.conf: line 4: language greet: limits: wall is 120000000, over its ceiling", said)
