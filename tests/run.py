@@ -237,7 +237,12 @@ def environment(build):
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     # A program in a sandbox has to die by its signal as it would without the sanitizer in its process. A fault of the
     # server's own still ends it, and fails its test.
-    env["ASAN_OPTIONS"] = "handle_segv=0:handle_sigbus=0:handle_sigfpe=0:handle_sigill=0:handle_abort=0"
+    env["ASAN_OPTIONS"] = ":".join((
+        "handle_segv=0", "handle_sigbus=0", "handle_sigfpe=0", "handle_sigill=0", "handle_abort=0",
+        # At the end of a thread it would unmap the alternate stack that the thread has, which is an interpreter's.
+        "use_sigaltstack=0",
+        # What asks for more than there can be is told so, and goes on as it does without the sanitizer.
+        "allocator_may_return_null=1"))
     return env
 
 

@@ -24,7 +24,8 @@ void *dlopen(const char *file, int mode);
  * libraries allocated, or were asked to allocate, is left out: Hatchery's own memory is told, in the plug-ins too. */
 const char *__lsan_default_suppressions(void)
 {
-        return "leak:libpython3.11.so\n"
+        return "leak:libphp.so\n"
+               "leak:libpython3.11.so\n"
                "leak:libruby-\n"
                "leak:libswipl.so\n";
 }

@@ -22,6 +22,10 @@ from pathlib import Path
 from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.scale import patience
+from lib.server import IS_SANITIZED
+
+# The sanitizer keeps what is freed for a while, has room around what is allocated, and a shadow of it all.
+MEMORY = {"memory_bytes": 512 << 20} if IS_SANITIZED else {}
 
 WORK = "/home/sandbox"
 
@@ -121,7 +125,8 @@ class LanguageCase(Case):
     def run_program(self, program, **options):
         language = self.LANGUAGE
         fields = {"args": options.get("args", []), "env": options.get("env", {}),
-                  "stdin": to_bytes(options.get("stdin", b"")), "limits": {**language.limits, **options.get("limits", {})},
+                  "stdin": to_bytes(options.get("stdin", b"")),
+                  "limits": {**MEMORY, **language.limits, **options.get("limits", {})},
                   **language.execute, **options.get("execute", {})}
         files = options.get("files", {})
         if "entry" in options:  # another file than the program's is the one to start
