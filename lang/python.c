@@ -4,13 +4,13 @@
 #include "lang/python_echo.h"
 #include "lang/python_end.h"
 #include "lang/python_modules.h"
+#include "lang/python_preload.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* What sys.executable says and what subprocess and multiprocessing start: Debian's own interpreter of the same version.
@@ -95,34 +95,9 @@ static int add_packages(const char *directory)
         return r;
 }
 
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void preload(const char *name, struct lang_preload *out)
-{
-        uint64_t began_us = now_us();
-        PyObject *module = PyImport_ImportModule(name);
-        uint64_t loaded_us = now_us();
-        PyObject *again = module ? PyImport_ImportModule(name) : NULL;
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = !module,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
-        PyErr_Clear();
-        Py_XDECREF(again);
-        Py_XDECREF(module);
-}
-
 static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
 {
         struct python_arenas *arenas = python_arena_install();
-        size_t n = setup->n_preload;
         int r = initialise(e);
         if (r < 0)
                 return r;
@@ -132,11 +107,10 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
                 return err_say(e, EIO, "Python has no exit functions");
         if (setup->packages && add_packages(setup->packages) < 0)
                 return err_say(e, EIO, "Python takes no directory of packages");
-        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
-        if (!out->preloads)
-                return err_set(e, ENOMEM, "the preloaded modules");
-        for (size_t i = 0; i < n; i++)
-                preload(setup->preload[i], &out->preloads[i]);
+        r = python_preload(setup, out, e);
+        if (r < 0)
+                return r;
+        out->state = python_preload_find_reseed();
         /* The frozen import system keeps a directory listing per sys.path entry; nothing of it changes in a sandbox. */
         r = freeze(e);
         if (r == 0)
@@ -150,9 +124,13 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
 
 static int python_after_fork(void *state)
 {
-        (void)state;
+        PyObject *reseed = state;
         PyOS_AfterFork_Child(); /* locks, thread state, and by its hooks random, and what else registered one */
-        return 0;
+        PyObject *done = reseed ? PyObject_CallNoArgs(reseed) : NULL;
+        bool failed = reseed && !done;
+        Py_XDECREF(done);
+        PyErr_Clear();
+        return failed ? -EIO : 0;
 }
 
 /* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names into

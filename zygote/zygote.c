@@ -13,6 +13,7 @@
 #include "zygote/root.h"
 #include "zygote/serve.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -55,6 +56,17 @@ static int find_language(const char *path, const char *name, const struct lang *
         return 0;
 }
 
+/* A library for numbers that comes with an interpreter (R's) starts a thread for each processor when it is loaded,
+ * unless these variables say otherwise, and no sandbox would have them. They go with the rest of the environment. */
+static int forbid_threads(struct err *e)
+{
+        static const char *const variables[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS" };
+        for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+                if (setenv(variables[i], "1", 1) < 0)
+                        return err_set(e, errno, "the environment");
+        return 0;
+}
+
 /* From a copy in memory. Its path is one that no program uses for a file of its own: the dynamic linker compares paths
  * before it looks at files. */
 static int load_language(struct zygote *z, struct err *e)
@@ -65,6 +77,9 @@ static int load_language(struct zygote *z, struct err *e)
                 z->lang = &z->of_command;
                 return 0;
         }
+        int r = forbid_threads(e);
+        if (r < 0)
+                return r;
         snprintf(name, sizeof name, "hatchery-lang-%s", z->options->language);
         OWN_FD int plugin = image_copy(z->options->plugin, name, S_IRUSR | S_IXUSR, e);
         if (plugin < 0)
@@ -272,6 +287,20 @@ static int raise_open_files(struct err *e)
         return setrlimit(RLIMIT_NOFILE, &files) < 0 ? err_set(e, errno, "raising the limit of open files") : 0;
 }
 
+/* Locks that another thread holds at a fork are never released in the child. */
+static void warn_of_threads(const struct log *log)
+{
+        DIR *tasks = opendir("/proc/self/task");
+        int n = 0;
+        for (struct dirent *d; tasks && (d = readdir(tasks));)
+                n += d->d_name[0] != '.';
+        if (tasks)
+                closedir(tasks);
+        if (n > 1)
+                log_warn(log, "threads besides the main one, started by what is preloaded: %d; no program has them",
+                         n - 1);
+}
+
 static int warm_language(struct zygote *z, struct err *e)
 {
         signal(SIGPIPE, SIG_DFL); /* as a program finds it; interpreters change it as they see fit */
@@ -281,6 +310,7 @@ static int warm_language(struct zygote *z, struct err *e)
         for (size_t i = 0; z->warmed.preloads && i < z->setup.n_preload; i++)
                 if (z->warmed.preloads[i].missing)
                         log_warn(&z->log, "preload: there is no module %s", z->warmed.preloads[i].name);
+        warn_of_threads(&z->log);
         z->maker.boot.state = z->warmed.state;
         size_t huge;
         r = hugetext_replace(&huge, e);

@@ -205,6 +205,63 @@ class Python(Case):
         self.assertEqual("160\n", self.output(large, language="python-large"))
 
 
+class Numbers(WithServers):
+    """What preloading asks of modules with random numbers and threads, shown by some that are like numpy."""
+
+    FILES = {
+        "numpy/__init__.py": "from . import random\n",
+        "numpy/random.py": "import random\n_rand = random.Random()\ndef seed(x=None): _rand.seed(x)\n"
+                           "def rand(): return _rand.random()\n",
+        "looks.py": "import ctypes, os\nlibc = ctypes.CDLL(None)\nlibc.getenv.restype = ctypes.c_char_p\n"
+                    "def look(): return libc.getenv(b'OPENBLAS_NUM_THREADS'), os.environ.get('OPENBLAS_NUM_THREADS')\n"
+                    "AT_START = look()\n",
+        "busy.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n",
+    }
+
+    def start_with(self, preload):
+        packages.write(FOLDER / "numbers", self.FILES)
+        return self.start(config=f"language python {{ packages = \"{FOLDER}/numbers\" warm = 2 preload = {{ {preload} }} }}\n")
+
+    def test_each_run_has_random_numbers_of_its_own(self):
+        server = self.start_with("numpy")
+        code = "import numpy\nprint(numpy.__file__, numpy.random.rand())"
+        with server.connect() as client:
+            numbers = [client.execute(code).stdout for _ in range(8)]
+            forked = client.execute("import numpy, os\nnumpy.random.seed(1)\nif os.fork(): os.wait()\n"
+                                    "print(numpy.random.rand(), flush=True)").stdout.split()
+        self.assertTrue(all(number.startswith(f"{INSIDE}/numpy/".encode()) for number in numbers), numbers)
+        self.assertEqual(8, len(set(numbers)), numbers)
+        self.assertEqual(1, len(set(forked)), "a program's own forks go on as they would with the plain command")
+
+    def test_libraries_are_told_to_start_no_threads_and_programs_see_nothing_of_it(self):
+        server = self.start_with("looks")
+        with server.connect() as client:
+            result = client.execute("import looks, os\nprint(looks.AT_START, looks.look(),"
+                                    " [name for name in os.environ if 'THREADS' in name])")
+        self.assertEqual(b"(b'1', None) (None, None) []\n", result.stdout, describe(result))
+        self.assertNotIn("threads", server.log())
+
+    def test_a_thread_of_a_preloaded_module_is_told(self):
+        server = self.start_with("busy")
+        with server.connect() as client:
+            result = client.execute("import os, busy\nprint(len(os.listdir('/proc/self/task')))")
+        self.assertEqual(b"1\n", result.stdout, describe(result))
+        self.assertIn("threads besides the main one, started by what is preloaded: 1", server.log())
+
+    def test_numpy(self):
+        if not Path("/usr/lib/python3/dist-packages/numpy").is_dir():
+            self.skipTest("python3-numpy is not installed")
+        server = self.start(config="language python { warm = 2 preload += { numpy } }\n")
+        with server.connect() as client:
+            [row] = client.status().languages
+            [module] = [module for module in row.preloads if module.name == "numpy"]
+            code = "import numpy as np\na = np.ones((300, 300))\nprint((a @ a)[0, 0], np.random.rand(), np.random.default_rng().random())"
+            results = [client.execute(code).stdout.split() for _ in range(6)]
+        self.assertFalse(module.missing)
+        for position, different in ((0, 1), (1, 6), (2, 6)):
+            self.assertEqual(different, len({result[position] for result in results}), results)
+
+
 class JavaScript(Case):
     SERVER = SERVER
 

@@ -1,0 +1,64 @@
+/* Preloaded modules: see python_preload.h. */
+#include "lang/python_preload.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Libraries for numbers start threads when they are loaded, as many as there are processors, and a fork has none of
+ * them: what is handed to them there is never done. They read how many are wanted in these variables. No program sees
+ * them: os.environ was made before. */
+static const char *const thread_variables[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS" };
+
+enum { N_THREAD_VARIABLES = sizeof thread_variables / sizeof thread_variables[0] };
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void preload(const char *name, struct lang_preload *out)
+{
+        uint64_t began_us = now_us();
+        PyObject *module = PyImport_ImportModule(name);
+        uint64_t loaded_us = now_us();
+        PyObject *again = module ? PyImport_ImportModule(name) : NULL;
+        *out = (struct lang_preload){
+                .name = name,
+                .missing = !module,
+                .first_us = loaded_us - began_us,
+                .again_us = now_us() - loaded_us,
+        };
+        PyErr_Clear();
+        Py_XDECREF(again);
+        Py_XDECREF(module);
+}
+
+int python_preload(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        size_t n = setup->n_preload;
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!out->preloads)
+                return err_set(e, ENOMEM, "the preloaded modules");
+        for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
+                if (setenv(thread_variables[i], "1", 1) < 0)
+                        return err_set(e, errno, "the environment");
+        for (size_t i = 0; i < n; i++)
+                preload(setup->preload[i], &out->preloads[i]);
+        for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
+                unsetenv(thread_variables[i]);
+        return 0;
+}
+
+/* numpy.random.rand and its kind draw from one generator, which is seeded when numpy is imported. (That of `random` is
+ * renewed by random itself, in every fork; numpy leaves its own as it is, which a program that forks may rely on. So
+ * this is called here, and registered nowhere.) */
+PyObject *python_preload_find_reseed(void)
+{
+        PyObject *random = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy.random"); /* borrowed */
+        PyObject *seed = random ? PyObject_GetAttrString(random, "seed") : NULL;
+        PyErr_Clear();
+        return seed;
+}
