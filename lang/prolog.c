@@ -76,8 +76,8 @@ static void preload(const char *name, struct lang_preload *out)
 
 /* The command line, in *out, is kept by Prolog as it is given.
  *
- * Where the library looks for itself: next to the executable, which is not swipl, or in the environment, where a program
- * would see it. */
+ * Where the library looks for itself: next to the executable, which is not swipl, or in the environment, where a
+ * program would see it. */
 static int initialise(char ***out, struct err *e)
 {
         char **argv = calloc(N_OPTIONS + 1, sizeof *argv);

@@ -97,21 +97,25 @@ static void preload(const char *name, struct lang_preload *out)
         };
 }
 
-/* The command line, in *out, is kept by R. */
-static int initialise(char ***out, struct err *e)
+/* The command line, of which R keeps pointers, and moves them. */
+struct r {
+        char *argv[8];
+        char words[256];
+};
+
+static int initialise(struct r *r, struct err *e)
 {
         static const char *const command[] = { COMMAND, "--no-echo", "--no-restore", "--file=/dev/null", "--args" };
         enum { N = sizeof command / sizeof command[0] };
-        char **argv = calloc(N + 1, sizeof *argv);
-        *out = argv;
-        if (!argv)
-                return err_set(e, ENOMEM, "the command line");
         for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
                 if (setenv(variables[i][0], variables[i][1], 1) < 0)
                         return err_set(e, errno, "the environment");
-        for (size_t i = 0; i < N; i++)
-                argv[i] = strdup(command[i]);
-        if (Rf_initialize_R(N, argv) < 0)
+        char *at = r->words;
+        for (size_t i = 0; i < N; i++) {
+                r->argv[i] = at;
+                at = stpcpy(at, command[i]) + 1;
+        }
+        if (Rf_initialize_R(N, r->argv) < 0)
                 return err_say(e, EIO, "R can't be initialised");
         setup_Rmainloop();
         ptr_R_ReadConsole = read_program;
@@ -122,9 +126,11 @@ static int initialise(char ***out, struct err *e)
 static int r_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
 {
         size_t n = setup->n_preload;
-        char **argv;
-        int r = initialise(&argv, e);
-        out->state = argv;
+        struct r *state = calloc(1, sizeof *state);
+        out->state = state;
+        if (!state)
+                return err_set(e, ENOMEM, "R");
+        int r = initialise(state, e);
         if (r < 0)
                 return r;
         SEXP version = PROTECT(R_ParseEvalString("as.character(getRversion())", R_BaseEnv));

@@ -93,7 +93,9 @@ void leaks_report_to(int fd)
         (void)fd;
 }
 
-void leaks_off(void) {}
+void leaks_off(void)
+{
+}
 
 void leaks_prepare(const struct log *log)
 {

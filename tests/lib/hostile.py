@@ -1,6 +1,7 @@
 """What the tests of hostile programs share, in whatever language: run one, and see that the server is as it was."""
 
 from lib.case import Case, describe
+from lib.server import sanitized_limits
 
 MIB = 1 << 20
 
@@ -11,7 +12,8 @@ class HostileCase(Case):
     LIMITS = {}
 
     def run_program(self, program, limits=(), **options):
-        return self.execute(program, language=self.LANGUAGE, limits={**self.LIMITS, **dict(limits)}, **options)
+        limits = {**sanitized_limits(self.LANGUAGE), **self.LIMITS, **dict(limits)}
+        return self.execute(program, language=self.LANGUAGE, limits=limits, **options)
 
     def hostile(self, program, **options):
         result = self.run_program(program, **options)

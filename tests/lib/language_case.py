@@ -22,7 +22,7 @@ from pathlib import Path
 from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.scale import patience
-from lib.server import BUILD, IS_SANITIZED
+from lib.server import sanitized_limits
 
 WORK = "/home/sandbox"
 
@@ -103,13 +103,6 @@ def reference(language, program, options):
         return tuple(stream.replace(folder.encode(), WORK.encode()) for stream in (done.stdout, done.stderr)) + (ending,)
 
 
-def default_limits(language):
-    """Of a run that says nothing else. In a process of the sanitizer's, which has an interpreter in it where the language
-    is a plug-in, all that is allocated has a shadow and room around it, and what is freed is kept for a while."""
-    sanitized = IS_SANITIZED and (BUILD / f"hatchery-lang-{language.name}.so").exists()
-    return {**({"memory_bytes": 512 << 20} if sanitized else {}), **language.limits}
-
-
 def to_bytes(text):
     return text.encode() if isinstance(text, str) else text
 
@@ -130,7 +123,7 @@ class LanguageCase(Case):
         language = self.LANGUAGE
         fields = {"args": options.get("args", []), "env": options.get("env", {}),
                   "stdin": to_bytes(options.get("stdin", b"")),
-                  "limits": {**default_limits(language), **options.get("limits", {})},
+                  "limits": {**sanitized_limits(language.name), **language.limits, **options.get("limits", {})},
                   **language.execute, **options.get("execute", {})}
         files = options.get("files", {})
         if "entry" in options:  # another file than the program's is the one to start
@@ -181,7 +174,8 @@ class LanguageCase(Case):
     def test_what_is_random_differs_between_runs_at_one_time(self):
         for program in self.LANGUAGE.random:
             language = self.LANGUAGE
-            requests = [self.client.send_execute(program, language=language.name, limits=default_limits(language),
+            requests = [self.client.send_execute(program, language=language.name,
+                                                 limits={**sanitized_limits(language.name), **language.limits},
                                                  **language.execute) for _ in range(12)]
             outputs = []
             for request in requests:

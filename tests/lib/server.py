@@ -38,6 +38,12 @@ LANGUAGES = ("awk", "bash", "bc", "c", "c-fast", "cpp", "go", "java", "javascrip
 PARTS = (*DAEMONS, "hatchery-init", *LANGUAGES)
 
 
+def sanitized_limits(language):
+    """The limits of a run that says nothing else. Where an interpreter is in a process of the sanitizer's, all that it
+    allocates has a shadow and room around it, and what it frees is kept for a while."""
+    return {"memory_bytes": 512 << 20} if IS_SANITIZED and (BUILD / f"hatchery-lang-{language}.so").exists() else {}
+
+
 def wait_until(condition, guard=60, what="the condition"):
     """Polls until condition() is true and returns its value; fails after guard seconds."""
     end = time.monotonic() + patience(guard)
