@@ -29,6 +29,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import javax.tools.ForwardingJavaFileObject;
 import javax.tools.JavaCompiler;
@@ -64,6 +65,7 @@ public final class Driver {
         }
     }
 
+    private static final List<Path> CLASS_PATH = findClassPath();
     private static final Path NO_FOLDER = Path.of("/nonexistent");
     private static final int WARM_UPS = 4;
     private static final int JOB = 3; /* the descriptor of the socket */
@@ -170,10 +172,20 @@ public final class Driver {
         return found;
     }
 
+    /**
+     * The work directory, and the jars of third-party packages: the launcher has put them in the place of a wildcard.
+     * Where there are none it has left that as it is, and a program is not to see it.
+     */
+    private static List<Path> findClassPath() {
+        List<Path> found = Stream.of(System.getProperty("java.class.path").split(":")).map(Path::of).filter(Files::exists).toList();
+        System.setProperty("java.class.path", found.stream().map(Path::toString).collect(Collectors.joining(":")));
+        return found;
+    }
+
     /** Compiles the job's files into the work directory; the compiler speaks for itself. */
     private boolean compileJob(String entry) throws IOException {
         Path here = Path.of("");
-        files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(Path.of(".")));
+        files.setLocationFromPaths(StandardLocation.CLASS_PATH, CLASS_PATH);
         files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(here.toAbsolutePath()));
         List<JavaFileObject> units = new ArrayList<>();
         files.getJavaFileObjectsFromPaths(sources(entry)).forEach(units::add);

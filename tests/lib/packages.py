@@ -4,7 +4,7 @@ tool would need a network."""
 import subprocess
 import textwrap
 
-RUNTIMES = ("python", "perl", "ruby", "php", "lua", "luajit", "tcl", "r", "prolog", "javascript")
+RUNTIMES = ("python", "perl", "ruby", "php", "lua", "luajit", "tcl", "r", "prolog", "javascript", "java")
 
 LUA = "local count = 0\nlocal M = {}\nfunction M.greet(who) count = count + 1 return 'hello ' .. who .. ' ' .. count end\nreturn M\n"
 
@@ -130,6 +130,16 @@ FILES = {
         """,
         "lib/greeter/words.rb": "module Greeter\n  HELLO = 'hello'\nend\n",
     },
+    # mvn dependency:copy-dependencies -DoutputDirectory=DIR
+    "java": {
+        "acme/Greeter.java": """
+            package acme;
+            public class Greeter {
+                private static int count;
+                public static String greet(String who) { return "hello " + who + " " + ++count; }
+            }
+        """,
+    },
     # install.packages
     "r": {
         "DESCRIPTION": "Package: greeter\nVersion: 1.2\nTitle: Greets\nDescription: Greets.\nAuthor: nobody\n"
@@ -155,7 +165,7 @@ def run(*command, cwd):
 def install(folder, runtime, scratch):
     """Puts the packages of a runtime into folder; scratch is a directory for what they are made of."""
     folder.mkdir(parents=True, exist_ok=True)
-    if runtime not in ("ruby", "r"):
+    if runtime not in ("ruby", "r", "java"):
         write(folder, FILES[runtime])
         return
     source = scratch / "greeter"
@@ -163,5 +173,8 @@ def install(folder, runtime, scratch):
     if runtime == "ruby":
         run("gem", "build", "--silent", "greeter.gemspec", cwd=source)
         run("gem", "install", "--local", "--no-document", "--install-dir", folder, "greeter-1.2.gem", cwd=source)
+    elif runtime == "java":
+        run("javac", "acme/Greeter.java", cwd=source)
+        run("jar", "--create", "--file", folder / "greeter-1.2.jar", "acme/Greeter.class", cwd=source)
     else:
         run("R", "CMD", "INSTALL", "--no-docs", "--no-test-load", f"--library={folder}", source, cwd=scratch)

@@ -71,6 +71,13 @@ RUNTIMES = {
         "console.log(require('greeter').greet('you'))\nconsole.log(require.resolve('greeter'))",
         f"hello you 1\n{INSIDE}/node_modules/greeter/lib/index.js\n",
         f"console.log(require('fs').readdirSync('{INSIDE}').join('\\n'))"),
+    "java": Runtime(
+        "import acme.Greeter;\npublic class Main { public static void main(String[] a) {\n"
+        "System.out.println(Greeter.greet(\"you\"));\n"
+        "System.out.println(Greeter.class.getProtectionDomain().getCodeSource().getLocation());\n} }\n",
+        f"hello you 1\nfile:{INSIDE}/greeter-1.2.jar\n",
+        "public class Main { public static void main(String[] a) { for (String n : new java.io.File(\""
+        + INSIDE + "\").list()) System.out.println(n); } }"),
 }
 
 FOLDER = Path(tempfile.mkdtemp(prefix="hatchery-test-packages-"))
