@@ -101,7 +101,28 @@ static int measure_hatchery(struct bench *b, struct languages_row *row, bool pac
         return load_closed(b->sample, b->server.address, &asking, CONNECTIONS, &window, e);
 }
 
-static int measure(struct bench *b, struct languages_row *row, enum languages_metric m, struct err *e)
+/* Each with a comment of its own at its end, so that the cache knows none of them. */
+static int measure_compiling(struct bench *b, struct languages_row *row, unsigned round, struct err *e)
+{
+        const struct asking asking = { .programs = b->programs, .id = row->id };
+        const struct pace one = { .runs = 1, .pause_ns = 100 * (uint64_t)MS };
+        char *code = b->programs[row->id].code;
+        int r = 0;
+        for (unsigned i = 0; r == 0 && i < (b->plan->quick ? 3 : 7); i++) {
+                struct sample once = { 0 };
+                char *other = NULL;
+                if (asprintf(&other, "%s// %d.%u.%u\n", code, (int)getpid(), round, i) < 0)
+                        return err_set(e, ENOMEM, "make a program");
+                b->programs[row->id].code = other;
+                r = load_paced(&once, b->server.address, &asking, &one, e);
+                sample_merge(b->sample, &once);
+                free(other);
+        }
+        b->programs[row->id].code = code;
+        return r;
+}
+
+static int measure(struct bench *b, unsigned round, struct languages_row *row, enum languages_metric m, struct err *e)
 {
         *b->sample = (struct sample){ 0 };
         clock_sleep(200 * (uint64_t)MS); /* what the one before left behind is done */
@@ -114,6 +135,8 @@ static int measure(struct bench *b, struct languages_row *row, enum languages_me
         case LANGUAGES_P50:
         case LANGUAGES_RATE:
                 return measure_hatchery(b, row, m == LANGUAGES_P50, e);
+        case LANGUAGES_COMPILE_P50:
+                return measure_compiling(b, row, round, e);
         case LANGUAGES_METRICS:
                 break;
         }
@@ -124,12 +147,16 @@ static int measure(struct bench *b, struct languages_row *row, enum languages_me
 
 static int measure_row(struct bench *b, unsigned round, struct languages_row *row, struct err *e)
 {
-        static const char *const names[LANGUAGES_METRICS] = { "cold", "fork", "forks", "hatchery", "load" };
+        static const char *const names[LANGUAGES_METRICS] = {
+                "cold", "fork", "forks", "hatchery", "load", "compiling"
+        };
         for (enum languages_metric m = 0; m < LANGUAGES_METRICS; m++) {
                 bool of_forks = m == LANGUAGES_FORK_P50 || m == LANGUAGES_FORK_RATE;
                 if (of_forks && row->status.kind != KIND_FORKED)
                         continue;
-                int r = measure(b, row, m, e);
+                if (m == LANGUAGES_COMPILE_P50 && row->status.kind != KIND_COMPILED)
+                        continue;
+                int r = measure(b, round, row, m, e);
                 if (r < 0)
                         return err_wrap(e, "%s, %s", row->name, names[m]);
                 progress(round, row->name, names[m], b->sample);

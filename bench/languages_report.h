@@ -11,11 +11,13 @@
 
 /* In the order of the measuring. */
 enum languages_metric {
-        LANGUAGES_COLD_P50,  /* us: the language's own command, compiling included */
-        LANGUAGES_FORK_P50,  /* us: bare fork, one at a time */
-        LANGUAGES_FORK_RATE, /* per second: bare forks, one process per core */
-        LANGUAGES_P50,       /* us: Hatchery, one at a time */
-        LANGUAGES_RATE,      /* per second: Hatchery, 16 connections */
+        LANGUAGES_COLD_P50,    /* us: the language's own command, compiling included */
+        LANGUAGES_FORK_P50,    /* us: bare fork, one at a time */
+        LANGUAGES_FORK_RATE,   /* per second: bare forks, one process per core */
+        LANGUAGES_P50,         /* us: Hatchery, one at a time; of compiled ones with a hit in the cache */
+        LANGUAGES_RATE,        /* per second: Hatchery, 16 connections */
+        LANGUAGES_COMPILE_P50, /* us: Hatchery, one at a time, sources that nobody has sent before; of compiled ones
+                                  alone */
         LANGUAGES_METRICS,
 };
 
