@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -103,6 +104,38 @@ def reference(language, program, options):
         return tuple(stream.replace(folder.encode(), WORK.encode()) for stream in (done.stdout, done.stderr)) + (ending,)
 
 
+class References:
+    """What the plain command does with each row, asked while the rows before it are compared: a cold command may take
+    longer than all that Hatchery does."""
+
+    AHEAD = 6  # rows; a single test asks for few that nobody reads
+    THREADS = 2
+
+    def __init__(self, language, rows):
+        self.language = language
+        self.rows = rows  # (program, options) in the order of the tests
+        self.pool = ThreadPoolExecutor(self.THREADS)
+        self.asked = {}
+
+    def ask(self, index):
+        """For this row, where it needs that, and for some after it."""
+        wanted = [i for i in range(index, len(self.rows)) if self.is_needed(self.rows[i][1])]
+        for i in wanted[:self.AHEAD]:
+            if i not in self.asked:
+                self.asked[i] = self.pool.submit(reference, self.language, *self.rows[i])
+
+    def of(self, index):
+        return self.asked[index].result()
+
+    def end(self):
+        """Nothing of it runs on."""
+        self.pool.shutdown(cancel_futures=True)
+
+    @staticmethod
+    def is_needed(options):
+        return not options.get("ours") or callable(options["ours"])
+
+
 def to_bytes(text):
     return text.encode() if isinstance(text, str) else text
 
@@ -118,6 +151,12 @@ class LanguageCase(Case):
     """The tests that make no table. A module derives from it by tests_of."""
 
     LANGUAGE = None
+    REFERENCES = None
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.REFERENCES:
+            cls.REFERENCES.end()
 
     def run_program(self, program, **options):
         language = self.LANGUAGE
@@ -134,17 +173,19 @@ class LanguageCase(Case):
             return self.execute(language=language.name, **fields)
         return self.execute(program, language=language.name, **fields)
 
-    def same_as_command(self, program, options):
+    def same_as_command(self, index):
         language = self.LANGUAGE
+        program, options = self.REFERENCES.rows[index]
+        self.REFERENCES.ask(index)
         result = self.run_program(program, **options)
         ending = ending_of(result)
         # What is expected as it stands is of the result itself, which says nothing of a program that was not run.
         refused = ending[0] == "COMPILE_ERROR" and not isinstance(options.get("ours"), tuple)
         said = result.compile if refused else result
         ours = (said.stdout, said.stderr, ending if said is result else (ending[0], said.exit_code))
-        theirs = options.get("ours") or reference(language, program, options)
+        theirs = options.get("ours") or self.REFERENCES.of(index)
         if callable(theirs):
-            theirs = theirs(reference(language, program, options))
+            theirs = theirs(self.REFERENCES.of(index))
         normalise = language.normalise or (lambda stream: stream)
         ours, theirs = ((normalise(o), normalise(e), end) for o, e, end in (ours, theirs))
         self.assertEqual(theirs, ours, describe(result))
@@ -218,17 +259,21 @@ def identifier(name):
 
 def tests_of(server, language):
     """A TestCase with all tests of the language. The module binds it to a name of its own."""
-    def semantics_test(program, options):
-        return lambda self: self.same_as_command(program, options)
+    rows = {f"test_as_by_its_command_{identifier(name)}": row if isinstance(row, tuple) else (row, {})
+            for name, row in {**language.semantics, **language.more}.items()}
+    order = sorted(rows)
+
+    def semantics_test(index):
+        return lambda self: self.same_as_command(index)
 
     def corpus_test(name):
         return lambda self: self.run_corpus(name)
 
     # unittest asks the class for the module whose server is to be started.
-    members = {"SERVER": server, "LANGUAGE": language, "__module__": sys._getframe(1).f_globals["__name__"]}
-    for name, row in {**language.semantics, **language.more}.items():
-        program, options = row if isinstance(row, tuple) else (row, {})
-        members[f"test_as_by_its_command_{identifier(name)}"] = semantics_test(program, options)
+    members = {"SERVER": server, "LANGUAGE": language, "REFERENCES": References(language, [rows[title] for title in order]),
+               "__module__": sys._getframe(1).f_globals["__name__"]}
+    for index, title in enumerate(order):
+        members[title] = semantics_test(index)
     for name in language.corpus:
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
     return type("Semantics", (LanguageCase,), members)
