@@ -121,8 +121,11 @@ static const char *artifacts_fault(struct run *r, const struct file_span *files,
         return NULL;
 }
 
+/* Of what the compiler said, a limit of this very request may have left out something that the next one is to get. */
 static void store(struct run *r)
 {
+        if (r->compile.stage.stdout_truncated || r->compile.stage.stderr_truncated)
+                return;
         const struct cache_content content = {
                 .files = r->compile.artifacts,
                 .n_files = r->compile.n_artifacts,

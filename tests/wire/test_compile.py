@@ -312,6 +312,15 @@ class Cache(Compiled):
         self.assertGreater(second.compile.compile_us, 0)
         self.assertNotEqual(first.sandbox, second.sandbox)
 
+    def test_what_one_request_let_the_compiler_say_is_not_what_the_next_one_hears(self):
+        program = unique("int f(void) { }\nint main(void) { char *p = 1; return !p; }\n")
+        short = self.execute(program, language="c", compile_limits={"output_bytes": 10})
+        self.assertEqual((10, True), (len(short.compile.stderr), short.compile.stderr_truncated), describe(short))
+        whole = self.execute(program, language="c")
+        self.assertEqual((False, False), (whole.compile.cached, whole.compile.stderr_truncated))
+        self.assertIn(b"main.c:3", whole.compile.stderr)
+        self.assertTrue(self.execute(program, language="c").compile.cached)
+
     def test_by_every_language(self):
         programs = {"cpp": "#include <iostream>\nint main() { std::cout << 42; }\n",
                     "rust": 'fn main() { print!("42"); }\n', "go": 'package main\nimport "fmt"\nfunc main() { fmt.Print("42") }\n'}
