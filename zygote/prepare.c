@@ -3,6 +3,7 @@
 
 #include "proto/own.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
@@ -290,6 +291,25 @@ static void remove_tree(const char *path)
                 ;
 }
 
+/* What was being made when its maker was killed. No command lasts as long. */
+static void remove_old_drafts(const struct prepare *p)
+{
+        char prefix[PREPARE_PATH_SIZE], path[PREPARE_PATH_SIZE];
+        DIR *dir = opendir(p->cache);
+        struct stat st;
+
+        snprintf(prefix, sizeof prefix, "draft-%s-", p->language);
+        for (struct dirent *d; dir && (d = readdir(dir));) {
+                if (strncmp(d->d_name, prefix, strlen(prefix)) != 0 ||
+                    snprintf(path, sizeof path, "%s/%s", p->cache, d->d_name) >= (int)sizeof path)
+                        continue;
+                if (lstat(path, &st) == 0 && time(NULL) - st.st_mtime > 2 * GUARD_MS / 1000)
+                        remove_tree(path);
+        }
+        if (dir)
+                closedir(dir);
+}
+
 int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], struct err *e)
 {
         char draft[PREPARE_PATH_SIZE];
@@ -301,6 +321,7 @@ int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], str
         if (access(path, F_OK) == 0)
                 return 0;
 
+        remove_old_drafts(p);
         snprintf(draft, sizeof draft, "%s/draft-%s-XXXXXX", p->cache, p->language);
         if (!mkdtemp(draft))
                 return err_set(e, errno, "a directory in %s", p->cache);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct fixture {
@@ -228,6 +229,31 @@ static void a_directory_that_others_may_write_to_is_not_used(void **state)
         assert_refused(prepare(f, "true", path, &e), &e, EPERM, "must be root's");
 }
 
+static void make_draft(struct fixture *f, const char *name, time_t age)
+{
+        const struct timespec then[2] = { { .tv_sec = time(NULL) - age }, { .tv_sec = time(NULL) - age } };
+        char path[PREPARE_PATH_SIZE];
+        snprintf(path, sizeof path, "%s/%s", f->cache, name);
+        assert_int_equal(mkdir(path, 0755), 0);
+        assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+}
+
+static void what_a_killed_maker_left_goes_with_time(void **state)
+{
+        char path[PREPARE_PATH_SIZE];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        make_draft(f, "draft-test-old000", 4000);
+        make_draft(f, "draft-test-young0", 30); /* somebody may be at it */
+        make_draft(f, "draft-other-old00", 4000);
+        assert_int_equal(prepare(f, "true", path, &e), 0);
+        assert_int_equal(count_entries(f->cache), 3);
+        snprintf(path, sizeof path, "%s/draft-test-old000", f->cache);
+        assert_int_equal(access(path, F_OK), -1);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -240,6 +266,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(nothing_of_the_command_runs_on, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_command_that_closes_its_streams_is_waited_for, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(a_directory_that_others_may_write_to_is_not_used, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(what_a_killed_maker_left_goes_with_time, set_up, tear_down),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
