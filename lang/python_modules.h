@@ -8,6 +8,10 @@
  * Python, and no program can put a module of its own in its place. */
 int python_modules_note_startup(void);
 
+/* From here on is noted which module imports which. Returns what is to be put back, or NULL. */
+PyObject *python_modules_watch_imports(void);
+int python_modules_unwatch_imports(PyObject *original); /* takes the reference */
+
 /* Call when everything is preloaded. */
 int python_modules_note_preloaded(void);
 
@@ -19,5 +23,6 @@ PyObject *python_modules_ours(void);
 PyObject *python_modules_loaded(const char *name);
 
 /* A program may bring a json.py of its own, and python3 would import that. If anything in its directory has the name of
- * a preloaded module, all preloaded modules are forgotten, and imports find what they would find in a fresh python3. */
+ * a preloaded module, that module is forgotten, and so is what imports it: they are found again as in a fresh python3.
+ * All else stays, since there are modules that can't be loaded twice (numpy's). */
 int python_modules_unshadow(const char *directory);

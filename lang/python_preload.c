@@ -1,6 +1,8 @@
 /* Preloaded modules: see python_preload.h. */
 #include "lang/python_preload.h"
 
+#include "lang/python_modules.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -45,8 +47,13 @@ int python_preload(const struct lang_setup *setup, struct lang_warmed *out, stru
         for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
                 if (setenv(thread_variables[i], "1", 1) < 0)
                         return err_set(e, errno, "the environment");
+        PyObject *original = python_modules_watch_imports();
+        if (!original)
+                return err_say(e, ENOMEM, "Python's imports can't be watched");
         for (size_t i = 0; i < n; i++)
                 preload(setup->preload[i], &out->preloads[i]);
+        if (python_modules_unwatch_imports(original) < 0)
+                return err_say(e, ENOMEM, "Python's imports can't be left alone");
         for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
                 unsetenv(thread_variables[i]);
         return 0;

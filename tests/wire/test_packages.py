@@ -222,6 +222,10 @@ class Numbers(WithServers):
         "looks.py": "import ctypes, os\nlibc = ctypes.CDLL(None)\nlibc.getenv.restype = ctypes.c_char_p\n"
                     "def look(): return libc.getenv(b'OPENBLAS_NUM_THREADS'), os.environ.get('OPENBLAS_NUM_THREADS')\n"
                     "AT_START = look()\n",
+        "once.py": "import sys\nif hasattr(sys, 'once'): raise ImportError('not twice')\nsys.once = True\n",
+        "uses.py": "import fractions\nWHERE = fractions.__file__\n",
+        "uses_it.py": "from uses import WHERE\n",
+        "tries.py": "try:\n    import not_there\n    FOUND = True\nexcept ImportError:\n    FOUND = False\n",
         "busy.py": "import threading, time\nthreading.Thread(target=time.sleep, args=(1000,), daemon=True).start()\n",
     }
 
@@ -254,6 +258,19 @@ class Numbers(WithServers):
             result = client.execute("import os, busy\nprint(len(os.listdir('/proc/self/task')))")
         self.assertEqual(b"1\n", result.stdout, describe(result))
         self.assertIn("threads besides the main one, started by what is preloaded: 1", server.log())
+
+    def test_a_file_of_a_preloaded_name_makes_anew_only_what_imports_it(self):
+        server = self.start_with("once, uses_it, tries, colorsys")
+        code = "import once, uses_it, tries\nprint(uses_it.WHERE, tries.FOUND)"
+        for files, expected in (({}, "/usr/lib/python3.11/fractions.py False"),
+                                ({"colorsys.py": ""}, "/usr/lib/python3.11/fractions.py False"),
+                                ({"fractions.py": ""}, "/home/sandbox/fractions.py False"),
+                                ({"uses.py": "WHERE = 'mine'"}, "mine False"),
+                                ({"not_there.py": "", "colorsys.py": "", "fractions/__init__.py": ""},
+                                 "/home/sandbox/fractions/__init__.py True")):
+            with server.connect() as client:
+                result = client.execute(code, files=files)
+            self.assertEqual(f"{expected}\n".encode(), result.stdout, f"{files} {describe(result)}")
 
     def test_numpy(self):
         if not Path("/usr/lib/python3/dist-packages/numpy").is_dir():
