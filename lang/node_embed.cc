@@ -1,12 +1,20 @@
-/* Node embedded so that it can be forked: see node_embed.h. Three things stand in the way, and are dealt with here: V8 asks
- * the kernel not to copy its heap into children; it wants threads, which no fork takes along; and the event loop's
+/* Node embedded so that it can be forked: see node_embed.h. Three things stand in the way, and are dealt with here: V8
+ * asks the kernel not to copy its heap into children; it wants threads, which no fork takes along; and the event loop's
  * descriptors are shared with the parent's. */
 #include "lang/node_embed.h"
 
+#include "lang/node_scripts.h"
+
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <dirent.h>
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <libplatform/libplatform.h>
 #include <linux/filter.h>
@@ -23,11 +31,26 @@
 #include <uv.h>
 #include <vector>
 
-namespace {
+/* Exported by the library, and in no header: when the process was started, in nanoseconds of CLOCK_MONOTONIC. */
+namespace node
+{
+namespace per_process
+{
+extern uint64_t node_start_time;
+}
+namespace performance
+{
+extern uint64_t timeOrigin;
+}
+} // namespace node
+
+namespace
+{
 
 /* V8's own platform without threads, as Node wants to see one: what was posted runs when the loop asks for it. */
-class SingleThreadedPlatform : public node::MultiIsolatePlatform {
-    public:
+class SingleThreadedPlatform : public node::MultiIsolatePlatform
+{
+      public:
         bool FlushForegroundTasks(v8::Isolate *isolate) override
         {
                 bool any = false;
@@ -35,15 +58,28 @@ class SingleThreadedPlatform : public node::MultiIsolatePlatform {
                         any = true;
                 return any;
         }
-        void DrainTasks(v8::Isolate *isolate) override { FlushForegroundTasks(isolate); }
-        void RegisterIsolate(v8::Isolate *, uv_loop_s *) override {}
-        void RegisterIsolate(v8::Isolate *, node::IsolatePlatformDelegate *) override {}
+        void DrainTasks(v8::Isolate *isolate) override
+        {
+                FlushForegroundTasks(isolate);
+        }
+        void RegisterIsolate(v8::Isolate *, uv_loop_s *) override
+        {
+        }
+        void RegisterIsolate(v8::Isolate *, node::IsolatePlatformDelegate *) override
+        {
+        }
         void UnregisterIsolate(v8::Isolate *isolate) override
         {
                 v8::platform::NotifyIsolateShutdown(platform.get(), isolate);
         }
-        void AddIsolateFinishedCallback(v8::Isolate *, void (*callback)(void *), void *data) override { callback(data); }
-        int NumberOfWorkerThreads() override { return 0; }
+        void AddIsolateFinishedCallback(v8::Isolate *, void (*callback)(void *), void *data) override
+        {
+                callback(data);
+        }
+        int NumberOfWorkerThreads() override
+        {
+                return 0;
+        }
         std::shared_ptr<v8::TaskRunner> GetForegroundTaskRunner(v8::Isolate *isolate) override
         {
                 return platform->GetForegroundTaskRunner(isolate);
@@ -56,25 +92,38 @@ class SingleThreadedPlatform : public node::MultiIsolatePlatform {
         {
                 platform->CallDelayedOnWorkerThread(std::move(task), delay);
         }
-        bool IdleTasksEnabled(v8::Isolate *) override { return false; }
+        bool IdleTasksEnabled(v8::Isolate *) override
+        {
+                return false;
+        }
         std::unique_ptr<v8::JobHandle> PostJob(v8::TaskPriority priority, std::unique_ptr<v8::JobTask> task) override
         {
                 return platform->PostJob(priority, std::move(task));
         }
-        double MonotonicallyIncreasingTime() override { return platform->MonotonicallyIncreasingTime(); }
-        double CurrentClockTimeMillis() override { return platform->CurrentClockTimeMillis(); }
-        v8::TracingController *GetTracingController() override { return platform->GetTracingController(); }
+        double MonotonicallyIncreasingTime() override
+        {
+                return platform->MonotonicallyIncreasingTime();
+        }
+        double CurrentClockTimeMillis() override
+        {
+                return platform->CurrentClockTimeMillis();
+        }
+        v8::TracingController *GetTracingController() override
+        {
+                return platform->GetTracingController();
+        }
 
-    private:
+      private:
         std::unique_ptr<v8::Platform> platform = v8::platform::NewSingleThreadedDefaultPlatform();
 };
 
-/* Numbers below this one are a sandbox's: its job, its report (zygote/boot.c). The loop closes the numbers that it knows
- * of when it is told of a fork, so it must know none of these. */
+/* Numbers below this one are a sandbox's: its job, its report (zygote/boot.c). The loop closes the numbers that it
+ * knows of when it is told of a fork, so it must know none of these. */
 constexpr int first_free_number = 16;
 
-class LowNumbersTaken {
-    public:
+class LowNumbersTaken
+{
+      public:
         LowNumbersTaken()
         {
                 int fd;
@@ -89,7 +138,7 @@ class LowNumbersTaken {
                         close(fd);
         }
 
-    private:
+      private:
         std::vector<int> taken;
 };
 
@@ -109,12 +158,60 @@ int allow_forks_of_the_heap()
         return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 }
 
-v8::Local<v8::Array> array_of(v8::Isolate *isolate, v8::Local<v8::Context> context, char *const *words)
+std::vector<int> open_descriptors()
 {
-        v8::Local<v8::Array> array = v8::Array::New(isolate);
-        for (uint32_t i = 0; words[i]; i++)
-                array->Set(context, i, v8::String::NewFromUtf8(isolate, words[i]).ToLocalChecked()).Check();
-        return array;
+        std::vector<int> all;
+        DIR *dir = opendir("/proc/self/fd");
+        while (dirent *d = dir ? readdir(dir) : nullptr)
+                if (d->d_name[0] != '.' && atoi(d->d_name) != dirfd(dir))
+                        all.push_back(atoi(d->d_name));
+        if (dir)
+                closedir(dir);
+        std::sort(all.begin(), all.end());
+        return all;
+}
+
+/* The pipe by which libuv's signal handlers keep out of each other's way. It is one per process, is made with the first
+ * loop, and would be renewed by a handler of fork(), which a clone does not call. */
+class SignalLock
+{
+      public:
+        bool find()
+        {
+                std::vector<int> before = open_descriptors(), after, fresh;
+                uv_loop_t first;
+                if (uv_loop_init(&first) != 0 || uv_loop_close(&first) != 0)
+                        return false;
+                after = open_descriptors();
+                std::set_difference(after.begin(), after.end(), before.begin(), before.end(),
+                                    std::back_inserter(fresh));
+                for (int fd : fresh)
+                        ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY ? reader : writer) = fd;
+                return fresh.size() == 2 && reader >= 0 && writer >= 0;
+        }
+        int renew() const
+        {
+                int ends[2];
+                if (pipe2(ends, O_CLOEXEC) < 0)
+                        return -errno;
+                int r = dup3(ends[0], reader, O_CLOEXEC) < 0 || dup3(ends[1], writer, O_CLOEXEC) < 0 ||
+                                        write(writer, "", 1) != 1
+                                ? -errno
+                                : 0;
+                close(ends[0]);
+                close(ends[1]);
+                return r;
+        }
+
+      private:
+        int reader = -1, writer = -1;
+};
+
+uint64_t clock_ns(clockid_t clock)
+{
+        timespec t{};
+        clock_gettime(clock, &t);
+        return static_cast<uint64_t>(t.tv_sec) * 1000000000 + static_cast<uint64_t>(t.tv_nsec);
 }
 
 /* As Node's own end, but for the teardown of what goes with the process anyway, and which nobody sees. */
@@ -128,17 +225,75 @@ v8::Local<v8::Array> array_of(v8::Isolate *isolate, v8::Local<v8::Context> conte
 
 struct node_embed {
         SingleThreadedPlatform platform;
+        SignalLock signal_lock;
+        int (*reseed)() = nullptr;
+        char words[16] = "node\0main.js"; /* what process.title may write over, as it would over the arguments */
+        char *argv[3] = { words, words + 5, nullptr };
         std::unique_ptr<node::CommonEnvironmentSetup> setup;
-        v8::Global<v8::Function> run;
+        v8::Global<v8::Object> functions;
 };
 
-static int fail(char *why, size_t size, const std::string &sentence)
+namespace
+{
+
+/* What every call into JavaScript needs around it. */
+class Inside
+{
+      public:
+        explicit Inside(node_embed *n)
+            : isolate(n->setup->isolate()), locker(isolate), isolate_scope(isolate), handle_scope(isolate),
+              context(n->setup->context()), context_scope(context), embed(n)
+        {
+        }
+        v8::Local<v8::String> string(const char *text)
+        {
+                return v8::String::NewFromUtf8(isolate, text).FromMaybe(v8::String::Empty(isolate));
+        }
+        v8::Local<v8::Array> array(char *const *words)
+        {
+                v8::Local<v8::Array> all = v8::Array::New(isolate);
+                for (uint32_t i = 0; words[i]; i++)
+                        all->Set(context, i, string(words[i])).Check();
+                return all;
+        }
+        v8::MaybeLocal<v8::Value> call(const char *name, std::vector<v8::Local<v8::Value>> values)
+        {
+                v8::Local<v8::Value> function =
+                        embed->functions.Get(isolate)->Get(context, string(name)).ToLocalChecked();
+                return function.As<v8::Function>()->Call(context, v8::Undefined(isolate),
+                                                         static_cast<int>(values.size()), values.data());
+        }
+
+        v8::Isolate *isolate;
+
+      private:
+        v8::Locker locker;
+        v8::Isolate::Scope isolate_scope;
+        v8::HandleScope handle_scope;
+
+      public:
+        v8::Local<v8::Context> context;
+
+      private:
+        v8::Context::Scope context_scope;
+        node_embed *embed;
+};
+
+/* Not to its end: that is an event, which a program may only see once. */
+void turn_loop(node_embed *n)
+{
+        do
+                n->platform.DrainTasks(n->setup->isolate());
+        while (uv_run(n->setup->event_loop(), UV_RUN_NOWAIT) != 0);
+}
+
+int fail(char *why, size_t size, const std::string &sentence)
 {
         snprintf(why, size, "%s", sentence.c_str());
         return -1;
 }
 
-static std::string join(const std::vector<std::string> &lines)
+std::string join(const std::vector<std::string> &lines)
 {
         std::string all;
         for (const std::string &line : lines)
@@ -146,40 +301,51 @@ static std::string join(const std::vector<std::string> &lines)
         return all;
 }
 
-static int load(node_embed *n, const char *script, char *why, size_t size)
+int load(node_embed *n, char *why, size_t size)
 {
-        v8::Isolate *isolate = n->setup->isolate();
-        v8::Locker locker(isolate);
-        v8::Isolate::Scope isolate_scope(isolate);
-        v8::HandleScope handle_scope(isolate);
-        v8::Context::Scope context_scope(n->setup->context());
+        Inside in(n);
+        v8::TryCatch caught(in.isolate);
 
         node::SetProcessExitHandler(n->setup->env(), [](node::Environment *, int status) { end(status); });
         v8::Local<v8::Value> value;
-        if (!node::LoadEnvironment(n->setup->env(), script).ToLocal(&value) || !value->IsFunction())
+        if (!node::LoadEnvironment(n->setup->env(), node_script_forked).ToLocal(&value) || !value->IsObject())
                 return fail(why, size, "Node does not take its own start");
-        n->run.Reset(isolate, value.As<v8::Function>());
-        if (node::SpinEventLoop(n->setup->env()).FromMaybe(1) != 0)
-                return fail(why, size, "Node's event loop does not come to rest");
-        isolate->LowMemoryNotification(); /* a collection in a child would copy what it marks */
+        n->functions.Reset(in.isolate, value.As<v8::Object>());
+        if (in.call("share", { in.string(node_script_shared) }).IsEmpty())
+                return fail(why, size, "Node does not take its own functions");
         return 0;
 }
 
-int node_embed_start(struct node_embed **out, const char *script, char *why, size_t why_size)
+std::unique_ptr<node::InitializationResult> initialise()
+{
+        using node::ProcessInitializationFlags;
+        /* What has been compiled by now stays, however long nobody calls it: every child would compile it again. */
+        return node::InitializeOncePerProcess({ "node", "--single-threaded", "--no-flush-bytecode" },
+                                              { ProcessInitializationFlags::kNoInitializeV8,
+                                                ProcessInitializationFlags::kNoInitializeNodeV8Platform,
+                                                ProcessInitializationFlags::kNoDefaultSignalHandling,
+                                                ProcessInitializationFlags::kNoAdjustResourceLimits });
+}
+
+} // namespace
+
+int node_embed_start(struct node_embed **out, char *why, size_t why_size)
 {
         LowNumbersTaken low_numbers;
-        int r = allow_forks_of_the_heap();
-        if (r < 0)
+        auto n = std::make_unique<node_embed>();
+        if (allow_forks_of_the_heap() < 0)
                 return fail(why, why_size, "a filter for Node's heap can't be set");
+        if (!n->signal_lock.find())
+                return fail(why, why_size, "libuv's lock of signals is not where it was");
+        /* No header of OpenSSL is needed for this one function, which libnode brings along. */
+        n->reseed = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "RAND_poll"));
+        if (!n->reseed)
+                return fail(why, why_size, "there is no RAND_poll");
+        uv_setup_args(2, n->argv);
 
-        auto init = node::InitializeOncePerProcess(
-                { "node", "--single-threaded" }, { node::ProcessInitializationFlags::kNoInitializeV8,
-                                                   node::ProcessInitializationFlags::kNoInitializeNodeV8Platform,
-                                                   node::ProcessInitializationFlags::kNoDefaultSignalHandling,
-                                                   node::ProcessInitializationFlags::kNoAdjustResourceLimits });
+        auto init = initialise();
         if (init->early_return())
                 return fail(why, why_size, join(init->errors()));
-        auto n = std::make_unique<node_embed>();
         v8::V8::InitializePlatform(&n->platform);
         v8::V8::Initialize();
         std::vector<std::string> errors;
@@ -189,37 +355,89 @@ int node_embed_start(struct node_embed **out, const char *script, char *why, siz
                                                         std::vector<std::string>{}, flags);
         if (!n->setup)
                 return fail(why, why_size, join(errors));
-        r = load(n.get(), script, why, why_size);
+        int r = load(n.get(), why, why_size);
+        node_embed *started = n.release(); /* V8 is what it was given, for good */
         if (r == 0)
-                *out = n.release();
+                *out = started;
         return r;
+}
+
+bool node_embed_preload(struct node_embed *n, const char *name)
+{
+        Inside in(n);
+        v8::TryCatch caught(in.isolate);
+        node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
+        return !in.call("preload", { in.string(name) }).IsEmpty();
+}
+
+void node_embed_rehearse(struct node_embed *n)
+{
+        Inside in(n);
+        {
+                v8::TryCatch caught(in.isolate);
+                node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
+                (void)in.call("rehearse", {});
+        }
+        turn_loop(n);
+}
+
+void node_embed_settle(struct node_embed *n)
+{
+        Inside in(n);
+        turn_loop(n);
+        in.isolate->LowMemoryNotification(); /* a collection in a child would copy what it marks */
 }
 
 int node_embed_forked(struct node_embed *n)
 {
+        signal(SIGPIPE, SIG_IGN); /* as node does */
+        int r = n->signal_lock.renew();
+        if (r == 0)
+                r = uv_loop_fork(n->setup->event_loop());
+        if (r < 0)
+                return r;
+
         /* Math.random takes its first state when it is first called, which no zygote does. */
         uint32_t seed;
-        if (getrandom(&seed, sizeof seed, 0) != sizeof seed)
-                return -errno;
+        if (getrandom(&seed, sizeof seed, 0) != sizeof seed || n->reseed() != 1)
+                return -EIO;
         std::string flag = "--random-seed=" + std::to_string((seed >> 1) | 1);
         v8::V8::SetFlagsFromString(flag.c_str());
-        return uv_loop_fork(n->setup->event_loop());
+
+        Inside in(n);
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+        node::per_process::node_start_time = now;
+        node::performance::timeOrigin = now;
+        auto number = [&in](double value) { return v8::Number::New(in.isolate, value).As<v8::Value>(); };
+        bool renewed = !in.call("renew", { number(getpid()), number(static_cast<double>(now)),
+                                           number(static_cast<double>(clock_ns(CLOCK_REALTIME) / 1000) / 1000) })
+                                .IsEmpty();
+        return renewed ? 0 : -EIO;
 }
 
 int node_embed_run(struct node_embed *n, const char *entry, char *const *args, char *const *env, bool echo)
 {
-        v8::Isolate *isolate = n->setup->isolate();
-        v8::Locker locker(isolate);
-        v8::Isolate::Scope isolate_scope(isolate);
-        v8::HandleScope handle_scope(isolate);
-        v8::Local<v8::Context> context = n->setup->context();
-        v8::Context::Scope context_scope(context);
+        Inside in(n);
+        v8::Local<v8::Value> main;
+        bool prepared = in.call("prepare",
+                                { in.string(entry), in.array(args), in.array(env), v8::Boolean::New(in.isolate, echo) })
+                                .ToLocal(&main);
+        if (!prepared)
+                end(1); /* it has said why */
+        if (!main->IsFunction())
+                return NODE_EMBED_FRESH;
         {
-                node::CallbackScope scope(isolate, context->Global(), { 0, 0 });
-                v8::Local<v8::Value> values[] = { v8::String::NewFromUtf8(isolate, entry).ToLocalChecked(),
-                                                  array_of(isolate, context, args), array_of(isolate, context, env),
-                                                  v8::Boolean::New(isolate, echo) };
-                (void)n->run.Get(isolate)->Call(context, v8::Undefined(isolate), 4, values);
+                /* The first callback of a process has the number 1. An error of it is no failure of the scope, which
+                 * would then leave the program's ticks to a later one. */
+                node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 1, 0 });
+                v8::TryCatch caught(in.isolate);
+                caught.SetVerbose(true);
+                (void)main.As<v8::Function>()->Call(in.context, v8::Undefined(in.isolate), 0, nullptr);
         }
         end(node::SpinEventLoop(n->setup->env()).FromMaybe(1));
+}
+
+const char *node_embed_version(void)
+{
+        return NODE_VERSION + 1; /* without the v */
 }

@@ -1,5 +1,5 @@
-/* Node embedded so that it can be forked, which it is not made for. Behind this header is C++, the rest of Hatchery is C.
- * Where what is done here comes from: docs/languages.md, "Node forked". */
+/* Node embedded so that it can be forked, which it is not made for. Behind this header is C++, the rest of Hatchery is
+ * C. docs/languages.md, "Node forked", tells what stands in the way of it. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,17 +11,31 @@ extern "C" {
 
 struct node_embed;
 
-/* In the zygote: initialises V8 and one environment in one thread, and runs script in it, whose value is a function. 0,
- * or -1 with a sentence in why. */
-int node_embed_start(struct node_embed **out, const char *script, char *why, size_t why_size);
+/* What a job that needs a Node of its own is answered with. */
+enum { NODE_EMBED_FRESH = -1 };
 
-/* In each child: the event loop's descriptors are made anew (those of the zygote are closed by now), and what is random
- * starts elsewhere. 0, or a negative errno. */
+/* In the zygote: initialises V8 and one environment in one thread. It is never released. 0, or -1 with a sentence in
+ * why. */
+int node_embed_start(struct node_embed **out, char *why, size_t why_size);
+
+/* In the zygote: loads a module; false where it can't be. */
+bool node_embed_preload(struct node_embed *n, const char *name);
+
+/* In the zygote, when all is loaded: leaves a heap that children need not tidy up. */
+void node_embed_settle(struct node_embed *n);
+
+/* In each child: descriptors of the event loop are made anew (those of the zygote are closed by now), what is random
+ * starts elsewhere, and what a process knows of itself is its own. 0, or a negative errno. */
 int node_embed_forked(struct node_embed *n);
 
-/* In each child: calls the function with entry, args, env (name=value) and echo, and runs the event loop to its end.
- * Returns the exit status, or ends the process itself. args and env end with NULL. */
+/* In the zygote or in a child: what most programs do. */
+void node_embed_rehearse(struct node_embed *n);
+
+/* In each child: runs the program, and ends the process. args and env (name=value) end with NULL. Returns only
+ * NODE_EMBED_FRESH, before anything of the program has run. */
 int node_embed_run(struct node_embed *n, const char *entry, char *const *args, char *const *env, bool echo);
+
+const char *node_embed_version(void);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,106 @@
+/* JavaScript, forked: Node embedded, initialised once, and a child that runs a file as `node FILE` would. Where it
+ * can't be built, JavaScript is prestarted (javascript.conf), and does the same. */
+#include "lang/lang.h"
+#include "lang/node_embed.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PROGRAM "/usr/bin/node"
+
+/* Where npm puts what it installs with --prefix DIR, and with -g --prefix DIR. As in javascript.conf. */
+#define NODE_PATH LANG_PACKAGES "/node_modules:" LANG_PACKAGES "/lib/node_modules"
+
+static uint64_t now_us(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void preload(struct node_embed *node, const char *name, struct lang_preload *out)
+{
+        uint64_t began_us = now_us();
+        bool loaded = node_embed_preload(node, name);
+        uint64_t loaded_us = now_us();
+        if (loaded)
+                node_embed_preload(node, name);
+        *out = (struct lang_preload){
+                .name = name,
+                .missing = !loaded,
+                .first_us = loaded_us - began_us,
+                .again_us = now_us() - loaded_us,
+        };
+}
+
+static int node_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        size_t n = setup->n_preload;
+        struct node_embed *node = NULL;
+        char why[200] = "";
+
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!out->preloads || setenv("NODE_PATH", NODE_PATH, 1) < 0)
+                return err_set(e, ENOMEM, "Node's settings");
+        if (node_embed_start(&node, why, sizeof why) < 0)
+                return err_say(e, EIO, "initialising Node: %s", why);
+        node_embed_rehearse(node);
+        for (size_t i = 0; i < n; i++)
+                preload(node, setup->preload[i], &out->preloads[i]);
+        node_embed_settle(node);
+        out->state = node;
+        snprintf(out->version, sizeof out->version, "%s", node_embed_version());
+        return 0;
+}
+
+static int node_after_fork(void *state)
+{
+        return node_embed_forked(state);
+}
+
+static void node_rehearse(void *state)
+{
+        node_embed_rehearse(state);
+}
+
+/* A job whose variables are read at the start of a process. */
+static int run_fresh(const struct job *job)
+{
+        char **argv = calloc(job->header.n_args + 3u, sizeof *argv);
+        if (!argv)
+                return 1;
+        argv[0] = "node";
+        argv[1] = job->entry;
+        memcpy(argv + 2, job->args, job->header.n_args * sizeof *argv);
+        for (char **variable = job->env; *variable; variable++)
+                putenv(*variable);
+        signal(SIGPIPE, SIG_DFL);
+        execv(PROGRAM, argv);
+        fprintf(stderr, "%s: %s\n", PROGRAM, strerror(errno));
+        free(argv);
+        return 127;
+}
+
+static int node_run(void *state, const struct job *job)
+{
+        int r = node_embed_run(state, job->entry, job->args, job->env, job->header.echo);
+        return r == NODE_EMBED_FRESH ? run_fresh(job) : r;
+}
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "javascript",
+        .aliases = "node js nodejs",
+        .main_file = "main.js",
+        .kind = KIND_FORKED,
+        .echoes = true,
+        .warm = node_warm,
+        .after_fork = node_after_fork,
+        .rehearse = node_rehearse,
+        .run = node_run,
+};

@@ -1,0 +1,111 @@
+/* What the two JavaScripts have in common: the Node that waits in each sandbox (node.js), and the one that is forked
+ * (node_forked.js). Compiled by its reader and not required, so that it is in no cache of modules. */
+'use strict';
+
+const Module = require('module');
+
+/* Read by Node, V8, ICU, OpenSSL, libuv or the dynamic linker at the start of a process, and then never again. */
+const STARTUP_VARIABLE = /^(NODE_(?!ENV=|PATH=)|LD_|LC_|LANG|OPENSSL_|SSL_|UV_USE|ICU_|MALLOC_|GLIBC_)/;
+
+/* Modules that programs ask for, and what console.log and process.stdin need. Not assert, which opens standard error. */
+const COMMON = ['buffer', 'child_process', 'crypto', 'events', 'fs', 'net', 'os', 'path', 'perf_hooks', 'querystring',
+                'readline', 'stream', 'string_decoder', 'timers', 'tty', 'url', 'util', 'vm', 'worker_threads', 'zlib'];
+
+function rehearse(fs) {
+    for (const name of COMMON)
+        require(name);
+
+    /* What console.log does, but for the console, whose first line opens standard error. */
+    const { format } = require('util');
+    for (let i = 0; i < 3; i++)
+        format('%s %d %j', 'x', i, { i }, [1, 'two'], { a: { b: new Map([[1, new Set([2])]]) } }, null, undefined, 1n,
+               Symbol('s'), new Date(0), /r/, () => i, new Error('e').message);
+    JSON.parse(JSON.stringify({ a: [1, 2.5, 'x', null, true] }));
+
+    /* Standard output, through a description of its own: a socket sets its description not to block, which programs that
+     * write to descriptor 1 themselves would notice. Nothing is written. */
+    const out = new (require('net').Socket)({ fd: fs.openSync('/proc/self/fd/1', fs.constants.O_WRONLY), readable: false });
+    out.write('');
+    out.unref();
+    out._handle.close();
+
+    /* Loading a module. */
+    process._tickCallback(); /* what the streams have put off: a program's ticks are its own */
+
+    new Module('/hatchery/lang/rehearsal.js')._compile('const { a } = { a: [1, 2].map((x) => x * 2) }; class B {}; exports.a = a;',
+                                                       '/hatchery/lang/rehearsal.js');
+}
+
+function isModule(fs, path, file) {
+    if (file.endsWith('.mjs'))
+        return true;
+    for (let folder = path.dirname(file); !file.endsWith('.cjs'); folder = path.dirname(folder)) {
+        try {
+            return JSON.parse(fs.readFileSync(path.join(folder, 'package.json'))).type === 'module';
+        } catch (error) {
+            if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR' || folder === path.dirname(folder))
+                return false;
+        }
+    }
+    return false;
+}
+
+/* As at the prompt of Node: the program is a script, its names are global, and the value of its last expression is
+ * printed, unless it is undefined. What can't be read as a script goes the usual way. This function's source is run under
+ * a name of Node's own, so that stacks end as they do at the prompt. */
+function runEchoing(filename, require, Module) {
+    const fs = require('fs'), path = require('path'), vm = require('vm');
+    const { inspect } = require('util');
+    const source = fs.readFileSync(filename, 'utf8').replace(/^\uFEFF/, '');
+    let script;
+    try {
+        script = new vm.Script(source, { filename, importModuleDynamically: vm.constants?.USE_MAIN_CONTEXT_DEFAULT_LOADER });
+    } catch {
+        return false;
+    }
+    const main = new Module(filename, null);
+    main.id = '.';
+    main.filename = filename;
+    main.paths = Module._nodeModulePaths(path.dirname(filename));
+    process.mainModule = main;
+    Module._cache[filename] = main;
+    const load = Object.assign((id) => main.require(id), {
+        main, cache: Module._cache, extensions: Module._extensions,
+        resolve: (request, options) => Module._resolveFilename(request, main, false, options),
+    });
+    const names = { require: load, module: main, exports: main.exports, __filename: filename, __dirname: path.dirname(filename) };
+    for (const [name, value] of Object.entries(names))
+        Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
+    const write = process.stdout.write.bind(process.stdout);
+    const value = script.runInThisContext({ displayErrors: true });
+    main.loaded = true;
+    if (value !== undefined)
+        write(inspect(value, { showProxy: true }) + '\n');
+    return true;
+}
+
+function echoMain(entry) {
+    const run = new (require('vm').Script)(`(${runEchoing})`, { filename: 'node:internal/main/repl' }).runInThisContext();
+    const { runMain } = Module;
+    Module.runMain = (main) => {
+        Module.runMain = runMain;
+        if (!run(entry, require, Module))
+            runMain(main);
+    };
+}
+
+/* What Node reads of the environment at its start, and takes up again. */
+function setEnvironment(env) {
+    for (const variable of env) {
+        const equals = variable.indexOf('=');
+        process.env[variable.slice(0, equals)] = variable.slice(equals + 1);
+    }
+    if (env.some((variable) => variable.startsWith('NODE_PATH=')))
+        Module._initPaths();
+}
+
+function needsFreshNode(env) {
+    return env.some((variable) => STARTUP_VARIABLE.test(variable));
+}
+
+module.exports = { rehearse, isModule, echoMain, setEnvironment, needsFreshNode };
