@@ -71,7 +71,7 @@ static void node_rehearse(void *state)
 /* A job whose variables are read at the start of a process. */
 static int run_fresh(const struct job *job)
 {
-        char **argv = calloc(job->header.n_args + 3u, sizeof *argv);
+        const char **argv = calloc(job->header.n_args + 3u, sizeof *argv);
         if (!argv)
                 return 1;
         argv[0] = "node";
@@ -80,9 +80,9 @@ static int run_fresh(const struct job *job)
         for (char **variable = job->env; *variable; variable++)
                 putenv(*variable);
         signal(SIGPIPE, SIG_DFL);
-        execv(PROGRAM, argv);
+        execv(PROGRAM, (char *const *)argv);
         fprintf(stderr, "%s: %s\n", PROGRAM, strerror(errno));
-        free(argv);
+        free((void *)argv);
         return 127;
 }
 

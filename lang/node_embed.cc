@@ -318,13 +318,11 @@ int load(node_embed *n, char *why, size_t size)
 
 std::unique_ptr<node::InitializationResult> initialise()
 {
-        using node::ProcessInitializationFlags;
+        namespace flags = node::ProcessInitializationFlags;
         /* What has been compiled by now stays, however long nobody calls it: every child would compile it again. */
         return node::InitializeOncePerProcess({ "node", "--single-threaded", "--no-flush-bytecode" },
-                                              { ProcessInitializationFlags::kNoInitializeV8,
-                                                ProcessInitializationFlags::kNoInitializeNodeV8Platform,
-                                                ProcessInitializationFlags::kNoDefaultSignalHandling,
-                                                ProcessInitializationFlags::kNoAdjustResourceLimits });
+                                              { flags::kNoInitializeV8, flags::kNoInitializeNodeV8Platform,
+                                                flags::kNoDefaultSignalHandling, flags::kNoAdjustResourceLimits });
 }
 
 } // namespace
@@ -376,7 +374,7 @@ void node_embed_rehearse(struct node_embed *n)
         {
                 v8::TryCatch caught(in.isolate);
                 node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
-                (void)in.call("rehearse", {});
+                in.call("rehearse", {});
         }
         turn_loop(n);
 }
@@ -432,7 +430,10 @@ int node_embed_run(struct node_embed *n, const char *entry, char *const *args, c
                 node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 1, 0 });
                 v8::TryCatch caught(in.isolate);
                 caught.SetVerbose(true);
-                (void)main.As<v8::Function>()->Call(in.context, v8::Undefined(in.isolate), 0, nullptr);
+                /* What it throws has been dealt with. */
+                v8::MaybeLocal<v8::Value> ended =
+                        main.As<v8::Function>()->Call(in.context, v8::Undefined(in.isolate), 0, nullptr);
+                (void)ended;
         }
         end(node::SpinEventLoop(n->setup->env()).FromMaybe(1));
 }
