@@ -14,6 +14,9 @@ const { Performance } = require('internal/perf/performance');
 const perf = require('internal/perf/utils');
 const primordials = { RegExpPrototypeExec: Function.prototype.call.bind(RegExp.prototype.exec) };
 
+/* And not the program of the zygote. */
+process.argv[0] = process.execPath = '/usr/bin/node';
+
 let shared, main;
 
 /* What is prepared by now it does not prepare again. */

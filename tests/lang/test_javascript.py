@@ -1,12 +1,23 @@
-"""JavaScript, prestarted: a Node that waits in each sandbox does what node FILE does."""
+"""JavaScript does what node FILE does: by the plug-in where that was built, and then by a prestarted Node, too."""
 
 import re
+import unittest
+from dataclasses import replace
 
-from lib.case import ServerModule, describe
+from lib.case import Case, ServerModule, describe
 from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
+from lib.server import BUILD
 
-SERVER = ServerModule(__name__, config="language javascript { warm = 4 }\n")
+# Where the plug-in is, it is preferred. The same file under another name is prestarted beside it.
+FORKED = (BUILD / "hatchery-lang-javascript.so").exists()
+CONFIG = "language javascript { warm = 4 }\n"
+if FORKED:
+    CONF = (BUILD / "share/hatchery/lang/javascript.conf").read_text()
+    CONFIG += "language node-prestarted { warm = 4 }\n" + re.sub(r"^\s*aliases.*\n", "", CONF, flags=re.M).replace(
+        "runtime javascript", "runtime node-prestarted")
+
+SERVER = ServerModule(__name__, config=CONFIG)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 LIMITS = {"pids": 128, "memory_bytes": 512 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000}
@@ -37,7 +48,7 @@ SEMANTICS = {
     "binary output": "process.stdout.write(Buffer.from(Array.from({ length: 256 }, (_, i) => i)))\n",
     "utf-8 output": 'const s = "Grüße, 世界 🐣"; console.log(s, s.length, [...s].length)\n',
     "unread stdin": ('console.log("done")\n', {"stdin": "x" * 200_000}),
-    "pending work": 'setTimeout(() => console.log("late"), 50); setImmediate(() => console.log("soon"));\n'
+    "pending work": 'setTimeout(() => console.log("late"), 500); setImmediate(() => console.log("soon"));\n'
                     'process.nextTick(() => console.log("tick")); Promise.resolve().then(() => console.log("job"));\n'
                     'setInterval(() => {}, 1000).unref(); console.log("end")\n',
     "own source": 'console.log(__filename, __dirname, require("fs").readFileSync(__filename, "utf8").split("\\n")[1])\n// line 2\n',
@@ -208,7 +219,7 @@ def normalise(stream):
     return re.sub(rb"\(node:\d+\)", b"(node:PID)", stream)
 
 
-JavaScript = tests_of(SERVER, Language(
+LANGUAGE = Language(
     name="javascript", main="main.js", command=["node"], semantics=SEMANTICS, more=MORE,
     corpus={
         "hello": 'console.log("Hello, World!")\n',
@@ -220,14 +231,60 @@ JavaScript = tests_of(SERVER, Language(
         "json": 'const o = JSON.parse(require("fs").readFileSync(0));\nconsole.log(JSON.stringify({ name: o.name, total: o.items.reduce((a, b) => a + b) }))\n',
     },
     random=["console.log(Math.random())\n",
-            'console.log(crypto.randomUUID(), require("fs").mkdtempSync("/tmp/x-"), require("crypto").randomBytes(8).toString("hex"))\n'],
+            'console.log(require("crypto").randomUUID(), require("fs").mkdtempSync("/tmp/x-"), require("crypto").randomBytes(8).toString("hex"))\n'],
     echo=[("1 + 1\n", "2\n"), ("'a'\n", "'a'\n"), ("let x = 5\nx * 2\n", "10\n"), ("undefined\n", ""), ("null\n", "null\n"),
           ("console.log(1); [1, { a: 2 }]\n", "1\n[ 1, { a: 2 } ]\n"), ("const x = 1\n", ""), ("if (true) { 'in' }\n", "'in'\n"),
           ("function f() {}\nf\n", "[Function: f]\n"), ("new Map([[1, 2]])\n", "Map(1) { 1 => 2 }\n"),
           ("require.main === module\n", "true\n"), ("__filename\n", "'/home/sandbox/main.js'\n"),
           ("setTimeout(() => console.log('later'), 10); 7\n", "7\nlater\n"), ("return 5\n", ""), ("Promise.resolve(1)\n", "Promise { 1 }\n"),
           ("#!/usr/bin/env node\n5\n", "5\n"), ("require('./main.js') === module.exports\n", "true\n"), ("1n << 70n\n", "1180591620717411303424n\n")],
-    limits=LIMITS, normalise=normalise))
+    limits=LIMITS, normalise=normalise)
+
+JavaScript = tests_of(SERVER, LANGUAGE)
+
+if FORKED:
+    Prestarted = tests_of(SERVER, replace(LANGUAGE, name="node-prestarted"))
+
+
+@unittest.skipUnless(FORKED, "libnode-dev was not found when this was built: JavaScript is prestarted only")
+class BothKinds(Case):
+    """The plug-in is what is used, and says of itself what a process that has just started would."""
+
+    SERVER = SERVER
+
+    def test_the_plug_in_is_preferred(self):
+        kinds = {row.name: type(row).Kind.Name(row.kind) for row in self.client.status().languages}
+        self.assertEqual({"javascript": "FORKED", "node-prestarted": "PRESTARTED"}, kinds)
+
+    def run_both(self, program):
+        results = [self.execute(program, language=language, limits=LIMITS) for language in ("javascript", "node-prestarted")]
+        for result in results:
+            self.assert_exited(result)
+        self.assertEqual(results[1].stdout, results[0].stdout)
+        return results[0].stdout.decode()
+
+    def test_both_know_a_process_that_is_their_own(self):
+        self.run_both("console.log(process.pid === Number(require('fs').readlinkSync('/proc/self')), process.ppid >= 0,\n"
+                      "  process.title, Math.abs(Date.now() - performance.timeOrigin - performance.now()) < 1000,\n"
+                      "  require('os').userInfo().uid, Object.getOwnPropertyDescriptor(process, 'pid').writable,\n"
+                      "  process.uptime() < 3600, performance.nodeTiming.name)\n")
+
+    def test_the_time_of_a_process_begins_with_its_sandbox(self):
+        program = "console.log(performance.timeOrigin)\n"
+        first, second = (float(self.output(program, language="javascript", limits=LIMITS)) for _ in range(2))
+        self.assertNotEqual(first, second)
+
+    def test_one_thread_more_than_a_program_has_made(self):
+        self.assertEqual("1\n", self.output("console.log(require('fs').readdirSync('/proc/self/task').length)\n",
+                                            language="javascript"))
+
+    def test_signals_and_children_of_many_runs(self):
+        """libuv's own descriptors, made anew in each."""
+        for _ in range(12):
+            self.assertEqual("usr2\n0\n", self.output(
+                "process.on('SIGUSR2', () => { console.log('usr2');\n"
+                "  require('child_process').spawn('true').on('exit', (c) => { console.log(c); process.exit() }) });\n"
+                "process.kill(process.pid, 'SIGUSR2'); setInterval(() => {}, 1000)\n", language="javascript"))
 
 
 class Hostile(HostileCase):
@@ -281,7 +338,8 @@ class Hostile(HostileCase):
                               'for (const f of ["/usr/x", "/x", "/hatchery/lang/node.js"]) try { fs.writeFileSync(f, "x") } catch (e) { console.log(e.code) }\n')
         lines = result.stdout.decode().splitlines()
         self.assertEqual(["ENOENT", "ENOENT", "ENOENT"], lines[:3], describe(result))
-        self.assertEqual(["EROFS", "EROFS", "EROFS"], lines[-3:], describe(result))
+        self.assertEqual(["EROFS", "EROFS"], lines[-3:-1], describe(result))
+        self.assertIn(lines[-1], ("EROFS", "ENOENT"), describe(result))  # a forked one needs no file
 
     def test_no_socket_leads_out(self):
         result = self.hostile('require("net").connect(22, "127.0.0.1").on("error", (e) => console.log(e.code)).on("connect", () => console.log("out"))\n')

@@ -33,7 +33,7 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
 DAEMONS = ("hatchery-pool", "hatchery-zygote")
 # A sandbox's main process is called as its language until a program of its own takes its place.
-LANGUAGES = ("awk", "bash", "bc", "c", "c-fast", "cpp", "go", "java", "javascript", "lua", "luajit", "node", "perl", "php", "prolog",
+LANGUAGES = ("awk", "bash", "bc", "c", "c-fast", "cpp", "go", "java", "javascript", "lua", "luajit", "node", "node-prestarted", "perl", "php", "prolog",
              "python", "r", "ruby", "rust", "sed", "sqlite", "tcl")
 PARTS = (*DAEMONS, "hatchery-init", *LANGUAGES)
 
