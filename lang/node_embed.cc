@@ -279,12 +279,14 @@ class Inside
         node_embed *embed;
 };
 
-/* Not to its end: that is an event, which a program may only see once. */
+/* Not to its end: that is an event, which a program may only see once. Nor for ever: a preloaded module may have set a
+ * timer. */
 void turn_loop(node_embed *n)
 {
+        int turns = 100;
         do
                 n->platform.DrainTasks(n->setup->isolate());
-        while (uv_run(n->setup->event_loop(), UV_RUN_NOWAIT) != 0);
+        while (uv_run(n->setup->event_loop(), UV_RUN_NOWAIT) != 0 && --turns > 0);
 }
 
 int fail(char *why, size_t size, const std::string &sentence)
@@ -363,17 +365,22 @@ int node_embed_start(struct node_embed **out, char *why, size_t why_size)
 bool node_embed_preload(struct node_embed *n, const char *name)
 {
         Inside in(n);
-        v8::TryCatch caught(in.isolate);
-        node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
-        return !in.call("preload", { in.string(name) }).IsEmpty();
+        bool loaded;
+        {
+                node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
+                v8::TryCatch caught(in.isolate); /* inside: what the scope catches ends the process */
+                loaded = !in.call("preload", { in.string(name) }).IsEmpty();
+        }
+        turn_loop(n);
+        return loaded;
 }
 
 void node_embed_rehearse(struct node_embed *n)
 {
         Inside in(n);
         {
-                v8::TryCatch caught(in.isolate);
                 node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
+                v8::TryCatch caught(in.isolate);
                 in.call("rehearse", {});
         }
         turn_loop(n);

@@ -13,6 +13,7 @@ from lib.server import BUILD
 FORKED = (BUILD / "hatchery-lang-javascript.so").exists()
 CONFIG = "language javascript { warm = 4 }\n"
 if FORKED:
+    CONFIG = "language javascript { warm = 4 preload = { zlib, no-such-module } }\n"
     CONF = (BUILD / "share/hatchery/lang/javascript.conf").read_text()
     CONFIG += "language node-prestarted { warm = 4 }\n" + re.sub(r"^\s*aliases.*\n", "", CONF, flags=re.M).replace(
         "runtime javascript", "runtime node-prestarted")
@@ -255,6 +256,10 @@ class BothKinds(Case):
     def test_the_plug_in_is_preferred(self):
         kinds = {row.name: type(row).Kind.Name(row.kind) for row in self.client.status().languages}
         self.assertEqual({"javascript": "FORKED", "node-prestarted": "PRESTARTED"}, kinds)
+
+    def test_preloaded_modules_may_be_missing(self):
+        [row] = [row for row in self.client.status().languages if row.name == "javascript"]
+        self.assertEqual([("zlib", False), ("no-such-module", True)], [(p.name, p.missing) for p in row.preloads])
 
     def run_both(self, program):
         results = [self.execute(program, language=language, limits=LIMITS) for language in ("javascript", "node-prestarted")]
