@@ -139,8 +139,7 @@ static int refuse_end(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resul
 
 cfg_opt_t config_end_option(bool in_section)
 {
-        return (cfg_opt_t)CFG_STR_CB(CONFIG_END_KEY, NULL, CFGF_NODEFAULT,
-                                     in_section ? refuse_end : accept_end);
+        return (cfg_opt_t)CFG_STR_CB(CONFIG_END_KEY, NULL, CFGF_NODEFAULT, in_section ? refuse_end : accept_end);
 }
 
 /* ---------------------------------------------------------------- words */
