@@ -2,6 +2,7 @@
 leaks must really be looked for in each of them. (Sandboxes end by _exit, where nobody looks.)"""
 
 import os
+import shutil
 import unittest
 from unittest import mock
 
@@ -19,10 +20,10 @@ REPORTS = (
 class Reports(unittest.TestCase):
     def log_of(self, *lines):
         server = Server(f"{__name__}-log")
-        self.addCleanup(os.rmdir, server.dir)
+        self.addCleanup(shutil.rmtree, server.dir)
         self.addCleanup(server.log_path.unlink, missing_ok=True)
         server.log_path.write_text("".join(line + "\n" for line in lines))
-        server.log_start = 0
+        server.log_from = 0
         return server
 
     def test_every_kind_of_report_in_a_log_is_found(self):
