@@ -4,6 +4,7 @@
  * warm: the seed of its hashes is then its own. Where modules are preloaded they need a state to be loaded into, and
  * all sandboxes get that one, with its seed. */
 #include "lang/lua_run.h"
+#include "lang/preload.h"
 
 #include "lang/exit.h"
 #include "lang/lua_echo.h"
@@ -18,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 struct lua_runtime {
@@ -69,13 +69,6 @@ static int make_state(struct lua_runtime *lua)
         return lua->L && call_protected(lua->L, prepare_state, lua) == 0 ? 0 : -ENOMEM;
 }
 
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static bool require_module(lua_State *L, const char *name)
 {
         lua_getglobal(L, "require");
@@ -94,21 +87,13 @@ static void forget_module(lua_State *L, const char *name)
         lua_pop(L, 1);
 }
 
-static void preload(lua_State *L, const char *name, struct lang_preload *out)
+static bool load_module(void *context, const char *name)
 {
-        uint64_t began_us = now_us();
+        lua_State *L = context;
         bool loaded = require_module(L, name);
-        uint64_t loaded_us = now_us();
-        if (loaded)
-                require_module(L, name);
-        else
+        if (!loaded)
                 forget_module(L, name);
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = !loaded,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
+        return loaded;
 }
 
 int lua_run_warm(const struct lua_dialect *dialect, const struct lang_setup *setup, struct lang_warmed *out,
@@ -128,7 +113,7 @@ int lua_run_warm(const struct lua_dialect *dialect, const struct lang_setup *set
         if (!out->preloads || make_state(lua) < 0)
                 return err_set(e, ENOMEM, "the preloaded modules");
         for (size_t i = 0; i < n; i++)
-                preload(lua->L, setup->preload[i], &out->preloads[i]);
+                out->preloads[i] = preload_timed(load_module, lua->L, setup->preload[i]);
         fflush(NULL); /* what they printed is not to be printed by each child */
         lua_gc(lua->L, LUA_GCCOLLECT, 0);
         return 0;

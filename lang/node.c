@@ -2,13 +2,13 @@
  * can't be built, JavaScript is prestarted (javascript.conf), and does the same. */
 #include "lang/lang.h"
 #include "lang/node_embed.h"
+#include "lang/preload.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM "/usr/bin/node"
@@ -16,26 +16,9 @@
 /* Where npm puts what it installs with --prefix DIR, and with -g --prefix DIR. As in javascript.conf. */
 #define NODE_PATH LANG_PACKAGES "/node_modules:" LANG_PACKAGES "/lib/node_modules"
 
-static uint64_t now_us(void)
+static bool load(void *context, const char *name)
 {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void preload(struct node_embed *node, const char *name, struct lang_preload *out)
-{
-        uint64_t began_us = now_us();
-        bool loaded = node_embed_preload(node, name);
-        uint64_t loaded_us = now_us();
-        if (loaded)
-                node_embed_preload(node, name);
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = !loaded,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
+        return node_embed_preload(context, name);
 }
 
 static int node_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
@@ -51,7 +34,7 @@ static int node_warm(const struct lang_setup *setup, struct lang_warmed *out, st
                 return err_say(e, EIO, "initialising Node: %s", why);
         node_embed_rehearse(node);
         for (size_t i = 0; i < n; i++)
-                preload(node, setup->preload[i], &out->preloads[i]);
+                out->preloads[i] = preload_timed(load, node, setup->preload[i]);
         node_embed_settle(node);
         out->state = node;
         snprintf(out->version, sizeof out->version, "%s", node_embed_version());

@@ -8,6 +8,7 @@
 #include "lang/perl_headers.h"
 #include "lang/perl_modules.h"
 #include "lang/perl_stack.h"
+#include "lang/preload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM "/usr/bin/perl"            /* what $^X says: Debian's own interpreter of the same version */
@@ -43,13 +43,6 @@ struct perl {
         bool is_warm, has_ended;
         int status;
 };
-
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* ---------------------------------------------------------------- inside: a program begins */
 
@@ -168,19 +161,10 @@ static I32 stand_still(pTHX_ int index, SV *line, int length)
         return sv_gets(line, PL_parser->rsfp, (I32)SvCUR(line)) ? 1 : 0;
 }
 
-static void preload(pTHX_ const char *name, struct lang_preload *out)
+static bool load_named(void *context, const char *name)
 {
-        uint64_t began_us = now_us();
-        bool is_loaded = perl_modules_load(aTHX_ name);
-        uint64_t loaded_us = now_us();
-        if (is_loaded)
-                perl_modules_load(aTHX_ name);
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = !is_loaded,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
+        PerlInterpreter *my_perl = context;
+        return perl_modules_load(aTHX_ name);
 }
 
 /* @INC as the plain command has it: libperl.so has another list compiled in. */
@@ -207,7 +191,7 @@ static void load(pTHX_ CV *cv)
         for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
                 perl_modules_load(aTHX_ always[i]);
         for (size_t i = 0; i < p->setup->n_preload; i++)
-                preload(aTHX_ p->setup->preload[i], &p->warmed->preloads[i]);
+                p->warmed->preloads[i] = preload_timed(load_named, aTHX, p->setup->preload[i]);
         perl_modules_hide(aTHX);
         PL_evalseq = 0;
         filter_add(stand_still, NULL);

@@ -1,5 +1,6 @@
 /* Packages and preloading: see php_preload.h. */
 #include "lang/php_preload.h"
+#include "lang/preload.h"
 
 #include <main/php.h>
 #include <main/php_main.h>
@@ -7,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <Zend/zend_exceptions.h>
 
 enum { CODE_SIZE = 2048, NAME_SIZE = 512 };
@@ -23,13 +23,6 @@ int php_preload_add_packages(const char *packages)
         zend_result r = zend_alter_ini_entry_chars(name, path, (size_t)n, PHP_INI_SYSTEM, PHP_INI_STAGE_RUNTIME);
         zend_string_release(name);
         return r == SUCCESS ? 0 : -1;
-}
-
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 /* As it is written between single quotes. False where there is no room. */
@@ -95,10 +88,10 @@ static bool load_each(const struct lang_setup *setup, struct lang_preload *out)
                 bool ended = false;
                 if (out[i].missing)
                         continue;
-                uint64_t began_us = now_us();
+                uint64_t began_us = preload_now_us();
                 out[i].name = setup->preload[i];
                 out[i].missing = !load(setup->preload[i], setup->packages, &ended);
-                out[i].first_us = now_us() - began_us;
+                out[i].first_us = preload_now_us() - began_us;
                 if (ended)
                         return false;
         }
@@ -123,9 +116,9 @@ void php_preload_all(const struct lang_setup *setup, struct lang_preload *out)
                 bool ended;
                 if (out[i].missing || !load(setup->preload[i], setup->packages, &ended))
                         continue;
-                uint64_t began_us = now_us();
+                uint64_t began_us = preload_now_us();
                 load(setup->preload[i], setup->packages, &ended);
-                out[i].again_us = now_us() - began_us;
+                out[i].again_us = preload_now_us() - began_us;
         }
         if (setup->n_preload > 0)
                 zend_eval_stringl(forget, sizeof forget - 1, NULL, title);

@@ -66,8 +66,26 @@ static const char *last_line(char *text)
         return line ? line + 1 : text;
 }
 
+/* In a sandbox, what was started ahead dies with all the rest. In the zygote nothing sees to that but this: words that
+ * tie a program to its parent's life, from a package that every Debian has. */
+static char **tied(char *const *warm)
+{
+        static const char *const tie[] = { "setpriv", "--pdeathsig", "KILL" };
+        enum { N_TIE = sizeof tie / sizeof tie[0] };
+        size_t n = 0;
+        while (warm[n])
+                n++;
+        char **words = calloc(N_TIE + n + 1, sizeof *words);
+        for (size_t i = 0; words && i < N_TIE + n; i++)
+                words[i] = i < N_TIE ? (char *)(uintptr_t)tie[i] : warm[i - N_TIE]; /* exec writes to neither */
+        return words;
+}
+
 int prestart_try(char *const *warm, struct err *e)
 {
+        OWN_MEM char **tied_line = tied(warm);
+        if (!tied_line)
+                return err_set(e, ENOMEM, "starting %s", warm[0]);
         struct prestart p = { .sock = -1 };
         char words[LAST_WORDS_SIZE] = "";
         int ends[2];
@@ -77,7 +95,7 @@ int prestart_try(char *const *warm, struct err *e)
         OWN_FD int from = ends[0];
         OWN_FD int to = ends[1];
         OWN_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        int r = start(&p, warm, null, to, to);
+        int r = start(&p, tied_line, null, to, to);
         if (r < 0)
                 return err_set(e, -r, "starting %s", warm[0]);
         own_close(&to);

@@ -4,6 +4,7 @@
  * swipl itself reads its command line, and then has Prolog do the rest: '$initialise'/0, which loads and runs the file,
  * and '$toplevel'/0. The zygote has been through both without a file; a child goes through them once more with one. */
 #include "lang/lang.h"
+#include "lang/preload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,6 @@
 #include <SWI-Stream.h>
 
 #include <SWI-Prolog.h>
-#include <time.h>
 #include <unistd.h>
 
 #define HOME_VARIABLE "SWI_HOME_DIR"
@@ -51,27 +51,11 @@ static bool call_with_atom(const char *text, const char *atom)
         return done;
 }
 
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void preload(const char *name, struct lang_preload *out)
+static bool load_library(void *context, const char *name)
 {
         static const char load[] = "Name-load_files(library(Name), [if(not_loaded), imports([])])";
-        uint64_t began_us = now_us();
-        bool loaded = call_with_atom(load, name);
-        uint64_t loaded_us = now_us();
-        if (loaded)
-                call_with_atom(load, name);
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = !loaded,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
+        (void)context;
+        return call_with_atom(load, name);
 }
 
 /* The command line, in *out, is kept by Prolog as it is given.
@@ -126,7 +110,7 @@ static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         if (!out->preloads)
                 return err_set(e, ENOMEM, "the preloaded modules");
         for (size_t i = 0; i < n; i++)
-                preload(setup->preload[i], &out->preloads[i]);
+                out->preloads[i] = preload_timed(load_library, NULL, setup->preload[i]);
         if (!call_text("set_prolog_flag(gc_thread, true)") || !call_text("garbage_collect_atoms"))
                 return err_say(e, EIO, "SWI-Prolog's collector can't be set");
         return 0;

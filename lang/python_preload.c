@@ -1,11 +1,11 @@
 /* Preloaded modules: see python_preload.h. */
 #include "lang/python_preload.h"
+#include "lang/preload.h"
 
 #include "lang/python_modules.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 /* Libraries for numbers start threads when they are loaded, as many as there are processors, and a fork has none of
  * them: what is handed to them there is never done. They read how many are wanted in these variables. No program sees
@@ -14,28 +14,13 @@ static const char *const thread_variables[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM
 
 enum { N_THREAD_VARIABLES = sizeof thread_variables / sizeof thread_variables[0] };
 
-static uint64_t now_us(void)
+static bool import(void *context, const char *name)
 {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static void preload(const char *name, struct lang_preload *out)
-{
-        uint64_t began_us = now_us();
+        (void)context;
         PyObject *module = PyImport_ImportModule(name);
-        uint64_t loaded_us = now_us();
-        PyObject *again = module ? PyImport_ImportModule(name) : NULL;
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = !module,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
         PyErr_Clear();
-        Py_XDECREF(again);
         Py_XDECREF(module);
+        return module != NULL;
 }
 
 int python_preload(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
@@ -51,7 +36,7 @@ int python_preload(const struct lang_setup *setup, struct lang_warmed *out, stru
         if (!original)
                 return err_say(e, ENOMEM, "Python's imports can't be watched");
         for (size_t i = 0; i < n; i++)
-                preload(setup->preload[i], &out->preloads[i]);
+                out->preloads[i] = preload_timed(import, NULL, setup->preload[i]);
         if (python_modules_unwatch_imports(original) < 0)
                 return err_say(e, ENOMEM, "Python's imports can't be left alone");
         for (size_t i = 0; i < N_THREAD_VARIABLES; i++)

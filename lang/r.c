@@ -2,6 +2,7 @@
  *
  * R reads its program line by line from what it takes for a console; the child gives it the lines of the file. */
 #include "lang/lang.h"
+#include "lang/preload.h"
 
 #define R_NO_REMAP
 #define R_INTERFACE_PTRS
@@ -17,7 +18,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Exported by libR, and in none of its headers. */
@@ -41,13 +41,6 @@ static const char *const variables[][2] = {
 
 /* Renviron and Rprofile.site, without which R's own packages don't load, are links from R's home to there. */
 static const char *const settings[] = { "/etc/R", NULL };
-
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 /* The file that is run. A variable, because R calls the function that reads it without any context. */
 static FILE *program;
@@ -82,19 +75,10 @@ static int call(const char *function, const char *argument)
         return failed ? -1 : 0;
 }
 
-static void preload(const char *name, struct lang_preload *out)
+static bool load_namespace(void *context, const char *name)
 {
-        uint64_t began_us = now_us();
-        int failed = call("loadNamespace", name);
-        uint64_t loaded_us = now_us();
-        if (!failed)
-                call("loadNamespace", name);
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = failed,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
+        (void)context;
+        return call("loadNamespace", name) == 0;
 }
 
 /* The command line, of which R keeps pointers, and moves them. */
@@ -142,7 +126,7 @@ static int r_warm(const struct lang_setup *setup, struct lang_warmed *out, struc
         if (!out->preloads)
                 return err_set(e, ENOMEM, "the preloaded packages");
         for (size_t i = 0; i < n; i++)
-                preload(setup->preload[i], &out->preloads[i]);
+                out->preloads[i] = preload_timed(load_namespace, NULL, setup->preload[i]);
         /* A package may have drawn random numbers; a program begins without a seed, and R then makes one of the time.
          */
         if (call("function(n) suppressWarnings(rm(list = n, envir = globalenv()))", ".Random.seed") < 0)

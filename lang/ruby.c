@@ -1,6 +1,7 @@
 /* Ruby: libruby embedded, initialised once, and a child that runs a file as `ruby FILE` would. What a fork has to renew
  * is here; the program itself is in ruby_main.c. */
 #include "lang/lang.h"
+#include "lang/preload.h"
 #include "lang/ruby_end.h"
 #include "lang/ruby_main.h"
 
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
 #include <unistd.h>
 
 struct ruby_state {
@@ -102,34 +102,20 @@ static int add_packages(struct err *e)
         return state == 0 ? 0 : fail_from_exception("packages", e);
 }
 
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* By Kernel#require, which is rubygems' own, and so knows gems. */
 static VALUE require(VALUE name)
 {
         return rb_funcall(rb_cObject, rb_intern("require"), 1, rb_str_new_cstr((const char *)name));
 }
 
-static void preload(const char *name, struct lang_preload *out)
+static bool load(void *context, const char *name)
 {
-        int failed, state;
-        uint64_t began_us = now_us();
+        int failed;
+        (void)context;
         rb_protect(require, (VALUE)name, &failed);
-        uint64_t loaded_us = now_us();
-        if (!failed)
-                rb_protect(require, (VALUE)name, &state);
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = failed,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
-        rb_set_errinfo(Qnil);
+        if (failed)
+                rb_set_errinfo(Qnil);
+        return !failed;
 }
 
 /* All that lives now is moved together, so that what a child allocates does not lie between it, and made old by
@@ -164,7 +150,7 @@ static int warm_interpreter(struct ruby_state *s, const struct lang_setup *setup
         if (setup->packages)
                 r = add_packages(e);
         for (size_t i = 0; r == 0 && i < setup->n_preload; i++)
-                preload(setup->preload[i], &out->preloads[i]);
+                out->preloads[i] = preload_timed(load, NULL, setup->preload[i]);
         if (r == 0)
                 r = find_generators(s, e);
         if (r == 0)

@@ -4,6 +4,7 @@
  * file events, no update before the fork. */
 #include "lang/exit.h"
 #include "lang/lang.h"
+#include "lang/preload.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +13,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <tcl.h>
-#include <time.h>
 #include <unistd.h>
 
 #define PROGRAM "tclsh" /* looked for in PATH, as by a shell; what `info nameofexecutable` says */
@@ -56,13 +56,6 @@ static Tcl_Interp *make_interp(const char *packages, Tcl_Interp **broken)
         return interp;
 }
 
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /* `clock` is no package, but its four thousand lines are loaded when it is first used, which takes 7 ms. Not by
  * default, since a program can see it: msgcat is loaded with it. */
 static bool load(Tcl_Interp *interp, const char *name)
@@ -72,20 +65,12 @@ static bool load(Tcl_Interp *interp, const char *name)
         return Tcl_PkgRequire(interp, name, NULL, 0) != NULL;
 }
 
-static void preload(Tcl_Interp *interp, const char *name, struct lang_preload *out)
+static bool load_package(void *context, const char *name)
 {
-        uint64_t began_us = now_us();
+        Tcl_Interp *interp = context;
         bool loaded = load(interp, name);
-        uint64_t loaded_us = now_us();
-        if (loaded)
-                load(interp, name);
-        *out = (struct lang_preload){
-                .name = name,
-                .missing = !loaded,
-                .first_us = loaded_us - began_us,
-                .again_us = now_us() - loaded_us,
-        };
         Tcl_ResetResult(interp);
+        return loaded;
 }
 
 static int tcl_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
@@ -103,7 +88,7 @@ static int tcl_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         if (!tcl->interp)
                 return err_say(e, EIO, "initialising Tcl: %s", Tcl_GetStringResult(broken));
         for (size_t i = 0; i < n; i++)
-                preload(tcl->interp, setup->preload[i], &out->preloads[i]);
+                out->preloads[i] = preload_timed(load_package, tcl->interp, setup->preload[i]);
         const char *version = Tcl_GetVar2(tcl->interp, "tcl_patchLevel", NULL, TCL_GLOBAL_ONLY);
         snprintf(out->version, sizeof out->version, "%s", version ? version : TCL_PATCH_LEVEL);
         return 0;
