@@ -32,12 +32,16 @@ struct bench {
 };
 
 /* A pause in which a warm sandbox is there again, so that the latency is that of a machine with time. */
-static struct pace pace_of(enum kind kind, bool cold, bool quick)
+static struct pace pace_of(const struct status_language *status, bool cold, bool quick)
 {
+        const uint64_t refill_ns = 1000 * status->refill_us;
         if (cold)
                 return (struct pace){ .warm_runs = 1, .runs = quick ? 5 : 15, .pause_ns = 5 * (uint64_t)MS };
-        if (kind == KIND_PRESTARTED)
-                return (struct pace){ .warm_runs = 3, .runs = quick ? 10 : 20, .pause_ns = 700 * (uint64_t)MS };
+        if (status->kind == KIND_PRESTARTED)
+                return (struct pace){ .warm_runs = 2,
+                                      .runs = quick ? 6 : 12,
+                                      .pause_ns =
+                                              refill_ns > 1000 * (uint64_t)MS ? 2 * refill_ns : 2000 * (uint64_t)MS };
         return (struct pace){ .warm_runs = 20, .runs = quick ? 60 : 200, .pause_ns = 5 * (uint64_t)MS };
 }
 
@@ -71,7 +75,7 @@ static int write_program(struct bench *b, enum workload_id id, struct err *e)
 
 static int measure_cold(struct bench *b, struct languages_row *row, struct err *e)
 {
-        const struct pace pace = pace_of(row->status.kind, true, b->plan->quick);
+        const struct pace pace = pace_of(&row->status, true, b->plan->quick);
         int r = write_program(b, row->id, e);
         b->programs[row->id].folder = b->folder;
         return r < 0 ? r : cold_paced(b->sample, &b->programs[row->id], &pace, e);
@@ -81,7 +85,7 @@ static int measure_cold(struct bench *b, struct languages_row *row, struct err *
 static int measure_fork(struct bench *b, struct languages_row *row, bool paced, struct err *e)
 {
         char plugin[PATH_SIZE];
-        const struct pace pace = pace_of(KIND_FORKED, false, b->plan->quick);
+        const struct pace pace = pace_of(&row->status, false, b->plan->quick);
         const struct forkers_job job = { .workload = row->id };
         snprintf(plugin, sizeof plugin, "%s/hatchery-lang-%s.so", b->plan->folder, row->name);
         const struct forkers f = { .program = b->plan->self, .plugin = plugin, .preload = row->status.preload };
@@ -93,7 +97,7 @@ static int measure_fork(struct bench *b, struct languages_row *row, bool paced, 
 static int measure_hatchery(struct bench *b, struct languages_row *row, bool paced, struct err *e)
 {
         const struct asking asking = { .programs = b->programs, .id = row->id };
-        const struct pace pace = pace_of(row->status.kind, false, b->plan->quick);
+        const struct pace pace = pace_of(&row->status, false, b->plan->quick);
         const uint64_t span = row->status.kind == KIND_PRESTARTED ? 4000 : 1000;
         const struct load_span window = { .warm_ns = span / 2 * MS, .measure_ns = span * MS };
         if (paced)

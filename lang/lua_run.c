@@ -170,6 +170,7 @@ struct program {
 static void on_interrupt(int number)
 {
         signal(number, SIG_DFL); /* a second one ends it */
+        /* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): the one function of Lua that is made for it */
         lua_sethook(interrupted, interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 

@@ -76,7 +76,7 @@ static struct cache_key key(uint8_t n)
 
 static void put(struct fixture *f, uint8_t n, size_t size)
 {
-        OWN_MEM uint8_t *bytes = malloc(size);
+        OWN_MEM uint8_t *bytes = malloc(size ? size : 1);
         assert_non_null(bytes);
         memset(bytes, n, size);
         const struct file_span files[] = {
