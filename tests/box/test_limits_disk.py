@@ -11,7 +11,7 @@ from lib.case import Case, ServerModule, describe
 INODES, DEPTH, WIDTH = (2048, 1_000, 1_000) if EMULATED else (32768, 20_000, 16_000)
 SLOW_IN_VM = "tens of thousands of names are made"
 
-SERVER = ServerModule(__name__, config=f"inodes = {INODES}\n")
+SERVER = ServerModule(__name__, config=f"inodes = {INODES}\nlanguage python {{ }}\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MIB = 1 << 20

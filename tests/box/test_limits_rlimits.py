@@ -10,6 +10,7 @@ import unittest
 from lib.attack import attack_code, attack_file
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import execute_message
+from lib.printed import printed_config
 from lib.server import HATCHERY, HATCHERYD, Server, wait_until
 
 SERVER = ServerModule(__name__)
@@ -263,7 +264,7 @@ class Named(Case):
         wire = [field.name for field in execute_message("", limits={}).limits.DESCRIPTOR.fields]
         self.assertGreaterEqual(len(wire), 7)
         options = [re.sub("_(us|bytes)$", "", name).replace("_", "-") for name in wire]
-        config = subprocess.run([HATCHERYD, "--print-config"], capture_output=True, text=True, check=True).stdout
+        config = printed_config(HATCHERYD)
         defaults, ceilings = (re.search(block + r"\s*\{(.*?)\}", config, re.S).group(1) for block in ("limits", "ceilings"))
         usage = subprocess.run([HATCHERY, "run", "--help"], capture_output=True, text=True, check=True).stdout
         for option in options:

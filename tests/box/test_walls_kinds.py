@@ -12,6 +12,8 @@ from lib.hatchery import Status
 from lib.server import BUILD
 from lib.walls import CALLS, LIMITS, Servers
 
+SLOW_IN_VM = "the machine there has no language but Python"
+
 LANGUAGES = ("bash", "c", "javascript", "perl", "c-fast")
 # What a program needs beyond the standards: Node has many threads, and a compiler takes its time.
 MORE = {"javascript": {"pids": 64, "memory_bytes": 512 << 20}}

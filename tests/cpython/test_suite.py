@@ -7,12 +7,12 @@ that each case left out really fails.
 
 import os
 import re
-import subprocess
 import tomllib
 import unittest
 from pathlib import Path
 
 from lib.case import Case, ServerModule, describe
+from lib.printed import printed_config
 from lib.server import HATCHERYD, IS_SANITIZED
 
 SUITE = Path("/usr/lib/python3.11/test")
@@ -84,8 +84,7 @@ CHOSEN = LISTING.chosen()
 
 def patient_config():
     """The built-in configuration, but for time: limits of a module are those of any request, its time is not."""
-    text = subprocess.run([HATCHERYD, "--print-config"], capture_output=True, text=True, check=True).stdout
-    return re.sub(r"\b(wall|cpu) = \w+", rf"\1 = {GUARD}s", text)
+    return re.sub(r"\b(wall|cpu) = \w+", rf"\1 = {GUARD}s", printed_config(HATCHERYD))
 
 
 SERVER = ServerModule(__name__, config=patient_config())

@@ -7,7 +7,6 @@ should only with --all: SLOW_IN_VM. Both are constants of the module.
 import ast
 import json
 import re
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -16,6 +15,7 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
 import run  # noqa: E402
+from lib.printed import printed_config  # noqa: E402
 
 GUARD = 3000
 
@@ -25,7 +25,7 @@ SCALE = {"HATCHERY_TEST_REPEAT": "0.05", "HATCHERY_TEST_PATIENCE": "20"}
 
 def patient_config(build):
     """The built-in configuration, but that a run may take as long as its ceiling allows: what is emulated is slow."""
-    text = subprocess.run([build / "hatcheryd", "--print-config"], capture_output=True, text=True, check=True).stdout
+    text = printed_config(build / "hatcheryd")
     for limit in ("wall", "cpu"):
         values = re.findall(rf"\b{limit} = (\w+)", text)
         assert len(values) == 2, f"a default and a ceiling of {limit} expected, found {values}"

@@ -11,7 +11,7 @@ from lib.case import Case, ServerModule
 from lib.hatchery import LZ4, PLAIN, Closed, HEADER, execute_message, pb
 
 # A short time for a frame that has begun, so that the test of it is short.
-SERVER = ServerModule(__name__, config='frame_timeout = "1s"\n')
+SERVER = ServerModule(__name__, config='frame_timeout = "1s"\nlanguage python { }\n')
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 INVALID = "INVALID_ARGUMENT"

@@ -20,6 +20,7 @@ max_answer_bytes = "1M"
 max_memory = "64M"
 frame_timeout = "3s"
 write_timeout = "60s"
+language python { }
 """
 
 # Most tests use this one. Where the memory of the pool is measured in small, a fresh one serves better: a pool that has

@@ -1,0 +1,9 @@
+"""What `hatcheryd --print-config` prints, with the section of Python, which stands in a comment, made one that counts."""
+
+import re
+import subprocess
+
+
+def printed_config(hatcheryd):
+    text = subprocess.run([str(hatcheryd), "--print-config"], capture_output=True, text=True, check=True).stdout
+    return re.sub(r"^#(?=language|}|$| {8})", "", text, flags=re.M)
