@@ -18,9 +18,8 @@ HELLO = '#include <stdio.h>\nint main(void)\n{\n        puts("Hello, World!");\n
 MIB = 1 << 20
 SECOND = 1_000_000
 
-# How long a compiler may be at something that no test waits for.
-SLOW = "#define A(x) x x x x x x x x x x\n#define B(x) A(A(A(A(x))))\nint f(int);\nint main(void) { " \
-       "B(B(f(1);)) }\n"
+# What a compiler is at for longer than any test waits, without needing more memory: 2 to the 100th inclusions of itself.
+SLOW = '#if __INCLUDE_LEVEL__ < 100\n#include "main.c"\n#include "main.c"\n#endif\n'
 
 last = 0
 
