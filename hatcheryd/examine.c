@@ -10,8 +10,10 @@
 #include "zygote/seccomp.h"
 #include "zygote/zygote.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int fail(const struct err *e)
@@ -87,12 +89,32 @@ int examine_host(const char *config_path, const char *program_directory)
         return failures != 0;
 }
 
+/* In a process of its own: interpreters that are loaded side by side would take each other's symbols. */
+static int print_calls_of(const struct runtime *r)
+{
+        struct err e = { 0 };
+        int status = 0;
+
+        fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0) {
+                int printed = zygote_print_calls(r->name, r->plugin, stdout, &e);
+                if (printed < 0)
+                        fprintf(stderr, "hatcheryd: %s\n", e.text);
+                _exit(fflush(stdout) == 0 && printed == 0 ? 0 : 1);
+        }
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                ;
+        return pid > 0 && status == 0 ? 0 : -EIO;
+}
+
 int examine_calls(const char *config_path, const char *program_directory)
 {
         const struct settings_source source = { .path = config_path, .program_directory = program_directory };
         struct runtimes runtimes = { 0 };
         struct config config = { 0 };
         struct err e = { 0 };
+        int failures = 0;
 
         if (settings_survey(&source, &runtimes, &config, &e) < 0)
                 return fail(&e);
@@ -103,10 +125,10 @@ int examine_calls(const char *config_path, const char *program_directory)
                         continue;
                 if (r->is_data)
                         seccomp_print_extra(stdout, r->name, (const char *const *)r->data.extra_calls);
-                else if (zygote_print_calls(r->name, r->plugin, stdout, &e) < 0)
-                        fprintf(stderr, "hatcheryd: %s\n", e.text);
+                else
+                        failures += print_calls_of(r) < 0;
         }
         runtimes_fini(&runtimes);
         config_fini(&config);
-        return 0;
+        return failures != 0;
 }
