@@ -53,6 +53,12 @@ static int check_limits(const struct execute *x, const struct check_rules *rules
         int r = check_stage(&run, plan->limit, refusal);
         if (r != 0)
                 return r;
+        if ((uint64_t)plan->limit[LIMIT_MEMORY] < rules->held_bytes)
+                return refuse(refusal, INVALID,
+                              "limits.%s is %" PRId64 ", and a sandbox of %s that waits for a program needs %" PRIu64
+                              " already; ask for more",
+                              limit_table[LIMIT_MEMORY].name, plan->limit[LIMIT_MEMORY], names_quote(x->language).text,
+                              rules->held_bytes);
         if (x->has_compile_limits && !rules->compiled)
                 return refuse(refusal, INVALID, "compile_limits is set, but %s has no compile stage; leave it out",
                               names_quote(x->language).text);

@@ -17,6 +17,7 @@ struct check_rules {
         const int64_t *compile_ceiling;
         const int64_t *standard; /* LIMIT_COUNT each */
         const int64_t *ceiling;
+        uint64_t held_bytes; /* of memory that a warm sandbox holds, which no limit can be below; 0: next to nothing */
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;
 };

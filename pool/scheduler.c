@@ -89,6 +89,9 @@ static int check(const struct pool *p, const struct language *l, const struct ex
                 .echoes = l->echoes,
                 .standard = l->standard,
                 .ceiling = l->ceiling,
+                /* What was started ahead; the kernel sets no limit below it. A quarter more, since one is not like
+                   another. */
+                .held_bytes = l->kind == KIND_PRESTARTED ? l->scale.bytes + l->scale.bytes / 4 : 0,
                 .compiled = language_is_compiled(l),
                 .compile_standard = l->compile.standard,
                 .compile_ceiling = l->compile.ceiling,

@@ -302,6 +302,13 @@ class Hostile(HostileCase):
     HELLO = SEMANTICS["hello"]
     LIMITS = LIMITS
 
+    @unittest.skipIf(FORKED, "of a forked one so little is its own that a small limit holds")
+    def test_a_limit_below_what_a_waiting_node_holds_is_refused(self):
+        self.assert_refused("INVALID_ARGUMENT", ["memory_bytes", "8388608"], self.run_program, "",
+                            limits={"memory_bytes": 8 << 20})
+        self.hostile("")
+        self.assertEqual(0, sum(row.failures for row in self.client.status().languages))
+
     def test_an_endless_loop_ends_at_the_limit(self):
         self.assert_ends("TIME_LIMIT", "for (;;);\n", limits={"wall_us": 300_000})
 
