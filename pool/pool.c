@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum {
         AFTER_DRAIN_US = 2000000, /* for the dying, and for clients to take their answers */
@@ -361,6 +362,8 @@ int pool_main(const struct pool_options *options)
                 return 1;
 
         const int cache = options->has_cache ? POOL_FD_CACHE : -1;
+        if (cache < 0)
+                close(POOL_FD_CACHE); /* what keeps its place */
         ignore_signals();
         event_set_log_callback(no_libevent_log);
         int r = confine_forget(POOL_FD_FIRST_LISTENER + options->n_listeners, &e);
