@@ -132,8 +132,9 @@ static void print_stages(hatchery_v1_LanguageStatus *l)
                 print_stage(&l->stages[i]);
 }
 
-static void print_status(struct answer *a, const char *address)
+static void print_status(struct answer *a, const struct options *o, const char *address)
 {
+        (void)o;
         hatchery_v1_Status *s = &a->m.answer.status;
         unsigned long long up = s->uptime_us / 1000000;
         text_clean(s->server_version);
@@ -153,7 +154,9 @@ static void print_status(struct answer *a, const char *address)
                 print_stages(&a->languages[i]);
 }
 
-int status_show(const struct options *o)
+/* One question, and two ways to show its answer. */
+static int show(const struct options *o, json_t *(*as_json)(const struct answer *a, const struct options *o),
+                void (*print)(struct answer *a, const struct options *o, const char *address))
 {
         struct inquiry q;
         struct err e = { 0 };
@@ -161,13 +164,24 @@ int status_show(const struct options *o)
         int code = ask(&q, o, REQUEST_STATUS, hatchery_v1_ServerMessage_status_tag);
         if (code == 0) {
                 if (o->json)
-                        r = json_print(json_of_status(&q.answer.answer), &e);
+                        r = json_print(as_json(&q.answer.answer, o), &e);
                 else
-                        print_status(&q.answer.answer, q.address);
+                        print(&q.answer.answer, o, q.address);
                 code = finish(r, &e);
         }
         hatchery_answer_fini(&q.answer);
         return code;
+}
+
+static json_t *status_as_json(const struct answer *a, const struct options *o)
+{
+        (void)o;
+        return json_of_status(a);
+}
+
+int status_show(const struct options *o)
+{
+        return show(o, status_as_json, print_status);
 }
 
 /* ---------------------------------------------------------------- languages */
@@ -208,26 +222,20 @@ static void print_kind(hatchery_v1_LanguageStatus *l, bool verbose)
                 print_preloads(l);
 }
 
-static void print_languages(struct answer *a, bool verbose)
+static void print_languages(struct answer *a, const struct options *o, const char *address)
 {
+        (void)address;
         printf("%-14s %-11s %-12s %6s %10s  %s\n", "LANGUAGE", "KIND", "VERSION", "WARM", "EACH", "ALSO CALLED");
         for (size_t i = 0; i < a->n_languages; i++)
-                print_kind(&a->languages[i], verbose);
+                print_kind(&a->languages[i], o->verbose);
+}
+
+static json_t *languages_as_json(const struct answer *a, const struct options *o)
+{
+        return json_of_languages(a, o->verbose);
 }
 
 int status_languages(const struct options *o)
 {
-        struct inquiry q;
-        struct err e = { 0 };
-        int r = 0;
-        int code = ask(&q, o, REQUEST_STATUS, hatchery_v1_ServerMessage_status_tag);
-        if (code == 0) {
-                if (o->json)
-                        r = json_print(json_of_languages(&q.answer.answer, o->verbose), &e);
-                else
-                        print_languages(&q.answer.answer, o->verbose);
-                code = finish(r, &e);
-        }
-        hatchery_answer_fini(&q.answer);
-        return code;
+        return show(o, languages_as_json, print_languages);
 }

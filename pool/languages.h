@@ -39,5 +39,5 @@ void languages_drain(struct pool *p);
 /* Each has had its warm sandboxes, but for those that do not come up; and there is one that has. */
 bool languages_have_come_up(const struct pool *p);
 
-/* The same for now: of those that have come up once, each is ready, but for those that do not come up any more. */
+/* At this moment: of those that have come up once, each is ready, but for those that do not come up any more. */
 bool languages_are_ready(const struct pool *p);

@@ -208,6 +208,22 @@ class Broken(WithLanguages):
         self.assertEqual("", done.stdout)
 
 
+class Tried(WithLanguages):
+    def test_what_a_zygote_tries_ahead_dies_with_it(self):
+        # It is never ready, reads nothing, and so would not notice the end of who started it.
+        server = self.prepare()
+        server.start()
+        self.write("slow", runtime("slow", kind="prestarted", warm='{ sleep, "600" }'))
+        self.configure(server, PYTHON + "language slow { warm = 1 }\n")
+        self.reload(server)
+
+        def sleepers():
+            return [process for process in server.processes() if process.name == "sleep" and process.is_alive()]
+        [tried] = wait_until(sleepers, what="a program that is tried")
+        os.kill(tried.parent, signal.SIGKILL)
+        wait_until(lambda: not tried.is_running(), what="the end of what was tried")
+
+
 class ComeAndGo(WithLanguages):
     def test_a_file_and_a_signal_are_all_that_a_new_language_takes(self):
         server = self.prepare("").start()  # no section: whatever is there
