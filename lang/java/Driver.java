@@ -1,54 +1,36 @@
 package hatchery;
 
-import com.sun.source.tree.ClassTree;
-import com.sun.source.tree.CompilationUnitTree;
-import com.sun.source.tree.MethodTree;
-import com.sun.source.tree.Tree;
-import com.sun.source.util.JavacTask;
-import com.sun.source.util.TaskEvent;
-import com.sun.source.util.TaskListener;
 import java.io.DataInputStream;
-import java.io.File;
 import java.io.FileDescriptor;
 import java.io.FileInputStream;
 import java.io.FileOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.PrintWriter;
-import java.io.StringWriter;
-import java.io.Writer;
 import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
-import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
-import javax.tools.ForwardingJavaFileObject;
-import javax.tools.JavaCompiler;
-import javax.tools.JavaFileManager;
-import javax.tools.JavaFileObject;
-import javax.tools.SimpleJavaFileObject;
-import javax.tools.StandardJavaFileManager;
-import javax.tools.StandardLocation;
-import javax.tools.ToolProvider;
 import jdk.internal.access.SharedSecrets;
 
 /**
- * Java, as `javac *.java && java Main` has it, in one process that was started ahead: it warms the compiler up, waits for
+ * Java, as `javac *.java && java Main` has it, in one process that was started ahead: it rehearses (Rehearsal), waits for
  * its job on descriptor 3 (lang/prestart.h has the frames), compiles all sources of the job into the work
  * directory, and runs main of the first class with one in the file that was named.
  *
  * With arguments it does the same at once, for the file that is the first of them.
  */
 public final class Driver {
+    enum Ending { SUCCEEDED, FAILED, NO_MAIN }
+
     /** What the original thread asks Program, which is a hidden class and so has no name to be called by. */
     interface Outcome {
         boolean failed();
@@ -66,111 +48,24 @@ public final class Driver {
     }
 
     private static final List<Path> CLASS_PATH = findClassPath();
-    private static final Path NO_FOLDER = Path.of("/nonexistent");
-    private static final int WARM_UPS = 4;
+    private static final Path SAMPLES = Path.of("/hatchery/lang/java/sample");
     private static final int JOB = 3; /* the descriptor of the socket */
 
-    private final JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
-    private final StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null);
-    private CompilationUnitTree mainUnit;
+    private final Compiler compiler = new Compiler();
+    private final Constructor<?> programThread;
 
-    /* ------------------------------------------------------------ the compiler */
-
-    /** The file to start may hold a public class of any name, as with `java FILE`. */
-    private static final class Entry extends ForwardingJavaFileObject<JavaFileObject> {
-        Entry(JavaFileObject file) {
-            super(file);
-        }
-
-        @Override
-        public boolean isNameCompatible(String simpleName, Kind kind) {
-            return kind == Kind.SOURCE;
+    Driver() throws IOException, ReflectiveOperationException {
+        try (InputStream in = Driver.class.getResourceAsStream("Program.class")) {
+            Class<?> hidden = MethodHandles.lookup().defineHiddenClass(in.readAllBytes(), true).lookupClass();
+            programThread = hidden.getDeclaredConstructor(MethodHandle.class, Class.class, String[].class);
         }
     }
 
-    private static final class Sample extends SimpleJavaFileObject {
-        Sample() {
-            super(URI.create("string:///Sample.java"), Kind.SOURCE);
-        }
-
-        @Override
-        public CharSequence getCharContent(boolean ignoreEncodingErrors) {
-            return """
-                    import java.io.*;
-                    import java.util.*;
-                    import java.util.function.*;
-                    import java.util.stream.*;
-                    public class Sample {
-                        interface Shape { double area(); }
-                        record Square(double side) implements Shape { public double area() { return side * side; } }
-                        enum Kind { A, B }
-                        static <T extends Comparable<T>> T max(List<T> list) { return Collections.max(list); }
-                        public static void main(String[] args) throws IOException {
-                            Map<String, Integer> counts = new TreeMap<>();
-                            try (BufferedReader in = new BufferedReader(new InputStreamReader(System.in))) {
-                                for (String line; (line = in.readLine()) != null;)
-                                    for (String word : line.split(" ")) counts.merge(word, 1, Integer::sum);
-                            }
-                            int[] numbers = new int[10];
-                            for (int i = 0; i < numbers.length; i++) numbers[i] = i % 3 == 0 ? i * 2 : i;
-                            String text = Arrays.stream(numbers).boxed().map(n -> "x" + n).collect(Collectors.joining(","));
-                            switch (Kind.A) { case A -> System.out.println(text); default -> throw new IllegalStateException(); }
-                            System.out.printf("%s %d%n", new Square(2).area(), max(List.of(1, 2)));
-                        }
-                    }
-                    """;
-        }
+    Compiler compiler() {
+        return compiler;
     }
 
-    /** The file manager, with what is compiled thrown away. */
-    private static final class Nowhere extends javax.tools.ForwardingJavaFileManager<JavaFileManager> {
-        Nowhere(JavaFileManager files) {
-            super(files);
-        }
-
-        @Override
-        public JavaFileObject getJavaFileForOutput(Location where, String name, JavaFileObject.Kind kind,
-                                                   javax.tools.FileObject sibling) {
-            return new SimpleJavaFileObject(URI.create("string:///" + name + kind.extension), kind) {
-                @Override
-                public java.io.OutputStream openOutputStream() {
-                    return java.io.OutputStream.nullOutputStream();
-                }
-            };
-        }
-    }
-
-    /** Sets mainUnit to the first of the units. */
-    private boolean compile(JavaFileManager manager, Writer out, List<JavaFileObject> units) {
-        JavacTask task = (JavacTask) compiler.getTask(out, manager, null, List.of("-proc:none"), null, units);
-        mainUnit = null;
-        task.setTaskListener(new TaskListener() {
-            @Override
-            public void finished(TaskEvent e) {
-                if (e.getKind() == TaskEvent.Kind.PARSE && mainUnit == null)
-                    mainUnit = e.getCompilationUnit();
-            }
-        });
-        return task.call();
-    }
-
-    private void warmUp() throws IOException {
-        files.setLocationFromPaths(StandardLocation.CLASS_PATH, List.of(NO_FOLDER));
-        JavaFileObject sample = new Sample();
-        for (int i = 0; i < WARM_UPS; i++)
-            if (!compile(new Nowhere(files), new StringWriter(), List.of(sample)))
-                throw new IllegalStateException("the compiler does not compile");
-    }
-
-    private List<Path> sources(String entry) throws IOException {
-        List<Path> found = new ArrayList<>();
-        found.add(Path.of(entry));
-        try (Stream<Path> all = Files.walk(Path.of(""))) {
-            all.filter(p -> p.toString().endsWith(".java") && Files.isRegularFile(p) && !p.equals(found.get(0))).sorted()
-                    .forEach(found::add);
-        }
-        return found;
-    }
+    /* ------------------------------------------------------------ the program */
 
     /**
      * The work directory, and the jars of third-party packages: the launcher has put them in the place of a wildcard.
@@ -185,41 +80,16 @@ public final class Driver {
     /** Compiles the job's files into the work directory; the compiler speaks for itself. */
     private boolean compileJob(String entry) throws IOException {
         Path here = Path.of("");
-        files.setLocationFromPaths(StandardLocation.CLASS_PATH, CLASS_PATH);
-        files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(here.toAbsolutePath()));
-        List<JavaFileObject> units = new ArrayList<>();
-        files.getJavaFileObjectsFromPaths(sources(entry)).forEach(units::add);
-        units.set(0, new Entry(units.get(0)));
         PrintWriter err = new PrintWriter(System.err, true);
         try {
-            return compile(files, err, units);
+            return compiler.compile(here, entry, CLASS_PATH, here.toAbsolutePath(), err);
         } finally {
             err.flush();
         }
     }
 
-    /* ------------------------------------------------------------ the program */
-
-    private static boolean hasMain(ClassTree type) {
-        return type.getMembers().stream().anyMatch(m -> m instanceof MethodTree method && method.getName().contentEquals("main")
-                && method.getModifiers().getFlags().contains(javax.lang.model.element.Modifier.STATIC));
-    }
-
-    /** The first class of the file that has a main, or the first one at all; null for a file without any. */
-    private String mainClass() {
-        List<ClassTree> types = new ArrayList<>();
-        for (Tree t : mainUnit.getTypeDecls())
-            if (t instanceof ClassTree type)
-                types.add(type);
-        if (types.isEmpty())
-            return null;
-        ClassTree main = types.stream().filter(Driver::hasMain).findFirst().orElse(types.get(0));
-        String prefix = mainUnit.getPackageName() == null ? "" : mainUnit.getPackageName() + ".";
-        return prefix + main.getSimpleName();
-    }
-
-    private static MethodHandle findMain(String name) throws ReflectiveOperationException {
-        Class<?> type = Class.forName(name, false, ClassLoader.getSystemClassLoader());
+    private static MethodHandle findMain(Class<?> type) throws ReflectiveOperationException {
+        String name = type.getName();
         Driver.class.getModule().addReads(type.getModule());
         Method main;
         try {
@@ -244,29 +114,31 @@ public final class Driver {
         return MethodHandles.lookup().unreflect(main);
     }
 
-    private static Constructor<?> programThread() throws IOException, ReflectiveOperationException {
-        try (InputStream in = Driver.class.getResourceAsStream("Program.class")) {
-            Class<?> hidden = MethodHandles.lookup().defineHiddenClass(in.readAllBytes(), true).lookupClass();
-            return hidden.getDeclaredConstructor(MethodHandle.class, Class.class, String[].class);
-        }
+    /** Returns when the program's main has. */
+    Ending runProgram(Class<?> type, String[] args) throws ReflectiveOperationException, InterruptedException {
+        MethodHandle main = findMain(type);
+        if (main == null)
+            return Ending.NO_MAIN;
+        Thread program = (Thread) programThread.newInstance(main, type, args);
+        program.start();
+        program.join();
+        return ((Outcome) program).failed() ? Ending.FAILED : Ending.SUCCEEDED;
     }
 
     /** Returns when the program's main has, or throws what makes the launcher end with 1. */
-    private static void run(Constructor<?> thread, String name, String[] args) throws Exception {
-        MethodHandle main = name == null ? null : findMain(name);
-        if (name == null)
+    private void run(String[] args) throws Exception {
+        String name = compiler.mainClass();
+        if (name == null) {
             System.err.println("error: no class declared in source file");
-        if (main == null) {
             System.exit(1);
-            return;
         }
         Thread original = Thread.currentThread();
         original.setName("DestroyJavaVM");
         original.setUncaughtExceptionHandler((t, e) -> { });
-        Thread program = (Thread) thread.newInstance(main, Class.forName(name, false, ClassLoader.getSystemClassLoader()), args);
-        program.start();
-        program.join();
-        if (((Outcome) program).failed())
+        Ending ending = runProgram(Class.forName(name, false, ClassLoader.getSystemClassLoader()), args);
+        if (ending == Ending.NO_MAIN)
+            System.exit(1);
+        if (ending == Ending.FAILED)
             throw new ProgramFailed();
     }
 
@@ -296,8 +168,7 @@ public final class Driver {
         FileInputStream in = new FileInputStream(fd);
         FileOutputStream out = new FileOutputStream(fd);
         Driver driver = new Driver();
-        Constructor<?> thread = programThread();
-        driver.warmUp();
+        Rehearsal.rehearse(driver, SAMPLES);
         Class.forName("sun.nio.ch.FileDispatcherImpl"); /* what merging takes */
         out.write('R');
 
@@ -316,7 +187,7 @@ public final class Driver {
         if (in.read() != 'S')
             Runtime.getRuntime().halt(1);
         in.close();
-        run(thread, driver.mainClass(), job.args);
+        driver.run(job.args);
     }
 
     public static void main(String[] args) throws Exception {
@@ -327,6 +198,6 @@ public final class Driver {
         Driver driver = new Driver();
         if (!driver.compileJob(args[0]))
             System.exit(1);
-        run(programThread(), driver.mainClass(), Arrays.copyOfRange(args, 1, args.length));
+        driver.run(Arrays.copyOfRange(args, 1, args.length));
     }
 }

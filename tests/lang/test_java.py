@@ -71,6 +71,8 @@ MORE = {
     "a warning": main('List x = new ArrayList(); x.add(1); System.out.println(x);', "java.util.List java.util.ArrayList"),
     "records, switches, text blocks": main('Object o = new P(1, 2); System.out.println(o + """\n    text\n    """ + switch (args.length) { case 0 -> "none"; default -> "some"; });',
                                            beside="    record P(int x, int y) { }\n"),
+    "a class that is named as the rehearsal's": (main('System.out.println(new Sample().hi() + new java.io.File("/tmp/rehearsal").exists());'),
+                                                 {"files": {"Sample.java": 'class Sample { String hi() { return "mine"; } }\n'}}),
     "reflection into the platform is refused": main('try { Class.forName("java.lang.ProcessEnvironment").getDeclaredField("theEnvironment").setAccessible(true); }\n'
                                                     'catch (RuntimeException e) { System.out.println(e.getClass()); }'),
     "modules beside java.base": main('System.out.println(java.sql.Types.INTEGER + " " + java.util.logging.Level.INFO);'),

@@ -1,0 +1,58 @@
+package hatchery;
+
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Comparator;
+import java.util.List;
+import java.util.stream.Stream;
+
+/**
+ * What every job does, done ahead: a sample is compiled from a file and run, by the functions that a job takes. What that
+ * loads and makes the machine compile is there when the job comes; of the sample nothing is left.
+ *
+ * As a program of its own it does just that and ends: so is known which classes belong into an archive (prepare.sh).
+ */
+final class Rehearsal {
+    private static final String ENTRY = "Sample.java";
+    private static final int ROUNDS = 3; /* more take longer than they save */
+
+    private Rehearsal() {}
+
+    static void rehearse(Driver driver, Path samples) throws Exception {
+        Path output = Path.of(System.getProperty("java.io.tmpdir"), "rehearsal");
+        Files.createDirectories(output);
+        try {
+            for (int i = 0; i < ROUNDS; i++)
+                round(driver, samples, output);
+        } finally {
+            remove(output);
+        }
+    }
+
+    private static void round(Driver driver, Path samples, Path output) throws Exception {
+        StringWriter said = new StringWriter();
+        if (!driver.compiler().compile(samples, ENTRY, List.of(output), output, new PrintWriter(said)))
+            throw new IllegalStateException("the sample does not compile: " + said);
+        try (URLClassLoader loader = new URLClassLoader(new URL[] { output.toUri().toURL() })) {
+            Class<?> sample = Class.forName(driver.compiler().mainClass(), false, loader);
+            if (driver.runProgram(sample, new String[] { "4" }) != Driver.Ending.SUCCEEDED)
+                throw new IllegalStateException("the sample does not run");
+        }
+    }
+
+    private static void remove(Path folder) throws IOException {
+        try (Stream<Path> all = Files.walk(folder)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList())
+                Files.delete(path);
+        }
+    }
+
+    public static void main(String[] args) throws Exception {
+        rehearse(new Driver(), Path.of(args[0]));
+    }
+}
