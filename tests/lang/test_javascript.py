@@ -123,6 +123,20 @@ MORE = {
     "an assertion": 'require("assert").strictEqual(1, 2)\n',
     "an assertion of deep equality": 'require("assert").deepStrictEqual({ a: [1, 2] }, { a: [1, 3] })\n',
     "a warning": 'process.emitWarning("careful", { code: "W1" }); new Buffer(1)\n',
+    "an end with nothing left to do": "console.log(process.exitCode); process.exitCode = 0\n",
+    "the emit of the process": 'const { EventEmitter } = require("events"); const names = Object.getOwnPropertyNames(process).sort();\n'
+                               'console.log(process.emit === EventEmitter.prototype.emit, process.emit.name, "emit" in process,\n'
+                               '  Object.hasOwn(process, "emit"), names.join(), Object.keys(Object.getPrototypeOf(process)).length)\n',
+    "an emit of the program's own": 'const { emit } = process; process.emit = function (...a) { console.log(a); return emit.apply(this, a) };\n'
+                                    'console.log(Object.hasOwn(process, "emit"), Object.keys(process).includes("emit"))\n',
+    "an exit that a program pretends": 'Error.stackTraceLimit = 1; process._exiting = true; process.on("x", () => console.log("x"));\n'
+                                       'console.log(process.emit("x"), "on"); setTimeout(() => console.log("later"), 10)\n',
+    "frozen errors": 'Object.freeze(Error); process._exiting = true; console.log(process.emit("x")); console.log("on")\n',
+    "a hook of the exit that comes late": 'process.once("beforeExit", () => process.on("exit", (c) => console.log("bye", c)))\n',
+    "an error in a hook before the exit": 'process.once("beforeExit", () => { throw new Error("late") })\n',
+    "much output at the end": 'process.stdout.write("x".repeat(6e5)); process.stderr.write("y".repeat(3e5))\n',
+    "a worker that nobody waits for": 'const { Worker } = require("worker_threads");\n'
+                                      'new Worker("setInterval(() => {}, 10)", { eval: true }).unref(); console.log("end")\n',
     "exit with a strange code": 'process.exitCode = 256 + 7\n',
     "exit inside of try": 'try { process.exit(2) } finally { console.log("never") }\n',
     "console.trace": 'function f() { console.trace("here") }\nf()\n',

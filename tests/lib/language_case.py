@@ -188,7 +188,17 @@ class LanguageCase(Case):
             theirs = theirs(self.REFERENCES.of(index))
         normalise = language.normalise or (lambda stream: stream)
         ours, theirs = ((normalise(o), normalise(e), end) for o, e, end in (ours, theirs))
-        self.assertEqual(theirs, ours, describe(result))
+        self.assert_same(theirs, ours, result)
+
+    def assert_same(self, theirs, ours, result):
+        """unittest shows differences by a comparison of lines that takes hours for long ones."""
+        for name, expected, got in zip(("stdout", "stderr", "ending"), theirs, ours):
+            if expected != got and name != "ending":
+                at = next((i for i, (a, b) in enumerate(zip(expected, got)) if a != b), min(len(expected), len(got)))
+                near = slice(max(0, at - 200), at + 400)
+                self.fail(f"{name} differs at byte {at} of {len(expected)}, {len(got)}:\n"
+                          f"by its command {expected[near]!r}\nby Hatchery    {got[near]!r}\n{describe(result)}")
+            self.assertEqual(expected, got, describe(result))
 
     def run_corpus(self, name):
         program = self.LANGUAGE.corpus[name]
