@@ -129,7 +129,8 @@ static void print_stages(hatchery_v1_LanguageStatus *l)
         printf("\n%s, stage by stage:\n", l->name);
         printf("  %-10s %10s %12s %12s %12s %12s %12s\n", "STAGE", "COUNT", "SUM", "P50", "P90", "P99", "MAX");
         for (size_t i = 0; i < l->stages_count; i++)
-                print_stage(&l->stages[i]);
+                if (l->stages[i].count > 0)
+                        print_stage(&l->stages[i]);
 }
 
 static void print_status(struct answer *a, const struct options *o, const char *address)

@@ -97,8 +97,6 @@ void run_compile_fill(struct run *r)
         stage->wall_us = (uint64_t)(r->exited_us - r->handed_us);
         stage->stdout_truncated = capture_is_over(&r->out);
         stage->stderr_truncated = capture_is_over(&r->err);
-        if (!r->compile.done)
-                stage->compile_us = (uint64_t)(clock_us() - r->started_us);
         r->compile.out = capture_span(&r->out);
         r->compile.err = capture_span(&r->err);
 }

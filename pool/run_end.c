@@ -25,12 +25,17 @@ static void count_stages(struct run *r, int64_t now_us)
                 [STAGE_QUEUE] = r->started_us, [STAGE_DISPATCH] = r->fed_us, [STAGE_RUN] = end_of_program(r),
                 [STAGE_DRAIN] = r->drained_us, [STAGE_COLLECT] = now_us,
         };
+        struct stats *stats = &r->language->stats;
         if (r->stage == JOB_COMPILE || r->refused) {
                 r->took_us[STAGE_QUEUE] = (uint64_t)(r->started_us - r->began_us);
+                r->compile.stage.compile_us = (uint64_t)(now_us - r->started_us);
+                stats_compiled(stats, r->compile.stage.compile_us);
                 return;
         }
+        if (r->compile.done && !r->compile.stage.cached)
+                stats_compiled(stats, r->compile.stage.compile_us);
         stages_of_run(r->began_us, end_us, r->took_us);
-        stats_run_stages(&r->language->stats, r->took_us, r->collector != NULL);
+        stats_run_stages(stats, r->took_us, r->collector != NULL);
 }
 
 /* The answer first, the slot's teardown afterwards: nobody waits for that. */

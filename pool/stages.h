@@ -13,6 +13,7 @@ enum stage {
         STAGES_OF_RUN, /* the answer leaves here; what follows is the slot's */
         STAGE_TEARDOWN = STAGES_OF_RUN,
         STAGE_REFILL,
+        STAGE_COMPILE, /* of programs that are compiled first; their other stages are the compiled program's */
         STAGE_COUNT,
 };
 

@@ -41,6 +41,11 @@ void stats_slot_stages(struct stats *s, uint64_t teardown_us, uint64_t refill_us
         histogram_add(&s->stage[STAGE_REFILL], refill_us);
 }
 
+void stats_compiled(struct stats *s, uint64_t took_us)
+{
+        histogram_add(&s->stage[STAGE_COMPILE], took_us);
+}
+
 static int compare(const void *left, const void *right)
 {
         uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;

@@ -22,7 +22,7 @@ struct stats {
         int64_t last_end_us; /* while there is work; 0: there was none */
         double interval_us;  /* between ends of runs, the recent ones weighing most; 0: not known */
 
-        /* In us, since the start. 252 KiB, of which a run touches what it adds to: in zeroed pages only that is real.
+        /* In us, since the start. 288 KiB, of which a run touches what it adds to: in zeroed pages only that is real.
          */
         struct histogram stage[STAGE_COUNT];
 };
@@ -36,6 +36,9 @@ void stats_recycled(struct stats *s, int64_t took_us);
 /* Where the time of a run went that was seen to its end; collected: it asked for files. And that of its slot. */
 void stats_run_stages(struct stats *s, const uint64_t took_us[STAGES_OF_RUN], bool collected);
 void stats_slot_stages(struct stats *s, uint64_t teardown_us, uint64_t refill_us);
+
+/* A program was compiled, or was not found to be one: what the cache has is not compiled. */
+void stats_compiled(struct stats *s, uint64_t took_us);
 
 /* The percentile (0 to 100) of recent recycle times; 0 while there are none. */
 uint64_t stats_recycle_percentile(const struct stats *s, unsigned percentile);

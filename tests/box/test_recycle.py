@@ -9,12 +9,12 @@ from collections import Counter
 from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.scale import repeat
-from lib.server import Server, wait_until
+from lib.server import IS_SANITIZED, Server, wait_until
 
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-RUNS = repeat(2000, 200)
+RUNS = repeat(500 if IS_SANITIZED else 2000, 200)
 CONNECTIONS = 64
 
 # Leaves a mark wherever a program can leave one.

@@ -105,6 +105,7 @@ static void each_has_a_name_of_its_own(void **state)
         }
         assert_string_equal(stage_name[STAGE_QUEUE], "queue");
         assert_string_equal(stage_name[STAGE_REFILL], "refill");
+        assert_string_equal(stage_name[STAGE_COMPILE], "compile");
 }
 
 int main(void)

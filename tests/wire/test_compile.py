@@ -98,6 +98,21 @@ class Stages(Compiled):
             self.assertLessEqual(total, took_us)
             self.assertGreaterEqual(total, result.wall_us + result.compile.wall_us)
 
+    def test_the_status_counts_what_was_compiled_and_no_hits(self):
+        def row():
+            [language] = [language for language in self.client.status().languages if language.name == "c"]
+            return language.runs, next(stage for stage in language.stages if stage.name == "compile")
+
+        runs, before = row()
+        program = unique(HELLO)
+        results = [self.execute(program, language="c") for _ in range(3)] + [self.compile_error(unique("int main(void) { no; }\n"))]
+        after_runs, after = row()
+        self.assertEqual((4, 2), (after_runs - runs, after.count - before.count))
+        took = sum(result.compile.compile_us for result in results if not result.compile.cached)
+        self.assertGreaterEqual(after.sum_us - before.sum_us, took)
+        [other] = [language for language in self.client.status().languages if language.name == "python"]
+        self.assertEqual(0, next(stage for stage in other.stages if stage.name == "compile").count)
+
     def test_nothing_of_the_compilers_sandbox_is_there_when_the_program_runs(self):
         result = self.execute(unique('#include <stdio.h>\n#include <stdlib.h>\n'
                                      'int main(void) { return system("ls -A; ls /tmp /dev/shm"); }\n'),

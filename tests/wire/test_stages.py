@@ -8,7 +8,7 @@ from lib.hatchery import HEADER, PLAIN, execute_message, pb
 from lib.server import Server, wait_until
 
 OF_RUN = ["queue", "dispatch", "run", "drain", "collect"]
-ALL = OF_RUN + ["teardown", "refill"]
+ALL = OF_RUN + ["teardown", "refill", "compile"]
 
 # Children that stay behind: deaf to what can be ignored, and with memory to be freed.
 LEAVES_CHILDREN = """
