@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 /* A request as it is before the name of a program is known. */
@@ -82,14 +83,27 @@ static int php_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         return begin_for_children(setup, out->preloads, e);
 }
 
+/* By itself PHP takes the time and its pid, which is the same in all sandboxes: two of one microsecond would draw the same.
+ * The bounds are those of the two generators that are combined. */
+static int seed_combined_lcg(void)
+{
+        php_random_status_state_combinedlcg *lcg = RANDOM_G(combined_lcg)->state;
+        uint32_t chance[2];
+        if (getrandom(chance, sizeof chance, 0) != sizeof chance)
+                return -EIO;
+        lcg->state[0] = (int32_t)(chance[0] % 2147483562) + 1;
+        lcg->state[1] = (int32_t)(chance[1] % 2147483398) + 1;
+        RANDOM_G(combined_lcg_seeded) = true;
+        return 0;
+}
+
 static int php_after_fork(void *state)
 {
         (void)state;
         /* Of what was preloaded something may have asked for random numbers. */
-        RANDOM_G(combined_lcg_seeded) = false;
         RANDOM_G(mt19937_seeded) = false;
         RANDOM_G(random_fd) = -1; /* closed, if it ever was there */
-        return 0;
+        return seed_combined_lcg();
 }
 
 static void php_rehearse(void *state)
