@@ -15,11 +15,16 @@ function rehearse(fs) {
     for (const name of COMMON)
         require(name);
 
-    /* What console.log does, but for the console, whose first line opens standard error. */
-    const { format } = require('util');
-    for (let i = 0; i < 3; i++)
-        format('%s %d %j', 'x', i, { i }, [1, 'two'], { a: { b: new Map([[1, new Set([2])]]) } }, null, undefined, 1n,
-               Symbol('s'), new Date(0), /r/, () => i, new Error('e').message);
+    /* The functions of a console; the one that programs have, and asking for colours, would open the
+     * standard streams. */
+    const { Console } = require('console'), { Writable } = require('stream');
+    const sink = new Writable({ write: (chunk, encoding, done) => done() });
+    const console = new Console({ stdout: sink, stderr: sink, colorMode: false });
+    for (let i = 0; i < 3; i++) {
+        console.log('x', i);
+        console.error('%s %d %j', 'x', i, { i }, [1, 'two'], { a: { b: new Map([[1, new Set([2])]]) } }, null, undefined, 1n,
+                      Symbol('s'), new Date(0), /r/, () => i, new Error('e').message);
+    }
     JSON.parse(JSON.stringify({ a: [1, 2.5, 'x', null, true] }));
 
     /* Standard output, through a description of its own: a socket sets its description not to block, which programs that
@@ -32,6 +37,9 @@ function rehearse(fs) {
     /* Loading a module. */
     process._tickCallback(); /* what the streams have put off: a program's ticks are its own */
 
+    isModule(fs, require('path'), '/hatchery/lang/rehearsal.js');
+    setEnvironment([]);
+    needsFreshNode(['A=']);
     new Module('/hatchery/lang/rehearsal.js')._compile('const { a } = { a: [1, 2].map((x) => x * 2) }; class B {}; exports.a = a;',
                                                        '/hatchery/lang/rehearsal.js');
 }
@@ -49,12 +57,15 @@ function tidyUp() {
 function isModule(fs, path, file) {
     if (file.endsWith('.mjs'))
         return true;
-    for (let folder = path.dirname(file); !file.endsWith('.cjs'); folder = path.dirname(folder)) {
+    if (file.endsWith('.cjs'))
+        return false;
+    for (let folder = path.dirname(file), above; folder !== above; above = folder, folder = path.dirname(folder)) {
+        const description = path.join(folder, 'package.json');
         try {
-            return JSON.parse(fs.readFileSync(path.join(folder, 'package.json'))).type === 'module';
-        } catch (error) {
-            if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR' || folder === path.dirname(folder))
-                return false;
+            if (fs.statSync(description, { throwIfNoEntry: false }))
+                return JSON.parse(fs.readFileSync(description)).type === 'module';
+        } catch {
+            return false;
         }
     }
     return false;
