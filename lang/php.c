@@ -83,8 +83,8 @@ static int php_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         return begin_for_children(setup, out->preloads, e);
 }
 
-/* By itself PHP takes the time and its pid, which is the same in all sandboxes: two of one microsecond would draw the same.
- * The bounds are those of the two generators that are combined. */
+/* By itself PHP takes the time and its pid, which is the same in all sandboxes: two of one microsecond would draw the
+ * same. The bounds are those of the two generators that are combined. */
 static int seed_combined_lcg(void)
 {
         php_random_status_state_combinedlcg *lcg = RANDOM_G(combined_lcg)->state;

@@ -2,9 +2,9 @@
 #include "pool/stages.h"
 
 const char *const stage_name[STAGE_COUNT] = {
-        [STAGE_QUEUE] = "queue",     [STAGE_DISPATCH] = "dispatch", [STAGE_RUN] = "run",       [STAGE_DRAIN] = "drain",
-        [STAGE_COLLECT] = "collect", [STAGE_TEARDOWN] = "teardown", [STAGE_REFILL] = "refill",
-        [STAGE_COMPILE] = "compile",
+        [STAGE_QUEUE] = "queue",   [STAGE_DISPATCH] = "dispatch", [STAGE_RUN] = "run",
+        [STAGE_DRAIN] = "drain",   [STAGE_COLLECT] = "collect",   [STAGE_TEARDOWN] = "teardown",
+        [STAGE_REFILL] = "refill", [STAGE_COMPILE] = "compile",
 };
 
 static int64_t later(int64_t a, int64_t b)
