@@ -270,7 +270,7 @@ class Bench(unittest.TestCase):
         self.check_rows(found)
         self.assertEqual([1, 2, 4, 8, 16, 32, 64, 128, 256, 1024], [point["connections"] for point in found["sweep"]])
 
-        self.assertEqual(["queue", "dispatch", "run", "drain", "collect", "teardown", "refill"],
+        self.assertEqual(["queue", "dispatch", "run", "drain", "collect", "teardown", "refill", "compile"],
                          [stage["name"] for stage in found["stages"]])
 
         raw = {name: rounds[0] for name, rounds in found["raw"].items()}
