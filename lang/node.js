@@ -74,40 +74,6 @@ function forget() {
     Object.defineProperty(process, '_preload_modules', { value: [] });
 }
 
-/* Whether the function that asks was called by no other. */
-function isOutermost(asker) {
-    const { prepareStackTrace, stackTraceLimit } = Error, at = {};
-    try {
-        Object.assign(Error, { prepareStackTrace: (error, frames) => frames.length, stackTraceLimit: 1 });
-        Error.captureStackTrace(at, asker);
-        const callers = at.stack;
-        Object.assign(Error, { prepareStackTrace, stackTraceLimit });
-        return callers === 0;
-    } catch {
-        return false; /* a program may have frozen it */
-    }
-}
-
-/* By itself Node takes longer to end than a small program takes to run. So where nothing is left to be done it ends here,
- * as by process.exit(0). It is Node itself, from outside of all functions, that asks the process for its emit when all has
- * run dry; whoever else asks gets what there always was. Where somebody listens, with another exit code, and with native
- * modules, which may have something to clean up, Node ends in its own way. */
-function endEarly() {
-    const { emit, listenerCount, reallyExit } = process;
-    const asked = Object.getOwnPropertyDescriptor({
-        get emit() {
-            if (this === process && process._exiting && !process.exitCode && listenerCount.call(process, 'exit') === 0 &&
-                !Object.keys(Module._cache).some((file) => file.endsWith('.node')) && isOutermost(asked.get))
-                reallyExit.call(process, 0);
-            return emit;
-        },
-        set emit(value) {
-            Object.defineProperty(this, 'emit', { value, writable: true, enumerable: true, configurable: true });
-        },
-    }, 'emit');
-    Object.defineProperty(Object.getPrototypeOf(process), 'emit', { ...asked, enumerable: false });
-}
-
 function takeJob(fd) {
     const fs = require('fs'), path = require('path');
     delete process.env.HATCHERY_JOB;
@@ -115,7 +81,6 @@ function takeJob(fd) {
     const shared = load(fs, path.join(__dirname, 'node_shared.js'));
     shared.rehearse(fs);
     forget();
-    endEarly();
     shared.tidyUp();
     fs.writeSync(fd, 'R');
 

@@ -29,8 +29,6 @@ import jdk.internal.access.SharedSecrets;
  * With arguments it does the same at once, for the file that is the first of them.
  */
 public final class Driver {
-    enum Ending { SUCCEEDED, FAILED, NO_MAIN }
-
     /** What the original thread asks Program, which is a hidden class and so has no name to be called by. */
     interface Outcome {
         boolean failed();
@@ -88,57 +86,73 @@ public final class Driver {
         }
     }
 
-    private static MethodHandle findMain(Class<?> type) throws ReflectiveOperationException {
+    private static void say(String sentence, Object... words) {
+        System.err.println(String.format(sentence, words));
+    }
+
+    /** Null, and what the launcher would have said is said. */
+    static MethodHandle findMain(Class<?> type) throws ReflectiveOperationException {
         String name = type.getName();
         Driver.class.getModule().addReads(type.getModule());
         Method main;
         try {
             main = type.getMethod("main", String[].class);
         } catch (NoSuchMethodException e) {
-            System.err.println("Error: Main method not found in class " + name + ", please define the main method as:\n"
+            say("Error: Main method not found in class %s, please define the main method as:\n"
                     + "   public static void main(String[] args)\n"
-                    + "or a JavaFX application class must extend javafx.application.Application");
+                    + "or a JavaFX application class must extend javafx.application.Application", name);
+            return null;
+        } catch (LinkageError e) {
+            say("Error: Unable to initialize main class %s\nCaused by: %s", name, e);
             return null;
         }
         if (!Modifier.isStatic(main.getModifiers())) {
-            System.err.println("Error: Main method is not static in class " + name + ", please define the main method as:\n"
-                    + "   public static void main(String[] args)");
+            say("Error: Main method is not static in class %s, please define the main method as:\n"
+                    + "   public static void main(String[] args)", name);
             return null;
         }
         if (main.getReturnType() != void.class) {
-            System.err.println("Error: Main method must return a value of type void in class " + name
-                    + ", please \ndefine the main method as:\n   public static void main(String[] args)");
+            say("Error: Main method must return a value of type void in class %s, please \ndefine the main method as:\n"
+                    + "   public static void main(String[] args)", name);
             return null;
         }
         main.setAccessible(true);
         return MethodHandles.lookup().unreflect(main);
     }
 
-    /** Returns when the program's main has. */
-    Ending runProgram(Class<?> type, String[] args) throws ReflectiveOperationException, InterruptedException {
-        MethodHandle main = findMain(type);
-        if (main == null)
-            return Ending.NO_MAIN;
+    /** The class to start, or null, and what the launcher would have said is said. */
+    private Class<?> findClass() throws ClassNotFoundException {
+        String name = compiler.mainClass();
+        if (name == null) {
+            say("error: no class declared in source file");
+            return null;
+        }
+        try {
+            return Class.forName(name, false, ClassLoader.getSystemClassLoader());
+        } catch (LinkageError e) {
+            say("Error: LinkageError occurred while loading main class %s\n\t%s", name, e);
+            return null;
+        }
+    }
+
+    /** Returns when the program's main has: whether that was in order. */
+    boolean runProgram(Class<?> type, MethodHandle main, String[] args) throws ReflectiveOperationException, InterruptedException {
         Thread program = (Thread) programThread.newInstance(main, type, args);
         program.start();
         program.join();
-        return ((Outcome) program).failed() ? Ending.FAILED : Ending.SUCCEEDED;
+        return !((Outcome) program).failed();
     }
 
     /** Returns when the program's main has, or throws what makes the launcher end with 1. */
     private void run(String[] args) throws Exception {
-        String name = compiler.mainClass();
-        if (name == null) {
-            System.err.println("error: no class declared in source file");
+        Class<?> type = findClass();
+        MethodHandle main = type == null ? null : findMain(type);
+        if (main == null)
             System.exit(1);
-        }
         Thread original = Thread.currentThread();
         original.setName("DestroyJavaVM");
         original.setUncaughtExceptionHandler((t, e) -> { });
-        Ending ending = runProgram(Class.forName(name, false, ClassLoader.getSystemClassLoader()), args);
-        if (ending == Ending.NO_MAIN)
-            System.exit(1);
-        if (ending == Ending.FAILED)
+        if (!runProgram(type, main, args))
             throw new ProgramFailed();
     }
 

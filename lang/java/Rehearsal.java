@@ -40,7 +40,7 @@ final class Rehearsal {
             throw new IllegalStateException("the sample does not compile: " + said);
         try (URLClassLoader loader = new URLClassLoader(new URL[] { output.toUri().toURL() })) {
             Class<?> sample = Class.forName(driver.compiler().mainClass(), false, loader);
-            if (driver.runProgram(sample, new String[] { "4" }) != Driver.Ending.SUCCEEDED)
+            if (!driver.runProgram(sample, Driver.findMain(sample), new String[] { "4" }))
                 throw new IllegalStateException("the sample does not run");
         }
     }

@@ -1,5 +1,7 @@
 """Java, prestarted: a virtual machine that waits in each sandbox does what javac and java do."""
 
+import struct
+
 from lib.case import ServerModule, describe
 from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
@@ -13,6 +15,19 @@ LIMITS = {"pids": 128, "memory_bytes": 512 * MIB, "wall_us": 60_000_000, "cpu_us
 def main(body, imports="", beside=""):
     head = "".join(f"import {name};\n" for name in imports.split())
     return f"{head}public class Main {{\n    public static void main(String[] args) throws Exception {{\n{body}\n    }}\n{beside}}}\n"
+
+
+def refused_class(name):
+    """A class that javac reads and no virtual machine loads: its constructor is public, and private."""
+    def utf8(text):
+        return b"\x01" + struct.pack(">H", len(text)) + text
+
+    constants = [utf8(name), b"\x07\0\x01", utf8(b"java/lang/Object"), b"\x07\0\x03", utf8(b"<init>"), utf8(b"()V"), utf8(b"Code"),
+                 b"\x0c\0\x05\0\x06", b"\x0a\0\x04\0\x08"]
+    code = struct.pack(">HHL", 1, 1, 5) + b"\x2a\xb7\0\x09\xb1" + bytes(4)
+    constructor = struct.pack(">HHHHHL", 0x0003, 5, 6, 1, 7, len(code)) + code
+    return (b"\xca\xfe\xba\xbe" + struct.pack(">HHH", 0, 61, len(constants) + 1) + b"".join(constants)
+            + struct.pack(">HHHHHH", 0x0021, 2, 4, 0, 0, 1) + constructor + bytes(2))
 
 
 SEMANTICS = {
@@ -65,6 +80,10 @@ MORE = {
     "deep recursion": main('try { f(); } catch (StackOverflowError e) { System.out.println(e); }', beside="    static int f() { return f() + 1; }\n"),
     "no main": "public class Main {\n}\n",
     "a main that is not static": "public class Main {\n    public void main(String[] a) { }\n}\n",
+    "a main class that can't be loaded": ("public class Main extends Base {\n    public static void main(String[] a) { }\n}\n",
+                                          {"files": {"Base.class": refused_class(b"Base")}}),
+    "a signature that can't be loaded": ("public class Main {\n    public static void main(String[] a) { }\n    public void f(Base b) { }\n}\n",
+                                         {"files": {"Base.class": refused_class(b"Base")}}),
     "a class that is not public": 'class Main {\n    public static void main(String[] a) { System.out.println("ok"); }\n}\n',
     "a type error": ('public class Main {\n    public static void main(String[] a) { int x = "s"; String y = 1; }\n}\n', COMPILE_ERROR),
     "an error in another file": (main("new Helper();"), {"files": {"Helper.java": "class Helper { int f() { } }\n"}, **COMPILE_ERROR}),

@@ -129,9 +129,15 @@ MORE = {
                                '  Object.hasOwn(process, "emit"), names.join(), Object.keys(Object.getPrototypeOf(process)).length)\n',
     "an emit of the program's own": 'const { emit } = process; process.emit = function (...a) { console.log(a); return emit.apply(this, a) };\n'
                                     'console.log(Object.hasOwn(process, "emit"), Object.keys(process).includes("emit"))\n',
-    "an exit that a program pretends": 'Error.stackTraceLimit = 1; process._exiting = true; process.on("x", () => console.log("x"));\n'
-                                       'console.log(process.emit("x"), "on"); setTimeout(() => console.log("later"), 10)\n',
-    "frozen errors": 'Object.freeze(Error); process._exiting = true; console.log(process.emit("x")); console.log("on")\n',
+    "the emit of all emitters": 'const E = require("events").prototype, o = E.emit, fs = require("fs");\n'
+                                'E.emit = function (...a) { if (this === process) fs.writeSync(1, a[0] + "\\n"); return o.apply(this, a) };\n'
+                                'process.emitWarning("w"); console.log("x", process.emit === E.emit)\n',
+    "builtins of the program's own": 'for (const [o, f] of [[Array.prototype, "some"], [String.prototype, "endsWith"], [Object, "keys"], [Object, "assign"]]) {\n'
+                                     '  const was = o[f]; o[f] = function (...a) { require("fs").writeSync(1, f + "\\n"); return was.apply(this, a) } }\n'
+                                     'process.exitCode = 0\n',
+    "a mock of the process": 'require("node:test").mock.method(process, "emit", () => {}); require("fs").writeSync(1, "ok")\n',
+    "names by for and in": "const k = []; for (const x in process) k.push(x); console.log(k.join())\n",
+    "contexts": 'console.log(require("v8").getHeapStatistics().number_of_native_contexts, typeof gc)\n',
     "a hook of the exit that comes late": 'process.once("beforeExit", () => process.on("exit", (c) => console.log("bye", c)))\n',
     "an error in a hook before the exit": 'process.once("beforeExit", () => { throw new Error("late") })\n',
     "much output at the end": 'process.stdout.write("x".repeat(6e5)); process.stderr.write("y".repeat(3e5))\n',
