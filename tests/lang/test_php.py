@@ -1,6 +1,7 @@
 """PHP, forked: a program must not be able to tell Hatchery from `php main.php`."""
 
 import re
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -334,6 +335,37 @@ class Packages(Case):
         program = "echo mt_rand(), ' ', lcg_value();"
         outputs = [self.run_php(program) for _ in range(8)]
         self.assertEqual(8, len(set(outputs)), outputs)
+
+
+# PHP seeds lcg_value from the time and its pid. Who knows both, to some microseconds, knows what it draws.
+GUESS = r"""<?php
+$before = gettimeofday(); $drawn = lcg_value(); $after = gettimeofday();
+function step($a, $b, $c, $m, $s) { $q = intdiv($s, $a); $s = $b * ($s - $a * $q) - $c * $q; return $s < 0 ? $s + $m : $s; }
+function int32($x) { $x &= 0xffffffff; return $x >= 0x80000000 ? $x - 0x100000000 : $x; }
+$from = $before['usec']; $to = $from + ($after['sec'] - $before['sec']) * 1000000 + $after['usec'] - $from;
+$guessed = 0;
+for ($one = $from; $one <= $to; $one++)
+    for ($two = $one; $two <= min($to, $one + 20); $two++)
+        foreach ([$one % 1000000, $before['sec'], $after['sec']] as $mix) {
+            $s1 = step(53668, 40014, 12211, 2147483563, int32($mix ^ ($one % 1000000 << 11)));
+            $s2 = step(52774, 40692, 3791, 2147483399, int32(getmypid() ^ ($two % 1000000 << 11)));
+            $z = $s1 - $s2;
+            $guessed += abs(($z < 1 ? $z + 2147483562 : $z) * 4.656613e-10 - $drawn) < 1e-12;
+        }
+echo $guessed > 0 ? 'guessed' : 'not guessed';
+"""
+
+
+class Seed(Case):
+    SERVER = SERVER
+
+    def test_what_lcg_value_draws_can_not_be_worked_out_from_time_and_pid(self):
+        plain = subprocess.run(["php"], input=GUESS.encode(), capture_output=True, timeout=60, check=True)
+        self.assertEqual(b"guessed", plain.stdout, "the control: by its command it can")
+        for _ in range(5):
+            result = self.execute(GUESS, language="php")
+            self.assert_exited(result)
+            self.assertEqual(b"not guessed", result.stdout, describe(result))
 
 
 MIB = 1 << 20
