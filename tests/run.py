@@ -1,6 +1,10 @@
 #!/usr/bin/python3
 """Runs the tests: every unit executable of a build, then every tests/*/test_*.py, each in a process of its own.
 
+Unit tests and most modules run side by side, in as many lanes as there are cores and one more, since tests mostly wait;
+what a module says when it is done is printed in one piece. Modules that measure time run alone, after all others
+(lib/modules.py: ALONE). A progress line tells how far it is.
+
 Prints one line per test, named as a sentence; skips with their reasons; at the end `N passed, N failed, N skipped`. Exits
 with 0 only if something ran and nothing failed. A process that does not end within its hang guard is killed with all its
 children and counts as a failure.
@@ -8,209 +12,153 @@ children and counts as a failure.
 
 import argparse
 import os
-import re
-import selectors
 import signal
 import subprocess
 import sys
+import threading
 import time
-import traceback
-import unittest
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 ROOT = TESTS.parent
+sys.path.insert(0, str(TESTS))
+
+from lib import modules  # noqa: E402
+from lib.tap import Tally, run_tap, sentence  # noqa: E402
+
 UNIT_GUARD = 600
 MODULE_GUARD = 1500
-SIDE_BY_SIDE = ("lang",)  # modules that wait for each other's cores and for nothing else
+PROGRESS_SECONDS = 20  # between two lines of progress, where nobody watches a terminal
 
-TAP = re.compile(r"^(not ok|ok)\b[ \d]*(?:- )?(.*?)(?:\s+# SKIP\s*(.*))?$")
+# Started first, so that none of them is the last to end.
+LONGEST_FIRST = ("cpython/suite", "lang/java", "lang/r", "box/poison", "wire/compile", "lang/javascript", "wire/languages")
+
+# `--short` leaves these folders out, and runs the short form of languages.
+NOT_IN_SHORT = {"cpython": "CPython's own tests run in the release build",
+                "house": "the benchmark, plots and layers are the same in each build"}
+SHORT_ALL_THE_SAME = ("house/sanitizers",)
 
 
-class Tally:
-    def __init__(self, held_back=False):
-        self.passed = self.failed = self.skipped = 0
-        self.failures = []
-        self.lines = [] if held_back else None
+class Job:
+    """A process of tests: one unit executable, or one module, or those that share servers."""
 
-    def say(self, line):
-        if self.lines is None:
-            print(line, flush=True)
+    def __init__(self, title, command, guard):
+        self.title, self.command, self.guard = title, command, guard
+        self.titles = [title]
+        self.is_alone = False
+
+    def run(self, name_filter, env):
+        tally = Tally(held_back=True)
+        start = time.monotonic()
+        run_tap(self.title, self.command, self.guard, tally, name_filter, env)
+        self.seconds = time.monotonic() - start
+        return tally
+
+
+def unit_jobs(build):
+    return [Job(f"unit/{sentence(path.name)}", [str(path)], UNIT_GUARD)
+            for path in sorted((build / "tests" / "unit").glob("test-*")) if path.is_file() and os.access(path, os.X_OK)]
+
+
+def module_job(paths, name_filter):
+    arguments = [argument for path in paths for argument in ("--module", str(path))]
+    job = Job(modules.title(paths[0]), [sys.executable, str(TESTS / "run.py"), *arguments, *filter(None, [name_filter])],
+              MODULE_GUARD * len(paths))
+    job.titles = [modules.title(path) for path in paths]
+    return job
+
+
+def module_jobs(options, tally):
+    """One for each module, or for all that share servers; what is left out is counted as skipped."""
+    shared, jobs = {}, []
+    for path in sorted(path for path in TESTS.glob("*/test_*.py") if path.parent.name != "unit"):
+        title, said = modules.title(path), modules.constants(path)
+        reason = left_out(path, title, said, options)
+        if reason:
+            if options.name.lower() in title.lower():
+                tally.count("skip", title, reason)
+        elif "SHARED" in said:
+            shared.setdefault(said["SHARED"], []).append(path)
         else:
-            self.lines.append(line)
-
-    def add(self, other):
-        """What was counted, and said, beside this one."""
-        self.passed += other.passed
-        self.failed += other.failed
-        self.skipped += other.skipped
-        self.failures += other.failures
-        for line in other.lines:
-            self.say(line)
-
-    def count(self, outcome, name, reason=""):
-        if outcome == "skip":
-            self.skipped += 1
-            self.say(f"  skip  {name}: {reason or 'no reason given'}")
-        elif outcome == "ok":
-            self.passed += 1
-            self.say(f"  ok    {name}")
-        else:
-            self.failed += 1
-            self.failures.append(name)
-            self.say(f"  FAIL  {name}")
+            job = module_job([path], options.name)
+            job.is_alone = "ALONE" in said
+            jobs.append(job)
+    return [*(module_job(paths, options.name) for paths in shared.values()), *jobs]
 
 
-def sentence(name):
-    return re.sub(r"^test[_-]", "", name).replace("_", " ").replace("-", " ")
+def left_out(path, title, said, options):
+    """Why a module does not run this time; or None."""
+    if "LONG" in said and not options.all and not options.name:
+        return f"only with --all, because {said['LONG']}"
+    if options.short and path.parent.name in NOT_IN_SHORT and title not in SHORT_ALL_THE_SAME:
+        return f"not with --short: {NOT_IN_SHORT[path.parent.name]}"
+    return None
 
 
-# ---------------------------------------------------------------- a process that reports in TAP
+class Progress:
+    """Says how far it is and what runs: on a terminal in one line that changes, elsewhere by a line now and then."""
+
+    def __init__(self, of, tally):
+        self.of, self.done, self.tally, self.start = of, 0, tally, time.monotonic()
+        self.running = []
+        self.over = threading.Event()
+        self.is_terminal = sys.stderr.isatty()
+        self.ticker = threading.Thread(target=self.tick, daemon=True)
+
+    def __enter__(self):
+        self.ticker.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.ticker.join()
+        self.clear()
+
+    def tick(self):
+        while not self.over.wait(1 if self.is_terminal else PROGRESS_SECONDS):
+            seconds = int(time.monotonic() - self.start)
+            line = (f"[{self.done} of {self.of}, {seconds // 60}:{seconds % 60:02d}; {self.tally.passed} passed, "
+                    f"{self.tally.failed} failed; now {', '.join(list(self.running))}]")
+            if self.is_terminal:
+                print(f"\r\033[K{line[:os.get_terminal_size(sys.stderr.fileno()).columns - 1]}", end="", file=sys.stderr,
+                      flush=True)
+            else:
+                print(line, flush=True)
+
+    def clear(self):
+        if self.is_terminal:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
 
 
-def run_tap(title, command, guard, tally, name_filter, env):
-    """Runs a command and counts its `ok` and `not ok` lines; passes everything else through.
+def run_jobs(jobs, tally, options, env):
+    def run(job):
+        progress.running.append(job.title)
+        done = job.run(options.name, env)
+        progress.running.remove(job.title)
+        return done
 
-    With a filter, lines that do not hold it are left out, but failures never are."""
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                               env=env, start_new_session=True)
-    failed_before = tally.failed
-    seen = planned = 0
-    wanted = name_filter.lower()
-    if not wanted:
-        tally.say(title)
-    end = time.monotonic() + guard
-    for line in read_lines(process, end):
-        plan = re.match(r"^1\.\.(\d+)", line)
-        match = TAP.match(line)
-        if plan:
-            planned += int(plan.group(1))
-        elif match:
-            seen += 1
-            name = f"{title}: {sentence(match.group(2).strip())}"
-            if wanted in name.lower() or match.group(1) == "not ok":
-                outcome = "fail" if match.group(1) == "not ok" else "skip" if match.group(3) is not None else "ok"
-                tally.count(outcome, name, match.group(3))
-        elif line.strip() and not line.startswith(("TAP version", "# ok - ")) and (not wanted or not line.startswith("#")
-                                                                      or tally.failed > failed_before):
-            tally.say(f"        {line}")
-    if time.monotonic() > end:
-        kill_group(process)
-        tally.count("fail", f"{title}: killed, because it did not end within {guard} s")
-        return
-    status = process.wait()
-    if seen < planned:
-        tally.count("fail", f"{title}: {planned - seen} of {planned} tests did not report (status {status})")
-    elif status != 0 and tally.failed == failed_before:
-        tally.count("fail", f"{title}: ended with status {status}")
-    elif seen == 0 and not wanted:
-        tally.count("fail", f"{title}: reported no test")
+    def finish(done):
+        progress.clear()
+        tally.add(done)
+        progress.done += 1
 
+    def place(job):
+        """In the order of starts: the longest, then those of several modules, then the others."""
+        known = [LONGEST_FIRST.index(title) for title in job.titles if title in LONGEST_FIRST]
+        return min(known) if known else len(LONGEST_FIRST) + 1 - min(len(job.titles), 2)
 
-def read_lines(process, end):
-    """Lines as they come, until end of file or the given time."""
-    rest = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        while selector.select(max(0, end - time.monotonic())):
-            data = os.read(process.stdout.fileno(), 65536)
-            if not data:
-                break
-            *lines, rest = (rest + data).split(b"\n")
-            yield from (line.decode(errors="replace") for line in lines)
-    if rest:
-        yield rest.decode(errors="replace")
-
-
-def kill_group(process):
-    """SIGTERM first: a test module then stops its server, which removes what it made."""
-    for number, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 30)):
-        try:
-            os.killpg(process.pid, number)
-            process.wait(patience)
-            return
-        except ProcessLookupError:
-            return
-        except subprocess.TimeoutExpired:
-            continue
-
-
-# ---------------------------------------------------------------- a Python module, in its own process
-
-
-class TapResult(unittest.TestResult):
-    def report(self, ok, test, directive=""):
-        # A failed setUpModule or tearDownModule arrives as an _ErrorHolder, whose id says which.
-        name = test.shortDescription() or test.id().split(".")[-1] if isinstance(test, unittest.TestCase) else str(test)
-        print(f"{'ok' if ok else 'not ok'} - {name}{directive}", flush=True)
-
-    def explain(self, error):
-        for line in "".join(traceback.format_exception(*error)).splitlines():
-            print(f"# {line}", flush=True)
-
-    def addSuccess(self, test):
-        self.report(True, test)
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self.report(False, test)
-        self.explain(err)
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self.report(False, test)
-        self.explain(err)
-
-    def addSubTest(self, test, subtest, err):
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            print(f"not ok - {test.shortDescription() or test.id().split('.')[-1]} {subtest._subDescription()}")
-            self.explain(err)
-
-    def addSkip(self, test, reason):
-        super().addSkip(test, reason)
-        self.report(True, test, f" # SKIP {reason}")
-
-    def addExpectedFailure(self, test, err):
-        self.report(True, test)
-
-    def addUnexpectedSuccess(self, test):
-        super().addUnexpectedSuccess(test)
-        self.report(False, test)
-
-
-def flatten(suite):
-    for test in suite:
-        if isinstance(test, unittest.TestSuite):
-            yield from flatten(test)
-        else:
-            yield test
-
-
-def test_name(test):
-    return sentence(test.shortDescription() or test.id().split(".")[-1])
-
-
-def run_module(path, name_filter):
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    sys.path.insert(0, str(path.parent))
-    suite = unittest.defaultTestLoader.loadTestsFromName(path.stem)
-    # A base class of tests/lib that a module imports is no test of that module.
-    tests = [test for test in flatten(suite) if not type(test).__module__.startswith("lib.")]
-    title = module_title(path)
-    tests = [test for test in tests if name_filter.lower() in f"{title}: {test_name(test)}".lower()]
-    print(f"1..{len(tests)}", flush=True)
-    result = TapResult()
-    unittest.TestSuite(tests).run(result)
-    return 0 if result.wasSuccessful() else 1
-
-
-def module_title(path):
-    return f"{path.parent.name}/{sentence(path.stem)}"
-
-
-# ---------------------------------------------------------------- all of it
+    beside = sorted((job for job in jobs if not job.is_alone), key=place)
+    with Progress(len(jobs), tally) as progress:
+        with ThreadPoolExecutor(options.lanes) as lanes:
+            for future in as_completed([lanes.submit(run, job) for job in beside]):
+                finish(future.result())
+        for job in jobs:
+            if job.is_alone:
+                finish(run(job))
+    if not options.name:
+        slowest = sorted(jobs, key=lambda job: -job.seconds)[:12]
+        print("longest:", ", ".join(f"{job.title} {job.seconds:.0f} s" for job in slowest))
 
 
 def generate_messages(build):
@@ -247,13 +195,18 @@ def environment(build):
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Runs the tests of Hatchery.")
-    parser.add_argument("--build", default="build/release", help="the build tree to test")
-    parser.add_argument("--module", type=Path, help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(prog="./dev test", description="Runs the tests of Hatchery.")
+    parser.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
+    parser.add_argument("--module", type=Path, action="append", help=argparse.SUPPRESS)
+    parser.add_argument("--all", action="store_true", help="with all that takes minutes and has never found a fault")
+    parser.add_argument("--short", action="store_true",
+                        help="unit, wire and box tests, and a short form of each language: what runs under the sanitizers in CI")
+    parser.add_argument("--slow", action="store_true", help="with CPython's slow test modules")
+    parser.add_argument("--lanes", type=int, default=(os.cpu_count() or 1) + 1, help="processes of tests at one time")
     parser.add_argument("name", nargs="?", default="", help="run only tests whose line contains this")
     options = parser.parse_args()
     if options.module:
-        return run_module(options.module.resolve(), options.name)
+        return modules.run([path.resolve() for path in options.module], options.name)
 
     # A shell, or nohup, lets what it starts in the background ignore these, and plain python3 would behave otherwise for it.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
@@ -263,29 +216,15 @@ def main():
     if not build.is_dir():
         parser.error(f"there is no build tree {build}: run ./dev build")
     env = environment(build)
+    if options.short:
+        env["HATCHERY_TEST_SHORT"] = "1"
+    if options.slow or options.all:
+        env["HATCHERY_SLOW_TESTS"] = "1"
     tally = Tally()
-
-    for path in sorted((build / "tests" / "unit").glob("test-*")):
-        if path.is_file() and os.access(path, os.X_OK):
-            run_tap(f"unit/{sentence(path.name)}", [str(path)], UNIT_GUARD, tally, options.name, env)
-
-    def run_one(path, into):
-        command = [sys.executable, str(TESTS / "run.py"), "--module", str(path), *filter(None, [options.name])]
-        run_tap(module_title(path), command, MODULE_GUARD, into, options.name, env)
-        return into
-
-    paths = sorted(path for path in TESTS.glob("*/test_*.py") if path.parent.name != "unit")
-    for path in paths:
-        if path.parent.name not in SIDE_BY_SIDE:
-            run_one(path, tally)
-    with ThreadPoolExecutor(os.cpu_count() or 1) as lanes:
-        beside = [path for path in paths if path.parent.name in SIDE_BY_SIDE]
-        for done in lanes.map(lambda path: run_one(path, Tally(held_back=True)), beside):
-            tally.add(done)
-
+    run_jobs([*unit_jobs(build), *module_jobs(options, tally)], tally, options, env)
     if tally.failures:
         print("failed:", *tally.failures, sep="\n  ")
-    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped", flush=True)
+    print(tally.summary(), flush=True)
     return 0 if tally.passed and not tally.failed else 1
 
 

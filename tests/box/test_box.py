@@ -12,7 +12,8 @@ from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.server import wait_until
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 NAMESPACES = ("mnt", "pid", "net", "ipc", "uts", "user", "cgroup")

@@ -14,7 +14,8 @@ from lib.case import Case, ServerModule, describe
 from lib.scale import repeat
 from lib.server import BUILD, Server
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 # Calls a system call by number and prints its errno, or 0.

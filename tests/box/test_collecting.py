@@ -8,7 +8,8 @@ from lib.server import Server
 
 SLOW_IN_VM = "tens of thousands of files are collected"
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 LONG = {"wall_us": 60_000_000, "cpu_us": 60_000_000, "memory_bytes": 512 << 20}

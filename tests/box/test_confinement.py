@@ -10,7 +10,8 @@ from lib import host
 from lib.case import Case, ServerModule
 from lib.server import IS_SANITIZED, wait_until
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -9,7 +9,8 @@ from lib.case import Case, ServerModule, describe
 from lib.hatchery import Status
 from lib.server import IS_SANITIZED
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 

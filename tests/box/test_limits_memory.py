@@ -9,7 +9,8 @@ from lib.attack import EMULATED, attack_code, attack_file, figures, memory_kib
 from lib.case import describe, Case, ServerModule
 from lib.server import Server, wait_until
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MIB = 1 << 20

@@ -9,7 +9,8 @@ from lib.hatchery import Status
 
 SLOW_IN_VM = "megabytes are written byte by byte"
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 LIMIT = 5_003 if EMULATED else 100_003

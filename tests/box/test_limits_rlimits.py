@@ -13,7 +13,8 @@ from lib.hatchery import execute_message
 from lib.printed import printed_config
 from lib.server import HATCHERY, HATCHERYD, Server, wait_until
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MIB = 1 << 20

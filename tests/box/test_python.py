@@ -18,7 +18,8 @@ from lib.scale import patience
 
 SLOW_IN_VM = "it compares what is the same on every kernel, and starts python3 hundreds of times"
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 WORK = "/home/sandbox"

@@ -12,7 +12,8 @@ from lib.case import Case, describe
 from lib.server import HATCHERYD
 from lib.walls import CALLS, CAPABILITIES, HOST_ROOT, Attack, AttackCase, Servers, call_numbers
 
-SERVERS = Servers(__name__)
+SHARED = "walls"
+SERVERS = Servers(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
 NESTED = (*CALLS, "init no nested namespaces", "empty namespace", "root")  # who was chrooted may not make one

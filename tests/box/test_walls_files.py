@@ -15,7 +15,8 @@ from lib.case import Case, describe
 from lib.server import wait_until
 from lib.walls import CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SERVERS = Servers(__name__)
+SHARED = "walls"
+SERVERS = Servers(__name__, is_shared=True)
 CANARY = "canary-" + uuid.uuid4().hex
 # One that /usr has: made before the server starts, as whatever is behind a run's /usr may be looked at once.
 SHARED = Path("/usr/local/share", CANARY)

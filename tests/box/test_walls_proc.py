@@ -11,7 +11,8 @@ from lib.case import Case, describe
 from lib.server import wait_until
 from lib.walls import HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SERVERS = Servers(__name__)
+SHARED = "walls"
+SERVERS = Servers(__name__, is_shared=True)
 CANARY = "canary" + uuid.uuid4().hex
 PROCESS = None
 

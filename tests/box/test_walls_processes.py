@@ -7,7 +7,8 @@ import unittest
 from lib.case import Case
 from lib.walls import CALLS, CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SERVERS = Servers(__name__)
+SHARED = "walls"
+SERVERS = Servers(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
 

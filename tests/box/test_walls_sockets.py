@@ -10,7 +10,8 @@ from lib import host
 from lib.case import Case, describe
 from lib.walls import CALLS, CAPABILITIES, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SERVERS = Servers(__name__)
+SHARED = "walls"
+SERVERS = Servers(__name__, is_shared=True)
 NETWORK = ("network namespace",)
 NAME = "hatchery-canary-" + uuid.uuid4().hex
 LISTENERS = {}

@@ -1,7 +1,7 @@
 """CPython's own tests as programs in a sandbox: each module of Debian's libpython3.11-testsuite is one request.
 
 The program is what `python3 -m test MODULE` does, inside the warm interpreter. modules.toml says which modules run, with
-which limits, which cases are left out and why. HATCHERY_SLOW_TESTS=1 (`./dev test --slow`) adds the slow ones, and checks
+which limits, which cases are left out and why. HATCHERY_SLOW_TESTS=1 (`./dev test --slow`, and `--all`) adds the slow ones, and checks
 that each case left out really fails.
 """
 

@@ -1,32 +1,30 @@
 """What test modules share: one server for the whole module, and the words that tests are written in.
 
-A module says `SERVER = ServerModule(config=...)` and binds setUpModule and tearDownModule to it; see any of them.
+A module says `SERVER = ServerModule(__name__, config=...)` and binds setUpModule and tearDownModule to it; see any of them.
 """
 
 import unittest
 
+from lib import shared
 from lib.hatchery import Code, Refused, Status
-from lib.server import Server
 
 
 class ServerModule:
-    """The server of one test module: started before its first test, stopped and searched for after its last."""
+    """The server of one test module: started before its first test, stopped and searched for after its last. A shared one
+    is also that of other modules in the same process, and ends with the process."""
 
-    def __init__(self, name, **options):
+    def __init__(self, name, is_shared=False, **options):
         self.name = name.rsplit(".", 1)[-1]
+        self.is_shared = is_shared
         self.options = options
         self.server = None
 
     def set_up(self):
-        self.server = Server(self.name, **self.options)
-        try:
-            self.server.start()
-        except BaseException:
-            self.server.release()
-            raise
+        self.server = (shared.SERVERS.get if self.is_shared else shared.start)(self.name, **self.options)
 
     def tear_down(self):
-        self.server.stop()
+        if not self.is_shared:
+            self.server.stop()
 
     def __getattr__(self, name):
         return getattr(self.server, name)

@@ -50,6 +50,12 @@ SEMANTICS = {
     "stderr": "prints to standard error, and to standard output",
 }
 
+# With HATCHERY_TEST_SHORT (`./dev test --short`): what takes a language's own code on each of its ways once.
+SHORT = bool(os.environ.get("HATCHERY_TEST_SHORT"))
+SHORT_SEMANTICS = ("hello", "stdin by line", "args", "several files", "exit code", "uncaught error", "syntax error",
+                   "death by signal", "exit hook", "subprocess")
+SHORT_CORPUS = ("hello", "word count")
+
 CORPUS = ("hello", "fizzbuzz", "primes", "word count", "json")
 
 WORDS = "the cat and the dog and the bird\nthe end\n" * 50
@@ -270,7 +276,7 @@ def identifier(name):
 def tests_of(server, language):
     """A TestCase with all tests of the language. The module binds it to a name of its own."""
     rows = {f"test_as_by_its_command_{identifier(name)}": row if isinstance(row, tuple) else (row, {})
-            for name, row in {**language.semantics, **language.more}.items()}
+            for name, row in {**language.semantics, **language.more}.items() if not SHORT or name in SHORT_SEMANTICS}
     order = sorted(rows)
 
     def semantics_test(index):
@@ -284,7 +290,7 @@ def tests_of(server, language):
                "__module__": sys._getframe(1).f_globals["__name__"]}
     for index, title in enumerate(order):
         members[title] = semantics_test(index)
-    for name in language.corpus:
+    for name in (name for name in language.corpus if not SHORT or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
     return type("Semantics", (LanguageCase,), members)
 

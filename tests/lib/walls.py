@@ -14,8 +14,8 @@ import textwrap
 from pathlib import Path
 from typing import NamedTuple, Optional
 
+from lib import shared
 from lib.case import Case, describe
-from lib.server import Server
 
 # Walls as the steps of zygote/boot.c name them. Each set lacks all that those before it lack.
 CALLS = ("system calls",)
@@ -124,10 +124,11 @@ def request(text, walls):
 
 
 class Servers:
-    """The servers of one module, by the walls that they lack."""
+    """The servers of one module, by the walls that they lack. Shared ones are also those of other modules."""
 
-    def __init__(self, name, **options):
+    def __init__(self, name, is_shared=False, **options):
         self.name = name.rsplit(".", 1)[-1]
+        self.is_shared = is_shared
         self.options = options
         self.running = {}
 
@@ -135,28 +136,16 @@ class Servers:
         walls = tuple(walls)
         if walls not in self.running:
             faults = [f"skip {wall}" for wall in walls] if walls else None
-            server = Server(f"{self.name}-{len(self.running)}", faults=faults, **self.options)
-            try:
-                server.start()
-            except BaseException:
-                server.release()
-                raise
-            self.running[walls] = server
+            make = shared.SERVERS.get if self.is_shared else shared.start
+            self.running[walls] = make(f"{self.name}-{len(self.running)}", faults=faults, **self.options)
         return self.running[walls]
 
     def set_up(self):
         self.without()
 
     def tear_down(self):
-        failures = []
-        while self.running:
-            _, server = self.running.popitem()
-            try:
-                server.stop()
-            except AssertionError as failure:  # the others are to be stopped all the same
-                failures.append(str(failure))
-        if failures:
-            raise AssertionError("\n".join(failures))
+        if not self.is_shared:
+            shared.stop_all(self.running)
 
     def __getattr__(self, name):  # as ServerModule: what is asked of it is asked of the server with all walls
         return getattr(self.without(), name)

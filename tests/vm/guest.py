@@ -4,7 +4,6 @@ Every module of tests/box runs here, but one that says why it can't, NOT_IN_VM =
 should only with --all: SLOW_IN_VM. Both are constants of the module.
 """
 
-import ast
 import json
 import re
 import sys
@@ -15,7 +14,9 @@ TESTS = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TESTS))
 
 import run  # noqa: E402
+from lib import modules  # noqa: E402
 from lib.printed import printed_config  # noqa: E402
+from lib.tap import Tally, run_tap, sentence  # noqa: E402
 
 GUARD = 3000
 
@@ -33,21 +34,14 @@ def patient_config(build):
     return text
 
 
-def modules(scope):
+def paths(scope):
     yield TESTS / "vm" / "stock_kernel.py"
     if scope != "quick":
         yield from sorted((TESTS / "box").glob("test_*.py"))
 
 
-def constants(path):
-    """The module's constants that are texts, found without importing it."""
-    return {node.targets[0].id: node.value.value for node in ast.parse(path.read_text()).body
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-            and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)}
-
-
 def run_module(path, scope, name, tally, env):
-    title, said = run.module_title(path), constants(path)
+    title, said = modules.title(path), modules.constants(path)
     reason = said.get("NOT_IN_VM")
     if reason is None and "SLOW_IN_VM" in said and scope != "all" and not name:
         reason = f"only with --all, because {said['SLOW_IN_VM']}"
@@ -57,7 +51,7 @@ def run_module(path, scope, name, tally, env):
         return
     start = time.monotonic()
     command = [sys.executable, str(TESTS / "run.py"), "--module", str(path), *filter(None, [name])]
-    run.run_tap(title, command, GUARD, tally, name, env)
+    run_tap(title, command, GUARD, tally, name, env)
     print(f"{title}: {time.monotonic() - start:.0f} s", flush=True)
 
 
@@ -66,15 +60,15 @@ def main():
     build = (TESTS.parent / arguments["build"]).resolve()
     name, scope = arguments["name"], arguments["scope"]
     env = {**run.environment(build), **SCALE, "HATCHERY_TEST_CONFIG": patient_config(build)}
-    tally = run.Tally()
+    tally = Tally()
     if scope == "all":
         for path in sorted((build / "tests" / "unit").glob("test-*")):
-            run.run_tap(f"unit/{run.sentence(path.name)}", [str(path)], GUARD, tally, name, env)
-    for path in modules(scope):
+            run_tap(f"unit/{sentence(path.name)}", [str(path)], GUARD, tally, name, env)
+    for path in paths(scope):
         run_module(path, scope, name, tally, env)
     if tally.failures:
         print("failed:", *tally.failures, sep="\n  ")
-    print(f"{tally.passed} passed, {tally.failed} failed, {tally.skipped} skipped", flush=True)
+    print(tally.summary(), flush=True)
 
 
 if __name__ == "__main__":

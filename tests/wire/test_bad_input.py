@@ -2,7 +2,8 @@
 
 from lib.case import Case, ServerModule, describe
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 INVALID = "INVALID_ARGUMENT"

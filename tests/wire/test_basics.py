@@ -8,7 +8,8 @@ from lib.case import Case, ServerModule, describe
 from lib.hatchery import Refused, Status, execute_message, pb
 from lib.server import wait_until
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 SLEEP = "import time; time.sleep(50)"

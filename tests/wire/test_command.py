@@ -8,7 +8,8 @@ from pathlib import Path
 
 from lib.case import Case, ServerModule
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 

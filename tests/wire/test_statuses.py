@@ -3,7 +3,8 @@
 from lib import host
 from lib.case import Case, ServerModule, describe
 
-SERVER = ServerModule(__name__)
+SHARED = "plain"
+SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MIB = 1 << 20
