@@ -5,6 +5,8 @@
 #include "pool/config.h"
 #include "pool/pool.h"
 #include "proto/wire.h"
+#include "zygote/hidden.h"
+#include "zygote/wipe.h"
 #include "zygote/zygote.h"
 
 #include <errno.h>
@@ -90,6 +92,7 @@ static const char help_text[] =
         "\n"
         "Prints `ready ADDR...` once every language that comes up has its warm sandboxes. SIGTERM drains and stops.\n";
 
+/* In hidden memory: the sandboxes of a zygote get the stack of this process. */
 struct command_line {
         enum option_id action; /* 0: serve */
         const char *role;
@@ -219,6 +222,7 @@ static int run_zygote(const struct command_line *c)
                 .faults = c->faults,
                 .log_level = (enum log_level)c->log_level,
         };
+        wipe_freed_begin();
         if (!c->plugin) {
                 if (role_read_runtime(&config, &e) < 0) {
                         fprintf(stderr, "hatcheryd: the zygote for %s: %s\n", c->language, e.text);
@@ -235,18 +239,13 @@ static int run_zygote(const struct command_line *c)
         return status;
 }
 
-static int run(const struct command_line *c)
+/* It was started from a copy in memory, which has no name of its own. */
+static int run_role(const struct command_line *c)
 {
-        char directory[512];
-        if (c->role) { /* it was started from a copy in memory, which has no name of its own */
-                char name[16];
-                snprintf(name, sizeof name, "hatchery-%s", c->role);
-                prctl(PR_SET_NAME, name, 0, 0, 0);
-        } else if (own_directory(directory, sizeof directory) < 0) {
-                fprintf(stderr, "hatcheryd: /proc/self/exe: %s\n", strerror(errno));
-                return 1;
-        }
-        if (c->role && strcmp(c->role, "pool") == 0) {
+        char name[16] = "";
+        snprintf(name, sizeof name, "hatchery-%s", c->role);
+        prctl(PR_SET_NAME, name, 0, 0, 0);
+        if (strcmp(c->role, "pool") == 0) {
                 struct pool_options options = {
                         .uid = (uint32_t)c->uid,
                         .n_listeners = (unsigned)c->listeners,
@@ -255,11 +254,18 @@ static int run(const struct command_line *c)
                 };
                 return pool_main(&options);
         }
-        if (c->role && strcmp(c->role, "zygote") == 0 && c->language && c->runtime && c->init && c->group && c->cache)
+        if (strcmp(c->role, "zygote") == 0 && c->language && c->runtime && c->init && c->group && c->cache)
                 return run_zygote(c);
-        if (c->role) {
-                fprintf(stderr, "hatcheryd: --role is for hatcheryd's own processes\n");
-                return 2;
+        fprintf(stderr, "hatcheryd: --role is for hatcheryd's own processes\n");
+        return 2;
+}
+
+static int run(const struct command_line *c)
+{
+        char directory[512];
+        if (own_directory(directory, sizeof directory) < 0) {
+                fprintf(stderr, "hatcheryd: /proc/self/exe: %s\n", strerror(errno));
+                return 1;
         }
         if (c->action == OPTION_CHECK_HOST)
                 return examine_host(c->config, directory);
@@ -277,11 +283,15 @@ static int run(const struct command_line *c)
 
 int main(int argc, char **argv)
 {
-        struct command_line c = { 0 };
+        struct command_line *c = hidden_new(sizeof *c);
+        if (!c) {
+                fprintf(stderr, "hatcheryd: hidden memory: %s\n", strerror(errno));
+                return 1;
+        }
         int id;
         while ((id = getopt_long(argc, argv, "", option_table, NULL)) != -1) {
                 struct err e = { 0 };
-                if (take_option(&c, id, optarg, &e) < 0) {
+                if (take_option(c, id, optarg, &e) < 0) {
                         fprintf(stderr, "hatcheryd: %s\n", e.text);
                         return 2;
                 }
@@ -290,7 +300,7 @@ int main(int argc, char **argv)
                 fprintf(stderr, "hatcheryd: \"%s\" is no option; see hatcheryd --help\n", argv[optind]);
                 return 2;
         }
-        switch (c.action) {
+        switch (c->action) {
         case OPTION_HELP:
                 fputs(help_text, stdout);
                 return 0;
@@ -301,6 +311,6 @@ int main(int argc, char **argv)
                 fputs(config_builtin, stdout);
                 return 0;
         default:
-                return run(&c);
+                return c->role ? run_role(c) : run(c);
         }
 }

@@ -7,8 +7,8 @@
 #include "lang/lang.h"
 #include "lang/perl_headers.h"
 #include "lang/perl_modules.h"
-#include "lang/perl_stack.h"
 #include "lang/preload.h"
+#include "proto/stack.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define PROGRAM "/usr/bin/perl"            /* what $^X says: Debian's own interpreter of the same version */
@@ -30,9 +31,12 @@ enum order { REHEARSE, RUN };
 
 enum { PATH_SIZE = 4096 };
 
+#define STACK_LEAST ((size_t)8 << 20)
+#define STACK_MOST  ((size_t)64 << 20)
+
 struct perl {
         PerlInterpreter *interpreter;
-        struct perl_stack *stack;
+        struct stack *stack;
         const struct lang_setup *setup;
         struct lang_warmed *warmed;
         char *argv[3];
@@ -43,6 +47,15 @@ struct perl {
         bool is_warm, has_ended;
         int status;
 };
+
+/* As large as the process's own may become, in 64 KiB. */
+static size_t stack_room(void)
+{
+        struct rlimit limit;
+        if (getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur < STACK_LEAST)
+                return STACK_LEAST;
+        return limit.rlim_cur > STACK_MOST ? STACK_MOST : (size_t)limit.rlim_cur & ~(size_t)0xffff;
+}
 
 /* ---------------------------------------------------------------- inside: a program begins */
 
@@ -146,7 +159,7 @@ static I32 stand_still(pTHX_ int index, SV *line, int length)
         struct perl *p = self(aTHX);
         (void)length;
         for (;;) {
-                perl_stack_leave(p->stack);
+                stack_leave(p->stack);
                 if (p->order == RUN)
                         break;
                 rehearse(aTHX);
@@ -261,10 +274,10 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
         PL_perl_destruct_level = 0;
         PL_exit_flags |= PERL_EXIT_DESTRUCT_END;
         (void)hv_stores(PL_modglobal, SELF, newSViv(PTR2IV(p)));
-        p->stack = perl_stack_new(live, p, e);
+        p->stack = stack_new(stack_room(), live, p, e);
         if (!p->stack)
                 return -e->code;
-        perl_stack_enter(p->stack);
+        stack_enter(p->stack);
         if (p->has_ended || !p->is_warm)
                 return err_say(e, EIO, "Perl does not come to the first line of a program");
         out->state = p;
@@ -297,7 +310,7 @@ static void perl_rehearse(void *state)
         if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
                 _exit(126);
         p->order = REHEARSE;
-        perl_stack_enter(p->stack);
+        stack_enter(p->stack);
         if (p->has_ended || dup2(real, STDOUT_FILENO) < 0)
                 _exit(126);
         close(real);
@@ -353,7 +366,7 @@ static int perl_run_job(void *state, const struct job *job)
                 return start_new_perl(job);
         p->order = RUN;
         p->job = job;
-        perl_stack_enter(p->stack);
+        stack_enter(p->stack);
         fflush(NULL); /* C's own streams, for what an extension printed */
         return p->status;
 }

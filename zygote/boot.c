@@ -2,6 +2,7 @@
 #include "zygote/boot.h"
 
 #include "proto/channel.h"
+#include "zygote/cgroup_slot.h"
 #include "zygote/creds.h"
 #include "zygote/leaks.h"
 #include "zygote/limits.h"
@@ -33,7 +34,7 @@ static int session(void *context)
 static int join_cgroup(void *context)
 {
         struct boot *b = context;
-        return cgroup_slot_join(&b->slot->cgroup);
+        return cgroup_slot_join(b->join);
 }
 
 static int cgroup_namespace(void *context)
@@ -45,13 +46,13 @@ static int cgroup_namespace(void *context)
 static int join_network(void *context)
 {
         struct boot *b = context;
-        return setns(b->slot->net_ns, CLONE_NEWNET) < 0 ? -errno : 0;
+        return setns(b->net_ns, CLONE_NEWNET) < 0 ? -errno : 0;
 }
 
 static int own_table(void *context)
 {
         struct boot *b = context;
-        return stages_leave(&b->settings->stages);
+        return stages_leave(b->settings->stages_end);
 }
 
 static int host_name(void *context)
@@ -254,25 +255,33 @@ const struct step boot_steps[] = {
 };
 const size_t boot_n_steps = sizeof boot_steps / sizeof boot_steps[0];
 
-void boot_run(struct boot *b)
+/* Says how it went, and forgets: what follows runs with this stack. */
+__attribute__((noinline)) static bool report(struct boot *b, size_t step, int error)
 {
         /* Until the step "descriptors" the report goes where the zygote put it, afterwards to FD_REPORT. */
-        int error;
-        size_t step = step_run(boot_steps, boot_n_steps, b, &b->settings->faults, &error);
-        bool moved = b->mounts.disk == FD_DISK;
+        bool moved = b->mounts.disk == FD_DISK, warm = step == boot_n_steps;
         struct boot_report r = {
-                .slot = b->slot->number,
+                .slot = b->slot,
                 .step = (uint32_t)step,
                 .sandbox = b->sandbox,
                 .error = error,
         };
-        bool warm = step == boot_n_steps;
         int sent = channel_send(moved ? FD_REPORT : b->settings->report, &r, sizeof r, &b->mounts.disk, warm ? 1 : 0,
                                 NULL);
-        if (!warm || sent < 0)
+        explicit_bzero(&r, sizeof r);
+        return warm && sent >= 0;
+}
+
+void boot_run(struct boot *b)
+{
+        const struct boot_settings *settings = b->settings;
+        int error;
+        size_t step = step_run(boot_steps, boot_n_steps, b, &settings->faults, &error);
+        if (!report(b, step, error))
                 _exit(126);
+        explicit_bzero(b, sizeof *b);
         close(FD_REPORT);
         close(FD_DISK);
         leaks_off();
-        _exit(worker_run(FD_JOB, b->settings->lang, b->settings->state));
+        _exit(worker_run(FD_JOB, settings->lang, settings->state));
 }

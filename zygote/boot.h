@@ -2,9 +2,10 @@
 #pragma once
 
 #include "lang/lang.h"
+#include "zygote/cgroup.h"
+#include "zygote/fault.h"
 #include "zygote/mounts.h"
 #include "zygote/seccomp.h"
-#include "zygote/slot.h"
 #include "zygote/stage.h"
 #include "zygote/step.h"
 
@@ -12,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What all sandboxes of a zygote share. */
+/* What all sandboxes of a zygote share, and may know. */
 struct boot_settings {
         const struct lang *lang;
         void *state; /* the language's */
@@ -22,7 +23,7 @@ struct boot_settings {
         int empty_namespace; /* what root_empty_namespace gave */
         int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
-        struct stages stages;
+        int stages_end; /* see stages_leave */
         int report; /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
 };
 
@@ -30,10 +31,14 @@ struct boot_settings {
 enum boot_fd { BOOT_STDIN, BOOT_STDOUT, BOOT_STDERR, BOOT_JOB, BOOT_PROC, BOOT_USER_NS, BOOT_FDS };
 _Static_assert((int)BOOT_FDS <= (int)STAGE_ROOM, "a stage is too small");
 
+/* What one child needs to know. It is wiped before the child goes on to a program: numbers of descriptors and of
+ * sandboxes tell how much there is of others. */
 struct boot {
         const struct boot_settings *settings;
         uint64_t sandbox; /* its number */
-        const struct slot *slot;
+        uint32_t slot;
+        int join[CGROUP_MAX_HIERARCHIES]; /* see cgroup_slot_join */
+        int net_ns;
         int stage;   /* its first number */
         bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */
         struct mounts mounts;

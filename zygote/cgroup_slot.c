@@ -262,10 +262,10 @@ int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids,
         return 0;
 }
 
-int cgroup_slot_join(const struct cgroup_slot *c)
+int cgroup_slot_join(const int join[CGROUP_MAX_HIERARCHIES])
 {
-        for (size_t i = 0; i < c->base->n; i++)
-                if (c->join[i] >= 0 && write(c->join[i], "0", 1) < 0)
+        for (size_t i = 0; i < CGROUP_MAX_HIERARCHIES; i++)
+                if (join[i] >= 0 && write(join[i], "0", 1) < 0)
                         return -errno;
         return 0;
 }

@@ -59,6 +59,34 @@ int creds_limit_capabilities(unsigned long long keep)
         return r < 0 ? r : set_capabilities(keep);
 }
 
+/* A change of user makes a process undumpable, its /proc/self root's. */
+static int become_dumpable(void)
+{
+        return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 ? -errno : 0;
+}
+
+int creds_lay_down(unsigned uid)
+{
+        /* As long as root is the saved one, the permitted set stays. */
+        if (setgroups(0, NULL) < 0 || setresgid(uid, uid, 0) < 0 || setresuid(uid, uid, 0) < 0)
+                return -errno;
+        return become_dumpable();
+}
+
+int creds_take_up(void)
+{
+        struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+        struct __user_cap_data_struct data[2];
+        if (syscall(SYS_capget, &header, data) < 0)
+                return -errno;
+        for (int i = 0; i < 2; i++)
+                data[i].effective = data[i].permitted;
+        if (syscall(SYS_capset, &header, data) < 0)
+                return -errno;
+        int r = creds_become(0, 0);
+        return r < 0 ? r : become_dumpable();
+}
+
 int creds_no_new_privileges(void)
 {
         return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ? -errno : 0;

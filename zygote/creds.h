@@ -18,6 +18,11 @@ int creds_drop_capabilities(unsigned long long keep);
 /* Leaves only the capabilities in keep, in the bounding set too; for a process that stays root. */
 int creds_limit_capabilities(unsigned long long keep);
 
+/* Becomes this user, in the group of that number, with no capability in effect; what is permitted stays so, and
+ * creds_take_up puts it into effect again and becomes root. /proc/self stays the process's own. */
+int creds_lay_down(unsigned uid);
+int creds_take_up(void);
+
 /* No set-user-id program or file capability ever counts again; an unprivileged process needs it to load a filter. */
 int creds_no_new_privileges(void);
 

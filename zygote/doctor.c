@@ -115,8 +115,8 @@ static void check_cgroups(struct doctor *d)
 
 static int find_last_pid(struct sandbox_maker *maker)
 {
-        maker->boot.last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
-        return maker->boot.last_pid < 0 ? -errno : 0;
+        maker->birth->settings.last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
+        return maker->birth->settings.last_pid < 0 ? -errno : 0;
 }
 
 /* Waits for the boot report and tells each step's fate. */
@@ -178,14 +178,14 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
         struct err e = { 0 };
         int report[2];
 
-        maker->boot.lang = &no_language;
-        maker->boot.inodes = 1024;
+        maker->birth->settings.lang = &no_language;
+        maker->birth->settings.inodes = 1024;
         if (root_enter(NULL, &e) < 0) {
                 say(d, 0, "zygote root", "%s", e.text);
                 return;
         }
-        maker->boot.empty_namespace = root_empty_namespace(&e);
-        if (maker->boot.empty_namespace < 0) {
+        maker->birth->settings.empty_namespace = root_empty_namespace(&e);
+        if (maker->birth->settings.empty_namespace < 0) {
                 say(d, 0, "zygote root", "%s", e.text);
                 return;
         }
@@ -196,7 +196,7 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
                 return;
         }
         struct seccomp_program outer;
-        if (seccomp_program_build(&maker->boot.seccomp, SECCOMP_INNER, NULL, &e) < 0 ||
+        if (seccomp_program_build(&maker->birth->settings.seccomp, SECCOMP_INNER, NULL, &e) < 0 ||
             seccomp_program_build(&outer, SECCOMP_OUTER, NULL, &e) < 0) {
                 say(d, 0, "seccomp filter", "%s", e.text);
                 return;
@@ -206,26 +206,32 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
                 say(d, 0, "seccomp filter", "%s; the kernel needs CONFIG_SECCOMP_FILTER", strerror(-r));
                 return;
         }
-        say(d, 1, "seccomp filter", "%u and %u instructions", outer.length, maker->boot.seccomp.length);
+        say(d, 1, "seccomp filter", "%u and %u instructions", outer.length, maker->birth->settings.seccomp.length);
         void *head = NULL;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report) < 0 ||
-            syscall(SYS_get_robust_list, 0, &head, &maker->robust_list.size) < 0 ||
-            prctl(PR_GET_TID_ADDRESS, &maker->tid_address, 0, 0, 0) < 0) {
+            syscall(SYS_get_robust_list, 0, &head, &maker->birth->robust_list.size) < 0 ||
+            prctl(PR_GET_TID_ADDRESS, &maker->birth->tid_address, 0, 0, 0) < 0) {
                 say(d, 0, "process", "%s", strerror(errno));
                 return;
         }
-        maker->robust_list.head = (uint64_t)(uintptr_t)head;
-        maker->boot.report = report[1];
-        if (stages_init(&maker->boot.stages, &e) < 0) {
+        maker->birth->robust_list.head = (uint64_t)(uintptr_t)head;
+        maker->birth->settings.report = report[1];
+        if (stages_init(&maker->stages, &e) < 0) {
                 say(d, 0, "process", "%s", e.text);
                 return;
         }
+        maker->birth->settings.stages_end = stages_end(&maker->stages);
         check_sandbox(d, maker, report[0]);
 }
 
 static void check_walls(struct doctor *d)
 {
-        struct sandbox_maker maker = { .slots = { .uid_base = d->options->uid_base }, .guard = -1 };
+        struct birth birth = { .init = { .sock = -1 } };
+        struct sandbox_maker maker = {
+                .birth = &birth,
+                .slots = { .birth = &birth.init, .uid_base = d->options->uid_base },
+                .guard = -1,
+        };
         struct cgroup_hierarchy opened[CGROUP_MAX_HIERARCHIES];
         struct err e = { 0 };
         OWN_FD int init_program = open(d->options->init_program, O_PATH | O_CLOEXEC);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,7 +78,7 @@ void sandbox_released(struct sandbox *s)
 
 void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker)
 {
-        stages_give_back(&maker->boot.stages, s->stage);
+        stages_give_back(&maker->stages, s->stage);
         s->stage = -1;
 }
 
@@ -129,7 +128,7 @@ static int begin(const struct sandbox_maker *maker, const char *name, const char
 {
         int error;
         *step = name;
-        return faults_find(&maker->boot.faults, name, &error) == FAULT_FAIL ? err_set(e, -error, "%s", name) : 0;
+        return faults_find(&maker->birth->settings.faults, name, &error) == FAULT_FAIL ? err_set(e, -error, "%s", name) : 0;
 }
 
 /* The sandbox's ends in ours, the pool's in s. The pool's must not block the pool. */
@@ -172,7 +171,7 @@ static int set_stage(struct sandbox *s, struct sandbox_maker *maker, struct err 
                               [BOOT_JOB] = -1,   [BOOT_PROC] = s->slot->proc, [BOOT_USER_NS] = s->slot->user_ns };
         int r = make_pipes(s, fds, e);
         if (r == 0) {
-                s->stage = stages_take(&maker->boot.stages, fds, BOOT_FDS);
+                s->stage = stages_take(&maker->stages, fds, BOOT_FDS);
                 r = s->stage < 0 ? err_set(e, -s->stage, "places for descriptors") : 0;
         }
         for (int i = BOOT_STDIN; i <= BOOT_JOB; i++)
@@ -180,39 +179,51 @@ static int set_stage(struct sandbox *s, struct sandbox_maker *maker, struct err 
         return r;
 }
 
-/* A fork that libc does not see, because libc's can't make namespaces or choose a pid; it leaves undone what libc's
- * fork would do for the child's main thread: its tid in memory, and the list of robust mutexes. */
-static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, struct boot *boot, struct err *e)
+/* On the first stack (aside.h), which the child goes on with. A fork that libc does not see, because libc's can't make
+ * namespaces or choose a pid; it leaves undone what libc's fork would do for the child's main thread: its tid in memory,
+ * and the list of robust mutexes. */
+static long give_birth(void *argument)
 {
-        pid_t pid_in_slot = BOOT_PID;
+        struct birth *b = argument;
+        long pid = syscall(SYS_clone3, &b->args, sizeof b->args);
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                explicit_bzero(&b->args, sizeof b->args);
+                syscall(SYS_set_robust_list, b->robust_list.head, b->robust_list.size);
+                boot_run(&b->boot);
+        }
+        return pid;
+}
+
+static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, struct err *e)
+{
+        static const pid_t pid_in_slot = BOOT_PID;
+        struct birth *b = maker->birth;
+        const struct faults *faults = &b->settings.faults;
         int error;
-        struct clone_args args = {
+        b->args = (struct clone_args){
                 .flags = CLONE_NEWIPC | CLONE_NEWUTS | CLONE_FILES | CLONE_PIDFD | CLONE_CHILD_SETTID |
                          CLONE_CHILD_CLEARTID,
                 .pidfd = (uint64_t)(uintptr_t)&s->pidfd,
-                .child_tid = maker->tid_address,
+                .child_tid = b->tid_address,
                 .exit_signal = SIGCHLD,
                 .set_tid = (uint64_t)(uintptr_t)&pid_in_slot,
                 .set_tid_size = 1,
         };
-        if (faults_find(&maker->boot.faults, "ipc namespace", &error) == FAULT_SKIP)
-                args.flags &= ~(uint64_t)CLONE_NEWIPC;
-        if (faults_find(&maker->boot.faults, "uts namespace", &error) == FAULT_SKIP)
-                args.flags &= ~(uint64_t)CLONE_NEWUTS;
-        if (s->slot->cgroup.into >= 0 && faults_find(&maker->boot.faults, "cgroup", &error) != FAULT_SKIP) {
-                args.flags |= CLONE_INTO_CGROUP;
-                args.cgroup = (unsigned)s->slot->cgroup.into;
+        if (faults_find(faults, "ipc namespace", &error) == FAULT_SKIP)
+                b->args.flags &= ~(uint64_t)CLONE_NEWIPC;
+        if (faults_find(faults, "uts namespace", &error) == FAULT_SKIP)
+                b->args.flags &= ~(uint64_t)CLONE_NEWUTS;
+        if (s->slot->cgroup.into >= 0 && faults_find(faults, "cgroup", &error) != FAULT_SKIP) {
+                b->args.flags |= CLONE_INTO_CGROUP;
+                b->args.cgroup = (unsigned)s->slot->cgroup.into;
         }
         if (setns(s->slot->pid_ns, CLONE_NEWPID) < 0)
                 return err_set(e, errno, "the slot's pid namespace");
-
-        long pid = syscall(SYS_clone3, &args, sizeof args);
+        long pid = aside_leave(maker->slots.aside, give_birth, b);
         if (pid < 0)
-                return err_set(e, errno, "clone");
-        if (pid == 0) {
-                syscall(SYS_set_robust_list, maker->robust_list.head, maker->robust_list.size);
-                boot_run(boot); /* s is not there (serve.c) */
-        }
+                return err_set(e, (int)-pid, "clone");
         s->pid = (pid_t)pid;
         return 0;
 }
@@ -222,27 +233,30 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
         int r = set_stage(s, maker, e);
         if (r < 0)
                 return r;
-        s->prestarts = maker->boot.lang->kind == KIND_PRESTARTED;
-        struct boot boot = {
-                .settings = &maker->boot,
+        struct birth *b = maker->birth;
+        s->prestarts = b->settings.lang->kind == KIND_PRESTARTED;
+        b->boot = (struct boot){
+                .settings = &b->settings,
                 .sandbox = s->id,
-                .slot = s->slot,
+                .slot = s->slot->number,
+                .net_ns = s->slot->net_ns,
                 .stage = s->stage,
                 .urgent = order->urgent,
                 .mounts = {
                         .disk_bytes = order->disk_bytes,
-                        .inodes = maker->boot.inodes,
+                        .inodes = b->settings.inodes,
                         .host_uid = s->slot->host_uid,
                         .host_gid = s->slot->host_uid,
                         .proc = s->stage + BOOT_PROC,
-                        .empty_namespace = maker->boot.empty_namespace,
-                        .paths = &maker->boot.paths,
+                        .empty_namespace = b->settings.empty_namespace,
+                        .paths = &b->settings.paths,
                         .disk = -1,
                         .usr = -1,
                         .root = -1,
                 },
         };
-        return fork_child(s, maker, &boot, e);
+        memcpy(b->boot.join, s->slot->cgroup.join, sizeof b->boot.join);
+        return fork_child(s, maker, e);
 }
 
 int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, const char **step,

@@ -49,16 +49,26 @@ struct sandbox {
 
 void sandbox_init(struct sandbox *s);
 
-/* What sandboxes are made from; owned by the zygote. */
-struct sandbox_maker {
-        struct boot_settings boot;
-        struct slot_maker slots;
-        int guard;            /* for guard_hold */
+/* What the children of a zygote get, besides the interpreter: it lies on the first stack or on the heap, and all else
+ * that the zygote knows in hidden memory (hidden.h, aside.h). */
+struct birth {
+        struct boot_settings settings;
         uint64_t tid_address; /* where libc keeps the main thread's tid, for a fork that libc does not see */
         struct {
                 uint64_t head;
                 size_t size;
         } robust_list;
+        struct clone_args args; /* from here on: of the next child */
+        struct boot boot;
+        struct slot_birth init;
+};
+
+/* What sandboxes are made from; owned by the zygote. */
+struct sandbox_maker {
+        struct birth *birth;
+        struct stages stages;
+        struct slot_maker slots;
+        int guard; /* for guard_hold */
 };
 
 /* Forks a new sandbox into the slot, making the slot first where there is none, and taking down what is left of a DEAD

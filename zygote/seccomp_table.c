@@ -179,6 +179,9 @@ static const struct seccomp_rule rules[] = {
         VALUE("prctl", 0, PR_SET_THP_DISABLE), VALUE("prctl", 0, PR_GET_THP_DISABLE),
         VALUE("prctl", 0, PR_GET_KEEPCAPS), VALUE("prctl", 0, PR_GET_SECUREBITS), VALUE("prctl", 0, PR_GET_TID_ADDRESS),
 
+        /* What setpriv asks for, which the zygote tries a program with that is to be started ahead (lang/prestart.c). */
+        { "prctl", 0, SCMP_CMP_EQ, PR_SET_KEEPCAPS, 0, EINVAL, true },
+
         /* Names of memory are the kernel's memory, and no limit counts it. */
         REFUSE("prctl", 0, PR_SET_VMA, EINVAL), REFUSE("prctl", 0, PR_SET_PTRACER, EPERM),
 

@@ -2,12 +2,11 @@
 #include "zygote/serve_parts.h"
 
 #include "proto/own.h"
+#include "zygote/hidden.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 static uint64_t source_data(enum source source, uint32_t slot)
@@ -135,28 +134,12 @@ static int round_of_events(struct serve *s, struct err *e)
         return r == 0 && n < BATCH ? serve_give_up_overdue(s, e) : r;
 }
 
-/* On pages of its own that no child gets: a sandbox has no use for what is known of the others. */
-static struct serve *new_table(void)
-{
-        size_t page = (size_t)sysconf(_SC_PAGESIZE);
-        size_t size = (sizeof(struct serve) + page - 1) / page * page;
-        struct serve *s = aligned_alloc(page, size);
-        if (!s)
-                return NULL;
-        memset(s, 0, size);
-        if (madvise(s, size, MADV_DONTFORK) < 0) {
-                free(s);
-                return NULL;
-        }
-        return s;
-}
-
 int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct sandbox_maker *maker,
               struct err *e)
 {
-        struct serve *s = new_table();
+        struct serve *s = hidden_new(sizeof *s);
         if (!s)
-                return err_set(e, ENOMEM, "the zygote's table of slots");
+                return err_set(e, errno, "the zygote's table of slots");
         s->log = log;
         s->maker = maker;
         s->channel = channel;
@@ -198,5 +181,5 @@ void serve_free(struct serve *s)
         if (!s)
                 return;
         own_close(&s->epoll);
-        free(s);
+        hidden_free(s, sizeof *s);
 }

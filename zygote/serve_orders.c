@@ -13,7 +13,7 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
         if (sb->state == SANDBOX_DEAD && !sb->collecting)
                 sandbox_clear(sb);
         bool later = sb->state == SANDBOX_GOING || sb->collecting || sb->releasing;
-        if (!later && stages_are_full(&s->maker->boot.stages))
+        if (!later && stages_are_full(&s->maker->stages))
                 later = s->starved = true;
         if (later || sb->init_lost) { /* when it is gone, init has said that it has finished, or a stage is free */
                 sb->remake = true;
@@ -43,7 +43,7 @@ int serve_make_starved(struct serve *s, struct err *e)
                 struct sandbox *sb = &s->at[slot];
                 if (!sb->remake || sb->state == SANDBOX_GOING || sb->collecting || sb->releasing)
                         continue;
-                if (stages_are_full(&s->maker->boot.stages))
+                if (stages_are_full(&s->maker->stages))
                         return 0;
                 const struct order next = sb->remake_order;
                 r = serve_make(s, &next, -1, e);

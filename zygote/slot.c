@@ -3,11 +3,11 @@
 
 #include "proto/channel.h"
 #include "proto/own.h"
+#include "zygote/hidden.h"
 #include "zygote/root.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,19 +24,19 @@
 enum { INIT_TIMEOUT_MS = 5000 };
 
 /* In the child. Only descriptors 0 to 2 and the socket pass an exec, and init replaces the former. */
-static void exec_init(int sock, const struct slot_maker *maker)
+static _Noreturn void exec_init(const struct slot_birth *b)
 {
         char name[] = "hatchery-init";
-        char *const argv[] = { name, (char *)maker->faults.text, NULL }; /* exec writes to none of it */
+        char *const argv[] = { name, (char *)b->faults, NULL }; /* exec writes to none of it */
         char *const env[] = { NULL };
         /* The zygote's handlers and mask are its own business. */
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* Out of the way of INIT_FD first. */
-        int program = fcntl(maker->init_program, F_DUPFD_CLOEXEC, INIT_FD + 1);
-        int control = fcntl(sock, F_DUPFD_CLOEXEC, INIT_FD + 1);
-        if (cgroup_slot_join(&maker->inits) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 ||
+        int program = fcntl(b->program, F_DUPFD_CLOEXEC, INIT_FD + 1);
+        int control = fcntl(b->sock, F_DUPFD_CLOEXEC, INIT_FD + 1);
+        if (cgroup_slot_join(b->join) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 ||
             dup2(control, INIT_FD) < 0)
                 _exit(127);
         syscall(SYS_execveat, program, "", argv, env, AT_EMPTY_PATH);
@@ -51,6 +51,16 @@ int slot_leave_namespace(struct err *e)
         return 0;
 }
 
+/* On the first stack (aside.h), which the child runs on until its exec. */
+static long give_birth(void *argument)
+{
+        struct slot_birth *b = argument;
+        long pid = syscall(SYS_clone3, &b->args, sizeof b->args);
+        if (pid == 0)
+                exec_init(b);
+        return pid < 0 ? -errno : pid;
+}
+
 static int start_init(struct slot *s, const struct slot_maker *maker, struct err *e)
 {
         int pair[2];
@@ -59,23 +69,27 @@ static int start_init(struct slot *s, const struct slot_maker *maker, struct err
         s->init_sock = pair[0];
         OWN_FD int theirs = pair[1];
 
-        struct clone_args args = {
-                .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
-                .pidfd = (uint64_t)(uintptr_t)&s->init_pidfd,
-                .exit_signal = SIGCHLD,
+        struct slot_birth *b = maker->birth;
+        *b = (struct slot_birth){
+                .args = { .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+                          .pidfd = (uint64_t)(uintptr_t)&s->init_pidfd,
+                          .exit_signal = SIGCHLD },
+                .program = maker->init_program,
+                .sock = theirs,
+                .faults = maker->faults.text,
         };
+        memcpy(b->join, maker->inits.join, sizeof b->join);
         if (maker->inits.into >= 0) {
-                args.flags |= CLONE_INTO_CGROUP;
-                args.cgroup = (unsigned)maker->inits.into;
+                b->args.flags |= CLONE_INTO_CGROUP;
+                b->args.cgroup = (unsigned)maker->inits.into;
         }
         int r = slot_leave_namespace(e);
         if (r < 0)
                 return r;
-        long pid = syscall(SYS_clone3, &args, sizeof args);
+        long pid = aside_leave(maker->aside, give_birth, b);
+        explicit_bzero(b, sizeof *b);
         if (pid < 0)
-                return err_set(e, errno, "clone of init");
-        if (pid == 0)
-                exec_init(theirs, maker);
+                return err_set(e, (int)-pid, "clone of init");
         s->init_pid = (pid_t)pid;
         return 0;
 }
@@ -148,9 +162,9 @@ static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
 
 int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e)
 {
-        struct slot *s = calloc(1, sizeof *s);
+        struct slot *s = hidden_new(sizeof *s);
         if (!s)
-                return err_set(e, ENOMEM, "slot %u", number);
+                return err_set(e, errno, "slot %u", number);
         s->number = number;
         s->host_uid = maker->uid_base + SLOT_UIDS * number + 1;
         s->init_pidfd = s->init_sock = s->proc = s->pid_ns = s->user_ns = s->net_ns = -1;
@@ -198,7 +212,7 @@ int slot_free(struct slot *s, struct err *e)
         }
         close_all(s);
         int r = cgroup_slot_fini(&s->cgroup, e);
-        free(s);
+        hidden_free(s, sizeof *s);
         return r;
 }
 

@@ -4,10 +4,12 @@
 #pragma once
 
 #include "proto/err.h"
+#include "zygote/aside.h"
 #include "zygote/cgroup_slot.h"
 #include "zygote/fault.h"
 #include "zygote/init.h"
 
+#include <linux/sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -15,6 +17,7 @@
 /* Host uids per slot: one for init (root of the namespace), one for the program. */
 enum { SLOT_UIDS = 2 };
 
+/* In hidden memory. */
 struct slot {
         uint32_t number;
         uint32_t host_uid; /* of the program, and its gid; init has the one below */
@@ -26,8 +29,19 @@ struct slot {
         struct cgroup_slot cgroup;
 };
 
+/* What an init is born with. It lies where children get it, and the rest of what the zygote knows does not. */
+struct slot_birth {
+        struct clone_args args;
+        int program, sock;
+        int join[CGROUP_MAX_HIERARCHIES];
+        const char *faults; /* or NULL */
+};
+
 /* What slots are made from. */
 struct slot_maker {
+        struct slot_birth *birth; /* borrowed, as aside */
+        struct aside *aside;      /* or NULL */
+
         int init_program;  /* a descriptor of the hatchery-init binary */
         uint32_t uid_base; /* slot n uses the host uids uid_base + 2n and uid_base + 2n + 1 */
         struct cgroup_base cgroups;

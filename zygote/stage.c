@@ -71,7 +71,12 @@ bool stages_are_full(const struct stages *s)
         return true;
 }
 
-int stages_leave(const struct stages *s)
+int stages_end(const struct stages *s)
 {
-        return close_range((unsigned)(s->first + ROOM_OF_ALL), ~0u, CLOSE_RANGE_UNSHARE) < 0 ? -errno : 0;
+        return s->first + ROOM_OF_ALL;
+}
+
+int stages_leave(int end)
+{
+        return close_range((unsigned)end, ~0u, CLOSE_RANGE_UNSHARE) < 0 ? -errno : 0;
 }

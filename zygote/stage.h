@@ -31,5 +31,8 @@ void stages_give_back(struct stages *s, int stage);
 
 bool stages_are_full(const struct stages *s);
 
-/* In the child: a table of its own without what lies above the stages. 0 or a negative errno. */
-int stages_leave(const struct stages *s);
+/* The number above the last place. */
+int stages_end(const struct stages *s);
+
+/* In the child: a table of its own without what lies above the stages, that is from end on. 0 or a negative errno. */
+int stages_leave(int end);

@@ -120,7 +120,7 @@ static int look_in_child(const struct stages *s, int at, int low, int high)
 {
         if (!is_open(high))
                 return 1; /* the table is not the parent's */
-        if (stages_leave(s) != 0)
+        if (stages_leave(stages_end(s)) != 0)
                 return 2;
         if (is_open(high))
                 return 3;

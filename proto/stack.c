@@ -1,11 +1,9 @@
-/* A second stack: see perl_stack.h. */
-#include "lang/perl_stack.h"
+/* A second stack: see stack.h. */
+#include "proto/stack.h"
 
 #include <errno.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <ucontext.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -13,16 +11,15 @@
 #include <sanitizer/lsan_interface.h>
 #endif
 
-#define SMALLEST ((size_t)8 << 20)
-#define LARGEST  ((size_t)64 << 20)
-#define GUARD    ((size_t)64 << 10)
+#define GUARD ((size_t)64 << 10)
 
-struct perl_stack {
+/* At the top of its own memory, and so hidden with it: it holds registers. */
+struct stack {
         ucontext_t inside, outside;
         void (*life)(void *context);
         void *context;
         char *bottom;
-        size_t size;
+        size_t size, room; /* of the stack, and of this above it */
         const void *outside_bottom; /* for AddressSanitizer, which wants to know of every switch */
         size_t outside_size;
 };
@@ -52,14 +49,14 @@ static void switch_ends(void *fake, const void **bottom, size_t *size)
 /* makecontext hands over ints alone. */
 static void begin(unsigned high, unsigned low)
 {
-        struct perl_stack *s = (struct perl_stack *)((uintptr_t)high << 32 | low);
+        struct stack *s = (struct stack *)((uintptr_t)high << 32 | low);
         switch_ends(NULL, &s->outside_bottom, &s->outside_size);
         s->life(s->context);
         switch_begins(NULL, s->outside_bottom, s->outside_size);
 }
 
 /* A function of its own, since getcontext is to the compiler as setjmp is. */
-static int prepare(struct perl_stack *s)
+static int prepare(struct stack *s)
 {
         if (getcontext(&s->inside) < 0)
                 return -1;
@@ -70,36 +67,44 @@ static int prepare(struct perl_stack *s)
         return 0;
 }
 
-static size_t room(void)
+struct stack *stack_new(size_t size, void (*life)(void *context), void *context, struct err *e)
 {
-        struct rlimit limit;
-        if (getrlimit(RLIMIT_STACK, &limit) < 0 || limit.rlim_cur < SMALLEST)
-                return SMALLEST;
-        return limit.rlim_cur > LARGEST ? LARGEST : (size_t)limit.rlim_cur & ~(GUARD - 1);
-}
-
-struct perl_stack *perl_stack_new(void (*life)(void *context), void *context, struct err *e)
-{
-        size_t size = room();
-        struct perl_stack *s = calloc(1, sizeof *s);
-        char *map =
-                mmap(NULL, GUARD + size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (s && map != MAP_FAILED)
-                *s = (struct perl_stack){ .life = life, .context = context, .bottom = map + GUARD, .size = size };
-        if (!s || map == MAP_FAILED || mprotect(map, GUARD, PROT_NONE) < 0 || prepare(s) < 0) {
+        size_t room = (sizeof(struct stack) + GUARD - 1) / GUARD * GUARD;
+        char *map = mmap(NULL, GUARD + size + room, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (map == MAP_FAILED) {
                 err_set(e, errno, "a stack");
-                if (map != MAP_FAILED)
-                        munmap(map, GUARD + size);
-                free(s);
+                return NULL;
+        }
+        struct stack *s = (void *)(map + GUARD + size);
+        *s = (struct stack){ .life = life, .context = context, .bottom = map + GUARD, .size = size, .room = room };
+        if (mprotect(map, GUARD, PROT_NONE) < 0 || prepare(s) < 0) {
+                err_set(e, errno, "a stack");
+                munmap(map, GUARD + size + room);
                 return NULL;
         }
 #ifdef __SANITIZE_ADDRESS__
-        __lsan_register_root_region(s->bottom, size);
+        __lsan_register_root_region(s->bottom, size + room);
 #endif
         return s;
 }
 
-void perl_stack_enter(struct perl_stack *s)
+int stack_hide(struct stack *s)
+{
+        return madvise(s->bottom, s->size + s->room, MADV_DONTFORK) < 0 ? -errno : 0;
+}
+
+void stack_free(struct stack *s)
+{
+        if (!s)
+                return;
+#ifdef __SANITIZE_ADDRESS__
+        __lsan_unregister_root_region(s->bottom, s->size + s->room);
+#endif
+        munmap(s->bottom - GUARD, GUARD + s->size + s->room);
+}
+
+void stack_enter(struct stack *s)
 {
         void *fake = NULL;
         switch_begins(&fake, s->bottom, s->size);
@@ -107,7 +112,7 @@ void perl_stack_enter(struct perl_stack *s)
         switch_ends(fake, NULL, NULL);
 }
 
-void perl_stack_leave(struct perl_stack *s)
+void stack_leave(struct stack *s)
 {
         void *fake = NULL;
         switch_begins(&fake, s->outside_bottom, s->outside_size);

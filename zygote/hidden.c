@@ -1,0 +1,36 @@
+/* Memory that no child gets: see hidden.h. */
+#include "zygote/hidden.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
+
+void *hidden_new(size_t size)
+{
+        void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (memory == MAP_FAILED)
+                return NULL;
+        if (madvise(memory, size, MADV_DONTFORK) < 0) {
+                int error = errno;
+                munmap(memory, size);
+                errno = error;
+                return NULL;
+        }
+#ifdef __SANITIZE_ADDRESS__
+        __lsan_register_root_region(memory, size);
+#endif
+        return memory;
+}
+
+void hidden_free(void *memory, size_t size)
+{
+        if (!memory)
+                return;
+#ifdef __SANITIZE_ADDRESS__
+        __lsan_unregister_root_region(memory, size);
+#endif
+        munmap(memory, size);
+}

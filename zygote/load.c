@@ -1,0 +1,146 @@
+/* What a zygote takes from the host: its language, paths, cgroups. See zygote_parts.h. */
+#include "zygote/zygote_parts.h"
+
+#include "lang/lang.h"
+#include "proto/own.h"
+#include "zygote/image.h"
+#include "zygote/rights.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int find_language(const char *path, const char *name, const struct lang **lang, struct err *e)
+{
+        void *handle = dlopen(path, RTLD_NOW | RTLD_GLOBAL); /* global: the interpreter's own extensions need it */
+        if (!handle) {
+                const char *why = dlerror();
+                bool missing = strstr(why, "cannot open shared object file") != NULL;
+                return err_say(e, missing ? ENOENT : ELIBBAD, "loading the language: %s", why);
+        }
+        *lang = dlsym(handle, LANG_SYMBOL);
+        if (!*lang || (*lang)->abi != LANG_ABI || strcmp((*lang)->name, name) != 0)
+                return err_say(e, EINVAL, "the plug-in for %s is not of this version", name);
+        return 0;
+}
+
+/* A library for numbers that comes with an interpreter (R's) starts a thread for each processor when it is loaded,
+ * unless these variables say otherwise, and no sandbox would have them. They go with the rest of the environment. */
+static int forbid_threads(struct err *e)
+{
+        static const char *const variables[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS" };
+        for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++)
+                if (setenv(variables[i], "1", 1) < 0)
+                        return err_set(e, errno, "the environment");
+        return 0;
+}
+
+/* From a copy in memory. Its path is one that no program uses for a file of its own: the dynamic linker compares paths
+ * before it looks at files. */
+static int load_language(struct zygote *z, struct err *e)
+{
+        char name[64], path[64];
+        if (z->options->command) {
+                z->shown->of_command = lang_command_vtable(z->options->command);
+                z->lang = &z->shown->of_command;
+                return 0;
+        }
+        int r = forbid_threads(e);
+        if (r < 0)
+                return r;
+        snprintf(name, sizeof name, "hatchery-lang-%s", z->options->language);
+        OWN_FD int plugin = image_copy(z->options->plugin, name, S_IRUSR | S_IXUSR, e);
+        if (plugin < 0)
+                return plugin;
+        snprintf(path, sizeof path, "/proc/self/./fd/%d", plugin);
+        return find_language(path, z->options->runtime, &z->lang, e);
+}
+
+/* On the first stack, since the command is forked. */
+static long prepare_language(void *argument)
+{
+        struct zygote *z = argument;
+        const struct zygote_options *o = z->options;
+        const struct prepare p = {
+                .language = o->language,
+                .command = o->prepare,
+                .env = o->command ? o->command->env : NULL,
+                .files = o->files,
+                .cache = o->cache,
+                .log = &z->log,
+        };
+        return o->prepare && *o->prepare ? prepare_directory(&p, z->prepared, &z->error) : 0;
+}
+
+/* What sandboxes see of the host besides /usr. */
+static int choose_paths(struct zygote *z, struct err *e)
+{
+        const struct zygote_options *o = z->options;
+        struct paths *paths = &z->shown->birth.settings.paths;
+        int r = o->packages ? paths_add(paths, o->packages, LANG_PACKAGES, e) : 0;
+        char closed[NAME_MAX + 1];
+        /* The zygote itself reads all, and would preload what a program then can't load. */
+        if (r == 0 && o->packages && paths_find_closed(o->packages, closed))
+                log_warn(&z->log, "packages: programs can't read %s/%s, and perhaps others; they are another user's",
+                         o->packages, closed);
+        if (r == 0 && o->files)
+                r = paths_add(paths, o->files, LANG_FILES, e);
+        if (r == 0 && z->prepared[0])
+                r = paths_add(paths, z->prepared, LANG_PREPARED, e);
+        for (char *const *path = o->paths; path && *path && r == 0; path++)
+                r = paths_add(paths, *path, *path, e);
+        for (const char *const *path = z->lang->paths; path && *path && r == 0; path++)
+                if (access(*path, F_OK) == 0)
+                        r = paths_add(paths, *path, *path, e);
+        return r;
+}
+
+int zygote_load(struct zygote *z, struct err *e)
+{
+        const struct zygote_options *o = z->options;
+        if (o->faults) {
+                int opened = faults_open(&z->shown->birth.settings.faults, o->faults, e);
+                if (opened < 0)
+                        return opened;
+                z->maker.slots.faults = z->shown->birth.settings.faults;
+                log_warn(&z->log, "faults are injected from %s: walls may be missing, this is no server for strangers",
+                         o->faults);
+        }
+        int r = rights_leave_network(&z->maker.slots.faults, e);
+        if (r == 0)
+                r = (int)aside_leave(z->aside, prepare_language, z);
+        if (r == 0)
+                r = load_language(z, e);
+        if (r == 0)
+                r = choose_paths(z, e);
+        if (r < 0)
+                return r;
+
+        z->maker.slots.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
+        if (z->maker.slots.init_program < 0)
+                return err_set(e, errno, "open %s", o->init_program);
+        z->maker.slots.uid_base = o->uid_base;
+        r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->group, e);
+        return r < 0 ? r : cgroup_slot_init(&z->maker.slots.inits, &z->maker.slots.cgroups, CGROUP_SLOT_INITS, e);
+}
+
+int zygote_check_plugin(const char *runtime, const char *plugin, struct err *e)
+{
+        const struct lang *lang = NULL;
+        return find_language(plugin, runtime, &lang, e);
+}
+
+int zygote_print_calls(const char *language, const char *plugin, FILE *to, struct err *e)
+{
+        const struct lang *lang = NULL;
+        int r = find_language(plugin, language, &lang, e);
+        if (r < 0 || !lang)
+                return r;
+        seccomp_print_extra(to, language, lang->extra_calls);
+        return 0;
+}

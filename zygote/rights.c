@@ -1,0 +1,88 @@
+/* The rights of a zygote: see rights.h. */
+#include "zygote/rights.h"
+
+#include "zygote/creds.h"
+#include "zygote/seccomp.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* What making sandboxes takes, and no more; it also bounds what hatchery-init starts with. */
+static const int kept_capabilities[] = {
+        CAP_SYS_ADMIN,  /* namespaces and mounts */
+        CAP_SYS_CHROOT, /* the same: a process that changes its mount namespace changes its root */
+        CAP_SYS_PTRACE, /* to open the namespaces of an init and the mounts of a sandbox */
+        CAP_SETUID,
+        CAP_SETGID,
+        CAP_SETPCAP,
+        CAP_KILL,  /* the way down to another user, and its end */
+        CAP_CHOWN, /* the work directory and the pipes */
+        /* The work directory again, which its program may have closed to others. (Reading would do, were it not for
+         * tests that take walls down: their programs are laid out there by root.) */
+        CAP_DAC_OVERRIDE,
+};
+
+static int limit_capabilities(struct err *e)
+{
+        unsigned long long keep = 0;
+        for (size_t i = 0; i < sizeof kept_capabilities / sizeof kept_capabilities[0]; i++)
+                keep |= 1ull << kept_capabilities[i];
+        int r = creds_limit_capabilities(keep);
+        return r < 0 ? err_set(e, -r, "dropping capabilities") : 0;
+}
+
+static int limit_system_calls(const char *const *extra, const struct faults *faults, struct err *e)
+{
+        struct seccomp_program outer;
+        int r;
+
+        /* A sandbox inherits this half of the filter, so whoever wants it to have none wants none here. */
+        if (faults_find(faults, "system calls", &r) == FAULT_SKIP)
+                return 0;
+        r = seccomp_program_build(&outer, SECCOMP_OUTER, extra, e);
+        if (r < 0)
+                return r;
+        r = seccomp_program_load(&outer);
+        seccomp_program_fini(&outer);
+        return r < 0 ? err_set(e, -r, "loading the zygote's seccomp filter") : 0;
+}
+
+/* Tests see what the interpreter's start could do with the zygote's rights. */
+static bool keeps_rights(const struct faults *faults)
+{
+        int error;
+        return faults_find(faults, "rights", &error) == FAULT_SKIP;
+}
+
+int rights_leave_network(const struct faults *faults, struct err *e)
+{
+        int error;
+        if (faults_find(faults, "network namespace", &error) == FAULT_SKIP)
+                return 0;
+        return unshare(CLONE_NEWNET) < 0 ? err_set(e, errno, "an empty network") : 0;
+}
+
+int rights_limit(const char *const *extra_calls, const struct faults *faults, struct err *e)
+{
+        int r = limit_capabilities(e);
+        return r < 0 ? r : limit_system_calls(extra_calls, faults, e);
+}
+
+int rights_lay_down(uint32_t uid, const struct faults *faults, struct err *e)
+{
+        if (keeps_rights(faults))
+                return 0;
+        int r = creds_lay_down(uid);
+        return r < 0 ? err_set(e, -r, "laying down rights") : 0;
+}
+
+int rights_take_up(const struct faults *faults, struct err *e)
+{
+        if (keeps_rights(faults))
+                return 0;
+        int r = creds_take_up();
+        return r < 0 ? err_set(e, -r, "taking up rights") : 0;
+}

@@ -1,0 +1,110 @@
+/* The start of a zygote's interpreter. What it runs are the modules that an operator preloads, so it has few rights: see
+ * rights.h. */
+#include "zygote/zygote_parts.h"
+
+#include "lang/lang.h"
+#include "zygote/hugetext.h"
+#include "zygote/leaks.h"
+#include "zygote/rights.h"
+#include "zygote/root.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int set_environment(struct err *e)
+{
+        static const char *const environment[][2] = {
+                { "PATH", "/usr/local/bin:/usr/bin:/bin" },
+                { "HOME", ROOT_HOME },
+                { "USER", "sandbox" },
+                { "LOGNAME", "sandbox" },
+                { "LANG", "C.UTF-8" },
+        };
+        if (clearenv() != 0)
+                return err_set(e, ENOMEM, "the environment");
+        for (size_t i = 0; i < sizeof environment / sizeof environment[0]; i++)
+                if (setenv(environment[i][0], environment[i][1], 1) < 0)
+                        return err_set(e, errno, "the environment");
+        return 0;
+}
+
+/* Interpreters look at their standard streams once, at the start, and remember what they saw: whether they can seek,
+ * how large a block is. In a sandbox these are pipes, so here they are too. The log moves out of their way. */
+static int set_standard_streams(struct zygote *z, struct err *e)
+{
+        z->log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);
+        if (z->log.fd < 0)
+                return err_set(e, errno, "the log's descriptor");
+        leaks_report_to(z->log.fd);
+        for (int fd = 0; fd < 3; fd++) {
+                int ends[2];
+                if (pipe2(ends, O_CLOEXEC) < 0)
+                        return err_set(e, errno, "a pipe");
+                int ours = fd == 0 ? ends[0] : ends[1];
+                if (dup2(ours, fd) < 0)
+                        return err_set(e, errno, "a standard stream");
+                close(ours);
+                /* The other end stays open, close-on-exec, so that nothing written here ever raises SIGPIPE. */
+        }
+        return 0;
+}
+
+/* Locks that another thread holds at a fork are never released in the child. */
+static void warn_of_threads(const struct log *log)
+{
+        DIR *tasks = opendir("/proc/self/task");
+        int n = 0;
+        for (struct dirent *d; tasks && (d = readdir(tasks));)
+                n += d->d_name[0] != '.';
+        if (tasks)
+                closedir(tasks);
+        if (n > 1)
+                log_warn(log, "threads besides the main one, started by what is preloaded: %d; no program has them",
+                         n - 1);
+}
+
+struct warming {
+        struct zygote *zygote;
+        struct err *e;
+};
+
+static long warm(void *argument)
+{
+        struct warming *w = argument;
+        struct zygote *z = w->zygote;
+        signal(SIGPIPE, SIG_DFL); /* as a program finds it; interpreters change it as they see fit */
+        return z->lang->warm(&z->shown->setup, &z->shown->warmed, w->e);
+}
+
+int zygote_warm(struct zygote *z, struct err *e)
+{
+        struct zygote_shown *shown = z->shown;
+        struct warming w = { .zygote = z, .e = e };
+        size_t huge;
+        int r = set_environment(e);
+        if (r == 0)
+                r = set_standard_streams(z, e);
+        if (r == 0) /* while the filter does not refuse what it takes */
+                r = hugetext_replace(&huge, e);
+        if (r == 0)
+                r = rights_limit(z->lang->extra_calls, &z->maker.slots.faults, e);
+        if (r == 0)
+                r = rights_lay_down(z->options->uid_base, &z->maker.slots.faults, e);
+        if (r == 0)
+                r = (int)aside_leave(z->aside, warm, &w);
+        if (r == 0)
+                r = rights_take_up(&z->maker.slots.faults, e);
+        if (r < 0)
+                return r;
+        log_debug(&z->log, "%zu MiB of code on huge pages", huge >> 20);
+        for (size_t i = 0; shown->warmed.preloads && i < shown->setup.n_preload; i++)
+                if (shown->warmed.preloads[i].missing)
+                        log_warn(&z->log, "preload: there is no module %s", shown->warmed.preloads[i].name);
+        warn_of_threads(&z->log);
+        shown->birth.settings.state = shown->warmed.state;
+        return 0;
+}

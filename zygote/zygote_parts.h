@@ -1,0 +1,35 @@
+/* What the parts of a zygote's start share: load.c takes what is the host's, warm.c starts the interpreter, zygote.c has
+ * the order of things. */
+#pragma once
+
+#include "zygote/prepare.h"
+#include "zygote/sandbox.h"
+#include "zygote/zygote.h"
+
+/* What children get, besides the interpreter's own memory. */
+struct zygote_shown {
+        struct birth birth;
+        struct lang of_command; /* where the language is data */
+        struct lang_setup setup;
+        struct lang_warmed warmed;
+};
+
+/* In hidden memory (hidden.h). */
+struct zygote {
+        const struct zygote_options *options;
+        struct zygote_shown *shown; /* borrowed */
+        struct aside *aside;        /* borrowed */
+        struct log log;
+        char who[48];
+        const struct lang *lang;
+        char prepared[PREPARE_PATH_SIZE];
+        struct sandbox_maker maker;
+        struct err error;
+        int report[2]; /* where the zygote reads, where children write */
+};
+
+/* Takes what is on the host's paths, which are about to be left behind. */
+int zygote_load(struct zygote *z, struct err *e);
+
+/* Starts the interpreter, on the first stack and with few rights. */
+int zygote_warm(struct zygote *z, struct err *e);
