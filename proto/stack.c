@@ -19,7 +19,7 @@ struct stack {
         void (*life)(void *context);
         void *context;
         char *bottom;
-        size_t size, room; /* of the stack, and of this above it */
+        size_t size, room;          /* of the stack, and of this above it */
         const void *outside_bottom; /* for AddressSanitizer, which wants to know of every switch */
         size_t outside_size;
 };
@@ -70,8 +70,8 @@ static int prepare(struct stack *s)
 struct stack *stack_new(size_t size, void (*life)(void *context), void *context, struct err *e)
 {
         size_t room = (sizeof(struct stack) + GUARD - 1) / GUARD * GUARD;
-        char *map = mmap(NULL, GUARD + size + room, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        char *map = mmap(NULL, GUARD + size + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                         -1, 0);
         if (map == MAP_FAILED) {
                 err_set(e, errno, "a stack");
                 return NULL;

@@ -24,7 +24,7 @@ struct boot_settings {
         int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
         int stages_end; /* see stages_leave */
-        int report; /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
+        int report;     /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
 };
 
 /* The descriptors that a child finds on its stage, from its first number on. */

@@ -81,8 +81,8 @@ int cgroup_slot_renew(struct cgroup_slot *c, struct err *e);
 /* Sets both limits; nothing is written that is already so. -EBUSY: memory below what is in use. */
 int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids, struct err *e);
 
-/* In the child, with a copy of a slot's join: moves itself in, where it was not born inside. Async-signal-safe. Negative
- * errno. */
+/* In the child, with a copy of a slot's join: moves itself in, where it was not born inside. Async-signal-safe.
+ * Negative errno. */
 int cgroup_slot_join(const int join[CGROUP_MAX_HIERARCHIES]);
 
 /* When the sandbox is warm: what was used until now is not the run's. */

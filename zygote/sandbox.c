@@ -128,7 +128,8 @@ static int begin(const struct sandbox_maker *maker, const char *name, const char
 {
         int error;
         *step = name;
-        return faults_find(&maker->birth->settings.faults, name, &error) == FAULT_FAIL ? err_set(e, -error, "%s", name) : 0;
+        return faults_find(&maker->birth->settings.faults, name, &error) == FAULT_FAIL ? err_set(e, -error, "%s", name)
+                                                                                       : 0;
 }
 
 /* The sandbox's ends in ours, the pool's in s. The pool's must not block the pool. */
@@ -180,8 +181,8 @@ static int set_stage(struct sandbox *s, struct sandbox_maker *maker, struct err 
 }
 
 /* On the first stack (aside.h), which the child goes on with. A fork that libc does not see, because libc's can't make
- * namespaces or choose a pid; it leaves undone what libc's fork would do for the child's main thread: its tid in memory,
- * and the list of robust mutexes. */
+ * namespaces or choose a pid; it leaves undone what libc's fork would do for the child's main thread: its tid in
+ * memory, and the list of robust mutexes. */
 static long give_birth(void *argument)
 {
         struct birth *b = argument;

@@ -1,5 +1,5 @@
-/* The start of a zygote's interpreter. What it runs are the modules that an operator preloads, so it has few rights: see
- * rights.h. */
+/* The start of a zygote's interpreter. What it runs are the modules that an operator preloads, so it has few rights:
+ * see rights.h. */
 #include "zygote/zygote_parts.h"
 
 #include "lang/lang.h"

@@ -12,6 +12,7 @@ int wipe_arguments(const char *title, struct err *e);
 /* Below the caller's frame. */
 void wipe_stack(void);
 
-/* From begin to end all that is freed is wiped; end also wipes what was freed just before, and is still kept at hand. */
+/* From begin to end all that is freed is wiped; end also wipes what was freed just before, and is still kept at hand.
+ */
 void wipe_freed_begin(void);
 void wipe_freed_end(void);

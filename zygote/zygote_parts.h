@@ -1,5 +1,5 @@
-/* What the parts of a zygote's start share: load.c takes what is the host's, warm.c starts the interpreter, zygote.c has
- * the order of things. */
+/* What the parts of a zygote's start share: load.c takes what is the host's, warm.c starts the interpreter, zygote.c
+ * has the order of things. */
 #pragma once
 
 #include "zygote/prepare.h"

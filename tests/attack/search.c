@@ -1,15 +1,19 @@
-/* ./search NEEDLE...: looks for needles in all that can be read of every process here but this one: memory, environment,
- * arguments, auxiliary vector, status. A needle is hexadecimal, and each of its bytes is xor KEY, so that what looks for
- * it does not hold it, nor the shell in between. Prints "PROCESS PLACE NUMBER" for each that is found, and at the end
- * "searched PROCESSES BYTES". */
+/* ./search NEEDLE...: looks for needles in all that can be read of every process here but this one: memory,
+ * environment, arguments, auxiliary vector, status. A needle is hexadecimal, and each of its bytes is xor KEY, so that
+ * what looks for it does not hold it, nor the shell in between. Prints "PROCESS PLACE NUMBER" for each that is found,
+ * and at the end "searched PROCESSES BYTES". */
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { KEY = 0xa5, MAX_NEEDLES = 64, CHUNK = 1 << 20, LONGEST = 256 };
+enum { KEY = 0xa5, MAX_NEEDLES = 64, CHUNK = 1 << 18, LONGEST = 256, PAGE = 4096 };
+
+/* What is larger is a sanitizer's shadow. */
+#define LARGEST (64ul << 30)
 
 struct needle {
         unsigned char bytes[LONGEST]; /* as they came: xor KEY */
@@ -22,6 +26,7 @@ struct search {
         unsigned char *chunk;
         size_t total;
         int processes;
+        unsigned char marked[1 << 16];
 };
 
 static int read_needle(struct needle *n, const char *hex)
@@ -41,58 +46,89 @@ static int is_at(const struct needle *n, const unsigned char *at)
         return 1;
 }
 
-/* The needles that the bytes hold, as bits. */
-static unsigned long find(const struct search *s, const unsigned char *bytes, size_t len)
+static uint32_t mix(uint32_t four)
 {
-        unsigned long found = 0;
+        return four * UINT32_C(2654435761) >> 16;
+}
+
+/* Where a needle may begin, by its first four bytes. */
+static void mark(struct search *s)
+{
         for (int i = 0; i < s->n; i++) {
-                const struct needle *n = &s->needles[i];
-                const unsigned char *at = bytes, *end = bytes + len;
-                while ((size_t)(end - at) >= n->len && (at = memchr(at, n->bytes[0] ^ KEY, (size_t)(end - at) - n->len + 1))) {
-                        if (is_at(n, at)) {
-                                found |= 1ul << i;
-                                break;
-                        }
-                        at++;
-                }
+                uint32_t four;
+                unsigned char bytes[sizeof four];
+                for (size_t k = 0; k < sizeof bytes; k++)
+                        bytes[k] = s->needles[i].bytes[k] ^ KEY;
+                memcpy(&four, bytes, sizeof four);
+                explicit_bzero(bytes, sizeof bytes);
+                s->marked[mix(four)] = 1;
+        }
+}
+
+/* The needles that the bytes hold, as bits. */
+static uint64_t find(const struct search *s, const unsigned char *bytes, size_t len)
+{
+        uint64_t found = 0;
+        uint32_t four;
+        for (size_t at = 0; at + sizeof four <= len; at++) {
+                memcpy(&four, bytes + at, sizeof four);
+                if (four == 0 || !s->marked[mix(four)])
+                        continue;
+                for (int i = 0; i < s->n; i++)
+                        if (at + s->needles[i].len <= len && is_at(&s->needles[i], bytes + at))
+                                found |= UINT64_C(1) << i;
         }
         return found;
 }
 
-static void say(const struct search *s, const char *pid, const char *place, unsigned long found)
+static void say(const struct search *s, const char *pid, const char *place, uint64_t found)
 {
         for (int i = 0; i < s->n; i++)
                 if (found >> i & 1)
                         printf("%s %s %d\n", pid, place, i);
 }
 
-/* In chunks that overlap. What can't be read is passed over by the page. */
-static void search_area(struct search *s, int mem, const char *pid, const char *name, unsigned long from, unsigned long to)
+/* Is there anything in these pages? One that was never touched holds nothing. */
+static int is_there(int pagemap, unsigned long from, size_t len)
 {
-        unsigned long found = 0;
+        uint64_t pages[CHUNK / PAGE];
+        ssize_t n = pread(pagemap, pages, len / PAGE * sizeof pages[0], (off_t)(from / PAGE * sizeof pages[0]));
+        for (ssize_t i = 0; i < n / (ssize_t)sizeof pages[0]; i++)
+                if (pages[i] >> 62)
+                        return 1;
+        return n <= 0;
+}
+
+/* In chunks that overlap. What can't be read is passed over by the page. */
+static uint64_t search_area(struct search *s, int mem, int pagemap, unsigned long from, unsigned long to)
+{
+        uint64_t found = 0;
         while (from < to) {
-                size_t want = to - from < CHUNK ? to - from : CHUNK;
-                ssize_t n = pread(mem, s->chunk, want, (off_t)from);
-                if (n <= 0) {
-                        from += 4096;
-                        continue;
+                size_t want = to - from < CHUNK ? to - from : CHUNK, overlap = 0;
+                if (is_there(pagemap, from, want)) {
+                        ssize_t n = pread(mem, s->chunk, want, (off_t)from);
+                        want = n > 0 ? (size_t)n : PAGE;
+                        found |= n > 0 ? find(s, s->chunk, (size_t)n) : 0;
+                        s->total += n > 0 ? (size_t)n : 0;
+                        overlap = n > PAGE && from + want < to ? PAGE : 0;
                 }
-                found |= find(s, s->chunk, (size_t)n);
-                s->total += (size_t)n;
-                from += (unsigned long)n;
-                if (from < to && n > LONGEST)
-                        from -= LONGEST;
+                from += want - overlap;
         }
-        say(s, pid, name, found);
+        return found;
+}
+
+static int open_of(const char *pid, const char *name)
+{
+        char path[512];
+        snprintf(path, sizeof path, "/proc/%s/%s", pid, name);
+        return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 static void search_memory(struct search *s, const char *pid)
 {
-        char path[512], line[1024];
-        snprintf(path, sizeof path, "/proc/%s/mem", pid);
-        int mem = open(path, O_RDONLY | O_CLOEXEC);
-        snprintf(path, sizeof path, "/proc/%s/maps", pid);
-        FILE *maps = fopen(path, "re");
+        char line[1024];
+        int mem = open_of(pid, "mem"), pagemap = open_of(pid, "pagemap"), fd = open_of(pid, "maps");
+        FILE *maps = fd < 0 ? NULL : fdopen(fd, "r");
         if (mem < 0 || !maps) {
                 printf("%s closed -1\n", pid);
                 return;
@@ -101,12 +137,13 @@ static void search_memory(struct search *s, const char *pid)
                 unsigned long from, to;
                 char rights[5], name[512] = "anonymous";
                 if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %511s", &from, &to, rights, name) < 3 || rights[0] != 'r' ||
-                    strncmp(name, "[v", 2) == 0)
+                    strncmp(name, "[v", 2) == 0 || to - from > LARGEST)
                         continue;
-                search_area(s, mem, pid, name, from, to);
+                say(s, pid, name, search_area(s, mem, pagemap, from, to));
         }
         fclose(maps);
         close(mem);
+        close(pagemap);
         s->processes++;
 }
 
@@ -114,9 +151,7 @@ static void search_files(struct search *s, const char *pid)
 {
         static const char *const names[] = { "environ", "cmdline", "auxv", "stat", "status", "cgroup", "mountinfo" };
         for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-                char path[512];
-                snprintf(path, sizeof path, "/proc/%s/%s", pid, names[i]);
-                int fd = open(path, O_RDONLY | O_CLOEXEC);
+                int fd = open_of(pid, names[i]);
                 ssize_t n = fd < 0 ? -1 : read(fd, s->chunk, CHUNK);
                 if (n > 0)
                         say(s, pid, names[i], find(s, s->chunk, (size_t)n));
@@ -132,6 +167,7 @@ int main(int argc, char **argv)
         for (int i = 1; i < argc && s.n < MAX_NEEDLES; i++)
                 if (!read_needle(&s.needles[s.n++], argv[i]))
                         return 2;
+        mark(&s);
         DIR *proc = opendir("/proc");
         if (!s.chunk || !proc)
                 return 2;

@@ -6,7 +6,7 @@ import os
 import unittest
 from pathlib import Path
 
-from lib import probe
+from lib import memory, probe
 from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.server import BUILD
@@ -17,7 +17,9 @@ SLOW_IN_VM = "the machine there has no language but Python"
 LANGUAGES = ("bash", "c", "javascript", "perl", "c-fast")
 # What a program needs beyond the standards: Node has many threads, and a compiler takes its time.
 MORE = {"javascript": {"pids": 64, "memory_bytes": 512 << 20}}
-SERVERS = Servers(__name__, config="client_share = 100\n" + "".join(f'language "{name}" {{ warm = 1 }}\n' for name in LANGUAGES))
+NEIGHBOUR = "neighbour-" + memory.CANARY[-12:]
+SERVERS = Servers(__name__, config="client_share = 100\n" + "".join(f'language "{name}" {{ warm = 1 }}\n' for name in LANGUAGES)
+                  + f"language {NEIGHBOUR} {{ runtime = bash warm = 1 }}\n")
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
 # A shell becomes the probe; Perl and Node start it, and say their own status themselves: Node is not the main process.
@@ -132,6 +134,10 @@ class Kinds(Case):
     def test_no_descriptor_but_the_standard_streams(self):
         for language, seen in self.each():
             self.assertEqual({"0": "pipe", "1": "pipe", "2": "pipe"}, seen["descriptor"], language)
+
+    def test_no_name_of_another_language_in_memory(self):
+        for language in ("javascript", "perl", "c-fast"):
+            memory.assert_nothing_of_others(self, language, **{"another language": NEIGHBOUR})
 
     def test_calls_are_refused(self):
         for language, seen in self.each():

@@ -7,7 +7,8 @@ tests/lang/test_NAME.py describes one language by a Language, and gets its tests
 - a name of SEMANTICS without a program has to be in `absent`, with the reason, so that no language forgets one;
 - the corpus: the same five tasks in every language, with the output that they must have;
 - what is random has to differ between runs, one after the other and at one time;
-- echo_last_expression, where the language has it.
+- echo_last_expression, where the language has it;
+- its memory holds nothing of other runs and of the host (lib/memory.py).
 """
 
 import os
@@ -20,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lib import memory
 from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.scale import patience
@@ -292,6 +294,8 @@ def tests_of(server, language):
         members[title] = semantics_test(index)
     for name in (name for name in language.corpus if not SHORT or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
+    if language.name in memory.PROGRAMS:
+        members["test_nothing_of_others_is_in_its_memory"] = lambda self: memory.assert_nothing_of_others(self, language.name)
     return type("Semantics", (LanguageCase,), members)
 
 
