@@ -136,7 +136,7 @@ class Confinement(Case):
 
     @unittest.skipUnless((ROOT / "zygote").is_dir(), "the sources are not here")
     def test_the_documented_capabilities_are_those(self):
-        source = (ROOT / "zygote" / "zygote.c").read_text()
+        source = (ROOT / "zygote" / "rights.c").read_text()
         table = re.search(r"kept_capabilities\[\] = \{(.*?)\};", source, re.S).group(1)
         self.assertEqual(ZYGOTE, set(re.findall(r"CAP_(\w+),", table)))
         self.assertEqual(9, len(ZYGOTE))
@@ -157,14 +157,20 @@ class Confinement(Case):
         inodes = {m.group(1) for name in os.listdir(f"/proc/{zygote.pid}/fd")
                   for m in [re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{zygote.pid}/fd/{name}"))] if m}
         self.assertTrue(inodes)
-        internet = {field for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6") for line in host.read(f"/proc/{zygote.pid}/net/{kind}").splitlines()
-                    for field in line.split()[9:10]}
-        self.assertEqual(set(), inodes & internet)
+        self.assertEqual(set(), inodes & self.internet(zygote))
+        self.assertNotEqual(os.readlink("/proc/self/ns/net"), namespace(zygote, "net"))
+        self.assertEqual(["lo"], [line.split(":")[0].strip() for line in host.read(f"/proc/{zygote.pid}/net/dev").splitlines()[2:]])
         # The control: those of the pool are found so.
         pool = self.pool()
         listening = {m.group(1) for name in os.listdir(f"/proc/{pool.pid}/fd")
                      for m in [re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pool.pid}/fd/{name}"))] if m}
-        self.assertTrue(listening & internet)
+        self.assertTrue(listening & self.internet(pool))
+
+    @staticmethod
+    def internet(process):
+        """The inodes of the sockets in its network namespace."""
+        return {field for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6")
+                for line in host.read(f"/proc/{process.pid}/net/{kind}").splitlines() for field in line.split()[9:10]}
 
     # ------------------------------------------------------------ init
 
