@@ -50,14 +50,22 @@ int mounts_disk(struct mounts *m)
         return chown(MOUNTS_HOME, m->host_uid, m->host_gid) < 0 ? -errno : 0;
 }
 
+/* xino is off whatever this kernel's default is: on, it writes a line to the kernel's log for each overlay. Files have
+ * the inode numbers of their layer. Directories of another file system than the first layer's have numbers of the
+ * overlay's own, for as long as the kernel keeps them in memory; readdir tells the layer's. */
+static int overlay(const char *layers, unsigned attributes)
+{
+        const struct fs_option options[] = { { "lowerdir", layers }, { "xino", "off" }, { "source", "hatchery" } };
+        return newmount_make("overlay", options, 3, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | attributes);
+}
+
 /* Locks, leases and what else the kernel keeps by inode would be common to all sandboxes and to the host, were /usr the
  * host's own. The inodes of an overlay are its own; what they show is read through it. An overlay that nobody can write
  * to must have two layers, so there is an empty directory, and it comes first: statfs tells the sizes of the first
  * layer's file system, which is then not the host's disk. */
 int mounts_usr(struct mounts *m)
 {
-        static const struct fs_option options[] = { { "lowerdir", ROOT_EMPTY ":/usr" }, { "source", "hatchery" } };
-        m->usr = newmount_make("overlay", options, 2, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+        m->usr = overlay(ROOT_EMPTY ":/usr", MOUNT_ATTR_NODEV);
         return m->usr < 0 ? m->usr : 0;
 }
 
@@ -67,9 +75,7 @@ int mounts_paths(struct mounts *m)
         for (; m->n_more < m->paths->n; m->n_more++) {
                 char layers[sizeof ROOT_EMPTY + PATH_MAX];
                 snprintf(layers, sizeof layers, ROOT_EMPTY ":%s", m->paths->at[m->n_more].inside);
-                const struct fs_option options[] = { { "lowerdir", layers }, { "source", "hatchery" } };
-                int mount =
-                        newmount_make("overlay", options, 2, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+                int mount = overlay(layers, MOUNT_ATTR_NODEV);
                 if (mount < 0)
                         return mount;
                 m->more[m->n_more] = mount;
@@ -82,12 +88,7 @@ int mounts_paths(struct mounts *m)
  * trials that an overlay makes of it. */
 int mounts_root(struct mounts *m)
 {
-        static const struct fs_option options[] = {
-                { "lowerdir", ROOT_EMPTY ":/" },
-                { "xino", "on" },
-                { "source", "hatchery" },
-        };
-        m->root = newmount_make("overlay", options, 3, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+        m->root = overlay(ROOT_BESIDE ":/", 0);
         return m->root < 0 ? m->root : 0;
 }
 

@@ -188,11 +188,11 @@ static int attach_proc(int root, struct err *e)
         return r < 0 ? err_set(e, -r, "attach /proc") : 0;
 }
 
-/* What every overlay of a sandbox has as its first layer; on a file system of its own, since no layer may lie in
+/* The first layer of the overlays that show /usr and the like; on a file system of its own, since no layer may lie in
  * another. Its sizes are what statfs says of /usr: programs may rely on it that something is used there. */
 static int attach_empty(int root, struct err *e)
 {
-        static const struct fs_option options[] = { { "mode", "755" }, { "size", "8k" }, { "nr_inodes", "4" } };
+        static const struct fs_option options[] = { { "mode", "755" }, { "size", "8k" }, { "nr_inodes", "5" } };
         struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
         OWN_FD int fs = newmount_make("tmpfs", options, 3, MOUNT_ATTR_NOSUID);
         if (fs < 0)
@@ -200,16 +200,54 @@ static int attach_empty(int root, struct err *e)
         int used = openat(fs, "used", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         bool wrote = used >= 0 && write(used, "", 1) == 1;
         own_close(&used); /* what is open for writing can't be made read-only */
-        if (!wrote || mkdirat(fs, "empty", 0755) < 0 ||
+        if (!wrote || mkdirat(fs, "empty", 0755) < 0 || mkdirat(fs, "beside", 0755) < 0 ||
             mount_setattr(fs, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
                 return err_set(e, errno, "an empty directory");
         int r = newmount_attach(fs, root, "run");
         return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
 }
 
-int root_enter(const struct paths *paths, struct err *e)
+/* The first layer of the overlay that shows the root. Both layers are of one file system: the overlay then tells its
+ * inode numbers, which are the same however a file is asked for, and writes no line on them to the kernel's log. */
+static int attach_beside(int disk, struct err *e)
+{
+        struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
+        OWN_FD int beside = newmount_clone(disk, "beside");
+        if (beside < 0)
+                return err_set(e, -beside, "clone an empty directory");
+        if (mount_setattr(beside, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
+                return err_set(e, errno, "an empty directory");
+        int r = newmount_attach(beside, AT_FDCWD, "/mnt" ROOT_BESIDE);
+        return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
+}
+
+/* The root is a directory of a new tmpfs. It is attached over a directory that every Debian has; only this process sees
+ * it. The tmpfs itself lies below it, since before Linux 6.15 no copy can be had of what is attached nowhere. */
+static int make_root(int *disk, int *root, struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "4m" } };
+
+        OWN_FD int fs = newmount_make("tmpfs", options, 2, MOUNT_ATTR_NOSUID);
+        if (fs < 0)
+                return err_set(e, -fs, "tmpfs for the zygote's root");
+        if (mkdirat(fs, "root", 0755) < 0 || mkdirat(fs, "beside", 0755) < 0)
+                return err_set(e, errno, "mkdir in the tmpfs for the zygote's root");
+        int r = newmount_attach(fs, AT_FDCWD, "/mnt");
+        if (r < 0)
+                return err_set(e, -r, "attach the tmpfs for the zygote's root");
+        *root = newmount_clone(fs, "root");
+        if (*root < 0)
+                return err_set(e, -*root, "clone the zygote's root");
+        r = newmount_attach(*root, AT_FDCWD, "/mnt");
+        if (r < 0)
+                return err_set(e, -r, "attach the zygote's root");
+        *disk = own_steal_fd(&fs);
+        return 0;
+}
+
+int root_enter(const struct paths *paths, struct err *e)
+{
+        OWN_FD int disk = -1, root = -1;
 
         if (unshare(CLONE_NEWNS) < 0)
                 return err_set(e, errno, "a mount namespace");
@@ -217,24 +255,19 @@ int root_enter(const struct paths *paths, struct err *e)
                 return err_set(e, errno, "private mounts");
 
         umask(022);
-        OWN_FD int root = newmount_make("tmpfs", options, 2, MOUNT_ATTR_NOSUID);
-        if (root < 0)
-                return err_set(e, -root, "tmpfs for the zygote's root");
-        int r = make_nodes(root, e);
+        int r = make_root(&disk, &root, e);
+        if (r == 0)
+                r = make_nodes(root, e);
         if (r == 0)
                 r = copy_from_host(root, e);
-        if (r < 0)
-                return r;
-
-        /* The new root is attached over a directory that every Debian has; only this process sees it. */
-        r = newmount_attach(root, AT_FDCWD, "/mnt");
-        if (r < 0)
-                return err_set(e, -r, "attach the zygote's root");
-        r = bind_usr(root, e);
+        if (r == 0)
+                r = bind_usr(root, e);
         if (r == 0)
                 r = attach_proc(root, e);
         if (r == 0)
                 r = attach_empty(root, e);
+        if (r == 0)
+                r = attach_beside(disk, e);
         if (r == 0 && paths)
                 r = paths_attach(paths, root, e);
         if (r < 0)

@@ -280,6 +280,89 @@ class Scheduling(Case):
         self.assertNotIn("got", found)
 
 
+# A second process in a session of its own writes, and prints what became of it. The kernel allows one write in 100 ms on
+# the whole machine.
+WRITE_AUTOGROUP = """
+import os
+if os.fork() == 0:
+    os.setsid()
+    for _ in range(2):
+        try: os.write(os.open('/proc/self/autogroup', os.O_WRONLY), b'5'); print('written', flush=True)
+        except OSError as e: print(e.strerror, flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+# Says of files and directories what is asked twice, with many look-ups between.
+INODES = """
+import os
+def told(path):
+    folder, name = os.path.split(path)
+    entry = next(e for e in os.scandir(folder) if e.name == name)
+    s, l, f = os.stat(path), os.lstat(path), os.stat(os.open(path, os.O_RDONLY))
+    assert (s.st_ino, s.st_dev) == (l.st_ino, l.st_dev) == (f.st_ino, f.st_dev), path
+    return s.st_ino, s.st_dev, entry.inode()
+paths = ['/usr/bin', '/usr/lib/os-release', '/etc', '/etc/passwd', '/usr']
+first = [told(path) for path in paths]
+for folder, _, files in os.walk('/usr/share'):
+    for name in files: os.lstat(os.path.join(folder, name))
+    if len(folder) > 40: break
+assert first == [told(path) for path in paths], (first, [told(path) for path in paths])
+for path, (inode, device, listed) in zip(paths, first):
+    if os.path.isfile(path): assert inode == listed, path
+root = os.stat('/')
+assert all(e.inode() == e.stat().st_ino and e.stat().st_dev == root.st_dev for e in os.scandir('/etc') if e.is_file() and not e.is_symlink())
+assert os.stat('/etc').st_ino == next(e.inode() for e in os.scandir('/') if e.name == 'etc') and os.stat('/etc').st_dev == root.st_dev
+print('the same')
+"""
+
+
+class Kernel(Case):
+    """What each sandbox made the kernel say, or let be written that all share"""
+    SERVER = SERVER
+
+    def test_a_sandbox_writes_no_line_to_the_kernels_log(self):
+        try:
+            log = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        except OSError as error:
+            self.skipTest(f"the kernel's log can't be read: {error.strerror}")
+        self.addCleanup(os.close, log)
+        runs, counts = 64, []
+        # The least of some tries: an older server beside this one may write.
+        while len(counts) < 5 and min(counts, default=runs) > 0:
+            os.lseek(log, 0, os.SEEK_END)
+            for request in [self.client.send_execute("print(1)") for _ in range(runs)]:
+                self.assert_exited(self.client.result(request))
+            counts.append(self.lines_on_overlays(log))
+        self.assertLess(min(counts), runs, counts)
+
+    @staticmethod
+    def lines_on_overlays(log):
+        n = 0
+        while True:
+            try:
+                n += b"overlayfs" in os.read(log, 8192)
+            except BlockingIOError:
+                return n
+            except BrokenPipeError:
+                pass  # some were overwritten
+
+    def test_inode_numbers_do_not_change_within_a_run(self):
+        self.assertEqual("the same\n", self.output(INODES))
+
+    def test_the_automatic_group_can_not_be_written(self):
+        """The automatic group can't be written, which one run at a time of the whole machine could"""
+        if not os.path.exists("/proc/self/autogroup"):
+            self.skipTest("this kernel has no automatic groups")
+        self.assertEqual("Read-only file system\n" * 2, self.output(WRITE_AUTOGROUP))
+
+    def test_nothing_of_proc_can_be_written(self):
+        code = "import os\nfor name in ('oom_score_adj', 'comm', 'timerslack_ns', 'coredump_filter', 'mem', 'clear_refs', 'task/2/comm'):\n" \
+               "    try: os.open('/proc/self/' + name, os.O_WRONLY); print(name)\n    except OSError as e: assert e.errno == 30, e\n" \
+               "open('/proc/self/fd/1', 'w').write('streams can\\n')"
+        self.assertEqual("streams can\n", self.output(code))
+
+
 class Channels(Case):
     SERVER = SERVER
 
