@@ -39,7 +39,8 @@ int newmount_clone(int dir, const char *path)
 int newmount_proc(void)
 {
         static const struct fs_option options[] = { { "subset", "pid" }, { "hidepid", "ptraceable" } };
-        return newmount_make("proc", options, 2, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        return newmount_make("proc", options, 2,
+                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 }
 
 int newmount_attach(int mount, int dir, const char *path)

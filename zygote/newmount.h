@@ -17,7 +17,8 @@ int newmount_make(const char *type, const struct fs_option *options, size_t n, u
 int newmount_clone(int dir, const char *path);
 
 /* A new /proc for the caller's pid namespace, detached: subset=pid leaves out everything that is not a process: no
- * sysctl, no kcore, no host-wide figures. */
+ * sysctl, no kcore, no host-wide figures. Read-only, since a write to autogroup shows in other sandboxes: the kernel
+ * allows one in 100 ms on the whole machine. */
 int newmount_proc(void);
 
 /* Attaches a detached mount to path below dir. */
