@@ -45,6 +45,7 @@ enum option_id {
         OPTION_LOG_LEVEL,
         OPTION_CGROUP,
         OPTION_GROUP,
+        OPTION_CEILINGS,
         OPTION_PRELOAD,
 };
 
@@ -72,6 +73,7 @@ static const struct option option_table[] = {
         { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
         { "cgroup", required_argument, NULL, OPTION_CGROUP },
         { "group", required_argument, NULL, OPTION_GROUP },
+        { "ceilings", required_argument, NULL, OPTION_CEILINGS },
         { "preload", required_argument, NULL, OPTION_PRELOAD },
         { NULL, 0, NULL, 0 },
 };
@@ -104,7 +106,7 @@ struct command_line {
         struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
         size_t n_cgroups;
         bool has_cache;
-        const char *language, *runtime, *plugin, *files, *cache, *packages, *init, *faults, *group;
+        const char *language, *runtime, *plugin, *files, *cache, *packages, *init, *faults, *group, *ceilings;
         unsigned long uid, listeners, inodes, log_level;
 };
 
@@ -158,6 +160,9 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
                 return 0;
         case OPTION_GROUP:
                 c->group = value;
+                return 0;
+        case OPTION_CEILINGS:
+                c->ceilings = value;
                 return 0;
         case OPTION_UID:
                 c->uid = strtoul(value, NULL, 10);
@@ -217,6 +222,7 @@ static int run_zygote(const struct command_line *c)
                 .cgroups = c->cgroups,
                 .n_cgroups = c->n_cgroups,
                 .group = c->group,
+                .ceilings = c->ceilings,
                 .uid_base = (uint32_t)c->uid,
                 .inodes = (uint32_t)c->inodes,
                 .faults = c->faults,
@@ -254,7 +260,8 @@ static int run_role(const struct command_line *c)
                 };
                 return pool_main(&options);
         }
-        if (strcmp(c->role, "zygote") == 0 && c->language && c->runtime && c->init && c->group && c->cache)
+        if (strcmp(c->role, "zygote") == 0 && c->language && c->runtime && c->init && c->group && c->cache &&
+            c->ceilings)
                 return run_zygote(c);
         fprintf(stderr, "hatcheryd: --role is for hatcheryd's own processes\n");
         return 2;

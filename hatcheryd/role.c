@@ -3,6 +3,7 @@
 
 #include "pool/pool.h"
 #include "proto/own.h"
+#include "zygote/ceilings.h"
 #include "zygote/image.h"
 
 #include <errno.h>
@@ -126,14 +127,30 @@ static void language_options(struct arguments *a, const struct role_zygote *role
                 option(a, "--preload", language->preload[i]);
 }
 
+/* What the pool may order at most: for either stage, where there are two. */
+static void find_ceilings(const struct config_language *language, char arg[CEILINGS_ARG_SIZE])
+{
+        int64_t most[LIMIT_COUNT];
+
+        config_most(language, most);
+        const struct ceilings c = {
+                .memory_bytes = most[LIMIT_MEMORY],
+                .disk_bytes = most[LIMIT_DISK],
+                .pids = most[LIMIT_PIDS],
+        };
+        ceilings_to_arg(&c, arg);
+}
+
 int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e)
 {
-        char uid[16], inodes[16], level[16], cgroups[CGROUP_MAX_HIERARCHIES][CGROUP_ARG_SIZE];
+        char uid[16], inodes[16], level[16], ceilings[CEILINGS_ARG_SIZE];
+        char cgroups[CGROUP_MAX_HIERARCHIES][CGROUP_ARG_SIZE];
         struct arguments a = { .n = 0 };
         OWN_FD int ours = -1;
         OWN_FD int theirs = -1;
         OWN_FD int runtime = -1;
 
+        find_ceilings(role->language, ceilings);
         snprintf(uid, sizeof uid, "%u", role->uid_base);
         snprintf(inodes, sizeof inodes, "%u", role->inodes);
         snprintf(level, sizeof level, "%d", (int)role->log_level);
@@ -142,6 +159,7 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         language_options(&a, role);
         option(&a, "--init", role->init);
         option(&a, "--group", role->group);
+        option(&a, "--ceilings", ceilings);
         option(&a, "--uid", uid);
         option(&a, "--inodes", inodes);
         option(&a, "--log-level", level);

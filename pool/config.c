@@ -387,6 +387,13 @@ const struct config_language *config_find_language(const struct config *c, const
         return NULL;
 }
 
+void config_most(const struct config_language *l, int64_t most[LIMIT_COUNT])
+{
+        bool is_compiled = l->data && l->data->kind == KIND_COMPILED;
+        for (size_t i = 0; i < LIMIT_COUNT; i++)
+                most[i] = is_compiled && l->compile_ceiling[i] > l->ceiling[i] ? l->compile_ceiling[i] : l->ceiling[i];
+}
+
 void config_fini(struct config *c)
 {
         config_list_free(c->listen);

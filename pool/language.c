@@ -1,6 +1,7 @@
 /* Languages at run time: see language.h. */
 #include "pool/language.h"
 
+#include "pool/bounds.h"
 #include "pool/clock.h"
 #include "pool/control.h"
 #include "pool/languages.h"
@@ -53,12 +54,26 @@ void language_order_sandboxes(struct language *l)
         }
 }
 
-void language_configure(struct language *l, const struct config_language *config)
+/* What requests may ask for: a ceiling that was raised holds as soon as a zygote that knows it serves. */
+static void set_limits(struct language *l, const struct config_language *config)
 {
+        const struct zygote *current = language_current(l);
+
         memcpy(l->standard, config->standard, sizeof l->standard);
         memcpy(l->ceiling, config->ceiling, sizeof l->ceiling);
         memcpy(l->compile.standard, config->compile_standard, sizeof l->compile.standard);
         memcpy(l->compile.ceiling, config->compile_ceiling, sizeof l->compile.ceiling);
+        if (!current)
+                return;
+        bounds_cut(l->standard, &current->ceilings);
+        bounds_cut(l->ceiling, &current->ceilings);
+        bounds_cut(l->compile.standard, &current->ceilings);
+        bounds_cut(l->compile.ceiling, &current->ceilings);
+}
+
+void language_configure(struct language *l, const struct config_language *config)
+{
+        set_limits(l, config);
         l->compile.runtime = config->data;
         l->is_profile = strcmp(config->name, config->runtime) != 0;
         if (config->data && !l->known) {
@@ -291,6 +306,7 @@ static void serves_well(struct language *l, const struct zygote *z)
 static void promote(struct language *l, struct zygote *z)
 {
         struct zygote *old = find_stage(l, ZYGOTE_CURRENT);
+        const struct config_language *config = config_find_language(&l->pool->config, l->name);
 
         z->stage = ZYGOTE_CURRENT;
         scale_replaced(&l->scale);
@@ -302,6 +318,8 @@ static void promote(struct language *l, struct zygote *z)
                          z->generation, old->generation, old->forks);
                 zygote_retire(old);
         }
+        if (config)
+                set_limits(l, config);
         serves_well(l, z);
 }
 

@@ -149,6 +149,17 @@ static bool same_data(const struct config_runtime *a, const struct config_runtim
         return a == b || (a && b && config_runtime_same(a, b));
 }
 
+/* A zygote knows the ceilings of what the kernel keeps. */
+static bool same_ceilings(const struct config_language *a, const struct config_language *b)
+{
+        int64_t of_a[LIMIT_COUNT], of_b[LIMIT_COUNT];
+
+        config_most(a, of_a);
+        config_most(b, of_b);
+        return of_a[LIMIT_MEMORY] == of_b[LIMIT_MEMORY] && of_a[LIMIT_DISK] == of_b[LIMIT_DISK] &&
+               of_a[LIMIT_PIDS] == of_b[LIMIT_PIDS];
+}
+
 /* What a zygote is started with takes effect with the next one. */
 static void renew_if_changed(struct language *l, const struct config *was, const struct config *is)
 {
@@ -158,7 +169,7 @@ static void renew_if_changed(struct language *l, const struct config *was, const
         if (!old || !new ||
             (was->inodes == is->inodes && config_list_same(old->preload, new->preload) &&
              strcmp(old->runtime, new->runtime) == 0 && strcmp(old->packages, new->packages) == 0 &&
-             same_data(old->data, new->data)))
+             same_data(old->data, new->data) && same_ceilings(old, new)))
                 return;
         log_info(&l->pool->log, "reload: %s is renewed, because what it is started with has changed", l->name);
         language_outdate(l);

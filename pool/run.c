@@ -1,6 +1,7 @@
 /* The beginning of a run, up to the hand-over of its job: see run.h. */
 #include "pool/run.h"
 
+#include "pool/bounds.h"
 #include "pool/clock.h"
 #include "pool/collector.h"
 #include "pool/language.h"
@@ -11,6 +12,8 @@
 #include "proto/own.h"
 
 #include <errno.h>
+
+enum { RETRY_MS = 1000 };
 
 /* ---------------------------------------------------------------- beginning and end */
 
@@ -207,6 +210,17 @@ static void hand_over(struct run *r)
                 run_limits_start(r);
 }
 
+/* Since the request was taken, a ceiling has changed, and the zygote that serves does not have it, or not yet. */
+static void refuse_outdated(struct run *r)
+{
+        struct refusal refusal;
+        run_give_slot_back(r);
+        refuse(&refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+               "the server's ceilings of limits have changed while the request waited; send it again");
+        refusal.retry_after_ms = RETRY_MS;
+        run_refuse(r, &refusal);
+}
+
 void run_start(struct run *r, struct slot *slot)
 {
         r->slot = slot;
@@ -218,6 +232,10 @@ void run_start(struct run *r, struct slot *slot)
                 run_compile_look(r);
 
         const int64_t *limit = r->limit;
+        if (!bounds_hold(limit, &slot->zygote->ceilings)) {
+                refuse_outdated(r);
+                return;
+        }
         if (slot->memory_bytes == limit[LIMIT_MEMORY] && slot->disk_bytes == limit[LIMIT_DISK] &&
             slot->pids == limit[LIMIT_PIDS]) {
                 hand_over(r);

@@ -1,6 +1,7 @@
 /* Zygotes and their slots: see zygotes.h. */
 #include "pool/zygotes.h"
 
+#include "pool/bounds.h"
 #include "pool/clock.h"
 #include "pool/language.h"
 #include "pool/run.h"
@@ -118,11 +119,14 @@ static void move(struct zygote *z, struct slot *slot, enum slot_state to)
 static void make(struct zygote *z, struct slot *slot)
 {
         struct language *l = z->language;
+        int64_t limit[LIMIT_COUNT];
 
         slot->sandbox = ++l->pool->last_sandbox;
-        slot->memory_bytes = l->standard[LIMIT_MEMORY];
-        slot->disk_bytes = l->standard[LIMIT_DISK];
-        slot->pids = l->standard[LIMIT_PIDS];
+        memcpy(limit, l->standard, sizeof limit);
+        bounds_cut(limit, &z->ceilings);
+        slot->memory_bytes = limit[LIMIT_MEMORY];
+        slot->disk_bytes = limit[LIMIT_DISK];
+        slot->pids = limit[LIMIT_PIDS];
         slot->recycled = slot->alive;
         slot->replaces = z->stage == ZYGOTE_CURRENT && scale_ordered(&l->scale);
         slot->urgent = z->stage == ZYGOTE_CURRENT && language_demand(l) > slots_coming(&z->slots);
@@ -445,6 +449,7 @@ static int on_report(void *owner, const struct report *report, const int *fds, s
                 r = err_say(e, EPROTO, "a report about slot %u", report->slot);
         else if (is_hello) {
                 z->greeted = true;
+                z->ceilings = report->hello.ceilings;
                 language_greeted(z->language, z, report);
         } else if (report->kind == REPORT_PRELOAD) {
                 language_preloaded(z->language, report);

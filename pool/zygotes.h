@@ -32,11 +32,12 @@ struct zygote {
         struct channel_end end;
         struct slots slots;
         enum zygote_stage stage;
-        uint32_t generation; /* the supervisor's number for it, among those of its language */
-        bool greeted;        /* it has said hello */
-        bool stale;          /* it was started with what has changed since in the configuration */
-        bool drained;        /* it has been told to end */
-        uint64_t forks;      /* sandboxes ordered from it */
+        uint32_t generation;      /* the supervisor's number for it, among those of its language */
+        bool greeted;             /* it has said hello */
+        bool stale;               /* it was started with what has changed since in the configuration */
+        bool drained;             /* it has been told to end */
+        struct ceilings ceilings; /* the most that it takes; known when it has greeted */
+        uint64_t forks;           /* sandboxes ordered from it */
         int64_t born_us;
 
         /* Sandboxes that could not be made: the next one is ordered later and later. */

@@ -4,8 +4,9 @@
  * Who speaks first: the zygote, with REPORT_HELLO, once its interpreter is initialised. After that every order is
  * answered by the report named beside it, in any order between slots; REPORT_EXITED also comes by itself. An order
  * about a sandbox that is no longer the slot's is late, not wrong, and is ignored. A packet of the wrong size or kind,
- * or an order that a slot's state forbids, ends the process that received it: one of the two is broken, and the
- * supervisor starts afresh. End of file from the pool ends the zygote and all its sandboxes. */
+ * an order with a number out of its bounds, or one that a slot's state forbids, ends the process that received it: one
+ * of the two is broken, and the supervisor starts afresh. End of file from the pool ends the zygote and all its
+ * sandboxes. */
 #pragma once
 
 #include "proto/err.h"
@@ -27,15 +28,22 @@ enum order_kind {
         ORDER_PING,    /* -> PONG. It is about no slot: does the zygote hang? */
 };
 
+/* The most that a zygote takes of the limits that the kernel keeps. More is an order that no pool gives. */
+struct ceilings {
+        int64_t memory_bytes;
+        int64_t disk_bytes;
+        int64_t pids;
+};
+
 struct order {
         uint32_t kind;
         uint32_t slot;        /* below CHANNEL_MAX_SLOTS */
-        uint64_t sandbox;     /* the pool's number for this sandbox, never 0, never used twice */
-        int64_t memory_bytes; /* MAKE and LIMIT */
+        uint64_t sandbox;     /* the pool's number for this sandbox: each MAKE has a higher one than the MAKE before */
+        int64_t memory_bytes; /* MAKE and LIMIT: these three, each from 1 to the zygote's ceiling */
         int64_t disk_bytes;
         int64_t pids;
-        uint32_t urgent; /* MAKE: a request waits for it, so it should be warm soon rather than well rehearsed */
-        uint32_t unused;
+        uint32_t urgent; /* MAKE: a request waits for it, so it should be warm soon rather than well rehearsed; or 0 */
+        uint32_t unused; /* 0 */
 };
 
 enum report_kind {
@@ -69,6 +77,7 @@ struct report {
                         char aliases[96];   /* other names of the language, separated by spaces */
                         uint32_t kind;      /* enum kind */
                         uint32_t echoes;    /* it heeds echo_last_expression */
+                        struct ceilings ceilings;
                 } hello;
                 struct {
                         char name[64];

@@ -135,7 +135,7 @@ static int round_of_events(struct serve *s, struct err *e)
 }
 
 int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct sandbox_maker *maker,
-              struct err *e)
+              const char *ceilings, struct err *e)
 {
         struct serve *s = hidden_new(sizeof *s);
         if (!s)
@@ -147,7 +147,7 @@ int serve_new(struct serve **out, const struct log *log, int channel, int report
         for (size_t i = 0; i < CHANNEL_MAX_SLOTS; i++)
                 sandbox_init(&s->at[i]);
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
-        int r = s->epoll < 0 ? err_set(e, errno, "epoll") : 0;
+        int r = s->epoll < 0 ? err_set(e, errno, "epoll") : ceilings_from_arg(&s->ceilings, ceilings, e);
         if (r == 0)
                 r = serve_watch(s, channel, SOURCE_CHANNEL, 0, e);
         if (r == 0)
@@ -158,6 +158,11 @@ int serve_new(struct serve **out, const struct log *log, int channel, int report
         }
         *out = s;
         return 0;
+}
+
+const struct ceilings *serve_ceilings(const struct serve *s)
+{
+        return &s->ceilings;
 }
 
 int serve_run(struct serve *s, struct err *e)

@@ -7,9 +7,13 @@
 
 struct serve;
 
-/* report_sock is the zygote's end of the socket whose other end is maker->boot.report. Borrows everything. */
+/* report_sock is the zygote's end of the socket whose other end is maker->boot.report. ceilings is their text, as
+ * ceilings_to_arg makes it. Borrows everything but that. */
 int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct sandbox_maker *maker,
-              struct err *e);
+              const char *ceilings, struct err *e);
+
+/* What the pool may order at most; no child gets the memory that this points to. */
+const struct ceilings *serve_ceilings(const struct serve *s);
 
 /* Returns 0 after ORDER_DRAIN or the pool's end of file, with every sandbox and slot gone; negative errno with a
  * sentence when the pool broke the protocol. */

@@ -2,6 +2,7 @@
 #include "zygote/serve_parts.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
 {
@@ -120,22 +121,34 @@ struct order_row {
         unsigned states; /* bits of enum sandbox_state */
         unsigned n_fds;
         bool same_sandbox; /* it is about the sandbox that is there, not about a next one */
+        bool has_limits;
         int (*carry_out)(struct serve *s, const struct order *o, int fd, struct err *e);
 };
 
 #define IN(state) (1u << SANDBOX_##state)
 
 static const struct order_row order_table[] = {
-        [ORDER_MAKE] = { "make", IN(NONE) | IN(DEAD) | IN(GOING), 0, false, serve_make },
-        [ORDER_LIMIT] = { "limit", IN(ALIVE), 0, true, order_limit },
-        [ORDER_KILL] = { "kill", IN(BOOTING) | IN(ALIVE), 0, true, order_kill },
-        [ORDER_COLLECT] = { "collect", IN(DEAD), 1, true, order_collect },
-        [ORDER_CLEAR] = { "clear", IN(DEAD), 0, true, order_clear },
+        [ORDER_MAKE] = { "make", IN(NONE) | IN(DEAD) | IN(GOING), 0, false, true, serve_make },
+        [ORDER_LIMIT] = { "limit", IN(ALIVE), 0, true, true, order_limit },
+        [ORDER_KILL] = { "kill", IN(BOOTING) | IN(ALIVE), 0, true, false, order_kill },
+        [ORDER_COLLECT] = { "collect", IN(DEAD), 1, true, false, order_collect },
+        [ORDER_CLEAR] = { "clear", IN(DEAD), 0, true, false, order_clear },
         [ORDER_DROP] = { "drop", IN(NONE) | IN(BOOTING) | IN(ALIVE) | IN(REAPING) | IN(DEAD) | IN(GOING), 0, false,
-                         order_drop },
-        [ORDER_DRAIN] = { "drain", ~0u, 0, false, order_drain },
-        [ORDER_PING] = { "ping", ~0u, 0, false, order_ping },
+                         false, order_drop },
+        [ORDER_DRAIN] = { "drain", ~0u, 0, false, false, order_drain },
+        [ORDER_PING] = { "ping", ~0u, 0, false, false, order_ping },
 };
+
+/* What it says itself, whatever state its slot is in. */
+static int check_order(const struct serve *s, const struct order_row *row, const struct order *o, struct err *e)
+{
+        if (o->unused != 0 || o->urgent > (o->kind == ORDER_MAKE))
+                return err_say(e, EPROTO, "the pool sent the order %s with fields that it has not", row->name);
+        if (o->kind == ORDER_MAKE && o->sandbox <= s->last_sandbox)
+                return err_say(e, EPROTO, "the pool numbered two sandboxes %" PRIu64 " and then %" PRIu64,
+                               s->last_sandbox, o->sandbox);
+        return row->has_limits ? ceilings_check(&s->ceilings, o, e) : 0;
+}
 
 int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds, struct err *e)
 {
@@ -146,6 +159,9 @@ int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds,
 
         if (n_fds != 0 && n_fds != row->n_fds)
                 return err_say(e, EPROTO, "the pool sent the order %s with %zu descriptors", row->name, n_fds);
+        int r = check_order(s, row, o, e);
+        if (r < 0)
+                return r;
         if (row->same_sandbox && (sb->state == SANDBOX_NONE || sb->id != o->sandbox))
                 return 0; /* late */
         if (!(row->states & 1u << sb->state)) {
@@ -154,5 +170,7 @@ int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds,
                 return err_say(e, EPROTO, "the pool sent the order %s for slot %u in state %d", row->name, o->slot,
                                (int)sb->state);
         }
+        if (o->kind == ORDER_MAKE)
+                s->last_sandbox = o->sandbox;
         return row->carry_out(s, o, fd, e);
 }

@@ -2,6 +2,7 @@
  * orders, serve_ends.c takes note of deaths and buries. */
 #pragma once
 
+#include "zygote/ceilings.h"
 #include "zygote/serve.h"
 
 #include <stdbool.h>
@@ -15,6 +16,8 @@ struct serve {
         int channel;
         int report_sock;
         int epoll; /* owned */
+        struct ceilings ceilings;
+        uint64_t last_sandbox; /* the highest number that was ordered */
         bool done;
         bool starved;         /* a sandbox waits for a stage */
         int64_t next_look_ms; /* for sandboxes that are overdue */

@@ -94,7 +94,7 @@ static int prepare(struct zygote *z, struct err *e)
         return r;
 }
 
-static int say_hello(struct zygote *z, struct err *e)
+static int say_hello(struct zygote *z, const struct ceilings *ceilings, struct err *e)
 {
         struct report hello = { .kind = REPORT_HELLO };
         snprintf(hello.hello.version, sizeof hello.hello.version, "%s", z->shown->warmed.version);
@@ -102,6 +102,7 @@ static int say_hello(struct zygote *z, struct err *e)
         snprintf(hello.hello.aliases, sizeof hello.hello.aliases, "%s", z->lang->aliases);
         hello.hello.kind = z->lang->kind;
         hello.hello.echoes = z->lang->echoes;
+        hello.hello.ceilings = *ceilings;
         return channel_send(ZYGOTE_FD_CHANNEL, &hello, sizeof hello, NULL, 0, e);
 }
 
@@ -135,14 +136,14 @@ static int live(struct aside *aside, void *context, struct err *e)
         z->aside = z->maker.slots.aside = aside;
         int r = prepare(z, e);
         if (r == 0)
-                r = say_hello(z, e);
+                r = serve_new(&serve, &z->log, ZYGOTE_FD_CHANNEL, z->report[0], &z->maker, z->options->ceilings, e);
+        if (r == 0)
+                r = say_hello(z, serve_ceilings(serve), e);
         if (r == 0)
                 r = say_preloads(z, e);
-        if (r == 0) /* where the names of what is preloaded were */
+        if (r == 0) /* where the names of what is preloaded were, and the ceilings */
                 r = wipe_arguments(z->lang->name, e);
         aside_leave(aside, forget, NULL);
-        if (r == 0)
-                r = serve_new(&serve, &z->log, ZYGOTE_FD_CHANNEL, z->report[0], &z->maker, e);
         if (r == 0)
                 r = serve_run(serve, e);
         serve_free(serve);

@@ -3,6 +3,8 @@ all; zygotes have the nine capabilities that their table names; init has two, in
 
 import os
 import re
+import socket
+import struct
 import unittest
 from pathlib import Path
 
@@ -171,6 +173,36 @@ class Confinement(Case):
         """The inodes of the sockets in its network namespace."""
         return {field for kind in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6")
                 for line in host.read(f"/proc/{process.pid}/net/{kind}").splitlines() for field in line.split()[9:10]}
+
+    # ------------------------------------------------------------ a pool that was taken over
+
+    def test_an_order_above_the_ceilings_ends_the_zygote(self):
+        """Sent in the pool's place, over the pool's own socket. The zygote is renewed, and the server serves on"""
+        gib = 1 << 30
+        for limits, said in (((1 << 50, 1, 1), "a memory limit of 1125899906842624"), ((gib, 0, 1), "a disk limit of 0"),
+                             ((gib, 1, 513), "a pids limit of 513; it is 1 to 512")):
+            self.assert_alive()
+            zygote = self.zygote()
+            for channel in self.channels():
+                channel.send(struct.pack("=IIQqqqII", 2, 0, 1, *limits, 0, 0))  # ORDER_LIMIT; proto/channel.h
+                channel.close()
+            wait_until(lambda zygote=zygote: not zygote.is_alive(), what="the zygote's end")
+            self.assertIn(f"the pool ordered {said}", SERVER.log())
+            wait_until(lambda: len(SERVER.zygote_processes()) == 1 and self.client.status().ready, what="the next zygote")
+        self.assert_alive()
+
+    def channels(self):
+        """The pool's ends of its sockets to zygotes: of packets, and not the supervisor's, which is on 3."""
+        pool, found = os.pidfd_open(self.pool().pid), []
+        for name in os.listdir(f"/proc/{self.pool().pid}/fd"):
+            if int(name) > 3 and os.readlink(f"/proc/{self.pool().pid}/fd/{name}").startswith("socket:"):
+                end = socket.socket(fileno=host.take_descriptor(pool, int(name)))
+                if end.type == socket.SOCK_SEQPACKET:
+                    found.append(end)
+                else:
+                    end.close()
+        os.close(pool)
+        return found
 
     # ------------------------------------------------------------ init
 

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
+SYS_PIDFD_GETFD = 438
 
 
 def become_subreaper():
@@ -12,6 +13,15 @@ def become_subreaper():
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
+
+
+def take_descriptor(pidfd, number):
+    """A copy of a descriptor of that process."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    found = libc.syscall(SYS_PIDFD_GETFD, pidfd, number, 0)
+    if found < 0:
+        raise OSError(ctypes.get_errno(), "pidfd_getfd")
+    return found
 
 
 def read(path, default=""):

@@ -189,6 +189,40 @@ class Reload(WithServers):
             server.process.send_signal(signal.SIGHUP)
             wait_until(lambda: len(client.execute("print('x' * 5000)").stdout) == 2000, what="the new limit")
 
+    def test_ceilings_change_with_the_next_generation_and_no_run_is_lost(self):
+        """A zygote ends if it is ordered more than it knows, so neither way may an order go to the wrong one"""
+        text = 'language python {{ warm = 2 running = 2 limits {{ memory = "{}M" }} ceilings {{ memory = "{}M" }} }}\n'
+        server = self.start(config=text.format(64, 256))
+
+        def ceiling_is(megabytes):
+            try:
+                client.execute("", limits={"memory_bytes": megabytes << 20})
+                client.execute("", limits={"memory_bytes": (megabytes << 20) + 1})
+            except Refused as refused:
+                self.assertEqual("INVALID_ARGUMENT", refused.code)
+                return f"ceiling of {megabytes << 20} " in refused.message
+            return False
+
+        with server.connect() as client:
+            self.assertTrue(ceiling_is(256))
+            (server.dir / "hatchery.conf").write_text(text.format(300, 512))
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: ceiling_is(512), what="the higher ceiling")
+
+            running = [client.send_execute("import time; time.sleep(50)", limits={"wall_us": 60000000}) for _ in range(2)]
+            waiting = client.send_execute("", limits={"memory_bytes": 500 << 20})
+            generation = client.status().languages[0].generation
+            (server.dir / "hatchery.conf").write_text(text.format(40, 128))
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: client.status().languages[0].generation > generation, what="the next generation")
+            for request in running:
+                client.cancel(request)
+            with self.assertRaises(Refused) as caught:
+                client.result(waiting)
+            self.assert_error(caught.exception.error, "UNAVAILABLE", "ceilings")
+            self.assertTrue(ceiling_is(128))
+        self.assertNotIn("the pool ordered", server.log())
+
     def test_a_wrong_configuration_changes_nothing(self):
         server = self.start(config="language python { }\n")
         with server.connect() as client:
