@@ -4,12 +4,12 @@
 #include "proto/own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 enum { MAX_STRETCHES = 16, LINE_MAX_SIZE = 512 };
@@ -86,14 +86,19 @@ static bool is_huge(uintptr_t at, size_t size)
 
 /* By the kernel, for which a page that can't be read, like one behind the end of its file, is an error and no signal;
  * nor does it mind what a sanitizer keeps between constants. */
-static bool copy_out(void *to, void *from, size_t size)
+static bool copy_out(int mem, char *to, uintptr_t from, size_t size)
 {
-        const struct iovec ours = { to, size }, theirs = { from, size };
-        return process_vm_readv(getpid(), &ours, 1, &theirs, 1, 0) == (ssize_t)size;
+        for (size_t done = 0; done < size;) {
+                ssize_t n = pread(mem, to + done, size - done, (off_t)(from + done));
+                if (n <= 0)
+                        return false;
+                done += (size_t)n;
+        }
+        return true;
 }
 
 /* The copy is made elsewhere and then moved: there is no moment without code. 0 if it can't be had. */
-static size_t replace(const struct stretch *s)
+static size_t replace(int mem, const struct stretch *s)
 {
         uintptr_t from = round_up(s->from);
         size_t size = round_down(s->to) - from;
@@ -103,7 +108,7 @@ static size_t replace(const struct stretch *s)
                 return 0;
         char *copy = (char *)room + (round_up((uintptr_t)room) - (uintptr_t)room);
         void *old = (char *)room + (from - (uintptr_t)room); /* an address, far outside of room */
-        bool done = madvise(copy, size, MADV_HUGEPAGE) == 0 && copy_out(copy, old, size) &&
+        bool done = madvise(copy, size, MADV_HUGEPAGE) == 0 && copy_out(mem, copy, from, size) &&
                     is_huge((uintptr_t)copy, size) && mprotect(copy, size, PROT_READ | PROT_EXEC) == 0 &&
                     mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, old) != MAP_FAILED;
         munmap(room, size + HUGE); /* or, after the move, what is left of it */
@@ -115,8 +120,11 @@ int hugetext_replace(size_t *bytes, struct err *e)
         struct stretch found[MAX_STRETCHES];
         size_t n = 0;
         *bytes = 0;
+        OWN_FD int mem = open("/proc/self/mem", O_RDONLY | O_CLOEXEC);
+        if (mem < 0)
+                return err_set(e, errno, "open /proc/self/mem");
         int r = find_stretches(found, &n, e);
         for (size_t i = 0; r == 0 && i < n; i++)
-                *bytes += replace(&found[i]);
+                *bytes += replace(mem, &found[i]);
         return r;
 }

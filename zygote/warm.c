@@ -84,12 +84,10 @@ int zygote_warm(struct zygote *z, struct err *e)
 {
         struct zygote_shown *shown = z->shown;
         struct warming w = { .zygote = z, .e = e };
-        size_t huge;
+        size_t huge = 0;
         int r = set_environment(e);
         if (r == 0)
                 r = set_standard_streams(z, e);
-        if (r == 0) /* while the filter does not refuse what it takes */
-                r = hugetext_replace(&huge, e);
         if (r == 0)
                 r = rights_limit(z->lang->extra_calls, &z->maker.slots.faults, e);
         if (r == 0)
@@ -98,6 +96,8 @@ int zygote_warm(struct zygote *z, struct err *e)
                 r = (int)aside_leave(z->aside, warm, &w);
         if (r == 0)
                 r = rights_take_up(&z->maker.slots.faults, e);
+        if (r == 0)
+                r = hugetext_replace(&huge, e);
         if (r < 0)
                 return r;
         log_debug(&z->log, "%zu MiB of code on huge pages", huge >> 20);
