@@ -5,10 +5,15 @@
 #include "zygote/seccomp.h"
 
 #include <errno.h>
+#include <linux/bpf_common.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* What making sandboxes takes, and no more; it also bounds what hatchery-init starts with. */
 static const int kept_capabilities[] = {
@@ -34,20 +39,63 @@ static int limit_capabilities(struct err *e)
         return r < 0 ? err_set(e, -r, "dropping capabilities") : 0;
 }
 
-static int limit_system_calls(const char *const *extra, const struct faults *faults, struct err *e)
+/* Shared with the process that makes the filter. */
+struct making {
+        int result;
+        struct err error;
+        unsigned short length;
+        struct sock_filter code[BPF_MAXINSNS];
+};
+
+static void make_filter(struct making *m, const char *const *extra)
 {
         struct seccomp_program outer;
+        m->result = seccomp_program_build(&outer, SECCOMP_OUTER, extra, &m->error);
+        if (m->result < 0)
+                return;
+        m->length = outer.length;
+        memcpy(m->code, outer.code, outer.length * sizeof outer.code[0]);
+        seccomp_program_fini(&outer);
+}
+
+/* In a process of its own: the interpreter would grow around what the making leaves in the heap, and each sandbox touch
+ * 70 pages more. */
+static int make_apart(struct making *m, const char *const *extra, struct err *e)
+{
+        m->result = err_say(&m->error, ECHILD, "the process that makes the filter died");
+        pid_t pid = fork();
+        if (pid < 0)
+                return err_set(e, errno, "a process to make the filter");
+        if (pid == 0) {
+                make_filter(m, extra);
+                _exit(0);
+        }
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        if (m->result < 0)
+                *e = m->error;
+        return m->result;
+}
+
+static int limit_system_calls(const char *const *extra, const struct faults *faults, struct err *e)
+{
         int r;
 
         /* A sandbox inherits this half of the filter, so whoever wants it to have none wants none here. */
         if (faults_find(faults, "system calls", &r) == FAULT_SKIP)
                 return 0;
-        r = seccomp_program_build(&outer, SECCOMP_OUTER, extra, e);
-        if (r < 0)
-                return r;
-        r = seccomp_program_load(&outer);
-        seccomp_program_fini(&outer);
-        return r < 0 ? err_set(e, -r, "loading the zygote's seccomp filter") : 0;
+        struct making *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (m == MAP_FAILED)
+                return err_set(e, errno, "memory for the filter");
+        r = make_apart(m, extra, e);
+        if (r == 0) {
+                const struct seccomp_program outer = { .code = m->code, .length = m->length };
+                r = seccomp_program_load(&outer);
+                if (r < 0)
+                        err_set(e, -r, "loading the zygote's seccomp filter");
+        }
+        munmap(m, sizeof *m);
+        return r;
 }
 
 /* Tests see what the interpreter's start could do with the zygote's rights. */

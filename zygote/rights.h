@@ -12,7 +12,8 @@
 /* An empty network of its own. Before all else, so that the command that prepares a language has none either. */
 int rights_leave_network(const struct faults *faults, struct err *e);
 
-/* For good: the capabilities and the system calls that are left, for the zygote and all its children. */
+/* On the first stack (aside.h), since it forks. For good: the capabilities and the system calls that are left, for the
+ * zygote and all its children. */
 int rights_limit(const char *const *extra_calls, const struct faults *faults, struct err *e);
 
 /* For a while: another user, which is to be one of the language's own range, where no process is yet. */

@@ -80,6 +80,12 @@ static long warm(void *argument)
         return z->lang->warm(&z->shown->setup, &z->shown->warmed, w->e);
 }
 
+static long limit(void *argument)
+{
+        struct warming *w = argument;
+        return rights_limit(w->zygote->lang->extra_calls, &w->zygote->maker.slots.faults, w->e);
+}
+
 int zygote_warm(struct zygote *z, struct err *e)
 {
         struct zygote_shown *shown = z->shown;
@@ -89,7 +95,7 @@ int zygote_warm(struct zygote *z, struct err *e)
         if (r == 0)
                 r = set_standard_streams(z, e);
         if (r == 0)
-                r = rights_limit(z->lang->extra_calls, &z->maker.slots.faults, e);
+                r = (int)aside_leave(z->aside, limit, &w);
         if (r == 0)
                 r = rights_lay_down(z->options->uid_base, &z->maker.slots.faults, e);
         if (r == 0)
