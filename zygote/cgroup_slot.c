@@ -33,6 +33,7 @@ static const struct file_row files[CGROUP_FILE_COUNT] = {
         [CGROUP_FILE_SWAP_LIMIT] = { CGROUP_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max", O_WRONLY, true },
         [CGROUP_FILE_MEMORY_PEAK] = { CGROUP_MEMORY, "memory.max_usage_in_bytes", "memory.peak", O_RDWR, true },
         [CGROUP_FILE_MEMORY_NOW] = { CGROUP_MEMORY, "memory.usage_in_bytes", "memory.current", O_RDONLY, false },
+        [CGROUP_FILE_MEMORY_RECLAIM] = { CGROUP_MEMORY, "memory.force_empty", "memory.reclaim", O_WRONLY, true },
         [CGROUP_FILE_OOM] = { CGROUP_MEMORY, "memory.oom_control", "memory.events", O_RDONLY, false },
         [CGROUP_FILE_PIDS_LIMIT] = { CGROUP_PIDS, "pids.max", "pids.max", O_WRONLY, false },
         [CGROUP_FILE_PIDS_NOW] = { CGROUP_PIDS, "pids.current", "pids.current", O_RDONLY, false },
@@ -212,12 +213,21 @@ int cgroup_slot_fini(struct cgroup_slot *c, struct err *e)
         return r;
 }
 
+static bool is_clean(const struct cgroup_slot *c)
+{
+        return read_number(c->file[CGROUP_FILE_MEMORY_NOW]) <= RESIDUE_MAX;
+}
+
+int cgroup_slot_residue(const struct cgroup_slot *c)
+{
+        return is_clean(c) ? -1 : c->file[CGROUP_FILE_MEMORY_RECLAIM];
+}
+
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e)
 {
         bool memory_tells = c->peak_resets || c->file[CGROUP_FILE_MEMORY_PEAK] < 0;
         bool pids_tells = c->file[CGROUP_FILE_PIDS_PEAK] < 0 || read_number(c->file[CGROUP_FILE_PIDS_PEAK]) <= 1;
-        bool clean = read_number(c->file[CGROUP_FILE_MEMORY_NOW]) <= RESIDUE_MAX;
-        if (memory_tells && pids_tells && clean)
+        if (memory_tells && pids_tells && is_clean(c))
                 return 0;
 
         const struct cgroup_base *base = c->base;

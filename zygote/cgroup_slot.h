@@ -31,6 +31,7 @@ enum cgroup_file {
         CGROUP_FILE_SWAP_LIMIT, /* v1: memory and swap together; v2: swap alone */
         CGROUP_FILE_MEMORY_PEAK,
         CGROUP_FILE_MEMORY_NOW,
+        CGROUP_FILE_MEMORY_RECLAIM,
         CGROUP_FILE_OOM,
         CGROUP_FILE_PIDS_LIMIT,
         CGROUP_FILE_PIDS_NOW,
@@ -77,6 +78,11 @@ int cgroup_slot_fini(struct cgroup_slot *c, struct err *e);
  * next run's memory, and where a peak can't be reset and is not that of
  * a single idle process. (The peak of processes never resets; that of memory does on v1, and on v2 from Linux 6.12.) */
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e);
+
+/* Of an empty group: the descriptor (borrowed) by which the kernel is told to let go what is still charged to it, where
+ * that is more than a renewal would leave; else -1. Removing a group frees nothing of that: it would be charged to the
+ * group above for good, and to nobody's limit. */
+int cgroup_slot_residue(const struct cgroup_slot *c);
 
 /* Sets both limits; nothing is written that is already so. -EBUSY: memory below what is in use. */
 int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids, struct err *e);

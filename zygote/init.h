@@ -23,6 +23,7 @@ enum init_kind {
         INIT_RELEASE,   /* to init, with one or two descriptors, the last that hold a dead sandbox's file systems */
         INIT_RELEASED,  /* from init: they are taken down */
         INIT_COLLECTED, /* from init: done with both */
+        INIT_RECLAIM,   /* to init, with one descriptor: memory.force_empty or memory.reclaim; INIT_RELEASED answers */
 };
 
 struct init_packet {

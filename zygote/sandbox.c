@@ -27,6 +27,9 @@
  * takes its time: a virtual machine 1.5 s of a processor that is not busy. */
 enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000 };
 
+/* Init gives up by itself after five seconds (init.c), as soon as the kernel looks: killing it would be no faster. */
+enum { RECLAIM_PATIENCE_MS = 60000 };
+
 static int64_t now_us(void)
 {
         struct timespec t;
@@ -70,10 +73,25 @@ void sandbox_clear(struct sandbox *s)
         close_file_systems(s);
 }
 
+static bool empty(const struct sandbox *s)
+{
+        return cgroup_slot_pids(&s->slot->cgroup) == 0;
+}
+
+/* Names that a run looked up outlive it, and its group, unless the kernel is told: six runs left nine million. It takes
+ * seconds, so init does it: this slot waits for it, others don't. True: init was told. */
+static bool reclaim(struct sandbox *s)
+{
+        int fd = s->init_lost || s->reclaimed ? -1 : cgroup_slot_residue(&s->slot->cgroup);
+        s->reclaimed = fd >= 0 && slot_tell(s->slot, INIT_RECLAIM, &fd, 1, NULL) == 0;
+        return s->reclaimed;
+}
+
 void sandbox_released(struct sandbox *s)
 {
-        s->releasing = false;
+        s->releasing = reclaim(s);
         s->gone_us = now_us();
+        s->asked_ms = s->gone_us / 1000;
 }
 
 void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker)
@@ -90,15 +108,18 @@ static void release(struct sandbox *s, struct sandbox_maker *maker)
         close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
                 close_fd(&s->pool_fds[i]);
-        s->kill_sent = s->swept_again = s->collecting = s->releasing = s->remake = false;
+        s->kill_sent = s->swept_again = s->collecting = s->releasing = s->reclaimed = s->remake = false;
 }
 
 void sandbox_go(struct sandbox *s)
 {
         if (s->pid > 0 && s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
+        bool was_dead = s->state == SANDBOX_DEAD && empty(s);
         sandbox_clear(s); /* before init dies: what it was sent is closed in its time, read or not */
-        if (s->slot)
+        if (s->slot && was_dead && reclaim(s))
+                slot_let_end(s->slot);
+        else if (s->slot)
                 slot_kill(s->slot);
         s->state = SANDBOX_GOING;
 }
@@ -360,18 +381,14 @@ bool sandbox_is_overdue(const struct sandbox *s, int64_t now)
 {
         bool waits = s->state == SANDBOX_BOOTING || s->kill_sent || s->releasing;
         bool starts = s->prestarts && s->state == SANDBOX_BOOTING && !s->kill_sent && !s->releasing;
-        int64_t patience_ms = starts ? PRESTART_PATIENCE_MS : PATIENCE_MS;
+        bool reclaims = s->releasing && s->reclaimed;
+        int64_t patience_ms = starts ? PRESTART_PATIENCE_MS : reclaims ? RECLAIM_PATIENCE_MS : PATIENCE_MS;
         return waits && s->state != SANDBOX_GOING && !s->init_lost && now - s->asked_ms > patience_ms;
 }
 
 void sandbox_kill_init(struct sandbox *s)
 {
         pidfd_send_signal(s->slot->init_pidfd, SIGKILL, NULL, 0);
-}
-
-static bool empty(const struct sandbox *s)
-{
-        return cgroup_slot_pids(&s->slot->cgroup) == 0;
 }
 
 bool sandbox_reap(struct sandbox *s)

@@ -36,6 +36,7 @@ struct sandbox {
         bool swept_again;
         bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
         bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
+        bool reclaimed;  /* init was asked to have the kernel let go what the run left charged to its group */
         bool init_lost;
         int64_t ended_us;       /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
         int64_t gone_us;        /* when nothing was left of the sandbox before; 0: not yet */
@@ -110,7 +111,8 @@ void sandbox_kill_init(struct sandbox *s);
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
 void sandbox_clear(struct sandbox *s);
 
-/* Init has said INIT_RELEASED. */
+/* Init has said INIT_RELEASED. Where the run has left much charged to its group, init goes on with that: releasing
+ * stays set, and it says the same again. */
 void sandbox_released(struct sandbox *s);
 
 /* Kills everything and does not wait: any state to GOING. */

@@ -193,6 +193,12 @@ void slot_kill(struct slot *s)
                 pidfd_send_signal(s->init_pidfd, SIGKILL, NULL, 0);
 }
 
+void slot_let_end(struct slot *s)
+{
+        if (shutdown(s->init_sock, SHUT_WR) < 0)
+                slot_kill(s);
+}
+
 bool slot_is_dead(struct slot *s)
 {
         if (s->init_pid > 0 && waitpid(s->init_pid, NULL, WNOHANG) == s->init_pid)

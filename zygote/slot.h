@@ -55,7 +55,10 @@ int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker,
 /* Kills init and with it everything in the pid namespace, and does not wait. */
 void slot_kill(struct slot *slot);
 
-/* After that: is it done? The death of thousands of processes and of their memory can take many seconds. */
+/* Lets init finish what it was told; it then ends by itself. It must be the last of its namespace. Does not wait. */
+void slot_let_end(struct slot *slot);
+
+/* After one of these: is it done? The death of thousands of processes and of their memory can take many seconds. */
 bool slot_is_dead(struct slot *slot);
 
 /* Kills init and with it everything in the pid namespace, waits for it, removes the cgroup. Accepts NULL. -EBUSY if the

@@ -45,6 +45,12 @@ LIMITS = {"disk_bytes": 512 * MIB, "open_files": 1024, "pids": 512, "wall_us": 6
 AT_A_TIME = 2 if EMULATED else len(KINDS)
 
 
+def names_of_the_host():
+    """How many names of files the kernel remembers, those that do not exist included."""
+    with open("/proc/sys/fs/dentry-state") as state:
+        return int(state.read().split()[0])
+
+
 def program(kind, mib, then="print('kept')"):
     return f"{PRELUDE}mib = {mib}\n{KINDS[kind]}\n{then}"
 
@@ -122,6 +128,16 @@ class Kinds(Case):
         for _ in range(2 * (row.warm + row.preparing) + 4):
             result = self.execute("print('hi')")
             self.assertLess(result.memory_peak_bytes, 12 * MIB, describe(result))
+
+    def test_names_that_were_looked_up_do_not_outlive_the_run(self):
+        """Names that were looked up do not outlive the run, at nobody's charge, until the host runs out of memory"""
+        looks = 40_000
+        before = names_of_the_host()
+        ids = [self.client.send_execute(attack_code("names", looks), files=attack_file(),
+                                        limits={"wall_us": 60_000_000, "cpu_us": 60_000_000}) for _ in range(2)]
+        for request in ids:
+            self.assert_exited(self.client.result(request))
+        wait_until(lambda: names_of_the_host() < before + looks, what="the end of names that two runs looked up")
 
     def test_file_locks_cost_no_more_than_cpu_time_can_buy(self):
         """File locks, which no cgroup counts, cost the host no more than the CPU time of the run can buy"""
