@@ -429,6 +429,9 @@ static int about_slot(struct zygote *z, const struct report *report, const int *
                 return 0;
         case REPORT_FAILED:
                 return on_failed(z, slot, report, e);
+        case REPORT_RETIRED:
+                z->language->stats.discarded++;
+                return 0;
         default:
                 return err_say(e, EPROTO, "a report of no kind (%u)", report->kind);
         }

@@ -29,6 +29,9 @@ enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000 };
 
 /* Init gives up by itself after five seconds (init.c), as soon as the kernel looks: killing it would be no faster. */
 enum { RECLAIM_PATIENCE_MS = 60000 };
+/* The kernel needs some 8 ms for what it put off. A program can make it take seconds, which nobody is charged for; making
+ * a slot takes 2 ms. */
+enum { REST_MS = 50 };
 
 static int64_t now_us(void)
 {
@@ -108,6 +111,7 @@ static void release(struct sandbox *s, struct sandbox_maker *maker)
         close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
                 close_fd(&s->pool_fds[i]);
+        s->left_ms = 0;
         s->kill_sent = s->swept_again = s->collecting = s->releasing = s->reclaimed = s->remake = false;
 }
 
@@ -279,6 +283,18 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
         };
         memcpy(b->boot.join, s->slot->cgroup.join, sizeof b->boot.join);
         return fork_child(s, maker, e);
+}
+
+enum sandbox_rest sandbox_rest(struct sandbox *s, const struct sandbox_maker *maker)
+{
+        int error;
+        if (!s->slot || leftover_is_none(&s->slot->leftover) ||
+            faults_find(&maker->boot.faults, "leftovers", &error) == FAULT_SKIP)
+                return SANDBOX_RESTS;
+        int64_t now = now_ms();
+        if (s->left_ms == 0)
+                s->left_ms = now;
+        return now - s->left_ms > REST_MS ? SANDBOX_STAYS : SANDBOX_WAITS;
 }
 
 int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, const char **step,

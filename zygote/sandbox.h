@@ -41,9 +41,11 @@ struct sandbox {
         int64_t ended_us;       /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
         int64_t gone_us;        /* when nothing was left of the sandbox before; 0: not yet */
         bool prestarts;         /* a program is started ahead in it, which takes longer than all else */
+        int64_t left_ms;        /* DEAD: since when its slot waits for what it left with the kernel; 0: it does not */
         int64_t asked_ms;       /* when the boot, the killing or the taking down began that is waited for */
         struct report farewell; /* GOING: sent when it is gone; kind 0: nothing */
-        bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no stage free */
+        bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no stage free,
+                      * or something left with the kernel */
         struct order remake_order;
         int wait_status;
 };
@@ -76,6 +78,11 @@ struct sandbox_maker {
  * one. On error *step is the place (static text), the state is NONE, and the slot is gone. */
 int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, const char **step,
                  struct err *e);
+
+/* A DEAD sandbox's slot may have the next when nothing of it is left with the kernel (leftover.h). That can't be waited
+ * for without end, since others pay for it: a slot that it stays in is retired. */
+enum sandbox_rest { SANDBOX_RESTS, SANDBOX_WAITS, SANDBOX_STAYS };
+enum sandbox_rest sandbox_rest(struct sandbox *s, const struct sandbox_maker *maker);
 
 /* The child has its own copies of what lay on its stage, or is dead. */
 void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker);

@@ -119,7 +119,7 @@ static int round_of_events(struct serve *s, struct err *e)
         struct epoll_event events[BATCH];
         static const enum source order[] = { SOURCE_REPORT, SOURCE_INIT, SOURCE_PROCESS, SOURCE_CHANNEL };
 
-        int n = epoll_wait(s->epoll, events, BATCH, LOOK_MS);
+        int n = epoll_wait(s->epoll, events, BATCH, s->resting ? REST_LOOK_MS : LOOK_MS);
         if (n < 0)
                 return errno == EINTR ? 0 : err_set(e, errno, "epoll_wait");
         for (size_t k = 0; k < sizeof order / sizeof order[0]; k++)
@@ -131,6 +131,8 @@ static int round_of_events(struct serve *s, struct err *e)
                                 return r;
                 }
         int r = serve_make_starved(s, e);
+        if (r == 0)
+                r = serve_make_rested(s, e);
         return r == 0 && n < BATCH ? serve_give_up_overdue(s, e) : r;
 }
 

@@ -3,6 +3,26 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <time.h>
+
+static int64_t now_ms(void)
+{
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What the slot keeps can't be shown to be free of the run before: it goes, with all that it keeps, and is made anew. */
+static int retire(struct serve *s, const struct order *next, struct err *e)
+{
+        const struct report retired = { .kind = REPORT_RETIRED, .slot = next->slot, .sandbox = next->sandbox };
+        struct sandbox *sb = &s->at[next->slot];
+        sb->remake = true;
+        sb->remake_order = *next;
+        log_info(s->log, "slot %u: sockets or locks of its last run stay, it is made anew", next->slot);
+        int r = serve_report(s, &retired, NULL, 0, e);
+        return r < 0 ? r : serve_let_go(s, next->slot, &(const struct report){ .kind = 0 }, e);
+}
 
 int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
 {
@@ -16,7 +36,15 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
         bool later = sb->state == SANDBOX_GOING || sb->collecting || sb->releasing;
         if (!later && stages_are_full(&s->maker->stages))
                 later = s->starved = true;
-        if (later || sb->init_lost) { /* when it is gone, init has said that it has finished, or a stage is free */
+        enum sandbox_rest rest = later || sb->init_lost ? SANDBOX_RESTS : sandbox_rest(sb, s->maker);
+        if (rest == SANDBOX_STAYS)
+                return retire(s, o, e);
+        if (rest == SANDBOX_WAITS) {
+                if (!s->resting)
+                        s->next_rest_ms = now_ms() + REST_LOOK_MS;
+                later = s->resting = true;
+        }
+        if (later || sb->init_lost) { /* when it is gone, init has finished, a stage is free, or the kernel has finished */
                 sb->remake = true;
                 sb->remake_order = *o;
         }
@@ -50,6 +78,21 @@ int serve_make_starved(struct serve *s, struct err *e)
                 r = serve_make(s, &next, -1, e);
         }
         s->starved = false;
+        return r;
+}
+
+/* The kernel may have finished what it put off. */
+int serve_make_rested(struct serve *s, struct err *e)
+{
+        int r = 0;
+        if (!s->resting || now_ms() < s->next_rest_ms)
+                return 0;
+        s->resting = false;
+        for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && r == 0; slot++) {
+                const struct order next = s->at[slot].remake_order;
+                if (s->at[slot].state == SANDBOX_DEAD && s->at[slot].remake && s->at[slot].left_ms > 0)
+                        r = serve_make(s, &next, -1, e);
+        }
         return r;
 }
 

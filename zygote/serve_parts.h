@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LOOK_MS = 1000 };
+enum { LOOK_MS = 1000, REST_LOOK_MS = 2 };
 
 struct serve {
         const struct log *log;
@@ -20,6 +20,8 @@ struct serve {
         uint64_t last_sandbox; /* the highest number that was ordered */
         bool done;
         bool starved;         /* a sandbox waits for a stage */
+        bool resting;         /* a slot waits for what its last run left with the kernel */
+        int64_t next_rest_ms; /* when such are looked at again */
         int64_t next_look_ms; /* for sandboxes that are overdue */
         struct sandbox at[CHANNEL_MAX_SLOTS];
 };
@@ -34,6 +36,7 @@ int serve_report(struct serve *s, const struct report *r, const int *fds, size_t
 int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds, struct err *e);
 int serve_make(struct serve *s, const struct order *o, int fd, struct err *e);
 int serve_make_starved(struct serve *s, struct err *e);
+int serve_make_rested(struct serve *s, struct err *e);
 
 /* serve_ends.c */
 int serve_let_go(struct serve *s, uint32_t slot, const struct report *farewell, struct err *e);

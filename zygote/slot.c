@@ -152,6 +152,8 @@ static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
         if (r == 0)
                 r = open_namespace(s, "net", &s->net_ns, e);
         if (r == 0)
+                r = leftover_open(&s->leftover, s->init_pid, s->proc, (int[]){ s->pid_ns, s->user_ns, s->net_ns }, e);
+        if (r == 0)
                 r = slot_tell(s, INIT_MAPPED, NULL, 0, e);
         if (r == 0)
                 r = expect(s, INIT_READY, NULL, e);
@@ -168,6 +170,7 @@ int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker,
         s->number = number;
         s->host_uid = maker->uid_base + SLOT_UIDS * number + 1;
         s->init_pidfd = s->init_sock = s->proc = s->pid_ns = s->user_ns = s->net_ns = -1;
+        s->leftover = (struct leftover){ .sockstat = -1, .proc = -1 };
 
         int r = cgroup_slot_init(&s->cgroup, &maker->cgroups, number, e);
         if (r == 0)
@@ -185,6 +188,7 @@ static void close_all(struct slot *s)
         int *fds[] = { &s->init_pidfd, &s->init_sock, &s->proc, &s->pid_ns, &s->user_ns, &s->net_ns };
         for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
                 own_close(fds[i]);
+        leftover_close(&s->leftover);
 }
 
 void slot_kill(struct slot *s)

@@ -8,6 +8,7 @@
 #include "zygote/cgroup_slot.h"
 #include "zygote/fault.h"
 #include "zygote/init.h"
+#include "zygote/leftover.h"
 
 #include <linux/sched.h>
 #include <stdbool.h>
@@ -26,6 +27,7 @@ struct slot {
         int init_sock;  /* non-blocking */
         int proc;       /* a detached mount */
         int pid_ns, user_ns, net_ns;
+        struct leftover leftover; /* what a run may have left in them */
         struct cgroup_slot cgroup;
 };
 

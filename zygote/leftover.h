@@ -1,0 +1,34 @@
+/* What a dead run may have left in the namespaces and the /proc that its slot keeps. The kernel puts some work off until
+ * after the death of a process: sockets that were sent through each other wait for a garbage collector, and files that
+ * were in flight with them are closed a tick of the clock later, some of them when all sockets are gone. Until then a
+ * later program would find their names and their locks. So two things are looked at, both through descriptors that are
+ * opened once: how many sockets the network namespace has, and who locks what is kept.
+ *
+ * A lock of flock's kind can only be found by trying. The zygote holds these locks itself, so that no program gets one;
+ * it can't do so with the other kind, which on a file that can't be written to excludes nobody. */
+#pragma once
+
+#include "proto/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+enum { LEFTOVER_LOCKS = 4 };
+
+struct leftover {
+        int sockstat;             /* owned, like the next; -1 */
+        int proc;                 /* the root of the slot's /proc */
+        int lock[LEFTOVER_LOCKS]; /* borrowed, but for proc: what could be locked */
+};
+
+/* Before init gives up its privilege, which closes its entries in /proc. All are borrowed: proc, the slot's mount, and
+ * the three namespaces that it keeps. */
+int leftover_open(struct leftover *l, pid_t init, int proc, const int namespaces[LEFTOVER_LOCKS - 1], struct err *e);
+void leftover_close(struct leftover *l);
+
+/* When no process is left: is there nothing of it? 4 us. */
+bool leftover_is_none(const struct leftover *l);
+
+/* The number of sockets in what /proc/PID/net/sockstat says; -1: it says none. */
+long leftover_sockets(const char *text, size_t size);
