@@ -55,7 +55,7 @@ enum report_kind {
         REPORT_DROPPED,
         REPORT_FAILED, /* step and error say where and why; the slot is as if dropped */
         REPORT_PONG,
-        REPORT_RETIRED, /* a WARM or FAILED is to come: a slot could not be proved free of its last run, and is made anew */
+        REPORT_RETIRED, /* after a MAKE: the slot kept something of its last run, and is made anew first */
 };
 
 enum warm_fd {

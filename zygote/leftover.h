@@ -1,8 +1,8 @@
-/* What a dead run may have left in the namespaces and the /proc that its slot keeps. The kernel puts some work off until
- * after the death of a process: sockets that were sent through each other wait for a garbage collector, and files that
- * were in flight with them are closed a tick of the clock later, some of them when all sockets are gone. Until then a
- * later program would find their names and their locks. So two things are looked at, both through descriptors that are
- * opened once: how many sockets the network namespace has, and who locks what is kept.
+/* What a dead run may have left in the namespaces and the /proc that its slot keeps. The kernel puts some work off
+ * until after the death of a process: sockets that were sent through each other wait for a garbage collector, and files
+ * that were in flight with them are closed a tick of the clock later, some of them when all sockets are gone. Until
+ * then a later program would find their names and their locks. So two things are looked at, both through descriptors
+ * that are opened once: how many sockets the network namespace has, and who locks what is kept.
  *
  * A lock of flock's kind can only be found by trying. The zygote holds these locks itself, so that no program gets one;
  * it can't do so with the other kind, which on a file that can't be written to excludes nobody. */

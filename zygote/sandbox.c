@@ -29,8 +29,8 @@ enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000 };
 
 /* Init gives up by itself after five seconds (init.c), as soon as the kernel looks: killing it would be no faster. */
 enum { RECLAIM_PATIENCE_MS = 60000 };
-/* The kernel needs some 8 ms for what it put off. A program can make it take seconds, which nobody is charged for; making
- * a slot takes 2 ms. */
+/* The kernel needs some 8 ms for what it put off. A program can make it take seconds, which nobody is charged for;
+ * making a slot takes 2 ms. */
 enum { REST_MS = 50 };
 
 static int64_t now_us(void)

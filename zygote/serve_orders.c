@@ -12,7 +12,7 @@ static int64_t now_ms(void)
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* What the slot keeps can't be shown to be free of the run before: it goes, with all that it keeps, and is made anew. */
+/* Something of the run before stays in what the slot keeps: the slot goes and is made anew. */
 static int retire(struct serve *s, const struct order *next, struct err *e)
 {
         const struct report retired = { .kind = REPORT_RETIRED, .slot = next->slot, .sandbox = next->sandbox };
@@ -44,7 +44,7 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
                         s->next_rest_ms = now_ms() + REST_LOOK_MS;
                 later = s->resting = true;
         }
-        if (later || sb->init_lost) { /* when it is gone, init has finished, a stage is free, or the kernel has finished */
+        if (later || sb->init_lost) { /* when it is gone, or what it waits for is done */
                 sb->remake = true;
                 sb->remake_order = *o;
         }
