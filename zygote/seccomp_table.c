@@ -59,7 +59,7 @@ static const char *const allowed[] = {
         "sendmsg", "sendto", "shutdown",
         /* System V and POSIX IPC live in the sandbox's own IPC namespace and die with it */
         "mq_getsetattr", "mq_notify", "mq_open", "mq_timedreceive", "mq_timedsend", "mq_unlink", "msgctl", "msgget",
-        "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat", "shmctl", "shmdt",
+        "msgrcv", "msgsnd", "semctl", "semget", "semop", "semtimedop", "shmat", "shmdt",
         /* randomness */
         "getrandom",
 };
@@ -132,6 +132,11 @@ static const struct seccomp_rule rules[] = {
         WITHOUT("memfd_create", 1, MFD_HUGETLB), REFUSE_BIT("memfd_create", 1, MFD_HUGETLB, ENOMEM),
         WITHOUT("shmget", 2, SHM_HUGETLB), REFUSE_BIT("shmget", 2, SHM_HUGETLB, ENOMEM),
 
+        /* Not SHM_LOCK: the kernel counts what it locks per slot's user, and gives it back some time after the run. */
+        { "shmctl", 1, SCMP_CMP_LE, IPC_INFO, 0, 0, false },
+        VALUE("shmctl", 1, SHM_UNLOCK), VALUE("shmctl", 1, SHM_STAT), VALUE("shmctl", 1, SHM_INFO),
+        VALUE("shmctl", 1, 15 /* SHM_STAT_ANY */), REFUSE("shmctl", 1, SHM_LOCK, EPERM),
+
         /* Not merging of equal pages, which tells who else has one; nor what moves the pages of /usr. */
         VALUE("madvise", 2, MADV_NORMAL), VALUE("madvise", 2, MADV_RANDOM), VALUE("madvise", 2, MADV_SEQUENTIAL),
         VALUE("madvise", 2, MADV_WILLNEED), VALUE("madvise", 2, MADV_DONTNEED), VALUE("madvise", 2, MADV_FREE),
@@ -195,7 +200,7 @@ static const struct seccomp_rule rules[] = {
  * answer to that. A value of more than 32 bits is nobody's honest question, and answers ENOSYS. */
 static const struct seccomp_answer otherwise[] = {
         { "fcntl", EINVAL }, { "ioctl", ENOTTY }, { "madvise", EINVAL }, { "personality", EINVAL }, { "prctl", EINVAL },
-        { "sched_setscheduler", EPERM }, { "setsockopt", ENOPROTOOPT },
+        { "sched_setscheduler", EPERM }, { "setsockopt", ENOPROTOOPT }, { "shmctl", EINVAL },
 };
 
 /* Neither for a language that asks. With what is refused, pretended, made with, or ruled above, all that reaches the kernel's

@@ -258,6 +258,8 @@ static void test_arguments_that_matter(void **state)
                 { "socket", 0, 40 /* vsock */, SECCOMP_RET_ERRNO | EAFNOSUPPORT },
                 { "socketpair", 0, ~0ull, SECCOMP_RET_ERRNO | EAFNOSUPPORT },
                 { "fcntl", 1, 1024 /* F_SETLEASE */, SECCOMP_RET_ERRNO | EPERM },
+                { "shmctl", 1, 11 /* SHM_LOCK */, SECCOMP_RET_ERRNO | EPERM },
+                { "shmctl", 1, 2 /* IPC_STAT */, SECCOMP_RET_ALLOW },
                 { "fcntl", 1, 1026 /* F_NOTIFY */, SECCOMP_RET_ERRNO | EINVAL },
                 { "fcntl", 1, 1026ull | 1ull << 40, SECCOMP_RET_ERRNO | ENOSYS },
                 { "fcntl", 1, 1027 /* F_DUPFD_QUERY */, SECCOMP_RET_ERRNO | EINVAL },
