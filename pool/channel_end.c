@@ -72,8 +72,10 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         memmove(c->pending, c->pending + sent, c->n_pending * sizeof *c->pending);
         if (r < 0 && r != -EAGAIN)
                 give_up(c, &e);
-        else if (c->n_pending > 0)
-                event_add(&c->writable, NULL);
+        else if (c->n_pending > 0 && event_add(&c->writable, NULL) < 0) {
+                err_set(&e, ENOMEM, "waiting for room");
+                give_up(c, &e);
+        }
 }
 
 int channel_end_open(struct channel_end *c, struct event_base *base, int sock, struct err *e)
@@ -116,11 +118,12 @@ static int put_off(struct channel_end *c, const struct order *order, int fd, str
                 c->pending = pending;
                 c->room = room;
         }
+        if (event_add(&c->writable, NULL) < 0)
+                return err_set(e, ENOMEM, "waiting for room");
         int copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
         if (fd >= 0 && copy < 0)
                 return err_set(e, errno, "a descriptor");
         c->pending[c->n_pending++] = (struct channel_pending){ *order, copy };
-        event_add(&c->writable, NULL);
         return 0;
 }
 

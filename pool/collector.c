@@ -225,8 +225,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         struct collector *c = arg;
         int r = feed_write(&c->feed, fd, NULL);
 
-        if (r == FEED_MORE)
-                event_add(&c->writable, NULL);
+        if (r == FEED_MORE && event_add(&c->writable, NULL) < 0)
+                shutdown(c->sock, SHUT_RDWR);
         /* Where writing failed, reading finds the end. */
 }
 
@@ -282,10 +282,13 @@ int collector_new(struct collector **out, struct event_base *base, const struct 
         c->arg = arg;
         c->max_files = task->max_files;
         c->bytes_left = task->max_bytes;
-        event_assign(&c->readable, base, c->sock, EV_READ | EV_PERSIST, on_readable, c);
-        event_assign(&c->writable, base, c->sock, EV_WRITE, on_writable, c);
-        evtimer_assign(&c->guard, base, on_guard, c);
-
+        if (event_assign(&c->readable, base, c->sock, EV_READ | EV_PERSIST, on_readable, c) < 0 ||
+            event_assign(&c->writable, base, c->sock, EV_WRITE, on_writable, c) < 0 ||
+            evtimer_assign(&c->guard, base, on_guard, c) < 0) {
+                close(c->sock);
+                free(c);
+                return err_say(e, EIO, "events for files");
+        }
         struct timeval guard = clock_delay(task->max_us + GUARD_US);
         int r = ask(c, task, e);
         if (r == 0 && (evutil_make_socket_nonblocking(c->sock) < 0 || event_add(&c->readable, NULL) < 0 ||

@@ -53,7 +53,8 @@ void pool_progress(struct pool *p)
 static void arm_drain_timer(struct pool *p, int64_t us)
 {
         struct timeval delay = clock_delay(us);
-        event_add(&p->drain_timer, &delay);
+        if (event_add(&p->drain_timer, &delay) < 0)
+                log_error(&p->log, "a timer can't be set: the supervisor will have to end what does not end by itself");
 }
 
 /* All runs are answered: zygotes may go, answers leave, connections end. */
@@ -374,8 +375,9 @@ int pool_main(const struct pool_options *options)
         if (r == 0)
                 r = confine_calls(cache, &e);
         if (r == 0) {
-                event_base_dispatch(p->base);
-                r = -p->status;
+                r = event_base_dispatch(p->base) == 0 ? -p->status : -EIO;
+                if (r == -EIO)
+                        log_error(&p->log, "libevent's loop has ended by itself");
         } else {
                 log_error(&p->log, "%s", e.text);
         }

@@ -150,13 +150,13 @@ int run_enqueue(struct run *r, struct refusal *refusal)
         if (l->lane.count == 0 && language_busy(l) == 0)
                 stats_work_begins(&l->stats);
         r->state = RUN_QUEUED;
+        if (run_limits_wait(r) < 0)
+                return refuse(refusal, hatchery_v1_Error_Code_INTERNAL, RUN_NO_DEADLINE);
         if (queue_push(q, &l->lane, &r->queued, &who, x->priority, r->held) < 0)
                 return refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
                               "the server is out of memory; try again later");
         if (!(has_room && queue_first(&l->lane) == &r->queued) && !make_room(r, refusal))
                 return REFUSED;
-        if (r->deadline_us)
-                run_limits_wait(r);
         return 0;
 }
 
@@ -176,9 +176,10 @@ void run_wait_again(struct run *r, const char *why)
         r->retried = true;
         r->state = RUN_QUEUED;
         run_limits_stop(r);
-        queue_again(&r->pool->queue, &r->queued);
-        if (r->deadline_us)
-                run_limits_wait(r);
+        if (run_limits_wait(r) < 0)
+                run_refuse_failed(r, RUN_NO_DEADLINE);
+        else
+                queue_again(&r->pool->queue, &r->queued);
 }
 
 /* ---------------------------------------------------------------- handing over */

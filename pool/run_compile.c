@@ -186,8 +186,9 @@ void run_compile_collected(struct run *r)
         r->discard = false;
         r->state = RUN_QUEUED;
         run_weigh(r);
-        queue_next_stage(&r->pool->queue, &r->queued, slot->freed_us - r->started_us, r->held);
-        if (r->deadline_us)
-                run_limits_wait(r);
+        if (run_limits_wait(r) < 0)
+                run_refuse_failed(r, RUN_NO_DEADLINE);
+        else
+                queue_next_stage(&r->pool->queue, &r->queued, slot->freed_us - r->started_us, r->held);
         language_recycle(l, slot, discard);
 }

@@ -29,6 +29,15 @@ static void close_slot_fd(struct run *r, enum warm_fd which)
 
 /* ---------------------------------------------------------------- in */
 
+/* When there is room again. Without that its program would wait for input, and be answered for what it did not do. */
+static void feed_later(struct run *r, struct event *writable)
+{
+        if (event_add(writable, NULL) == 0)
+                return;
+        log_error(&r->pool->log, "a sandbox's input can't be watched");
+        run_kill(r, KILL_FAULT);
+}
+
 static void on_job_writable(evutil_socket_t fd, short what, void *arg)
 {
         (void)what;
@@ -37,7 +46,7 @@ static void on_job_writable(evutil_socket_t fd, short what, void *arg)
 
         /* After an error there is nobody to take the rest of the job; the exit report follows, and tells more. */
         if (feed_write(&r->job, fd, &e) == FEED_MORE)
-                event_add(&r->job_writable, NULL);
+                feed_later(r, &r->job_writable);
         else if (e.code && e.code != EPIPE && e.code != ECONNRESET) {
                 log_error(&r->pool->log, "%s", e.text);
                 run_kill(r, KILL_FAULT);
@@ -52,7 +61,7 @@ static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)
         struct err e = { 0 };
 
         if (feed_write(&r->input, fd, &e) == FEED_MORE) {
-                event_add(&r->stdin_writable, NULL);
+                feed_later(r, &r->stdin_writable);
                 return;
         }
         if (e.code && e.code != EPIPE) {
@@ -282,8 +291,8 @@ void run_io_start(struct run *r)
 {
         on_job_writable(r->slot->fd[WARM_JOB], EV_WRITE, r);
         on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
-        if (r->pool->n_runs <= r->pool->cores)
-                event_add(&r->first_output, NULL);
+        if (r->pool->n_runs <= r->pool->cores && event_add(&r->first_output, NULL) < 0)
+                watch(r);
         r->look_us = LOOK_FIRST_US;
         look_later(r);
 }

@@ -16,16 +16,24 @@ enum {
         DRAIN_GUARD_US = 1000000, /* a dead sandbox's pipes come to their end by then */
 };
 
-static void arm(struct run *r, int64_t delay_us)
+/* Negative: there is no memory for it, and the limit would not exist. The caller lets nothing run without. */
+static int set(const struct run *r, struct event *timer, int64_t delay_us)
 {
         struct timeval delay = clock_delay(delay_us);
-        event_add(&r->timer, &delay);
+        if (event_add(timer, &delay) == 0)
+                return 0;
+        log_error(&r->pool->log, "%s: a timer of a run can't be set", r->language->name);
+        return -ENOMEM;
 }
 
-static void arm_cpu(struct run *r, int64_t left_us)
+static int arm(struct run *r, int64_t delay_us)
 {
-        struct timeval delay = clock_delay(left_us / r->pool->cores);
-        event_add(&r->cpu_timer, &delay);
+        return set(r, &r->timer, delay_us);
+}
+
+static int arm_cpu(struct run *r, int64_t left_us)
+{
+        return set(r, &r->cpu_timer, left_us / r->pool->cores);
 }
 
 static void deadline_passed(struct run *r)
@@ -61,10 +69,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         switch (r->state) {
         case RUN_QUEUED:
         case RUN_LIMITING:
-                if (now < r->deadline_us) { /* libevent's clock is coarse */
-                        arm(r, r->deadline_us - now);
-                        break;
-                }
+                if (now < r->deadline_us && arm(r, r->deadline_us - now) == 0)
+                        break; /* libevent's clock is coarse */
                 if (r->state == RUN_LIMITING)
                         run_give_slot_back(r);
                 deadline_passed(r);
@@ -72,10 +78,10 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         case RUN_RUNNING:
                 if (r->reason != KILL_NONE)
                         give_up(r);
-                else if (now < r->end_us)
-                        arm(r, r->end_us - now);
-                else
+                else if (now >= r->end_us)
                         run_kill(r, KILL_WALL);
+                else if (arm(r, r->end_us - now) < 0)
+                        run_kill(r, KILL_FAULT);
                 break;
         case RUN_ENDING:
                 log_warn(&r->pool->log, "%s: slot %u is dead, but its pipes are still open somewhere",
@@ -107,8 +113,8 @@ static void on_cpu_timer(evutil_socket_t fd, short what, void *arg)
         int64_t used = total - (int64_t)r->slot->cpu_base_us;
         if (used >= limit)
                 run_kill(r, KILL_CPU);
-        else
-                arm_cpu(r, limit - used);
+        else if (arm_cpu(r, limit - used) < 0)
+                run_kill(r, KILL_FAULT);
 }
 
 /* ---------------------------------------------------------------- what the other parts say */
@@ -121,9 +127,9 @@ int run_limits_init(struct run *r)
                        : 0;
 }
 
-void run_limits_wait(struct run *r)
+int run_limits_wait(struct run *r)
 {
-        arm(r, r->deadline_us - clock_us());
+        return r->deadline_us ? arm(r, r->deadline_us - clock_us()) : 0;
 }
 
 void run_limits_start(struct run *r)
@@ -133,20 +139,23 @@ void run_limits_start(struct run *r)
         r->end_us = r->handed_us + r->limit[LIMIT_WALL];
         if (r->deadline_us && r->deadline_us < r->end_us)
                 r->end_us = r->deadline_us;
-        arm(r, r->end_us - r->handed_us);
-        if (limit / r->pool->cores < r->end_us - r->handed_us)
-                arm_cpu(r, limit);
+        if (arm(r, r->end_us - r->handed_us) < 0 ||
+            (limit / r->pool->cores < r->end_us - r->handed_us && arm_cpu(r, limit) < 0))
+                run_kill(r, KILL_FAULT);
 }
 
 void run_limits_await_death(struct run *r)
 {
         event_del(&r->cpu_timer);
-        arm(r, KILL_GUARD_US);
+        arm(r, KILL_GUARD_US); /* where it can't be set, the zygote's slot is given up some seconds later */
 }
 
 void run_limits_drain(struct run *r)
 {
-        arm(r, DRAIN_GUARD_US);
+        if (arm(r, DRAIN_GUARD_US) == 0)
+                return;
+        r->discard = true;
+        run_drained(r);
 }
 
 void run_limits_stop(struct run *r)

@@ -18,6 +18,9 @@ void run_wait_again(struct run *r, const char *why);
 /* Its job was not handed over, and shall not be. */
 void run_give_slot_back(struct run *r);
 
+/* What a request is told whose deadline can't be kept. */
+#define RUN_NO_DEADLINE "the server is out of memory and could not keep deadline_us; try again, and tell the operator"
+
 /* INTERNAL. The failure is counted by whoever saw it first: each one once. */
 void run_refuse_failed(struct run *r, const char *sentence);
 
@@ -38,10 +41,11 @@ void run_compile_fill(struct run *r);
 /* ---------------------------------------------------------------- run_limits.c */
 
 int run_limits_init(struct run *r);
-void run_limits_wait(struct run *r);        /* it has a deadline */
+/* It waits: its deadline holds from here on, if it has one. Negative: it has one that can't be kept. */
+int run_limits_wait(struct run *r);
 void run_limits_start(struct run *r);       /* the job was handed over */
 void run_limits_await_death(struct run *r); /* it was ordered killed */
-void run_limits_drain(struct run *r);       /* it is dead, and its pipes are not at their end */
+void run_limits_drain(struct run *r);       /* it is dead, and its pipes are not at their end; it may be freed */
 void run_limits_stop(struct run *r);
 
 /* ---------------------------------------------------------------- run_kill.c */

@@ -36,6 +36,7 @@ static void on_backoff(evutil_socket_t fd, short what, void *arg)
         (void)fd;
         (void)what;
         struct zygote *z = arg;
+        z->not_before_us = 0;
         language_kick(z->language);
 }
 
@@ -187,7 +188,7 @@ void zygote_kick(struct zygote *z)
                 else
                         drop(z, slot);
         }
-        if (event_pending(&z->backoff, EV_TIMEOUT, NULL) || (l->pool->draining && l->lane.count == 0))
+        if ((z->not_before_us > 0 && clock_us() < z->not_before_us) || (l->pool->draining && l->lane.count == 0))
                 return;
         while ((slot = slots_want(&z->slots)))
                 make(z, slot);
@@ -238,7 +239,9 @@ static int failed(struct zygote *z, struct err *e)
         if (z->backoff_us > BACKOFF_MAX_US)
                 z->backoff_us = BACKOFF_MAX_US;
         struct timeval delay = clock_delay(z->backoff_us);
-        event_add(&z->backoff, &delay);
+        z->not_before_us = clock_us() + z->backoff_us;
+        if (event_add(&z->backoff, &delay) < 0)
+                log_warn(&z->language->pool->log, "%s: a timer can't be set; the next tick does", z->language->name);
         if (z->stage == ZYGOTE_COMING && z->failures >= ZYGOTE_MAX_FAILURES)
                 return err_say(e, EIO, "%d of its sandboxes failed in a row", ZYGOTE_MAX_FAILURES);
         language_failed(z->language, z);

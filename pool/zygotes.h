@@ -43,7 +43,8 @@ struct zygote {
         /* Sandboxes that could not be made: the next one is ordered later and later. */
         unsigned failures; /* in a row */
         struct event backoff;
-        int64_t backoff_us; /* 0: they come as they should */
+        int64_t backoff_us;    /* 0: they come as they should */
+        int64_t not_before_us; /* when the next one may be ordered; the timer only wakes the pool for it */
 
         /* In ticks of the pool, so that a pool that was stopped itself does not take its own sleep for theirs. */
         bool heard; /* a report came since the last tick */
