@@ -6,11 +6,7 @@
 #include <errno.h>
 #include <lz4frame.h>
 #include <stdbool.h>
-
-static void free_decompressor(LZ4F_dctx **d)
-{
-        LZ4F_freeDecompressionContext(*d);
-}
+#include <stdlib.h>
 
 /* The frame's own word about its content, checked against what the frame could hold at all (LZ4 can't exceed 255:1) and
  * against max. Moves *used past the frame header. */
@@ -45,40 +41,84 @@ static int announced_size(LZ4F_dctx *d, const uint8_t *data, size_t len, size_t 
         return 0;
 }
 
-int lz4_unpack(const uint8_t *data, size_t len, size_t max, uint8_t **out, size_t *out_len, struct err *e)
+struct lz4_unpacker {
+        LZ4F_dctx *d;
+        const uint8_t *data;
+        size_t len, used;
+        uint8_t *content; /* from the first step on */
+        size_t size, filled;
+};
+
+int lz4_unpacker_new(struct lz4_unpacker **out, const uint8_t *data, size_t len, size_t max, struct err *e)
 {
-        __attribute__((cleanup(free_decompressor))) LZ4F_dctx *d = NULL;
-        size_t rc = LZ4F_createDecompressionContext(&d, LZ4F_VERSION);
-        if (LZ4F_isError(rc))
+        struct lz4_unpacker *u = calloc(1, sizeof *u);
+        if (!u || LZ4F_isError(LZ4F_createDecompressionContext(&u->d, LZ4F_VERSION))) {
+                free(u);
                 return err_set(e, ENOMEM, "lz4");
-
-        size_t used = 0, size = 0;
-        int r = announced_size(d, data, len, max, &used, &size, e);
-        if (r < 0)
-                return r;
-
-        OWN_MEM uint8_t *content = malloc(size ? size : 1);
-        if (!content)
-                return err_set(e, ENOMEM, "a compressed message of %zu bytes", size);
-
-        size_t filled = 0;
-        size_t hint = 1;
-        while (hint != 0) {
-                size_t take = len - used, give = size - filled;
-                hint = LZ4F_decompress(d, content + filled, &give, data + used, &take, NULL);
-                if (LZ4F_isError(hint))
-                        return err_say(e, EPROTO, "a compressed message is damaged (%s)", LZ4F_getErrorName(hint));
-                used += take;
-                filled += give;
-                if (hint != 0 && take == 0 && give == 0)
-                        return err_say(e, EPROTO, "a compressed message is cut short or longer than it announces");
         }
-        if (filled != size || used != len)
+        u->data = data;
+        u->len = len;
+        int r = announced_size(u->d, data, len, max, &u->used, &u->size, e);
+        if (r < 0) {
+                lz4_unpacker_free(u);
+                return r;
+        }
+        *out = u;
+        return 0;
+}
+
+void lz4_unpacker_free(struct lz4_unpacker *u)
+{
+        if (!u)
+                return;
+        LZ4F_freeDecompressionContext(u->d);
+        free(u->content);
+        free(u);
+}
+
+size_t lz4_unpacker_size(const struct lz4_unpacker *u)
+{
+        return u->size;
+}
+
+int lz4_unpacker_step(struct lz4_unpacker *u, size_t bytes, uint8_t **out, size_t *out_len, struct err *e)
+{
+        /* All of the content stays where it is until the end, so no history need be copied between steps. */
+        static const LZ4F_decompressOptions_t options = { .stableDst = 1 };
+
+        if (!u->content)
+                u->content = malloc(u->size ? u->size : 1);
+        if (!u->content)
+                return err_set(e, ENOMEM, "a compressed message of %zu bytes", u->size);
+
+        size_t left = u->len - u->used, take = left < bytes ? left : bytes, give = u->size - u->filled;
+        size_t hint = LZ4F_decompress(u->d, u->content + u->filled, &give, u->data + u->used, &take, &options);
+        if (LZ4F_isError(hint))
+                return err_say(e, EPROTO, "a compressed message is damaged (%s)", LZ4F_getErrorName(hint));
+        u->used += take;
+        u->filled += give;
+        if (hint != 0 && take == 0 && give == 0)
+                return err_say(e, EPROTO, "a compressed message is cut short or longer than it announces");
+        if (hint != 0)
+                return LZ4_MORE;
+        if (u->filled != u->size || u->used != u->len)
                 return err_say(e, EPROTO, "a compressed message does not have the size that it announces");
 
-        *out = own_steal_ptr(&content);
-        *out_len = size;
+        *out = own_steal_ptr(&u->content);
+        *out_len = u->size;
         return LZ4_OK;
+}
+
+int lz4_unpack(const uint8_t *data, size_t len, size_t max, uint8_t **out, size_t *out_len, struct err *e)
+{
+        struct lz4_unpacker *u = NULL;
+        int r = lz4_unpacker_new(&u, data, len, max, e);
+        if (r == 0)
+                do
+                        r = lz4_unpacker_step(u, len, out, out_len, e);
+                while (r == LZ4_MORE);
+        lz4_unpacker_free(u);
+        return r;
 }
 
 int lz4_pack(const uint8_t *data, size_t len, size_t room, uint8_t **out, size_t *out_len, struct err *e)
