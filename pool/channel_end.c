@@ -1,6 +1,8 @@
 /* Channels to zygotes: see channel_end.h. */
 #include "pool/channel_end.h"
 
+#include "pool/clock.h"
+#include "pool/loop.h"
 #include "proto/own.h"
 
 #include <errno.h>
@@ -8,16 +10,18 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Reports taken in one go, so that one zygote does not keep clients waiting. */
-enum { BATCH = 64, MAX_PENDING = 16 * CHANNEL_MAX_SLOTS };
+/* Reports are taken in one go for as long, so that one zygote does not keep the others waiting. One may end a run, and
+ * its answer may be long to make. */
+enum { BATCH_US = 1000, MAX_PENDING = 16 * CHANNEL_MAX_SLOTS };
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;
         (void)what;
         struct channel_end *c = arg;
+        const int64_t until = clock_us() + BATCH_US;
 
-        for (int i = 0; i < BATCH; i++) {
+        do {
                 struct report report;
                 int fds[CHANNEL_MAX_FDS];
                 size_t n_fds;
@@ -36,7 +40,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                         c->on_end(c->owner, e.text);
                         return;
                 }
-        }
+        } while (clock_us() < until);
 }
 
 static int send_order(struct channel_end *c, const struct order *order, int fd, struct err *e)
@@ -85,7 +89,9 @@ int channel_end_open(struct channel_end *c, struct event_base *base, int sock, s
         if (evutil_make_socket_nonblocking(owned) < 0)
                 return err_set(e, errno, "a zygote's channel");
         if (event_assign(&c->readable, base, owned, EV_READ | EV_PERSIST, on_readable, c) < 0 ||
-            event_assign(&c->writable, base, owned, EV_WRITE, on_writable, c) < 0 || event_add(&c->readable, NULL) < 0)
+            event_assign(&c->writable, base, owned, EV_WRITE, on_writable, c) < 0 ||
+            loop_urgent(&c->readable, LOOP_REPORTS) < 0 || loop_urgent(&c->writable, LOOP_REPORTS) < 0 ||
+            event_add(&c->readable, NULL) < 0)
                 return err_say(e, EIO, "a zygote's channel can't be watched");
         c->sock = own_steal_fd(&owned);
         return 0;

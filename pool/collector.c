@@ -15,6 +15,9 @@
 /* The other end keeps to max_us by itself; this much later it is given up. */
 enum { GUARD_US = 1000000, MAX_PATH = 4096 };
 
+/* What is read in one go, in time and in bytes, so that large files keep no other client waiting. */
+enum { BATCH_US = 500, AT_ONCE = 256 << 10 };
+
 struct collected {
         uint8_t *name;
         uint8_t *utf8_name; /* where name is not UTF-8 */
@@ -200,11 +203,11 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
         (void)what;
         struct collector *c = arg;
-        enum { BATCH = 64 };
+        const int64_t until = clock_us() + BATCH_US;
 
-        for (int i = 0; i < BATCH && !c->ended; i++) {
+        do {
                 uint8_t *at;
-                size_t room = next_room(c, &at);
+                size_t wanted = next_room(c, &at), room = wanted < AT_ONCE ? wanted : AT_ONCE;
                 ssize_t n = recv(fd, at, room, 0);
                 if (n < 0 && (errno == EAGAIN || errno == EINTR))
                         return;
@@ -212,7 +215,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                         finish(c, true);
                         return;
                 }
-        }
+        } while (!c->ended && clock_us() < until);
         if (c->ended)
                 finish(c, false);
 }

@@ -3,6 +3,7 @@
 
 #include "pool/language.h"
 #include "pool/languages.h"
+#include "pool/loop.h"
 #include "pool/pool.h"
 #include "pool/state.h"
 #include "proto/channel.h"
@@ -88,7 +89,7 @@ int control_new(struct control_socket **out, struct pool *p, int fd, struct err 
         *s = (struct control_socket){ .pool = p, .fd = fd };
         if (evutil_make_socket_nonblocking(fd) < 0 ||
             event_assign(&s->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0 ||
-            event_add(&s->readable, NULL) < 0) {
+            loop_urgent(&s->readable, LOOP_LIMITS) < 0 || event_add(&s->readable, NULL) < 0) {
                 free(s);
                 return err_say(e, EIO, "the supervisor's socket can't be watched");
         }

@@ -2,6 +2,7 @@
  * last: its death after the order to kill, the end of its pipes after its death. */
 #include "pool/clock.h"
 #include "pool/language.h"
+#include "pool/loop.h"
 #include "pool/run_io.h"
 #include "pool/run_parts.h"
 #include "pool/state.h"
@@ -121,8 +122,9 @@ static void on_cpu_timer(evutil_socket_t fd, short what, void *arg)
 
 int run_limits_init(struct run *r)
 {
-        return evtimer_assign(&r->timer, r->pool->base, on_timer, r) < 0 ||
-                               evtimer_assign(&r->cpu_timer, r->pool->base, on_cpu_timer, r) < 0
+        return evtimer_assign(&r->timer, r->pool->base, on_timer, r) < 0 || loop_urgent(&r->timer, LOOP_LIMITS) < 0 ||
+                               evtimer_assign(&r->cpu_timer, r->pool->base, on_cpu_timer, r) < 0 ||
+                               loop_urgent(&r->cpu_timer, LOOP_LIMITS) < 0
                        ? -EIO
                        : 0;
 }

@@ -4,6 +4,7 @@
 #include "pool/bounds.h"
 #include "pool/clock.h"
 #include "pool/language.h"
+#include "pool/loop.h"
 #include "pool/run.h"
 #include "pool/state.h"
 #include "proto/own.h"
@@ -53,7 +54,8 @@ int zygote_new(struct zygote **out, struct language *l, uint32_t generation, int
                 .born_us = clock_us(),
         };
         int r = slots_init(&z->slots, z, e);
-        if (r == 0 && evtimer_assign(&z->backoff, l->pool->base, on_backoff, z) < 0)
+        if (r == 0 && (evtimer_assign(&z->backoff, l->pool->base, on_backoff, z) < 0 ||
+                       loop_urgent(&z->backoff, LOOP_REPORTS) < 0))
                 r = err_say(e, EIO, "a timer");
         if (r == 0)
                 r = channel_end_open(&z->end, l->pool->base, own_steal_fd(&owned), e);
