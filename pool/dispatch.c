@@ -4,7 +4,6 @@
 #include "pool/scheduler.h"
 #include "pool/session.h"
 #include "pool/status.h"
-#include "proto/lz4.h"
 #include "proto/own.h"
 #include "proto/wire.h"
 
@@ -13,22 +12,6 @@
 #include <stdio.h>
 
 #define INVALID hatchery_v1_Error_Code_INVALID_ARGUMENT
-
-/* What was packed takes the place of *body. */
-static int unpack(struct session *s, uint8_t **body, size_t *len, struct err *e)
-{
-        uint8_t *plain;
-        size_t plain_len;
-
-        s->compress = true;
-        int r = lz4_unpack(*body, *len, s->pool->config.max_request_bytes, &plain, &plain_len, e);
-        if (r < 0)
-                return r;
-        free(*body);
-        *body = plain;
-        *len = plain_len;
-        return 0;
-}
 
 static void answer_ping(struct session *s, uint64_t id)
 {
@@ -70,19 +53,13 @@ static void malformed(struct session *s, uint64_t id, int r, const struct err *e
         }
 }
 
-void dispatch_frame(struct session *s, const struct frame *f, uint8_t *body)
+void dispatch_request(struct session *s, uint8_t *body, size_t len)
 {
         OWN_MEM uint8_t *owned = body;
-        size_t len = f->length;
         struct request request;
         struct err e = { 0 };
 
-        int r = f->compressed ? unpack(s, &owned, &len, &e) : 0;
-        if (r < 0) {
-                session_fail(s, r == -ENOMEM ? hatchery_v1_Error_Code_RESOURCE_EXHAUSTED : INVALID, e.text);
-                return;
-        }
-        r = request_decode(&request, owned, len, &e);
+        int r = request_decode(&request, owned, len, &e);
         s->compress = s->compress || request.lz4;
         if (r < 0) {
                 malformed(s, request.id, r, &e);

@@ -1,9 +1,10 @@
-/* From a frame to the one who answers it: unpacks, decodes, and calls whom it concerns. */
+/* From a request's bytes to the one who answers it: decodes, and calls whom it concerns. */
 #pragma once
 
-#include "proto/frame.h"
+#include <stddef.h>
+#include <stdint.h>
 
 struct session;
 
-/* Takes body over. */
-void dispatch_frame(struct session *s, const struct frame *f, uint8_t *body);
+/* One message, unpacked. Takes body over. */
+void dispatch_request(struct session *s, uint8_t *body, size_t len);

@@ -7,6 +7,7 @@
 #include "pool/control.h"
 #include "pool/languages.h"
 #include "pool/listener.h"
+#include "pool/loop.h"
 #include "pool/session.h"
 #include "pool/state.h"
 #include "proto/own.h"
@@ -194,7 +195,8 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 static int start_ticking(struct pool *p, struct err *e)
 {
         const struct timeval second = { .tv_sec = 1 };
-        if (event_assign(&p->tick, p->base, -1, EV_PERSIST, on_tick, p) < 0 || event_add(&p->tick, &second) < 0)
+        if (event_assign(&p->tick, p->base, -1, EV_PERSIST, on_tick, p) < 0 || loop_urgent(&p->tick, LOOP_LIMITS) < 0 ||
+            event_add(&p->tick, &second) < 0)
                 return err_say(e, EIO, "a timer");
         return 0;
 }
@@ -236,20 +238,16 @@ static unsigned count_cores(void)
         return n < 1 ? 1 : (unsigned)n;
 }
 
-/* A delayed epoll_ctl (libevent's change list) would save calls, but act on descriptors that were closed and reused
- * meanwhile; here each run closes five. */
 static int make_base(struct pool *p, struct err *e)
 {
-        struct event_config *c = event_config_new();
-        if (c && event_config_avoid_method(c, "select") == 0 && event_config_avoid_method(c, "poll") == 0 &&
-            event_config_set_flag(c, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_IGNORE_ENV) == 0)
-                p->base = event_base_new_with_config(c);
-        if (c)
-                event_config_free(c);
-        if (!p->base || evtimer_assign(&p->drain_timer, p->base, on_drain_timer, p) < 0 ||
-            evtimer_assign(&p->progress, p->base, on_progress, p) < 0)
-                return err_say(e, EIO, "libevent can't be set up");
-        return 0;
+        int r = loop_new(&p->base, e);
+        if (r == 0)
+                r = turns_init(&p->turns, p->base, e);
+        if (r == 0 && (evtimer_assign(&p->drain_timer, p->base, on_drain_timer, p) < 0 ||
+                       loop_urgent(&p->drain_timer, LOOP_LIMITS) < 0 ||
+                       evtimer_assign(&p->progress, p->base, on_progress, p) < 0))
+                r = err_say(e, EIO, "libevent can't be set up");
+        return r;
 }
 
 static int open_listeners(struct pool *p, unsigned n, struct err *e)
@@ -316,8 +314,10 @@ static void pool_free(struct pool *p)
                 event_del(&p->drain_timer);
                 event_del(&p->progress);
                 event_del(&p->tick);
+                turns_fini(&p->turns);
                 event_base_free(p->base);
         }
+        status_cache_fini(&p->last_status);
         config_fini(&p->config);
         free(p);
 }

@@ -10,6 +10,7 @@
 #include "pool/refusal.h"
 #include "pool/run.h"
 #include "pool/state.h"
+#include "pool/turns.h"
 #include "proto/answer.h"
 
 #include <event2/buffer.h>
@@ -19,7 +20,7 @@ enum session_state {
         SESSION_ENDING,    /* nothing more is read; what is to be sent leaves */
         SESSION_LINGERING, /* all is sent; reads and forgets for a moment, because closing with bytes unread would reset
                             * the connection, and take the last answer from the client */
-        SESSION_DOOMED,    /* to be freed when the present event is done with */
+        SESSION_DOOMED,    /* to be freed when its turn comes */
 };
 
 struct session {
@@ -29,18 +30,27 @@ struct session {
         bool turned_away; /* came when there was no room */
         bool compress;    /* has sent LZ4, so it can read it */
         bool paused;      /* not read from: too many answers wait */
+        bool reads;       /* its socket is watched for bytes, not for the peer's end alone */
         struct peer peer;
         uint64_t held; /* bytes of memory, as the pool's budget has them */
         struct inbox in;
-        struct evbuffer *out;  /* what the kernel did not take yet; NULL: nothing */
-        struct event readable; /* while paused: the peer's end */
+        struct unread *unread;  /* what was read and has its turn to come; NULL: nothing ever had */
+        struct evbuffer *out;   /* what the kernel did not take yet; NULL: nothing */
+        struct heap_node hoard; /* in the pool's heap of those, while much waits in out */
+        struct event readable;
         struct event writable; /* with write_timeout */
         struct event timer;    /* of the unfinished frame, then of lingering */
-        struct event reaper;
+        struct turn turn;
         LIST_HEAD(, run) runs;
         unsigned in_flight;
+        uint64_t seen_results; /* the pool's number of results, when it had its last one, or came */
         LIST_ENTRY(session) link;
 };
+
+static inline struct session *session_of_hoard(struct heap_node *node)
+{
+        return (struct session *)(void *)((char *)node - offsetof(struct session, hoard));
+}
 
 /* Takes over a connected socket. */
 void session_accept(struct pool *p, int fd, const struct peer *peer);
@@ -48,6 +58,9 @@ void session_accept(struct pool *p, int fd, const struct peer *peer);
 /* The answer to one request. */
 void session_answer(struct session *s, struct answer *a);
 void session_refuse(struct session *s, uint64_t id, const struct refusal *r);
+
+/* The same of a message that was encoded before, without its id. */
+void session_answer_made(struct session *s, uint64_t id, struct span made);
 
 /* The connection as a whole is refused: an Error with id 0, then the end. */
 void session_fail(struct session *s, hatchery_v1_Error_Code code, const char *sentence);

@@ -4,6 +4,8 @@
 #include "pool/budget.h"
 #include "pool/config.h"
 #include "pool/queue.h"
+#include "pool/status.h"
+#include "pool/turns.h"
 #include "proto/log.h"
 
 #include <event2/event.h>
@@ -37,6 +39,11 @@ struct pool {
         LIST_HEAD(, session) sessions;
         unsigned n_sessions;
         unsigned n_turned_away; /* of them, those that are only told that there is no room */
+        unsigned n_doomed;      /* of them, those that are to be freed */
+        struct turns turns;     /* of sessions */
+        struct heap hoards;     /* sessions whose clients do not take their answers, most of them first */
+        struct status_cache last_status;
+        uint64_t n_results; /* sent so far */
 
         struct cache *cache;  /* of what was compiled; NULL: there is none */
         struct budget memory; /* that clients make it hold */

@@ -8,13 +8,17 @@
 #include "proto/own.h"
 #include "proto/wire.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 _Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->preloads == sizeof((struct language *)0)->preloads,
                "there is room for each module");
 _Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->stages / sizeof(hatchery_v1_StageStatus) >= STAGE_COUNT,
                "there is room for each stage");
+
+enum { STATUS_SERVES_US = 50000 };
 
 static void fill_stages(hatchery_v1_LanguageStatus *out, const struct stats *s)
 {
@@ -79,19 +83,20 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
         fill_stages(out, &l->stats);
 }
 
-void status_answer(struct session *s, uint64_t id)
+void status_cache_fini(struct status_cache *c)
 {
-        const struct pool *p = s->pool;
-        struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_status_tag } };
+        free(c->message);
+        *c = (struct status_cache){ 0 };
+}
+
+static int encode(const struct pool *p, uint8_t **message, size_t *len, struct err *e)
+{
+        struct answer a = { .m = { .which_answer = hatchery_v1_ServerMessage_status_tag } };
         hatchery_v1_Status *status = &a.m.answer.status;
 
         OWN_MEM hatchery_v1_LanguageStatus *languages = calloc(p->n_languages + 1, sizeof *languages);
-        if (!languages) {
-                struct refusal r;
-                refuse(&r, hatchery_v1_Error_Code_INTERNAL, "no memory for a status; try again");
-                session_refuse(s, id, &r);
-                return;
-        }
+        if (!languages)
+                return err_set(e, ENOMEM, "a status; try again");
         for (size_t i = 0; i < p->n_languages; i++)
                 fill(&languages[i], p->languages[i]);
         a.languages = languages;
@@ -99,9 +104,33 @@ void status_answer(struct session *s, uint64_t id)
 
         snprintf(status->server_version, sizeof status->server_version, "%s", HATCHERY_VERSION);
         status->uptime_us = (uint64_t)(clock_us() - p->started_us);
-        status->connections = p->n_sessions;
+        status->connections = p->n_sessions - p->n_doomed;
         status->queued = p->queue.count;
         status->ready = p->was_ready && languages_are_ready(p);
         status->draining = p->draining;
-        session_answer(s, &a);
+        return answer_encode(&a, 0, message, len, e);
+}
+
+static int renew(struct status_cache *c, const struct pool *p, int64_t now, struct err *e)
+{
+        status_cache_fini(c);
+        c->results = p->n_results;
+        c->until_us = now + STATUS_SERVES_US;
+        return encode(p, &c->message, &c->len, e);
+}
+
+void status_answer(struct session *s, uint64_t id)
+{
+        struct pool *p = s->pool;
+        struct status_cache *c = &p->last_status;
+        const int64_t now = clock_us();
+        struct err e = { 0 };
+
+        if ((!c->message || now >= c->until_us || c->results < s->seen_results) && renew(c, p, now, &e) < 0) {
+                struct refusal r;
+                refuse(&r, hatchery_v1_Error_Code_INTERNAL, "%s", e.text);
+                session_refuse(s, id, &r);
+                return;
+        }
+        session_answer_made(s, id, (struct span){ c->message, c->len });
 }

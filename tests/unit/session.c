@@ -1,0 +1,283 @@
+/* Connections beside each other: what one sends does not decide how long the others wait. The pool here has no language
+ * and no zygote; its loop is taken round by round. */
+#include "pool/loop.h"
+#include "pool/session_parts.h"
+#include "proto/answer.h"
+#include "proto/frame.h"
+#include "proto/lz4.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MIB = 1 << 20, READ = 64 << 10 };
+
+/* The client's end of one connection. */
+struct client {
+        int fd;
+        const struct session *session; /* the other end */
+        uint8_t *bytes;                /* of answers */
+        size_t have, room, at;
+        uint64_t last; /* id answered */
+        unsigned answers;
+};
+
+static struct pool *new_pool(void)
+{
+        struct pool *p = calloc(1, sizeof *p);
+        struct err e = { 0 };
+
+        assert_non_null(p);
+        p->log = (struct log){ .who = "test", .level = LOG_LEVEL_ERROR };
+        p->config.max_request_bytes = 16 * MIB;
+        p->config.max_answer_bytes = 64 * MIB;
+        p->config.max_unsent_bytes = 64 * MIB;
+        p->config.max_connections = 1000;
+        p->config.max_in_flight = 256;
+        p->config.frame_timeout_us = p->config.write_timeout_us = 600000000;
+        p->memory.max = 1 << 30;
+        LIST_INIT(&p->sessions);
+        assert_int_equal(loop_new(&p->base, &e), 0);
+        assert_int_equal(turns_init(&p->turns, p->base, &e), 0);
+        return p;
+}
+
+static void free_pool(struct pool *p)
+{
+        while (!LIST_EMPTY(&p->sessions))
+                session_free(LIST_FIRST(&p->sessions));
+        assert_int_equal(p->memory.used, 0);
+        assert_null(p->hoards.top);
+        status_cache_fini(&p->last_status);
+        turns_fini(&p->turns);
+        event_base_free(p->base);
+        free(p);
+}
+
+static struct client connect_to(struct pool *p)
+{
+        const struct peer peer = { .len = 1 };
+        int pair[2];
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+        session_accept(p, pair[1], &peer);
+        return (struct client){ .fd = pair[0], .session = LIST_FIRST(&p->sessions) };
+}
+
+static void leave(struct client *c)
+{
+        close(c->fd);
+        free(c->bytes);
+}
+
+static void round_of(struct pool *p)
+{
+        assert_true(event_base_loop(p->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
+}
+
+/* As much as the socket takes; the rest is left. */
+static size_t offer(const struct client *c, const uint8_t *data, size_t len)
+{
+        ssize_t n = write(c->fd, data, len);
+        assert_true(n >= 0 || errno == EAGAIN);
+        return n < 0 ? 0 : (size_t)n;
+}
+
+static size_t put_request(uint8_t *at, uint8_t field, uint64_t id)
+{
+        /* id as a number of two bytes, and an empty message */
+        const uint8_t message[] = { 0x08, (uint8_t)(0x80 | (id & 0x7f)), (uint8_t)(id >> 7), (uint8_t)(field << 3 | 2),
+                                    0 };
+        frame_header(at, false, sizeof message);
+        memcpy(at + WIRE_HEADER_SIZE, message, sizeof message);
+        return WIRE_HEADER_SIZE + sizeof message;
+}
+
+static void ask(const struct client *c, uint8_t field, uint64_t id)
+{
+        uint8_t bytes[32];
+        size_t len = put_request(bytes, field, id);
+        assert_int_equal(offer(c, bytes, len), len);
+}
+
+enum { PING = 4, GET_STATUS = 5 };
+
+/* Takes what has come, and checks that answers come in the order of ids, each once. */
+static void take_answers(struct client *c, pb_size_t kind)
+{
+        struct frame f;
+        struct err e = { 0 };
+        struct answer a;
+
+        for (;;) {
+                if (c->room - c->have < READ) {
+                        c->room = 2 * c->room + READ;
+                        c->bytes = realloc(c->bytes, c->room);
+                        assert_non_null(c->bytes);
+                }
+                ssize_t n = read(c->fd, c->bytes + c->have, c->room - c->have);
+                if (n <= 0) {
+                        assert_true(n < 0 && errno == EAGAIN);
+                        break;
+                }
+                c->have += (size_t)n;
+        }
+        while (frame_parse(&f, c->bytes + c->at, c->have - c->at, 64 * MIB, &e) == FRAME_OK &&
+               c->have - c->at >= WIRE_HEADER_SIZE + f.length) {
+                assert_int_equal(answer_decode(&a, c->bytes + c->at + WIRE_HEADER_SIZE, f.length, &e), 0);
+                assert_int_equal(a.m.which_answer, kind);
+                assert_int_equal(a.m.id, c->last + 1);
+                c->last++;
+                c->answers++;
+                c->at += WIRE_HEADER_SIZE + f.length;
+                answer_fini(&a);
+        }
+}
+
+static void a_reading_full_of_requests_lets_others_go_between(void **state)
+{
+        (void)state;
+        struct pool *p = new_pool();
+        struct client flood = connect_to(p), other = connect_to(p);
+        static uint8_t bytes[READ];
+        size_t len = 0;
+        unsigned wanted = 0;
+
+        while (len + 10 <= sizeof bytes)
+                len += put_request(bytes + len, GET_STATUS, ++wanted);
+        assert_int_equal(offer(&flood, bytes, len), len);
+        ask(&other, PING, 1);
+        while (other.answers == 0) {
+                round_of(p);
+                take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
+                take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
+        }
+        assert_true(session_unread(flood.session) > 0); /* its rest waits */
+
+        /* And again, while the rest has its turns. */
+        ask(&other, PING, 2);
+        while (other.answers == 1) {
+                round_of(p);
+                take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
+                take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
+        }
+        assert_true(session_unread(flood.session) > 0); /* its rest waits */
+        while (flood.answers < wanted) {
+                round_of(p);
+                take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
+        }
+        round_of(p);
+        take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
+        assert_int_equal(flood.answers, wanted);
+
+        /* It is read from again. */
+        ask(&flood, PING, wanted + 1);
+        while (flood.answers == wanted) {
+                round_of(p);
+                take_answers(&flood, hatchery_v1_ServerMessage_pong_tag);
+        }
+        leave(&flood);
+        leave(&other);
+        free_pool(p);
+}
+
+/* An Execute in no language here, of so many bytes of code, packed. */
+static uint8_t *packed_execute(size_t size, size_t *len)
+{
+        uint8_t *plain = calloc(1, size), *frame, at[] = { 0x08, 1, 0x12, 0, 0, 0, 0, 0x12, 0, 0, 0, 0 };
+        size_t code = size - sizeof at, execute = code + 5, packed_len;
+        struct err e = { 0 };
+
+        assert_non_null(plain);
+        for (size_t i = 0; i < 4; i++) { /* lengths as numbers of four bytes */
+                at[3 + i] = (uint8_t)((execute >> (7 * i) & 0x7f) | (i < 3 ? 0x80 : 0));
+                at[8 + i] = (uint8_t)((code >> (7 * i) & 0x7f) | (i < 3 ? 0x80 : 0));
+        }
+        memcpy(plain, at, sizeof at);
+        assert_int_equal(lz4_pack(plain, size, WIRE_HEADER_SIZE, &frame, &packed_len, &e), LZ4_OK);
+        frame_header(frame, true, (uint32_t)packed_len);
+        free(plain);
+        *len = WIRE_HEADER_SIZE + packed_len;
+        return frame;
+}
+
+static void large_requests_are_unpacked_one_at_a_time_between_others(void **state)
+{
+        (void)state;
+        enum { LARGE = 4, SIZE = 16 * MIB };
+        struct pool *p = new_pool();
+        struct client large[LARGE], other = connect_to(p);
+        size_t len, sent[LARGE] = { 0 };
+        uint8_t *frame = packed_execute(SIZE, &len);
+        unsigned done = 0, beside = 0;
+        uint64_t most = 0;
+
+        for (size_t i = 0; i < LARGE; i++)
+                large[i] = connect_to(p);
+        ask(&other, PING, 1);
+        while (done < LARGE) {
+                for (size_t i = 0; i < LARGE; i++)
+                        sent[i] += offer(&large[i], frame + sent[i], len - sent[i]);
+                round_of(p);
+                if (p->memory.used > most)
+                        most = p->memory.used;
+                unsigned before = other.answers;
+                take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
+                if (other.answers > before) {
+                        beside++;
+                        ask(&other, PING, other.last + 1);
+                }
+                done = 0;
+                for (size_t i = 0; i < LARGE; i++) {
+                        take_answers(&large[i], hatchery_v1_ServerMessage_error_tag);
+                        done += large[i].answers;
+                }
+        }
+        assert_true(beside > LARGE);
+        assert_in_range(most, SIZE, SIZE + SIZE / 2);
+        leave(&other);
+        for (size_t i = 0; i < LARGE; i++)
+                leave(&large[i]);
+        free(frame);
+        free_pool(p);
+}
+
+static void those_that_leave_in_the_middle_are_forgotten(void **state)
+{
+        (void)state;
+        struct pool *p = new_pool();
+        struct client c[3] = { connect_to(p), connect_to(p), connect_to(p) };
+        static uint8_t bytes[READ];
+        size_t len = 0, packed_len, sent = 0;
+        uint8_t *frame = packed_execute(16 * MIB, &packed_len);
+
+        while (len + 10 <= sizeof bytes)
+                len += put_request(bytes + len, GET_STATUS, 1);
+        assert_int_equal(offer(&c[0], bytes, len), len); /* has turns to come */
+        while (sent < packed_len) {                      /* is being unpacked */
+                sent += offer(&c[1], frame + sent, packed_len - sent);
+                round_of(p);
+        }
+        for (int i = 0; i < 3; i++)
+                leave(&c[i]);
+        while (p->n_sessions > 0)
+                round_of(p);
+        assert_int_equal(p->memory.used, 0);
+        assert_int_equal(p->n_doomed, 0);
+        free(frame);
+        free_pool(p);
+}
+
+int main(void)
+{
+        signal(SIGPIPE, SIG_IGN); /* as in the pool */
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_reading_full_of_requests_lets_others_go_between),
+                cmocka_unit_test(large_requests_are_unpacked_one_at_a_time_between_others),
+                cmocka_unit_test(those_that_leave_in_the_middle_are_forgotten),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
