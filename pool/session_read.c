@@ -18,8 +18,8 @@
 enum {
         SMALL_FRAME = 4096,      /* room for one is never refused */
         LARGE_FRAME = 256 << 10, /* packed or not; up to this a request costs less than a millisecond */
-        READ_AT_ONCE = 256 << 10,
-        UNPACK_STEP = 4096, /* of packed bytes: they may become 1 MiB */
+        READ_AT_ONCE = 64 << 10, /* of a large frame */
+        UNPACK_STEP = 4096,      /* of packed bytes: they may become 1 MiB */
 };
 
 struct unread {

@@ -1,0 +1,160 @@
+"""Floods of what costs a client nothing to ask. Beside each of them another client is served, a run's limit ends it, and
+the pool lives."""
+
+import selectors
+import socket
+import threading
+import time
+
+import lz4.frame
+
+from lib.case import Case, ServerModule
+from lib.hatchery import HEADER, LZ4, PLAIN, execute_message, pb
+from lib.scale import patience
+from lib.server import wait_until
+
+SERVER = ServerModule(__name__, config="language python { }\n")
+setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+
+CONNECTIONS = 24
+READING = 64 << 10   # what the server reads in one go
+WALL_US = 300_000
+# Guards. In the time of one flood, were it answered in one go, no limit would be looked at.
+GUARD, OVERRUN_US = patience(20), patience(2) * 1e6
+
+
+def frame(flag=PLAIN, **request):
+    message = pb.ClientMessage(id=1, **request).SerializeToString()
+    if flag == LZ4:
+        message = lz4.frame.compress(message, store_size=True, block_size=lz4.frame.BLOCKSIZE_MAX4MB)
+    return HEADER.pack(flag, len(message)) + message
+
+
+class Flood(threading.Thread):
+    """Sends the same frames on many connections, and takes what is answered."""
+
+    def __init__(self, address, data, frames):
+        super().__init__()
+        self.connections = [Connection(address, memoryview(data), frames) for _ in range(CONNECTIONS)]
+
+    def run(self):
+        late = time.monotonic() + 10 * GUARD
+        with selectors.DefaultSelector() as selector:
+            for connection in self.connections:
+                selector.register(connection.sock, selectors.EVENT_READ | selectors.EVENT_WRITE, connection)
+            while selector.get_map() and time.monotonic() < late:
+                for key, events in selector.select(0.1):
+                    if events & selectors.EVENT_WRITE and key.data.write():
+                        selector.modify(key.data.sock, selectors.EVENT_READ, key.data)
+                    if events & selectors.EVENT_READ:
+                        key.data.read()
+                    if key.data.is_done():
+                        selector.unregister(key.data.sock)
+                        key.data.sock.close()
+
+
+class Connection:
+    def __init__(self, address, data, frames):
+        host, _, port = address.rpartition(":")
+        self.data, self.frames = data, frames
+        self.sock = socket.create_connection((host, int(port)), GUARD, ("127.0.0.9", 0))
+        self.sock.setblocking(False)
+        self.answered = 0
+        self.closed = False
+        self.part = b""
+
+    def is_done(self):
+        return self.closed or self.answered == self.frames
+
+    def write(self):
+        """True: all is sent."""
+        try:
+            self.data = self.data[self.sock.send(self.data):]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self.closed = True
+        return not self.data
+
+    def read(self):
+        try:
+            got = self.sock.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            got = b""
+        if not got:
+            self.closed = True
+            return
+        self.part += got
+        at = 0
+        while at + HEADER.size <= len(self.part):
+            length = HEADER.size + HEADER.unpack_from(self.part, at)[1]
+            if at + length > len(self.part):
+                break
+            at += length
+            self.answered += 1
+        self.part = self.part[at:]
+
+
+class Floods(Case):
+    SERVER = SERVER
+
+    def setUp(self):
+        super().setUp()
+        self.pool = SERVER.pool_process().pid
+
+    def tearDown(self):
+        super().tearDown()
+        SERVER.wait_idle()
+        self.assertEqual(self.pool, SERVER.pool_process().pid, "the pool has died")
+
+    def beside(self):
+        """What others ask meanwhile: a run, and one that its limit has to end."""
+        began = time.monotonic()
+        limited = self.client.send_execute("import time\ntime.sleep(1000)", limits={"wall_us": WALL_US})
+        self.assertEqual(b"1\n", self.execute("print(1)").stdout)
+        result = self.client.result(limited)
+        took = time.monotonic() - began
+        self.assert_status(result, "TIME_LIMIT")
+        print(f"# beside it: {took:.2f} s, the limit was overrun by {(result.wall_us - WALL_US) / 1e3:.0f} ms", flush=True)
+        self.assertLess(took, GUARD)
+        self.assertLess(result.wall_us - WALL_US, OVERRUN_US)
+
+    def flood(self, data, frames):
+        flood = Flood(SERVER.address, data, frames)
+        flood.start()
+        try:
+            wait_until(lambda: any(c.answered for c in flood.connections), what="the flood's first answers")
+            self.beside()
+        finally:
+            flood.join()
+        self.assertTrue(all(c.is_done() for c in flood.connections), "requests were not answered")
+
+    def fill_readings(self, one):
+        frames = READING // len(one)
+        self.flood(one * frames, frames)
+
+    def test_statuses(self):
+        """Two dozen clients that send GetStatus as fast as they can"""
+        self.fill_readings(frame(get_status=pb.GetStatus()))
+
+    def test_cancels(self):
+        """Two dozen clients that cancel what is not there as fast as they can"""
+        self.fill_readings(frame(cancel=pb.Cancel(request_id=77)))
+
+    def test_what_is_packed_to_the_limit(self):
+        """Two dozen clients whose small frames unpack to 16 MiB"""
+        execute = execute_message(b"#" * ((16 << 20) - 4096), language="none such")
+        self.flood(frame(LZ4, execute=execute) * 3, 3)
+
+    def test_a_thousand_that_leave_at_once(self):
+        host, _, port = SERVER.address.rpartition(":")
+        sockets = [socket.create_connection((host, int(port)), GUARD, ("127.0.0.9", 0)) for _ in range(1000)]
+        wait_until(lambda: self.client.status().connections == len(sockets) + 1, what="the connections")
+        for sock in sockets:
+            sock.sendall(frame(execute=execute_message("pass", language="none such")))
+        for sock in sockets:
+            sock.close()
+        self.beside()
+        wait_until(lambda: self.client.status().connections == 1, what="the end of all of them")
