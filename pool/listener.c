@@ -19,12 +19,24 @@ enum { BATCH = 16, PAUSE_US = 100000 };
  * told that there is no room. */
 enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 
+/* Where that fails, the next tick tries again. */
+static void resume(struct listener *l)
+{
+        if (event_add(&l->readable, NULL) < 0)
+                log_error(&l->pool->log, "a listening socket can't be watched; trying again");
+}
+
+void listener_tick(struct listener *l)
+{
+        if (l->fd >= 0 && !event_pending(&l->readable, EV_READ, NULL) && !event_pending(&l->pause, EV_TIMEOUT, NULL))
+                resume(l);
+}
+
 static void on_pause_over(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;
         (void)what;
-        struct listener *l = arg;
-        event_add(&l->readable, NULL);
+        resume(arg);
 }
 
 /* Out of descriptors or memory: the connection stays in the kernel's backlog, and a look at it now would spin. */
@@ -33,7 +45,8 @@ static void pause_listener(struct listener *l, int error)
         struct timeval delay = clock_delay(PAUSE_US);
         log_warn(&l->pool->log, "accepting a connection: %s; trying again in 100 ms", strerror(error));
         event_del(&l->readable);
-        event_add(&l->pause, &delay);
+        if (event_add(&l->pause, &delay) < 0)
+                log_error(&l->pool->log, "a timer can't be set: connections are taken again at the next tick");
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)

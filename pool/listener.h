@@ -15,6 +15,9 @@ struct listener {
 int listener_init(struct listener *l, struct pool *p, int fd, struct err *e);
 void listener_fini(struct listener *l);
 
+/* To be called each second or so: one whose pause could not be timed, or could not be ended, is watched again. */
+void listener_tick(struct listener *l);
+
 /* Lowers max_connections to what the limit of descriptors leaves for connections, and says so: without descriptors for
  * its sandboxes a server serves nobody. */
 void listener_check_files(struct pool *p);

@@ -188,8 +188,11 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         struct pool *p = arg;
 
         control_alive(p->control);
-        if (!p->closing)
-                languages_tick(p);
+        if (p->closing)
+                return;
+        for (size_t i = 0; i < p->n_listeners; i++)
+                listener_tick(&p->listeners[i]);
+        languages_tick(p);
 }
 
 static int start_ticking(struct pool *p, struct err *e)
