@@ -2,6 +2,9 @@
  * captured output. Each holder says anew what it holds; the sum is what a bound is compared with. */
 #pragma once
 
+#include "pool/invariant.h"
+
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,6 +16,7 @@ struct budget {
 /* mine is what the holder had said last. */
 static inline void budget_set(struct budget *b, uint64_t *mine, uint64_t bytes)
 {
+        INVARIANT(b->used >= *mine, "%" PRIu64 " bytes are given back of %" PRIu64, *mine, b->used);
         b->used += bytes - *mine;
         *mine = bytes;
 }

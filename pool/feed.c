@@ -1,20 +1,24 @@
 /* Writing into a sandbox: see feed.h. */
 #include "pool/feed.h"
 
+#include "pool/invariant.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 
 int feed_init(struct feed *f, size_t n, struct err *e)
 {
-        *f = (struct feed){ .piece = calloc(n ? n : 1, sizeof *f->piece) };
+        *f = (struct feed){ .piece = calloc(n ? n : 1, sizeof *f->piece), .room = n };
         return f->piece ? 0 : err_set(e, ENOMEM, "a job of %zu pieces", n);
 }
 
 void feed_add(struct feed *f, const void *data, size_t len)
 {
-        if (len > 0)
-                f->piece[f->n++] = (struct iovec){ .iov_base = (void *)data, .iov_len = len };
+        if (len == 0)
+                return;
+        INVARIANT(f->n < f->room, "a feed of %zu pieces gets one more", f->room);
+        f->piece[f->n++] = (struct iovec){ .iov_base = (void *)data, .iov_len = len };
 }
 
 static void advance(struct feed *f, size_t written)

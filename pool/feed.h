@@ -13,7 +13,7 @@ enum { FEED_MORE = 0, FEED_DONE = 1 };
 
 struct feed {
         struct iovec *piece; /* what of them is written is cut off */
-        size_t n, at;
+        size_t room, n, at;
 };
 
 /* Makes room for n pieces; feed_add fills it. */

@@ -192,12 +192,10 @@ static void serve_waiting(struct language *l)
 {
         struct queue_entry *entry;
         struct slot *slot;
-        struct err e = { 0 };
 
         while ((entry = queue_first(&l->lane)) && (slot = next_slot(l))) {
                 queue_remove(&l->pool->queue, entry);
-                if (slots_move(&slot->zygote->slots, slot, SLOT_RUNNING, clock_us(), &e) < 0)
-                        log_error(&l->pool->log, "%s: %s", l->name, e.text);
+                slots_must_move(&slot->zygote->slots, slot, SLOT_RUNNING, clock_us());
                 scale_taken(&l->scale, slot->zygote->slots.count[SLOT_WARM]);
                 run_start(run_of_entry(entry), slot);
         }

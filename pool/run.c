@@ -4,6 +4,7 @@
 #include "pool/bounds.h"
 #include "pool/clock.h"
 #include "pool/collector.h"
+#include "pool/invariant.h"
 #include "pool/language.h"
 #include "pool/run_io.h"
 #include "pool/run_parts.h"
@@ -56,6 +57,7 @@ void run_leave_session(struct run *r)
         if (!r->session)
                 return;
         LIST_REMOVE(r, of_session);
+        INVARIANT(r->session->in_flight > 0, "a run leaves a connection that has none");
         r->session->in_flight--;
         r->session = NULL;
 }
@@ -73,6 +75,7 @@ void run_free(struct run *r)
         request_fini(&r->request);
         free(r->buffer);
         budget_set(&p->memory, &r->held, 0);
+        INVARIANT(r->language->n_runs > 0 && p->n_runs > 0, "a run ends, and none is counted");
         r->language->n_runs--;
         free(r);
         p->n_runs--;
@@ -224,6 +227,8 @@ static void refuse_outdated(struct run *r)
 
 void run_start(struct run *r, struct slot *slot)
 {
+        INVARIANT(r->state == RUN_QUEUED && !r->slot && !slot->run,
+                  "slot %u is given to a run that has one, or is taken", slot->number);
         r->slot = slot;
         slot->run = r;
         r->started_us = clock_us();
@@ -256,5 +261,6 @@ bool run_is_limiting(const struct run *r)
 
 void run_limited(struct run *r)
 {
+        INVARIANT(r->state == RUN_LIMITING, "a run in state %d has its limits set", (int)r->state);
         hand_over(r);
 }

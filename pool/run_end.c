@@ -1,6 +1,7 @@
 /* The end of a run: what its pipes still hold, its files, its answer, its slot. */
 #include "pool/clock.h"
 #include "pool/collector.h"
+#include "pool/invariant.h"
 #include "pool/language.h"
 #include "pool/run_answer.h"
 #include "pool/run_io.h"
@@ -166,6 +167,7 @@ void run_exited(struct run *r, const struct report *report)
                 died_without_job(r, report);
                 return;
         }
+        INVARIANT(r->state == RUN_RUNNING, "a run in state %d ends", (int)r->state);
         r->state = RUN_ENDING;
         r->exited_us = clock_us();
         r->report = *report;

@@ -1,6 +1,8 @@
 /* The state machine of slots: see slot.h. */
 #include "pool/slot.h"
 
+#include "pool/invariant.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +53,8 @@ static void leave(struct slots *s, struct slot *slot)
                 TAILQ_REMOVE(&s->empty, slot, link);
         else if (slot->state == SLOT_WARM)
                 TAILQ_REMOVE(&s->waiting, slot, link);
+        INVARIANT(s->count[slot->state] > 0, "slot %u is %s, and none is counted", slot->number,
+                  state_name[slot->state]);
         s->count[slot->state]--;
 }
 
@@ -64,6 +68,7 @@ static void enter(struct slots *s, struct slot *slot, enum slot_state to, int64_
                 s->busy++;
         } else if (to == SLOT_EMPTY && slot->busy) {
                 slot->busy = false;
+                INVARIANT(s->busy > 0, "slot %u had a job, and none is counted", slot->number);
                 s->busy--;
         }
         if (to == SLOT_WARM) {
@@ -89,12 +94,20 @@ int slots_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t n
         return 0;
 }
 
+void slots_must_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us)
+{
+        struct err e = { 0 };
+        int r = slots_move(s, slot, to, now_us, &e);
+        INVARIANT(r == 0, "%s", e.text);
+}
+
 void slots_gone(struct slots *s, struct slot *slot)
 {
         slot->dropping = false;
         if (!slot->alive)
                 return;
         slot->alive = false;
+        INVARIANT(s->alive > 0, "slot %u was alive, and none is counted", slot->number);
         s->alive--;
         if (slot->state == SLOT_EMPTY) {
                 TAILQ_REMOVE(&s->empty, slot, link);

@@ -67,8 +67,11 @@ struct slots {
 int slots_init(struct slots *s, struct zygote *zygote, struct err *e);
 void slots_fini(struct slots *s);
 
-/* Moves a slot on. -EPROTO with a sentence where the machine has no such arrow. */
+/* Moves a slot on, as a report of the zygote says. -EPROTO with a sentence where the machine has no such arrow. */
 int slots_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us, struct err *e);
+
+/* The same where the pool itself has chosen the move: an arrow that is missing is a mistake in this program. */
+void slots_must_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us);
 
 /* What the zygote keeps for an EMPTY slot is gone. */
 void slots_gone(struct slots *s, struct slot *slot);

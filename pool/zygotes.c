@@ -111,12 +111,9 @@ void zygote_order(struct zygote *z, struct slot *slot, enum order_kind kind, int
         channel_end_order(&z->end, &order, fd);
 }
 
-/* A move that the pool itself has chosen; the table has the arrow, or there is a mistake in this program. */
 static void move(struct zygote *z, struct slot *slot, enum slot_state to)
 {
-        struct err e = { 0 };
-        if (slots_move(&z->slots, slot, to, clock_us(), &e) < 0)
-                log_error(&z->language->pool->log, "%s: %s", z->language->name, e.text);
+        slots_must_move(&z->slots, slot, to, clock_us());
 }
 
 static void make(struct zygote *z, struct slot *slot)

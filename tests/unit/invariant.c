@@ -1,0 +1,146 @@
+/* The pool ends where it finds what can't be: by SIGABRT, and with a sentence. Each case in a process of its own. */
+#include "pool/invariant.h"
+
+#include "pool/budget.h"
+#include "pool/confine.h"
+#include "pool/feed.h"
+#include "pool/language.h"
+#include "pool/run.h"
+#include "pool/slot.h"
+#include "pool/state.h"
+
+#include "tests/unit/unit.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* In a child; what it says goes to a pipe. Returns its wait status. */
+static int in_child(void (*act)(void), char *said, size_t size)
+{
+        struct err e = { 0 };
+        int out[2], status;
+
+        assert_int_equal(pipe(out), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
+                signal(SIGABRT, SIG_DFL); /* cmocka's or a sanitizer's would not end it */
+                dup2(out[1], STDERR_FILENO);
+                if (confine_calls(-1, &e) < 0) /* what the pool may call is enough for its end */
+                        _exit(3);
+                act();
+                _exit(0);
+        }
+        close(out[1]);
+        size_t n = 0;
+        for (ssize_t got; n < size - 1 && (got = read(out[0], said + n, size - 1 - n)) > 0;)
+                n += (size_t)got;
+        said[n] = '\0';
+        close(out[0]);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        return status;
+}
+
+static void made(struct slots *s)
+{
+        struct err e = { 0 };
+        if (slots_init(s, NULL, &e) < 0)
+                _exit(2);
+}
+
+static void an_arrow_that_the_pool_has_chosen_is_missing(void)
+{
+        struct slots s;
+        made(&s);
+        slots_must_move(&s, &s.slot[7], SLOT_RUNNING, 0);
+}
+
+static void a_slot_is_not_counted(void)
+{
+        struct slots s;
+        struct err e = { 0 };
+        made(&s);
+        s.count[SLOT_EMPTY] = 0;
+        slots_move(&s, &s.slot[7], SLOT_PREPARING, 0, &e);
+}
+
+static void a_slot_comes_back_that_nobody_had(void)
+{
+        struct pool pool = { .cores = 1 };
+        struct language language = { .pool = &pool };
+        struct zygote zygote = { .language = &language, .end = { .sock = -1 } };
+        made(&zygote.slots);
+        zygote_recycle(&zygote, &zygote.slots.slot[7], false);
+}
+
+static void more_is_given_back_than_was_taken(void)
+{
+        struct budget budget = { .max = 100, .used = 10 };
+        uint64_t mine = 11;
+        budget_set(&budget, &mine, 0);
+}
+
+static void a_feed_is_overfilled(void)
+{
+        struct feed f;
+        struct err e = { 0 };
+        if (feed_init(&f, 1, &e) < 0)
+                _exit(2);
+        feed_add(&f, "a", 1);
+        feed_add(&f, "b", 1);
+}
+
+static void a_run_ends_that_has_not_begun(void)
+{
+        struct run run = { .state = RUN_QUEUED };
+        run_exited(&run, &(struct report){ .kind = REPORT_EXITED });
+}
+
+static void all_is_well(void)
+{
+        INVARIANT(true, "never said");
+}
+
+static void what_can_not_be_ends_the_pool_with_a_sentence(void **state)
+{
+        (void)state;
+        static const struct {
+                void (*act)(void);
+                const char *place, *sentence;
+        } rows[] = {
+                { an_arrow_that_the_pool_has_chosen_is_missing, "slot.c:", "slot 7 is empty and can't become running" },
+                { a_slot_is_not_counted, "slot.c:", "slot 7 is empty, and none is counted" },
+                { a_slot_comes_back_that_nobody_had, "slot.c:", "slot 7 is empty and can't become empty" },
+                { more_is_given_back_than_was_taken, "budget.h:", "11 bytes are given back of 10" },
+                { a_feed_is_overfilled, "feed.c:", "a feed of 1 pieces gets one more" },
+                { a_run_ends_that_has_not_begun, "run_end.c:", "a run in state 0 ends" },
+        };
+
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                char said[512];
+                int status = in_child(rows[i].act, said, sizeof said);
+                if (!strstr(said, rows[i].place) || !strstr(said, rows[i].sentence))
+                        fail_msg("\"%s\" does not speak of \"%s %s\"", said, rows[i].place, rows[i].sentence);
+                assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+        }
+}
+
+static void what_is_as_it_should_be_is_not_spoken_of(void **state)
+{
+        (void)state;
+        char said[512];
+        assert_int_equal(in_child(all_is_well, said, sizeof said), 0);
+        assert_string_equal(said, "");
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_can_not_be_ends_the_pool_with_a_sentence),
+                cmocka_unit_test(what_is_as_it_should_be_is_not_spoken_of),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
