@@ -111,7 +111,8 @@ static void on_cpu_timer(evutil_socket_t fd, short what, void *arg)
                 run_kill(r, KILL_FAULT);
                 return;
         }
-        int64_t used = total - (int64_t)r->slot->cpu_base_us;
+        uint64_t base = r->slot->cpu_base_us;
+        int64_t used = (uint64_t)total > base ? (int64_t)((uint64_t)total - base) : 0;
         if (used >= limit)
                 run_kill(r, KILL_CPU);
         else if (arm_cpu(r, limit - used) < 0)

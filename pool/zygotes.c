@@ -387,7 +387,7 @@ static int on_failed(struct zygote *z, struct slot *slot, const struct report *r
         int r = 0;
 
         snprintf(why, sizeof why, "%.*s: %s", CHANNEL_STEP_SIZE, report->failed.step,
-                 strerror(report->failed.error < 0 ? -report->failed.error : report->failed.error));
+                 strerror(err_told(report->failed.error)));
         log_warn(&l->pool->log, "%s: slot %u: %s", l->name, slot->number, why);
         slot_paid(slot);
         slot->run = NULL;

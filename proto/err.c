@@ -72,3 +72,11 @@ int err_wrap(struct err *e, const char *fmt, ...)
         append(e->text, used, below);
         return -e->code;
 }
+
+int err_told(int told)
+{
+        enum { LAST = 4095 }; /* the kernel's own bound, and that of its pointers */
+        if (told < -LAST || told > LAST || told == 0)
+                return EPROTO;
+        return told < 0 ? -told : told;
+}

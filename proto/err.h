@@ -19,5 +19,9 @@ int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format
 /* The same without strerror: for sentences that are meant for a client. */
 int err_say(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
+/* The errno that another process told, with either sign. A number that is none becomes EPROTO: not each int can be
+ * negated. */
+int err_told(int told);
+
 /* Puts "context: " before the sentence of an error on its way up; returns -e->code. */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

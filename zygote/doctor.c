@@ -137,7 +137,7 @@ static void check_boot(struct doctor *d, int report_sock)
                 if (i < b.step)
                         say(d, 1, boot_steps[i].name, "done");
                 else if (i == b.step)
-                        say(d, 0, boot_steps[i].name, "%s%s%s", strerror(-b.error), remedy ? "; " : "",
+                        say(d, 0, boot_steps[i].name, "%s%s%s", strerror(err_told(b.error)), remedy ? "; " : "",
                             remedy ? remedy : "");
                 else
                         say(d, 0, boot_steps[i].name, "not reached");

@@ -60,8 +60,8 @@ static int take_boot_report(struct serve *s, struct err *e)
                 return 1; /* dropped meanwhile */
         if (b.step < boot_n_steps || n_fds != 1) {
                 const char *step = b.step < boot_n_steps ? boot_steps[b.step].name : "report";
-                log_warn(s->log, "slot %u: %s: %s", b.slot, step, strerror(-b.error));
-                r = serve_fail(s, b.slot, b.sandbox, step, b.error ? b.error : -EPROTO, e);
+                log_warn(s->log, "slot %u: %s: %s", b.slot, step, strerror(err_told(b.error)));
+                r = serve_fail(s, b.slot, b.sandbox, step, -err_told(b.error), e);
                 return r < 0 ? r : 1;
         }
 

@@ -107,7 +107,7 @@ static int expect(struct slot *s, enum init_kind kind, int *fd, struct err *e)
         if (r == 0)
                 return err_say(e, EPIPE, "init died in its set-up; is hatchery-init beside hatcheryd and static?");
         if (p.kind == INIT_FAILED)
-                return err_set(e, -p.error, "%.32s", p.step);
+                return err_set(e, err_told(p.error), "%.32s", p.step);
         if (p.kind != (uint32_t)kind || n_fds != (fd ? 1u : 0u))
                 return err_say(e, EPROTO, "init said %u, not %u", p.kind, (unsigned)kind);
         return 0;

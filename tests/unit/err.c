@@ -4,6 +4,7 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <limits.h>
 
 static void a_set_error_ends_with_the_reason(void **state)
 {
@@ -59,6 +60,18 @@ static void a_long_sentence_is_cut_and_ended(void **state)
         assert_int_equal(strlen(e.text), ERR_TEXT_SIZE - 1);
 }
 
+static void what_another_process_tells_is_an_errno_or_a_broken_promise(void **state)
+{
+        (void)state;
+        static const int bad[] = { INT_MIN, INT_MIN + 1, -4096, 0, 4096, INT_MAX };
+
+        assert_int_equal(err_told(ENOSPC), ENOSPC);
+        assert_int_equal(err_told(-ENOSPC), ENOSPC);
+        assert_int_equal(err_told(-4095), 4095);
+        for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+                assert_int_equal(err_told(bad[i]), EPROTO);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -67,6 +80,7 @@ int main(void)
                 cmocka_unit_test(context_goes_in_front_and_the_code_stays),
                 cmocka_unit_test(nobody_listening_is_still_a_failure),
                 cmocka_unit_test(a_long_sentence_is_cut_and_ended),
+                cmocka_unit_test(what_another_process_tells_is_an_errno_or_a_broken_promise),
         };
         return cmocka_run_group_tests_name("err", tests, NULL, NULL);
 }
