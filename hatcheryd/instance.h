@@ -2,17 +2,28 @@
  * name for its cgroups and a range of host uids that no other server uses. */
 #pragma once
 
+#include "pool/config.h"
+#include "proto/channel.h"
 #include "proto/err.h"
+#include "zygote/slot.h"
 
 #include <stdint.h>
 
+/* docs/operating.md, "What it takes on the host", says the same; tests/house/test_documents.py compares. */
 enum {
         INSTANCE_MAX = 256,
         INSTANCE_UIDS = 262144,
-        INSTANCE_FIRST_UIDS = 16,      /* the pool's, and spare ones */
-        INSTANCE_LANGUAGE_UIDS = 4096, /* two sides ... */
-        INSTANCE_SIDE_UIDS = 2048,     /* ... of CHANNEL_MAX_SLOTS slots with SLOT_UIDS each */
+        INSTANCE_FIRST_UIDS = 16, /* the pool's, and spare ones */
+        INSTANCE_SIDES = 2,       /* of a language, see keeper.h */
+        INSTANCE_SIDE_UIDS = CHANNEL_MAX_SLOTS * SLOT_UIDS,
+        INSTANCE_LANGUAGE_UIDS = INSTANCE_SIDES * INSTANCE_SIDE_UIDS,
+        INSTANCE_LANGUAGES = (INSTANCE_UIDS - INSTANCE_FIRST_UIDS) / INSTANCE_LANGUAGE_UIDS,
 };
+
+_Static_assert((int)INSTANCE_LANGUAGES == (int)CONFIG_MAX_LANGUAGES,
+               "there are uids for all languages that can be configured");
+_Static_assert(CONFIG_MAX_UID_BASE + (uint64_t)INSTANCE_MAX * INSTANCE_UIDS < UINT32_MAX,
+               "uids of all servers are uids, wherever they begin; the last number is none");
 
 struct instance {
         unsigned number;

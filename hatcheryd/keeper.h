@@ -21,8 +21,8 @@
 #include <stdint.h>
 
 enum {
-        KEEPER_SIDES = INSTANCE_LANGUAGE_UIDS / INSTANCE_SIDE_UIDS,
-        KEEPER_MAX_LANGUAGES = (INSTANCE_UIDS - INSTANCE_FIRST_UIDS) / INSTANCE_LANGUAGE_UIDS,
+        KEEPER_SIDES = INSTANCE_SIDES,
+        KEEPER_MAX_LANGUAGES = INSTANCE_LANGUAGES,
 };
 
 /* What processes are started with; borrowed. The supervisor may change it between calls, and says so by

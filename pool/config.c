@@ -38,7 +38,7 @@ static const struct config_setting settings[] = {
         { "collect_max_files", LIMIT_UNIT_COUNT, 256, 1, 65536, PLACE(collect_max_files) },
         { "collect_max_bytes", LIMIT_UNIT_BYTES, 16 << 20, 1, 1 << 30, PLACE(collect_max_bytes) },
         { "collect_timeout", LIMIT_UNIT_US, 2000000, 1000, CONFIG_MAX_TIME, PLACE(collect_us) },
-        { "uid_base", LIMIT_UNIT_COUNT, 1879048192, 1000, 4000000000, PLACE(uid_base) },
+        { "uid_base", LIMIT_UNIT_COUNT, 1879048192, 1000, CONFIG_MAX_UID_BASE, PLACE(uid_base) },
         { "inodes", LIMIT_UNIT_COUNT, 16384, 64, 1 << 24, PLACE(inodes) },
         { "cache_size", LIMIT_UNIT_BYTES, 1 << 30, 1 << 20, CONFIG_MAX_MEMORY, PLACE(cache_bytes) },
 };

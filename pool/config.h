@@ -19,6 +19,8 @@
 #define CONFIG_PACKAGES "/var/lib/hatchery/packages"
 #define CONFIG_CACHE    "/var/cache/hatchery"
 
+#define CONFIG_MAX_UID_BASE 4000000000 /* no int holds it, so it is no enumerator */
+
 enum {
         CONFIG_MAX_LANGUAGES = 63,
         CONFIG_MAX_RUNTIMES = 256,
