@@ -1,59 +1,43 @@
-/* The compile cache: see cache.h. Here is which entries there are, and what goes when there are too many; cache_entry.c
- * is what is in one. */
+/* The compile cache: see cache.h. Here are its files; cache_index.c is which entries there are, and what goes when
+ * there are too many, and cache_entry.c is what is in one. */
 #include "pool/cache.h"
 
 #include "pool/cache_entry.h"
+#include "pool/cache_index.h"
 #include "proto/own.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
-        NAME_LEN = 2 * CACHE_KEY_SIZE,
-        TOUCH_AFTER_S = 60, /* the time of a file is that of its last use, but for this */
-        ENTRY_COST = 4096,  /* what an entry takes beside its bytes: a part of a block, an inode, its place here */
+        NAME_LEN = 2 * sizeof(struct cache_key),
+        OLD_NAME_LEN = 2 * CACHE_KEY_SIZE, /* of versions whose entries had no owner */
+        TOUCH_AFTER_S = 60,                /* the time of a file is that of its last use, but for this */
+        ENTRY_COST = 4096, /* what an entry takes beside its bytes: a part of a block, an inode, its place here */
 };
 
 static const char temporary[] = "unfinished"; /* one, since there is one writer */
 
-/* What is known of an entry without looking into it. */
-struct known {
-        struct cache_key key; /* first: it is compared */
-        uint64_t size;        /* of the file */
-        struct timespec used;
-        TAILQ_ENTRY(known) link;
-};
-
-TAILQ_HEAD(known_list, known);
-
 struct cache {
         int directory;
-        uint64_t max_bytes, bytes;
-        size_t count;
-        void *by_key;           /* a tree of tsearch */
-        struct known_list used; /* what was used last at the end */
+        uint64_t max_bytes;
+        struct cache_index index;
 };
-
-static int compare(const void *a, const void *b)
-{
-        return memcmp(((const struct known *)a)->key.bytes, ((const struct known *)b)->key.bytes, CACHE_KEY_SIZE);
-}
 
 /* ---------------------------------------------------------------- names */
 
 static void name_of(const struct cache_key *key, char name[NAME_LEN + 1])
 {
-        for (size_t i = 0; i < CACHE_KEY_SIZE; i++)
-                snprintf(name + 2 * i, 3, "%02x", key->bytes[i]);
+        const uint8_t *bytes = (const uint8_t *)key;
+        for (size_t i = 0; i < sizeof *key; i++)
+                snprintf(name + 2 * i, 3, "%02x", bytes[i]);
 }
 
 static int digit(char c)
@@ -61,56 +45,26 @@ static int digit(char c)
         return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+static bool is_hexadecimal(const char *name, size_t len)
+{
+        return strlen(name) == len && strspn(name, "0123456789abcdef") == len;
+}
+
 static bool key_of(const char *name, struct cache_key *key)
 {
-        if (strlen(name) != NAME_LEN)
+        uint8_t *bytes = (uint8_t *)key;
+        if (!is_hexadecimal(name, NAME_LEN))
                 return false;
-        for (size_t i = 0; i < CACHE_KEY_SIZE; i++) {
-                int high = digit(name[2 * i]), low = digit(name[2 * i + 1]);
-                if (high < 0 || low < 0)
-                        return false;
-                key->bytes[i] = (uint8_t)(high << 4 | low);
-        }
+        for (size_t i = 0; i < sizeof *key; i++)
+                bytes[i] = (uint8_t)(digit(name[2 * i]) << 4 | digit(name[2 * i + 1]));
         return true;
 }
 
-/* ---------------------------------------------------------------- what is known */
+/* ---------------------------------------------------------------- what goes */
 
-static uint64_t cost(const struct known *k)
+static uint64_t cost_of(uint64_t size)
 {
-        return k->size + ENTRY_COST;
-}
-
-static struct known *find(const struct cache *c, const struct cache_key *key)
-{
-        struct known wanted = { .key = *key };
-        void *found = tfind(&wanted, &c->by_key, compare);
-        return found ? *(struct known **)found : NULL;
-}
-
-static int learn(struct cache *c, const struct known *is)
-{
-        struct known *k = malloc(sizeof *k);
-        if (!k)
-                return -ENOMEM;
-        *k = *is;
-        if (!tsearch(k, &c->by_key, compare)) {
-                free(k);
-                return -ENOMEM;
-        }
-        TAILQ_INSERT_TAIL(&c->used, k, link);
-        c->bytes += cost(k);
-        c->count++;
-        return 0;
-}
-
-static void forget(struct cache *c, struct known *k)
-{
-        tdelete(k, &c->by_key, compare);
-        TAILQ_REMOVE(&c->used, k, link);
-        c->bytes -= cost(k);
-        c->count--;
-        free(k);
+        return size + ENTRY_COST;
 }
 
 static void discard(struct cache *c, struct known *k)
@@ -119,14 +73,16 @@ static void discard(struct cache *c, struct known *k)
 
         name_of(&k->key, name);
         unlinkat(c->directory, name, 0); /* what can't be removed is no more of use than what is gone */
-        forget(c, k);
+        cache_index_forget(&c->index, k);
 }
 
-/* The least recently used go until so much more would fit. */
-static void make_room(struct cache *c, uint64_t more)
+static void keep_bound(struct cache *c)
 {
+        struct timespec now;
         struct known *k;
-        while (c->bytes + more > c->max_bytes && (k = TAILQ_FIRST(&c->used)))
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        while (c->index.bytes > c->max_bytes && (k = cache_index_next_to_go(&c->index, now.tv_sec)))
                 discard(c, k);
 }
 
@@ -167,10 +123,13 @@ static int take_names(const struct cache *c, DIR *names, struct listing *l)
 
         unlinkat(c->directory, temporary, 0); /* it was being written when its writer died */
         while ((d = readdir(names))) {
+                if (is_hexadecimal(d->d_name, OLD_NAME_LEN))
+                        unlinkat(c->directory, d->d_name, 0);
                 if (!key_of(d->d_name, &k.key) || fstatat(c->directory, d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
                     !S_ISREG(st.st_mode))
                         continue;
                 k.size = (uint64_t)st.st_size;
+                k.cost = cost_of(k.size);
                 k.used = st.st_mtim;
                 int r = list(l, &k);
                 if (r < 0)
@@ -195,7 +154,7 @@ static int take_what_is_there(struct cache *c)
         if (l.n > 0)
                 qsort(l.at, l.n, sizeof *l.at, earlier);
         for (size_t i = 0; i < l.n && r == 0; i++)
-                r = learn(c, &l.at[i]);
+                r = cache_index_learn(&c->index, &l.at[i]) ? 0 : -ENOMEM;
         free(l.at);
         return r;
 }
@@ -207,42 +166,39 @@ int cache_new(struct cache **out, int directory, uint64_t max_bytes, struct err 
                 return err_set(e, ENOMEM, "the compile cache");
         c->directory = directory;
         c->max_bytes = max_bytes;
-        TAILQ_INIT(&c->used);
+        cache_index_init(&c->index);
         int r = take_what_is_there(c);
         if (r < 0) {
                 cache_free(c);
                 return err_set(e, -r, "the directory of the compile cache");
         }
-        make_room(c, 0);
+        keep_bound(c);
         *out = c;
         return 0;
 }
 
 void cache_free(struct cache *c)
 {
-        struct known *k;
-
         if (!c)
                 return;
-        while ((k = TAILQ_FIRST(&c->used)))
-                forget(c, k);
+        cache_index_fini(&c->index);
         free(c);
 }
 
 void cache_bound(struct cache *c, uint64_t max_bytes)
 {
         c->max_bytes = max_bytes;
-        make_room(c, 0);
+        keep_bound(c);
 }
 
 uint64_t cache_bytes(const struct cache *c)
 {
-        return c->bytes;
+        return c->index.bytes;
 }
 
 size_t cache_count(const struct cache *c)
 {
-        return c->count;
+        return c->index.count;
 }
 
 /* ---------------------------------------------------------------- in and out */
@@ -252,8 +208,7 @@ static void touch(struct cache *c, struct known *k, int fd)
 {
         struct timespec now;
 
-        TAILQ_REMOVE(&c->used, k, link);
-        TAILQ_INSERT_TAIL(&c->used, k, link);
+        cache_index_use(&c->index, k);
         clock_gettime(CLOCK_REALTIME, &now);
         if (now.tv_sec - k->used.tv_sec < TOUCH_AFTER_S && now.tv_sec >= k->used.tv_sec)
                 return;
@@ -266,7 +221,7 @@ int cache_get(struct cache *c, const struct cache_key *key, struct cached **out,
               struct err *e)
 {
         char name[NAME_LEN + 1];
-        struct known *k = find(c, key);
+        struct known *k = cache_index_find(&c->index, key);
         if (!k)
                 return CACHE_MISS;
 
@@ -282,16 +237,11 @@ int cache_get(struct cache *c, const struct cache_key *key, struct cached **out,
         return CACHE_HIT;
 }
 
-int cache_put(struct cache *c, const struct cache_key *key, const struct cache_content *content, struct err *e)
+static int write_entry(const struct cache *c, const struct cache_key *key, const struct cache_content *content,
+                       struct err *e)
 {
-        struct known new = { .key = *key, .size = cache_entry_size(content) }, *old = find(c, key);
         char name[NAME_LEN + 1];
 
-        if (cost(&new) > c->max_bytes || new.size > CACHE_MAX_ENTRY)
-                return 0;
-        if (old)
-                discard(c, old);
-        make_room(c, cost(&new));
         name_of(key, name);
         OWN_FD int fd = openat(c->directory, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
@@ -299,15 +249,29 @@ int cache_put(struct cache *c, const struct cache_key *key, const struct cache_c
         int r = cache_entry_write(fd, key, content, e);
         if (r == 0 && renameat(c->directory, temporary, c->directory, name) < 0)
                 r = err_set(e, errno, "naming an entry");
-        if (r < 0) {
+        if (r < 0)
                 unlinkat(c->directory, temporary, 0);
-                return r;
-        }
+        return r;
+}
+
+int cache_put(struct cache *c, const struct cache_key *key, const struct cache_content *content, struct err *e)
+{
+        struct known new = { .key = *key, .size = cache_entry_size(content) };
+        struct known *old = cache_index_find(&c->index, key);
+
+        new.cost = cost_of(new.size);
+        if (new.cost > c->max_bytes || new.size > CACHE_MAX_ENTRY)
+                return 0;
+        if (old)
+                discard(c, old);
         clock_gettime(CLOCK_REALTIME, &new.used);
-        r = learn(c, &new);
-        if (r < 0) {
-                unlinkat(c->directory, name, 0);
-                return err_set(e, -r, "an entry");
-        }
-        return 0;
+        if (!cache_index_learn(&c->index, &new))
+                return err_set(e, ENOMEM, "an entry");
+        /* It counts as its client's before there is room for it, and may be what goes. */
+        keep_bound(c);
+        struct known *k = cache_index_find(&c->index, key);
+        int r = k ? write_entry(c, key, content, e) : 0;
+        if (r < 0)
+                cache_index_forget(&c->index, k);
+        return r;
 }

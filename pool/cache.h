@@ -1,5 +1,6 @@
 /* The compile cache: artifacts by a key that stands for everything they were made from, in one directory. It holds at
- * most so many bytes; what was not used for longest goes first, and that order survives restarts as the files' times.
+ * most so many bytes. When there is no room, entries of the client that holds most go first (pool/cache_index.h). Whose
+ * an entry is survives restarts as a part of the file's name, and the order of use as the files' times.
  *
  * An entry is one file, written under another name and then renamed, so that it is there as a whole or not at all; and
  * it carries the hash of all that is in it, which is compared before anything of it is used. An entry that is not what
@@ -20,9 +21,11 @@
 struct cache;
 struct cached;
 
-enum { CACHE_KEY_SIZE = 32, CACHE_MAX_ENTRY = 8 << 20, CACHE_MISS = 0, CACHE_HIT = 1 };
+enum { CACHE_OWNER_SIZE = 8, CACHE_KEY_SIZE = 32, CACHE_MAX_ENTRY = 8 << 20, CACHE_MISS = 0, CACHE_HIT = 1 };
 
+/* Whose it is, as hashes of the peer and of the name that the peer gives, and what it is. */
 struct cache_key {
+        uint8_t peer[CACHE_OWNER_SIZE], name[CACHE_OWNER_SIZE];
         uint8_t bytes[CACHE_KEY_SIZE];
 };
 
@@ -34,8 +37,9 @@ struct cache_content {
         bool out_truncated, err_truncated;
 };
 
-/* Takes what is in the directory: counts entries, removes what was not finished and what is too much. Other files are
- * left alone. directory is borrowed and must stay open; negative: the cache is one that holds nothing. */
+/* Takes what is in the directory: counts entries, removes what was not finished, what is too much, and entries of
+ * versions that named them by other keys. Other files are left alone. directory is borrowed and must stay open;
+ * negative: the cache is one that holds nothing. */
 int cache_new(struct cache **out, int directory, uint64_t max_bytes, struct err *e);
 void cache_free(struct cache *c);
 
@@ -50,7 +54,7 @@ void cached_free(struct cached *cached);
 size_t cached_size(const struct cached *cached);
 
 /* Puts an entry in place of whatever had this key. 0 also where it is left out: larger than the cache may be, or than
- * CACHE_MAX_ENTRY, whose hash takes as long as the loop may be held up. */
+ * its client's share of a full cache, or than CACHE_MAX_ENTRY, whose hash takes as long as the loop may be held up. */
 int cache_put(struct cache *c, const struct cache_key *key, const struct cache_content *content, struct err *e);
 
 /* What the entries take, and how many there are. */

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char magic[8] = "hatch c1";
+static const char magic[8] = "hatch c2";
 
 struct head {
         char magic[sizeof magic];

@@ -3,6 +3,8 @@
 
 #include "pool/digest.h"
 
+#include <string.h>
+
 enum { KEY_VERSION = 1 }; /* of what goes in, and of the order */
 
 static void add_list(struct digest *d, char *const *list)
@@ -40,6 +42,19 @@ static void add_files(struct digest *d, const struct execute *x)
         }
 }
 
+/* 64 bits: two owners that are taken for one would share no entries, but only what they may hold together. */
+static void owner_id(uint8_t id[CACHE_OWNER_SIZE], const struct peer *peer, struct span name)
+{
+        uint8_t hash[DIGEST_SIZE];
+        struct digest d;
+
+        digest_init(&d);
+        digest_span(&d, (struct span){ peer->bytes, peer->len });
+        digest_span(&d, name);
+        digest_end(&d, hash);
+        memcpy(id, hash, CACHE_OWNER_SIZE);
+}
+
 void compile_key(struct cache_key *key, const struct compile_key_of *of)
 {
         struct digest d;
@@ -55,4 +70,6 @@ void compile_key(struct cache_key *key, const struct compile_key_of *of)
         digest_span(&d, of->entry);
         add_files(&d, of->execute);
         digest_end(&d, key->bytes);
+        owner_id(key->peer, of->peer, (struct span){ 0 });
+        owner_id(key->name, of->peer, of->execute->client);
 }

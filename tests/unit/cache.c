@@ -1,5 +1,5 @@
-/* The compile cache: what is put in comes out, survives a restart, stays within its bound, and nothing that is not
- * exactly what was put in is ever handed out. */
+/* The compile cache: what is put in comes out, survives a restart, stays within its bound, which clients share, and
+ * nothing that is not exactly what was put in is ever handed out. */
 #include "pool/cache.h"
 
 #include "proto/own.h"
@@ -8,6 +8,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -19,6 +20,7 @@ struct fixture {
         char path[64];
         int directory;
         struct cache *cache;
+        uint8_t peer, name;
         struct err e;
 };
 
@@ -68,9 +70,16 @@ static int tear_down(void **state)
         return 0;
 }
 
-static struct cache_key key(uint8_t n)
+/* Whose the entries are that the next lines speak of. */
+static void become(struct fixture *f, uint8_t peer, uint8_t name)
 {
-        struct cache_key k = { .bytes = { n, 0xab } };
+        f->peer = peer;
+        f->name = name;
+}
+
+static struct cache_key key(const struct fixture *f, uint8_t n)
+{
+        struct cache_key k = { .peer = { f->peer }, .name = { f->peer, f->name }, .bytes = { n, 0xab } };
         return k;
 }
 
@@ -86,7 +95,7 @@ static void put(struct fixture *f, uint8_t n, size_t size)
         const struct cache_content content = {
                 .files = files, .n_files = 2, .err = span_of_text("warning"), .err_truncated = true
         };
-        const struct cache_key k = key(n);
+        const struct cache_key k = key(f, n);
         if (cache_put(f->cache, &k, &content, &f->e) != 0)
                 fail_msg("%s", f->e.text);
 }
@@ -94,7 +103,7 @@ static void put(struct fixture *f, uint8_t n, size_t size)
 /* Is it there, and then whole? */
 static bool has(struct fixture *f, uint8_t n, size_t size)
 {
-        const struct cache_key k = key(n);
+        const struct cache_key k = key(f, n);
         struct cache_content content;
         struct cached *cached = NULL;
         int r = cache_get(f->cache, &k, &cached, &content, &f->e);
@@ -178,6 +187,96 @@ static void the_bound_holds_and_the_least_recently_used_goes(void **state)
         assert_int_equal(files_there(f, name), 0);
 }
 
+/* How many of the entries from first to last are there. */
+static unsigned count(struct fixture *f, uint8_t first, uint8_t last)
+{
+        unsigned n = 0;
+        for (uint8_t i = first; i <= last; i++)
+                n += has(f, i, 10000);
+        return n;
+}
+
+static void a_client_that_fills_the_cache_evicts_its_own(void **state)
+{
+        struct fixture *f = *state;
+        cache_bound(f->cache, 150000);
+        become(f, 1, 1);
+        for (uint8_t n = 1; n <= 4; n++)
+                put(f, n, 10000);
+        become(f, 2, 1);
+        for (uint8_t n = 1; n <= 40; n++)
+                put(f, n, 10000);
+        assert_true(has(f, 40, 10000)); /* its newest, and not its first one */
+        assert_false(has(f, 1, 10000));
+        put(f, 41, 120000); /* more than its share: left out, and nothing of others goes for it */
+        become(f, 1, 1);
+        assert_int_equal(count(f, 1, 4), 4);
+}
+
+static void a_peer_gains_nothing_by_a_thousand_names(void **state)
+{
+        struct fixture *f = *state;
+        cache_bound(f->cache, 150000);
+        become(f, 1, 1);
+        for (uint8_t n = 1; n <= 4; n++)
+                put(f, n, 10000);
+        for (uint8_t n = 1; n <= 40; n++) {
+                become(f, 2, n);
+                put(f, 1, 10000);
+        }
+        become(f, 1, 1);
+        assert_int_equal(count(f, 1, 4), 4);
+        become(f, 1, 2); /* but each of its names has a share of its own: */
+        for (uint8_t n = 1; n <= 40; n++)
+                put(f, n, 10000);
+        become(f, 1, 1);
+        assert_in_range(count(f, 1, 4), 2, 4);
+}
+
+static void whose_an_entry_is_survives_a_restart(void **state)
+{
+        struct fixture *f = *state;
+        become(f, 1, 1);
+        put(f, 1, 10000);
+        for (uint8_t n = 1; n <= 8; n++) {
+                become(f, 2, n);
+                put(f, n, 10000);
+        }
+        reopen(f, 70000);
+        become(f, 1, 1);
+        assert_true(has(f, 1, 10000));
+        assert_int_equal(cache_count(f->cache), 4);
+}
+
+static void what_was_not_used_for_an_hour_goes_first(void **state)
+{
+        struct fixture *f = *state;
+        char name[256];
+        const struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
+        become(f, 1, 1);
+        put(f, 1, 10000);
+        assert_int_equal(files_there(f, name), 1);
+        assert_int_equal(utimensat(f->directory, name, old, 0), 0);
+        reopen(f, 60000);
+        become(f, 2, 1);
+        for (uint8_t n = 1; n <= 4; n++)
+                put(f, n, 10000);
+        assert_int_equal(count(f, 1, 4), 4);
+        become(f, 1, 1);
+        assert_false(has(f, 1, 10000));
+}
+
+static void entries_of_a_version_without_owners_are_removed(void **state)
+{
+        struct fixture *f = *state;
+        char name[256], old[2 * CACHE_KEY_SIZE + 1] = "";
+        memset(old, 'a', sizeof old - 1);
+        close(openat(f->directory, old, O_WRONLY | O_CREAT, 0600));
+        reopen(f, NO_BOUND);
+        assert_int_equal(cache_count(f->cache), 0);
+        assert_int_equal(files_there(f, name), 0);
+}
+
 static void the_order_of_use_survives_a_restart(void **state)
 {
         struct fixture *f = *state;
@@ -237,7 +336,7 @@ static void an_entry_under_another_ones_name_is_not_taken_for_it(void **state)
         put(f, 1, 50);
         assert_int_equal(files_there(f, from), 1);
         strcpy(to, from);
-        to[1] = '2';
+        to[2 * offsetof(struct cache_key, bytes) + 1] = '2';
         assert_int_equal(renameat(f->directory, from, f->directory, to), 0);
         reopen(f, NO_BOUND);
         assert_false(has(f, 2, 50));
@@ -279,6 +378,11 @@ int main(void)
                 CACHE(what_is_put_in_comes_out_and_nothing_else),
                 CACHE(entries_survive_a_restart),
                 CACHE(the_bound_holds_and_the_least_recently_used_goes),
+                CACHE(a_client_that_fills_the_cache_evicts_its_own),
+                CACHE(a_peer_gains_nothing_by_a_thousand_names),
+                CACHE(whose_an_entry_is_survives_a_restart),
+                CACHE(what_was_not_used_for_an_hour_goes_first),
+                CACHE(entries_of_a_version_without_owners_are_removed),
                 CACHE(the_order_of_use_survives_a_restart),
                 CACHE(a_damaged_entry_is_never_handed_out_and_removed),
                 CACHE(an_entry_under_another_ones_name_is_not_taken_for_it),

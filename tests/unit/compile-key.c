@@ -105,6 +105,28 @@ static void no_two_clients_share_a_key(void **state)
         is_new(f);
 }
 
+/* Whose an entry is: a peer's, and one of its names', whatever is compiled. */
+static void the_owner_is_the_peer_and_the_name_alone(void **state)
+{
+        struct fixture *f = *state;
+        struct cache_key first, other;
+        compile_key(&first, &f->of);
+        f->x.n_files = 1;
+        f->of.language = "c2";
+        compile_key(&other, &f->of);
+        assert_memory_equal(first.peer, other.peer, sizeof first.peer);
+        assert_memory_equal(first.name, other.name, sizeof first.name);
+        f->x.client = span_of_text("guild2");
+        compile_key(&other, &f->of);
+        assert_memory_equal(first.peer, other.peer, sizeof first.peer);
+        assert_memory_not_equal(first.name, other.name, sizeof first.name);
+        f->x.client = span_of_text("guild");
+        f->peer.bytes[4] = 2;
+        compile_key(&other, &f->of);
+        assert_memory_not_equal(first.peer, other.peer, sizeof first.peer);
+        assert_memory_not_equal(first.name, other.name, sizeof first.name);
+}
+
 static void bytes_do_not_move_between_fields(void **state)
 {
         struct fixture *f = *state;
@@ -143,9 +165,8 @@ int main(void)
 {
 #define KEY(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
         const struct CMUnitTest tests[] = {
-                KEY(everything_that_matters_is_in_the_key),
-                KEY(no_two_clients_share_a_key),
-                KEY(bytes_do_not_move_between_fields),
+                KEY(everything_that_matters_is_in_the_key),    KEY(no_two_clients_share_a_key),
+                KEY(the_owner_is_the_peer_and_the_name_alone), KEY(bytes_do_not_move_between_fields),
                 KEY(what_is_the_run_stages_is_not_in_the_key),
         };
         return cmocka_run_group_tests_name("compile-key", tests, NULL, NULL);
