@@ -61,11 +61,15 @@ static int command_compile(void *state, const struct job *job)
         return prestart_offer(&c->started, job);
 }
 
-/* Returns only if it failed. Programs are found in the PATH of this process, which is the language's. */
+/* Returns only if it failed. Programs are found in the PATH of this process, which is the language's. The home of a
+ * compiler is not the work directory: files of a request are no settings of its compiler, and the request has no
+ * variables in that stage (pool/run_io.c). */
 static int become(const struct lang_command *c, char *const *line, enum words_use use, const struct job *job)
 {
+        static char elsewhere[] = "HOME=/tmp";
+        char *const compilers[] = { elsewhere, NULL };
         char **argv = words_expand(line, use, job, c->extensions);
-        char **env = words_environment(environ, job->env);
+        char **env = words_environment(environ, use == WORDS_COMPILE ? compilers : job->env);
         if (argv && env) {
                 spawn_reset_signals();
                 execvpe(argv[0], argv, env);

@@ -85,8 +85,8 @@ struct lang {
 
         /* In each child that has its job, before any byte of the program has run: where the program is translated as a
          * whole first, and may be refused for it. What it has to say goes to descriptors 1 and 2. 0, or the exit status
-         * that the compiler's own command has; the run then ends as COMPILE_ERROR, and run is not called. Must not run
-         * anything of the program. May be NULL. */
+         * that the compiler's own command has, 1 to 255; the run then ends as COMPILE_ERROR, and run is not called.
+         * Must not run anything of the request: a library, a plug-in or a script beside the program. May be NULL. */
         int (*compile)(void *state, const struct job *job);
 
         /* In each child: run the job as the language's own command would, with the work directory current, descriptors

@@ -150,7 +150,7 @@ void cache_index_use(struct cache_index *index, struct known *k)
 
 static struct cache_holder *heaviest(const struct heap *h)
 {
-        return (struct cache_holder *)((char *)h->top - offsetof(struct cache_holder, weight));
+        return (struct cache_holder *)(void *)((char *)h->top - offsetof(struct cache_holder, weight));
 }
 
 struct known *cache_index_next_to_go(const struct cache_index *index, time_t now)

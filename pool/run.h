@@ -73,7 +73,6 @@ struct run {
         uint64_t took_us[STAGES_OF_RUN]; /* at its end */
         enum kill_reason reason;
         bool refused; /* by the language, which could not translate the program: nothing of it has run */
-        int refused_code;
         bool discard; /* the slot can't be trusted afterwards */
 
         struct event timer; /* of the deadline, the wall limit, or the guard of the present state */

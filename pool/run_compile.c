@@ -90,8 +90,8 @@ void run_compile_fill(struct run *r)
 
         outcome_fill(&result, r->reason, &r->report);
         stage->status = r->refused ? hatchery_v1_Result_Status_EXITED : result.status;
-        stage->exit_code = r->refused ? r->refused_code : result.exit_code;
-        stage->signal = r->refused ? 0 : result.signal;
+        stage->exit_code = result.exit_code;
+        stage->signal = result.signal;
         stage->cpu_us = result.cpu_us;
         stage->memory_peak_bytes = result.memory_peak_bytes;
         stage->wall_us = (uint64_t)(r->exited_us - r->handed_us);

@@ -173,14 +173,14 @@ void run_exited(struct run *r, const struct report *report)
         r->report = *report;
         r->discard = report->exited.unproved;
         run_limits_stop(r);
-        if (run_io_exited(r, &failure) && r->reason == KILL_NONE) {
-                if (failure.step != JOB_STEP_COMPILE) {
-                        job_failed(r, &failure);
-                        return;
-                }
-                r->refused = true;
-                r->refused_code = failure.error;
+        enum job_told told = run_io_exited(r, &failure);
+        if (told == JOB_TOLD_FAILURE && r->reason == KILL_NONE) {
+                job_failed(r, &failure);
+                return;
         }
+        /* Its status is that of the main process: without one there is no refusal, whatever was told. */
+        r->refused = told == JOB_TOLD_REFUSAL && r->reason == KILL_NONE && WIFEXITED(report->exited.wait_status) &&
+                     WEXITSTATUS(report->exited.wait_status) != 0;
         if (r->reason == KILL_NONE && !feed_is_done(&r->job) && report->exited.oom_kills == 0) {
                 run_io_stop(r);
                 run_io_fini(r);

@@ -297,17 +297,21 @@ void run_io_start(struct run *r)
         look_later(r);
 }
 
-bool run_io_exited(struct run *r, struct job_failure *failure)
+enum job_told run_io_exited(struct run *r, struct job_failure *failure)
 {
+        struct job_failure told[JOB_MAX_TOLD + 1]; /* one more shows that there was too much */
+
         event_del(&r->look_timer);
         event_del(&r->first_output);
         event_del(&r->job_writable);
         event_del(&r->stdin_writable);
-        ssize_t n = recv(r->slot->fd[WARM_JOB], failure, sizeof *failure, MSG_DONTWAIT);
+        ssize_t n = recv(r->slot->fd[WARM_JOB], told, sizeof told, MSG_DONTWAIT);
         close_slot_fd(r, WARM_JOB);
         close_slot_fd(r, WARM_STDIN);
-        failure->name[sizeof failure->name - 1] = '\0';
-        return n == (ssize_t)sizeof *failure;
+        enum job_told what = n > 0 ? job_told(told, (size_t)n) : JOB_TOLD_NOTHING;
+        if (what == JOB_TOLD_FAILURE)
+                *failure = told[0];
+        return what;
 }
 
 void run_io_stop(struct run *r)

@@ -9,9 +9,9 @@ int run_io_prepare(struct run *r, struct err *e);
 /* Writes what the sandbox takes at once, and leaves the rest to events. */
 void run_io_start(struct run *r);
 
-/* Everything in the sandbox is dead: nothing more is written; what came back on the job's socket, if anything, is in
- * *failure, and true is returned. */
-bool run_io_exited(struct run *r, struct job_failure *failure);
+/* Everything in the sandbox is dead: nothing more is written. What came back on the job's socket; *failure is only that
+ * of JOB_TOLD_FAILURE. */
+enum job_told run_io_exited(struct run *r, struct job_failure *failure);
 
 /* Reads both streams as far as they go; true at the end of both, else events bring the rest. */
 bool run_io_drain(struct run *r);

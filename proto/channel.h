@@ -59,7 +59,7 @@ enum report_kind {
 };
 
 enum warm_fd {
-        WARM_JOB,    /* stream socket: the job goes in (see job.h), a job_failure may come out */
+        WARM_JOB,    /* stream socket: the job goes in (see job.h), what job.h lists may come out */
         WARM_STDIN,  /* write end */
         WARM_STDOUT, /* read end */
         WARM_STDERR, /* read end */

@@ -58,6 +58,24 @@ int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint3
         return 0;
 }
 
+static bool says(const struct job_failure *f, enum job_step step)
+{
+        return f->step == step && f->error == 0 && f->name[0] == '\0';
+}
+
+enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes)
+{
+        if (bytes == sizeof told[0]) {
+                told[0].name[sizeof told[0].name - 1] = '\0';
+                bool fails = told[0].step >= JOB_STEP_READ && told[0].step <= JOB_STEP_LIMITS;
+                return fails && told[0].error > 0 && told[0].error <= JOB_MAX_ERROR ? JOB_TOLD_FAILURE
+                                                                                    : JOB_TOLD_NOTHING;
+        }
+        bool refused =
+                bytes == 2 * sizeof told[0] && says(&told[0], JOB_STEP_TRANSLATE) && says(&told[1], JOB_STEP_REFUSED);
+        return refused ? JOB_TOLD_REFUSAL : JOB_TOLD_NOTHING;
+}
+
 int job_read_bytes(int sock, void *data, size_t len)
 {
         char *at = data;

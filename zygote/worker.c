@@ -86,12 +86,28 @@ static int place_file(int sock, char *name)
         return r;
 }
 
-static int fail(int sock, enum job_step step, int error, const char *name)
+/* The pool learns of the end in any case. */
+static void tell(int sock, enum job_step step, int error, const char *name)
 {
         struct job_failure f = { .step = step, .error = -error };
         snprintf(f.name, sizeof f.name, "%s", name);
-        send(sock, &f, sizeof f, MSG_NOSIGNAL); /* the pool learns of the end in any case */
+        send(sock, &f, sizeof f, MSG_NOSIGNAL);
+}
+
+static int fail(int sock, enum job_step step, int error, const char *name)
+{
+        tell(sock, step, error, name);
         return EXIT_JOB_FAILED;
+}
+
+/* 0, or the status of a refusal. What is told before it bounds what can be told after it (proto/job.h). */
+static int translate(int sock, const struct lang *lang, void *state, const struct job *job)
+{
+        tell(sock, JOB_STEP_TRANSLATE, 0, "");
+        int status = lang->compile(state, job);
+        if (status != 0)
+                tell(sock, JOB_STEP_REFUSED, 0, "");
+        return status < 0 || status > UINT8_MAX ? 1 : status;
 }
 
 int worker_run(int sock, const struct lang *lang, void *state)
@@ -114,9 +130,9 @@ int worker_run(int sock, const struct lang *lang, void *state)
         r = limits_open_files(job.header.open_files);
         if (r < 0)
                 return fail(sock, JOB_STEP_LIMITS, r, "");
-        r = lang->compile ? lang->compile(state, &job) : 0;
-        if (r != 0)
-                return fail(sock, JOB_STEP_COMPILE, r < 0 ? r : -r, "");
+        r = lang->compile ? translate(sock, lang, state, &job) : 0;
         close(sock);
+        if (r != 0)
+                return r;
         return lang->run(state, &job);
 }

@@ -27,6 +27,11 @@ final class Compiler {
     private final StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null);
     private CompilationUnitTree mainUnit;
 
+    /** The compiler looks for plug-ins of its own among a program's classes, unless they have a place. This one is empty. */
+    Compiler() throws IOException {
+        files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
+    }
+
     /** The file to start may hold a public class of any name, as with `java FILE`. */
     private static final class Entry extends ForwardingJavaFileObject<JavaFileObject> {
         Entry(JavaFileObject file) {

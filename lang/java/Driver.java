@@ -15,8 +15,10 @@ import java.lang.reflect.Modifier;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import jdk.internal.access.SharedSecrets;
@@ -45,18 +47,23 @@ public final class Driver {
         }
     }
 
-    private static final List<Path> CLASS_PATH = findClassPath();
+    private static final Path PACKAGES = Path.of("/hatchery/packages");
     private static final Path SAMPLES = Path.of("/hatchery/lang/java/sample");
     private static final int JOB = 3; /* the descriptor of the socket */
 
+    private final List<Path> classPath = findClassPath();
     private final Compiler compiler = new Compiler();
     private final Constructor<?> programThread;
+    private final Method appendToClassPath;
 
     Driver() throws IOException, ReflectiveOperationException {
         try (InputStream in = Driver.class.getResourceAsStream("Program.class")) {
             Class<?> hidden = MethodHandles.lookup().defineHiddenClass(in.readAllBytes(), true).lookupClass();
             programThread = hidden.getDeclaredConstructor(MethodHandle.class, Class.class, String[].class);
         }
+        appendToClassPath = ClassLoader.getSystemClassLoader().getClass()
+                .getDeclaredMethod("appendToClassPathForInstrumentation", String.class);
+        appendToClassPath.setAccessible(true);
     }
 
     Compiler compiler() {
@@ -65,14 +72,25 @@ public final class Driver {
 
     /* ------------------------------------------------------------ the program */
 
-    /**
-     * The work directory, and the jars of third-party packages: the launcher has put them in the place of a wildcard.
-     * Where there are none it has left that as it is, and a program is not to see it.
-     */
-    private static List<Path> findClassPath() {
-        List<Path> found = Stream.of(System.getProperty("java.class.path").split(":")).map(Path::of).filter(Files::exists).toList();
-        System.setProperty("java.class.path", found.stream().map(Path::toString).collect(Collectors.joining(":")));
+    /** The work directory, and the jars of third-party packages, as the launcher finds them for a wildcard. */
+    private static List<Path> findClassPath() throws IOException {
+        List<Path> found = new ArrayList<>(List.of(Path.of(".")));
+        if (Files.isDirectory(PACKAGES))
+            try (Stream<Path> all = Files.list(PACKAGES)) {
+                all.filter(p -> p.toString().toLowerCase(Locale.ROOT).endsWith(".jar")).forEach(found::add);
+            }
         return found;
+    }
+
+    /**
+     * Gives this virtual machine its class path. Until here it has none: the platform looks for services in it, of the
+     * compiler, of file systems, of character sets, and what it finds it runs. No class of a job is to run before the
+     * compiler has ended.
+     */
+    private void openClassPath() throws ReflectiveOperationException {
+        for (Path path : classPath)
+            appendToClassPath.invoke(ClassLoader.getSystemClassLoader(), path.toString());
+        System.setProperty("java.class.path", classPath.stream().map(Path::toString).collect(Collectors.joining(":")));
     }
 
     /** Compiles the job's files into the work directory; the compiler speaks for itself. */
@@ -80,7 +98,7 @@ public final class Driver {
         Path here = Path.of("");
         PrintWriter err = new PrintWriter(System.err, true);
         try {
-            return compiler.compile(here, entry, CLASS_PATH, here.toAbsolutePath(), err);
+            return compiler.compile(here, entry, classPath, here.toAbsolutePath(), err);
         } finally {
             err.flush();
         }
@@ -145,6 +163,7 @@ public final class Driver {
 
     /** Returns when the program's main has, or throws what makes the launcher end with 1. */
     private void run(String[] args) throws Exception {
+        openClassPath();
         Class<?> type = findClass();
         MethodHandle main = type == null ? null : findMain(type);
         if (main == null)

@@ -15,7 +15,7 @@ mkdir "$prepared/empty"
 cd "$prepared/empty"
 # shellcheck disable=SC2086
 "$java" $machine -XX:DumpLoadedClassList="$prepared/all" -Djava.io.tmpdir="$prepared" -cp . -p "$prepared/classes" \
-        --add-modules ALL-DEFAULT $exports -m hatchery/hatchery.Rehearsal "${sample%/*}"
+        --add-modules ALL-DEFAULT $exports --add-opens java.base/jdk.internal.loader=hatchery -m hatchery/hatchery.Rehearsal "${sample%/*}"
 # What is not of the platform is where the archive is made, and not where it is used.
 grep -v -E '(^|[ /])(hatchery/|Sample)|source:' "$prepared/all" >"$prepared/list"
 # shellcheck disable=SC2086

@@ -199,6 +199,67 @@ static void counts_that_the_strings_can_t_hold_are_refused(void **state)
         assert_int_equal(read_back((const uint8_t *)&sent, sizeof sent, 50, &job), -EPROTO);
 }
 
+static struct job_failure frame(uint32_t step, int32_t error, const char *name)
+{
+        struct job_failure f = { .step = step, .error = error };
+        memcpy(f.name, name, strlen(name) + 1);
+        return f;
+}
+
+/* Two frames as they came, of which so many bytes are there. */
+static enum job_told told(struct job_failure first, struct job_failure second, size_t bytes)
+{
+        struct job_failure both[JOB_MAX_TOLD + 1] = { first, second };
+        return job_told(both, bytes);
+}
+
+static void a_failure_is_told_alone_and_with_an_errno(void **state)
+{
+        (void)state;
+        enum { ONE = sizeof(struct job_failure) };
+        const struct job_failure none = { 0 };
+        assert_int_equal(told(frame(JOB_STEP_FILE, ENOSPC, "a"), none, ONE), JOB_TOLD_FAILURE);
+        assert_int_equal(told(frame(JOB_STEP_READ, 1, ""), none, ONE), JOB_TOLD_FAILURE);
+        assert_int_equal(told(frame(JOB_STEP_LIMITS, JOB_MAX_ERROR, ""), none, ONE), JOB_TOLD_FAILURE);
+
+        assert_int_equal(told(none, none, 0), JOB_TOLD_NOTHING);
+        assert_int_equal(told(frame(JOB_STEP_FILE, ENOSPC, "a"), none, ONE - 1), JOB_TOLD_NOTHING);
+        assert_int_equal(told(frame(JOB_STEP_FILE, ENOSPC, "a"), none, ONE + 1), JOB_TOLD_NOTHING);
+        assert_int_equal(told(frame(JOB_STEP_FILE, 123456789, "a"), none, ONE), JOB_TOLD_NOTHING);
+        assert_int_equal(told(frame(JOB_STEP_FILE, INT32_MIN, "a"), none, ONE), JOB_TOLD_NOTHING);
+        assert_int_equal(told(frame(JOB_STEP_FILE, 0, "a"), none, ONE), JOB_TOLD_NOTHING);
+        assert_int_equal(told(frame(0, 1, ""), none, ONE), JOB_TOLD_NOTHING);
+        assert_int_equal(told(frame(UINT32_MAX, 1, ""), none, ONE), JOB_TOLD_NOTHING);
+
+        struct job_failure endless[JOB_MAX_TOLD] = { { .step = JOB_STEP_FILE, .error = 1 } };
+        memset(endless[0].name, 'x', sizeof endless[0].name);
+        assert_int_equal(job_told(endless, ONE), JOB_TOLD_FAILURE);
+        assert_int_equal(strlen(endless[0].name), sizeof endless[0].name - 1);
+}
+
+/* Whoever translates has announced it, and can take back nothing and tell nothing but a refusal. */
+static void a_translator_can_tell_of_a_refusal_alone(void **state)
+{
+        (void)state;
+        enum { ONE = sizeof(struct job_failure), TWO = 2 * ONE };
+        const struct job_failure none = { 0 }, translate = frame(JOB_STEP_TRANSLATE, 0, ""),
+                                 refused = frame(JOB_STEP_REFUSED, 0, "");
+        assert_int_equal(told(translate, none, ONE), JOB_TOLD_NOTHING);
+        assert_int_equal(told(translate, refused, TWO), JOB_TOLD_REFUSAL);
+
+        assert_int_equal(told(refused, none, ONE), JOB_TOLD_NOTHING);
+        assert_int_equal(told(refused, refused, TWO), JOB_TOLD_NOTHING);
+        assert_int_equal(told(translate, translate, TWO), JOB_TOLD_NOTHING);
+        assert_int_equal(told(translate, refused, TWO + 1), JOB_TOLD_NOTHING);
+        assert_int_equal(told(translate, refused, TWO - 1), JOB_TOLD_NOTHING);
+        assert_int_equal(told(translate, frame(JOB_STEP_REFUSED, 77, ""), TWO), JOB_TOLD_NOTHING);
+        assert_int_equal(told(translate, frame(JOB_STEP_REFUSED, 0, "x"), TWO), JOB_TOLD_NOTHING);
+        for (uint32_t step = JOB_STEP_READ; step <= JOB_STEP_LIMITS; step++) {
+                assert_int_equal(told(translate, frame(step, 5, ""), TWO), JOB_TOLD_NOTHING);
+                assert_int_equal(told(frame(step, 5, ""), refused, TWO), JOB_TOLD_NOTHING);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -207,6 +268,8 @@ int main(void)
                 cmocka_unit_test(a_job_that_is_cut_short_is_a_broken_pipe),
                 cmocka_unit_test(a_job_that_contradicts_itself_is_refused),
                 cmocka_unit_test(counts_that_the_strings_can_t_hold_are_refused),
+                cmocka_unit_test(a_failure_is_told_alone_and_with_an_errno),
+                cmocka_unit_test(a_translator_can_tell_of_a_refusal_alone),
         };
         return cmocka_run_group_tests_name("job", tests, NULL, NULL);
 }

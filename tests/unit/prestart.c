@@ -1,0 +1,74 @@
+/* Programs that are started ahead: what they say to the process that started them is a closed list, and that process is
+ * out of their reach from the moment they have a job. The helpers here are scripts of a shell. */
+#include "lang/prestart.h"
+
+#include "proto/job.h"
+#include "tests/unit/unit.h"
+
+#include <stdio.h>
+#include <sys/prctl.h>
+
+/* Offers a job to a helper that is ready and then does this. */
+static int offer(const char *script, struct prestart *p)
+{
+        char line[256], shell[] = "sh", option[] = "-c";
+        char *const warm[] = { shell, option, line, NULL };
+        char *no_words[] = { NULL };
+        const struct job job = { .entry = "main.x", .args = no_words, .env = no_words };
+
+        snprintf(line, sizeof line, "printf R >&3; head -c 4 <&3 >/dev/null; %s", script);
+        *p = (struct prestart){ .sock = -1 };
+        assert_int_equal(prestart_start(p, warm), 0);
+        return prestart_offer(p, &job);
+}
+
+static void what_a_helper_says_is_a_closed_list(void **state)
+{
+        (void)state;
+        static struct {
+                char script[64];
+                int status;
+        } rows[] = {
+                { "printf C >&3; exit 77", 77 },
+                { "printf C >&3; exit 255", 255 },
+                { "printf C >&3; exit 0", 1 },
+                { "printf N >&3; exit 0", 0 },
+                { "exit 77", 0 },
+                { "printf CG >&3; exit 3", 3 },
+                { "printf Z >&3; exec cat", 0 },
+                { "printf '\\0' >&3; exec cat", 0 },
+                { "printf '\\377C' >&3; exit 5", 0 },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                struct prestart p;
+                if (offer(rows[i].script, &p) != rows[i].status)
+                        fail_msg("row %zu", i);
+                assert_false(p.taken);
+        }
+}
+
+static void its_starter_is_out_of_its_reach(void **state)
+{
+        (void)state;
+        struct prestart p;
+        assert_int_equal(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0), 0);
+        assert_int_equal(offer("printf G >&3; head -c 1 <&3 >/dev/null; exit 7", &p), 0);
+        assert_int_equal(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0), 0);
+        assert_true(p.taken);
+}
+
+/* Sanitizers look into their own process at its end. */
+static int tear_down(void **state)
+{
+        (void)state;
+        return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(what_a_helper_says_is_a_closed_list),
+                cmocka_unit_test(its_starter_is_out_of_its_reach),
+        };
+        return cmocka_run_group_tests_name("prestart", tests, NULL, tear_down);
+}
