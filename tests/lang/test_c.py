@@ -5,6 +5,7 @@ from lib.compiled import NOT_COMPILED, compile_and_run, compiler_says
 from lib.hatchery import Status
 from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, LanguageCase, tests_of
+from lib.planted import planted_tests
 
 SERVER = ServerModule(__name__, config="language c { warm = 3 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -98,6 +99,7 @@ C = Language(name="c", main="main.c", command=compile_and_run(*LINE[:6], "{sourc
                      main('printf("%p\\n", (void *)&n);'), main('char t[] = "/tmp/XXXXXX"; mkstemp(t); puts(t);')])
 
 Semantics = tests_of(SERVER, C)
+Planted = planted_tests(SERVER, "c")
 
 
 class Compiler(LanguageCase):

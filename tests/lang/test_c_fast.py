@@ -13,6 +13,7 @@ from lib import language_case
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Status
 from lib.language_case import Language, tests_of
+from lib.planted import planted_tests
 from lib.server import BUILD
 
 SERVER = ServerModule(__name__, config='language "c-fast" { warm = 4 }\n')
@@ -158,6 +159,9 @@ LANGUAGE = Language(
             '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { char t[] = "/tmp/xXXXXXX"; mkstemp(t); puts(t); return 0; }\n',
             '#include <stdio.h>\n#include <sys/time.h>\nint main(void) { char n[99]; FILE *f = fopen("/proc/sys/kernel/random/uuid", "r"); struct timeval t; gettimeofday(&t, 0); printf("%d %ld.%06ld\\n", f != 0, t.tv_sec, t.tv_usec); return 0; }\n'],
 )
+
+
+Planted = planted_tests(SERVER, "c-fast")
 
 
 class Semantics(tests_of(SERVER, LANGUAGE)):

@@ -3,6 +3,7 @@
 from lib.case import ServerModule, describe
 from lib.compiled import NOT_COMPILED, compile_and_run, compiler_says
 from lib.language_case import Language, LanguageCase, tests_of
+from lib.planted import planted_tests
 
 SERVER = ServerModule(__name__, config="language cpp { warm = 3 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -87,6 +88,7 @@ CPP = Language(name="cpp", main="main.cpp", command=compile_and_run(*LINE, "{sou
                random=[main("cout << random_device{}();"), main("cout << (void *)&n;")])
 
 Semantics = tests_of(SERVER, CPP)
+Planted = planted_tests(SERVER, "cpp")
 
 
 class Compiler(LanguageCase):

@@ -5,6 +5,7 @@ import re
 from lib.case import ServerModule, describe
 from lib.compiled import compile_and_run
 from lib.language_case import Language, LanguageCase, tests_of
+from lib.planted import planted_tests
 
 SERVER = ServerModule(__name__, config="language go { warm = 3 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -97,6 +98,7 @@ GO = Language(name="go", main="main.go", command=compile_and_run(*LINE, extensio
                       main("fmt.Println(maphash.MakeSeed())", "fmt", "hash/maphash")])
 
 Semantics = tests_of(SERVER, GO)
+Planted = planted_tests(SERVER, "go")
 
 
 class Compiler(LanguageCase):

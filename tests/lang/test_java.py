@@ -5,6 +5,7 @@ import struct
 from lib.case import ServerModule, describe
 from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
+from lib.planted import planted_tests
 
 SERVER = ServerModule(__name__, config="language java { warm = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -121,6 +122,9 @@ Java = tests_of(SERVER, Language(
     limits=LIMITS))
 
 
+Planted = planted_tests(SERVER, "java")
+
+
 class Hostile(HostileCase):
     """What ends by a wall or a limit, and leaves the server as it was."""
 
@@ -139,6 +143,13 @@ class Hostile(HostileCase):
 
     def test_a_flood_ends_at_the_limit(self):
         self.assert_ends("OUTPUT_LIMIT", main('while (true) System.out.println("flood");'), limits={"output_bytes": MIB})
+
+    def test_what_follows_it_is_out_of_its_reach(self):
+        result = self.execute(main('for (String name : new String[] { "mem", "environ", "maps" })\n'
+                                   '    try { Files.newInputStream(Path.of("/proc/2/" + name)).close(); System.out.println(name); }\n'
+                                   '    catch (java.nio.file.AccessDeniedException e) { System.out.println("no"); }',
+                                   "java.nio.file.Files java.nio.file.Path"), language="java", limits=LIMITS)
+        self.assertEqual(b"no\nno\nno\n", result.stdout, describe(result))
 
     def test_no_socket_leads_out(self):
         result = self.hostile(main('new java.net.Socket("127.0.0.1", 22);'))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from lib.case import Case, ServerModule, describe
 from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
+from lib.planted import planted_tests
 from lib.server import BUILD
 
 # Where the plug-in is, it is preferred. The same file under another name is prestarted beside it.
@@ -264,9 +265,11 @@ LANGUAGE = Language(
     limits=LIMITS, normalise=normalise)
 
 JavaScript = tests_of(SERVER, LANGUAGE)
+Planted = planted_tests(SERVER, "javascript")
 
 if FORKED:
     Prestarted = tests_of(SERVER, replace(LANGUAGE, name="node-prestarted"))
+    PlantedBesidePrestarted = planted_tests(SERVER, "javascript", called="node-prestarted")
 
 
 @unittest.skipUnless(FORKED, "libnode-dev was not found when this was built: JavaScript is prestarted only")

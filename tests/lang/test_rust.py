@@ -3,6 +3,7 @@
 from lib.case import ServerModule, describe
 from lib.compiled import NOT_COMPILED, compile_and_run, compiler_says
 from lib.language_case import Language, LanguageCase, tests_of
+from lib.planted import planted_tests
 
 SERVER = ServerModule(__name__, config="language rust { warm = 3 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -82,6 +83,7 @@ RUST = Language(name="rust", main="main.rs", command=compile_and_run(*LINE, "{en
                              ".build_hasher().finish());"), main("let x = 1; println!(\"{:p}\", &x);")])
 
 Semantics = tests_of(SERVER, RUST)
+Planted = planted_tests(SERVER, "rust")
 
 
 class Compiler(LanguageCase):

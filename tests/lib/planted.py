@@ -1,20 +1,17 @@
 """Whatever a request plants beside its program, nothing of it runs before its run stage: not while a compiler reads the
 program, and not while a helper that was started ahead can still say how that went. Each row's program prints "real";
-what is planted says that it ran, and tries to have another end reported."""
+what is planted says that it ran, and tries to have another end reported.
+
+A module of tests/lang/ gets the rows of its language by `planted_tests`."""
 
 import subprocess
 import tempfile
-import unittest
 from pathlib import Path
 from typing import NamedTuple
 
-from lib.case import Case, ServerModule, describe
+from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.server import sanitized_limits
-
-SERVER = ServerModule(__name__, config="".join(f"language {name} {{ warm = 1 }}\n"
-                                               for name in ("c", "c-fast", "cpp", "go", "java", "javascript", "rust")))
-setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 # Its own standard error may be a pipe of whoever started it; that of the compiler is not.
 PLANTED = "#!/bin/sh\necho planted >/proc/2/fd/2\nexit 77\n"
@@ -112,23 +109,21 @@ PLANTS = [
 ]
 
 
-class Planted(Case):
-    SERVER = SERVER
+class PlantedCase(Case):
+    LANGUAGE = None
 
     def check(self, plant):
         files = plant.files() if callable(plant.files) else plant.files
         files = {name: (content, 0o755 if content == PLANTED else 0) for name, content in {plant.main: plant.program, **files}.items()}
-        result = self.execute(language=plant.language, files=files, entry=plant.main,
-                              limits=sanitized_limits(plant.language))
+        result = self.execute(language=self.LANGUAGE, files=files, entry=plant.main, limits=sanitized_limits(plant.language))
         said = result.stdout + result.stderr + result.compile.stdout + result.compile.stderr
         self.assertEqual(("EXITED", 0), (Status.Name(result.status), result.exit_code), describe(result))
         self.assertNotIn(b"planted", said, describe(result))
         self.assertIn(b"real\n", said)
 
 
-for plant in PLANTS:
-    setattr(Planted, f"test_{plant.language.replace('-', '_')}_{plant.name.replace(' ', '_')}", lambda self, plant=plant: self.check(plant))
-
-
-if __name__ == "__main__":
-    unittest.main()
+def planted_tests(server, language, called=None):
+    """A class with a test for each row of a language, which this server may call by another name."""
+    tests = {f"test_{plant.name.replace(' ', '_')}": lambda self, plant=plant: self.check(plant)
+             for plant in PLANTS if plant.language == language}
+    return type("Planted", (PlantedCase,), {"SERVER": server, "LANGUAGE": called or language, **tests})
