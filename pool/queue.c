@@ -2,37 +2,7 @@
 #include "pool/queue.h"
 
 #include <errno.h>
-#include <search.h>
-#include <stdlib.h>
 #include <string.h>
-
-TAILQ_HEAD(line, queue_entry);
-
-/* A peer of a lane, or a name of a peer. It lives while something of it waits or runs. */
-struct queue_account {
-        struct queue_lane *lane;
-        struct queue_account *peer; /* NULL: it is one */
-        unsigned users;             /* entries, or names */
-        unsigned waiting, started;
-        uint64_t bytes; /* of what waits */
-        int64_t had_us;
-        struct heap_node turn;   /* in the peer's or the lane's turns, while it has something to start */
-        struct heap_node length; /* in the peer's or the queue's lengths, while something of it waits */
-
-        /* Of a peer: its names. */
-        struct heap turns, lengths;
-        int64_t level_us;
-
-        /* Of a name: its requests. */
-        struct line line[QUEUE_PRIORITIES];
-        int64_t average_us;
-
-        size_t key_len;
-        uint8_t key[QUEUE_MAX_KEY];
-};
-
-#define ACCOUNT_OF(node, member)                                                                                       \
-        ((struct queue_account *)(void *)((char *)(node)-offsetof(struct queue_account, member)))
 
 void queue_init(struct queue *q, unsigned max, uint64_t max_bytes)
 {
@@ -44,6 +14,8 @@ void queue_lane_init(struct queue_lane *lane)
         *lane = (struct queue_lane){ 0 };
 }
 
+/* ---------------------------------------------------------------- shares */
+
 /* Of two slots or more, one is always left to others, unless the share is all of them. */
 static unsigned part(unsigned slots, unsigned percent)
 {
@@ -53,98 +25,74 @@ static unsigned part(unsigned slots, unsigned percent)
         return n > 0 ? n : 1;
 }
 
+void queue_share(struct queue *q, unsigned slots, unsigned percent)
+{
+        q->peer_slots = percent < 100 ? part(slots, percent) : 0;
+        q->name_slots = percent < 100 ? part(q->peer_slots, percent) : 0;
+}
+
 void queue_lane_share(struct queue_lane *lane, unsigned slots, unsigned percent)
 {
         lane->peer_slots = part(slots, percent);
         lane->name_slots = part(lane->peer_slots, percent);
 }
 
-/* ---------------------------------------------------------------- accounts */
-
-static int order_of(const void *a, const void *b)
+/* What a peer that gives no name wants is bounded as the peer's. */
+static unsigned bound(const struct account_client *c, unsigned peer_slots, unsigned name_slots)
 {
-        return ((uintptr_t)a > (uintptr_t)b) - ((uintptr_t)a < (uintptr_t)b);
+        return !c->key.peer ? peer_slots : c->key.bytes.len > 0 ? name_slots : 0;
 }
 
-static int compare(const void *left, const void *right)
+static bool has_less(unsigned slots, unsigned most)
 {
-        const struct queue_account *a = left, *b = right;
-        if (a->lane != b->lane)
-                return order_of(a->lane, b->lane);
-        if (a->peer != b->peer)
-                return order_of(a->peer, b->peer);
-        if (a->key_len != b->key_len)
-                return a->key_len < b->key_len ? -1 : 1;
-        return memcmp(a->key, b->key, a->key_len);
+        return most == 0 || slots < most;
 }
 
-/* The one of this key, made if there is none; or NULL: no memory. */
-static struct queue_account *account_get(struct queue *q, struct queue_lane *lane, struct queue_account *peer,
-                                         struct span key)
+static bool may_start(const struct queue *q, const struct queue_account *a)
 {
-        struct queue_account wanted = { .lane = lane, .peer = peer, .key_len = key.len };
-        if (wanted.key_len > QUEUE_MAX_KEY)
-                wanted.key_len = QUEUE_MAX_KEY;
-        if (wanted.key_len > 0)
-                memcpy(wanted.key, key.data, wanted.key_len);
-
-        void *found = tfind(&wanted, &q->accounts, compare);
-        if (found)
-                return *(struct queue_account **)found;
-
-        struct queue_account *a = malloc(sizeof *a);
-        if (!a)
-                return NULL;
-        *a = wanted;
-        for (size_t i = 0; i < QUEUE_PRIORITIES; i++)
-                TAILQ_INIT(&a->line[i]);
-        if (!tsearch(a, &q->accounts, compare)) {
-                free(a);
-                return NULL;
-        }
-        q->n_accounts++;
-        if (peer)
-                peer->users++;
-        return a;
+        const struct account_client *c = a->client;
+        return a->waiting > 0 && (a->peer || a->names.turns.top) &&
+               has_less(a->started, bound(c, a->lane->peer_slots, a->lane->name_slots)) &&
+               has_less(c->started, bound(c, q->peer_slots, q->name_slots));
 }
 
-/* Frees what nothing uses any more. */
-static void account_put(struct queue *q, struct queue_account *a)
+/* ---------------------------------------------------------------- the order of turns */
+
+static void settle(const struct queue *q, struct queue_account *name)
 {
-        while (a && a->users == 0) {
-                struct queue_account *peer = a->peer;
-                tdelete(a, &q->accounts, compare);
-                free(a);
-                q->n_accounts--;
-                if (peer)
-                        peer->users--;
-                a = peer;
+        account_settle(name, may_start(q, name));
+        account_settle(name->peer, may_start(q, name->peer));
+}
+
+/* A client has one slot more or less: at the bound of all lanes, that matters in all of them. */
+static void count_slot(struct queue *q, struct queue_account *a, bool takes)
+{
+        struct account_client *c = a->client;
+        unsigned most = bound(c, q->peer_slots, q->name_slots);
+        bool had_room = has_less(c->started, most);
+        struct queue_account *other;
+
+        a->started += takes ? 1 : -1U;
+        c->started += takes ? 1 : -1U;
+        if (has_less(c->started, most) == had_room)
+                return;
+        LIST_FOREACH(other, &c->accounts, of_client)
+        {
+                if (!takes && other != a) /* it was busy elsewhere, and saves up nothing by that */
+                        account_catch_up(other);
+                if (other->peer)
+                        settle(q, other);
+                else
+                        account_settle(other, may_start(q, other));
+                q->unblocked = q->unblocked || (!takes && other != a && other->waiting > 0);
         }
 }
 
-static bool may_start(const struct queue_account *a)
+bool queue_unblocked(struct queue *q)
 {
-        unsigned slots = !a->peer ? a->lane->peer_slots : a->key_len > 0 ? a->lane->name_slots : 0;
-        return a->waiting > 0 && (slots == 0 || a->started < slots) && (a->peer || a->turns.top);
-}
-
-/* Puts one account where it belongs in the order of turns. */
-static void settle_one(struct queue_account *a, struct heap *turns, int64_t level_us)
-{
-        if (a->had_us < level_us)
-                a->had_us = level_us;
-        if (may_start(a) && heap_has(&a->turn) && a->turn.key == a->had_us)
-                return; /* where it is: among equals, too */
-        heap_remove(turns, &a->turn);
-        if (may_start(a))
-                heap_insert(turns, &a->turn, a->had_us);
-}
-
-static void settle(struct queue_account *name)
-{
-        struct queue_account *peer = name->peer;
-        settle_one(name, &peer->turns, peer->level_us);
-        settle_one(peer, &peer->lane->turns, peer->lane->level_us);
+        bool was = q->unblocked;
+        q->unblocked = false;
+        return was;
 }
 
 /* How much of the queue it fills, in millionths, by number or by bytes, whichever is more. */
@@ -169,6 +117,10 @@ static void count(struct queue *q, struct queue_account *a, struct queue_entry *
         unsigned one = comes ? 1 : -1U;
         uint64_t bytes = comes ? entry->bytes : -entry->bytes;
 
+        if (comes && a->waiting == 0)
+                account_catch_up(a);
+        if (comes && a->peer->waiting == 0)
+                account_catch_up(a->peer);
         a->waiting += one;
         a->bytes += bytes;
         a->peer->waiting += one;
@@ -178,27 +130,21 @@ static void count(struct queue *q, struct queue_account *a, struct queue_entry *
         q->bytes += bytes;
         measure(q, a, &a->peer->lengths);
         measure(q, a->peer, &q->lengths);
-        settle(a);
+        settle(q, a);
 }
 
 int queue_push(struct queue *q, struct queue_lane *lane, struct queue_entry *entry, const struct queue_who *who,
                unsigned priority, uint64_t bytes)
 {
-        struct queue_account *peer = account_get(q, lane, NULL, who->peer);
-        if (!peer)
+        struct queue_account *name = account_enter(&q->accounts, lane, &lane->peers, who->peer, who->name);
+        if (!name)
                 return -ENOMEM;
-        struct queue_account *name = account_get(q, lane, peer, who->name);
-        if (!name) {
-                account_put(q, peer);
-                return -ENOMEM;
-        }
         *entry = (struct queue_entry){
                 .account = name,
                 .state = QUEUE_WAITING,
                 .priority = priority < QUEUE_PRIORITIES ? priority : QUEUE_PRIORITIES - 1,
                 .bytes = bytes,
         };
-        name->users++;
         TAILQ_INSERT_TAIL(&name->line[entry->priority], entry, link);
         count(q, name, entry, true);
         return 0;
@@ -221,16 +167,16 @@ struct queue_entry *queue_excess(struct queue *q, struct queue_entry *newest)
                 peer == own->peer ? longest(&peer->lengths, own) : ACCOUNT_OF(peer->lengths.top, length);
         for (size_t i = 0; i < QUEUE_PRIORITIES; i++)
                 if (!TAILQ_EMPTY(&name->line[i]))
-                        return TAILQ_LAST(&name->line[i], line);
+                        return TAILQ_LAST(&name->line[i], queue_line);
         return NULL;
 }
 
 struct queue_entry *queue_first(const struct queue_lane *lane)
 {
-        if (!lane->turns.top)
+        if (!lane->peers.turns.top)
                 return NULL;
-        struct queue_account *peer = ACCOUNT_OF(lane->turns.top, turn);
-        struct queue_account *name = ACCOUNT_OF(peer->turns.top, turn);
+        struct queue_account *peer = ACCOUNT_OF(lane->peers.turns.top, turn);
+        struct queue_account *name = ACCOUNT_OF(peer->names.turns.top, turn);
         for (size_t i = QUEUE_PRIORITIES; i-- > 0;)
                 if (!TAILQ_EMPTY(&name->line[i]))
                         return TAILQ_FIRST(&name->line[i]);
@@ -248,39 +194,51 @@ void queue_remove(struct queue *q, struct queue_entry *entry)
 
 /* ---------------------------------------------------------------- slots */
 
-static void raise_level(int64_t *level_us, int64_t had_us)
+static void guess(struct queue_account *a, int64_t us)
 {
-        if (*level_us < had_us)
-                *level_us = had_us;
+        a->had_us += us;
+        a->guessed_us += us;
 }
 
-void queue_start(struct queue *q, struct queue_entry *entry)
+void queue_start(struct queue *q, struct queue_entry *entry, int64_t making_us)
 {
         struct queue_account *name = entry->account, *peer = name->peer;
         int64_t known = name->average_us ? name->average_us : name->lane->average_us;
 
-        (void)q;
         entry->state = QUEUE_STARTED;
-        entry->charged_us = known ? known : QUEUE_FIRST_GUESS_US;
-        raise_level(&name->lane->level_us, peer->had_us);
-        raise_level(&peer->level_us, name->had_us);
-        name->started++;
-        peer->started++;
-        name->had_us += entry->charged_us;
-        peer->had_us += entry->charged_us;
-        settle(name);
+        entry->making_us = making_us;
+        entry->charged_us = making_us + (known ? known : QUEUE_FIRST_GUESS_US);
+        account_turn(&q->accounts, peer);
+        account_turn(&q->accounts, name);
+        guess(name, entry->charged_us);
+        guess(peer, entry->charged_us);
+        count_slot(q, name, true);
+        count_slot(q, peer, true);
+        settle(q, name);
+}
+
+void queue_goes_on(struct queue *q, struct queue_entry *entry, int64_t held_us)
+{
+        int64_t more = entry->making_us + held_us - entry->charged_us;
+        if (entry->state != QUEUE_STARTED || more <= 0)
+                return;
+        entry->charged_us += more;
+        guess(entry->account, more);
+        guess(entry->account->peer, more);
+        settle(q, entry->account);
 }
 
 /* The slot is given back; the account is charged with cost_us in place of the guess. */
-static void stop(struct queue_entry *entry, int64_t cost_us)
+static void stop(struct queue *q, struct queue_entry *entry, int64_t cost_us)
 {
         struct queue_account *name = entry->account, *peer = name->peer;
 
         entry->state = QUEUE_TAKEN_OUT;
-        name->started--;
-        peer->started--;
-        name->had_us += cost_us - entry->charged_us;
-        peer->had_us += cost_us - entry->charged_us;
+        account_charge(&q->accounts, name, cost_us, entry->charged_us);
+        account_charge(&q->accounts, peer, cost_us, entry->charged_us);
+        count_slot(q, name, false);
+        count_slot(q, peer, false);
+        settle(q, name);
 }
 
 /* The recent ones weigh most. */
@@ -289,12 +247,12 @@ static void average(int64_t *average_us, int64_t cost_us, int weight)
         *average_us = *average_us ? *average_us + (cost_us - *average_us) / weight : cost_us;
 }
 
-static void stop_after(struct queue_entry *entry, int64_t held_us)
+static void stop_after(struct queue *q, struct queue_entry *entry, int64_t held_us)
 {
         struct queue_account *name = entry->account;
         int64_t cost_us = held_us > QUEUE_LEAST_COST_US ? held_us : QUEUE_LEAST_COST_US;
 
-        stop(entry, cost_us);
+        stop(q, entry, entry->making_us + cost_us);
         average(&name->average_us, cost_us, 4);
         average(&name->lane->average_us, cost_us, 16);
 }
@@ -308,13 +266,13 @@ static void wait_first(struct queue *q, struct queue_entry *entry)
 
 void queue_again(struct queue *q, struct queue_entry *entry)
 {
-        stop(entry, 0);
+        stop(q, entry, 0);
         wait_first(q, entry);
 }
 
 void queue_next_stage(struct queue *q, struct queue_entry *entry, int64_t held_us, uint64_t bytes)
 {
-        stop_after(entry, held_us);
+        stop_after(q, entry, held_us);
         entry->bytes = bytes;
         wait_first(q, entry);
 }
@@ -325,11 +283,8 @@ void queue_leave(struct queue *q, struct queue_entry *entry, int64_t held_us)
         if (!name)
                 return;
         queue_remove(q, entry);
-        if (entry->state == QUEUE_STARTED) {
-                stop_after(entry, held_us);
-                settle(name);
-        }
+        if (entry->state == QUEUE_STARTED)
+                stop_after(q, entry, held_us);
         entry->account = NULL;
-        name->users--;
-        account_put(q, name);
+        account_leave(&q->accounts, name);
 }

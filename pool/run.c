@@ -233,7 +233,7 @@ void run_start(struct run *r, struct slot *slot)
         slot->run = r;
         r->started_us = clock_us();
         r->fed_us = 0;
-        queue_start(&r->pool->queue, &r->queued);
+        queue_start(&r->pool->queue, &r->queued, 0);
         if (r->stage == JOB_COMPILE)
                 run_compile_look(r);
 

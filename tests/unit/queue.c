@@ -6,7 +6,7 @@
 static void start(struct fixture *f, struct queue_entry *e)
 {
         queue_remove(&f->q, e);
-        queue_start(&f->q, e);
+        queue_start(&f->q, e, 0);
 }
 
 /* Starts the next one and says which it was. */
@@ -110,7 +110,7 @@ static void the_same_name_of_two_peers_is_two_clients(void **state)
         set_up(&f, 8, 1000);
         push(&f, &f.python, "a", "bob", 0, 1);
         push(&f, &f.python, "b", "bob", 0, 1);
-        assert_int_equal(f.q.n_accounts, 4);
+        assert_int_equal(f.q.accounts.n, 4);
         tear_down(&f);
 }
 

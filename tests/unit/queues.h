@@ -28,11 +28,11 @@ static inline void tear_down(struct fixture *f)
                 queue_leave(&f->q, &f->e[i], 0);
         assert_int_equal(f->q.count, 0);
         assert_int_equal(f->q.bytes, 0);
-        assert_int_equal(f->q.n_accounts, 0);
-        assert_null(f->q.accounts);
+        assert_int_equal(f->q.accounts.n, 0);
+        assert_null(f->q.accounts.clients);
         assert_null(f->q.lengths.top);
-        assert_null(f->python.turns.top);
-        assert_null(f->lua.turns.top);
+        assert_null(f->python.peers.turns.top);
+        assert_null(f->lua.peers.turns.top);
 }
 
 static inline struct queue_entry *push(struct fixture *f, struct queue_lane *lane, const char *peer, const char *name,
