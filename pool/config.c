@@ -31,6 +31,7 @@ static const struct config_setting settings[] = {
         { "warm_memory", LIMIT_UNIT_BYTES, 512 << 20, 1 << 20, CONFIG_MAX_MEMORY, PLACE(warm_memory) },
         { "warm_half_life", LIMIT_UNIT_US, 120000000, 1000, CONFIG_MAX_TIME, PLACE(warm_half_life_us) },
         { "client_share", LIMIT_UNIT_COUNT, 75, 1, 100, PLACE(client_share) },
+        { "client_running", LIMIT_UNIT_COUNT, 0, 0, 1 << 20, PLACE(client_running) },
         { "frame_timeout", LIMIT_UNIT_US, 10000000, 1000, CONFIG_MAX_TIME, PLACE(frame_timeout_us) },
         { "write_timeout", LIMIT_UNIT_US, 30000000, 1000, CONFIG_MAX_TIME, PLACE(write_timeout_us) },
         { "max_unsent_bytes", LIMIT_UNIT_BYTES, 64 << 20, 1024, CONFIG_MAX_MEMORY, PLACE(max_unsent_bytes) },

@@ -96,6 +96,7 @@ struct config {
         uint64_t warm_memory;      /* that the warm sandboxes of all languages may take together */
         int64_t warm_half_life_us; /* in which half of what demand does not need any more is given up */
         uint32_t client_share;     /* percent of a language's runs that one client may have at one time */
+        uint32_t client_running;   /* of all languages together, that one client may have; 0: as client_share says */
         int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
         int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */
         uint64_t max_unsent_bytes; /* answers that one client has not taken yet */

@@ -34,6 +34,8 @@ const char config_builtin[] =
         "# to whoever comes next, also while nobody else is there. A client is an address, or the uid of a unix socket's\n"
         "# peer; each name that a client gives (\"client\" of a request) may have this part of the client's part.\n"
         "client_share = 75\n"
+        "client_running = 0          # ... and of the runs of all languages together, a number; 0: that part of the largest\n"
+        "                            # `running`, or of 4 per core where that is more (with client_share = 100: no bound)\n"
         "\n"
         "frame_timeout = 10s         # a frame that has begun must be whole by then\n"
         "write_timeout = 30s         # a client must take some of its waiting answers by then\n"

@@ -238,6 +238,8 @@ void language_kick(struct language *l)
                 languages_share(l->pool);
         language_order_sandboxes(l);
         ask_if_due(l);
+        if (queue_unblocked(&l->pool->queue))
+                event_active(&l->pool->unblocked, EV_TIMEOUT, 0);
 }
 
 /* ---------------------------------------------------------------- readiness */

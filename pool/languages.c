@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { OF_USE_TO_A_CORE = 4 };
+
 /* ---------------------------------------------------------------- by name */
 
 static bool is_named(const char *word, struct span name)
@@ -89,6 +91,21 @@ void languages_share(struct pool *p)
         for (size_t i = 0; i < n; i++)
                 if (all[i]->target > before[i])
                         language_order_sandboxes(p->languages[i]);
+}
+
+/* A client's runs of all languages together load one machine. So they are bounded as those of one language are: the one
+ * that may run most, or as many runs as are of use to all processors. */
+static void share_clients(struct pool *p)
+{
+        unsigned most = OF_USE_TO_A_CORE * p->cores, percent = p->config.client_share;
+
+        for (size_t i = 0; i < p->n_languages; i++)
+                if (p->languages[i]->running > most)
+                        most = p->languages[i]->running;
+        if (p->config.client_running > 0)
+                queue_share(&p->queue, p->config.client_running, percent);
+        else
+                queue_share(&p->queue, percent < 100 ? queue_part(most, percent) : 0, percent);
 }
 
 /* ---------------------------------------------------------------- going */
@@ -228,6 +245,7 @@ int languages_init(struct pool *p, struct err *e)
         for (; p->n_languages < p->config.n_languages; p->n_languages++)
                 come(p, list[p->n_languages], &p->config.languages[p->n_languages]);
         languages_share(p);
+        share_clients(p);
         return 0;
 }
 
@@ -250,12 +268,18 @@ int languages_reload(struct pool *p, const struct config *was, struct err *e)
                         leave(old[i]);
         free(old);
         languages_share(p);
-        for (size_t i = 0; i < p->n_languages; i++)
-                language_kick(p->languages[i]);
+        share_clients(p);
+        languages_kick(p);
         return 0;
 }
 
 /* ---------------------------------------------------------------- all of them */
+
+void languages_kick(struct pool *p)
+{
+        for (size_t i = 0; i < p->n_languages; i++)
+                language_kick(p->languages[i]);
+}
 
 void languages_tick(struct pool *p)
 {

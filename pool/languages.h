@@ -30,6 +30,9 @@ const struct config_absent *languages_find_absent(const struct pool *p, struct s
 /* Divides the memory for warm sandboxes among all languages anew, by what they want now. */
 void languages_share(struct pool *p);
 
+/* Gives warm sandboxes to waiting requests of all languages. */
+void languages_kick(struct pool *p);
+
 /* To be called each second or so. */
 void languages_tick(struct pool *p);
 

@@ -206,6 +206,15 @@ static int start_ticking(struct pool *p, struct err *e)
 
 /* ---------------------------------------------------------------- start and end */
 
+static void on_unblocked(evutil_socket_t fd, short what, void *arg)
+{
+        (void)fd;
+        (void)what;
+        struct pool *p = arg;
+        if (!p->closing)
+                languages_kick(p);
+}
+
 static void no_libevent_log(int severity, const char *message)
 {
         (void)severity;
@@ -248,7 +257,9 @@ static int make_base(struct pool *p, struct err *e)
                 r = turns_init(&p->turns, p->base, e);
         if (r == 0 && (evtimer_assign(&p->drain_timer, p->base, on_drain_timer, p) < 0 ||
                        loop_urgent(&p->drain_timer, LOOP_LIMITS) < 0 ||
-                       evtimer_assign(&p->progress, p->base, on_progress, p) < 0))
+                       evtimer_assign(&p->progress, p->base, on_progress, p) < 0 ||
+                       evtimer_assign(&p->unblocked, p->base, on_unblocked, p) < 0 ||
+                       loop_urgent(&p->unblocked, LOOP_REPORTS) < 0))
                 r = err_say(e, EIO, "libevent can't be set up");
         return r;
 }
@@ -316,6 +327,7 @@ static void pool_free(struct pool *p)
         if (p->base) {
                 event_del(&p->drain_timer);
                 event_del(&p->progress);
+                event_del(&p->unblocked);
                 event_del(&p->tick);
                 turns_fini(&p->turns);
                 event_base_free(p->base);

@@ -16,8 +16,7 @@ void queue_lane_init(struct queue_lane *lane)
 
 /* ---------------------------------------------------------------- shares */
 
-/* Of two slots or more, one is always left to others, unless the share is all of them. */
-static unsigned part(unsigned slots, unsigned percent)
+unsigned queue_part(unsigned slots, unsigned percent)
 {
         unsigned n = (unsigned)((uint64_t)slots * percent / 100);
         if (percent < 100 && slots > 1 && n >= slots)
@@ -25,16 +24,16 @@ static unsigned part(unsigned slots, unsigned percent)
         return n > 0 ? n : 1;
 }
 
-void queue_share(struct queue *q, unsigned slots, unsigned percent)
+void queue_share(struct queue *q, unsigned peer_slots, unsigned percent)
 {
-        q->peer_slots = percent < 100 ? part(slots, percent) : 0;
-        q->name_slots = percent < 100 ? part(q->peer_slots, percent) : 0;
+        q->peer_slots = peer_slots;
+        q->name_slots = peer_slots > 0 ? queue_part(peer_slots, percent) : 0;
 }
 
 void queue_lane_share(struct queue_lane *lane, unsigned slots, unsigned percent)
 {
-        lane->peer_slots = part(slots, percent);
-        lane->name_slots = part(lane->peer_slots, percent);
+        lane->peer_slots = queue_part(slots, percent);
+        lane->name_slots = queue_part(lane->peer_slots, percent);
 }
 
 /* What a peer that gives no name wants is bounded as the peer's. */

@@ -76,10 +76,14 @@ struct queue {
 void queue_init(struct queue *q, unsigned max, uint64_t max_bytes);
 void queue_lane_init(struct queue_lane *lane);
 
-/* How many slots one client may hold in all lanes, as percent of so many. 100: any number. */
-void queue_share(struct queue *q, unsigned slots, unsigned percent);
+/* Of two slots or more, one is always left to others, unless the share is all of them. */
+unsigned queue_part(unsigned slots, unsigned percent);
 
-/* How many slots of a lane one client may hold. Takes effect as requests come and go. */
+/* How many slots of all lanes one peer may hold (0: any number), and which part of them one of its names. */
+void queue_share(struct queue *q, unsigned peer_slots, unsigned percent);
+
+/* Which part of a lane's slots one client may hold, and which part of that one of its names. Takes effect as requests
+ * come and go. */
 void queue_lane_share(struct queue_lane *lane, unsigned slots, unsigned percent);
 
 /* Takes the entry, whatever the bounds say: the caller goes on with queue_excess. -ENOMEM: not taken. The entry is

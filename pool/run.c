@@ -185,6 +185,11 @@ void run_wait_again(struct run *r, const char *why)
                 queue_again(&r->pool->queue, &r->queued);
 }
 
+void run_goes_on(struct run *r)
+{
+        queue_goes_on(&r->pool->queue, &r->queued, clock_us() - r->started_us);
+}
+
 /* ---------------------------------------------------------------- handing over */
 
 void run_give_slot_back(struct run *r)
@@ -233,7 +238,7 @@ void run_start(struct run *r, struct slot *slot)
         slot->run = r;
         r->started_us = clock_us();
         r->fed_us = 0;
-        queue_start(&r->pool->queue, &r->queued, 0);
+        queue_start(&r->pool->queue, &r->queued, slot->making_us);
         if (r->stage == JOB_COMPILE)
                 run_compile_look(r);
 

@@ -105,7 +105,8 @@ int run_enqueue(struct run *r, struct refusal *refusal);
 /* With a warm slot that was just moved to RUNNING. */
 void run_start(struct run *r, struct slot *slot);
 
-/* What the language says about its slot. */
+/* What the language says about its slot: now and then that time passes; else what has happened. */
+void run_goes_on(struct run *r);
 bool run_is_limiting(const struct run *r);
 void run_limited(struct run *r);
 void run_exited(struct run *r, const struct report *report);

@@ -140,6 +140,13 @@ struct slot *slots_ready(struct slots *s)
         return TAILQ_FIRST(&s->waiting);
 }
 
+int64_t slot_making_us(const struct slot *slot, uint64_t cpu_base_us)
+{
+        bool goes_on = slot->recycled && cpu_base_us >= slot->cpu_end_us;
+        uint64_t took = goes_on ? cpu_base_us - slot->cpu_end_us : cpu_base_us;
+        return took > INT32_MAX ? INT32_MAX : (int64_t)took;
+}
+
 void slot_owe(struct slot *slot)
 {
         slot->owed = true;

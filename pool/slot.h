@@ -40,9 +40,11 @@ struct slot {
 
         /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */
         int fd[CHANNEL_WARM_FDS];
-        int64_t warm_us;  /* when it became WARM */
-        int64_t freed_us; /* when the run of the sandbox before was answered; 0: there was none */
-        uint64_t cpu_base_us;
+        int64_t warm_us;      /* when it became WARM */
+        int64_t freed_us;     /* when the run of the sandbox before was answered; 0: there was none */
+        uint64_t cpu_base_us; /* what the cgroup's clock showed then */
+        uint64_t cpu_end_us;  /* ... at the end of the sandbox before; 0: there was none */
+        int64_t making_us;    /* CPU time that making it took */
         int64_t memory_bytes; /* the limits it has now */
         int64_t disk_bytes;
         int64_t pids;
@@ -84,6 +86,9 @@ unsigned slots_coming(const struct slots *s);
 
 /* The sandbox that should get the next job, or NULL. It is WARM. */
 struct slot *slots_ready(struct slots *s);
+
+/* Its sandbox is warm, and the cgroup's clock shows so much: what did it take to make? The clock may be a new one. */
+int64_t slot_making_us(const struct slot *slot, uint64_t cpu_base_us);
 
 /* An order about the slot went out that must be answered, and it was. */
 void slot_owe(struct slot *slot);

@@ -270,12 +270,21 @@ static void ping(struct zygote *z)
         channel_end_order(&z->end, &order, -1);
 }
 
+/* Who holds a slot for long is charged with it while it does. */
+static void charge_runs(struct zygote *z)
+{
+        for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS && z->slots.busy > 0; i++)
+                if (z->slots.slot[i].run)
+                        run_goes_on(z->slots.slot[i].run);
+}
+
 const char *zygote_tick(struct zygote *z)
 {
         struct slot *stuck;
         unsigned patience = z->language->kind == KIND_PRESTARTED ? PRESTART_TICKS : STUCK_TICKS;
         unsigned owed = slots_tick(&z->slots, patience, &stuck);
 
+        charge_runs(z);
         z->silent_ticks = (owed > 0 || z->drained) && !z->heard ? z->silent_ticks + 1 : 0;
         z->heard = false;
         if (z->silent_ticks == PING_TICKS)
@@ -303,6 +312,7 @@ static int on_warm(struct zygote *z, struct slot *slot, const struct report *rep
         slot_paid(slot);
         memcpy(slot->fd, fds, sizeof slot->fd);
         slot->warm_us = now;
+        slot->making_us = slot_making_us(slot, report->warm.cpu_base_us);
         slot->cpu_base_us = report->warm.cpu_base_us;
         z->backoff_us = 0;
         z->failures = 0;
@@ -348,6 +358,7 @@ static int on_exited(struct zygote *z, struct slot *slot, const struct report *r
 {
         bool was_warm = slot->state == SLOT_WARM;
 
+        slot->cpu_end_us = slot->cpu_base_us + report->exited.cpu_us;
         slot_paid(slot);
         if (slot->state == SLOT_DYING && !slot->run) {
                 zygote_recycle(z, slot, report->exited.unproved);

@@ -57,6 +57,7 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         assert_int_equal(a.warm_memory, b.warm_memory);
         assert_int_equal(a.warm_half_life_us, b.warm_half_life_us);
         assert_int_equal(a.client_share, b.client_share);
+        assert_int_equal(a.client_running, b.client_running);
         assert_int_equal(a.frame_timeout_us, b.frame_timeout_us);
         assert_int_equal(a.write_timeout_us, b.write_timeout_us);
         assert_int_equal(a.max_unsent_bytes, b.max_unsent_bytes);

@@ -139,7 +139,7 @@ static void one_client_has_its_share_of_all_lanes_together(void **state)
         (void)state;
         struct fixture f;
         set_up(&f, ENTRIES, 1000);
-        queue_share(&f.q, 4, 75);
+        queue_share(&f.q, 3, 75);
         queue_lane_share(&f.python, 4, 75);
         queue_lane_share(&f.lua, 4, 75);
 
@@ -171,7 +171,7 @@ static void one_name_has_its_part_of_that(void **state)
         (void)state;
         struct fixture f;
         set_up(&f, ENTRIES, 1000);
-        queue_share(&f.q, 4, 75); /* 3, of which one name has 2 */
+        queue_share(&f.q, 3, 75); /* of which one name has 2 */
 
         start(&f, push(&f, &f.lua, "front", "loud", 0, 1));
         start(&f, push(&f, &f.python, "front", "loud", 0, 1));
@@ -189,7 +189,7 @@ static void a_share_of_all_is_no_bound(void **state)
         (void)state;
         struct fixture f;
         set_up(&f, ENTRIES, 1000);
-        queue_share(&f.q, 2, 100);
+        queue_share(&f.q, 0, 100);
         for (size_t i = 0; i < 9; i++)
                 add(&f, "a");
         for (size_t i = 0; i < 9; i++)

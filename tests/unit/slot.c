@@ -284,6 +284,16 @@ static void as_many_are_made_as_requests_wait_and_cores_can_use(void **state)
         slots_fini(&s);
 }
 
+static void making_costs_what_the_clock_has_gone_on_since_the_last_end(void **state)
+{
+        (void)state;
+        struct slot slot = { .recycled = true, .cpu_end_us = 5000 };
+        assert_int_equal(slot_making_us(&slot, 7000), 2000);
+        assert_int_equal(slot_making_us(&slot, 1500), 1500); /* a new clock */
+        slot.recycled = false;
+        assert_int_equal(slot_making_us(&slot, 7000), 7000);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -298,6 +308,7 @@ int main(void)
                 cmocka_unit_test(a_slot_that_is_gone_is_the_last_choice),
                 cmocka_unit_test(as_many_are_made_as_requests_wait_and_cores_can_use),
                 cmocka_unit_test(after_the_numbers_went_down_there_is_a_surplus),
+                cmocka_unit_test(making_costs_what_the_clock_has_gone_on_since_the_last_end),
         };
         return cmocka_run_group_tests_name("slot", tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@ Figures are printed as comments, and judged by ratios with wide margins only: wh
 
 import socket
 import statistics
+import threading
 import time
 
 from lib.case import Case, ServerModule
@@ -17,9 +18,16 @@ CONFIG = f"""
 max_queue = {FLOOD}
 max_in_flight = 1024
 max_unsent_bytes = "4M"
+client_running = {RUNNING}
 
 language python {{
         warm = {RUNNING}
+        running = {RUNNING}
+}}
+
+language second {{
+        runtime = python
+        warm = 1
         running = {RUNNING}
 }}
 """
@@ -120,6 +128,49 @@ class Flood(Fair):
         self.drain(slow)
 
 
+class Debts(Fair):
+    """Clients that send one run after the other, and never have two in the queue: six of them starve nobody."""
+    NUMBER, ROUNDS, SHORT = 6, 10, 8
+
+    def long_ones(self, connections, names):
+        """Each client's runs, one after the other; the list that is returned grows by one at the end of each."""
+        ended, enough = [], threading.Event()
+
+        def run(connection, name):
+            for _ in range(self.ROUNDS):
+                if not enough.is_set():
+                    connection.execute("import time; time.sleep(0.4)", client=name)
+                    ended.append(name)
+
+        threads = [threading.Thread(target=run, args=pair) for pair in zip(connections, names, strict=True)]
+        for thread in threads:
+            thread.start()
+            self.addCleanup(thread.join)
+        self.addCleanup(enough.set)  # before the joins
+        wait_until(lambda: len(ended) >= self.NUMBER, what="some runs to be owed for")
+        return ended
+
+    def assert_served(self, connections, victim, names, name):
+        """Its short runs go before the next ones of those who have had more, not after all of them"""
+        ended = self.long_ones(connections, names)
+        before = len(ended)
+        for request in [victim.send_execute("", client=name) for _ in range(self.SHORT)]:
+            self.assert_exited(victim.result(request))
+        meanwhile = len(ended) - before
+        print(f"# while {self.SHORT} short runs were served, {meanwhile} of {self.NUMBER * self.ROUNDS} runs of 0.4 s ended",
+              flush=True)
+        self.assertLess(meanwhile, self.NUMBER * self.ROUNDS / 2)
+
+    def test_sequential_peers_count_as_what_they_use(self):
+        peers = [self.peer(10 + i) for i in range(self.NUMBER)]
+        self.assert_served(peers, self.peer(9), [""] * self.NUMBER, "")
+
+    def test_sequential_names_count_as_what_they_use(self):
+        """The same within one peer, whose names compete for its own share"""
+        connections = [self.peer(2) for _ in range(self.NUMBER)]
+        self.assert_served(connections, self.peer(2), [f"long {i}" for i in range(self.NUMBER)], "short")
+
+
 class Share(Fair):
     def test_one_client_can_not_hold_all_slots(self):
         """Runs of a minute by one peer: whoever comes next starts at once, the rest of the flood does not"""
@@ -151,6 +202,25 @@ class Share(Fair):
         self.wait_queued(1)
         self.assert_exited(front.execute("", client="quiet"))
         self.drain(front)
+
+
+    def test_one_client_has_a_share_of_all_languages_together(self):
+        """A client that floods two languages holds no more than client_running; what it ends here, it may begin there"""
+        loud, quiet = self.peer(2), self.peer(3)
+        first = [loud.send_execute(SLEEP) for _ in range(RUNNING)]
+        self.wait_queued(1)
+        for _ in range(2):
+            loud.send_execute(SLEEP, language="second")
+        self.wait_queued(2)
+        self.assert_exited(quiet.execute("", language="second"))
+
+        def state():
+            return [(row.running, row.queued) for row in self.client.status().languages]
+        self.assertEqual([(RUNNING - 1, 1), (1, 1)], state())
+        for request in (first[RUNNING - 1], first[0]):  # the one that waits, and one that runs
+            self.assertTrue(loud.cancel(request))
+        wait_until(lambda: state() == [(RUNNING - 2, 0), (2, 0)], what="the place of the one in the other language")
+        self.drain(loud)
 
 
 class Priority(Fair):
