@@ -158,9 +158,9 @@ void slot_paid(struct slot *slot)
         slot->owed = false;
 }
 
-unsigned slots_tick(struct slots *s, unsigned max, struct slot **stuck)
+unsigned slots_tick(struct slots *s, unsigned max, unsigned max_making, struct slot **stuck)
 {
-        unsigned n = 0, longest = max;
+        unsigned n = 0, longest = 0;
 
         *stuck = NULL;
         for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
@@ -170,9 +170,10 @@ unsigned slots_tick(struct slots *s, unsigned max, struct slot **stuck)
                 n++;
                 slot->owed_ticks++;
                 /* One that goes may take as long as its processes take to die. */
-                if (slot->owed_ticks < longest || slot->dropping || slot->state == SLOT_EMPTY)
+                if (slot->owed_ticks < (slot->state == SLOT_PREPARING ? max_making : max) ||
+                    slot->owed_ticks <= longest || slot->dropping || slot->state == SLOT_EMPTY)
                         continue;
-                longest = slot->owed_ticks + 1;
+                longest = slot->owed_ticks;
                 *stuck = slot;
         }
         return n;

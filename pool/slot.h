@@ -94,9 +94,10 @@ int64_t slot_making_us(const struct slot *slot, uint64_t cpu_base_us);
 void slot_owe(struct slot *slot);
 void slot_paid(struct slot *slot);
 
-/* One tick of the pool's clock: how many slots wait for an answer of the zygote. *stuck becomes the one that has waited
- * longest, if that is at least max ticks, else NULL; not one that is being dropped, which may take its time. */
-unsigned slots_tick(struct slots *s, unsigned max, struct slot **stuck);
+/* One tick of the pool's clock: how many slots wait for an answer of the zygote. *stuck becomes one that has waited for
+ * max ticks, or for max_making where its sandbox is being made; the one that has waited longest; or NULL. Not one that
+ * is being dropped, which may take its time. */
+unsigned slots_tick(struct slots *s, unsigned max, unsigned max_making, struct slot **stuck);
 
 /* A slot too many, after the numbers went down: WARM (to be killed) or EMPTY and alive (to be dropped); or NULL. */
 struct slot *slots_surplus(struct slots *s);

@@ -19,10 +19,17 @@ enum {
         BACKOFF_FIRST_US = 50000,
         BACKOFF_MAX_US = 5000000,
 
-        PING_TICKS = 3,      /* of silence: is it the zygote, or a slot? */
-        SILENT_TICKS = 12,   /* of a zygote that owes answers; longer than it waits for an init to come up */
-        STUCK_TICKS = 15,    /* of one slot, while the zygote answers for others; */
-        PRESTART_TICKS = 45, /* where a program is started ahead in it, which may be a large one */
+        PING_TICKS = 3, /* of silence: is it the zygote, or a slot? */
+
+        /* Of a zygote that owes answers: what it was given, longer than it waits for an init; and ticks in any case. */
+        SILENT_US = 10500000,
+        SILENT_TICKS = 120,
+
+        /* Of one slot, while the zygote answers for others. The zygote itself gives up sooner, and knows what a sandbox
+         * was given (zygote/sandbox_overdue.c). */
+        STUCK_TICKS = 45,
+        MAKING_TICKS = 150,
+        PRESTART_TICKS = 540, /* where a program is started ahead in it, which may be a large one */
 };
 
 static int on_report(void *owner, const struct report *report, const int *fds, size_t n_fds, struct err *e);
@@ -51,6 +58,7 @@ int zygote_new(struct zygote **out, struct language *l, uint32_t generation, int
                 .language = l,
                 .end = { .on_report = on_report, .on_end = on_end, .owner = z, .sock = -1 },
                 .generation = generation,
+                .load = -1,
                 .born_us = clock_us(),
         };
         int r = slots_init(&z->slots, z, e);
@@ -79,6 +87,7 @@ static void close_fds(struct slot *slot)
 void zygote_free(struct zygote *z)
 {
         channel_end_close(&z->end);
+        own_close(&z->load);
         event_del(&z->backoff);
         for (uint32_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
                 struct slot *slot = &z->slots.slot[i];
@@ -278,20 +287,38 @@ static void charge_runs(struct zygote *z)
                         run_goes_on(z->slots.slot[i].run);
 }
 
+/* Does it hang? One that is ready to answer, and gets no processor, does not. */
+static bool is_silent(struct zygote *z, bool owes)
+{
+        struct patience_look look = { .now_us = clock_us() };
+
+        if (!owes || z->heard) {
+                z->silent_ticks = 0;
+                z->silence = (struct patience){ 0 };
+                return false;
+        }
+        z->silent_ticks++;
+        patience_read(z->load, &look);
+        patience_look(&z->silence, &look);
+        if (z->silent_ticks == PING_TICKS)
+                ping(z);
+        return z->silence.given_us >= SILENT_US || z->silent_ticks >= SILENT_TICKS;
+}
+
 const char *zygote_tick(struct zygote *z)
 {
         struct slot *stuck;
-        unsigned patience = z->language->kind == KIND_PRESTARTED ? PRESTART_TICKS : STUCK_TICKS;
-        unsigned owed = slots_tick(&z->slots, patience, &stuck);
+        unsigned making = z->language->kind == KIND_PRESTARTED ? PRESTART_TICKS : MAKING_TICKS;
+        unsigned owed = slots_tick(&z->slots, STUCK_TICKS, making, &stuck);
+        bool silent = is_silent(z, owed > 0 || z->drained);
 
         charge_runs(z);
-        z->silent_ticks = (owed > 0 || z->drained) && !z->heard ? z->silent_ticks + 1 : 0;
         z->heard = false;
-        if (z->silent_ticks == PING_TICKS)
-                ping(z);
-        if (z->silent_ticks >= SILENT_TICKS)
+        if (silent)
                 return "it does not answer";
-        if (z->stage == ZYGOTE_COMING && ++z->coming_ticks >= ZYGOTE_COMING_TICKS)
+        /* Sandboxes that are being made have a patience of their own. */
+        if (z->stage == ZYGOTE_COMING && z->slots.count[SLOT_PREPARING] == 0 &&
+            ++z->coming_ticks >= ZYGOTE_COMING_TICKS)
                 return "it does not come up";
         if (!stuck)
                 return NULL;
@@ -457,7 +484,7 @@ static int on_report(void *owner, const struct report *report, const int *fds, s
         int r = 0;
 
         z->heard = true;
-        if (n_fds != 0 && n_fds != (report->kind == REPORT_WARM ? (size_t)CHANNEL_WARM_FDS : 0))
+        if (n_fds != 0 && n_fds != (report->kind == REPORT_WARM ? (size_t)CHANNEL_WARM_FDS : is_hello ? 1 : 0))
                 r = err_say(e, EPROTO, "a report of kind %u with %zu descriptors", report->kind, n_fds);
         else if (is_hello == z->greeted)
                 r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
@@ -466,6 +493,9 @@ static int on_report(void *owner, const struct report *report, const int *fds, s
         else if (is_hello) {
                 z->greeted = true;
                 z->ceilings = report->hello.ceilings;
+                kept = n_fds == 1;
+                if (kept)
+                        z->load = fds[0];
                 language_greeted(z->language, z, report);
         } else if (report->kind == REPORT_PRELOAD) {
                 language_preloaded(z->language, report);

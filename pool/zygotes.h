@@ -5,6 +5,7 @@
 
 #include "pool/channel_end.h"
 #include "pool/slot.h"
+#include "proto/patience.h"
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
@@ -49,6 +50,8 @@ struct zygote {
         /* In ticks of the pool, so that a pool that was stopped itself does not take its own sleep for theirs. */
         bool heard; /* a report came since the last tick */
         unsigned silent_ticks;
+        struct patience silence; /* what it was given meanwhile */
+        int load;                /* for patience_read; -1: not known */
         unsigned coming_ticks;
 };
 

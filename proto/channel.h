@@ -47,9 +47,11 @@ struct order {
 };
 
 enum report_kind {
-        REPORT_HELLO = 1, /* once, first: what the zygote runs */
-        REPORT_PRELOAD,   /* once for each module to preload, right after the hello */
-        REPORT_WARM,      /* with CHANNEL_WARM_FDS descriptors, in the order of enum warm_fd */
+        /* Once, first: what the zygote runs. With one descriptor where the kernel has it, for patience_read: how long
+           the zygote is ready to run, and others run */
+        REPORT_HELLO = 1,
+        REPORT_PRELOAD, /* once for each module to preload, right after the hello */
+        REPORT_WARM,    /* with CHANNEL_WARM_FDS descriptors, in the order of enum warm_fd */
         REPORT_LIMITED,
         REPORT_EXITED, /* every process of the sandbox is dead and reaped, unless unproved is set */
         REPORT_DROPPED,

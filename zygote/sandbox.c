@@ -23,12 +23,6 @@
 #define PIDFD_GET_MNT_NAMESPACE _IO(0xFF, 3)
 #endif
 
-/* All of it takes milliseconds; a second where a hostile run has left much. But what is started ahead in a sandbox
- * takes its time: a virtual machine 1.5 s of a processor that is not busy. */
-enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000 };
-
-/* Init gives up by itself after five seconds (init.c), as soon as the kernel looks: killing it would be no faster. */
-enum { RECLAIM_PATIENCE_MS = 60000 };
 /* The kernel needs some 8 ms for what it put off. A program can make it take seconds, which nobody is charged for;
  * making a slot takes 2 ms. */
 enum { REST_MS = 50 };
@@ -391,15 +385,6 @@ void sandbox_kill(struct sandbox *s)
         else
                 s->kill_sent = true;
         s->asked_ms = now_ms();
-}
-
-bool sandbox_is_overdue(const struct sandbox *s, int64_t now)
-{
-        bool waits = s->state == SANDBOX_BOOTING || s->kill_sent || s->releasing;
-        bool starts = s->prestarts && s->state == SANDBOX_BOOTING && !s->kill_sent && !s->releasing;
-        bool reclaims = s->releasing && s->reclaimed;
-        int64_t patience_ms = starts ? PRESTART_PATIENCE_MS : reclaims ? RECLAIM_PATIENCE_MS : PATIENCE_MS;
-        return waits && s->state != SANDBOX_GOING && !s->init_lost && now - s->asked_ms > patience_ms;
 }
 
 void sandbox_kill_init(struct sandbox *s)

@@ -12,6 +12,7 @@
 
 #include "proto/channel.h"
 #include "proto/err.h"
+#include "proto/patience.h"
 #include "zygote/boot.h"
 #include "zygote/slot.h"
 
@@ -38,12 +39,14 @@ struct sandbox {
         bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
         bool reclaimed;  /* init was asked to have the kernel let go what the run left charged to its group */
         bool init_lost;
-        int64_t ended_us;       /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
-        int64_t gone_us;        /* when nothing was left of the sandbox before; 0: not yet */
-        bool prestarts;         /* a program is started ahead in it, which takes longer than all else */
-        int64_t left_ms;        /* DEAD: since when its slot waits for what it left with the kernel; 0: it does not */
-        int64_t asked_ms;       /* when the boot, the killing or the taking down began that is waited for */
-        struct report farewell; /* GOING: sent when it is gone; kind 0: nothing */
+        int64_t ended_us;         /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
+        int64_t gone_us;          /* when nothing was left of the sandbox before; 0: not yet */
+        bool prestarts;           /* a program is started ahead in it, which takes longer than all else */
+        int64_t left_ms;          /* DEAD: since when its slot waits for what it left with the kernel; 0: it does not */
+        int64_t asked_ms;         /* when the boot, the killing or the taking down began that is waited for */
+        int64_t looked_since_ms;  /* the asked_ms that patience is about */
+        struct patience patience; /* with the one that is waited for */
+        struct report farewell;   /* GOING: sent when it is gone; kind 0: nothing */
         bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no stage free,
                       * or something left with the kernel */
         struct order remake_order;
@@ -108,9 +111,9 @@ void sandbox_report(const struct sandbox *s, struct report *r);
 /* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
 int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e);
 
-/* True if it boots, or init kills or takes down, and has been at it for longer than any machine needs; now is
- * CLOCK_MONOTONIC in ms. */
-bool sandbox_is_overdue(const struct sandbox *s, int64_t now);
+/* To be asked each second. True if it boots, or init kills or takes down, and was given more time for it than it can
+ * need; now is CLOCK_MONOTONIC in ms. */
+bool sandbox_is_overdue(struct sandbox *s, int64_t now);
 
 /* Kills an init that is no use any more, and with it all that is left in its slot. */
 void sandbox_kill_init(struct sandbox *s);

@@ -3,6 +3,7 @@
 
 #include "lang/lang.h"
 #include "proto/channel.h"
+#include "proto/own.h"
 #include "zygote/guard.h"
 #include "zygote/hidden.h"
 #include "zygote/leaks.h"
@@ -103,7 +104,8 @@ static int say_hello(struct zygote *z, const struct ceilings *ceilings, struct e
         hello.hello.kind = z->lang->kind;
         hello.hello.echoes = z->lang->echoes;
         hello.hello.ceilings = *ceilings;
-        return channel_send(ZYGOTE_FD_CHANNEL, &hello, sizeof hello, NULL, 0, e);
+        OWN_FD int load = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
+        return channel_send(ZYGOTE_FD_CHANNEL, &hello, sizeof hello, &load, load >= 0 ? 1 : 0, e);
 }
 
 static int say_preloads(const struct zygote *z, struct err *e)

@@ -148,27 +148,36 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         go(&s, &s.slot[5], SLOT_PREPARING);
         go(&s, &s.slot[2], SLOT_PREPARING);
         stuck = &s.slot[0];
-        assert_int_equal(slots_tick(&s, 3, &stuck), 0);
+        assert_int_equal(slots_tick(&s, 9, 3, &stuck), 0);
         assert_null(stuck);
         slot_owe(&s.slot[5]);
-        assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+        assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         slot_owe(&s.slot[2]);
-        assert_int_equal(slots_tick(&s, 3, &stuck), 2);
+        assert_int_equal(slots_tick(&s, 9, 3, &stuck), 2);
         assert_null(stuck);
-        assert_int_equal(slots_tick(&s, 3, &stuck), 2);
+        assert_int_equal(slots_tick(&s, 9, 3, &stuck), 2);
         assert_ptr_equal(stuck, &s.slot[5]);
-        assert_int_equal(slots_tick(&s, 3, &stuck), 2);
+        assert_int_equal(slots_tick(&s, 9, 3, &stuck), 2);
         assert_ptr_equal(stuck, &s.slot[5]);
         slot_paid(&s.slot[5]);
-        assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+        assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_ptr_equal(stuck, &s.slot[2]);
         slot_owe(&s.slot[2]); /* another order: another time */
-        assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+        assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_null(stuck);
         s.slot[2].dropping = true; /* it may take its time to die, and yet the zygote owes an answer */
         for (unsigned i = 0; i < 10; i++)
-                assert_int_equal(slots_tick(&s, 3, &stuck), 1);
+                assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_null(stuck);
+
+        /* A run's end is another matter than a sandbox that is being made. */
+        go(&s, &s.slot[5], SLOT_WARM);
+        slot_owe(&s.slot[5]);
+        for (unsigned i = 1; i < 9; i++)
+                slots_tick(&s, 9, 3, &stuck);
+        assert_null(stuck);
+        slots_tick(&s, 9, 3, &stuck);
+        assert_ptr_equal(stuck, &s.slot[5]);
         slots_fini(&s);
 }
 

@@ -1,0 +1,54 @@
+/* Whether a sandbox, or its init, is waited for in vain: see sandbox.h. What counts is what it was given, and not how
+ * long a loaded machine takes to give it. */
+#include "zygote/sandbox.h"
+
+#include "proto/cpu.h"
+#include "proto/own.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+/* All of it takes milliseconds; a second where a hostile run has left much. But what is started ahead in a sandbox
+ * takes its time: a virtual machine 1.5 s of a processor that is not busy. And an init that has the kernel let names go
+ * stops by itself after five seconds (init.c), as soon as the kernel looks: killing it would be no faster.
+ *
+ * However little it was given, there is an end to waiting: after so many times its patience. The pool waits longer
+ * (pool/zygotes.c). */
+enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000, RECLAIM_PATIENCE_MS = 24000 };
+enum { PATIENCE_TIMES = 12, INIT_PATIENCE_TIMES = 5 };
+
+/* Who is waited for: the one that boots and all that it started; or init, and the dying, which need the processor to
+ * die. */
+static void look_at(const struct sandbox *s, bool boots, struct patience_look *look)
+{
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%d/schedstat", (int)(boots ? s->pid : s->slot->init_pid));
+        OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
+        patience_read(fd, look);
+        int64_t cpu_us = cpu_time_read(s->slot->cgroup.file[CGROUP_FILE_CPU]);
+        if (boots) /* it is in the group itself */
+                look->cpu_us = cpu_us;
+        else
+                look->cpu_us += cpu_us;
+}
+
+bool sandbox_is_overdue(struct sandbox *s, int64_t now)
+{
+        bool boots = s->state == SANDBOX_BOOTING && !s->kill_sent && !s->releasing;
+        bool waits = s->state == SANDBOX_BOOTING || s->kill_sent || s->releasing;
+        bool reclaims = s->releasing && s->reclaimed;
+        int64_t patience_ms = boots && s->prestarts ? PRESTART_PATIENCE_MS : reclaims ? RECLAIM_PATIENCE_MS : PATIENCE_MS;
+        struct patience_look look = { .now_us = now * 1000 };
+
+        if (!waits || s->state == SANDBOX_GOING || s->init_lost)
+                return false;
+        if (s->looked_since_ms != s->asked_ms) {
+                s->looked_since_ms = s->asked_ms;
+                s->patience = (struct patience){ 0 };
+        }
+        look_at(s, boots, &look);
+        patience_look(&s->patience, &look);
+        return s->patience.given_us > patience_ms * 1000 ||
+               now - s->asked_ms > patience_ms * (boots ? PATIENCE_TIMES : INIT_PATIENCE_TIMES);
+}
