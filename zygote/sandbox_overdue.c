@@ -38,7 +38,9 @@ bool sandbox_is_overdue(struct sandbox *s, int64_t now)
         bool boots = s->state == SANDBOX_BOOTING && !s->kill_sent && !s->releasing;
         bool waits = s->state == SANDBOX_BOOTING || s->kill_sent || s->releasing;
         bool reclaims = s->releasing && s->reclaimed;
-        int64_t patience_ms = boots && s->prestarts ? PRESTART_PATIENCE_MS : reclaims ? RECLAIM_PATIENCE_MS : PATIENCE_MS;
+        int64_t patience_ms = boots && s->prestarts ? PRESTART_PATIENCE_MS
+                              : reclaims            ? RECLAIM_PATIENCE_MS
+                                                    : PATIENCE_MS;
         struct patience_look look = { .now_us = now * 1000 };
 
         if (!waits || s->state == SANDBOX_GOING || s->init_lost)
