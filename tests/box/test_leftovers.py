@@ -2,6 +2,7 @@
 in the slot begins. Where it does not end, the slot does."""
 
 import ctypes
+import errno
 import os
 import socket
 import unittest
@@ -73,6 +74,16 @@ end(' '.join(found) or 'nothing')
 """
 
 
+def bind(sock):
+    try:
+        sock.bind("\0leftover")
+        return True
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return False
+
+
 class Leftovers(Case):
     SERVER = SERVER
 
@@ -111,7 +122,7 @@ class Leftovers(Case):
                 os.close(theirs)
                 sock = socket.socket(socket.AF_UNIX)
                 self.addCleanup(sock.close)
-                sock.bind("\0leftover")
+                wait_until(lambda: bind(sock), what="the end of what a run left there before")
                 sock.listen(64)
         finally:
             self.assertEqual(0, libc.setns(own, CLONE_NEWNET), os.strerror(ctypes.get_errno()))
