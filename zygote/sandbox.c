@@ -283,7 +283,7 @@ enum sandbox_rest sandbox_rest(struct sandbox *s, const struct sandbox_maker *ma
 {
         int error;
         if (!s->slot || leftover_is_none(&s->slot->leftover) ||
-            faults_find(&maker->boot.faults, "leftovers", &error) == FAULT_SKIP)
+            faults_find(&maker->birth->settings.faults, "leftovers", &error) == FAULT_SKIP)
                 return SANDBOX_RESTS;
         int64_t now = now_ms();
         if (s->left_ms == 0)
