@@ -84,8 +84,10 @@ void run_free(struct run *r)
 
 void run_refuse(struct run *r, const struct refusal *refusal)
 {
-        if (r->session)
+        if (r->session) {
+                r->session->seen_results = ++r->pool->n_results;
                 session_refuse(r->session, r->request.id, refusal);
+        }
         run_free(r);
 }
 

@@ -43,7 +43,7 @@ struct pool {
         struct turns turns;     /* of sessions */
         struct heap hoards;     /* sessions whose clients do not take their answers, most of them first */
         struct status_cache last_status;
-        uint64_t n_results; /* sent so far */
+        uint64_t n_results; /* of runs, and refusals of them, sent so far */
 
         struct cache *cache;  /* of what was compiled; NULL: there is none */
         struct budget memory; /* that clients make it hold */
