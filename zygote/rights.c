@@ -58,8 +58,7 @@ static void make_filter(struct making *m, const char *const *extra)
         seccomp_program_fini(&outer);
 }
 
-/* In a process of its own: the interpreter would grow around what the making leaves in the heap, and each sandbox touch
- * 70 pages more. */
+/* In a process of its own: the interpreter would grow around the 400 KiB that the making leaves in the heap. */
 static int make_apart(struct making *m, const char *const *extra, struct err *e)
 {
         m->result = err_say(&m->error, ECHILD, "the process that makes the filter died");

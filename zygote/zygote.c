@@ -52,6 +52,17 @@ static int raise_open_files(struct err *e)
         return setrlimit(RLIMIT_NOFILE, &files) < 0 ? err_set(e, errno, "raising the limit of open files") : 0;
 }
 
+/* What the making of the filter left is not to be copied by every fork. Trimming puts all free memory into one list,
+ * and the next large request sorts it, writing to each piece: once here, or in each child, which would copy 70 pages.
+ */
+static void settle_heap(void)
+{
+        enum { LARGE = 100000 }; /* but not so large that it is mapped */
+        malloc_trim(0);
+        void *volatile large = malloc(LARGE);
+        free(large);
+}
+
 static int prepare(struct zygote *z, struct err *e)
 {
         struct boot_settings *boot = &z->shown->birth.settings;
@@ -91,7 +102,7 @@ static int prepare(struct zygote *z, struct err *e)
         if (r == 0)
                 r = stages_init(&z->maker.stages, e);
         boot->stages_end = stages_end(&z->maker.stages);
-        malloc_trim(0); /* what the making of the filters left is not to be copied by every fork */
+        settle_heap();
         return r;
 }
 
