@@ -213,22 +213,21 @@ int cgroup_slot_fini(struct cgroup_slot *c, struct err *e)
         return r;
 }
 
-static bool is_clean(const struct cgroup_slot *c)
-{
-        return read_number(c->file[CGROUP_FILE_MEMORY_NOW]) <= RESIDUE_MAX;
-}
-
 int cgroup_slot_residue(const struct cgroup_slot *c)
 {
-        return is_clean(c) ? -1 : c->file[CGROUP_FILE_MEMORY_RECLAIM];
+        int64_t left = read_number(c->file[CGROUP_FILE_MEMORY_NOW]);
+        return left <= RESIDUE_MAX ? -1 : c->file[CGROUP_FILE_MEMORY_RECLAIM];
 }
 
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e)
 {
         bool memory_tells = c->peak_resets || c->file[CGROUP_FILE_MEMORY_PEAK] < 0;
         bool pids_tells = c->file[CGROUP_FILE_PIDS_PEAK] < 0 || read_number(c->file[CGROUP_FILE_PIDS_PEAK]) <= 1;
-        if (memory_tells && pids_tells && is_clean(c))
+        int64_t left = read_number(c->file[CGROUP_FILE_MEMORY_NOW]);
+        if (memory_tells && pids_tells && left <= RESIDUE_MAX) {
+                c->residue = left > 0 ? left : 0;
                 return 0;
+        }
 
         const struct cgroup_base *base = c->base;
         uint32_t number = c->number;
@@ -335,7 +334,7 @@ void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u)
                 .processes_peak = pids > 0 ? (uint32_t)pids : 0,
                 .cpu_us = (uint64_t)cpu,
                 .cpu_user_us = (uint64_t)user_share(c, cpu),
-                .memory_peak_bytes = memory > 0 ? (uint64_t)memory : 0,
+                .memory_peak_bytes = memory > c->residue ? (uint64_t)(memory - c->residue) : 0,
         };
 }
 
@@ -343,7 +342,7 @@ uint64_t cgroup_slot_weigh(struct cgroup_slot *c)
 {
         if (c->n_warm++ % WEIGH_EACH != 0)
                 return 0;
-        int64_t bytes = read_number(c->file[CGROUP_FILE_MEMORY_NOW]);
+        int64_t bytes = read_number(c->file[CGROUP_FILE_MEMORY_NOW]) - c->residue;
         return bytes > 0 ? (uint64_t)bytes : 0;
 }
 

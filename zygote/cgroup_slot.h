@@ -50,6 +50,7 @@ struct cgroup_slot {
         int file[CGROUP_FILE_COUNT];      /* owned; -1 where this kernel has no such file */
         int into;                         /* borrowed: the directory for CLONE_INTO_CGROUP, or -1 */
         bool peak_resets; /* the peak of memory can be reset; if not, the group is made anew each time */
+        int64_t residue; /* bytes that earlier runs left charged: not the next run's, so they are no part of its peak */
         int64_t memory_limit, pids_limit;                      /* as last set */
         unsigned n_warm;                                       /* how often cgroup_slot_weigh was asked */
         int64_t oom_base, cpu_base_us, user_base, system_base; /* the last two in the file's own unit */

@@ -97,7 +97,7 @@ static void check_cgroups(struct doctor *d)
                 { CGROUP_MEMORY, "cgroup memory" },
                 { CGROUP_PIDS, "cgroup pids" },
                 { CGROUP_CPUACCT, "cgroup cpu time" },
-                { CGROUP_CPU, "cgroup cpu share (optional)" },
+                { CGROUP_CPU, "cgroup cpu share" },
         };
         struct err e = { 0 };
         if (cgroup_find(&d->cgroups, &e) < 0) {
@@ -109,7 +109,8 @@ static void check_cgroups(struct doctor *d)
                 if (version)
                         say(d, 1, rows[i].name, "v%d", version);
                 else
-                        say(d, 1, rows[i].name, "absent");
+                        say(d, 1, rows[i].name,
+                            "absent: a run with many processes or sessions gets many shares of the processors");
         }
 }
 
