@@ -17,9 +17,10 @@ enum { RETRY_MS = 1000 };
 void run_answer_failure(struct run *r, const struct job_failure *f)
 {
         struct refusal refusal;
-        const char *reason = strerror(f->error);
+        int error = err_told(f->error);
+        const char *reason = strerror(error);
 
-        if (f->step == JOB_STEP_FILE && f->error == ENOSPC)
+        if (f->step == JOB_STEP_FILE && error == ENOSPC)
                 refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
                        "the file \"%s\" does not fit on the sandbox's disk: disk_bytes is %" PRId64
                        "; raise it or send less",

@@ -1,5 +1,6 @@
 /* What a client is told of a failure that a sandbox told: a number that came out of it is any number. */
 #include "pool/language.h"
+#include "pool/loop.h"
 #include "pool/peer.h"
 #include "pool/run.h"
 #include "pool/run_answer.h"
@@ -22,10 +23,12 @@ static void answer_to(const struct job_failure *failure, char *text, size_t size
         const struct peer nobody = { .len = 0 };
         struct pool *p = calloc(1, sizeof *p);
         int64_t limit[LIMIT_COUNT] = { [LIMIT_DISK] = 4096 };
+        struct err e = { 0 };
         int pair[2];
 
         assert_non_null(p);
-        p->base = event_base_new();
+        assert_int_equal(loop_new(&p->base, &e), 0);
+        assert_int_equal(turns_init(&p->turns, p->base, &e), 0);
         p->config.max_connections = 1;
         p->config.max_answer_bytes = 1 << 20;
         p->config.max_unsent_bytes = 1 << 20;
@@ -43,6 +46,7 @@ static void answer_to(const struct job_failure *failure, char *text, size_t size
         text[n] = '\0';
         session_free(run.session);
         close(pair[1]);
+        turns_fini(&p->turns);
         event_base_free(p->base);
         free(p);
 }

@@ -1,6 +1,7 @@
 /* The time limits of a run, where libevent has no memory for a timer: the linker puts an event_add of this file in the
  * place of libevent's. A run whose limit can't be set is ended, or refused, and never runs without. */
 #include "pool/language.h"
+#include "pool/loop.h"
 #include "pool/run_parts.h"
 #include "pool/state.h"
 
@@ -47,14 +48,13 @@ static int set_up(void **state)
         int pair[2];
 
         assert_non_null(f);
-        f->pool = (struct pool){ .base = event_base_new(),
-                                 .cores = 1,
-                                 .log = { .who = "test", .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) } };
+        f->pool = (struct pool){ .cores = 1, .log = { .who = "test", .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) } };
+        good_before_failure = 100;
+        assert_int_equal(loop_new(&f->pool.base, &e), 0);
         f->language.pool = &f->pool;
         f->zygote = (struct zygote){ .language = &f->language };
         assert_int_equal(slots_init(&f->zygote.slots, &f->zygote, &e), 0);
         assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
-        good_before_failure = 100;
         assert_int_equal(channel_end_open(&f->zygote.end, f->pool.base, pair[0], &e), 0);
         f->channel = pair[1];
         assert_int_equal(fcntl(f->channel, F_SETFL, O_NONBLOCK), 0);
