@@ -4,7 +4,9 @@ what is planted says that it ran, and tries to have another end reported.
 
 A module of tests/lang/ gets the rows of its language by `planted_tests`."""
 
+import re
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -124,6 +126,8 @@ class PlantedCase(Case):
 
 def planted_tests(server, language, called=None):
     """A class with a test for each row of a language, which this server may call by another name."""
-    tests = {f"test_{plant.name.replace(' ', '_')}": lambda self, plant=plant: self.check(plant)
+    tests = {f"test_{re.sub(r'[^A-Za-z0-9]+', '_', plant.name)}": lambda self, plant=plant: self.check(plant)
              for plant in PLANTS if plant.language == language}
-    return type("Planted", (PlantedCase,), {"SERVER": server, "LANGUAGE": called or language, **tests})
+    # unittest asks the class for the module whose server is to be started.
+    return type("Planted", (PlantedCase,), {"SERVER": server, "LANGUAGE": called or language,
+                                            "__module__": sys._getframe(1).f_globals["__name__"], **tests})
