@@ -18,7 +18,7 @@
 
 #define DEFAULT_FILES "/etc/hatchery/lang"
 
-enum { PROBE_SECONDS = 20 };
+enum { PROBE_SECONDS = 60 }; /* a guard: on a loaded machine a virtual machine takes long to say its version */
 
 struct plugin_row {
         const char *name;

@@ -23,7 +23,11 @@ extern char **environ;
 
 /* All that is ever said. Another byte is not believed, and its sender does not get the job. */
 enum { READY = 'R', GO = 'G', START = 'S', REFUSED = 'C' };
-enum { PATIENCE_MS = 30000, LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
+enum { LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
+
+/* Guards alone. A sandbox that does not come up is found by the zygote, which counts what it was given and not how long
+ * a loaded machine takes to give it (zygote/sandbox_overdue.c); a zygote that does not greet is found by the pool. */
+enum { PATIENCE_MS = 450000, TRY_PATIENCE_MS = 100000 };
 
 /* The program's side of the socket is its descriptor 3. */
 static int start(struct prestart *p, char *const *warm, int in, int out, int error)
@@ -45,9 +49,9 @@ static int start(struct prestart *p, char *const *warm, int in, int out, int err
         return 0;
 }
 
-static int wait_ready(const struct prestart *p)
+static int wait_ready(const struct prestart *p, int patience_ms)
 {
-        int r = spawn_wait_byte(p->sock, PATIENCE_MS);
+        int r = spawn_wait_byte(p->sock, patience_ms);
         return r == READY ? 0 : r < 0 ? r : -EPROTO;
 }
 
@@ -102,7 +106,7 @@ int prestart_try(char *const *warm, struct err *e)
                 return err_set(e, -r, "starting %s", warm[0]);
         own_close(&to);
         to = -1;
-        r = wait_ready(&p);
+        r = wait_ready(&p, TRY_PATIENCE_MS);
         end(&p);
         if (r == 0)
                 return 0;
@@ -116,7 +120,7 @@ int prestart_start(struct prestart *p, char *const *warm)
         int r = start(p, warm, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
         if (r < 0)
                 return r;
-        r = wait_ready(p);
+        r = wait_ready(p, PATIENCE_MS);
         if (r < 0)
                 end(p);
         return r;

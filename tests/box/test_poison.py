@@ -15,7 +15,8 @@ from pathlib import Path
 from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Refused
-from lib.server import IS_SANITIZED, Server, wait_until
+from lib.scale import ALL
+from lib.server import Server, wait_until
 
 STATES = Path(__file__).with_name("states")
 TABLES = ("files", "ipc", "process", "interpreter", "memory")
@@ -24,7 +25,7 @@ SLOTS = WARM + RUNNING
 CONFIG = f"client_share = 100\nlanguage python {{ warm = {WARM} running = {RUNNING} }}\n"
 LIMITS = {"wall_us": 50_000_000, "cpu_us": 50_000_000, "memory_bytes": 800 << 20, "open_files": 200,
           "pids": 128}
-POISON_ROUNDS, PROBE_ROUNDS = (1, 2) if IS_SANITIZED else (2, 3)  # what a sanitizer finds, it finds the first time
+POISON_ROUNDS, PROBE_ROUNDS, PAIRS = (2, 3, 2 * SLOTS) if ALL else (1, 1, SLOTS)
 
 SLOW_IN_VM = "every slot is poisoned and probed several times"
 
@@ -93,7 +94,7 @@ class Tables(Case):
         for one in self.rounds(name, "probe", PROBE_ROUNDS):
             self.compare(clean, one["found"], f"left from another run in slot {one['slot']}")
         # And the other way round: each slot's next run, right behind a poisoned one.
-        for _ in range(2 * SLOTS):
+        for _ in range(PAIRS):
             poison = self.client.send_execute(program(name, "poison"), args=[name], limits=LIMITS)
             probe = self.client.send_execute(program(name, "probe"), args=[name], limits=LIMITS)
             self.said(self.client.result(poison))

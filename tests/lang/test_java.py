@@ -7,7 +7,7 @@ from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
 from lib.planted import planted_tests
 
-SERVER = ServerModule(__name__, config="language java { warm = 2 }\n")
+SERVER = ServerModule(__name__, config="language java { warm = 2 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 LIMITS = {"pids": 128, "memory_bytes": 512 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000}
@@ -119,7 +119,7 @@ Java = tests_of(SERVER, Language(
     },
     absent={"json": "the platform has no JSON"},
     random=[main("System.out.println(Math.random() + java.util.UUID.randomUUID().toString());")],
-    limits=LIMITS))
+    limits=LIMITS, is_costly=True))
 
 
 Planted = planted_tests(SERVER, "java")

@@ -24,7 +24,7 @@ from pathlib import Path
 from lib import memory
 from lib.case import Case, describe
 from lib.hatchery import Status
-from lib.scale import patience
+from lib.scale import ALL, patience
 from lib.server import sanitized_limits
 
 WORK = "/home/sandbox"
@@ -91,6 +91,7 @@ class Language:
     tools: dict = field(default_factory=dict)  # passed on as it is
     prepare: object = None  # called with the folder before the plain command: for compilers
     execute: dict = field(default_factory=dict)  # further fields of every Execute
+    is_costly: bool = False  # a sandbox takes seconds of the processor to make: the short form, but for --all
 
 
 def reference(language, program, options):
@@ -208,6 +209,10 @@ class LanguageCase(Case):
                           f"by its command {expected[near]!r}\nby Hatchery    {got[near]!r}\n{describe(result)}")
             self.assertEqual(expected, got, describe(result))
 
+    def many(self, count):
+        """More than there are slots, all the same."""
+        return 5 if SHORT or self.LANGUAGE.is_costly and not ALL else count
+
     def run_corpus(self, name):
         program = self.LANGUAGE.corpus[name]
         result = self.run_program(program, stdin=CORPUS_STDIN.get(name, ""))
@@ -223,7 +228,7 @@ class LanguageCase(Case):
     def test_what_is_random_differs_between_runs_one_after_the_other(self):
         for program in self.LANGUAGE.random:
             outputs = []
-            for _ in range(12):
+            for _ in range(self.many(12)):
                 result = self.run_program(program)
                 self.assert_exited(result)
                 self.assertTrue(result.stdout.strip(), describe(result))
@@ -235,7 +240,7 @@ class LanguageCase(Case):
             language = self.LANGUAGE
             requests = [self.client.send_execute(program, language=language.name,
                                                  limits={**sanitized_limits(language.name), **language.limits},
-                                                 **language.execute) for _ in range(12)]
+                                                 **language.execute) for _ in range(self.many(12))]
             outputs = []
             for request in requests:
                 result = self.client.result(request)
@@ -259,11 +264,11 @@ class LanguageCase(Case):
         program, options = program if isinstance(program, tuple) else (program, {})
         first = self.run_program(program, **options)
         sandboxes = set()
-        for _ in range(20):
+        for _ in range(self.many(20)):
             result = self.run_program(program, **options)
             self.assertEqual(first.stdout, result.stdout, describe(result))
             sandboxes.add(result.sandbox)
-        self.assertEqual(20, len(sandboxes))
+        self.assertEqual(self.many(20), len(sandboxes))
 
     def test_status_knows_the_language(self):
         [row] = [row for row in self.client.status().languages if row.name == self.LANGUAGE.name]
@@ -277,8 +282,9 @@ def identifier(name):
 
 def tests_of(server, language):
     """A TestCase with all tests of the language. The module binds it to a name of its own."""
+    is_short = SHORT or language.is_costly and not ALL
     rows = {f"test_as_by_its_command_{identifier(name)}": row if isinstance(row, tuple) else (row, {})
-            for name, row in {**language.semantics, **language.more}.items() if not SHORT or name in SHORT_SEMANTICS}
+            for name, row in {**language.semantics, **language.more}.items() if not is_short or name in SHORT_SEMANTICS}
     order = sorted(rows)
 
     def semantics_test(index):
@@ -292,7 +298,7 @@ def tests_of(server, language):
                "__module__": sys._getframe(1).f_globals["__name__"]}
     for index, title in enumerate(order):
         members[title] = semantics_test(index)
-    for name in (name for name in language.corpus if not SHORT or name in SHORT_CORPUS):
+    for name in (name for name in language.corpus if not is_short or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
     if language.name in memory.PROGRAMS:
         members["test_nothing_of_others_is_in_its_memory"] = lambda self: memory.assert_nothing_of_others(self, language.name)

@@ -3,6 +3,7 @@ tests/vm/guest.py sets the two variables."""
 
 import os
 
+ALL = bool(os.environ.get("HATCHERY_TEST_ALL"))  # ./dev test --all: time does not matter
 REPEAT = float(os.environ.get("HATCHERY_TEST_REPEAT", "1"))
 PATIENCE = float(os.environ.get("HATCHERY_TEST_PATIENCE", "1"))
 
