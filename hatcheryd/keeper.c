@@ -189,6 +189,8 @@ static int start_zygote(struct keeper *k, size_t index, size_t side, struct err 
                 .uid_base = s->instance->sandbox_uid + (uint32_t)index * INSTANCE_LANGUAGE_UIDS +
                             (uint32_t)side * INSTANCE_SIDE_UIDS,
                 .inodes = s->config->inodes,
+                .disk = s->disk,
+                .disk_read = s->config->disk_read,
                 .log_level = s->config->log_level,
                 .cgroups = s->cgroups,
         };

@@ -42,6 +42,7 @@ enum option_id {
         OPTION_INIT,
         OPTION_HAS_CACHE,
         OPTION_INODES,
+        OPTION_DISK_READ,
         OPTION_LOG_LEVEL,
         OPTION_CGROUP,
         OPTION_GROUP,
@@ -70,6 +71,7 @@ static const struct option option_table[] = {
         { "init", required_argument, NULL, OPTION_INIT },
         { "has-cache", no_argument, NULL, OPTION_HAS_CACHE },
         { "inodes", required_argument, NULL, OPTION_INODES },
+        { "disk-read", required_argument, NULL, OPTION_DISK_READ },
         { "log-level", required_argument, NULL, OPTION_LOG_LEVEL },
         { "cgroup", required_argument, NULL, OPTION_CGROUP },
         { "group", required_argument, NULL, OPTION_GROUP },
@@ -106,7 +108,8 @@ struct command_line {
         struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
         size_t n_cgroups;
         bool has_cache;
-        const char *language, *runtime, *plugin, *files, *cache, *packages, *init, *faults, *group, *ceilings;
+        const char *language, *runtime, *plugin, *files, *cache, *packages, *init, *faults, *group, *ceilings,
+                *disk_read;
         unsigned long uid, listeners, inodes, log_level;
 };
 
@@ -176,6 +179,9 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
         case OPTION_INODES:
                 c->inodes = strtoul(value, NULL, 10);
                 return 0;
+        case OPTION_DISK_READ:
+                c->disk_read = value;
+                return 0;
         case OPTION_LOG_LEVEL:
                 c->log_level = strtoul(value, NULL, 10);
                 return 0;
@@ -223,6 +229,7 @@ static int run_zygote(const struct command_line *c)
                 .n_cgroups = c->n_cgroups,
                 .group = c->group,
                 .ceilings = c->ceilings,
+                .disk_read = c->disk_read,
                 .uid_base = (uint32_t)c->uid,
                 .inodes = (uint32_t)c->inodes,
                 .faults = c->faults,

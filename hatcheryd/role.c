@@ -5,6 +5,7 @@
 #include "proto/own.h"
 #include "zygote/ceilings.h"
 #include "zygote/image.h"
+#include "zygote/usr_disk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,7 +145,8 @@ static void find_ceilings(const struct config_language *language, char arg[CEILI
 int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e)
 {
         char uid[16], inodes[16], level[16], ceilings[CEILINGS_ARG_SIZE];
-        char cgroups[CGROUP_MAX_HIERARCHIES][CGROUP_ARG_SIZE];
+        char cgroups[CGROUP_MAX_HIERARCHIES][CGROUP_ARG_SIZE], disk_read[USR_DISK_LIMIT_SIZE];
+        bool limits_reads = role->disk[0] != '\0' && role->disk_read > 0;
         struct arguments a = { .n = 0 };
         OWN_FD int ours = -1;
         OWN_FD int theirs = -1;
@@ -165,7 +167,13 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         option(&a, "--log-level", level);
         if (role->faults)
                 option(&a, "--faults", role->faults);
+        if (limits_reads) {
+                usr_disk_limit(role->disk, role->disk_read, disk_read);
+                option(&a, "--disk-read", disk_read);
+        }
         for (size_t i = 0; i < role->cgroups->n; i++) {
+                if (role->cgroups->at[i].controllers == CGROUP_BLKIO && !limits_reads)
+                        continue; /* each sandbox that joins one more hierarchy pays for it */
                 cgroup_to_arg(&role->cgroups->at[i], cgroups[i]);
                 option(&a, "--cgroup", cgroups[i]);
         }

@@ -43,6 +43,8 @@ struct role_zygote {
         const char *group;  /* what its cgroups' names begin with */
         uint32_t uid_base;
         uint32_t inodes;
+        const char *disk;   /* that /usr lies on, see usr_disk_find; "": none whose reads can be limited */
+        uint64_t disk_read; /* bytes that a sandbox may read of it in a second; 0: no limit */
         enum log_level log_level;
         const struct cgroup_tree *cgroups;
 };

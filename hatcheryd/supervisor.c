@@ -13,6 +13,7 @@
 #include "pool/pool.h"
 #include "proto/own.h"
 #include "zygote/cgroup.h"
+#include "zygote/usr_disk.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,6 +37,8 @@ struct supervisor {
         struct instance instance;
         struct cgroup_tree cgroups;
         bool have_cgroups;
+        char disk[USR_DISK_SIZE]; /* see usr_disk_find */
+        struct err no_disk;       /* why there is none */
         struct listener listeners[ROLE_MAX_LISTENERS];
         size_t n_listeners;
         int signals;
@@ -139,6 +142,12 @@ static int read_settings(const struct supervisor *s, struct config *config, int 
         return r;
 }
 
+static void say_unlimited_reads(const struct supervisor *s)
+{
+        if (s->config.disk_read > 0 && s->disk[0] == '\0')
+                log_info(&s->log, "what sandboxes read of the disk of /usr is not limited: %s", s->no_disk.text);
+}
+
 static void reload(struct supervisor *s)
 {
         struct config config = { 0 };
@@ -149,11 +158,14 @@ static void reload(struct supervisor *s)
                 log_error(&s->log, "the configuration stays as it was: %s", e.text);
                 return;
         }
+        bool limited_reads = s->config.disk_read > 0;
         config_fini(&s->config);
         close(s->settings.config_fd);
         s->config = config;
         s->settings.config_fd = fd;
         s->log.level = config.log_level;
+        if (!limited_reads)
+                say_unlimited_reads(s);
         if (keeper_pool_runs(&s->keeper) && keeper_tell(&s->keeper, &c, fd, &e) < 0)
                 log_error(&s->log, "the pool did not take the new configuration: %s", e.text);
         else
@@ -251,6 +263,8 @@ static int prepare(struct supervisor *s, struct err *e)
                                 "this process's cgroup holds other processes, so the sandboxes are in %s/%s, out of its "
                                 "limits; a unit with Delegate=yes keeps them inside",
                                 s->cgroups.at[i].mount, s->cgroups.at[i].group);
+        if (r == 0 && usr_disk_find(&s->cgroups, s->disk, &s->no_disk) < 0)
+                say_unlimited_reads(s);
         if (r == 0)
                 open_cache(s);
         if (r == 0)
@@ -309,6 +323,7 @@ int supervisor_main(const struct supervisor_options *options)
                 .cache_fd = -1,
                 .instance = &s.instance,
                 .cgroups = &s.cgroups,
+                .disk = s.disk,
                 .listeners = s.listeners,
         };
         keeper_init(&s.keeper, &s.settings);

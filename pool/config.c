@@ -41,6 +41,7 @@ static const struct config_setting settings[] = {
         { "collect_timeout", LIMIT_UNIT_US, 2000000, 1000, CONFIG_MAX_TIME, PLACE(collect_us) },
         { "uid_base", LIMIT_UNIT_COUNT, 1879048192, 1000, CONFIG_MAX_UID_BASE, PLACE(uid_base) },
         { "inodes", LIMIT_UNIT_COUNT, 16384, 64, 1 << 24, PLACE(inodes) },
+        { "disk_read", LIMIT_UNIT_BYTES, 0, 0, CONFIG_MAX_MEMORY, PLACE(disk_read) },
         { "cache_size", LIMIT_UNIT_BYTES, 1 << 30, 1 << 20, CONFIG_MAX_MEMORY, PLACE(cache_bytes) },
 };
 

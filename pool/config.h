@@ -106,8 +106,9 @@ struct config {
         uint64_t collect_max_bytes;
         int64_t collect_us;
 
-        uint32_t uid_base; /* first of the host uids and gids that sandboxes and the pool use */
-        uint32_t inodes;   /* files and directories in one sandbox */
+        uint32_t uid_base;  /* first of the host uids and gids that sandboxes and the pool use */
+        uint32_t inodes;    /* files and directories in one sandbox */
+        uint64_t disk_read; /* bytes that one sandbox may read of /usr's disk in a second; 0: no limit */
 
         char **language_files; /* directories with more files of languages; ends with NULL */
         char *packages;        /* directory of the languages' directories of packages */

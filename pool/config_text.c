@@ -50,6 +50,7 @@ const char config_builtin[] =
         "\n"
         "uid_base = 1879048192       # first of the host uids that the pool and the sandboxes use (restart)\n"
         "inodes = 16384              # files and directories in one sandbox\n"
+        "disk_read = 0               # bytes per second that one sandbox may read of the disk of /usr; 0: no limit\n"
         "\n"
         "# More directories with files of languages, NAME.conf, each with a section `runtime NAME` (docs/languages.md). Those of\n"
         "# Hatchery are read first, then these; of two files of one name the last one counts. Not given: /etc/hatchery/lang,\n"

@@ -184,9 +184,9 @@ static void renew_if_changed(struct language *l, const struct config *was, const
         const struct config_language *new = config_find_language(is, l->name);
 
         if (!old || !new ||
-            (was->inodes == is->inodes && config_list_same(old->preload, new->preload) &&
-             strcmp(old->runtime, new->runtime) == 0 && strcmp(old->packages, new->packages) == 0 &&
-             same_data(old->data, new->data) && same_ceilings(old, new)))
+            (was->inodes == is->inodes && was->disk_read == is->disk_read &&
+             config_list_same(old->preload, new->preload) && strcmp(old->runtime, new->runtime) == 0 &&
+             strcmp(old->packages, new->packages) == 0 && same_data(old->data, new->data) && same_ceilings(old, new)))
                 return;
         log_info(&l->pool->log, "reload: %s is renewed, because what it is started with has changed", l->name);
         language_outdate(l);

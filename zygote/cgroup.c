@@ -15,13 +15,13 @@ struct controller_row {
         enum cgroup_controller_bit bit;
         const char *name;
         bool required;
+        bool v1_only;
 };
 
 static const struct controller_row controllers[] = {
-        { CGROUP_MEMORY, "memory", true },
-        { CGROUP_PIDS, "pids", true },
-        { CGROUP_CPUACCT, "cpuacct", true },
-        { CGROUP_CPU, "cpu", false },
+        { CGROUP_MEMORY, "memory", true, false },   { CGROUP_PIDS, "pids", true, false },
+        { CGROUP_CPUACCT, "cpuacct", true, false }, { CGROUP_CPU, "cpu", false, false },
+        { CGROUP_BLKIO, "blkio", false, true },
 };
 enum { N_CONTROLLERS = sizeof controllers / sizeof controllers[0] };
 
@@ -112,20 +112,20 @@ static int locate_v2(struct cgroup_hierarchy *h, const char *controller)
         return has_word(available, controller) ? 0 : -ENOENT;
 }
 
-static int locate(struct cgroup_hierarchy *h, const char *controller)
+static int locate(struct cgroup_hierarchy *h, const struct controller_row *row)
 {
         char *mount = NULL;
 
         memset(h, 0, sizeof *h);
-        if (cgroup_get_subsys_mount_point(controller, &mount) == 0 && mount) {
+        if (cgroup_get_subsys_mount_point(row->name, &mount) == 0 && mount) {
                 char probe[CGROUP_PATH_SIZE + 32];
                 snprintf(h->mount, sizeof h->mount, "%s", mount);
                 free(mount);
                 snprintf(probe, sizeof probe, "%s/cgroup.controllers", h->mount);
                 if (access(probe, F_OK) != 0)
-                        return own_group(controller, h->group, sizeof h->group);
+                        return own_group(row->name, h->group, sizeof h->group);
         }
-        return locate_v2(h, controller);
+        return row->v1_only ? -ENOENT : locate_v2(h, row->name);
 }
 
 int cgroup_find(struct cgroup_tree *tree, struct err *e)
@@ -137,7 +137,7 @@ int cgroup_find(struct cgroup_tree *tree, struct err *e)
 
         for (size_t i = 0; i < N_CONTROLLERS; i++) {
                 struct cgroup_hierarchy h;
-                int r = locate(&h, controllers[i].name);
+                int r = locate(&h, &controllers[i]);
                 if (r < 0 && controllers[i].required)
                         return err_say(e, ENOENT,
                                        "the cgroup controller %s is not available here; on cgroup v2 delegate it "
@@ -321,10 +321,17 @@ static int create_instance_in(struct cgroup_hierarchy *h, const char *name, stru
 
 int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e)
 {
-        int r = 0;
-        for (size_t i = 0; i < tree->n && r == 0; i++)
-                r = create_instance_in(&tree->at[i], name, e);
-        return r;
+        for (size_t i = 0; i < tree->n;) {
+                int r = create_instance_in(&tree->at[i], name, e);
+                bool spare = tree->at[i].controllers == CGROUP_BLKIO;
+                if (r < 0 && !spare)
+                        return r;
+                if (r < 0)
+                        tree->at[i] = tree->at[--tree->n];
+                else
+                        i++;
+        }
+        return 0;
 }
 
 /* True if a process is in the group or below it. */

@@ -150,6 +150,18 @@ static int open_files(struct cgroup_slot *c, struct err *e)
         return 0;
 }
 
+/* Each slot has this to itself. The group of the inits reads nothing and gets no limit. */
+static int limit_disk_reads(const struct cgroup_slot *c, size_t hierarchy, struct err *e)
+{
+        const char *limit = c->base->disk_read;
+        if (!(c->base->at[hierarchy].controllers & CGROUP_BLKIO) || limit[0] == '\0' || c->number == CGROUP_SLOT_INITS)
+                return 0;
+        OWN_FD int fd = openat(c->dir[hierarchy], "blkio.throttle.read_bps_device", O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, limit, strlen(limit)) < 0)
+                return err_set(e, errno, "blkio.throttle.read_bps_device = %s", limit);
+        return 0;
+}
+
 static int make_groups(struct cgroup_slot *c, struct err *e)
 {
         char name[64];
@@ -160,6 +172,9 @@ static int make_groups(struct cgroup_slot *c, struct err *e)
                 c->dir[i] = openat(c->base->at[i].dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 if (c->dir[i] < 0)
                         return err_set(e, errno, "open the cgroup %s", name);
+                int r = limit_disk_reads(c, i, e);
+                if (r < 0)
+                        return r;
                 if (c->base->at[i].v2) {
                         c->into = c->dir[i];
                         continue;

@@ -19,7 +19,8 @@ struct cgroup_base {
                 unsigned controllers;
         } at[CGROUP_MAX_HIERARCHIES];
         size_t n;
-        char name[48]; /* what the slots' groups begin with */
+        char name[48];      /* what the slots' groups begin with */
+        char disk_read[48]; /* what each slot may read of a disk, as usr_disk_limit tells it; "": no limit */
 };
 
 int cgroup_base_init(struct cgroup_base *b, const struct cgroup_hierarchy *h, size_t n, const char *name,

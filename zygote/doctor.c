@@ -5,6 +5,7 @@
 #include "zygote/cgroup.h"
 #include "zygote/root.h"
 #include "zygote/sandbox.h"
+#include "zygote/usr_disk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,8 @@
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+enum { DISK_READ = 128 << 20 };
 
 struct doctor {
         const struct doctor_options *options;
@@ -112,6 +115,19 @@ static void check_cgroups(struct doctor *d)
                         say(d, 1, rows[i].name,
                             "absent: a run with many processes or sessions gets many shares of the processors");
         }
+}
+
+/* It finds the limit that the sandbox here is then made with. */
+static void check_disk_reads(struct doctor *d, struct cgroup_base *base)
+{
+        char disk[USR_DISK_SIZE];
+        struct err e = { 0 };
+        if (usr_disk_find(&d->cgroups, disk, &e) < 0) {
+                say(d, 1, "disk reads", "absent: a run can keep the disk of /usr busy for all (%s)", e.text);
+                return;
+        }
+        usr_disk_limit(disk, DISK_READ, base->disk_read);
+        say(d, 1, "disk reads", "can be limited, of the disk %s of /usr", disk);
 }
 
 static int find_last_pid(struct sandbox_maker *maker)
@@ -254,6 +270,8 @@ static void check_walls(struct doctor *d)
         }
         if (r == 0)
                 r = cgroup_base_init(&maker.slots.cgroups, opened, d->cgroups.n, "check", &e);
+        if (r == 0)
+                check_disk_reads(d, &maker.slots.cgroups);
         if (r == 0)
                 r = cgroup_slot_init(&maker.slots.inits, &maker.slots.cgroups, CGROUP_SLOT_INITS, &e);
         if (r < 0) {

@@ -126,6 +126,8 @@ int zygote_load(struct zygote *z, struct err *e)
                 return err_set(e, errno, "open %s", o->init_program);
         z->maker.slots.uid_base = o->uid_base;
         r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->group, e);
+        if (o->disk_read)
+                snprintf(z->maker.slots.cgroups.disk_read, sizeof z->maker.slots.cgroups.disk_read, "%s", o->disk_read);
         return r < 0 ? r : cgroup_slot_init(&z->maker.slots.inits, &z->maker.slots.cgroups, CGROUP_SLOT_INITS, e);
 }
 

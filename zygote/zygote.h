@@ -22,9 +22,10 @@ struct zygote_options {
         size_t n_preload;
         const struct cgroup_hierarchy *cgroups; /* of the instance, as cgroup_from_arg gives them */
         size_t n_cgroups;
-        const char *group;    /* what the names of its slots' cgroups begin with */
-        const char *ceilings; /* see ceilings_to_arg */
-        uint32_t uid_base;    /* of the range of host uids for this language's slots */
+        const char *group;     /* what the names of its slots' cgroups begin with */
+        const char *ceilings;  /* see ceilings_to_arg */
+        const char *disk_read; /* what a sandbox may read, see usr_disk_limit; or NULL */
+        uint32_t uid_base;     /* of the range of host uids for this language's slots */
         uint32_t inodes;
         const struct lang_command *command; /* of a language that is data; NULL: plugin names its library */
         const char *packages;               /* the host's directory of third-party packages; or NULL */

@@ -1,12 +1,17 @@
 """Disk: bytes and names are bounded wherever they are hidden, and what a run has piled up is taken down in bounded time,
 while others are served, and is never seen again."""
 
+import ctypes
+import glob
+import mmap
+import os
 import statistics
 import time
 import unittest
 
 from lib.attack import EMULATED, SLOWNESS, figures
 from lib.case import Case, ServerModule, describe
+from lib.server import Server
 
 INODES, DEPTH, WIDTH = (2048, 1_000, 1_000) if EMULATED else (32768, 20_000, 16_000)
 SLOW_IN_VM = "tens of thousands of names are made"
@@ -98,6 +103,62 @@ class Bytes(Case):
     def test_what_is_removed_can_be_used_again(self):
         code = "import os\nfor _ in range(6):\n    with open('x', 'wb') as f: f.write(b'x' * (12 << 20))\n    os.unlink('x')\nprint('fits')"
         self.assertEqual("fits\n", self.output(code, limits=LIMITS))
+
+
+class Reads(unittest.TestCase):
+    """Of the disk of /usr, by a run whose pages are not in the cache."""
+
+    BYTES_PER_S, BYTES = 8 * MIB, 12 * MIB
+    READ = f"""
+import sys, time
+with open(sys.argv[1], 'rb', buffering=0) as f:
+    for _ in range(2):
+        start, left = time.monotonic(), {BYTES}
+        f.seek(0)
+        while left: left -= len(f.read(min(left, 1 << 20)))
+        print(time.monotonic() - start)
+"""
+
+    def test_what_is_read_of_the_disk_takes_its_time(self):
+        """A run reads the disk of /usr no faster than it may, and the page cache as fast as it can"""
+        with open("/proc/self/cgroup") as f:
+            if not any("blkio" in line.split(":")[1].split(",") for line in f):
+                self.skipTest("the cgroup controller blkio of version 1 is not to be had here")
+        if os.major(os.stat("/usr").st_dev) == 0:
+            self.skipTest("the file system of /usr names no disk")
+        server = Server("test_limits_disk.reads",
+                        config=f"disk_read = {self.BYTES_PER_S}\nlanguage python {{ warm = 1 }}\n").start()
+        try:
+            with server.connect() as client:
+                result = client.execute(self.READ, args=[self.find_unused()], limits=LIMITS)
+        finally:
+            server.stop()
+        self.assertEqual(0, result.exit_code, describe(result))
+        disk, cache = map(float, result.stdout.split())
+        print(f"# {self.BYTES >> 20} MiB at {self.BYTES_PER_S >> 20} MiB/s: {disk:.2f} s from the disk, {cache:.3f} s from the cache",
+              flush=True)
+        self.assertGreater(disk, 0.7 * self.BYTES / self.BYTES_PER_S)
+        self.assertLess(cache, disk)
+
+    def find_unused(self):
+        """A large file of /usr that no process has mapped, so that its pages can be dropped from the cache."""
+        for pattern in ("gcc/*/*/lto1", "x86_64-linux-gnu/*.a", "jvm/*/jmods/*", "gcc/*/*/*", "*/*.so*", "*/*/*.a"):
+            for path in sorted(glob.glob(f"/usr/lib/{pattern}")):
+                if os.path.isfile(path) and os.path.getsize(path) > self.BYTES and self.forget(path):
+                    return path
+        self.skipTest("/usr has no large file that is not in use")
+        return None
+
+    def forget(self, path):
+        """Did the kernel drop the pages that a run will read?"""
+        with open(path, "rb", buffering=0) as f:
+            os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            with mmap.mmap(f.fileno(), self.BYTES, flags=mmap.MAP_PRIVATE) as pages:
+                there = (ctypes.c_ubyte * (self.BYTES // mmap.PAGESIZE))()
+                first = ctypes.c_ubyte.from_buffer(pages)
+                failed = ctypes.CDLL(None).mincore(ctypes.byref(first), ctypes.c_size_t(self.BYTES), there)
+                del first  # or the mapping could not be closed
+                return not failed and not any(page & 1 for page in there)
 
 
 class Names(Case):

@@ -67,6 +67,7 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         assert_int_equal(a.collect_us, b.collect_us);
         assert_int_equal(a.uid_base, b.uid_base);
         assert_int_equal(a.inodes, b.inodes);
+        assert_int_equal(a.disk_read, b.disk_read);
         assert_null(a.language_files);
         assert_null(b.language_files);
         assert_string_equal(a.packages, b.packages);
