@@ -11,6 +11,8 @@ from lib.hatchery import Closed, Refused, Status
 from lib.server import wait_until
 
 LANGUAGES = "language c { warm = 2 }\nlanguage cpp { warm = 2 }\nlanguage rust { warm = 1 }\nlanguage go { warm = 1 }\n"
+NAME = 96  # letters in the name of an entry of the cache: its peer, its name, its key
+
 SERVER = ServerModule(__name__, config="client_share = 100\nlanguage python { warm = 1 }\n" + LANGUAGES)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
@@ -391,7 +393,7 @@ class Cache(Compiled):
             self.assertTrue(self.execute(program, language="c").compile.cached)
 
     def entries(self):
-        return [path for path in (SERVER.dir / "cache").glob("hatchery-*/*") if len(path.name) == 64]
+        return [path for path in (SERVER.dir / "cache").glob("hatchery-*/*") if len(path.name) == NAME]
 
 
 def flip(path, at):
@@ -418,7 +420,7 @@ class Restarts(Compiled):
             self.assert_exited(result)
             self.assertEqual(expected, result.stdout)
         left = [path.name for path in (SERVER.dir / "cache").glob("hatchery-*/*")]
-        self.assertEqual([], [name for name in left if len(name) != 64])
+        self.assertEqual([], [name for name in left if len(name) != NAME])
 
     def kill_the_pool_while_it_stores(self, outputs, round_number):
         """Several clients compile programs with artifacts of some MiB, whose storing takes a while each."""
