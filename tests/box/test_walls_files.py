@@ -65,7 +65,7 @@ class OfTheHost(AttackCase):
             fd = os.open('/tmp', os.O_RDONLY)
             call('chroot', b'/home')
             os.fchdir(fd)
-            return os.stat('..').st_ino != os.stat('/').st_ino""", CAPABILITIES),
+            return not os.path.samestat(os.stat('..'), os.stat('/'))""", CAPABILITIES),
         Attack("a directory descriptor from outside, by way of a socket", """
             a, b = socket.socketpair(socket.AF_UNIX)
             pid = os.fork()
@@ -77,7 +77,7 @@ class OfTheHost(AttackCase):
             a.close()
             fds = socket.recv_fds(b, 1, 1)[1]
             os.waitpid(pid, 0)
-            return [fd for fd in fds if os.fstat(fd).st_ino != os.stat('/').st_ino]""", CAPABILITIES),
+            return [fd for fd in fds if not os.path.samestat(os.fstat(fd), os.stat('/'))]""", CAPABILITIES),
         Attack("writing a file of usr", """
             with open('/usr/local/share/@canary@', 'a') as f: f.write('a run was here')
             return True""", None, "the same file system is the host's, and may be written only by accident of a missing mount flag; "

@@ -11,8 +11,7 @@ from lib.case import Case, describe
 from lib.server import wait_until
 from lib.walls import HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SHARED = "walls"
-SERVERS = Servers(__name__, is_shared=True)
+SERVERS = Servers(__name__)  # which are started with an environment of this module's own
 CANARY = "canary" + uuid.uuid4().hex
 PROCESS = None
 

@@ -112,6 +112,7 @@ def run(paths, name_filter):
         tests = load(path, name_filter)
         print(f"1..{len(tests)}", flush=True)
         unittest.TestSuite(tests).run(result)
+        result._previousTestClass = None  # or the next suite would take the module down once more
     return 0 if end_servers() and result.wasSuccessful() else 1
 
 
