@@ -61,7 +61,7 @@ struct pool {
         struct event tick; /* every second */
         struct event progress;
         struct event unblocked; /* clients may start more, in languages where nothing else has happened */
-        int status; /* the process's exit status */
+        int status;             /* the process's exit status */
 
         /* What is read is looked at here before it gets memory of its own. Two, because a request that was just read
          * may start a run at once. */
