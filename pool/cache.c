@@ -40,9 +40,10 @@ static void name_of(const struct cache_key *key, char name[NAME_LEN + 1])
                 snprintf(name + 2 * i, 3, "%02x", bytes[i]);
 }
 
-static int digit(char c)
+/* Of one that is_hexadecimal. */
+static unsigned digit(char c)
 {
-        return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
 }
 
 static bool is_hexadecimal(const char *name, size_t len)

@@ -33,5 +33,5 @@ int loop_new(struct event_base **base, struct err *e)
 
 int loop_urgent(struct event *event, enum loop_priority priority)
 {
-        return event_priority_set(event, priority) < 0 ? -EIO : 0;
+        return event_priority_set(event, (int)priority) < 0 ? -EIO : 0;
 }

@@ -113,7 +113,7 @@ int lz4_unpack(const uint8_t *data, size_t len, size_t max, uint8_t **out, size_
 {
         struct lz4_unpacker *u = NULL;
         int r = lz4_unpacker_new(&u, data, len, max, e);
-        if (r == 0)
+        if (u)
                 do
                         r = lz4_unpacker_step(u, len, out, out_len, e);
                 while (r == LZ4_MORE);

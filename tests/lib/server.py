@@ -170,10 +170,10 @@ class Server:
                 if process.parent == self.process.pid and process.name in DAEMONS and process.state not in "ZX"]
 
     def pool_process(self):
-        """The process that speaks with clients: the only child that is not root."""
-        found = [process for process in self.children() if process.status().get("Uid", "0").split()[0] != "0"]
+        """The process that speaks with clients."""
+        found = [process for process in self.children() if process.name == "hatchery-pool"]
         if len(found) != 1:
-            raise AssertionError(f"one unprivileged child expected, found {found} among {self.processes()}")
+            raise AssertionError(f"one pool expected, found {found} among {self.processes()}")
         return found[0]
 
     def zygote_processes(self):
