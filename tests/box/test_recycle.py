@@ -8,13 +8,13 @@ from collections import Counter
 
 from lib import host
 from lib.case import Case, ServerModule, describe
-from lib.scale import repeat
+from lib.scale import ALL, repeat
 from lib.server import IS_SANITIZED, Server, wait_until
 
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-RUNS = repeat(500 if IS_SANITIZED else 2000, 200)
+RUNS = repeat(2000 if ALL and not IS_SANITIZED else 500, 200)
 CONNECTIONS = 64
 
 # Leaves a mark wherever a program can leave one.
@@ -86,7 +86,7 @@ class Recycle(Case):
     def test_what_a_program_leaves_is_never_found(self):
         """What a program leaves is never found by the next, over several times as many runs as there are slots"""
         poisoned, probed, numbers, sandboxes = [], [], [], []
-        for _ in range(repeat(5, 2)):
+        for _ in range(repeat(5 if ALL else 2, 2)):
             for code, into in ((POISON, poisoned), (PROBE, probed)):
                 ids = [self.client.send_execute(code) for _ in range(self.slots())]
                 into += [self.client.result(request) for request in ids]
@@ -100,7 +100,7 @@ class Recycle(Case):
         self.assertEqual(len(sandboxes), len(set(sandboxes)))
 
     def test_poison_and_probe_one_after_the_other(self):
-        for _ in range(repeat(40, 8)):
+        for _ in range(repeat(40 if ALL else 15, 8)):
             self.assertEqual(b"poisoned\n", self.execute(POISON).stdout)
             result = self.execute(PROBE)
             self.assertTrue(result.stdout.startswith(b"[] "), describe(result))
@@ -115,7 +115,7 @@ class Recycle(Case):
                 ("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass", {"wall_us": 200_000}),
                 ("open('f', 'wb').write(b'x' * (99 << 20))", {"disk_bytes": 1 << 20}),
                 ("import os; os.kill(-1, 9)", {})]
-        for _ in range(repeat(6, 2)):
+        for _ in range(repeat(6 if ALL else 3, 2)):
             ids = [self.client.send_execute(code, limits=limits) for code, limits in ways]
             for request in ids:
                 self.client.result(request)
