@@ -2,7 +2,6 @@
 #include "zygote/creds.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -14,11 +13,19 @@ int creds_join_user_namespace(int user_namespace)
         return setns(user_namespace, CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
-int creds_become(unsigned uid, unsigned gid)
+/* Of this thread alone. libc's calls have each thread do the same and abort where one can't; a thread that a preloaded
+ * module started lies down with the zygote, and is not to get up with it. */
+static int set_ids(unsigned uid, unsigned gid, unsigned saved_uid, unsigned saved_gid)
 {
-        if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+        if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, saved_gid) < 0 ||
+            syscall(SYS_setresuid, uid, uid, saved_uid) < 0)
                 return -errno;
         return 0;
+}
+
+int creds_become(unsigned uid, unsigned gid)
+{
+        return set_ids(uid, gid, uid, gid);
 }
 
 static int drop_bounding_set(unsigned long long keep)
@@ -68,9 +75,8 @@ static int become_dumpable(void)
 int creds_lay_down(unsigned uid)
 {
         /* As long as root is the saved one, the permitted set stays. */
-        if (setgroups(0, NULL) < 0 || setresgid(uid, uid, 0) < 0 || setresuid(uid, uid, 0) < 0)
-                return -errno;
-        return become_dumpable();
+        int r = set_ids(uid, uid, 0, 0);
+        return r < 0 ? r : become_dumpable();
 }
 
 int creds_take_up(void)
