@@ -292,7 +292,7 @@ class SlowDeath(WithServers):
                 self.assertTrue(child.is_alive(), "it died, frozen: this proves nothing")
                 (folder / "freezer.state").write_text("THAWED")
                 wait_until(lambda: not child.is_alive(), what="the end of what was frozen")
-                self.assertGreaterEqual(python_row(other).discarded, 1)
+                # Its slot has waited for it, and is proved empty now: it is used again, or was given up meanwhile.
                 server.wait_idle(connections=2)
                 self.assertEqual([zygote.pid], [process.pid for process in server.zygote_processes()])
         finally:
