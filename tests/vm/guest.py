@@ -40,9 +40,11 @@ def paths(scope):
         yield from sorted((TESTS / "box").glob("test_*.py"))
 
 
-def run_module(path, scope, name, tally, env):
+def run_module(path, scope, name, tally, env, end):
     title, said = modules.title(path), modules.constants(path)
     reason = said.get("NOT_IN_VM")
+    if time.monotonic() >= end:
+        reason = "not begun, because this machine is slow and the minutes for it have passed"
     if reason is None and "SLOW_IN_VM" in said and scope != "all" and not name:
         reason = f"only with --all, because {said['SLOW_IN_VM']}"
     if reason is not None:
@@ -59,13 +61,14 @@ def main():
     arguments = json.loads((TESTS.parent / "arguments.json").read_text())
     build = (TESTS.parent / arguments["build"]).resolve()
     name, scope = arguments["name"], arguments["scope"]
+    end = time.monotonic() + arguments["minutes"] * 60
     env = {**run.environment(build), **SCALE, "HATCHERY_TEST_CONFIG": patient_config(build)}
     tally = Tally()
     if scope == "all":
         for path in sorted((build / "tests" / "unit").glob("test-*")):
             run_tap(f"unit/{sentence(path.name)}", [str(path)], GUARD, tally, name, env)
     for path in paths(scope):
-        run_module(path, scope, name, tally, env)
+        run_module(path, scope, name, tally, env, end)
     if tally.failures:
         print("failed:", *tally.failures, sep="\n  ")
     print(tally.summary(), flush=True)

@@ -110,6 +110,8 @@ def main():
                                      description="Tests on Debian's stock kernel with cgroup version 2 alone.")
     parser.add_argument("--build", default="build/release", help="the build tree to test")
     parser.add_argument("--guard", type=int, default=3600, help="give up after so many seconds (default: 3600)")
+    parser.add_argument("--minutes", type=int, default=10_000,
+                        help="begin no module after so many, and count it as skipped: for CI on a slow machine")
     parser.add_argument("--memory", type=int, default=2048, help="the machine's memory in MiB (default: 2048)")
     parser.add_argument("--kvm", action="store_true", help="run on the real processor, through /dev/kvm")
     parser.add_argument("--all", dest="scope", action="store_const", const="all", default="box",
@@ -123,7 +125,8 @@ def main():
     build_tree = Path(options.build).resolve()
     work = build_tree / "vm"
     work.mkdir(parents=True, exist_ok=True)
-    arguments = {"build": f"build/{build_tree.name}", "scope": options.scope, "name": options.name}
+    arguments = {"build": f"build/{build_tree.name}", "scope": options.scope, "name": options.name,
+                 "minutes": options.minutes}
     try:
         if options.fetch:
             print(f"Linux {Kernel(build_tree.parent / 'vm-kernel').version}")
