@@ -240,7 +240,7 @@ class LanguageCase(Case):
             language = self.LANGUAGE
             requests = [self.client.send_execute(program, language=language.name,
                                                  limits={**sanitized_limits(language.name), **language.limits},
-                                                 **language.execute) for _ in range(self.many(12))]
+                                                 **language.execute) for _ in range(self.many(6))]
             outputs = []
             for request in requests:
                 result = self.client.result(request)
