@@ -160,7 +160,7 @@ class Leftovers(Case):
             if not deep or "nothing" not in found:
                 break
         if deep:  # if not, it may be gone before the next can look
-            self.assertEqual(["name lock"], found)
+            self.assertIn(found, (["name lock"], ["name"]))  # older kernels let go of the lock first
         self.hold_a_socket_in_each_slot()
         self.assertEqual(["name"] * 6, [self.probe() for _ in range(6)])
 

@@ -27,7 +27,7 @@ PYTHON = ["/usr/bin/python3", "-I", "-c", CODE]
 
 def bench(folder, *options, rows):
     path = Path(folder, "bench.json")
-    done = subprocess.run([BENCH, "--quick", "--rounds", "1", "--runs", str(RUNS), "--window", "400", "--rows", rows,
+    done = subprocess.run([BENCH, "--quick", "--rounds", "1", "--runs", str(RUNS), "--window", "1500", "--rows", rows,
                            "--json", path, *options],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=GUARD, check=False,
                           env={**os.environ, "http_proxy": "http://127.0.0.1:1"})
