@@ -23,9 +23,10 @@
 #define PIDFD_GET_MNT_NAMESPACE _IO(0xFF, 3)
 #endif
 
-/* The kernel needs some 8 ms for what it put off. A program can make it take seconds, which nobody is charged for;
- * making a slot takes 2 ms. */
-enum { REST_MS = 50 };
+/* The kernel needs some 8 ms for what it put off, and a tick of 4 ms more for each socket in a message of another: as
+ * many as a run may have open files. A slot that was made anew before that would have the same user, to whom they are
+ * counted. */
+enum { REST_MS = 1000 };
 
 static int64_t now_us(void)
 {
