@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { KEY_VERSION = 1 }; /* of what goes in, and of the order */
+enum { KEY_VERSION = 2 }; /* of what goes in, and of the order */
 
 static void add_list(struct digest *d, char *const *list)
 {
@@ -27,6 +27,7 @@ static void add_runtime(struct digest *d, const struct config_runtime *r)
         add_list(d, r->artifacts);
         add_list(d, r->prepare);
         add_list(d, r->env);
+        digest_text(d, r->identity ? r->identity : "");
 }
 
 static void add_files(struct digest *d, const struct execute *x)

@@ -73,10 +73,19 @@ static int check_setting(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *re
         return config_value_check(cfg, opt, value, result, settings, N_SETTINGS);
 }
 
+/* Sandboxes are shown what is below. */
 static int check_directory(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
         *(const char **)result = value;
-        return config_word_check(cfg, opt->name, value, CONFIG_WORD_PATH);
+        return config_word_check(cfg, opt->name, value, CONFIG_WORD_SHOWN);
+}
+
+static int check_cache(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
+{
+        struct config_sink *sink = config_sink_find(cfg);
+        if (sink)
+                sink->cache_line = cfg->line;
+        return check_directory(cfg, opt, value, result);
 }
 
 static int check_directories(cfg_t *cfg, cfg_opt_t *opt)
@@ -105,13 +114,15 @@ static int take_runtimes(struct config *c, cfg_t *root, struct err *e)
         return r;
 }
 
-static int add_absent(struct config *c, const char *name, const char *aliases, const char *reason, struct err *e)
+static int add_absent(struct config *c, const char *name, const char *aliases, const char *reason, bool broken,
+                      struct err *e)
 {
         struct config_absent *a = &c->absent[c->n_absent++];
 
         a->name = strdup(name);
         a->aliases = strdup(aliases);
         a->reason = strdup(reason);
+        a->broken = broken;
         return a->name && a->aliases && a->reason ? 0 : err_set(e, ENOMEM, "what is absent");
 }
 
@@ -129,7 +140,21 @@ static int take_absent(struct config *c, cfg_t *root, struct err *e)
                 OWN_MEM char *aliases = NULL;
                 r = config_list_join(section, "aliases", &aliases, e);
                 if (r == 0)
-                        r = add_absent(c, cfg_title(section), aliases, reason ? reason : "", e);
+                        r = add_absent(c, cfg_title(section), aliases, reason ? reason : "",
+                                       cfg_getbool(section, "broken") != cfg_false, e);
+        }
+        return r;
+}
+
+/* A runtime that is not among them has gone with a later word of the operator's. */
+static int take_identities(struct config *c, cfg_t *root, struct err *e)
+{
+        int r = 0;
+        for (unsigned i = 0; i < cfg_size(root, "identity") && r == 0; i++) {
+                cfg_t *section = cfg_getnsec(root, "identity", i);
+                for (size_t k = 0; k < c->n_runtimes && r == 0; k++)
+                        if (strcmp(c->runtimes[k].name, cfg_title(section)) == 0)
+                                r = config_string_take(section, "is", &c->runtimes[k].identity, e);
         }
         return r;
 }
@@ -160,7 +185,8 @@ static int take_languages(struct config *c, cfg_t *root, bool lenient, struct er
                 if (!a)
                         continue;
                 if (strcmp(l->name, l->runtime) != 0)
-                        r = add_absent(c, l->name, "", a->reason, e);
+                        r = add_absent(c, l->name, "", a->reason, a->broken, e);
+                c->n_refused += a->broken;
                 config_language_fini(l);
                 c->n_languages--;
         }
@@ -186,6 +212,8 @@ static int take(struct config *c, cfg_t *root, bool lenient, struct err *e)
         if (r == 0)
                 r = take_runtimes(c, root, e);
         if (r == 0)
+                r = take_identities(c, root, e);
+        if (r == 0)
                 r = take_absent(c, root, e);
         return r < 0 ? r : take_languages(c, root, lenient, e);
 }
@@ -203,7 +231,8 @@ struct grammar {
         cfg_opt_t limits[CONFIG_LIMITS_OPTIONS];
         cfg_opt_t language[CONFIG_LANGUAGE_OPTIONS];
         cfg_opt_t runtime[CONFIG_RUNTIME_OPTIONS];
-        cfg_opt_t absent[5];
+        cfg_opt_t absent[6];
+        cfg_opt_t identity[4];
         cfg_opt_t root[ROOT_OPTIONS];
 };
 
@@ -218,7 +247,7 @@ static size_t main_options(struct grammar *g)
         g->root[n] = (cfg_opt_t)CFG_STR_LIST("language_files", NULL, CFGF_NODEFAULT);
         g->root[n++].validcb = check_directories;
         g->root[n++] = (cfg_opt_t)CFG_STR_CB("packages", CONFIG_PACKAGES, CFGF_NONE, check_directory);
-        g->root[n++] = (cfg_opt_t)CFG_STR_CB("cache", CONFIG_CACHE, CFGF_NONE, check_directory);
+        g->root[n++] = (cfg_opt_t)CFG_STR_CB("cache", CONFIG_CACHE, CFGF_NONE, check_cache);
         g->root[n++] = (cfg_opt_t)CFG_SEC("language", g->language, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
         return n;
 }
@@ -227,14 +256,24 @@ static cfg_opt_t absent_option(struct grammar *g)
 {
         g->absent[0] = (cfg_opt_t)CFG_STR_LIST("aliases", NULL, CFGF_NODEFAULT);
         g->absent[1] = (cfg_opt_t)CFG_STR("reason", NULL, CFGF_NODEFAULT);
-        g->absent[2] = config_sink_option(&g->sink);
-        g->absent[3] = config_end_option(true);
-        g->absent[4] = (cfg_opt_t)CFG_END();
+        g->absent[2] = (cfg_opt_t)CFG_BOOL("broken", cfg_false, CFGF_NONE);
+        g->absent[3] = config_sink_option(&g->sink);
+        g->absent[4] = config_end_option(true);
+        g->absent[5] = (cfg_opt_t)CFG_END();
         return (cfg_opt_t)CFG_SEC("absent", g->absent, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
 }
 
-/* The tree of a text, to be released by cfg_free. */
-static int parse(cfg_t **tree, enum text kind, const char *text, struct err *e)
+static cfg_opt_t identity_option(struct grammar *g)
+{
+        g->identity[0] = (cfg_opt_t)CFG_STR("is", NULL, CFGF_NODEFAULT);
+        g->identity[1] = config_sink_option(&g->sink);
+        g->identity[2] = config_end_option(true);
+        g->identity[3] = (cfg_opt_t)CFG_END();
+        return (cfg_opt_t)CFG_SEC("identity", g->identity, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
+}
+
+/* The tree of a text, to be released by cfg_free. cache_line is where it names the cache; or 0. */
+static int parse(cfg_t **tree, enum text kind, const char *text, int *cache_line, struct err *e)
 {
         struct grammar g = { .sink = { .err = { 0 } } };
         OWN_MEM char *ended = NULL;
@@ -246,8 +285,10 @@ static int parse(cfg_t **tree, enum text kind, const char *text, struct err *e)
         config_limits_options(g.limits, &g.sink);
         config_runtime_options(g.runtime, g.limits, &g.sink);
         size_t n = kind == TEXT_RUNTIME ? 0 : main_options(&g);
-        if (kind == TEXT_MERGED)
+        if (kind == TEXT_MERGED) {
                 g.root[n++] = absent_option(&g);
+                g.root[n++] = identity_option(&g);
+        }
         g.root[n++] = (cfg_opt_t)CFG_SEC("runtime", g.runtime, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
         g.root[n++] = config_sink_option(&g.sink);
         g.root[n++] = config_end_option(false);
@@ -268,6 +309,7 @@ static int parse(cfg_t **tree, enum text kind, const char *text, struct err *e)
                 return err_say(e, EINVAL, "the text ends within a comment");
         }
         *tree = cfg;
+        *cache_line = g.sink.cache_line;
         return 0;
 }
 
@@ -276,7 +318,7 @@ static int load(struct config *c, enum text kind, const char *text, const char *
         struct config fresh = { 0 };
         cfg_t *tree = NULL;
 
-        int r = parse(&tree, kind, text, e);
+        int r = parse(&tree, kind, text, &fresh.cache_line, e);
         if (r < 0)
                 return err_wrap(e, "%s", name);
         r = take(&fresh, tree, kind == TEXT_MAIN, e);
@@ -318,8 +360,9 @@ int config_load_runtime(struct config_runtime *r, const char *text, const char *
 {
         struct config_runtime fresh = { 0 };
         cfg_t *tree = NULL;
+        int cache_line = 0;
 
-        int n = parse(&tree, TEXT_RUNTIME, text, e);
+        int n = parse(&tree, TEXT_RUNTIME, text, &cache_line, e);
         if (n < 0)
                 return err_wrap(e, "%s", name);
         n = take_only_runtime(&fresh, tree, stem, e);

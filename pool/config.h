@@ -37,6 +37,7 @@ struct config_runtime {
         char *package;     /* Debian packages that bring it, separated by spaces; "" for none */
         char **extensions; /* without the dot */
         char **needs;      /* absolute paths: without one of them the language is absent */
+        char **reads;      /* what its compiler reads, as paths or patterns: see identity */
         char **version;
         char **compile;
         char **artifacts;
@@ -47,7 +48,9 @@ struct config_runtime {
         char **links; /* symbolic links that are seen inside, "/NAME=TARGET" */
         char **env;   /* name=value */
         char **extra_calls;
-        bool echoes;                   /* of prestarted ones: warm heeds echo_last_expression */
+        char *identity; /* of the compiler and what it reads, see hatcheryd/identity.h; "" or NULL: of no use to it */
+        int line;       /* the last of its section */
+        bool echoes;    /* of prestarted ones: warm heeds echo_last_expression */
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
         int64_t ceiling[LIMIT_COUNT];
         int64_t compile_standard[LIMIT_COUNT]; /* the same for the compile stage */
@@ -79,6 +82,7 @@ struct config_absent {
         char *name;
         char *aliases; /* separated by spaces; "" for none */
         char *reason;
+        bool broken; /* it is there, and can't be served as its file says */
 };
 
 struct config {
@@ -113,6 +117,7 @@ struct config {
         char **language_files; /* directories with more files of languages; ends with NULL */
         char *packages;        /* directory of the languages' directories of packages */
         char *cache;           /* directory of what was compiled */
+        int cache_line;        /* where the text says so; 0: it does not */
         uint64_t cache_bytes;
 
         struct config_runtime *runtimes;
@@ -121,6 +126,7 @@ struct config {
         size_t n_languages;
         struct config_absent *absent; /* of a merged text: first runtimes, then languages that would need one of them */
         size_t n_absent;
+        size_t n_refused; /* languages that were to be served, and whose runtime is broken */
 };
 
 /* The text of the built-in configuration: what hatcheryd runs with when it is given none. */
@@ -143,9 +149,11 @@ void config_runtime_fini(struct config_runtime *r);
 /* Would a zygote be started with the same words? */
 bool config_runtime_same(const struct config_runtime *a, const struct config_runtime *b);
 
-/* The section of a runtime, or of what is absent, as text that config_load takes; the caller frees it. NULL: no memory.
+/* The sections of a runtime, or that of its identity alone, or of what is absent, as text that config_load takes; the
+ * caller frees it. NULL: no memory.
  */
 char *config_runtime_text(const struct config_runtime *r);
+char *config_identity_text(const struct config_runtime *r);
 char *config_absent_text(const struct config_absent *a);
 
 /* The same words in the same order? NULL is an empty list. */

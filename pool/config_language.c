@@ -56,7 +56,7 @@ static int check_runtime(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *re
 static int check_directory(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
         *(const char **)result = value;
-        return config_word_check(cfg, opt->name, value, CONFIG_WORD_PATH);
+        return config_word_check(cfg, opt->name, value, CONFIG_WORD_SHOWN);
 }
 
 void config_language_options(cfg_opt_t options[CONFIG_LANGUAGE_OPTIONS], cfg_opt_t *limits, struct config_sink *sink)

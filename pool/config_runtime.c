@@ -13,6 +13,7 @@ enum {
         MAX_ALIASES = 95,   /* bytes of all, as a zygote's hello has room for them */
         MAX_MAIN_FILE = 31, /* likewise */
         MAX_PATHS = 12,     /* of the zygote's PATHS_MAX, which has more to show */
+        MAX_PREPARE = 64,   /* words of the prepare command, as zygote/prepare.c has room for them */
         KIND_BITS = 8,
 };
 
@@ -31,10 +32,11 @@ struct list_key {
 static const struct list_key lists[] = {
         { "extensions", CONFIG_WORD_EXTENSION, 0, LIST(extensions) },
         { "needs", CONFIG_WORD_PATH, 0, LIST(needs) },
-        { "version", CONFIG_WORD_ANY, 0, LIST(version) },
+        { "reads", CONFIG_WORD_PATH, 0, LIST(reads) },
+        { "version", CONFIG_WORD_ANY, ALL, LIST(version) },
         { "compile", CONFIG_WORD_ANY, 1 << KIND_COMPILED | ONLY, LIST(compile) },
         { "artifacts", CONFIG_WORD_RELATIVE, 1 << KIND_COMPILED | ONLY, LIST(artifacts) },
-        { "run", CONFIG_WORD_ANY, 1 << KIND_COMPILED | 1 << KIND_EXEC, LIST(run) },
+        { "run", CONFIG_WORD_ANY, ALL, LIST(run) },
         { "warm", CONFIG_WORD_ANY, 1 << KIND_PRESTARTED | ONLY, LIST(warm) },
         { "prepare", CONFIG_WORD_ANY, 0, LIST(prepare) },
         { "paths", CONFIG_WORD_PATH, 0, LIST(paths) },
@@ -102,6 +104,10 @@ static int check_words(cfg_t *cfg, cfg_opt_t *opt, enum config_word word)
 
 static int check_list(cfg_t *cfg, cfg_opt_t *opt)
 {
+        if (strcmp(opt->name, "prepare") == 0 && cfg_opt_size(opt) > MAX_PREPARE) {
+                cfg_error(cfg, "%s has %u words; there is room for %d", opt->name, cfg_opt_size(opt), MAX_PREPARE);
+                return -1;
+        }
         for (size_t i = 0; i < N_LISTS; i++)
                 if (strcmp(opt->name, lists[i].key) == 0)
                         return check_words(cfg, opt, lists[i].word);
@@ -211,8 +217,48 @@ static int take_limits(struct config_runtime *r, cfg_t *section, struct err *e)
         return n < 0 ? n : config_limits_take(section, &compile, who, false, e);
 }
 
+/* Each name once: of two the second would never be looked for. */
+static int check_names(const struct config_runtime *r, cfg_t *section, struct err *e)
+{
+        for (unsigned i = 0; i < cfg_size(section, "aliases"); i++) {
+                const char *alias = cfg_getnstr(section, "aliases", i);
+                bool again = strcmp(alias, r->name) == 0;
+                for (unsigned k = 0; k < i && !again; k++)
+                        again = strcmp(alias, cfg_getnstr(section, "aliases", k)) == 0;
+                if (again)
+                        return err_say(e, EINVAL, "line %d: runtime %s is called %s twice", section->line, r->name,
+                                       alias);
+        }
+        return 0;
+}
+
+static bool has_word(char *const *list, const char *word)
+{
+        for (; list && *list; list++)
+                if (strcmp(*list, word) == 0)
+                        return true;
+        return false;
+}
+
+/* Inline code is a file called main_file, which is to be one of the language's own. */
+static int check_extensions(const struct config_runtime *r, cfg_t *section, struct err *e)
+{
+        const char *dot = strrchr(r->main_file, '.');
+
+        if (r->extensions && (!dot || dot == r->main_file || !has_word(r->extensions, dot + 1)))
+                return err_say(e, EINVAL, "line %d: runtime %s: main_file is %s, which ends in none of its extensions",
+                               section->line, r->name, r->main_file);
+        if (!r->extensions && (has_word(r->compile, "{sources}") || has_word(r->run, "{sources}")))
+                return err_say(e, EINVAL,
+                               "line %d: runtime %s names {sources}, which are the files with one of its extensions, "
+                               "and has no extensions",
+                               section->line, r->name);
+        return 0;
+}
+
 int config_runtime_take(struct config_runtime *r, cfg_t *section, struct err *e)
 {
+        r->line = section->line;
         r->name = strdup(cfg_title(section));
         if (!r->name)
                 return err_set(e, ENOMEM, "a runtime");
@@ -227,6 +273,8 @@ int config_runtime_take(struct config_runtime *r, cfg_t *section, struct err *e)
                 n = err_say(e, EINVAL, "line %d: runtime %s is %s, of which kind none echoes", section->line, r->name,
                             kind_name(r->kind));
         if (n == 0)
+                n = check_names(r, section, e);
+        if (n == 0)
                 n = config_list_join(section, "aliases", &r->aliases, e);
         if (n == 0)
                 n = config_string_take(section, "main_file", &r->main_file, e);
@@ -234,10 +282,17 @@ int config_runtime_take(struct config_runtime *r, cfg_t *section, struct err *e)
                 n = config_string_take(section, "package", &r->package, e);
         if (n == 0)
                 n = take_lists(r, section, e);
+        if (n == 0)
+                n = check_extensions(r, section, e);
         return n < 0 ? n : take_limits(r, section, e);
 }
 
 /* ---------------------------------------------------------------- what others may ask of it */
+
+static const char *identity_of(const struct config_runtime *r)
+{
+        return r->identity ? r->identity : "";
+}
 
 bool config_runtime_same(const struct config_runtime *a, const struct config_runtime *b)
 {
@@ -245,7 +300,8 @@ bool config_runtime_same(const struct config_runtime *a, const struct config_run
                 if (!config_list_same(list_of(a, &lists[i]), list_of(b, &lists[i])))
                         return false;
         return a->kind == b->kind && a->echoes == b->echoes && strcmp(a->name, b->name) == 0 &&
-               strcmp(a->aliases, b->aliases) == 0 && strcmp(a->main_file, b->main_file) == 0;
+               strcmp(a->aliases, b->aliases) == 0 && strcmp(a->main_file, b->main_file) == 0 &&
+               strcmp(identity_of(a), identity_of(b)) == 0;
 }
 
 static char **copy_list(char *const *from)
@@ -275,12 +331,13 @@ int config_runtime_copy(struct config_runtime *to, const struct config_runtime *
         copy.aliases = strdup(from->aliases);
         copy.main_file = strdup(from->main_file);
         copy.package = strdup(from->package);
+        copy.identity = strdup(identity_of(from));
         for (size_t i = 0; i < N_LISTS && good; i++) {
                 char **list = list_of(from, &lists[i]);
                 *place_of(&copy, &lists[i]) = list ? copy_list(list) : NULL;
                 good = !list || list_of(&copy, &lists[i]);
         }
-        if (good && copy.name && copy.aliases && copy.main_file && copy.package) {
+        if (good && copy.name && copy.aliases && copy.main_file && copy.package && copy.identity) {
                 *to = copy;
                 return 0;
         }
@@ -296,6 +353,7 @@ void config_runtime_fini(struct config_runtime *r)
         free(r->aliases);
         free(r->main_file);
         free(r->package);
+        free(r->identity);
         *r = (struct config_runtime){ 0 };
 }
 
@@ -372,6 +430,12 @@ static char *finish(FILE *to, char **text)
         return NULL;
 }
 
+static void print_identity(FILE *to, const struct config_runtime *r)
+{
+        if (*identity_of(r))
+                fprintf(to, "identity '%s' {\n        is = '%s'\n}\n", r->name, r->identity);
+}
+
 char *config_runtime_text(const struct config_runtime *r)
 {
         char *text = NULL;
@@ -380,6 +444,18 @@ char *config_runtime_text(const struct config_runtime *r)
         if (!to)
                 return NULL;
         print_runtime(to, r);
+        print_identity(to, r);
+        return finish(to, &text);
+}
+
+char *config_identity_text(const struct config_runtime *r)
+{
+        char *text = NULL;
+        size_t size;
+        FILE *to = open_memstream(&text, &size);
+        if (!to)
+                return NULL;
+        print_identity(to, r);
         return finish(to, &text);
 }
 
@@ -392,6 +468,8 @@ char *config_absent_text(const struct config_absent *a)
                 return NULL;
         fprintf(to, "absent '%s' {\n", a->name);
         print_aliases(to, a->aliases);
+        if (a->broken)
+                fprintf(to, "        broken = true\n");
         fprintf(to, "        reason = ");
         print_word(to, a->reason);
         fprintf(to, "\n}\n");

@@ -27,12 +27,18 @@ cfg_opt_t config_sink_option(struct config_sink *sink)
         return option;
 }
 
-void config_sink_error(cfg_t *cfg, const char *fmt, va_list args)
+struct config_sink *config_sink_find(cfg_t *cfg)
 {
         struct config_sink *sink = NULL;
         for (cfg_opt_t *o = cfg->opts; o && o->name; o++)
                 if (strcmp(o->name, sink_name) == 0)
                         sink = (void *)o->simple_value.ptr;
+        return sink;
+}
+
+void config_sink_error(cfg_t *cfg, const char *fmt, va_list args)
+{
+        struct config_sink *sink = config_sink_find(cfg);
         if (!sink || sink->err.code)
                 return;
 
@@ -197,6 +203,11 @@ int config_word_check(cfg_t *cfg, const char *key, const char *word, enum config
                 break;
         case CONFIG_WORD_PATH:
                 must = word[0] == '/' && !goes_up(word) ? NULL : "an absolute path without ..";
+                break;
+        case CONFIG_WORD_SHOWN:
+                must = word[0] == '/' && !goes_up(word) && !strpbrk(word, ",:\\")
+                               ? NULL
+                               : "an absolute path without .., comma, colon or backslash";
                 break;
         case CONFIG_WORD_RELATIVE:
                 must = *word && word[0] != '/' && !goes_up(word) ? NULL : "a name below the work directory without ..";

@@ -28,9 +28,11 @@ struct config_setting {
  * function finds by its name; a text that names it is refused like any unknown key. */
 struct config_sink {
         struct err err; /* the first complaint */
+        int cache_line; /* libconfuse keeps no lines of options: where the text names the cache; or 0 */
 };
 
 cfg_opt_t config_sink_option(struct config_sink *sink);
+struct config_sink *config_sink_find(cfg_t *cfg);
 void config_sink_error(cfg_t *cfg, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
 
 /* A libconfuse parse callback with a table: 0 and the value in *result, or a complaint and -1. */
@@ -54,6 +56,7 @@ enum config_word {
         CONFIG_WORD_ANY,       /* not empty */
         CONFIG_WORD_NAME,      /* of a language */
         CONFIG_WORD_PATH,      /* absolute, and without .. */
+        CONFIG_WORD_SHOWN,     /* the same, and without what means something to an overlay */
         CONFIG_WORD_RELATIVE,  /* below the work directory, and without .. */
         CONFIG_WORD_EXTENSION, /* of a file, without the dot */
         CONFIG_WORD_VARIABLE,  /* name=value */

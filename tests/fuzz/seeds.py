@@ -114,9 +114,9 @@ def seeds():
                         record(2, reason=3)]
     yield "walk", [walk([b"**/*"]), walk([b"*.txt", b"d/?.txt"]), walk([b"**"], 1, 2)]
     yield "config", [CONFIG, b"", b"language python { limits { cpu = 9s } }", b'listen = "${HOME}" /* c */',
-                     b"runtime x { kind = compiled main_file = m compile = { c, '{sources}' } artifacts = { a } run = { ./a }"
+                     b"runtime x { kind = compiled main_file = m.c extensions = { c } version = { v } compile = { c, '{sources}' } artifacts = { a } run = { ./a }"
                      b" aliases = { y } env = { 'A=\\'b\\\\' } limits { cpu = 9s } compile_limits { wall = 1s } }",
-                     b"runtime w { kind = prestarted main_file = m warm = { w } echoes = true links = { '/n=/m' } } absent v { reason = 'r' }"
+                     b"runtime w { kind = prestarted main_file = m version = { v } run = { r } warm = { w } echoes = true links = { '/n=/m' } } absent v { reason = 'r' }"
                      b" language v { } language z { runtime = w packages = /p }"]
     yield "glob", [b"**/*.tx?\0a/b/c.txt", b"*\0a", b"a/**\0a/b", b"**/**/x*y**z\0x"]
     yield "names", [b"a.py\nd/a\nd/b", b"a\na/b", b"..\n/x\nx/\n./a\n" + b"n" * 260, b"\xc3\xa4/\x01\x7f"]

@@ -75,6 +75,8 @@ static void everything_that_matters_is_in_the_key(void **state)
         is_new(f);
         f->runtime.extensions = f->env;
         is_new(f);
+        f->runtime.identity = (char *)"0123";
+        is_new(f);
         f->files[0].mode = 0755;
         is_new(f);
         f->files[0].content = span_of_text("int b;");
