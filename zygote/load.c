@@ -69,12 +69,13 @@ static long prepare_language(void *argument)
         const struct prepare p = {
                 .language = o->language,
                 .command = o->prepare,
+                .identity = o->identity,
                 .env = o->command ? o->command->env : NULL,
                 .files = o->files,
                 .cache = o->cache,
                 .log = &z->log,
         };
-        return o->prepare && *o->prepare ? prepare_directory(&p, z->prepared, &z->error) : 0;
+        return o->prepare && *o->prepare ? prepare_directory(&p, z->prepared, &z->prepared_held, &z->error) : 0;
 }
 
 /* What sandboxes see of the host besides /usr. */

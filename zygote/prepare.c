@@ -1,6 +1,7 @@
 /* What a language makes once: see prepare.h. */
 #include "zygote/prepare.h"
 
+#include "proto/fnv.h"
 #include "proto/own.h"
 
 #include <dirent.h>
@@ -9,13 +10,16 @@
 #include <fts.h>
 #include <grp.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -30,27 +34,22 @@ enum {
         MAX_WORDS = 64,
         WORD_SIZE = 1024,
         SAID_SIZE = 300, /* of what the command said last */
+        HASH_DIGITS = 16,
+        KEPT_RESULTS = 3, /* of one language: of servers of several builds, and of before an upgrade */
+        FORGOTTEN_S = 30 * 24 * 3600,
+        MAX_RESULTS = 256,
 };
 
 /* ---------------------------------------------------------------- the name of the result */
-
-/* FNV-1a: tells results apart that one operator has made; nobody chooses them. */
-static uint64_t mix(uint64_t hash, const void *data, size_t len)
-{
-        const unsigned char *bytes = data;
-        for (size_t i = 0; i < len; i++)
-                hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
-        return hash;
-}
 
 /* A program or a file that was replaced has another time or size. */
 static uint64_t mix_word(uint64_t hash, const char *word)
 {
         struct stat st;
-        hash = mix(hash, word, strlen(word) + 1);
+        hash = fnv_add(hash, word, strlen(word) + 1);
         if (word[0] == '/' && stat(word, &st) == 0) {
-                hash = mix(hash, &st.st_mtim, sizeof st.st_mtim);
-                hash = mix(hash, &st.st_size, sizeof st.st_size);
+                hash = fnv_add(hash, &st.st_mtim, sizeof st.st_mtim);
+                hash = fnv_add(hash, &st.st_size, sizeof st.st_size);
         }
         return hash;
 }
@@ -82,7 +81,7 @@ static int expand(char *word, const char *text, const struct prepare *p, const c
 
 static int name_result(const struct prepare *p, char path[PREPARE_PATH_SIZE], struct err *e)
 {
-        uint64_t hash = UINT64_C(14695981039346656037);
+        uint64_t hash = FNV_START;
         char word[WORD_SIZE] = "";
         for (char *const *w = p->command; *w; w++) {
                 int r = expand(word, *w, p, "{prepared}", e);
@@ -92,6 +91,8 @@ static int name_result(const struct prepare *p, char path[PREPARE_PATH_SIZE], st
         }
         for (char *const *w = p->env; w && *w; w++)
                 hash = mix_word(hash, *w);
+        if (p->identity)
+                hash = fnv_add(hash, p->identity, strlen(p->identity));
         snprintf(path, PREPARE_PATH_SIZE, "%s/prepared-%s-%016" PRIx64, p->cache, p->language, hash);
         return 0;
 }
@@ -291,42 +292,121 @@ static void remove_tree(const char *path)
                 ;
 }
 
-/* What was being made when its maker was killed. No command lasts as long. */
+/* ---------------------------------------------------------------- what nobody needs any more */
+
+/* What was being made, or removed, when its maker was killed. No command lasts as long. */
 static void remove_old_drafts(const struct prepare *p)
 {
-        char prefix[PREPARE_PATH_SIZE], path[PREPARE_PATH_SIZE];
+        char path[PREPARE_PATH_SIZE];
         DIR *dir = opendir(p->cache);
         struct stat st;
 
-        snprintf(prefix, sizeof prefix, "draft-%s-", p->language);
-        for (struct dirent *d; dir && (d = readdir(dir));) {
-                if (strncmp(d->d_name, prefix, strlen(prefix)) != 0 ||
-                    snprintf(path, sizeof path, "%s/%s", p->cache, d->d_name) >= (int)sizeof path)
-                        continue;
-                if (lstat(path, &st) == 0 && time(NULL) - st.st_mtime > 2 * GUARD_MS / 1000)
+        for (struct dirent *d; dir && (d = readdir(dir));)
+                if (strncmp(d->d_name, "draft-", strlen("draft-")) == 0 &&
+                    snprintf(path, sizeof path, "%s/%s", p->cache, d->d_name) < (int)sizeof path &&
+                    lstat(path, &st) == 0 && time(NULL) - st.st_mtime > 2 * GUARD_MS / 1000)
                         remove_tree(path);
-        }
         if (dir)
                 closedir(dir);
 }
 
-int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], struct err *e)
+/* Holds a result, so that nobody removes it as long as this process lives, and notes its use. 1; 0: it is not there. */
+static int hold(const char *path, int *held, struct err *e)
+{
+        struct stat opened, named;
+        OWN_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+                return 0;
+        if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &opened) < 0)
+                return err_set(e, errno, "hold %s", path);
+        if (stat(path, &named) < 0 || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
+                return 0; /* somebody was about to remove it */
+        if (futimens(fd, NULL) < 0)
+                return err_set(e, errno, "note the use of %s", path);
+        *held = own_steal_fd(&fd);
+        return 1;
+}
+
+/* Not one that a zygote of any server holds. */
+static void remove_result(const struct prepare *p, const char *name)
+{
+        char path[PREPARE_PATH_SIZE], draft[PREPARE_PATH_SIZE];
+        if (snprintf(path, sizeof path, "%s/%s", p->cache, name) >= (int)sizeof path ||
+            snprintf(draft, sizeof draft, "%s/draft-%s-XXXXXX", p->cache, p->language) >= (int)sizeof draft)
+                return;
+        OWN_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || !mkdtemp(draft))
+                return;
+        /* From here on nobody finds it. */
+        bool is_ours = rename(path, draft) == 0;
+        own_close(&fd);
+        fd = -1;
+        remove_tree(draft);
+        if (is_ours)
+                log_info(p->log, "removed %s, which nobody needs any more", path);
+}
+
+struct result {
+        char name[NAME_MAX + 1];
+        struct timespec used;
+};
+
+/* "prepared-LANGUAGE-" and 16 digits; one language's name may begin with another's. */
+static bool is_result(const char *name, const char *language)
+{
+        size_t len = strlen(name), of_language = strlen("prepared-") + strlen(language) + 1;
+        if (strncmp(name, "prepared-", strlen("prepared-")) != 0 || len < strlen("prepared-") + 2 + HASH_DIGITS)
+                return false;
+        return !*language ||
+               (len == of_language + HASH_DIGITS &&
+                strncmp(name + strlen("prepared-"), language, strlen(language)) == 0 && name[of_language - 1] == '-');
+}
+
+static bool is_later(struct timespec a, struct timespec b)
+{
+        return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
+}
+
+/* Of one language few are kept, and of all none that nobody has used for long: its language may be gone. What is over
+ * MAX_RESULTS is looked at another time. */
+static void remove_unused(const struct prepare *p)
+{
+        struct result *all = calloc(MAX_RESULTS, sizeof *all);
+        DIR *dir = all ? opendir(p->cache) : NULL;
+        struct stat st;
+        size_t n = 0;
+
+        for (struct dirent *d; dir && n < MAX_RESULTS && (d = readdir(dir));) {
+                if (!is_result(d->d_name, "") || fstatat(dirfd(dir), d->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                snprintf(all[n].name, sizeof all[n].name, "%s", d->d_name);
+                all[n++].used = st.st_mtim;
+        }
+        for (size_t i = 0; i < n; i++) {
+                size_t later = 0;
+                for (size_t k = 0; k < n; k++)
+                        later += is_result(all[k].name, p->language) && is_later(all[k].used, all[i].used);
+                bool is_one_too_many = is_result(all[i].name, p->language) && later >= KEPT_RESULTS;
+                if (is_one_too_many || time(NULL) - all[i].used.tv_sec > FORGOTTEN_S)
+                        remove_result(p, all[i].name);
+        }
+        if (dir)
+                closedir(dir);
+        free(all);
+}
+
+/* ---------------------------------------------------------------- */
+
+static int make_result(const struct prepare *p, const char *path, struct err *e)
 {
         char draft[PREPARE_PATH_SIZE];
-        int r = open_cache(p, e);
-        if (r == 0)
-                r = name_result(p, path, e);
-        if (r < 0)
-                return r;
-        if (access(path, F_OK) == 0)
-                return 0;
 
         remove_old_drafts(p);
         snprintf(draft, sizeof draft, "%s/draft-%s-XXXXXX", p->cache, p->language);
         if (!mkdtemp(draft))
                 return err_set(e, errno, "a directory in %s", p->cache);
         log_info(p->log, "preparing %s, once: %s", p->language, path);
-        r = chmod(draft, 0755) < 0 || chown(draft, NOBODY, NOBODY) < 0 ? err_set(e, errno, "%s", draft) : 0;
+        int r = chmod(draft, 0755) < 0 || chown(draft, NOBODY, NOBODY) < 0 ? err_set(e, errno, "%s", draft) : 0;
         if (r == 0)
                 r = make(p, draft, e);
         if (r == 0)
@@ -336,4 +416,22 @@ int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], str
         if (access(draft, F_OK) == 0) /* it failed, or another server was faster */
                 remove_tree(draft);
         return r;
+}
+
+int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], int *held, struct err *e)
+{
+        int r = open_cache(p, e);
+        if (r == 0)
+                r = name_result(p, path, e);
+        int there = r < 0 ? r : hold(path, held, e);
+        if (there == 0) {
+                r = make_result(p, path, e);
+                there = r < 0 ? r : hold(path, held, e);
+        }
+        if (there == 0)
+                return err_say(e, EAGAIN, "%s was removed as soon as it was made", path);
+        if (there < 0)
+                return there;
+        remove_unused(p);
+        return 0;
 }

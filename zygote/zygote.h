@@ -33,6 +33,7 @@ struct zygote_options {
         char *const *paths;   /* the host's directories that sandboxes see besides; ends with NULL, or NULL */
         char *const *prepare; /* a command, see prepare.h; ends with NULL, or NULL */
         const char *cache;    /* where its result is kept */
+        const char *identity; /* of what the command reads, see prepare.h; or NULL */
         const char *faults;   /* the path of a file of faults (fault.h), for tests; or NULL */
         enum log_level log_level;
 };

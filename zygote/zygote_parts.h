@@ -23,6 +23,7 @@ struct zygote {
         char who[48];
         const struct lang *lang;
         char prepared[PREPARE_PATH_SIZE];
+        int prepared_held; /* kept open for life */
         struct sandbox_maker maker;
         struct err error;
         int report[2]; /* where the zygote reads, where children write */

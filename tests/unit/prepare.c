@@ -17,6 +17,8 @@
 
 struct fixture {
         char cache[64];
+        const char *language, *identity;
+        int held; /* of the last one that was prepared; -1: none */
         struct log log;
 };
 
@@ -24,6 +26,8 @@ static int set_up(void **state)
 {
         struct fixture *f = test_calloc(1, sizeof *f);
         snprintf(f->cache, sizeof f->cache, "/tmp/hatchery-prepare-XXXXXX");
+        f->language = "test";
+        f->held = -1;
         f->log = (struct log){ .who = "test", .level = LOG_LEVEL_ERROR };
         *state = f;
         if (!mkdtemp(f->cache))
@@ -35,6 +39,7 @@ static int tear_down(void **state)
 {
         struct fixture *f = *state;
         char command[128];
+        own_close(&f->held);
         snprintf(command, sizeof command, "rm -rf -- '%s'", f->cache);
         int r = system(command); /* NOLINT(cert-env33-c): a name that this test made */
         test_free(f);
@@ -45,8 +50,12 @@ static int prepare(struct fixture *f, const char *script, char path[PREPARE_PATH
 {
         char *command[] = { (char *)(uintptr_t) "/bin/sh", (char *)(uintptr_t) "-c", (char *)(uintptr_t)script,
                             (char *)(uintptr_t) "{prepared}", NULL };
-        const struct prepare p = { .language = "test", .command = command, .cache = f->cache, .log = &f->log };
-        return prepare_directory(&p, path, e);
+        const struct prepare p = {
+                .language = f->language, .command = command, .identity = f->identity, .cache = f->cache, .log = &f->log
+        };
+        own_close(&f->held);
+        f->held = -1;
+        return prepare_directory(&p, path, &f->held, e);
 }
 
 static unsigned count_entries(const char *directory)
@@ -106,6 +115,62 @@ static void another_command_is_another_result(void **state)
         assert_int_equal(prepare(f, "echo 2 > \"$0/a\"", two, &e), 0);
         assert_string_not_equal(one, two);
         assert_int_equal(count_entries(f->cache), 2);
+}
+
+/* A header below /usr/include is in no word of the command. */
+static void what_the_command_reads_is_another_result_when_it_changes(void **state)
+{
+        char one[PREPARE_PATH_SIZE], two[PREPARE_PATH_SIZE];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        f->identity = "one";
+        assert_int_equal(prepare(f, "true", one, &e), 0);
+        f->identity = "two";
+        assert_int_equal(prepare(f, "true", two, &e), 0);
+        assert_string_not_equal(one, two);
+}
+
+static void set_age(const char *path, time_t age)
+{
+        const struct timespec then[2] = { { .tv_sec = time(NULL) - age }, { .tv_sec = time(NULL) - age } };
+        assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+}
+
+/* Of each language three, and whatever a server still uses; what nobody has used for a month goes with any. */
+static void few_results_are_kept_and_those_in_use(void **state)
+{
+        static const char *const identities[] = { "1", "2", "3", "4", "5", "6" };
+        char path[6][PREPARE_PATH_SIZE], others[PREPARE_PATH_SIZE], gone[PREPARE_PATH_SIZE];
+        struct fixture *f = *state;
+        struct err e = { 0 };
+        if (!is_root())
+                skip();
+        f->language = "test-more"; /* whose name begins as the other's */
+        assert_int_equal(prepare(f, "true", others, &e), 0);
+        snprintf(gone, sizeof gone, "%s/prepared-gone-0123456789abcdef", f->cache);
+        assert_int_equal(mkdir(gone, 0755), 0);
+        set_age(gone, 31 * 24 * 3600);
+        f->language = "test";
+        int user = -1;
+        for (int i = 0; i < 6; i++) {
+                f->identity = identities[i];
+                assert_int_equal(prepare(f, "true", path[i], &e), 0);
+                set_age(path[i], 600 - 100 * i);
+                if (i == 0) /* another server's */
+                        user = dup(f->held);
+        }
+        for (int i = 0; i < 6; i++)
+                assert_int_equal(access(path[i], F_OK), i == 1 || i == 2 ? -1 : 0);
+        assert_int_equal(access(others, F_OK), 0);
+        assert_int_equal(access(gone, F_OK), -1);
+        assert_int_equal(count_entries(f->cache), 5);
+        own_close(&user);
+        f->identity = identities[5]; /* its use is noted */
+        assert_int_equal(prepare(f, "true", path[5], &e), 0);
+        assert_int_equal(access(path[0], F_OK), -1);
+        assert_int_equal(count_entries(f->cache), 4);
 }
 
 static void of_a_failure_nothing_is_left_but_its_sentence(void **state)
@@ -231,11 +296,10 @@ static void a_directory_that_others_may_write_to_is_not_used(void **state)
 
 static void make_draft(struct fixture *f, const char *name, time_t age)
 {
-        const struct timespec then[2] = { { .tv_sec = time(NULL) - age }, { .tv_sec = time(NULL) - age } };
         char path[PREPARE_PATH_SIZE];
         snprintf(path, sizeof path, "%s/%s", f->cache, name);
         assert_int_equal(mkdir(path, 0755), 0);
-        assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
+        set_age(path, age);
 }
 
 static void what_a_killed_maker_left_goes_with_time(void **state)
@@ -246,10 +310,10 @@ static void what_a_killed_maker_left_goes_with_time(void **state)
         if (!is_root())
                 skip();
         make_draft(f, "draft-test-old000", 4000);
-        make_draft(f, "draft-test-young0", 30); /* somebody may be at it */
-        make_draft(f, "draft-other-old00", 4000);
+        make_draft(f, "draft-test-young0", 30);   /* somebody may be at it */
+        make_draft(f, "draft-other-old00", 4000); /* its language may be gone */
         assert_int_equal(prepare(f, "true", path, &e), 0);
-        assert_int_equal(count_entries(f->cache), 3);
+        assert_int_equal(count_entries(f->cache), 2);
         snprintf(path, sizeof path, "%s/draft-test-old000", f->cache);
         assert_int_equal(access(path, F_OK), -1);
 }
@@ -259,6 +323,9 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(it_is_made_once_and_as_nobody, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(another_command_is_another_result, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(what_the_command_reads_is_another_result_when_it_changes, set_up,
+                                                tear_down),
+                cmocka_unit_test_setup_teardown(few_results_are_kept_and_those_in_use, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(of_a_failure_nothing_is_left_but_its_sentence, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(it_can_gain_no_rights_and_write_nowhere_else, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(the_result_is_roots_and_nobody_else_may_write_to_it, set_up, tear_down),

@@ -1,0 +1,15 @@
+/* FNV-1a: tells apart what one operator has on one machine. Nobody chooses what goes in, so it need not be strong. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define FNV_START UINT64_C(14695981039346656037)
+
+static inline uint64_t fnv_add(uint64_t hash, const void *data, size_t len)
+{
+        const unsigned char *bytes = data;
+        for (size_t i = 0; i < len; i++)
+                hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
+        return hash;
+}
