@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 enum {
+        EXIT_NOT_READY = 1, /* of `hatchery status` alone */
         EXIT_USAGE = 2,
         EXIT_TIME = 124,
         EXIT_REFUSED = 125, /* or the run's result could not be had or delivered */

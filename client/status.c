@@ -156,7 +156,8 @@ static void print_status(struct answer *a, const struct options *o, const char *
 }
 
 /* One question, and two ways to show its answer. */
-static int show(const struct options *o, json_t *(*as_json)(const struct answer *a, const struct options *o),
+static int show(const struct options *o, bool tells_readiness,
+                json_t *(*as_json)(const struct answer *a, const struct options *o),
                 void (*print)(struct answer *a, const struct options *o, const char *address))
 {
         struct inquiry q;
@@ -169,6 +170,8 @@ static int show(const struct options *o, json_t *(*as_json)(const struct answer 
                 else
                         print(&q.answer.answer, o, q.address);
                 code = finish(r, &e);
+                if (code == 0 && tells_readiness && !q.answer.answer.m.answer.status.ready)
+                        code = EXIT_NOT_READY;
         }
         hatchery_answer_fini(&q.answer);
         return code;
@@ -182,7 +185,7 @@ static json_t *status_as_json(const struct answer *a, const struct options *o)
 
 int status_show(const struct options *o)
 {
-        return show(o, status_as_json, print_status);
+        return show(o, true, status_as_json, print_status);
 }
 
 /* ---------------------------------------------------------------- languages */
@@ -238,5 +241,5 @@ static json_t *languages_as_json(const struct answer *a, const struct options *o
 
 int status_languages(const struct options *o)
 {
-        return show(o, languages_as_json, print_languages);
+        return show(o, false, languages_as_json, print_languages);
 }

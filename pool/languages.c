@@ -312,14 +312,10 @@ bool languages_have_come_up(const struct pool *p)
 
 bool languages_are_ready(const struct pool *p)
 {
-        bool any = false;
-        for (size_t i = 0; i < p->n_languages; i++) {
-                const struct language *l = p->languages[i];
-                if (!l->ready && l->was_full && !l->broken)
+        for (size_t i = 0; i < p->n_languages; i++)
+                if (!p->languages[i]->ready)
                         return false;
-                any = any || l->ready;
-        }
-        return any;
+        return p->n_languages > 0 && p->config.n_refused == 0;
 }
 
 void languages_fini(struct pool *p)

@@ -42,5 +42,5 @@ void languages_drain(struct pool *p);
 /* Each has had its warm sandboxes, but for those that do not come up; and there is one that has. */
 bool languages_have_come_up(const struct pool *p);
 
-/* At this moment: of those that have come up once, each is ready, but for those that do not come up any more. */
+/* At this moment: each that was to be served is, also those that never came up. */
 bool languages_are_ready(const struct pool *p);
