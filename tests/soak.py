@@ -252,7 +252,7 @@ def run(name, runs, sanitized=False):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev soak", description="Runs many mixed programs and looks for what has grown.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./dev soak", description="Runs many mixed programs and looks for what has grown.")
     parser.add_argument("--runs", type=int, default=20000, help="how many (20,000 if not given)")
     parser.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
     options = parser.parse_args()

@@ -155,7 +155,7 @@ def table(fuzzers):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev fuzz", description="Runs the fuzzers.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./dev fuzz", description="Runs the fuzzers.")
     parser.add_argument("--build", default="build/fuzz", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--seconds", type=int, default=60, help="for each fuzzer (default: 60)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="at one time (default: one per core)")

@@ -106,7 +106,7 @@ def build(work, cache, build_tree, guest_arguments):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev test-vm",
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./dev test-vm",
                                      description="Tests on Debian's stock kernel with cgroup version 2 alone.")
     parser.add_argument("--build", default="build/release", help="the build tree to test")
     parser.add_argument("--guard", type=int, default=3600, help="give up after so many seconds (default: 3600)")
