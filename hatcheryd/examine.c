@@ -1,8 +1,8 @@
 /* Examining the host: see examine.h. */
 #include "hatcheryd/examine.h"
 
+#include "hatcheryd/home.h"
 #include "hatcheryd/instance.h"
-#include "hatcheryd/role.h"
 #include "hatcheryd/runtimes.h"
 #include "hatcheryd/settings.h"
 #include "pool/config.h"
@@ -24,10 +24,10 @@ static int fail(const struct err *e)
 
 static int examine_walls(const struct config *config, const char *program_directory, int *failures, struct err *e)
 {
-        char init[512];
+        char init[HOME_PATH_SIZE];
         struct instance instance = { .lock = -1 };
 
-        int r = role_find(program_directory, "hatchery-init", init, sizeof init, e);
+        int r = home_find(program_directory, "hatchery-init", init, sizeof init, e);
         if (r == 0 && geteuid() == 0)
                 r = instance_take(&instance, config->uid_base, e);
         if (r < 0)

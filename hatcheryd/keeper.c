@@ -1,9 +1,9 @@
 /* Keeping processes: see keeper.h. */
 #include "hatcheryd/keeper.h"
 
+#include "hatcheryd/home.h"
 #include "hatcheryd/places.h"
 #include "hatcheryd/role.h"
-#include "hatcheryd/runtimes.h"
 #include "proto/channel.h"
 #include "proto/own.h"
 
@@ -157,7 +157,7 @@ static int find_program(const struct keeper_settings *s, const struct config_lan
         if (language->data)
                 return 0;
         snprintf(file, sizeof file, "hatchery-lang-%s.so", language->runtime);
-        return role_find(s->program_directory, file, plugin, size, e);
+        return home_find(s->program_directory, file, plugin, size, e);
 }
 
 static int start_zygote(struct keeper *k, size_t index, size_t side, struct err *e)
@@ -165,17 +165,17 @@ static int start_zygote(struct keeper *k, size_t index, size_t side, struct err 
         const struct keeper_settings *s = k->settings;
         struct kept_language *l = &k->languages[index];
         const struct config_language *language = config_find_language(s->config, l->name);
-        char plugin[512], init[512], files[RUNTIMES_PATH_SIZE], group[NAME_SIZE];
+        char plugin[HOME_PATH_SIZE], init[HOME_PATH_SIZE], files[HOME_PATH_SIZE], group[NAME_SIZE];
         OWN_FD int channel = -1;
 
         if (!language)
                 return err_say(e, ENOENT, "it is not configured");
         int r = find_program(s, language, plugin, sizeof plugin, e);
         if (r == 0)
-                r = role_find(s->program_directory, "hatchery-init", init, sizeof init, e);
+                r = home_find(s->program_directory, "hatchery-init", init, sizeof init, e);
         if (r < 0)
                 return r;
-        bool has_files = language->data && runtimes_directory(s->program_directory, files, NULL) == 0;
+        bool has_files = language->data && home_languages(s->program_directory, files, NULL) == 0;
 
         name_side(group, language->name, side);
         struct role_zygote role = {

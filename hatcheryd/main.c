@@ -1,5 +1,6 @@
 /* hatcheryd: the command line, and which of its roles this process is. */
 #include "hatcheryd/examine.h"
+#include "hatcheryd/home.h"
 #include "hatcheryd/role.h"
 #include "hatcheryd/supervisor.h"
 #include "pool/config.h"
@@ -197,19 +198,6 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
         }
 }
 
-/* The directory that this program lies in: its plug-ins are beside it. */
-static int own_directory(char *path, size_t size)
-{
-        ssize_t n = readlink("/proc/self/exe", path, size - 1);
-        if (n < 0)
-                return -errno;
-        path[n] = '\0';
-        char *slash = strrchr(path, '/');
-        if (slash)
-                *slash = '\0';
-        return 0;
-}
-
 static int run_zygote(const struct command_line *c)
 {
         struct config config = { 0 };
@@ -276,9 +264,10 @@ static int run_role(const struct command_line *c)
 
 static int run(const struct command_line *c)
 {
-        char directory[512];
-        if (own_directory(directory, sizeof directory) < 0) {
-                fprintf(stderr, "hatcheryd: /proc/self/exe: %s\n", strerror(errno));
+        char directory[HOME_PATH_SIZE];
+        struct err e = { 0 };
+        if (home_directory(directory, sizeof directory, &e) < 0) {
+                fprintf(stderr, "hatcheryd: %s\n", e.text);
                 return 1;
         }
         if (c->action == OPTION_CHECK_HOST)

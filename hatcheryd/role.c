@@ -15,17 +15,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int role_find(const char *directory, const char *name, char *path, size_t size, struct err *e)
-{
-        static const char *const places[] = { "", "/../libexec/hatchery" };
-        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-                int n = snprintf(path, size, "%s%s/%s", directory, places[i], name);
-                if (n > 0 && (size_t)n < size && access(path, R_OK) == 0)
-                        return 0;
-        }
-        return err_say(e, ENOENT, "%s is neither in %s nor in ../libexec/hatchery", name, directory);
-}
-
 /* A command line. The words are borrowed. */
 struct arguments {
         char *at[48 + 2 * ROLE_MAX_PRELOAD];

@@ -12,9 +12,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Finds a file that belongs to this build: beside the program, or in ../libexec/hatchery. */
-int role_find(const char *program_directory, const char *name, char *path, size_t size, struct err *e);
-
 /* Descriptors of a zygote beside those of its own header. */
 enum {
         ROLE_FD_RUNTIME = 4

@@ -2,7 +2,7 @@
  * then the directories it names, the last one first; then a plug-in that can be loaded; then Hatchery's own files. */
 #include "hatcheryd/runtimes.h"
 
-#include "hatcheryd/role.h"
+#include "hatcheryd/home.h"
 #include "proto/own.h"
 #include "zygote/zygote.h"
 
@@ -122,7 +122,7 @@ static int add_plugin(struct runtimes *r, const char *name, const char *package,
         if (row->plugin[0])
                 return 0;
         snprintf(file, sizeof file, "hatchery-lang-%s.so", name);
-        if (role_find(directory, file, row->plugin, sizeof row->plugin, &missing) < 0) {
+        if (home_find(directory, file, row->plugin, sizeof row->plugin, &missing) < 0) {
                 row->plugin[0] = '\0';
                 row->state = RUNTIME_ABSENT;
                 snprintf(row->why, sizeof row->why, "%s was not built", file);
@@ -141,14 +141,13 @@ static bool is_plugin(const char *file, char name[32])
 
 static int add_plugins(struct runtimes *r, const char *program_directory, struct err *e)
 {
-        static const char *const places[] = { "", "/../libexec/hatchery" };
         int n = 0;
 
         for (size_t i = 0; i < sizeof known_plugins / sizeof known_plugins[0] && n == 0; i++)
                 n = add_plugin(r, known_plugins[i].name, known_plugins[i].package, program_directory, e);
-        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-                char path[RUNTIMES_PATH_SIZE], name[32];
-                snprintf(path, sizeof path, "%s%s", program_directory, places[i]);
+        for (size_t i = 0; home_place(i); i++) {
+                char path[2 * HOME_PATH_SIZE], name[32];
+                snprintf(path, sizeof path, "%s%s", program_directory, home_place(i));
                 DIR *dir = opendir(path);
                 for (struct dirent *d; dir && n == 0 && (d = readdir(dir));)
                         if (is_plugin(d->d_name, name))
@@ -190,7 +189,7 @@ static int add_data(struct runtimes *r, struct config_runtime *data, const char 
 
 static int add_file(struct runtimes *r, const char *directory, const char *file, bool is_own, struct err *e)
 {
-        char path[RUNTIMES_PATH_SIZE], stem[NAME_MAX + 1];
+        char path[HOME_PATH_SIZE], stem[NAME_MAX + 1];
         OWN_MEM char *text = NULL;
         struct config_runtime data = { 0 };
         struct stat st;
@@ -233,24 +232,12 @@ static int add_directory(struct runtimes *r, const char *directory, bool is_own,
         return result;
 }
 
-int runtimes_directory(const char *program_directory, char path[RUNTIMES_PATH_SIZE], struct err *e)
-{
-        static const char *const places[] = { "/share/hatchery/lang", "/../share/hatchery/lang" };
-        struct stat st;
-        for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
-                int n = snprintf(path, RUNTIMES_PATH_SIZE, "%s%s", program_directory, places[i]);
-                if (n > 0 && n < RUNTIMES_PATH_SIZE && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-                        return 0;
-        }
-        return err_say(e, ENOENT, "there is no share/hatchery/lang in %s or beside it", program_directory);
-}
-
 static int add_files(struct runtimes *r, const struct config *main, const char *program_directory, struct err *e)
 {
-        char own[RUNTIMES_PATH_SIZE];
+        char own[HOME_PATH_SIZE];
         int n = 0;
 
-        if (runtimes_directory(program_directory, own, NULL) == 0)
+        if (home_languages(program_directory, own, NULL) == 0)
                 n = add_directory(r, own, true, e);
         if (n == 0 && !main->language_files && access(DEFAULT_FILES, F_OK) == 0)
                 n = add_directory(r, DEFAULT_FILES, false, e);

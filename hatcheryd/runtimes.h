@@ -2,14 +2,13 @@
  * whether it is there. In the order of names. */
 #pragma once
 
+#include "hatcheryd/home.h"
 #include "pool/config.h"
 #include "proto/err.h"
 #include "proto/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum { RUNTIMES_PATH_SIZE = 512 };
 
 enum runtime_state {
         RUNTIME_PRESENT,
@@ -20,9 +19,9 @@ enum runtime_state {
 struct runtime {
         char name[32];
         enum runtime_state state;
-        char why[ERR_TEXT_SIZE];         /* where it was found, or why it is absent or broken */
-        const char *package;             /* Debian packages that bring it, separated by spaces; "" for not known */
-        char plugin[RUNTIMES_PATH_SIZE]; /* of a plug-in that was found; else "" */
+        char why[ERR_TEXT_SIZE];     /* where it was found, or why it is absent or broken */
+        const char *package;         /* Debian packages that bring it, separated by spaces; "" for not known */
+        char plugin[HOME_PATH_SIZE]; /* of a plug-in that was found; else "" */
         bool is_data;
         bool in_main; /* its section is in the main file */
         struct config_runtime data;
@@ -38,6 +37,3 @@ int runtimes_find(struct runtimes *r, struct config *main, const char *program_d
 void runtimes_fini(struct runtimes *r);
 
 const struct runtime *runtimes_named(const struct runtimes *r, const char *name);
-
-/* The directory of Hatchery's own language files; -ENOENT where there is none. */
-int runtimes_directory(const char *program_directory, char path[RUNTIMES_PATH_SIZE], struct err *e);

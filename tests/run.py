@@ -15,6 +15,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -49,11 +50,12 @@ class Job:
         self.title, self.command, self.guard = title, command, guard
         self.titles = [title]
         self.is_alone = False
+        self.env = {}  # beside that of all
 
     def run(self, name_filter, env):
         tally = Tally(held_back=True)
         start = time.monotonic()
-        run_tap(self.title, self.command, self.guard, tally, name_filter, env)
+        run_tap(self.title, self.command, self.guard, tally, name_filter, {**env, **self.env})
         self.seconds = time.monotonic() - start
         return tally
 
@@ -178,14 +180,23 @@ def run_jobs(jobs, tally, options, env):
         print("longest:", ", ".join(f"{job.title} {job.seconds:.0f} s" for job in slowest))
 
 
-def generate_messages(build):
+def generate_messages(build, source=ROOT / "proto" / "hatchery.proto"):
     """hatchery_pb2.py for this build, by the protoc of the system; newer than the .proto: kept."""
     folder = build / "python"
     folder.mkdir(exist_ok=True)
-    source, target = ROOT / "proto" / "hatchery.proto", folder / "hatchery_pb2.py"
+    target = folder / "hatchery_pb2.py"
     if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
         subprocess.run(["protoc", f"-I{source.parent}", f"--python_out={folder}", source.name], check=True)
     return folder
+
+
+def install(build, folder):
+    """The environment for tests of what `cmake --install` makes of a build. The tree is moved, since it may be."""
+    os.chmod(folder, 0o755)
+    subprocess.run(["cmake", "--install", str(build), "--prefix", f"{folder}/made"], check=True, stdout=subprocess.DEVNULL)
+    tree = Path(folder, "made").rename(Path(folder, "moved"))
+    messages = generate_messages(tree, tree / "share" / "hatchery" / "hatchery.proto")
+    return {"HATCHERY_PREFIX": str(tree), "PYTHONPATH": f"{TESTS}:{messages}"}
 
 
 def environment(build):
@@ -212,12 +223,14 @@ def environment(build):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="./dev test", description="Runs the tests of Hatchery.")
+    parser = argparse.ArgumentParser(allow_abbrev=False, prog="./dev test", description="Runs the tests of Hatchery.")
     parser.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
     parser.add_argument("--module", type=Path, action="append", help=argparse.SUPPRESS)
     parser.add_argument("--all", action="store_true", help="with all that takes minutes and has never found a fault")
     parser.add_argument("--short", action="store_true",
                         help="unit, wire and box tests, and a short form of each language: what runs under the sanitizers in CI")
+    parser.add_argument("--installed", action="store_true",
+                        help="the tests of wire/ against an installed tree, made for them, instead of the build's")
     parser.add_argument("--slow", action="store_true", help="with CPython's slow test modules")
     parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="processes of tests at one time")
     parser.add_argument("--minutes", type=int, default=10_000,
@@ -243,7 +256,14 @@ def main():
     if options.slow or options.all:
         env["HATCHERY_SLOW_TESTS"] = "1"
     tally = Tally()
-    run_jobs(chosen([*unit_jobs(build), *module_jobs(options, tally)], options.name), tally, options, env)
+    jobs = chosen([*unit_jobs(build), *module_jobs(options, tally)], options.name)
+    with tempfile.TemporaryDirectory(prefix="hatchery-installed-") as folder:
+        if options.installed:
+            of_installed = install(build, folder)
+            for job in jobs:
+                if any(title.startswith("wire/") for title in job.titles):
+                    job.env = of_installed
+        run_jobs(jobs, tally, options, env)
     if tally.failures:
         print("failed:", *tally.failures, sep="\n  ")
     print(tally.summary(), flush=True)

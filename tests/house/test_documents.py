@@ -35,6 +35,13 @@ class HostUids(unittest.TestCase):
         uids, first, language, languages, side, slots = (code[name] for name in CONSTANTS)
         self.assertEqual([uids, base, uids, first, language, languages, side, slots], told)
 
+    def test_the_manual_names_every_key_of_the_configuration(self):
+        config = subprocess.run([str(HATCHERYD), "--print-config"], capture_output=True, text=True, check=True, timeout=60).stdout
+        keys = set(re.findall(r"^#?\s*(?:# )?([a-z_-]+) = ", config, re.M))
+        manual = set(re.findall(r"[a-z_-]+", (ROOT / "hatcheryd" / "hatcheryd.conf.5").read_text()))
+        self.assertLessEqual({"listen", "warm_min", "open-files"}, keys)
+        self.assertEqual(set(), keys - manual)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -20,8 +20,10 @@ START_GUARD = patience(120)
 STOP_GUARD = patience(120)
 
 BUILD = Path(os.environ.get("HATCHERY_BUILD", "build/release")).resolve()
-HATCHERYD = BUILD / "hatcheryd"
-HATCHERY = BUILD / "hatchery"
+# The programs under test: those of an installed tree, if there is one (tests/run.py --installed).
+PREFIX = os.environ.get("HATCHERY_PREFIX")
+HATCHERYD = Path(PREFIX, "sbin/hatcheryd") if PREFIX else BUILD / "hatcheryd"
+HATCHERY = Path(PREFIX, "bin/hatchery") if PREFIX else BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
 FAULTS_SIZE = 4096  # of the file, whatever it says
 RUN_DIR = Path("/run/hatchery")
