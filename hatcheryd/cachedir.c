@@ -6,23 +6,76 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* The directory and those above it. made: how many of them, counted from its end. */
+static int make_way(const char *path, unsigned *made, struct err *e)
+{
+        char part[PATH_MAX];
+
+        *made = 0;
+        if ((size_t)snprintf(part, sizeof part, "%s", path) >= sizeof part)
+                return err_set(e, ENAMETOOLONG, "mkdir %.100s...", path);
+        for (char *slash = part; slash;) {
+                slash = strchr(slash + 1, '/');
+                if (slash)
+                        *slash = '\0';
+                if (mkdir(part, 0755) == 0)
+                        ++*made;
+                else if (errno != EEXIST)
+                        return err_set(e, errno, "mkdir %s", part);
+                if (slash)
+                        *slash = '/';
+        }
+        return 0;
+}
+
+/* Somebody else may use one of them by now: it stays. */
+static void unmake_way(const char *path, unsigned made)
+{
+        char part[PATH_MAX];
+
+        snprintf(part, sizeof part, "%s", path);
+        for (size_t len = strlen(part); made > 0 && len > 0 && rmdir(part) == 0; made--) {
+                while (len > 0 && part[len] != '/')
+                        len--;
+                part[len] = '\0';
+        }
+}
 
 /* One that somebody else may write to could have anything in it. */
 static int open_configured(const char *path, struct err *e)
 {
         struct stat st;
+        unsigned made;
 
-        if (mkdir(path, 0755) < 0 && errno != EEXIST)
-                return err_set(e, errno, "mkdir %s", path);
+        int r = make_way(path, &made, e);
+        if (r < 0)
+                return r;
         OWN_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return err_set(e, errno, "open %s", path);
         if (st.st_uid != 0 || (st.st_mode & (S_IWGRP | S_IWOTH)))
                 return err_say(e, EPERM, "%s must be root's, and nobody else may write to it", path);
         return own_steal_fd(&fd);
+}
+
+int cachedir_try(const char *path, bool leaves_nothing, struct err *e)
+{
+        unsigned made = 0;
+        int r = make_way(path, &made, e);
+        if (r == 0) {
+                int fd = open_configured(path, e);
+                r = fd < 0 ? fd : 0;
+                own_close(&fd);
+        }
+        if (leaves_nothing)
+                unmake_way(path, made);
+        return r;
 }
 
 /* After a change of uid_base files belong to a user that is no more. Only plain files are handed over, and none that

@@ -55,7 +55,8 @@ static int examine_languages(const struct runtimes *runtimes)
 
         for (size_t i = 0; i < runtimes->n; i++) {
                 const struct runtime *r = &runtimes->at[i];
-                bool advise = r->state != RUNTIME_PRESENT && *r->package;
+                bool is_faulty_file = r->is_data && r->state == RUNTIME_BROKEN; /* no package mends it */
+                bool advise = r->state != RUNTIME_PRESENT && *r->package && !is_faulty_file;
                 printf("%-5s language %-19s %s%s%s\n", words[r->state], r->name, r->why,
                        advise ? "; apt-get install " : "", advise ? r->package : "");
                 failures += r->state == RUNTIME_BROKEN;
@@ -68,7 +69,9 @@ static int examine_languages(const struct runtimes *runtimes)
 
 int examine_host(const char *config_path, const char *program_directory)
 {
-        const struct settings_source source = { .path = config_path, .program_directory = program_directory };
+        const struct settings_source source = { .path = config_path,
+                                                .program_directory = program_directory,
+                                                .leaves_nothing = true };
         struct runtimes runtimes = { 0 };
         struct config config = { 0 };
         struct err e = { 0 };
@@ -110,7 +113,9 @@ static int print_calls_of(const struct runtime *r)
 
 int examine_calls(const char *config_path, const char *program_directory)
 {
-        const struct settings_source source = { .path = config_path, .program_directory = program_directory };
+        const struct settings_source source = { .path = config_path,
+                                                .program_directory = program_directory,
+                                                .leaves_nothing = true };
         struct runtimes runtimes = { 0 };
         struct config config = { 0 };
         struct err e = { 0 };

@@ -234,6 +234,7 @@ static int run_zygote(const struct command_line *c)
                 options.command = &command;
                 options.paths = r->paths;
                 options.prepare = r->prepare;
+                options.identity = r->identity;
         }
         int status = zygote_main(&options);
         config_fini(&config);

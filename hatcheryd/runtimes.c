@@ -3,6 +3,7 @@
 #include "hatcheryd/runtimes.h"
 
 #include "hatcheryd/home.h"
+#include "hatcheryd/usable.h"
 #include "proto/own.h"
 #include "zygote/zygote.h"
 
@@ -23,21 +24,22 @@ enum { PROBE_SECONDS = 60 }; /* a guard: on a loaded machine a virtual machine t
 struct plugin_row {
         const char *name;
         const char *package; /* that its library is in */
+        const char *build;   /* that it is built with */
 };
 
 /* Known also where they are not: so that somebody who looks for one is told what to install. */
 static const struct plugin_row known_plugins[] = {
-        { "c-fast", "libtcc-dev libc6-dev" },
-        { "lua", "liblua5.4-0" },
-        { "luajit", "libluajit-5.1-2" },
-        { "perl", "libperl5.36" },
-        { "php", "libphp8.2-embed" },
-        { "prolog", "swi-prolog-nox" },
-        { "python", "libpython3.11" },
-        { "r", "r-base-core" },
-        { "ruby", "libruby3.1" },
-        { "sqlite", "libsqlite3-0" },
-        { "tcl", "libtcl8.6" },
+        { "c-fast", "libtcc-dev libc6-dev", "libtcc-dev" },
+        { "lua", "liblua5.4-0", "liblua5.4-dev" },
+        { "luajit", "libluajit-5.1-2", "libluajit-5.1-dev" },
+        { "perl", "libperl5.36", "libperl-dev" },
+        { "php", "libphp8.2-embed", "libphp-embed php8.2-dev" },
+        { "prolog", "swi-prolog-nox", "swi-prolog-nox" },
+        { "python", "libpython3.11", "libpython3.11-dev" },
+        { "r", "r-base-core", "r-base-core" },
+        { "ruby", "libruby3.1", "ruby-dev" },
+        { "sqlite", "libsqlite3-0", "libsqlite3-dev" },
+        { "tcl", "libtcl8.6", "tcl-dev" },
 };
 
 static struct runtime *find(const struct runtimes *r, const char *name)
@@ -109,23 +111,30 @@ static void check_plugin(struct runtime *row)
                 snprintf(row->why, sizeof row->why, "%s", e.text);
 }
 
-static int add_plugin(struct runtimes *r, const char *name, const char *package, const char *directory, struct err *e)
+/* The library may well be there: to install it would not help. */
+static void set_not_built(struct runtime *row, const char *file, const char *build)
+{
+        row->plugin[0] = '\0';
+        row->package = "";
+        row->state = RUNTIME_ABSENT;
+        snprintf(row->why, sizeof row->why, "%s was not built%s%s", file, *build ? ": that takes " : "", build);
+}
+
+static int add_plugin(struct runtimes *r, const struct plugin_row *known, const char *directory, struct err *e)
 {
         char file[80];
         struct err missing = { 0 };
-        struct runtime *row = find_or_add(r, name, e);
+        struct runtime *row = find_or_add(r, known->name, e);
 
         if (!row)
                 return -EINVAL;
-        if (*package)
-                row->package = package;
+        if (*known->package)
+                row->package = known->package;
         if (row->plugin[0])
                 return 0;
-        snprintf(file, sizeof file, "hatchery-lang-%s.so", name);
+        snprintf(file, sizeof file, "hatchery-lang-%s.so", known->name);
         if (home_find(directory, file, row->plugin, sizeof row->plugin, &missing) < 0) {
-                row->plugin[0] = '\0';
-                row->state = RUNTIME_ABSENT;
-                snprintf(row->why, sizeof row->why, "%s was not built", file);
+                set_not_built(row, file, known->build);
                 return 0;
         }
         check_plugin(row);
@@ -144,14 +153,14 @@ static int add_plugins(struct runtimes *r, const char *program_directory, struct
         int n = 0;
 
         for (size_t i = 0; i < sizeof known_plugins / sizeof known_plugins[0] && n == 0; i++)
-                n = add_plugin(r, known_plugins[i].name, known_plugins[i].package, program_directory, e);
+                n = add_plugin(r, &known_plugins[i], program_directory, e);
         for (size_t i = 0; home_place(i); i++) {
                 char path[2 * HOME_PATH_SIZE], name[32];
                 snprintf(path, sizeof path, "%s%s", program_directory, home_place(i));
                 DIR *dir = opendir(path);
                 for (struct dirent *d; dir && n == 0 && (d = readdir(dir));)
                         if (is_plugin(d->d_name, name))
-                                n = add_plugin(r, name, "", program_directory, e);
+                                n = add_plugin(r, &(struct plugin_row){ name, "", "" }, program_directory, e);
                 if (dir)
                         closedir(dir);
         }
@@ -267,6 +276,40 @@ int runtimes_find(struct runtimes *r, struct config *main, const char *program_d
         }
         qsort(r->at, r->n, sizeof *r->at, by_name);
         return 0;
+}
+
+static void set_broken(struct runtime *row, const char *file, int line, const struct err *fault)
+{
+        char where[ERR_TEXT_SIZE];
+        snprintf(where, sizeof where, "%s", file); /* it may be in row->why, which is written */
+        struct err e = *fault;
+        row->state = RUNTIME_BROKEN;
+        snprintf(row->fault, sizeof row->fault, "%s", fault->text);
+        if (line > 0)
+                err_wrap(&e, "%s: line %d", where, line);
+        else
+                err_wrap(&e, "%s", where);
+        snprintf(row->why, sizeof row->why, "%s", e.text);
+}
+
+void runtimes_check(struct runtimes *r, const struct config *main, const char *program_directory, const char *main_name,
+                    const struct err *cache)
+{
+        char files[HOME_PATH_SIZE];
+        bool has_files = home_languages(program_directory, files, NULL) == 0;
+
+        for (size_t i = 0; i < r->n; i++) {
+                struct runtime *row = &r->at[i];
+                struct err e = { 0 };
+                if (!row->is_data || row->state != RUNTIME_PRESENT)
+                        continue;
+                if (usable_check(&row->data, has_files ? files : NULL, &e) < 0) {
+                        set_broken(row, row->in_main ? main_name : row->why, row->data.line, &e);
+                } else if (row->data.prepare && cache->code) {
+                        set_broken(row, main_name, main->cache_line, cache);
+                        snprintf(row->fault, sizeof row->fault, "the server's cache directory can't be used");
+                }
+        }
 }
 
 void runtimes_fini(struct runtimes *r)

@@ -1,6 +1,8 @@
 /* The configuration as the supervisor reads it: see settings.h. */
 #include "hatcheryd/settings.h"
 
+#include "hatcheryd/cachedir.h"
+#include "hatcheryd/identity.h"
 #include "proto/own.h"
 #include "proto/wire.h"
 
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* The text in a memory file. */
 static int text_to_fd(const char *text, struct err *e)
@@ -32,6 +35,12 @@ static int read_main(const struct settings_source *source, char **text, struct e
         return *text ? 0 : err_set(e, ENOMEM, "the configuration");
 }
 
+static void try_cache(const char *path, bool leaves_nothing, struct err *e)
+{
+        if (cachedir_try(path, leaves_nothing, e) < 0)
+                err_wrap(e, "cache");
+}
+
 static int survey(const struct settings_source *source, const char *text, struct runtimes *runtimes,
                   struct config *main, struct err *e)
 {
@@ -39,9 +48,15 @@ static int survey(const struct settings_source *source, const char *text, struct
         if (r < 0)
                 return r;
         r = runtimes_find(runtimes, main, source->program_directory, e);
-        if (r < 0)
+        if (r < 0) {
                 config_fini(main);
-        return r;
+                return r;
+        }
+        struct err cache = { 0 };
+        if (geteuid() == 0) /* nobody else serves */
+                try_cache(main->cache, source->leaves_nothing, &cache);
+        runtimes_check(runtimes, main, source->program_directory, name_of(source), &cache);
+        return 0;
 }
 
 int settings_survey(const struct settings_source *source, struct runtimes *runtimes, struct config *main, struct err *e)
@@ -80,12 +95,27 @@ static bool print_absent(FILE *to, const char *name, const char *aliases, const 
         return print_owned(to, config_absent_text(&absent));
 }
 
-/* A runtime that is broken is left to its zygote to tell, again and again until it is mended. */
+static bool print_broken(FILE *to, const struct runtime *row)
+{
+        char why[ERR_TEXT_SIZE + 64];
+
+        snprintf(why, sizeof why, "%s can't be served here: %s", row->name, row->fault);
+        const struct config_absent absent = {
+                .name = row->data.name, .aliases = row->data.aliases, .reason = why, .broken = true
+        };
+        return print_owned(to, config_absent_text(&absent));
+}
+
+/* A plug-in that is broken is left to its zygote to tell, again and again until it is mended. */
 static bool print_runtime(FILE *to, const struct runtime *row)
 {
         if (row->state == RUNTIME_ABSENT)
                 return print_absent(to, row->name, row->is_data ? row->data.aliases : "", row->package);
-        return !row->is_data || row->in_main || print_owned(to, config_runtime_text(&row->data));
+        if (!row->is_data)
+                return true;
+        if (row->state == RUNTIME_BROKEN)
+                return print_broken(to, row);
+        return row->in_main || print_owned(to, config_runtime_text(&row->data));
 }
 
 /* Where the operator names no language, all that are here are served. Of each one sandbox waits, which is what makes
@@ -117,6 +147,14 @@ static bool print_unknown(FILE *to, const struct runtimes *runtimes, const struc
         return good;
 }
 
+static bool is_wanted(const struct config *main, const struct runtime *row)
+{
+        for (size_t i = 0; i < main->n_languages; i++)
+                if (strcmp(main->languages[i].runtime, row->name) == 0)
+                        return true;
+        return main->n_languages == 0;
+}
+
 /* The main text is first, so that its lines are those of the operator's file. */
 static int merge(char **merged, const char *text, const struct runtimes *runtimes, const struct config *main,
                  struct err *e)
@@ -142,11 +180,21 @@ static int merge(char **merged, const char *text, const struct runtimes *runtime
 
 /* ---------------------------------------------------------------- what is not there */
 
+static void say_broken(const struct log *log, const struct runtimes *runtimes, const struct config *main)
+{
+        for (size_t i = 0; i < runtimes->n; i++) {
+                const struct runtime *row = &runtimes->at[i];
+                if (row->is_data && row->state == RUNTIME_BROKEN && is_wanted(main, row))
+                        log_error(log, "the language %s can't be served: %s", row->name, row->why);
+        }
+}
+
 static void say_absent(const struct log *log, const struct runtimes *runtimes, const struct config *main)
 {
         char list[512] = "";
         size_t n = 0;
 
+        say_broken(log, runtimes, main);
         for (size_t i = 0; i < main->n_languages; i++) {
                 const struct config_language *l = &main->languages[i];
                 const struct runtime *row = runtimes_named(runtimes, l->runtime);
@@ -167,10 +215,59 @@ static void say_absent(const struct log *log, const struct runtimes *runtimes, c
                 log_info(log, "not installed: %s; hatcheryd --check-host says what brings them", list);
 }
 
-int settings_read(const struct settings_source *source, struct config *config, int *fd, struct err *e)
+/* Finds what their compilers are, of those that are served: to look at all that a compiler reads takes a while. */
+static int find_identities(const struct config *config, FILE *to, struct err *e)
+{
+        struct identity_seen seen = { .n = 0 };
+        char text[IDENTITY_SIZE];
+
+        for (size_t i = 0; i < config->n_runtimes; i++) {
+                struct config_runtime *r = &config->runtimes[i];
+                bool is_served = false;
+                for (size_t k = 0; k < config->n_languages && !is_served; k++)
+                        is_served = config->languages[k].data == r;
+                if (!is_served || !identity_is_of_use(r))
+                        continue;
+                identity_find(r, &seen, text);
+                r->identity = strdup(text);
+                if (!r->identity || !print_owned(to, config_identity_text(r)))
+                        return err_set(e, ENOMEM, "the identity of a compiler");
+        }
+        return 0;
+}
+
+int settings_identify(const char *text, const char *name, struct config *config, int *fd, struct err *e)
+{
+        OWN_MEM char *whole = NULL;
+        size_t size;
+        struct config fresh = { 0 };
+
+        int r = config_load(&fresh, text, name, e);
+        if (r < 0)
+                return r;
+        FILE *to = open_memstream(&whole, &size);
+        if (to) {
+                fprintf(to, "%s\n", text);
+                r = find_identities(&fresh, to, e);
+                if (fclose(to) != 0 && r == 0)
+                        r = err_set(e, ENOMEM, "the configuration");
+        } else {
+                r = err_set(e, ENOMEM, "the configuration");
+        }
+        if (r == 0)
+                r = *fd = text_to_fd(whole, e);
+        if (r < 0) {
+                config_fini(&fresh);
+                return r;
+        }
+        *config = fresh;
+        return 0;
+}
+
+int settings_read(const struct settings_source *source, struct config *config, char **merged, int *fd, struct err *e)
 {
         OWN_MEM char *text = NULL;
-        OWN_MEM char *merged = NULL;
+        OWN_MEM char *whole = NULL;
         struct runtimes runtimes = { 0 };
         struct config main = { 0 };
 
@@ -179,18 +276,14 @@ int settings_read(const struct settings_source *source, struct config *config, i
                 r = survey(source, text, &runtimes, &main, e);
         if (r < 0)
                 return r;
-        r = merge(&merged, text, &runtimes, &main, e);
+        r = merge(&whole, text, &runtimes, &main, e);
         if (r == 0)
-                r = config_load(config, merged, name_of(source), e);
+                r = settings_identify(whole, name_of(source), config, fd, e);
         if (r == 0 && source->log)
                 say_absent(source->log, &runtimes, &main);
         runtimes_fini(&runtimes);
         config_fini(&main);
-        if (r < 0)
-                return r;
-        *fd = text_to_fd(merged, e);
-        if (*fd >= 0)
-                return 0;
-        config_fini(config);
-        return *fd;
+        if (r == 0)
+                *merged = own_steal_ptr(&whole);
+        return r;
 }

@@ -9,6 +9,7 @@
 #include "hatcheryd/listen.h"
 #include "hatcheryd/role.h"
 #include "hatcheryd/settings.h"
+#include "hatcheryd/upgrade.h"
 #include "pool/config.h"
 #include "pool/pool.h"
 #include "proto/own.h"
@@ -19,6 +20,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -34,6 +36,8 @@ struct supervisor {
         const struct supervisor_options *options;
         struct log log;
         struct config config;
+        char *merged; /* its text, as settings_read has made it */
+        struct upgrade upgrade;
         struct instance instance;
         struct cgroup_tree cgroups;
         bool have_cgroups;
@@ -123,14 +127,14 @@ static void give_up_if_hopeless(struct supervisor *s)
 }
 
 /* The files, and which of what they name is installed. */
-static int read_settings(const struct supervisor *s, struct config *config, int *fd, struct err *e)
+static int read_settings(const struct supervisor *s, struct config *config, char **merged, int *fd, struct err *e)
 {
         const struct settings_source source = {
                 .path = s->options->config_path,
                 .program_directory = s->options->program_directory,
                 .log = &s->log,
         };
-        int r = settings_read(&source, config, fd, e);
+        int r = settings_read(&source, config, merged, fd, e);
         if (r < 0 || (config->n_languages > 0 && config->n_languages <= KEEPER_MAX_LANGUAGES))
                 return r;
         r = config->n_languages > 0
@@ -138,6 +142,9 @@ static int read_settings(const struct supervisor *s, struct config *config, int 
                               KEEPER_MAX_LANGUAGES)
                     : err_say(e, ENOENT, "there is no language to serve; hatcheryd --check-host says what is missing");
         own_close(fd);
+        *fd = -1;
+        own_free(merged);
+        *merged = NULL;
         config_fini(config);
         return r;
 }
@@ -148,28 +155,64 @@ static void say_unlimited_reads(const struct supervisor *s)
                 log_info(&s->log, "what sandboxes read of the disk of /usr is not limited: %s", s->no_disk.text);
 }
 
+/* Takes both over, and tells the pool. */
+static void adopt(struct supervisor *s, const struct config *config, int fd, const char *what)
+{
+        struct control c = { .kind = CONTROL_RELOAD };
+        struct err e = { 0 };
+
+        config_fini(&s->config);
+        close(s->settings.config_fd);
+        s->config = *config;
+        s->settings.config_fd = fd;
+        if (keeper_pool_runs(&s->keeper) && keeper_tell(&s->keeper, &c, fd, &e) < 0)
+                log_error(&s->log, "the pool did not take the new configuration: %s", e.text);
+        else
+                log_info(&s->log, "%s", what);
+}
+
+static bool has_other_compilers(const struct config *a, const struct config *b)
+{
+        for (size_t i = 0; i < a->n_runtimes && i < b->n_runtimes; i++)
+                if (!config_runtime_same(&a->runtimes[i], &b->runtimes[i]))
+                        return true;
+        return false;
+}
+
+/* Packages have changed: which compilers are others now? The configuration is the operator's to have read again. */
+static void look_at_compilers(struct supervisor *s)
+{
+        struct config config = { 0 };
+        struct err e = { 0 };
+        int fd = -1;
+
+        if (settings_identify(s->merged, "the configuration", &config, &fd, &e) < 0) {
+                log_error(&s->log, "%s", e.text);
+        } else if (has_other_compilers(&s->config, &config)) {
+                adopt(s, &config, fd, "compilers, or what they read, have changed; their languages are renewed");
+        } else {
+                config_fini(&config);
+                close(fd);
+        }
+}
+
 static void reload(struct supervisor *s)
 {
         struct config config = { 0 };
-        struct control c = { .kind = CONTROL_RELOAD };
         struct err e = { 0 };
+        char *merged = NULL;
         int fd = -1;
-        if (read_settings(s, &config, &fd, &e) < 0) {
+        if (read_settings(s, &config, &merged, &fd, &e) < 0) {
                 log_error(&s->log, "the configuration stays as it was: %s", e.text);
                 return;
         }
         bool limited_reads = s->config.disk_read > 0;
-        config_fini(&s->config);
-        close(s->settings.config_fd);
-        s->config = config;
-        s->settings.config_fd = fd;
+        free(s->merged);
+        s->merged = merged;
         s->log.level = config.log_level;
+        adopt(s, &config, fd, "the configuration was read again");
         if (!limited_reads)
                 say_unlimited_reads(s);
-        if (keeper_pool_runs(&s->keeper) && keeper_tell(&s->keeper, &c, fd, &e) < 0)
-                log_error(&s->log, "the pool did not take the new configuration: %s", e.text);
-        else
-                log_info(&s->log, "the configuration was read again");
         keeper_configure(&s->keeper); /* the pool is to know of a language before it gets a zygote for it */
 }
 
@@ -212,6 +255,8 @@ static void one_round(struct supervisor *s)
                 keeper_hear(&s->keeper);
         say_ready(s);
         give_up_if_hopeless(s);
+        if (!s->keeper.stopping && upgrade_is_over(&s->upgrade, now_ms()))
+                look_at_compilers(s);
         if (s->keeper.stopping && !keeper_pool_runs(&s->keeper))
                 close_listeners(s); /* nobody would take what comes */
         if (s->keeper.stopping && now_ms() >= s->stop_by_ms)
@@ -239,7 +284,7 @@ static int prepare(struct supervisor *s, struct err *e)
         if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return err_set(e, errno, "PR_SET_CHILD_SUBREAPER");
 
-        int r = read_settings(s, &s->config, &s->settings.config_fd, e);
+        int r = read_settings(s, &s->config, &s->merged, &s->settings.config_fd, e);
         if (r < 0)
                 return r;
         s->log.level = s->config.log_level;
@@ -300,6 +345,7 @@ static void clean_up(struct supervisor *s)
         own_close(&s->signals);
         own_close(&s->settings.config_fd);
         own_close(&s->settings.cache_fd);
+        free(s->merged);
         keeper_fini(&s->keeper);
         config_fini(&s->config);
 }
@@ -333,6 +379,7 @@ int supervisor_main(const struct supervisor_options *options)
                 s.status = 1;
         } else {
                 s.settings.n_listeners = s.n_listeners;
+                upgrade_init(&s.upgrade, now_ms());
                 keeper_configure(&s.keeper);
                 keeper_do_due(&s.keeper);
                 while (!s.keeper.stopping || !keeper_is_empty(&s.keeper))

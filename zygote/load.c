@@ -101,6 +101,24 @@ static int choose_paths(struct zygote *z, struct err *e)
         return r;
 }
 
+/* In the order of choose_paths, with something in the place of what is not known yet. */
+int zygote_check_paths(const char *files, bool prepares, char *const *list, struct err *e)
+{
+        struct paths paths = { .n = 0 };
+        struct stat st;
+        int r = paths_add(&paths, "/packages", LANG_PACKAGES, e);
+        if (r == 0 && files)
+                r = paths_add(&paths, files, LANG_FILES, e);
+        if (r == 0 && prepares)
+                r = paths_add(&paths, "/prepared", LANG_PREPARED, e);
+        for (; list && *list && r == 0; list++) {
+                if (stat(*list, &st) < 0 || !S_ISDIR(st.st_mode))
+                        return err_say(e, ENOTDIR, "paths names %.150s, and there is no such directory", *list);
+                r = paths_add(&paths, *list, *list, e);
+        }
+        return r;
+}
+
 int zygote_load(struct zygote *z, struct err *e)
 {
         const struct zygote_options *o = z->options;

@@ -6,6 +6,7 @@
 #include "proto/log.h"
 #include "zygote/cgroup.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -40,6 +41,10 @@ struct zygote_options {
 
 /* The whole life of a zygote process: confine, initialise, serve. Returns the exit status. */
 int zygote_main(const struct zygote_options *options);
+
+/* Can sandboxes be shown these directories of the host, for a language that is data? files may be NULL; paths ends with
+ * NULL, and may be NULL. A negative errno with a sentence if not. */
+int zygote_check_paths(const char *files, bool prepares, char *const *paths, struct err *e);
 
 /* Can the plug-in be loaded, and is it of this version? -ENOENT with a sentence: a library that it needs is missing.
  * What was loaded stays in this process. */

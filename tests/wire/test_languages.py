@@ -12,67 +12,8 @@ import unittest
 
 from lib import host
 from lib.hatchery import Refused
-from lib.server import HATCHERYD, Server, wait_until
-from lib.servers import WithServers
-
-PYTHON = "language python { warm = 2 running = 4 }\n"
-GREET = 'echo "hello of $0" "$@"'
-
-
-def runtime(name, *sections, **keys):
-    """The file of a language that /bin/sh runs, with these keys changed, or left out where they are None."""
-    keys = {"kind": "exec", "main_file": "main.sh", "version": '{ sh, -c, "echo 1.2.3" }', "run": '{ sh, "{entry}" }',
-            "needs": "{ /bin/sh }", **keys}
-    body = "".join(f"        {key} = {value}\n" for key, value in keys.items() if value is not None)
-    body += "".join(f"        {section}\n" for section in sections)
-    return f"runtime '{name}' {{\n{body}}}\n"
-
-
-class WithLanguages(WithServers):
-    def prepare(self, config=PYTHON, files=None, options=()):
-        """A server that reads `files` (name to text) from a directory of its own, which self.write changes."""
-        server = super().prepare(config="", options=options)
-        self.folder = server.dir / "lang"
-        self.folder.mkdir()
-        for name, text in (files or {}).items():
-            self.write(name, text)
-        self.configure(server, config)
-        return server
-
-    def configure(self, server, config):
-        server.config_path.write_text(f"language_files = {{ {self.folder} }}\n{config}")
-
-    def write(self, name, text):
-        (self.folder / f"{name}.conf").write_text(text)
-
-    def reload(self, server):
-        """Tells the server to read everything again, and waits until it has done so or refused it."""
-        before = len(server.log())
-
-        def has_answered():
-            return re.search(r"the configuration (stays as it was|was read again)", server.log()[before:])
-        server.process.send_signal(signal.SIGHUP)
-        wait_until(has_answered, what="a word about the configuration")
-        return server.log()[before:]
-
-    def names(self, client):
-        return [row.name for row in client.status().languages]
-
-    def row(self, client, name):
-        return next((row for row in client.status().languages if row.name == name), None)
-
-    def wait_for(self, client, name):
-        return wait_until(lambda: (row := self.row(client, name)) and row.ready and row.warm and row, what=f"{name}")
-
-    def refusal(self, client, language, **arguments):
-        with self.assertRaises(Refused) as caught:
-            client.execute("", language=language, **arguments)
-        return caught.exception
-
-    def assert_says(self, text, client, language, code=GREET, **arguments):
-        result = client.execute(code, language=language, **arguments)
-        self.assert_exited(result)
-        self.assertEqual(text, result.stdout.decode())
+from lib.languages import PYTHON, WithLanguages, runtime
+from lib.server import BUILD, HATCHERYD, Server, wait_until
 
 
 class Load(threading.Thread):
@@ -150,25 +91,35 @@ class Absent(WithLanguages):
 
 
 class Broken(WithLanguages):
-    # Its zygote ends before it has served: no sandbox may have this call.
-    WRECK = runtime("wreck", extra_calls="{ ptrace }", aliases="{ hulk }")
+    # Its zygote ends before it has served.
+    WRECK = runtime("wreck", version="{ sh, -c, \"exit 3\" }", aliases="{ hulk }")
+
+    def assert_shows_readiness(self, server, code, word):
+        done = server.run("status")
+        self.assertEqual(code, done.returncode, done)
+        self.assertIn(f": {word}, up ", done.stdout.decode())
+        self.assertEqual(code, server.run("status", "--json").returncode)
+        self.assertEqual(0, server.run("languages").returncode)
 
     def test_it_holds_up_none_of_the_others_and_can_be_mended(self):
         server = self.prepare(PYTHON + "language wreck { warm = 1 }\n", {"wreck": self.WRECK}).start()
         with server.connect() as client:
-            self.assertTrue(client.status().ready)
+            self.assertFalse(client.status().ready)
             self.assertFalse(self.row(client, "wreck").ready)
+            self.assert_shows_readiness(server, 1, "not ready")
             for name in ("wreck", "hulk"):
                 refused = self.refusal(client, name)
                 self.assertEqual("UNAVAILABLE", refused.code)
                 self.assertIn("the language wreck does not come up on this server", refused.message)
                 self.assertGreater(refused.error.retry_after_ms, 0)
             self.assert_alive(client)
-            self.assertIn("ptrace", server.log())
+            self.assertIn("sh tells no version", server.log())
             self.write("wreck", runtime("wreck", aliases="{ hulk }"))
             self.reload(server)
             self.wait_for(client, "wreck")
             self.assert_says("hello of main.sh\n", client, "hulk")
+            self.assertTrue(client.status().ready)
+            self.assert_shows_readiness(server, 0, "ready")
         self.assertEqual(1, server.log().count("wreck: broken: "))
         self.assertEqual(1, server.log().count("wreck: mended"))
 
@@ -177,7 +128,7 @@ class Broken(WithLanguages):
         wait_until(lambda: len(re.findall(r"the zygote for wreck \(generation \d+\) exited", server.log())) >= 5,
                    what="five tries")
         with server.connect() as client:
-            self.assertTrue(client.status().ready)
+            self.assertFalse(client.status().ready)
             self.assert_alive(client)
 
     def test_a_library_that_can_not_be_loaded_is_no_other_languages_trouble(self):
@@ -186,18 +137,20 @@ class Broken(WithLanguages):
         programs = server.dir / "bin"
         programs.mkdir()
         for name in ("hatcheryd", "hatchery-init", "hatchery-lang-python.so"):
-            shutil.copy(HATCHERYD.parent / name, programs / name)
+            shutil.copy(BUILD / name, programs / name)
         (programs / "hatchery-lang-torn.so").write_bytes(b"\x7fELF, but not really")
         server.command[0] = str(programs / "hatcheryd")
         server.start()
         with server.connect() as client:
-            self.assertTrue(client.status().ready)
+            self.assertFalse(client.status().ready)
             self.assertEqual("UNAVAILABLE", self.refusal(client, "torn").code)
             self.assert_alive(client)
         check = subprocess.run([server.command[0], "--check-host"], capture_output=True, text=True, timeout=120,
                                check=False)
         self.assertRegex(check.stdout, r"FAIL  language torn .*hatchery-lang-torn|FAIL  language torn .*loading")
         self.assertRegex(check.stdout, r"ok    language python ")
+        # No package that may well be there would bring it.
+        self.assertRegex(check.stdout, r"absent language lua +hatchery-lang-lua.so was not built: that takes liblua5.4-dev\n")
         self.assertEqual(1, check.returncode)
 
     def test_where_nothing_comes_up_it_gives_up(self):
@@ -347,6 +300,8 @@ class ComeAndGo(WithLanguages):
         server = self.prepare(PYTHON + "language greet { warm = 1 }\n", {"greet": runtime("greet")}).start()
         with server.connect() as client:
             for text, words in ((runtime("greet", main_file=None), "runtime greet has no main_file"),
+                                (runtime("greet", version=None), "line 6: runtime greet is exec and has no version"),
+                                (runtime("greet", extensions="{ py }"), "main_file is main.sh, which ends in none of its"),
                                 ("\n\nruntime greet {\n        nonsense = 1\n}\n", "greet.conf: line 4: no such option"),
                                 (runtime("other"), "line 7: the runtime is called other, and its file is not: greet.conf")):
                 self.write("greet", text)

@@ -1,0 +1,29 @@
+/* The identity of a compiler: one word for it and for all that it reads on the host, so that what was made with one is
+ * not served for what another would make. A file that was replaced has another time or size. A version does not tell
+ * them apart: a package's revision changes headers and libraries, and no compiler's version.
+ *
+ * The word is found at the start, at each reload, and when packages have changed. It is part of the key of compiled
+ * programs, and of the name of what a language prepares, and a zygote is renewed when it changes. */
+#pragma once
+
+#include "pool/config.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { IDENTITY_SIZE = 17 };
+
+/* What was looked at already: languages read the same directories. Zeroed at first. */
+struct identity_seen {
+        struct {
+                const char *pattern; /* borrowed */
+                uint64_t hash;
+        } at[64];
+        size_t n;
+};
+
+/* Does it matter to this runtime? */
+bool identity_is_of_use(const struct config_runtime *r);
+
+void identity_find(const struct config_runtime *r, struct identity_seen *seen, char text[IDENTITY_SIZE]);
