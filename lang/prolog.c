@@ -199,7 +199,7 @@ static int prolog_run(void *state, const struct job *job)
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "prolog",
-        .aliases = "swipl pl",
+        .aliases = "swipl", /* pl is Perl's, whose programs end in it more often */
         .main_file = "main.pl",
         .kind = KIND_FORKED,
         .warm = prolog_warm,

@@ -2,6 +2,7 @@
 #include "pool/language.h"
 
 #include "pool/bounds.h"
+#include "pool/claims.h"
 #include "pool/clock.h"
 #include "pool/control.h"
 #include "pool/languages.h"
@@ -325,6 +326,7 @@ static void promote(struct language *l, struct zygote *z)
 
 void language_greeted(struct language *l, struct zygote *z, const struct report *report)
 {
+        bool is_new = !l->known;
         l->known = true;
         snprintf(l->version, sizeof l->version, "%.*s", (int)sizeof report->hello.version, report->hello.version);
         snprintf(l->main_file, sizeof l->main_file, "%.*s", (int)sizeof report->hello.main_file,
@@ -335,6 +337,8 @@ void language_greeted(struct language *l, struct zygote *z, const struct report 
         l->kind = kind_name(report->hello.kind) ? (enum kind)report->hello.kind : 0;
         l->echoes = report->hello.echoes != 0;
         l->n_preloads = 0;
+        if (is_new)
+                claims_look(l);
         log_debug(&l->pool->log, "%s %s: generation %" PRIu32 " is here", l->name, l->version, z->generation);
         if (!find_stage(l, ZYGOTE_CURRENT) && z->stage == ZYGOTE_COMING)
                 promote(l, z);
