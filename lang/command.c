@@ -9,6 +9,7 @@
 #include "proto/own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,17 @@ static int command_compile(void *state, const struct job *job)
         return prestart_offer(&c->started, job);
 }
 
+/* A program whose last line has no end gets one, where the language's command needs that. What can't be written to is
+ * left as it is, and its command says what is wrong with it. */
+static void end_last_line(const char *entry)
+{
+        char last = '\n';
+        OWN_FD int fd = open(entry, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+        off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+        if (size > 0 && pread(fd, &last, 1, size - 1) == 1 && last != '\n' && write(fd, "\n", 1) < 0)
+                fprintf(stderr, "%s: the end of its last line: %s\n", entry, strerror(errno));
+}
+
 /* Returns only if it failed. Programs are found in the PATH of this process, which is the language's. The home of a
  * compiler is not the work directory: files of a request are no settings of its compiler, and the request has no
  * variables in that stage (pool/run_io.c). */
@@ -68,6 +80,9 @@ static int become(const struct lang_command *c, char *const *line, enum words_us
 {
         static char elsewhere[] = "HOME=/tmp";
         char *const compilers[] = { elsewhere, NULL };
+        for (char *const *word = line; *word; word++)
+                if (strcmp(*word, "{entry-line}") == 0)
+                        end_last_line(job->entry);
         char **argv = words_expand(line, use, job, c->extensions);
         char **env = words_environment(environ, use == WORDS_COMPILE ? compilers : job->env);
         if (argv && env) {

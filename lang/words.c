@@ -89,7 +89,7 @@ char **words_expand(char *const *line, enum words_use use, const struct job *job
         bool ok = true, args = use == WORDS_COMPILE;
 
         for (; ok && *line; line++) {
-                if (strcmp(*line, "{entry}") == 0) {
+                if (strcmp(*line, "{entry}") == 0 || strcmp(*line, "{entry-line}") == 0) {
                         ok = push_file(&l, job->entry);
                 } else if (strcmp(*line, "{sources}") == 0) {
                         ok = push_sources(&l, extensions);
