@@ -16,6 +16,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
+enum { MOST_COPIED = 64 << 10 }; /* bytes of a file in a directory that is copied */
+
 /* Relative paths below the new root. */
 struct directory_row {
         const char *path;
@@ -43,8 +45,13 @@ struct link_row {
 };
 
 static const struct link_row links[] = {
-        { "dev/fd", "/proc/self/fd" },       { "dev/stdin", "/proc/self/fd/0" },  { "dev/stdout", "/proc/self/fd/1" },
-        { "dev/stderr", "/proc/self/fd/2" }, { "etc/mtab", "/proc/self/mounts" }, { "var/tmp", "../tmp" },
+        { "dev/fd", "/proc/self/fd" },
+        { "dev/stdin", "/proc/self/fd/0" },
+        { "dev/stdout", "/proc/self/fd/1" },
+        { "dev/stderr", "/proc/self/fd/2" },
+        { "etc/mtab", "/proc/self/mounts" },
+        { "var/tmp", "../tmp" },
+        { "etc/os-release", "../usr/lib/os-release" },
 };
 
 struct text_row {
@@ -65,13 +72,25 @@ static const struct text_row texts[] = {
 /* Top-level links of a merged-usr system, taken over as the host has them. */
 static const char *const usr_links[] = { "bin", "lib", "lib32", "lib64", "libx32", "sbin" };
 
-/* Taken from the host as they are: the linker's cache, the alternatives' links (awk, editor, ...), MIME types. */
+/* Taken from the host as they are: the linker's cache, MIME types, the alternatives' links (awk, editor, ...), and
+ * where fonts are, without which nothing can draw text. */
 static const char *const etc_files[] = { "ld.so.cache", "localtime", "mime.types", "protocols", "services" };
-static const char *const etc_link_directories[] = { "alternatives" };
 
-static int copy_file(int to_dir, const char *to, const char *from)
+struct copied_directory {
+        const char *path; /* below /etc; parents come first */
+        bool with_files;  /* else links alone */
+};
+
+static const struct copied_directory etc_directories[] = {
+        { "alternatives", false },
+        { "fonts", true },
+        { "fonts/conf.avail", true },
+        { "fonts/conf.d", true },
+};
+
+static int copy_file(int to_dir, const char *to, int from_dir, const char *from)
 {
-        OWN_FD int in = open(from, O_RDONLY | O_CLOEXEC);
+        OWN_FD int in = openat(from_dir, from, O_RDONLY | O_CLOEXEC);
         if (in < 0)
                 return errno == ENOENT ? 0 : -errno;
         OWN_FD int out = openat(to_dir, to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
@@ -85,25 +104,36 @@ static int copy_file(int to_dir, const char *to, const char *from)
         return n < 0 ? -errno : 0;
 }
 
-static int copy_links(int to_dir, const char *from)
+/* One entry of a directory: a link, or a file where those are wanted, too. Anything else is left out. */
+static int copy_entry(int to_dir, int from_dir, const char *name, bool with_files)
 {
+        char target[512];
+        struct stat st;
+        ssize_t n = readlinkat(from_dir, name, target, sizeof target - 1);
+
+        if (n > 0) {
+                target[n] = '\0';
+                return symlinkat(target, to_dir, name) < 0 ? -errno : 0;
+        }
+        if (!with_files || fstatat(from_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
+            st.st_size > MOST_COPIED || !(st.st_mode & S_IROTH))
+                return 0;
+        return copy_file(to_dir, name, from_dir, name);
+}
+
+static int copy_directory(int etc, const struct copied_directory *which, struct err *e)
+{
+        char from[64];
+        snprintf(from, sizeof from, "/etc/%s", which->path);
         DIR *dir = opendir(from);
         if (!dir)
-                return errno == ENOENT ? 0 : -errno;
-        for (struct dirent *d; (d = readdir(dir));) {
-                char target[512];
-                ssize_t n = readlinkat(dirfd(dir), d->d_name, target, sizeof target - 1);
-                if (n <= 0)
-                        continue; /* not a link */
-                target[n] = '\0';
-                if (symlinkat(target, to_dir, d->d_name) < 0) {
-                        int r = -errno;
-                        closedir(dir);
-                        return r;
-                }
-        }
+                return errno == ENOENT ? 0 : err_set(e, errno, "open %s", from);
+        int r = mkdirat(etc, which->path, 0755) < 0 ? -errno : 0;
+        OWN_FD int to = openat(etc, which->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        for (struct dirent *d; r == 0 && (d = readdir(dir));)
+                r = copy_entry(to, dirfd(dir), d->d_name, which->with_files);
         closedir(dir);
-        return 0;
+        return r < 0 ? err_set(e, -r, "copy %s", from) : 0;
 }
 
 static int make_nodes(int root, struct err *e)
@@ -149,19 +179,14 @@ static int copy_from_host(int root, struct err *e)
         for (size_t i = 0; i < sizeof etc_files / sizeof etc_files[0]; i++) {
                 char from[64];
                 snprintf(from, sizeof from, "/etc/%s", etc_files[i]);
-                int r = copy_file(etc, etc_files[i], from);
+                int r = copy_file(etc, etc_files[i], AT_FDCWD, from);
                 if (r < 0)
                         return err_set(e, -r, "copy %s", from);
         }
-        for (size_t i = 0; i < sizeof etc_link_directories / sizeof etc_link_directories[0]; i++) {
-                char from[64];
-                snprintf(from, sizeof from, "/etc/%s", etc_link_directories[i]);
-                if (mkdirat(etc, etc_link_directories[i], 0755) < 0)
-                        return err_set(e, errno, "mkdir %s", from);
-                OWN_FD int to = openat(etc, etc_link_directories[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
-                int r = copy_links(to, from);
+        for (size_t i = 0; i < sizeof etc_directories / sizeof etc_directories[0]; i++) {
+                int r = copy_directory(etc, &etc_directories[i], e);
                 if (r < 0)
-                        return err_set(e, -r, "copy %s", from);
+                        return r;
         }
         return 0;
 }

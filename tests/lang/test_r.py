@@ -49,6 +49,7 @@ MORE = {
     "quit runs .Last": ".Last <- function() cat('last\\n')\nquit(status = 2)\n",
     "quit that does not": ".Last <- function() cat('last\\n')\nquit(status = 2, runLast = FALSE)\n",
     "an error in .Last": ".Last <- function() stop('in last')\ncat('x\\n')\n",
+    "a picture with text": "png('p.png')\nplot(1:3, main = 'Ein Titel: äöü')\ninvisible(dev.off())\np <- readBin('p.png', 'raw', 1e6)\ncat(rawToChar(p[2:4]), length(p) > 2000, list.files(all.files = TRUE, no.. = TRUE), '\\n')\n",
     "a warning": 'f <- function(x) warning("careful")\nf(1)\nas.integer("x")\ncat("on\\n")\n',
     "many warnings": "for (i in 1:60) warning(paste('w', i))\n",
     "warnings as errors": "options(warn = 2)\nas.integer('x')\ncat('never\\n')\n",
