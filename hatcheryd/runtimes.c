@@ -33,7 +33,7 @@ static const struct plugin_row known_plugins[] = {
         { "lua", "liblua5.4-0", "liblua5.4-dev" },
         { "luajit", "libluajit-5.1-2", "libluajit-5.1-dev" },
         { "perl", "libperl5.36", "libperl-dev" },
-        { "php", "libphp8.2-embed", "libphp-embed php8.2-dev" },
+        { "php", "libphp8.2-embed php8.2-mbstring", "libphp-embed php8.2-dev" },
         { "prolog", "swi-prolog-nox", "swi-prolog-nox" },
         { "python", "libpython3.11", "libpython3.11-dev" },
         { "r", "r-base-core", "r-base-core" },
