@@ -137,17 +137,26 @@ static int r_warm(const struct lang_setup *setup, struct lang_warmed *out, struc
         return 0;
 }
 
-/* What R found out of the process, and is otherwise here: how large the stack may be (of which it keeps a reserve, as
- * at its start), what temporary names begin with, where they lie. */
-static int r_after_fork(void *state)
+/* How large the stack may be, of which R keeps a reserve, as at its start. */
+static int heed_stack_limit(void)
 {
         struct rlimit stack;
-        unsigned seed;
-        (void)state;
         if (getrlimit(RLIMIT_STACK, &stack) < 0)
                 return -errno;
         if (R_CStackLimit != (uintptr_t)-1 && stack.rlim_cur != RLIM_INFINITY)
                 R_CStackLimit = (uintptr_t)(0.95 * (double)stack.rlim_cur);
+        return 0;
+}
+
+/* What R found out of the process, and is otherwise here: how large the stack may be, what temporary names begin with,
+ * where they lie. */
+static int r_after_fork(void *state)
+{
+        unsigned seed;
+        (void)state;
+        int r = heed_stack_limit();
+        if (r < 0)
+                return r;
         if (getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
                 return -EIO;
         srand(seed);
@@ -203,7 +212,7 @@ static int r_run(void *state, const struct job *job)
         for (char *const *variable = job->env; *variable; variable++)
                 if (putenv(*variable) != 0)
                         return 2;
-        if (set_command_line(job) < 0)
+        if (heed_stack_limit() < 0 || set_command_line(job) < 0) /* the job may have brought another one */
                 return 2;
         program = fopen(job->entry, "re");
         if (!program) {

@@ -8,7 +8,8 @@ static int check_limit(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *resu
 {
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 const struct limit_row *row = &limit_table[i];
-                int64_t max = row->unit == LIMIT_UNIT_US      ? CONFIG_MAX_TIME
+                int64_t max = i == LIMIT_STACK                ? LIMIT_STACK_MOST
+                              : row->unit == LIMIT_UNIT_US    ? CONFIG_MAX_TIME
                               : row->unit == LIMIT_UNIT_BYTES ? CONFIG_MAX_MEMORY
                                                               : 1 << 20;
                 struct config_setting as = { row->option, row->unit, row->standard, 1, max, 0, 0 };

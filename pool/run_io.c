@@ -128,8 +128,7 @@ static int build_job(struct run *r, struct err *e)
         uint32_t n_files = count_files(r, x);
         size_t head_len;
 
-        int rc = job_pack(x, r->plan.entry, n_files, (uint32_t)r->limit[LIMIT_OPEN_FILES], r->stage, &r->job_head,
-                          &head_len, e);
+        int rc = job_pack(x, r->plan.entry, n_files, r->limit, r->stage, &r->job_head, &head_len, e);
         if (rc < 0)
                 return rc;
         r->job_files = calloc(n_files, sizeof *r->job_files);

@@ -20,15 +20,16 @@ static uint8_t *put_byte(uint8_t *at, uint8_t byte)
         return at + 1;
 }
 
-int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, enum job_stage stage,
-             uint8_t **out, size_t *out_len, struct err *e)
+int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
+             enum job_stage stage, uint8_t **out, size_t *out_len, struct err *e)
 {
         struct job_header h = {
                 .magic = JOB_MAGIC,
                 .n_args = (uint32_t)x->n_args,
                 .n_env = (uint32_t)x->n_env,
                 .n_files = n_files,
-                .open_files = open_files,
+                .open_files = (uint32_t)limit[LIMIT_OPEN_FILES],
+                .stack_bytes = (uint32_t)limit[LIMIT_STACK],
                 .merge_stderr = x->merge_stderr,
                 .echo = x->echo_last_expression,
                 .stage = stage,

@@ -31,7 +31,8 @@ struct job_header {
         uint32_t n_args;
         uint32_t n_env;
         uint32_t n_files;
-        uint32_t open_files; /* RLIMIT_NOFILE, soft and hard */
+        uint32_t open_files;  /* RLIMIT_NOFILE, soft and hard */
+        uint32_t stack_bytes; /* RLIMIT_STACK, soft: the hard limit is one for all */
         uint32_t merge_stderr;
         uint32_t echo;         /* the value of a last bare expression is printed */
         uint32_t stage;        /* enum job_stage */
@@ -65,9 +66,9 @@ struct job {
 };
 
 /* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a
- * job_file, the name and the content. */
-int job_pack(const struct execute *x, struct span entry, uint32_t n_files, uint32_t open_files, enum job_stage stage,
-             uint8_t **out, size_t *out_len, struct err *e);
+ * job_file, the name and the content. The limits are those of the stage; the sandbox sets two of them itself. */
+int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
+             enum job_stage stage, uint8_t **out, size_t *out_len, struct err *e);
 
 /* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: what came is none;
  * nothing is allocated for more strings than can be in it. */

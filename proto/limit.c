@@ -25,6 +25,8 @@ const struct limit_row limit_table[LIMIT_COUNT] = {
                          "bytes in files" },
         [LIMIT_OPEN_FILES] = { "open_files", "open-files", "compile-open-files", LIMIT_UNIT_COUNT, 1, 64, 1024,
                                "descriptors of each process" },
+        [LIMIT_STACK] = { "stack_bytes", "stack", "compile-stack", LIMIT_UNIT_BYTES, 256LL << 10, 8LL * MIB,
+                          LIMIT_STACK_MOST, "stack of each process's first thread" },
 };
 
 struct suffix {

@@ -13,8 +13,11 @@ enum limit {
         LIMIT_OUTPUT,     /* bytes, each stream */
         LIMIT_DISK,       /* bytes */
         LIMIT_OPEN_FILES, /* descriptors per process */
+        LIMIT_STACK,      /* bytes of the first thread's stack */
         LIMIT_COUNT,
 };
+
+enum { LIMIT_STACK_MOST = 512 << 20 }; /* no ceiling is above it: the hard limit of every sandbox */
 
 enum limit_unit { LIMIT_UNIT_US, LIMIT_UNIT_BYTES, LIMIT_UNIT_COUNT };
 

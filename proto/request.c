@@ -18,7 +18,8 @@
         X(LIMIT_PIDS, pids)                                                                                            \
         X(LIMIT_OUTPUT, output_bytes)                                                                                  \
         X(LIMIT_DISK, disk_bytes)                                                                                      \
-        X(LIMIT_OPEN_FILES, open_files)
+        X(LIMIT_OPEN_FILES, open_files)                                                                                \
+        X(LIMIT_STACK, stack_bytes)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 

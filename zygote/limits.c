@@ -1,6 +1,8 @@
 /* Rlimits: see limits.h. Only ever lowered: a hard limit can't be raised again without CAP_SYS_RESOURCE. */
 #include "zygote/limits.h"
 
+#include "proto/limit.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <sys/resource.h>
@@ -16,7 +18,8 @@ struct limit_setting {
  * of whatever kind". So that it stays 1, no program may set it (zygote/seccomp.c). */
 static const struct limit_setting settings[] = {
         { RLIMIT_CORE, 1, 1, "no dump: see above" },
-        { RLIMIT_STACK, 8 << 20, 512 << 20, "the usual one, whatever the server's is; the cgroup counts what is used" },
+        { RLIMIT_STACK, 8 << 20, LIMIT_STACK_MOST,
+          "the usual one, whatever the server's is; the cgroup counts what is used" },
         { RLIMIT_NICE, 0, 0, "nobody gets ahead of the others" },
         { RLIMIT_RTPRIO, 0, 0, "nor out of their reach" },
         { RLIMIT_MEMLOCK, 64 << 10, 64 << 10, "locked memory can't be reclaimed when the cgroup is full" },
@@ -51,4 +54,13 @@ int limits_open_files(unsigned long n)
         rlim_t value = least(n, now.rlim_max);
         struct rlimit lower = { value, value };
         return setrlimit(RLIMIT_NOFILE, &lower) < 0 ? -errno : 0;
+}
+
+int limits_stack(unsigned long bytes)
+{
+        struct rlimit now;
+        if (getrlimit(RLIMIT_STACK, &now) < 0)
+                return -errno;
+        now.rlim_cur = least(bytes, now.rlim_max);
+        return setrlimit(RLIMIT_STACK, &now) < 0 ? -errno : 0;
 }

@@ -128,6 +128,8 @@ int worker_run(int sock, const struct lang *lang, void *state)
         if (job.header.merge_stderr && dup2(STDOUT_FILENO, STDERR_FILENO) < 0)
                 return fail(sock, JOB_STEP_LIMITS, -errno, "");
         r = limits_open_files(job.header.open_files);
+        if (r == 0)
+                r = limits_stack(job.header.stack_bytes);
         if (r < 0)
                 return fail(sock, JOB_STEP_LIMITS, r, "");
         r = lang->compile ? translate(sock, lang, state, &job) : 0;

@@ -108,6 +108,35 @@ print('bounded')
         self.assert_exited(result)
         self.assertIn(int(result.stdout), range(7 * MIB, 8 * MIB + 4096))
 
+    def test_the_stack_limit_is_that_of_the_request(self):
+        code = "import resource; print(resource.getrlimit(resource.RLIMIT_STACK))"
+        self.assertEqual(f"({64 * MIB}, {512 * MIB})\n", self.output(code, limits={"stack_bytes": 64 * MIB}))
+        for asked in MIB, 64 * MIB, 400 * MIB:
+            result = self.execute(attack_code("stack"), files=attack_file(),
+                                  limits={"stack_bytes": asked, "memory_bytes": 600 * MIB})
+            self.assert_exited(result)
+            self.assertIn(int(result.stdout), range(asked - MIB, asked + 4096))
+        self.assert_refused("INVALID_ARGUMENT", "limits.stack_bytes is", self.execute, "", limits={"stack_bytes": 513 * MIB})
+
+    def test_an_interpreter_that_was_forked_may_use_the_stack_of_the_request(self):
+        """A C function that calls itself in the first thread, by way of the interpreter's own recursion."""
+        code = """
+import sys
+sys.setrecursionlimit(10 ** 6)
+depth = 0
+class Deep:
+    def __repr__(self):
+        global depth
+        depth += 1
+        return repr([self]) if depth < 20_000 else 'x'
+repr(Deep())
+print(depth)
+"""
+        self.assert_status(self.execute(code), "SIGNALED")
+        result = self.execute(code, limits={"stack_bytes": 32 * MIB})
+        self.assert_exited(result)
+        self.assertEqual(b"20000\n", result.stdout, describe(result))
+
     def test_a_larger_stack_may_be_asked_for_and_counts_as_memory(self):
         code = "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (resource.getrlimit(resource.RLIMIT_STACK)[1],) * 2)\n"
         result = self.execute(code + attack_code("stack"), files=attack_file(), limits={"memory_bytes": 64 * MIB})

@@ -45,7 +45,7 @@ static void check_job(const struct execute *x, const struct check_plan *plan)
         struct err e = { 0 };
         uint8_t *packed = NULL;
         size_t len = 0;
-        FUZZ_CHECK(job_pack(x, plan->entry, (uint32_t)x->n_files, 64, JOB_RUN, &packed, &len, &e) == 0);
+        FUZZ_CHECK(job_pack(x, plan->entry, (uint32_t)x->n_files, plan->limit, JOB_RUN, &packed, &len, &e) == 0);
         int pair[2];
         if (len <= MAX_SENT && socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0) {
                 struct job job;

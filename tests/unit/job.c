@@ -64,6 +64,8 @@ static struct span text(const char *s)
         return span_of_text(s);
 }
 
+static const int64_t limits[LIMIT_COUNT] = { [LIMIT_OPEN_FILES] = 64, [LIMIT_STACK] = 12 << 20 };
+
 static void a_job_arrives_as_it_was_packed(void **state)
 {
         (void)state;
@@ -84,12 +86,13 @@ static void a_job_arrives_as_it_was_packed(void **state)
                 size_t len;
                 struct err e = { 0 };
                 struct job job;
-                assert_int_equal(job_pack(&x, text("main.py"), 5, 64, JOB_RUN, &packed, &len, &e), 0);
+                assert_int_equal(job_pack(&x, text("main.py"), 5, limits, JOB_RUN, &packed, &len, &e), 0);
                 assert_int_equal(read_back(packed, len, pieces[i], &job), 0);
 
                 assert_string_equal(job.entry, "main.py");
                 assert_int_equal(job.header.n_files, 5);
                 assert_int_equal(job.header.open_files, 64);
+                assert_int_equal(job.header.stack_bytes, 12 << 20);
                 assert_int_equal(job.header.merge_stderr, 1);
                 assert_int_equal(job.header.n_args, 4);
                 assert_string_equal(job.args[0], "one");
@@ -115,7 +118,7 @@ static void a_job_of_nothing_but_an_entry_arrives(void **state)
         struct err e = { 0 };
         struct job job;
 
-        assert_int_equal(job_pack(&x, text(""), 0, 3, JOB_RUN, &packed, &len, &e), 0);
+        assert_int_equal(job_pack(&x, text(""), 0, limits, JOB_RUN, &packed, &len, &e), 0);
         assert_int_equal(len, sizeof(struct job_header) + 1);
         assert_int_equal(read_back(packed, len, 3, &job), 0);
         assert_string_equal(job.entry, "");
@@ -135,7 +138,7 @@ static void a_job_that_is_cut_short_is_a_broken_pipe(void **state)
         struct err e = { 0 };
         struct job job;
 
-        assert_int_equal(job_pack(&x, text("main.py"), 0, 3, JOB_RUN, &packed, &len, &e), 0);
+        assert_int_equal(job_pack(&x, text("main.py"), 0, limits, JOB_RUN, &packed, &len, &e), 0);
         for (size_t n = 0; n < len; n++)
                 assert_int_equal(read_back(packed, n, 5, &job), -EPIPE);
 }
@@ -152,7 +155,7 @@ static void a_job_that_contradicts_itself_is_refused(void **state)
         struct err e = { 0 };
         struct job job;
 
-        assert_int_equal(job_pack(&x, text("main.py"), 0, 3, JOB_RUN, &packed, &len, &e), 0);
+        assert_int_equal(job_pack(&x, text("main.py"), 0, limits, JOB_RUN, &packed, &len, &e), 0);
         memcpy(&good, packed, sizeof good);
 
         h = good;

@@ -115,6 +115,7 @@ static void each_limit_has_its_own_field(void **state)
                 [LIMIT_MEMORY] = ID(Limits_memory_bytes),   [LIMIT_PIDS] = ID(Limits_pids),
                 [LIMIT_OUTPUT] = ID(Limits_output_bytes),   [LIMIT_DISK] = ID(Limits_disk_bytes),
                 [LIMIT_OPEN_FILES] = ID(Limits_open_files),
+                [LIMIT_STACK] = ID(Limits_stack_bytes),
         };
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 struct wirebuf limits = { 0 }, x = { 0 };

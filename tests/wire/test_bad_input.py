@@ -8,7 +8,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 INVALID = "INVALID_ARGUMENT"
 LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000, "memory_bytes": 1 << 30, "pids": 512, "output_bytes": 16 << 20,
-          "disk_bytes": 512 << 20, "open_files": 1024}
+          "disk_bytes": 512 << 20, "open_files": 1024, "stack_bytes": 512 << 20}
 
 
 class Programs(Case):
