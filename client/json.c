@@ -189,6 +189,18 @@ static json_t *of_aliases(const hatchery_v1_LanguageStatus *l)
         return list;
 }
 
+static json_t *of_compile_flags(const hatchery_v1_LanguageStatus *l)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < l->compile_flags_count; i++) {
+                if (json_array_append_new(list, of_string(l->compile_flags[i])) < 0) {
+                        json_decref(list);
+                        return NULL;
+                }
+        }
+        return list;
+}
+
 static json_t *of_preload(const hatchery_v1_PreloadStatus *p)
 {
         const struct member members[] = {
@@ -239,6 +251,7 @@ static json_t *of_language(const hatchery_v1_LanguageStatus *l)
                 { "aliases", of_aliases(l) },
                 { "echoes", json_boolean(l->echoes) },
                 { "preloads", of_preloads(l) },
+                { "compile_flags", of_compile_flags(l) },
         };
         return OBJECT(members);
 }
@@ -263,7 +276,9 @@ static json_t *of_language_in_short(const hatchery_v1_LanguageStatus *l, bool ve
                 { "version", of_string(l->version) }, { "warm", of_number(l->warm) },
         };
         json_t *object = OBJECT(members);
-        if (object && verbose && json_object_set_new(object, "preloads", of_preloads(l)) < 0) {
+        if (object && verbose &&
+            (json_object_set_new(object, "preloads", of_preloads(l)) < 0 ||
+             json_object_set_new(object, "compile_flags", of_compile_flags(l)) < 0)) {
                 json_decref(object);
                 return NULL;
         }

@@ -52,6 +52,8 @@ static const struct row table[] = {
           "at the output limit, drop the rest instead of killing the program" },
         { "echo", 0, KIND_FLAG, MEMBER(echo), COMMAND_RUN, NULL,
           "like an interactive session, print the value of a last bare expression" },
+        { "compile-flag", 0, KIND_WORD, MEMBER(compile_flags), COMMAND_RUN, "FLAG",
+          "one more flag for the compiler, of those that `hatchery languages -v` shows; repeatable" },
         { "collect", 0, KIND_WORD, MEMBER(globs), COMMAND_RUN, "GLOB",
           "bring back the files of the work directory that match; repeatable" },
         { "out", 0, KIND_TEXT, MEMBER(out_dir), COMMAND_RUN, "DIR", "write the files brought back below DIR" },
@@ -64,7 +66,7 @@ static const struct row table[] = {
           "HOST:PORT or unix:PATH (default: $HATCHERY_ADDR, else 127.0.0.1:7070)" },
         { "json", 0, KIND_FLAG, MEMBER(json), FOR_ALL, NULL, "print one JSON object instead" },
         { "verbose", 'v', KIND_FLAG, MEMBER(verbose), COMMAND_LANGUAGES, NULL,
-          "show the modules that are loaded ahead, too, and what their import costs" },
+          "show the modules that are loaded ahead, too, what their import costs, and flags of compilers" },
         { "help", 'h', KIND_FLAG, MEMBER(help), FOR_ALL, NULL, "print this text" },
 };
 
@@ -193,7 +195,7 @@ static int check_run(const struct options *o, struct err *e)
 /* Every list can hold every word of the command line. */
 static int make_lists(struct options *o, size_t n, struct err *e)
 {
-        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->args };
+        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->compile_flags, &o->args };
         for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
                 lists[i]->items = calloc(n, sizeof(char *));
                 if (!lists[i]->items)
@@ -242,7 +244,7 @@ int options_parse(struct options *o, enum command command, int argc, char **argv
 
 void options_fini(struct options *o)
 {
-        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->args };
+        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->compile_flags, &o->args };
         for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
                 free(lists[i]->items);
                 *lists[i] = (struct words){ 0 };

@@ -34,6 +34,7 @@ struct options {
         struct words files;    /* NAME=PATH */
         struct words env;      /* NAME=VALUE */
         struct words globs;
+        struct words compile_flags;
         struct words args; /* after -- */
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];

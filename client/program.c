@@ -41,6 +41,7 @@ static const struct extension extensions[] = {
         { "sh", "bash" },
         { "sql", "sqlite" },
         { "tcl", "tcl" },
+        { "ts", "typescript" },
 };
 
 /* Hands fresh memory over to p; p->owned has room for it. */
@@ -187,6 +188,8 @@ static void add_words(struct execute *x, const struct options *o)
         for (size_t i = 0; i < o->globs.n; i++)
                 x->globs[x->n_globs++] = span_of_text(o->globs.items[i]);
         x->has_collect = o->globs.n > 0;
+        for (size_t i = 0; i < o->compile_flags.n; i++)
+                x->compile_flags[x->n_compile_flags++] = span_of_text(o->compile_flags.items[i]);
         for (size_t i = 0; i < o->env.n; i++) {
                 const char *word = o->env.items[i], *equals = strchr(word, '=');
                 x->env[x->n_env++] = (struct env_span){ { (const uint8_t *)word, (size_t)(equals - word) },
@@ -208,7 +211,8 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         x->args = keep_array(p, o->args.n, sizeof *x->args);
         x->env = keep_array(p, o->env.n, sizeof *x->env);
         x->globs = keep_array(p, o->globs.n, sizeof *x->globs);
-        if (!x->files || !x->args || !x->env || !x->globs)
+        x->compile_flags = keep_array(p, o->compile_flags.n, sizeof *x->compile_flags);
+        if (!x->files || !x->args || !x->env || !x->globs || !x->compile_flags)
                 return err_set(e, ENOMEM, "make a request");
 
         if (o->code) {

@@ -204,6 +204,16 @@ static void print_preloads(hatchery_v1_LanguageStatus *l)
         }
 }
 
+static void print_compile_flags(hatchery_v1_LanguageStatus *l)
+{
+        for (size_t i = 0; i < l->compile_flags_count; i++) {
+                text_clean(l->compile_flags[i]);
+                printf("%s%s", i ? " " : "    takes --compile-flag ", l->compile_flags[i]);
+        }
+        if (l->compile_flags_count > 0)
+                printf("\n");
+}
+
 static void print_kind(hatchery_v1_LanguageStatus *l, bool verbose)
 {
         char aliases[sizeof l->aliases + sizeof l->aliases / sizeof l->aliases[0]] = "", each[TEXT_SIZE] = "-";
@@ -222,8 +232,10 @@ static void print_kind(hatchery_v1_LanguageStatus *l, bool verbose)
                l->ready ? ""
                : n > 0  ? " (not ready)"
                         : "(not ready)");
-        if (verbose)
-                print_preloads(l);
+        if (!verbose)
+                return;
+        print_preloads(l);
+        print_compile_flags(l);
 }
 
 static void print_languages(struct answer *a, const struct options *o, const char *address)

@@ -10,8 +10,10 @@
 /* Command lines are lists of words that end with NULL; no shell is between. A word that is {entry} becomes the name of
  * the file to start, and so does {entry-line}, where the file gets a newline at its end if it has none; {sources}
  * becomes all files of the request whose names end in one of the extensions, and {args} the arguments of the request. A
- * run line without {args} gets them at its end. Programs are found in PATH, the language's own and not the one of the
- * request. */
+ * run line without {args} gets them at its end. {entry:js} is the name of the file to start with the extension
+ * js in place of its own. {flags} and {libraries} are the compiler's flags of the request, those that begin with -l
+ * apart; of a word such as -std=c17 that one of them replaces, nothing is left. Programs are found in PATH, the
+ * language's own and not the one of the request. */
 struct lang_command {
         enum kind kind; /* not KIND_FORKED */
         const char *name;

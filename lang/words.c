@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fts.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,6 +50,38 @@ static bool push_all(struct list *l, char *const *texts)
         return true;
 }
 
+/* The file that a compiler has made of the file to start: its name with another extension. */
+static bool push_made(struct list *l, const char *entry, const char *extension)
+{
+        const char *dot = strrchr(entry, '.'), *slash = strrchr(entry, '/');
+        size_t len = dot && (!slash || dot > slash + 1) && dot > entry ? (size_t)(dot - entry) : strlen(entry);
+        char name[JOB_PATH_MAX + 32];
+        snprintf(name, sizeof name, "%.*s.%s", (int)len, entry, extension);
+        return push_file(l, name);
+}
+
+/* Libraries come after what uses them, all other flags before. */
+static bool push_flags(struct list *l, char *const *flags, bool libraries)
+{
+        bool ok = true;
+        for (; ok && flags && *flags; flags++)
+                if ((strncmp(*flags, "-l", 2) == 0) == libraries)
+                        ok = push(l, "", *flags);
+        return ok;
+}
+
+/* A flag of the request says otherwise what this word of the line says: both are NAME=, the same name. */
+static bool is_replaced(const char *word, char *const *flags)
+{
+        size_t len = strcspn(word, "=");
+        if (word[0] != '-' || word[len] != '=')
+                return false;
+        for (; flags && *flags; flags++)
+                if (strncmp(*flags, word, len + 1) == 0)
+                        return true;
+        return false;
+}
+
 static bool has_extension(const char *name, char *const *extensions)
 {
         size_t len = strlen(name);
@@ -88,7 +121,8 @@ char **words_expand(char *const *line, enum words_use use, const struct job *job
         struct list l = { 0 };
         bool ok = true, args = use == WORDS_COMPILE;
 
-        for (; ok && *line; line++) {
+        for (int end = 0; ok && *line; line++, end = 0) {
+                char made[16];
                 if (strcmp(*line, "{entry}") == 0 || strcmp(*line, "{entry-line}") == 0) {
                         ok = push_file(&l, job->entry);
                 } else if (strcmp(*line, "{sources}") == 0) {
@@ -96,7 +130,11 @@ char **words_expand(char *const *line, enum words_use use, const struct job *job
                 } else if (strcmp(*line, "{args}") == 0) {
                         ok = push_all(&l, job->args);
                         args = true;
-                } else {
+                } else if (strcmp(*line, "{flags}") == 0 || strcmp(*line, "{libraries}") == 0) {
+                        ok = push_flags(&l, job->flags, (*line)[1] == 'l');
+                } else if (sscanf(*line, "{entry:%15[a-z]}%n", made, &end) == 1 && end > 0 && (*line)[end] == '\0') {
+                        ok = push_made(&l, job->entry, made);
+                } else if (use != WORDS_COMPILE || !is_replaced(*line, job->flags)) {
                         ok = push(&l, "", *line);
                 }
         }

@@ -1,6 +1,7 @@
 /* Checking requests: see check.h. */
 #include "pool/check.h"
 
+#include "pool/flags.h"
 #include "pool/names.h"
 #include "pool/queue.h"
 
@@ -181,6 +182,8 @@ int check_execute(const struct execute *x, const struct check_rules *rules, stru
                               names_quote(x->language).text);
         struct span main_file = span_of_text(rules->main_file);
         int r = check_limits(x, rules, plan, refusal);
+        if (r == 0)
+                r = flags_check(x, rules->compile_flags, refusal);
         if (r == 0)
                 r = check_files(x, refusal);
         if (r == 0)

@@ -15,7 +15,8 @@ struct check_rules {
         bool compiled;                   /* it has a compile stage, with limits of its own: */
         const int64_t *compile_standard; /* LIMIT_COUNT each */
         const int64_t *compile_ceiling;
-        const int64_t *standard; /* LIMIT_COUNT each */
+        char *const *compile_flags; /* forms of what its compiler may be told (pool/flags.h); NULL: nothing */
+        const int64_t *standard;    /* LIMIT_COUNT each */
         const int64_t *ceiling;
         uint64_t held_bytes; /* of memory that a warm sandbox holds, which no limit can be below; 0: next to nothing */
         uint32_t collect_max_files;

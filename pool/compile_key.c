@@ -30,6 +30,13 @@ static void add_runtime(struct digest *d, const struct config_runtime *r)
         digest_text(d, r->identity ? r->identity : "");
 }
 
+static void add_flags(struct digest *d, const struct execute *x)
+{
+        digest_number(d, x->n_compile_flags);
+        for (size_t i = 0; i < x->n_compile_flags; i++)
+                digest_span(d, x->compile_flags[i]);
+}
+
 static void add_files(struct digest *d, const struct execute *x)
 {
         digest_number(d, x->has_code);
@@ -69,6 +76,7 @@ void compile_key(struct cache_key *key, const struct compile_key_of *of)
         digest_text(&d, of->version);
         add_runtime(&d, of->runtime);
         digest_span(&d, of->entry);
+        add_flags(&d, of->execute);
         add_files(&d, of->execute);
         digest_end(&d, key->bytes);
         owner_id(key->peer, of->peer, (struct span){ 0 });

@@ -40,6 +40,7 @@ struct config_runtime {
         char **reads;      /* what its compiler reads, as paths or patterns: see identity */
         char **version;
         char **compile;
+        char **compile_flags; /* forms of what requests may add to it (pool/flags.h) */
         char **artifacts;
         char **run;
         char **warm;

@@ -35,6 +35,7 @@ static const struct list_key lists[] = {
         { "reads", CONFIG_WORD_PATH, 0, LIST(reads) },
         { "version", CONFIG_WORD_ANY, ALL, LIST(version) },
         { "compile", CONFIG_WORD_ANY, 1 << KIND_COMPILED | ONLY, LIST(compile) },
+        { "compile_flags", CONFIG_WORD_FLAG, 0, LIST(compile_flags) },
         { "artifacts", CONFIG_WORD_RELATIVE, 1 << KIND_COMPILED | ONLY, LIST(artifacts) },
         { "run", CONFIG_WORD_ANY, ALL, LIST(run) },
         { "warm", CONFIG_WORD_ANY, 1 << KIND_PRESTARTED | ONLY, LIST(warm) },
@@ -284,6 +285,9 @@ int config_runtime_take(struct config_runtime *r, cfg_t *section, struct err *e)
                 n = take_lists(r, section, e);
         if (n == 0)
                 n = check_extensions(r, section, e);
+        if (n == 0 && r->compile_flags && r->kind != KIND_COMPILED)
+                n = err_say(e, EINVAL, "line %d: runtime %s is %s, of which kind none has compile_flags", section->line,
+                            r->name, kind_name(r->kind));
         return n < 0 ? n : take_limits(r, section, e);
 }
 

@@ -2,6 +2,7 @@
 #include "pool/config_value.h"
 
 #include "pool/config.h"
+#include "pool/flags.h"
 #include "proto/wire.h"
 
 #include <errno.h>
@@ -223,6 +224,9 @@ int config_word_check(cfg_t *cfg, const char *key, const char *word, enum config
                 break;
         case CONFIG_WORD_CALL:
                 must = is_made_of(word, LOWER DIGITS "_") ? NULL : "the name of a system call";
+                break;
+        case CONFIG_WORD_FLAG:
+                must = flags_is_form(word) ? NULL : "flags that begin with a dash and close their braces";
                 break;
         case CONFIG_WORD_PACKAGE:
                 must = is_made_of(word, LOWER DIGITS "+-. ") ? NULL : "names of Debian packages with spaces between";

@@ -62,6 +62,7 @@ enum config_word {
         CONFIG_WORD_VARIABLE,  /* name=value */
         CONFIG_WORD_LINK,      /* /name=target: one part, and an absolute path without .. */
         CONFIG_WORD_CALL,      /* the name of a system call */
+        CONFIG_WORD_FLAG,      /* the form of a compiler's flag */
         CONFIG_WORD_PACKAGE,   /* the name of a Debian package */
 };
 

@@ -10,7 +10,7 @@ enum { REFUSED = 1 };
 struct refusal {
         hatchery_v1_Error_Code code;
         uint64_t retry_after_ms;
-        char text[384];
+        char text[512]; /* as Error.message has room for */
 };
 
 /* Fills r and returns REFUSED. */

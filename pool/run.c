@@ -102,7 +102,7 @@ void run_weigh(struct run *r)
 {
         const struct execute *x = &r->request.execute;
         uint64_t bytes = sizeof *r + r->buffer_len + x->n_files * sizeof *x->files + x->n_args * sizeof *x->args +
-                         x->n_env * sizeof *x->env + x->n_globs * sizeof *x->globs;
+                         x->n_env * sizeof *x->env + (x->n_globs + x->n_compile_flags) * sizeof *x->globs;
 
         bytes += r->out.room + r->err.room + compile_weight(&r->compile);
         if (r->job_files) /* each has three pieces in the feed */

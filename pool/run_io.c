@@ -89,6 +89,8 @@ static struct execute for_stage(const struct run *r)
 {
         struct execute x = r->request.execute;
 
+        if (r->stage == JOB_RUN)
+                x.n_compile_flags = 0;
         if (r->stage == JOB_COMPILE) {
                 x.n_args = x.n_env = 0;
                 x.merge_stderr = x.echo_last_expression = false;

@@ -95,6 +95,7 @@ static int check(const struct pool *p, const struct language *l, const struct ex
                 .compiled = language_is_compiled(l),
                 .compile_standard = l->compile.standard,
                 .compile_ceiling = l->compile.ceiling,
+                .compile_flags = l->compile.runtime ? l->compile.runtime->compile_flags : NULL,
                 .collect_max_files = p->config.collect_max_files,
                 .collect_max_bytes = p->config.collect_max_bytes,
         };

@@ -49,6 +49,14 @@ static void fill_aliases(hatchery_v1_LanguageStatus *out, const char *text)
         }
 }
 
+static void fill_flags(hatchery_v1_LanguageStatus *out, const struct language *l)
+{
+        size_t max = sizeof out->compile_flags / sizeof out->compile_flags[0];
+        char *const *form = l->compile.runtime ? l->compile.runtime->compile_flags : NULL;
+        for (; form && *form && out->compile_flags_count < max; form++)
+                snprintf(out->compile_flags[out->compile_flags_count++], sizeof out->compile_flags[0], "%s", *form);
+}
+
 static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
 {
         const struct zygote *current = language_current(l), *z;
@@ -76,6 +84,7 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
         out->kind = (hatchery_v1_LanguageStatus_Kind)l->kind;
         out->echoes = l->echoes;
         fill_aliases(out, l->aliases);
+        fill_flags(out, l);
         memcpy(out->preloads, l->preloads, l->n_preloads * sizeof l->preloads[0]);
         out->preloads_count = (pb_size_t)l->n_preloads;
         out->recycle_p50_us = stats_recycle_percentile(&l->stats, 50);

@@ -201,6 +201,14 @@ static int add_alias(void *target, struct span content, struct err *e)
         return 0;
 }
 
+static int add_compile_flag(void *target, struct span content, struct err *e)
+{
+        (void)e;
+        hatchery_v1_LanguageStatus *language = target;
+        memcpy(language->compile_flags[language->compile_flags_count++], content.data, content.len); /* as above */
+        return 0;
+}
+
 #define LANGUAGE(kind, field) NUMBER(LanguageStatus, hatchery_v1_LanguageStatus, , kind, field)
 
 static const struct pbspan_field language_fields[] = {
@@ -244,6 +252,14 @@ static const struct pbspan_field language_fields[] = {
           .times = PBSPAN_MANY,
           .max_count = SIZE_OF(hatchery_v1_LanguageStatus, preloads) / sizeof(hatchery_v1_PreloadStatus),
           .add = add_preload },
+        { .tag = hatchery_v1_LanguageStatus_compile_flags_tag,
+          .name = "compile_flags",
+          .kind = PBSPAN_TEXT,
+          .times = PBSPAN_MANY,
+          .max = SIZE_OF(hatchery_v1_LanguageStatus, compile_flags[0]) - 1,
+          .max_count = SIZE_OF(hatchery_v1_LanguageStatus, compile_flags) /
+                       SIZE_OF(hatchery_v1_LanguageStatus, compile_flags[0]),
+          .add = add_compile_flag },
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 

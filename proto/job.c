@@ -33,12 +33,15 @@ int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const
                 .merge_stderr = x->merge_stderr,
                 .echo = x->echo_last_expression,
                 .stage = stage,
+                .n_flags = (uint32_t)x->n_compile_flags,
                 .strings_size = entry.len + 1,
         };
         for (size_t i = 0; i < x->n_args; i++)
                 h.strings_size += x->args[i].len + 1;
         for (size_t i = 0; i < x->n_env; i++)
                 h.strings_size += x->env[i].name.len + 1 + x->env[i].value.len + 1;
+        for (size_t i = 0; i < x->n_compile_flags; i++)
+                h.strings_size += x->compile_flags[i].len + 1;
 
         size_t size = sizeof h + h.strings_size;
         uint8_t *packed = malloc(size);
@@ -53,6 +56,8 @@ int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const
                 at = put_byte(put(at, x->env[i].name), '=');
                 at = put_byte(put(at, x->env[i].value), '\0');
         }
+        for (size_t i = 0; i < x->n_compile_flags; i++)
+                at = put_byte(put(at, x->compile_flags[i]), '\0');
 
         *out = packed;
         *out_len = size;
@@ -127,7 +132,7 @@ int job_read(int sock, struct job *job)
                 return -EPROTO;
 
         /* Each string has a NUL at least. */
-        uint64_t least = 1 + (uint64_t)job->header.n_args + job->header.n_env;
+        uint64_t least = 1 + (uint64_t)job->header.n_args + job->header.n_env + job->header.n_flags;
         if (job->header.strings_size > JOB_MAX_STRINGS || job->header.strings_size < least)
                 return -EPROTO;
         size_t size = (size_t)job->header.strings_size;
@@ -143,11 +148,13 @@ int job_read(int sock, struct job *job)
         const char *entry = next_string(&at, end);
         OWN_MEM char **args = entry ? next_strings(&at, end, job->header.n_args) : NULL;
         OWN_MEM char **env = args ? next_strings(&at, end, job->header.n_env) : NULL;
-        if (!env)
+        OWN_MEM char **flags = env ? next_strings(&at, end, job->header.n_flags) : NULL;
+        if (!flags)
                 return -EPROTO;
         job->entry = entry;
         job->args = own_steal_ptr(&args);
         job->env = own_steal_ptr(&env);
+        job->flags = own_steal_ptr(&flags);
         own_steal_ptr(&strings);
         return 0;
 }

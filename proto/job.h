@@ -36,7 +36,8 @@ struct job_header {
         uint32_t merge_stderr;
         uint32_t echo;         /* the value of a last bare expression is printed */
         uint32_t stage;        /* enum job_stage */
-        uint64_t strings_size; /* entry, args, then env as name=value; each ends with NUL */
+        uint32_t n_flags;      /* of the compiler */
+        uint64_t strings_size; /* entry, args, env as name=value, then flags; each ends with NUL */
 };
 
 struct job_file {
@@ -61,8 +62,9 @@ struct job_failure {
 struct job {
         struct job_header header;
         const char *entry;
-        char **args; /* n_args, then NULL */
-        char **env;  /* n_env of name=value, then NULL */
+        char **args;  /* n_args, then NULL */
+        char **env;   /* n_env of name=value, then NULL */
+        char **flags; /* n_flags, then NULL */
 };
 
 /* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a

@@ -88,14 +88,25 @@ static int add_env(void *target, struct span content, struct err *e)
         return 0;
 }
 
+static int add_span(struct span **list, size_t *n, struct span content, struct err *e)
+{
+        struct span *more = pbspan_grow((void **)list, *n, sizeof *more);
+        if (!more)
+                return out_of_memory(e);
+        (*list)[(*n)++] = content;
+        return 0;
+}
+
 static int add_arg(void *target, struct span content, struct err *e)
 {
         struct execute *x = target;
-        struct span *arg = pbspan_grow((void **)&x->args, x->n_args, sizeof *arg);
-        if (!arg)
-                return out_of_memory(e);
-        x->args[x->n_args++] = content;
-        return 0;
+        return add_span(&x->args, &x->n_args, content, e);
+}
+
+static int add_compile_flag(void *target, struct span content, struct err *e)
+{
+        struct execute *x = target;
+        return add_span(&x->compile_flags, &x->n_compile_flags, content, e);
 }
 
 #define LIMIT_FIELD_OF(array, has_array, index, field)                                                                 \
@@ -128,11 +139,7 @@ static int add_compile_limits(void *target, struct span content, struct err *e)
 static int add_glob(void *target, struct span content, struct err *e)
 {
         struct execute *x = target;
-        struct span *glob = pbspan_grow((void **)&x->globs, x->n_globs, sizeof *glob);
-        if (!glob)
-                return out_of_memory(e);
-        x->globs[x->n_globs++] = content;
-        return 0;
+        return add_span(&x->globs, &x->n_globs, content, e);
 }
 
 static const struct pbspan_field collect_fields[] = {
@@ -240,6 +247,13 @@ static const struct pbspan_field execute_fields[] = {
           .kind = PBSPAN_MESSAGE,
           .has = offsetof(struct execute_target, x.has_compile_limits),
           .add = add_compile_limits },
+        { .tag = hatchery_v1_Execute_compile_flags_tag,
+          .name = "compile_flags",
+          .kind = PBSPAN_TEXT,
+          .times = PBSPAN_MANY,
+          .max = WIRE_MAX_FLAG,
+          .max_count = WIRE_MAX_FLAGS,
+          .add = add_compile_flag },
 };
 static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
 _Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct execute is handed the target");
@@ -343,10 +357,11 @@ void request_fini(struct request *r)
         free(x->args);
         free(x->env);
         free(x->globs);
+        free(x->compile_flags);
         x->files = NULL;
-        x->args = x->globs = NULL;
+        x->args = x->globs = x->compile_flags = NULL;
         x->env = NULL;
-        x->n_files = x->n_args = x->n_env = x->n_globs = 0;
+        x->n_files = x->n_args = x->n_env = x->n_globs = x->n_compile_flags = 0;
 }
 
 /* ---------------------------------------------------------------- encoding */
@@ -400,6 +415,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x,
 {
         struct pbspan_files files = { x->files, x->n_files };
         struct span_list args = { x->args, x->n_args }, globs = { x->globs, x->n_globs };
+        struct span_list flags = { x->compile_flags, x->n_compile_flags };
         hatchery_v1_Execute *to = &m->request.execute;
 
         m->which_request = hatchery_v1_ClientMessage_execute_tag;
@@ -414,6 +430,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x,
         to->has_limits = fill_limits(&to->limits, x->has_limit, x->limit);
         to->has_compile_limits = fill_limits(&to->compile_limits, x->has_compile_limit, x->compile_limit);
         to->has_compile_limits |= x->has_compile_limits;
+        to->compile_flags = (pb_callback_t){ .funcs.encode = write_spans, .arg = &flags };
         to->merge_stderr = x->merge_stderr;
         to->on_output_limit = x->truncate_output ? hatchery_v1_Execute_OnOutputLimit_TRUNCATE
                                                  : hatchery_v1_Execute_OnOutputLimit_KILL;

@@ -42,6 +42,8 @@ struct execute {
         bool has_compile_limits; /* of the compile stage, even if none of them is named */
         bool has_compile_limit[LIMIT_COUNT];
         int64_t compile_limit[LIMIT_COUNT];
+        struct span *compile_flags;
+        size_t n_compile_flags;
         bool merge_stderr;
         bool echo_last_expression;
         bool truncate_output; /* on_output_limit = TRUNCATE */

@@ -23,8 +23,10 @@ enum {
         WIRE_MAX_ARGS = 4096,
         WIRE_MAX_ENV = 1024,
         WIRE_MAX_GLOBS = 64,
+        WIRE_MAX_FLAGS = 32,
         WIRE_MAX_NAME = 1024,     /* a file name, a glob, an environment variable's name */
         WIRE_MAX_STRING = 131071, /* one argument or environment value: the kernel's MAX_ARG_STRLEN less its NUL */
         WIRE_MAX_LANGUAGE = 31,
         WIRE_MAX_CLIENT = 255,
+        WIRE_MAX_FLAG = 255, /* one flag of a compiler */
 };

@@ -60,9 +60,12 @@ static void check_job(const struct execute *x, const struct check_plan *plan)
                         FUZZ_CHECK(equals && (size_t)(equals - job.env[i]) == x->env[i].name.len);
                         check_text(x->env[i].value, equals + 1);
                 }
-                FUZZ_CHECK(!job.args[x->n_args] && !job.env[x->n_env]);
+                for (size_t i = 0; i < x->n_compile_flags; i++)
+                        check_text(x->compile_flags[i], job.flags[i]);
+                FUZZ_CHECK(!job.args[x->n_args] && !job.env[x->n_env] && !job.flags[x->n_compile_flags]);
                 free(job.args);
                 free(job.env);
+                free(job.flags);
                 free((char *)job.entry); /* the start of the block */
                 close(pair[0]);
                 close(pair[1]);

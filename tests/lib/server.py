@@ -36,7 +36,7 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
 DAEMONS = ("hatchery-pool", "hatchery-zygote")
 # A sandbox's main process is called as its language until a program of its own takes its place.
 LANGUAGES = ("awk", "bash", "bc", "c", "c-fast", "cpp", "go", "java", "javascript", "lua", "luajit", "node", "node-prestarted", "perl", "php", "prolog",
-             "python", "r", "ruby", "rust", "sed", "sqlite", "tcl")
+             "pytest", "python", "r", "ruby", "rust", "sed", "sqlite", "tcl", "typescript")
 PARTS = (*DAEMONS, "hatchery-init", *LANGUAGES)
 
 

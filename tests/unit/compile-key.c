@@ -56,6 +56,16 @@ static void everything_that_matters_is_in_the_key(void **state)
 {
         struct fixture *f = *state;
         is_new(f);
+        struct span flags[] = { span_of_text("-O3"), span_of_text("-g") };
+        f->x.compile_flags = flags;
+        f->x.n_compile_flags = 1;
+        is_new(f);
+        f->x.n_compile_flags = 2;
+        is_new(f);
+        flags[0] = span_of_text("-g");
+        flags[1] = span_of_text("-O3"); /* the last one of two that contradict each other counts */
+        is_new(f);
+        f->x.n_compile_flags = 0;
         f->of.language = "c2";
         is_new(f);
         f->of.version = "12.2.1";

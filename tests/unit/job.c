@@ -57,6 +57,7 @@ static void forget(struct job *job)
         free((void *)job->entry);
         free(job->args);
         free(job->env);
+        free(job->flags);
 }
 
 static struct span text(const char *s)
@@ -78,7 +79,14 @@ static void a_job_arrives_as_it_was_packed(void **state)
         struct env_span env[] = { { text("HOME"), text("/x") },
                                   { text("EMPTY"), text("") },
                                   { text("EQ"), text("a=b") } };
-        struct execute x = { .args = args, .n_args = 4, .env = env, .n_env = 3, .merge_stderr = true };
+        struct span flags[] = { text("-O3"), text("-lm") };
+        struct execute x = { .args = args,
+                             .n_args = 4,
+                             .env = env,
+                             .n_env = 3,
+                             .merge_stderr = true,
+                             .compile_flags = flags,
+                             .n_compile_flags = 2 };
         const size_t pieces[] = { 7, 1000, 1 << 20 };
 
         for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -105,6 +113,10 @@ static void a_job_arrives_as_it_was_packed(void **state)
                 assert_string_equal(job.env[1], "EMPTY=");
                 assert_string_equal(job.env[2], "EQ=a=b");
                 assert_null(job.env[3]);
+                assert_int_equal(job.header.n_flags, 2);
+                assert_string_equal(job.flags[0], "-O3");
+                assert_string_equal(job.flags[1], "-lm");
+                assert_null(job.flags[2]);
                 forget(&job);
         }
 }

@@ -41,6 +41,12 @@ static void fill_globs(struct wirebuf *x, size_t n)
         wirebuf_message(x, ID(Execute_collect), &collect);
 }
 
+static void fill_flags(struct wirebuf *x, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                wirebuf_text(x, ID(Execute_compile_flags), "-g");
+}
+
 struct countable {
         const char *name;
         fill *fill;
@@ -53,6 +59,7 @@ static const struct countable countables[] = {
         { "args", fill_args, WIRE_MAX_ARGS, offsetof(struct execute, n_args) },
         { "env", fill_env, WIRE_MAX_ENV, offsetof(struct execute, n_env) },
         { "globs", fill_globs, WIRE_MAX_GLOBS, offsetof(struct execute, n_globs) },
+        { "compile_flags", fill_flags, WIRE_MAX_FLAGS, offsetof(struct execute, n_compile_flags) },
 };
 
 static void counts_are_taken_up_to_their_bound_and_no_further(void **state)

@@ -58,6 +58,8 @@ static void a_request_with_every_field_comes_through(void **state)
         assert_true(x->merge_stderr);
         assert_true(x->truncate_output);
         assert_true(x->has_collect);
+        assert_int_equal(x->n_compile_flags, 2);
+        assert_span_text(x->compile_flags[1], "-std=c++20");
         assert_int_equal(x->n_globs, 2);
         assert_span_text(x->globs[0], "*.txt");
         assert_span_text(x->globs[1], "**/out");
@@ -114,8 +116,7 @@ static void each_limit_has_its_own_field(void **state)
                 [LIMIT_WALL] = ID(Limits_wall_us),          [LIMIT_CPU] = ID(Limits_cpu_us),
                 [LIMIT_MEMORY] = ID(Limits_memory_bytes),   [LIMIT_PIDS] = ID(Limits_pids),
                 [LIMIT_OUTPUT] = ID(Limits_output_bytes),   [LIMIT_DISK] = ID(Limits_disk_bytes),
-                [LIMIT_OPEN_FILES] = ID(Limits_open_files),
-                [LIMIT_STACK] = ID(Limits_stack_bytes),
+                [LIMIT_OPEN_FILES] = ID(Limits_open_files), [LIMIT_STACK] = ID(Limits_stack_bytes),
         };
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 struct wirebuf limits = { 0 }, x = { 0 };
@@ -313,6 +314,8 @@ static void check_is_refused_or_sound(const uint8_t *data, size_t len)
         }
         for (size_t i = 0; i < x->n_globs; i++)
                 assert_inside(x->globs[i], data, len);
+        for (size_t i = 0; i < x->n_compile_flags; i++)
+                assert_inside(x->compile_flags[i], data, len);
 
         /* What was taken can be said again, and is taken again. */
         struct request back;

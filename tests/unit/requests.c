@@ -79,6 +79,7 @@ uint8_t *requests_full(size_t *len)
         };
         struct span args[] = { span_of_text("one"), span_of_text(""), span_of_text("three") };
         struct span globs[] = { span_of_text("*.txt"), span_of_text("**/out") };
+        struct span flags[] = { span_of_text("-O3"), span_of_text("-std=c++20") };
         struct env_span env[] = { { span_of_text("A"), span_of_text("1") }, { span_of_text("B"), span_of_text("") } };
         struct request r = {
                 .id = UINT64_MAX,
@@ -101,6 +102,8 @@ uint8_t *requests_full(size_t *len)
                         .has_collect = true,
                         .globs = globs,
                         .n_globs = 2,
+                        .compile_flags = flags,
+                        .n_compile_flags = 2,
                         .collect_max_files = UINT32_MAX,
                         .collect_max_bytes = UINT64_MAX,
                         .deadline_us = 123456789012345,

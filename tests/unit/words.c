@@ -31,6 +31,21 @@ static void assert_line(char **line, char *const *expected)
         words_free(line);
 }
 
+static void the_flags_of_the_request_take_their_places(void **state)
+{
+        (void)state;
+        static char standard[] = "-std=c++20", library[] = "-lm", debug[] = "-g";
+        char *flags[] = { standard, library, debug, NULL };
+        struct job job = { .entry = "a.d/main.x.cc", .args = no_args, .flags = flags };
+        assert_line(words_expand(WORDS("g++", "-std=gnu++17", "{flags}", "-o", "{entry:o}", "{entry}", "{libraries}"),
+                                 WORDS_COMPILE, &job, NULL),
+                    WORDS("g++", "-std=c++20", "-g", "-o", "a.d/main.x.o", "a.d/main.x.cc", "-lm"));
+        job = (struct job){ .entry = "a.d/main", .args = no_args, .flags = no_args };
+        assert_line(words_expand(WORDS("g++", "-std=gnu++17", "{flags}", "{entry:o}", "{libraries}"), WORDS_COMPILE,
+                                 &job, NULL),
+                    WORDS("g++", "-std=gnu++17", "a.d/main.o"));
+}
+
 static void the_entry_takes_its_place(void **state)
 {
         (void)state;
@@ -175,6 +190,7 @@ static void a_program_is_asked_and_ended(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(the_flags_of_the_request_take_their_places),
                 cmocka_unit_test(the_entry_takes_its_place),
                 cmocka_unit_test(arguments_come_last_where_the_line_does_not_name_them),
                 cmocka_unit_test(a_compiler_gets_no_arguments_unasked),
