@@ -12,7 +12,8 @@
  * A Node that is already running can't do every job: variables that it reads at its start make it say so (N), and the
  * job goes to a fresh one.
  *
- * It is loaded again by each worker thread of a program, and then does nothing. */
+ * It is loaded again by each worker thread of a program, and by a Node that is started afresh. Then it does no more than
+ * to hide the network. */
 'use strict';
 
 const Module = require('module');
@@ -79,6 +80,7 @@ function takeJob(fd) {
     delete process.env.HATCHERY_JOB;
     process.chdir(path.dirname(process.argv[1]));
     const shared = load(fs, path.join(__dirname, 'node_shared.js'));
+    shared.hideNetwork();
     shared.rehearse(fs);
     forget();
     shared.tidyUp();
@@ -103,7 +105,13 @@ function takeJob(fd) {
     fs.closeSync(fd);
 }
 
+/* A worker thread, or a Node that has its program already. */
+function leaveAlone() {
+    load(require('fs'), require('path').join(__dirname, 'node_shared.js')).hideNetwork();
+    forget();
+}
+
 if (process.env.HATCHERY_JOB)
     takeJob(Number(process.env.HATCHERY_JOB));
 else
-    forget(); /* a worker thread */
+    leaveAlone();

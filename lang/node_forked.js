@@ -30,6 +30,7 @@ function share(source) {
     const name = '/hatchery/lang/node_shared.js', module = new Module(name);
     module._compile(source, name);
     shared = module.exports;
+    shared.hideNetwork();
 }
 
 /* Throws what the module throws. Its own first look at the program's directory finds nothing that is kept. */

@@ -134,4 +134,13 @@ function needsFreshNode(env) {
     return env.some((variable) => STARTUP_VARIABLE.test(variable));
 }
 
-module.exports = { rehearse, tidyUp, isModule, echoMain, setEnvironment, needsFreshNode };
+/* There is no network, and no socket to ask for its interfaces, for which Node would throw. Without one that is up it says
+ * this. */
+function hideNetwork() {
+    require('os').networkInterfaces = function networkInterfaces() {
+        return {};
+    };
+    Module.syncBuiltinESMExports();
+}
+
+module.exports = { hideNetwork, rehearse, tidyUp, isModule, echoMain, setEnvironment, needsFreshNode };

@@ -36,11 +36,11 @@ static int own_descriptors(void *context)
         return close_range(INIT_FD + 1, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* Mounted here because a proc shows the pid namespace of whoever makes it. */
+/* Mounted here because a proc shows the pid namespace of whoever makes it. The zygote closes it but for processes. */
 static int offer_proc(void *context)
 {
         (void)context;
-        int proc = newmount_proc();
+        int proc = newmount_whole_proc();
         if (proc < 0)
                 return proc;
         int r = tell(INIT_PROC, &proc, 1);

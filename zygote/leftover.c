@@ -11,7 +11,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-int leftover_open(struct leftover *l, pid_t init, int proc, const int namespaces[LEFTOVER_LOCKS - 1], struct err *e)
+int leftover_open(struct leftover *l, pid_t init, int proc, const int kept[LEFTOVER_KEPT], struct err *e)
 {
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/net/sockstat", (int)init);
@@ -22,9 +22,9 @@ int leftover_open(struct leftover *l, pid_t init, int proc, const int namespaces
         if (l->proc < 0)
                 return err_set(e, errno, "open the slot's /proc");
         l->lock[0] = l->proc;
-        memcpy(l->lock + 1, namespaces, (LEFTOVER_LOCKS - 1) * sizeof *namespaces);
+        memcpy(l->lock + 1, kept, LEFTOVER_KEPT * sizeof *kept);
         for (size_t i = 0; i < LEFTOVER_LOCKS; i++)
-                if (flock(l->lock[i], LOCK_EX | LOCK_NB) < 0)
+                if (l->lock[i] >= 0 && flock(l->lock[i], LOCK_EX | LOCK_NB) < 0)
                         return err_set(e, errno, "lock what a slot keeps");
         return 0;
 }
@@ -59,6 +59,8 @@ bool leftover_is_none(const struct leftover *l)
         if (size < 0 || leftover_sockets(text, (size_t)size) != 0)
                 return false;
         for (size_t i = 0; i < LEFTOVER_LOCKS; i++) {
+                if (l->lock[i] < 0)
+                        continue;
                 struct flock any = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
                 if (fcntl(l->lock[i], F_OFD_GETLK, &any) < 0 || any.l_type != F_UNLCK)
                         return false;

@@ -9,12 +9,14 @@
 #pragma once
 
 #include "proto/err.h"
+#include "zygote/facts.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
-enum { LEFTOVER_LOCKS = 4 };
+/* Three namespaces, and the files of facts.h; before them the root of /proc. */
+enum { LEFTOVER_KEPT = 3 + FACTS_FILES, LEFTOVER_LOCKS = 1 + LEFTOVER_KEPT };
 
 struct leftover {
         int sockstat;             /* owned, like the next; -1 */
@@ -23,8 +25,8 @@ struct leftover {
 };
 
 /* Before init gives up its privilege, which closes its entries in /proc. All are borrowed: proc, the slot's mount, and
- * the three namespaces that it keeps. */
-int leftover_open(struct leftover *l, pid_t init, int proc, const int namespaces[LEFTOVER_LOCKS - 1], struct err *e);
+ * what else the slot keeps that can be locked; -1 where something is not there. */
+int leftover_open(struct leftover *l, pid_t init, int proc, const int kept[LEFTOVER_KEPT], struct err *e);
 void leftover_close(struct leftover *l);
 
 /* When no process is left: is there nothing of it? 4 us. */

@@ -105,11 +105,12 @@ int mounts_own_namespace(struct mounts *m)
         return unshare(CLONE_NEWNS) < 0 ? -errno : 0;
 }
 
-/* A copy of the slot's one, or, where the kernel copies no mount of a namespace that is not the caller's (before Linux
- * 6.15), a new one, which takes 70 to 110 us. The caller is in the slot's pid namespace. */
+/* A copy of the slot's one with what it tells of the machine (facts.h), or, where the kernel copies no mount of a
+ * namespace that is not the caller's (before Linux 6.15), a new one, which takes 70 to 110 us. The caller is in the
+ * slot's pid namespace. */
 static int proc_of_slot(const struct mounts *m)
 {
-        int proc = newmount_clone(m->proc, "");
+        int proc = newmount_clone_all(m->proc, "");
         return proc == -EINVAL ? newmount_proc() : proc;
 }
 

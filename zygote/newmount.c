@@ -29,18 +29,41 @@ int newmount_make(const char *type, const struct fs_option *options, size_t n, u
         return mount < 0 ? -errno : mount;
 }
 
-int newmount_clone(int dir, const char *path)
+static int clone_tree(int dir, const char *path, unsigned more)
 {
         unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (*path ? 0u : AT_EMPTY_PATH);
-        int mount = open_tree(dir, path, flags);
+        int mount = open_tree(dir, path, flags | more);
         return mount < 0 ? -errno : mount;
+}
+
+int newmount_clone(int dir, const char *path)
+{
+        return clone_tree(dir, path, 0);
+}
+
+int newmount_clone_all(int dir, const char *path)
+{
+        return clone_tree(dir, path, AT_RECURSIVE);
+}
+
+/* The options are taken from the first on. */
+static const struct fs_option proc_options[] = { { "hidepid", "ptraceable" }, { "subset", "pid" } };
+enum { PROC_WHOLE = 1, PROC_PROCESSES = 2 };
+
+static int make_proc(size_t n)
+{
+        return newmount_make("proc", proc_options, n,
+                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
 }
 
 int newmount_proc(void)
 {
-        static const struct fs_option options[] = { { "subset", "pid" }, { "hidepid", "ptraceable" } };
-        return newmount_make("proc", options, 2,
-                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+        return make_proc(PROC_PROCESSES);
+}
+
+int newmount_whole_proc(void)
+{
+        return make_proc(PROC_WHOLE);
 }
 
 int newmount_attach(int mount, int dir, const char *path)

@@ -13,13 +13,18 @@ struct fs_option {
  * close-on-exec), or a negative errno. */
 int newmount_make(const char *type, const struct fs_option *options, size_t n, unsigned attributes);
 
-/* A detached copy of the mount at path below dir (an empty path: of dir itself), or a negative errno. */
+/* A detached copy of the mount at path below dir (an empty path: of dir itself), or a negative errno. The second one
+ * has with it what is mounted below. */
 int newmount_clone(int dir, const char *path);
+int newmount_clone_all(int dir, const char *path);
 
 /* A new /proc for the caller's pid namespace, detached: subset=pid leaves out everything that is not a process: no
  * sysctl, no kcore, no host-wide figures. Read-only, since a write to autogroup shows in other sandboxes: the kernel
  * allows one in 100 ms on the whole machine. */
 int newmount_proc(void);
+
+/* The same before anything is left out of it: for the zygote, which shows it to no program as it is (facts.h). */
+int newmount_whole_proc(void);
 
 /* Attaches a detached mount to path below dir. */
 int newmount_attach(int mount, int dir, const char *path);

@@ -311,6 +311,8 @@ int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct or
         if (r == 0)
                 r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
         if (r == 0)
+                r = facts_tell(&s->slot->facts, order->memory_bytes, e);
+        if (r == 0)
                 r = begin(maker, "fork", step, e);
         if (r == 0) {
                 s->id = order->sandbox;
@@ -363,6 +365,8 @@ int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const st
         int r = begin(maker, "limits", &step, e);
         if (r == 0)
                 r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
+        if (r == 0)
+                r = facts_tell(&s->slot->facts, order->memory_bytes, e);
         if (r < 0)
                 return r;
         if (order->disk_bytes == s->disk_bytes)

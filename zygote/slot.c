@@ -132,11 +132,20 @@ static int open_namespace(const struct slot *s, const char *name, int *fd, struc
         return *fd < 0 ? err_set(e, errno, "open %s", path) : 0;
 }
 
+static int watch_leftovers(struct slot *s, struct err *e)
+{
+        int kept[LEFTOVER_KEPT] = { s->pid_ns, s->user_ns, s->net_ns };
+        memcpy(kept + LEFTOVER_KEPT - FACTS_FILES, s->facts.fd, sizeof s->facts.fd);
+        return leftover_open(&s->leftover, s->init_pid, s->proc, kept, e);
+}
+
 static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
 {
         int r = start_init(s, maker, e);
         if (r == 0)
                 r = expect(s, INIT_PROC, &s->proc, e);
+        if (r == 0)
+                r = facts_open(&s->facts, &maker->facts, s->number, s->proc, e);
         if (r == 0)
                 r = expect(s, INIT_UNSHARED, NULL, e);
         if (r == 0)
@@ -152,7 +161,7 @@ static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
         if (r == 0)
                 r = open_namespace(s, "net", &s->net_ns, e);
         if (r == 0)
-                r = leftover_open(&s->leftover, s->init_pid, s->proc, (int[]){ s->pid_ns, s->user_ns, s->net_ns }, e);
+                r = watch_leftovers(s, e);
         if (r == 0)
                 r = slot_tell(s, INIT_MAPPED, NULL, 0, e);
         if (r == 0)
@@ -171,6 +180,7 @@ int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker,
         s->host_uid = maker->uid_base + SLOT_UIDS * number + 1;
         s->init_pidfd = s->init_sock = s->proc = s->pid_ns = s->user_ns = s->net_ns = -1;
         s->leftover = (struct leftover){ .sockstat = -1, .proc = -1 };
+        facts_init(&s->facts);
 
         int r = cgroup_slot_init(&s->cgroup, &maker->cgroups, number, e);
         if (r == 0)
@@ -189,6 +199,7 @@ static void close_all(struct slot *s)
         for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
                 own_close(fds[i]);
         leftover_close(&s->leftover);
+        facts_close(&s->facts);
 }
 
 void slot_kill(struct slot *s)

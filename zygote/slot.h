@@ -6,6 +6,7 @@
 #include "proto/err.h"
 #include "zygote/aside.h"
 #include "zygote/cgroup_slot.h"
+#include "zygote/facts.h"
 #include "zygote/fault.h"
 #include "zygote/init.h"
 #include "zygote/leftover.h"
@@ -27,6 +28,7 @@ struct slot {
         int init_sock;  /* non-blocking */
         int proc;       /* a detached mount */
         int pid_ns, user_ns, net_ns;
+        struct facts facts;       /* what that /proc says of the machine */
         struct leftover leftover; /* what a run may have left in them */
         struct cgroup_slot cgroup;
 };
@@ -49,6 +51,7 @@ struct slot_maker {
         struct cgroup_base cgroups;
         struct cgroup_slot inits; /* the group that inits live in */
         struct faults faults;     /* handed on to inits */
+        struct facts_base facts;
 };
 
 /* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the slot. */

@@ -87,6 +87,9 @@ static int prepare(struct zygote *z, struct err *e)
         z->maker.guard = guard_open(e);
         if (z->maker.guard < 0)
                 return z->maker.guard;
+        r = facts_base_init(&z->maker.slots.facts, e);
+        if (r < 0)
+                return r;
         boot->report = z->report[1];
         boot->lang = z->lang;
         boot->inodes = z->options->inodes;
@@ -162,6 +165,7 @@ static int live(struct aside *aside, void *context, struct err *e)
         serve_free(serve);
         free(z->shown->warmed.preloads);
         seccomp_program_fini(&z->shown->birth.settings.seccomp);
+        facts_base_fini(&z->maker.slots.facts);
         cgroup_slot_fini(&z->maker.slots.inits, NULL);
         cgroup_base_fini(&z->maker.slots.cgroups);
         leaks_keep(z->shown->warmed.state);
@@ -186,7 +190,9 @@ int zygote_main(const struct zygote_options *options)
         *z = (struct zygote){
                 .options = options,
                 .shown = &shown,
-                .maker = { .birth = &shown.birth, .slots.birth = &shown.birth.init },
+                .maker = { .birth = &shown.birth,
+                           .slots.birth = &shown.birth.init,
+                           .slots.facts = { .disk = -1, .same_for_all = -1 } },
                 .report = { -1, -1 },
         };
         snprintf(z->who, sizeof z->who, "zygote/%s", options->language);

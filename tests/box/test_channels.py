@@ -127,7 +127,7 @@ print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'he
 
         size, _, mounts = self.output(code).partition("\n")
         self.assertNotEqual(total, int(size))
-        self.assertEqual({"/", "/usr", "/proc", "/home/sandbox", "/tmp", "/dev/shm"},
+        self.assertEqual({"/", "/usr", "/proc", "/home/sandbox", "/tmp", "/dev/shm", *(f"/proc/{name}" for name in host.FACTS)},
                          {line.split()[4] for line in mounts.splitlines() if line})
         self.assertEqual({"overlay", "proc", "tmpfs"}, {line.split(" - ")[1].split()[0] for line in mounts.splitlines() if line})
         with server_without("private usr") as server, server.connect() as client:

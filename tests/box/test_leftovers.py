@@ -23,8 +23,9 @@ CLONE_NEWNET = 0x40000000
 COMMON = """
 import array, fcntl, os, socket, struct
 NAME = b'\\0leftover'
-def lock(kind, command):
-    fd = os.open('/proc', os.O_RDONLY)
+KEPT = '/proc', '/proc/meminfo' # of what a slot keeps, a program can lock these by name
+def lock(kind, command, path):
+    fd = os.open(path, os.O_RDONLY)
     return fd, struct.unpack('hhqqi4x', fcntl.fcntl(fd, command, struct.pack('hhqqi4x', kind, 0, 0, 0, 0)))[0]
 def end(said):
     slot = open('/proc/self/uid_map').read().split()[-2]
@@ -51,7 +52,7 @@ def leave(depth, *held):
 named = socket.socket(socket.AF_UNIX)
 named.bind(NAME)
 named.listen(9)
-held = named.fileno(), lock(fcntl.F_RDLCK, fcntl.F_OFD_SETLK)[0]
+held = named.fileno(), *(lock(fcntl.F_RDLCK, fcntl.F_OFD_SETLK, path)[0] for path in KEPT)
 try:
     leave(@depth@, *held)
     end('deep')
@@ -68,8 +69,9 @@ with socket.socket(socket.AF_UNIX) as sock:
         found.append('name')
     except ConnectionRefusedError:
         pass
-if lock(fcntl.F_WRLCK, fcntl.F_OFD_GETLK)[1] != fcntl.F_UNLCK:
-    found.append('lock')
+for path in KEPT:
+    if lock(fcntl.F_WRLCK, fcntl.F_OFD_GETLK, path)[1] != fcntl.F_UNLCK:
+        found.append('lock')
 end(' '.join(found) or 'nothing')
 """
 

@@ -2,6 +2,8 @@
 Rows of lib/walls.py."""
 
 import os
+import re
+import shutil
 import subprocess
 import unittest
 import uuid
@@ -30,25 +32,41 @@ def tearDownModule():
     del os.environ["HATCHERY_CANARY"]
 
 
+HOST_MEMORY = re.search(r"MemTotal: +(\d+)", host.read("/proc/meminfo"))[1]
+
+
 class Proc(AttackCase):
     SERVER = SERVERS
     ATTACKS = [
         # subset=pid: nothing but processes. The zygote's own /proc has it all.
         *[Attack(f"proc {name}", f"os.path.exists('/proc/{name}')", ZYGOTES_ROOT) for name in (
             "sys", "sys/kernel/core_pattern", "sysrq-trigger", "kallsyms", "keys", "key-users", "cmdline", "interrupts", "kmsg",
-            "cpuinfo", "meminfo", "stat", "partitions", "diskstats", "iomem", "timer_list", "vmallocinfo", "slabinfo",
-            "bus", "driver", "fs", "irq", "sysvipc", "cgroups", "devices", "loadavg", "uptime", "version", "swaps", "locks",
+            "partitions", "diskstats", "iomem", "timer_list", "vmallocinfo", "slabinfo",
+            "bus", "driver", "fs", "irq", "sysvipc", "cgroups", "devices", "version", "swaps", "locks",
             "pressure", "softirqs", "zoneinfo", "buddyinfo", "pagetypeinfo", "consoles", "kpagecount", "filesystems")
           if os.path.exists(f"/proc/{name}")],
+        # Made up for the slot (zygote/facts.h): none of the host's figures.
+        *[Attack(f"proc {name}", f"__import__('re').search({figure!r}, open('/proc/{name}').read())", ZYGOTES_ROOT) for name, figure in (
+            ("meminfo", f"MemTotal: +{HOST_MEMORY} "), ("stat", r"ctxt [^0]"), ("loadavg", r"/\d\d"), ("cpuinfo", "flags|microcode|power management"))],
+        Attack("writing what proc says of the machine", f"""
+            for name in {host.FACTS or ('meminfo',)}:
+                try: os.open('/proc/' + name, os.O_WRONLY)
+                except OSError as e: last = e
+                else: return name
+                try: os.chmod('/proc/' + name, 0o666)
+                except OSError as e: last = e
+                else: return name
+            raise last""", None, "even the root of a zygote reads the host's own /proc"),
         *[Attack(f"proc {name}", f"os.path.exists('/proc/{name}')", None, "this host has none either")
           for name in ("kcore", "modules", "config.gz", "sched_debug", "scsi", "acpi", "mtrr")
           if not os.path.exists(f"/proc/{name}")],
         Attack("writing a sysctl", """
             with open('/proc/sys/kernel/ns_last_pid', 'w') as f: f.write('2')
             return True""", ZYGOTES_ROOT),
-        Attack("mounts beyond its own six", """
+        Attack("mounts beyond its own", f"""
+            FACTS = {[f"/proc/{name}" for name in host.FACTS]}
             rows = [line.split() for line in open('/proc/self/mountinfo')]
-            return [row for row in rows if row[4] not in ('/', '/usr', '/proc', '/home/sandbox', '/tmp', '/dev/shm') or row[4] == '/' and 'overlay' not in row]""",
+            return [row for row in rows if row[4] not in ('/', '/usr', '/proc', '/home/sandbox', '/tmp', '/dev/shm', *FACTS) or row[4] == '/' and 'overlay' not in row]""",
                ZYGOTES_ROOT),
         Attack("processes of the host", """
             for name in os.listdir('/proc'):
@@ -80,6 +98,50 @@ class Proc(AttackCase):
     def words(self):
         # Cut in two, so that the program itself does not hold what it looks for.
         return {"canary_start": CANARY[:20], "canary_end": CANARY[20:]}
+
+
+@unittest.skipUnless(host.FACTS, "this kernel can't put mounts together before they are attached (Linux 6.15)")
+class Machine(Case):
+    """What a program finds in /proc about the machine is what its run may have of it."""
+    SERVER = SERVERS
+
+    READ = "import os, re, sys\nread = lambda name: open('/proc/' + name).read()\n"
+
+    def test_memory_is_the_limit_of_the_run(self):
+        code = self.READ + "print(*re.findall(r'Mem\\w+: +(\\d+) kB', read('meminfo')))"
+        for limits in {}, {"memory_bytes": 300 << 20}, {"memory_bytes": 64 << 20}, {}:
+            expected = limits.get("memory_bytes", 128 << 20) // 1024
+            self.assertEqual(f"{expected} {expected} {expected}\n", self.output(code, limits=limits))
+
+    def test_processors_are_those_that_it_may_use(self):
+        code = self.READ + """
+print(sorted(os.sched_getaffinity(0)) == [int(n) for n in re.findall(r'processor\\t: (\\d+)', read('cpuinfo'))]
+      == [int(n) for n in re.findall(r'^cpu(\\d+) 0 0 ', read('stat'), re.M)], os.sysconf('SC_NPROCESSORS_CONF') >= os.cpu_count())
+"""
+        self.assertEqual("True True\n", self.output(code))
+
+    def test_time_and_load(self):
+        code = self.READ + """
+import time
+boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+print(read('loadavg'), 0 <= boot - float(read('uptime').split()[0]) < 600,
+      abs(int(re.search(r'btime (\\d+)', read('stat'))[1]) - (time.time() - boot)) < 5)
+"""
+        self.assertEqual("0.00 0.00 0.00 1/1 2\n True True\n", self.output(code))
+
+    def test_tools_work(self):
+        for command in (["free", "-k"], ["ps", "-e", "-o", "pid,comm"], ["uptime"], ["nproc"], ["cat", "/etc/os-release"]):
+            if not shutil.which(command[0]):
+                continue
+            result = self.execute(f"import subprocess, sys\nsys.exit(subprocess.run({command}).returncode)")
+            self.assert_exited(result)
+            self.assertIn({"free": b"131072", "ps": b"ps\n"}.get(command[0], b""), result.stdout, describe(result))
+
+    def test_they_are_the_slots_own(self):
+        """Two runs at one time have different files, so that neither sees the other's locks."""
+        code = "import os, time\ns = os.stat('/proc/cpuinfo')\nprint(s.st_dev, s.st_ino)\ntime.sleep(1)"
+        requests = [self.client.send_execute(code) for _ in range(2)]
+        self.assertEqual(2, len({self.client.result(request).stdout for request in requests}))
 
 
 # What is open of a process to whoever may trace it.

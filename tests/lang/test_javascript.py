@@ -231,6 +231,11 @@ MORE = {
     "weak references": "const r = new FinalizationRegistry(() => {}); r.register({}, 1); console.log(new WeakRef(globalThis).deref() === globalThis)\n",
     "internationalisation": 'console.log(new Intl.NumberFormat("de").format(12345.6), ["ä", "z", "a"].sort(new Intl.Collator("de").compare), "İ".toLowerCase().length)\n',
     "fetch is there": "console.log(typeof fetch, typeof structuredClone, typeof navigator, typeof crypto.subtle)\n",
+    "a machine without a network": ("const os = require('os'); console.log(os.networkInterfaces(), os.hostname());\n"
+                                    "new (require('worker_threads').Worker)('console.log(require(\"os\").networkInterfaces())', {eval: true});",
+                                    {"ours": (b"{} sandbox\n{}\n", b"", ("exit", 0))}),
+    "a machine of its own": ("const os = require('os'); console.log(os.cpus().length, os.totalmem() >> 20, os.freemem() <= os.totalmem());",
+                             {"ours": (f"{len(os.sched_getaffinity(0))} {MEMORY} true\n".encode(), b"", ("exit", 0))}),
     "performance": "console.log(performance.now() > 0, process.uptime() > 0, process.hrtime().length, process.memoryUsage().rss > 0)\n",
     "async hooks": 'const { AsyncLocalStorage } = require("async_hooks"); const s = new AsyncLocalStorage(); s.run(1, () => setTimeout(() => console.log(s.getStore()), 5))\n',
     "vm": 'const vm = require("vm"); console.log(vm.runInNewContext("a + 1", { a: 1 })); vm.runInThisContext("throw new Error(\'v\')", "file.vm")\n',

@@ -2,10 +2,15 @@
 
 import ctypes
 import os
+import platform
 from pathlib import Path
 
 PR_SET_CHILD_SUBREAPER = 36
 SYS_PIDFD_GETFD = 438
+
+# What a sandbox's /proc says of the machine, where the kernel can have it (zygote/facts.h).
+KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+FACTS = ("meminfo", "uptime", "cpuinfo", "stat", "loadavg") if KERNEL >= (6, 15) else ()
 
 
 def become_subreaper():
