@@ -105,6 +105,7 @@ const char config_builtin[] =
         "#                output = 1M             # standard output and standard error, each\n"
         "#                disk = 48M\n"
         "#                open-files = 64\n"
+        "#                stack = 8M              # of each process's first thread\n"
         "#        }\n"
         "#        ceilings {\n"
         "#                wall = 60s\n"
@@ -114,5 +115,6 @@ const char config_builtin[] =
         "#                output = 16M\n"
         "#                disk = 512M\n"
         "#                open-files = 1024\n"
+        "#                stack = 512M\n"
         "#        }\n"
         "#}\n";

@@ -21,6 +21,7 @@ static const char whole[] = "# a comment\n"
                             "  version = { 'g++', --version }\n"
                             "  compile = { 'g++', -O1, -o, main, \"{sources}\" }\n"
                             "  artifacts = { main, 'lib/*.so' }\n"
+                            "  compile_flags = { \"-std={c++17,c++20}\", -g }\n"
                             "  run = { ./main, \"{args}\" }\n"
                             "  prepare = { sh, -c, 'echo \"it\\'s\" \\\\ > {prepared}/x' }\n"
                             "  paths = { /etc/alternatives }\n"
@@ -72,6 +73,7 @@ static void a_file_says_all_there_is_to_know(void **state)
         assert_list(r.version, "g++|--version");
         assert_list(r.compile, "g++|-O1|-o|main|{sources}");
         assert_list(r.artifacts, "main|lib/*.so");
+        assert_list(r.compile_flags, "-std={c++17,c++20}|-g");
         assert_list(r.run, "./main|{args}");
         assert_null(r.warm);
         assert_list(r.prepare, "sh|-c|echo \"it's\" \\ > {prepared}/x");

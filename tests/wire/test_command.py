@@ -135,7 +135,7 @@ class Run(Command):
         code = "import os, sys; print(os.environ['A'], sys.argv[1:], flush=True); print('err', file=sys.stderr)"
         done = self.run_command(
             "run", "-l", "python", "-e", code, "--env", "A=b=c", "--wall", "2s", "--cpu", "1s", "--memory", "64M",
-            "--pids", "16", "--output", "1M", "--disk", "16M", "--open-files", "20", "--merge-stderr", "--deadline",
+            "--pids", "16", "--output", "1M", "--disk", "16M", "--open-files", "20", "--stack", "16M", "--merge-stderr", "--deadline",
             "30s", "--client", "tests", "--compress", "--addr", SERVER.unix_address, "--", "--x")
         self.assert_done(done, out=b"b=c ['--x']\nerr\n")
 
@@ -243,7 +243,8 @@ class Others(Command):
         for option, bounds in {"--wall TIME": "[6 s, at most 60 s]", "--cpu TIME": "[5 s, at most 60 s]",
                                "--memory SIZE": "[128 MiB, at most 1 GiB]", "--pids N": "[32, at most 512]",
                                "--output SIZE": "[1 MiB, at most 16 MiB]", "--disk SIZE": "[48 MiB, at most 512 MiB]",
-                               "--open-files N": "[64, at most 1024]"}.items():
+                               "--open-files N": "[64, at most 1024]",
+                               "--stack SIZE": "[8 MiB, at most 512 MiB]"}.items():
             lines = [line for line in text.splitlines() if line.strip().startswith(option)]
             self.assertEqual(1, len(lines), option)
             self.assertTrue(lines[0].endswith(bounds), lines[0])
