@@ -45,7 +45,7 @@ class TypeScript(Case):
             result = self.run_program(files=FILES, entry="main.ts", args=["Ada"], env={"GREETING": "hi"}, stdin=b"in")
             self.assert_exited(result, 1)
             self.assertEqual("hello Ada 0 IN hi\n5 Green a/b 3 7 37\n", result.stdout.decode(), describe(result))
-            self.assertIn(b"Error: lost\n    at main (/home/sandbox/main.ts:26:15)", result.stderr)
+            self.assertIn(b"Error: lost\n    at main (/home/sandbox/main.ts:22:15)", result.stderr)
             self.assertEqual(cached, result.compile.cached)
 
     def test_a_fault_of_types_is_a_compile_error_with_its_line(self):
