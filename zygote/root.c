@@ -16,7 +16,8 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-enum { MOST_COPIED = 64 << 10 }; /* bytes of a file in a directory that is copied */
+/* Bytes of the files in directories that are copied, each and together: the root is small, and each zygote has one. */
+enum { MOST_OF_A_FILE = 128 << 10, MOST_OF_ALL = 1 << 20 };
 
 /* Relative paths below the new root. */
 struct directory_row {
@@ -25,9 +26,9 @@ struct directory_row {
 };
 
 static const struct directory_row directories[] = {
-        { "dev", 0755 },          { "dev/shm", 01777 }, { "etc", 0755 },  { "home", 0755 },
-        { "home/sandbox", 0755 }, { "mnt", 0755 },      { "proc", 0555 }, { "run", 0755 },
-        { "tmp", 01777 },         { "usr", 0755 },      { "var", 0755 },
+        { "dev", 0755 },          { "dev/shm", 01777 }, { "etc", 0755 },       { "etc/fonts", 0755 }, { "home", 0755 },
+        { "home/sandbox", 0755 }, { "mnt", 0755 },      { "proc", 0555 },      { "run", 0755 },       { "tmp", 01777 },
+        { "usr", 0755 },          { "var", 0755 },      { "var/cache", 0755 },
 };
 
 struct device_row {
@@ -66,26 +67,33 @@ static const struct text_row texts[] = {
         { "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
         { "etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n" },
         { "etc/hostname", "sandbox\n" },
+        /* What was found out of fonts is kept, but not in the work directory, where it would be the program's. */
+        { "etc/fonts/fonts.conf",
+          "<?xml version=\"1.0\"?>\n<fontconfig>\n"
+          "<dir>/usr/share/fonts</dir>\n<dir>/usr/local/share/fonts</dir>\n<dir>~/.fonts</dir>\n"
+          "<cachedir>/var/cache/fontconfig</cachedir>\n<cachedir>/tmp/.fontconfig</cachedir>\n"
+          "<include ignore_missing=\"yes\">/etc/fonts/conf.d</include>\n</fontconfig>\n" },
         { "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n" },
 };
 
 /* Top-level links of a merged-usr system, taken over as the host has them. */
 static const char *const usr_links[] = { "bin", "lib", "lib32", "lib64", "libx32", "sbin" };
 
-/* Taken from the host as they are: the linker's cache, MIME types, the alternatives' links (awk, editor, ...), and
- * where fonts are, without which nothing can draw text. */
+/* Taken from the host as they are: the linker's cache and MIME types. */
 static const char *const etc_files[] = { "ld.so.cache", "localtime", "mime.types", "protocols", "services" };
 
 struct copied_directory {
-        const char *path; /* below /etc; parents come first */
-        bool with_files;  /* else links alone */
+        const char *path;
+        bool with_files; /* else links alone */
 };
 
-static const struct copied_directory etc_directories[] = {
-        { "alternatives", false },
-        { "fonts", true },
-        { "fonts/conf.avail", true },
-        { "fonts/conf.d", true },
+/* The links of the alternatives (awk, editor, ...); which fonts there are and how they are chosen, without which
+ * nothing can draw text. */
+static const struct copied_directory copied[] = {
+        { "etc/alternatives", false },
+        { "etc/fonts/conf.avail", true },
+        { "etc/fonts/conf.d", true },
+        { "var/cache/fontconfig", true },
 };
 
 static int copy_file(int to_dir, const char *to, int from_dir, const char *from)
@@ -105,7 +113,7 @@ static int copy_file(int to_dir, const char *to, int from_dir, const char *from)
 }
 
 /* One entry of a directory: a link, or a file where those are wanted, too. Anything else is left out. */
-static int copy_entry(int to_dir, int from_dir, const char *name, bool with_files)
+static int copy_entry(int to_dir, int from_dir, const char *name, bool with_files, off_t *left)
 {
         char target[512];
         struct stat st;
@@ -116,22 +124,23 @@ static int copy_entry(int to_dir, int from_dir, const char *name, bool with_file
                 return symlinkat(target, to_dir, name) < 0 ? -errno : 0;
         }
         if (!with_files || fstatat(from_dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !S_ISREG(st.st_mode) ||
-            st.st_size > MOST_COPIED || !(st.st_mode & S_IROTH))
+            !(st.st_mode & S_IROTH) || st.st_size > MOST_OF_A_FILE || st.st_size > *left)
                 return 0;
+        *left -= st.st_size;
         return copy_file(to_dir, name, from_dir, name);
 }
 
-static int copy_directory(int etc, const struct copied_directory *which, struct err *e)
+static int copy_directory(int root, const struct copied_directory *which, off_t *left, struct err *e)
 {
         char from[64];
-        snprintf(from, sizeof from, "/etc/%s", which->path);
+        snprintf(from, sizeof from, "/%s", which->path);
         DIR *dir = opendir(from);
         if (!dir)
                 return errno == ENOENT ? 0 : err_set(e, errno, "open %s", from);
-        int r = mkdirat(etc, which->path, 0755) < 0 ? -errno : 0;
-        OWN_FD int to = openat(etc, which->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        int r = mkdirat(root, which->path, 0755) < 0 ? -errno : 0;
+        OWN_FD int to = openat(root, which->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         for (struct dirent *d; r == 0 && (d = readdir(dir));)
-                r = copy_entry(to, dirfd(dir), d->d_name, which->with_files);
+                r = copy_entry(to, dirfd(dir), d->d_name, which->with_files, left);
         closedir(dir);
         return r < 0 ? err_set(e, -r, "copy %s", from) : 0;
 }
@@ -183,8 +192,9 @@ static int copy_from_host(int root, struct err *e)
                 if (r < 0)
                         return err_set(e, -r, "copy %s", from);
         }
-        for (size_t i = 0; i < sizeof etc_directories / sizeof etc_directories[0]; i++) {
-                int r = copy_directory(etc, &etc_directories[i], e);
+        off_t left = MOST_OF_ALL;
+        for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++) {
+                int r = copy_directory(root, &copied[i], &left, e);
                 if (r < 0)
                         return r;
         }

@@ -23,7 +23,7 @@ CLONE_NEWNET = 0x40000000
 COMMON = """
 import array, fcntl, os, socket, struct
 NAME = b'\\0leftover'
-KEPT = '/proc', '/proc/meminfo' # of what a slot keeps, a program can lock these by name
+KEPT = [path for path in ('/proc', '/proc/meminfo') if os.path.exists(path)] # of what a slot keeps, a program can lock these by name
 def lock(kind, command, path):
     fd = os.open(path, os.O_RDONLY)
     return fd, struct.unpack('hhqqi4x', fcntl.fcntl(fd, command, struct.pack('hhqqi4x', kind, 0, 0, 0, 0)))[0]
@@ -69,9 +69,8 @@ with socket.socket(socket.AF_UNIX) as sock:
         found.append('name')
     except ConnectionRefusedError:
         pass
-for path in KEPT:
-    if lock(fcntl.F_WRLCK, fcntl.F_OFD_GETLK, path)[1] != fcntl.F_UNLCK:
-        found.append('lock')
+if any(lock(fcntl.F_WRLCK, fcntl.F_OFD_GETLK, path)[1] != fcntl.F_UNLCK for path in KEPT):
+    found.append('lock')
 end(' '.join(found) or 'nothing')
 """
 
