@@ -189,11 +189,12 @@ class ComeAndGo(WithLanguages):
             self.reload(server)
             row = self.wait_for(client, "greet")
             self.assertEqual(("1.2.3", ["hail", "python3", "sh"]), (row.version, list(row.aliases)))
-            # What another one has already is said, and stays that one's. No two of Hatchery's own are so.
+            # What another one has already is said, and who gets it. No two of Hatchery's own are so.
             said = re.findall(r"\w+ and \w+ are both called \w+|programs of \w+ and of \w+ both end in .\w+", server.log())
             self.assertEqual(["greet and bash are both called sh", "greet and python are both called python3",
                               "programs of greet and of bash both end in .sh"], sorted(said))
-            self.assertEqual("python", client.execute("", language="python3").language)
+            self.assertIn("called python3: a request for it gets greet", server.log())
+            self.assertEqual("greet", client.execute("", language="python3").language)
             self.assert_says("hello of main.sh salute a b\n", client, "hail", args=["a", "b"])
             self.assert_says("low\n", client, "greet", "echo $TONE")
             self.assertTrue(client.status().ready)
