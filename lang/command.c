@@ -85,11 +85,11 @@ static int become(const struct lang_command *c, char *const *line, enum words_us
                         end_last_line(job->entry);
         char **argv = words_expand(line, use, job, c->extensions);
         char **env = words_environment(environ, use == WORDS_COMPILE ? compilers : job->env);
+        int error = ENOMEM;
         if (argv && env) {
                 spawn_reset_signals();
-                execvpe(argv[0], argv, env);
+                error = -spawn_become(argv, env);
         }
-        int error = argv && env ? errno : ENOMEM;
         fprintf(stderr, "%s: %s: %s\n", c->name, argv ? argv[0] : line[0], strerror(error));
         return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NO_EXEC;
 }

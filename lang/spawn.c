@@ -2,11 +2,15 @@
 #include "lang/spawn.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -56,6 +60,31 @@ int spawn_program(pid_t *pid, char *const *argv, const int descriptors[4], char 
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return -r;
+}
+
+int spawn_become(char *const *argv, char *const *env)
+{
+        const char *path = getenv("PATH");
+        char place[PATH_MAX];
+        int error = ENOENT;
+
+        if (strchr(argv[0], '/') || !path) {
+                execve(argv[0], argv, env);
+                return -errno;
+        }
+        for (const char *at = path;; at++) {
+                int len = (int)strcspn(at, ":");
+                int n = snprintf(place, sizeof place, "%.*s/%s", len, at, argv[0]);
+                if (n > 0 && (size_t)n < sizeof place && *argv[0]) {
+                        execve(place, argv, env);
+                        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+                                return -errno;
+                        error = errno == EACCES ? EACCES : error;
+                }
+                at += len;
+                if (!*at)
+                        return -error;
+        }
 }
 
 /* 1: there is something to read, or the end. */

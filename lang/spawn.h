@@ -9,6 +9,10 @@
  * must be close-on-exec. env: NULL for the process's own. 0, or a negative errno. */
 int spawn_program(pid_t *pid, char *const *argv, const int descriptors[4], char *const *env);
 
+/* Becomes the program, which is looked up in PATH. Returns only if it can't, a negative errno. The functions of libc
+ * that search PATH hand a file that is no program to a shell, and so would run a library as a script. */
+int spawn_become(char *const *argv, char *const *env);
+
 /* Reads until the end, or until size - 1 bytes are there, and adds a NUL. How many, or -ETIMEDOUT with what came. */
 int spawn_read(int fd, char *text, size_t size, int patience_ms);
 

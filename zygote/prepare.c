@@ -1,6 +1,7 @@
 /* What a language makes once: see prepare.h. */
 #include "zygote/prepare.h"
 
+#include "lang/spawn.h"
 #include "proto/fnv.h"
 #include "proto/own.h"
 
@@ -26,6 +27,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+extern char **environ;
 
 enum {
         NOBODY = 65534,
@@ -141,8 +144,8 @@ static _Noreturn void run_command(const struct prepare *p, const char *directory
         }
         if (!argv[0])
                 _exit(127);
-        execvp(argv[0], argv);
-        dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+        r = spawn_become(argv, environ);
+        dprintf(2, "%s: %s\n", argv[0], strerror(-r));
         _exit(127);
 }
 

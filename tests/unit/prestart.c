@@ -2,11 +2,17 @@
  * out of their reach from the moment they have a job. The helpers here are scripts of a shell. */
 #include "lang/prestart.h"
 
+#include "lang/spawn.h"
 #include "proto/job.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* Offers a job to a helper that is ready and then does this. */
 static int offer(const char *script, struct prestart *p)
@@ -57,6 +63,24 @@ static void its_starter_is_out_of_its_reach(void **state)
         assert_true(p.taken);
 }
 
+/* This process would be a shell from then on, and its plan of tests not fulfilled. */
+static void what_is_no_program_is_handed_to_no_shell(void **state)
+{
+        (void)state;
+        char path[] = "/tmp/hatchery-prestart-XXXXXX", missing[] = "hatchery-there-is-no-such-program", empty[] = "";
+        char *line[] = { path, NULL }, *other[] = { missing, NULL }, *none[] = { empty, NULL };
+        int fd = mkostemp(path, O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(write(fd, "exit 0\n", 7), 7);
+        assert_int_equal(fchmod(fd, 0700), 0);
+        close(fd); /* what is open for writing can't be started */
+        int r = spawn_become(line, line + 1);
+        unlink(path);
+        assert_int_equal(r, -ENOEXEC);
+        assert_int_equal(spawn_become(other, line + 1), -ENOENT);
+        assert_int_equal(spawn_become(none, line + 1), -ENOENT);
+}
+
 /* Sanitizers look into their own process at its end. */
 static int tear_down(void **state)
 {
@@ -68,6 +92,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_a_helper_says_is_a_closed_list),
+                cmocka_unit_test(what_is_no_program_is_handed_to_no_shell),
                 cmocka_unit_test(its_starter_is_out_of_its_reach),
         };
         return cmocka_run_group_tests_name("prestart", tests, NULL, tear_down);
