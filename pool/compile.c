@@ -16,6 +16,14 @@ size_t compile_patterns(const struct compile_rules *rules, struct span out[COMPI
         return n;
 }
 
+bool compile_starts(const struct compile_rules *rules, struct span name)
+{
+        char *const *run = rules->runtime ? rules->runtime->run : NULL;
+
+        return run && run[0] && strncmp(run[0], "./", 2) == 0 && strlen(run[0] + 2) == name.len &&
+               memcmp(run[0] + 2, name.data, name.len) == 0;
+}
+
 uint64_t compile_weight(const struct compile *c)
 {
         uint64_t bytes = c->captured_out.room + c->captured_err.room;

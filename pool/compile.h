@@ -44,6 +44,9 @@ enum {
 /* What is to be collected: the number of patterns, whose bytes are the configuration's. */
 size_t compile_patterns(const struct compile_rules *rules, struct span out[COMPILE_MAX_PATTERNS]);
 
+/* The run line starts this artifact: its first word is "./" and the name. */
+bool compile_starts(const struct compile_rules *rules, struct span name);
+
 /* Bytes of memory that it holds. */
 uint64_t compile_weight(const struct compile *c);
 

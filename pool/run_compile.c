@@ -4,6 +4,7 @@
 #include "pool/compile_key.h"
 #include "pool/language.h"
 #include "pool/names.h"
+#include "pool/program.h"
 #include "pool/run_io.h"
 #include "pool/run_parts.h"
 #include "pool/session.h"
@@ -116,6 +117,10 @@ static const char *artifacts_fault(struct run *r, const struct file_span *files,
         for (size_t i = 0; i < n; i++)
                 if (files[i].raw_name.len > 0 || names_check(files[i].name, &e) < 0)
                         return "a file that it made has a name that can't be used";
+        for (size_t i = 0; i < n; i++)
+                if (compile_starts(&r->language->compile, files[i].name) && !program_can_start(files[i].content))
+                        return "the compiler has made a library or the like, which can't be run; the sources need a main "
+                               "program";
         return NULL;
 }
 

@@ -65,6 +65,8 @@ MORE = {
                                        "println(s)"),
     "net that is not there": main('_, e := net.Dial("tcp", "127.0.0.1:1"); fmt.Println(e != nil)', "fmt", "net"),
     "http is there": main('fmt.Println(http.StatusText(404))', "fmt", "net/http"),
+    "many blocked system calls": main('p := make([]int, 2); syscall.Pipe(p); for i := 0; i < 90; i++ { go syscall.Read(p[0], make([]byte, 1)) }\n'
+                                      'for { if d, _ := os.ReadDir("/proc/self/task"); len(d) > 90 { break } }; fmt.Println("ok")', "fmt", "os", "syscall"),
     "runtime": main("fmt.Println(runtime.GOOS, runtime.Version())", "fmt", "runtime"),
     "time": main('fmt.Println(time.Unix(0, 0).UTC())', "fmt", "time"),
     "embed": ('package main\nimport _ "embed"\n//go:embed data.txt\nvar s string\nfunc main() { print(s) }\n',
@@ -107,6 +109,11 @@ class Compiler(LanguageCase):
     def test_an_error_names_file_and_line(self):
         result = self.run_program(SYNTAX_ERROR)
         self.assertIn(b"main.go:4:", result.compile.stderr, describe(result))
+
+    def test_what_is_no_program_is_an_error_of_the_sources(self):
+        result = self.run_program("package foo\n\nfunc Twice(x int) int { return 2 * x }\n")
+        self.assert_status(result, "COMPILE_ERROR")
+        self.assertIn(b"the compiler has made a library", result.compile.stderr, describe(result))
 
     def test_a_module_of_the_network_is_an_error(self):
         result = self.run_program('package main\nimport _ "github.com/a/b"\nfunc main() {}\n')

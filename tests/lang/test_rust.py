@@ -94,6 +94,12 @@ class Compiler(LanguageCase):
         result = self.run_program(SYNTAX_ERROR)
         self.assertEqual((status, said), (result.compile.exit_code, result.compile.stderr), describe(result))
 
+    def test_what_is_no_program_is_an_error_of_the_sources(self):
+        for crate in "lib", "cdylib":
+            result = self.run_program(f'#![crate_type="{crate}"]\npub fn twice(x: u32) -> u32 {{ 2 * x }}\n')
+            self.assert_status(result, "COMPILE_ERROR")
+            self.assertIn(b"the compiler has made a library", result.compile.stderr, describe(result))
+
     def test_a_backtrace_names_functions(self):
         result = self.run_program(main('inner_one();', '#[inline(never)]\nfn inner_one() { panic!("x") }\n'),
                                   env={"RUST_BACKTRACE": "1"})
