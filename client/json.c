@@ -144,6 +144,7 @@ json_t *json_of_result(const struct answer *a)
                 { "language_version", of_string(r->language_version) },
                 { "stages", of_stages(&r->stages) },
                 { "compile", of_compile(a) },
+                { "pids_denied", of_number(r->pids_denied) },
         };
         return OBJECT(members);
 }

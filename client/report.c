@@ -3,6 +3,7 @@
 
 #include "client/text.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,6 +174,24 @@ bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatch
                          (int)r->status);
                 return true;
         }
+}
+
+bool report_denied(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+{
+        bool compiling = (int)r->status == hatchery_v1_Result_Status_COMPILE_ERROR;
+        bool has = compiling ? x->has_compile_limit[LIMIT_PIDS] : x->has_limit[LIMIT_PIDS];
+        const struct limit_row *row = &limit_table[LIMIT_PIDS];
+        char of[32] = "";
+
+        if (r->pids_denied == 0)
+                return false;
+        if (has)
+                snprintf(of, sizeof of, " of %" PRId64, (compiling ? x->compile_limit : x->limit)[LIMIT_PIDS]);
+        snprintf(out, REPORT_SIZE,
+                 "the limit%s on processes and threads was met: %" PRIu64 " more %s refused to the %s; --%s raises it",
+                 of, r->pids_denied, r->pids_denied == 1 ? "was" : "were", compiling ? "compiler" : "program",
+                 compiling ? row->compile_option : row->option);
+        return true;
 }
 
 enum { STAGES_SIZE = 5 * TEXT_SIZE + 64 };

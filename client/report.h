@@ -22,5 +22,8 @@ int report_exit_code(const hatchery_v1_Result *r);
 /* What happened; x is what was asked, for the limits it named. False: it exited, which needs no words. */
 bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r);
 
+/* Of a program that was refused processes, however it ended. False: there was nothing of the kind. */
+bool report_denied(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r);
+
 /* Status and resources, on one line. */
 void report_stats(char out[REPORT_SIZE], const hatchery_v1_Result *r);

@@ -68,13 +68,14 @@ static int deliver(const struct options *o, int dir, const struct execute *x, co
 {
         const hatchery_v1_Result *result = &a->m.answer.result;
         int code = report_exit_code(result);
-        char sentence[REPORT_SIZE], stats[REPORT_SIZE];
+        char sentence[REPORT_SIZE], denied[REPORT_SIZE], stats[REPORT_SIZE];
         bool has_sentence = !o->json && report_sentence(sentence, x, result);
+        bool was_denied = !o->json && report_denied(denied, x, result);
         bool has_note = !o->json && result->files_incomplete;
 
         struct err e = { 0 };
         int printed = print_result(o, a, &e);
-        if (!o->json && (has_sentence || has_note || o->stats || printed < 0))
+        if (!o->json && (has_sentence || was_denied || has_note || o->stats || printed < 0))
                 end_line(a);
         if (printed < 0) {
                 text_say("%s", e.text);
@@ -87,6 +88,8 @@ static int deliver(const struct options *o, int dir, const struct execute *x, co
                          result->files_note[0] ? result->files_note : "the server does not say why");
         if (has_sentence)
                 text_say("%s", sentence);
+        if (was_denied)
+                text_say("%s", denied);
         if (o->stats) {
                 report_stats(stats, result);
                 text_say("%s", stats);

@@ -45,4 +45,5 @@ void outcome_fill(hatchery_v1_Result *result, enum kill_reason reason, const str
         result->oom_killed = exited->exited.oom_kills > 0;
         result->processes_peak = exited->exited.processes_peak;
         result->disk_bytes = exited->exited.disk_bytes;
+        result->pids_denied = exited->exited.pids_denied;
 }

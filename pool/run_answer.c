@@ -98,6 +98,7 @@ void run_answer_untranslated(struct run *r)
         result->status = r->reason == KILL_CANCELLED ? hatchery_v1_Result_Status_CANCELLED
                                                      : hatchery_v1_Result_Status_COMPILE_ERROR;
         result->exit_code = result->compile.exit_code;
+        result->pids_denied = r->report.exited.pids_denied; /* a compiler's, which has no other place */
         session_answer(r->session, &a);
 }
 

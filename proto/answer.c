@@ -155,6 +155,7 @@ static const struct pbspan_field result_fields[] = {
         CHARS(Result, struct answer, m.answer.result., language_version),
         { .tag = hatchery_v1_Result_stages_tag, .name = "stages", .kind = PBSPAN_MESSAGE, .add = add_stages },
         { .tag = hatchery_v1_Result_compile_tag, .name = "compile", .kind = PBSPAN_MESSAGE, .add = add_compile },
+        RESULT(PBSPAN_UINT64, pids_denied),
 };
 
 #define STAGE(kind, field) NUMBER(StageStatus, hatchery_v1_StageStatus, , kind, field)

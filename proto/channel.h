@@ -107,6 +107,7 @@ struct report {
                         uint64_t cpu_system_us;
                         uint64_t memory_peak_bytes;
                         uint64_t disk_bytes;
+                        uint64_t pids_denied; /* forks that the limit of processes refused, since warm */
                 } exited;
                 struct {
                         char step[CHANNEL_STEP_SIZE];

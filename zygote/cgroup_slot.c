@@ -38,6 +38,7 @@ static const struct file_row files[CGROUP_FILE_COUNT] = {
         [CGROUP_FILE_PIDS_LIMIT] = { CGROUP_PIDS, "pids.max", "pids.max", O_WRONLY, false },
         [CGROUP_FILE_PIDS_NOW] = { CGROUP_PIDS, "pids.current", "pids.current", O_RDONLY, false },
         [CGROUP_FILE_PIDS_PEAK] = { CGROUP_PIDS, "pids.peak", "pids.peak", O_RDWR, true },
+        [CGROUP_FILE_PIDS_EVENTS] = { CGROUP_PIDS, "pids.events", "pids.events", O_RDONLY, true },
         [CGROUP_FILE_CPU] = { CGROUP_CPUACCT, "cpuacct.usage", "cpu.stat", O_RDONLY, false },
         [CGROUP_FILE_CPU_USER] = { CGROUP_CPUACCT, "cpuacct.usage_user", "cpu.stat", O_RDONLY, false },
         [CGROUP_FILE_CPU_SYSTEM] = { CGROUP_CPUACCT, "cpuacct.usage_sys", "cpu.stat", O_RDONLY, false },
@@ -300,6 +301,13 @@ static int64_t oom_kills(const struct cgroup_slot *c)
         return n < 0 ? 0 : n;
 }
 
+static int64_t pids_denied(const struct cgroup_slot *c)
+{
+        int fd = c->file[CGROUP_FILE_PIDS_EVENTS];
+        int64_t n = fd < 0 ? 0 : read_keyed(fd, "max");
+        return n < 0 ? 0 : n;
+}
+
 /* In the file's own unit: only the proportion of the two is used. */
 static int64_t cpu_user(const struct cgroup_slot *c)
 {
@@ -330,6 +338,7 @@ void cgroup_slot_start(struct cgroup_slot *c)
         if (c->peak_resets)
                 write_number(c->file[CGROUP_FILE_MEMORY_PEAK], 0);
         c->oom_base = oom_kills(c);
+        c->denied_base = pids_denied(c);
         int64_t cpu = cpu_time_read(c->file[CGROUP_FILE_CPU]);
         c->cpu_base_us = cpu < 0 ? 0 : cpu;
         c->user_base = cpu_user(c);
@@ -339,6 +348,7 @@ void cgroup_slot_start(struct cgroup_slot *c)
 void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u)
 {
         int64_t ooms = oom_kills(c) - c->oom_base;
+        int64_t denied = pids_denied(c) - c->denied_base;
         int64_t cpu = cpu_time_read(c->file[CGROUP_FILE_CPU]) - c->cpu_base_us;
         int64_t memory = c->file[CGROUP_FILE_MEMORY_PEAK] < 0 ? 0 : read_number(c->file[CGROUP_FILE_MEMORY_PEAK]);
         int64_t pids = c->file[CGROUP_FILE_PIDS_PEAK] < 0 ? 0 : read_number(c->file[CGROUP_FILE_PIDS_PEAK]);
@@ -347,6 +357,7 @@ void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u)
         *u = (struct cgroup_usage){
                 .oom_kills = ooms > 0 ? (uint32_t)ooms : 0,
                 .processes_peak = pids > 0 ? (uint32_t)pids : 0,
+                .pids_denied = denied > 0 ? (uint64_t)denied : 0,
                 .cpu_us = (uint64_t)cpu,
                 .cpu_user_us = (uint64_t)user_share(c, cpu),
                 .memory_peak_bytes = memory > c->residue ? (uint64_t)(memory - c->residue) : 0,

@@ -37,6 +37,7 @@ enum cgroup_file {
         CGROUP_FILE_PIDS_LIMIT,
         CGROUP_FILE_PIDS_NOW,
         CGROUP_FILE_PIDS_PEAK,
+        CGROUP_FILE_PIDS_EVENTS,
         CGROUP_FILE_CPU,
         CGROUP_FILE_CPU_USER, /* on v2 the same file as CPU, like the next */
         CGROUP_FILE_CPU_SYSTEM,
@@ -52,9 +53,10 @@ struct cgroup_slot {
         int into;                         /* borrowed: the directory for CLONE_INTO_CGROUP, or -1 */
         bool peak_resets; /* the peak of memory can be reset; if not, the group is made anew each time */
         int64_t residue; /* bytes that earlier runs left charged: not the next run's, so they are no part of its peak */
-        int64_t memory_limit, pids_limit;                      /* as last set */
-        unsigned n_warm;                                       /* how often cgroup_slot_weigh was asked */
-        int64_t oom_base, cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
+        int64_t memory_limit, pids_limit; /* as last set */
+        unsigned n_warm;                  /* how often cgroup_slot_weigh was asked */
+        int64_t oom_base, denied_base;
+        int64_t cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
 
 /* The group of all the inits of a language: so that they are accounted to the server, and seen by whoever waits for its
@@ -65,6 +67,7 @@ enum { CGROUP_SLOT_INITS = 0xffff };
 struct cgroup_usage {
         uint32_t oom_kills;
         uint32_t processes_peak; /* 0: unknown */
+        uint64_t pids_denied;    /* forks that the limit of processes refused */
         uint64_t cpu_us;
         uint64_t cpu_user_us; /* its part in user mode; the rest was the kernel's */
         uint64_t memory_peak_bytes;

@@ -442,6 +442,7 @@ void sandbox_report(const struct sandbox *s, struct report *r)
         r->exited.wait_status = s->wait_status;
         r->exited.oom_kills = used.oom_kills;
         r->exited.processes_peak = used.processes_peak;
+        r->exited.pids_denied = used.pids_denied;
         r->exited.disk_full = full != 0;
         r->exited.unproved = s->init_lost || !empty(s);
         r->exited.ended_us = s->ended_us;

@@ -53,6 +53,7 @@ static uint8_t *full_result(size_t *len)
         r->memory_peak_bytes = 6;
         r->processes_peak = UINT32_MAX;
         r->disk_bytes = 7;
+        r->pids_denied = UINT64_MAX;
         r->queue_us = 8;
         r->warm_us = 9;
         r->has_stages = true;
@@ -94,6 +95,7 @@ static void a_result_with_every_field_comes_through(void **state)
         assert_true(r->stdout_total == 1 && r->stderr_total == UINT64_MAX);
         assert_true(r->wall_us == 2 && r->cpu_us == 3 && r->cpu_user_us == 4 && r->cpu_system_us == 5);
         assert_true(r->memory_peak_bytes == 6 && r->processes_peak == UINT32_MAX && r->disk_bytes == 7);
+        assert_true(r->pids_denied == UINT64_MAX);
         assert_true(r->queue_us == 8 && r->warm_us == 9);
         assert_true(r->has_stages && r->stages.queue_us == 10 && r->stages.dispatch_us == 11);
         assert_true(r->stages.run_us == 12 && r->stages.drain_us == 13 && r->stages.collect_us == UINT64_MAX);

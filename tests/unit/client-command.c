@@ -255,6 +255,31 @@ static void the_sentence_names_the_limit_that_was_asked(void **state)
         assert_non_null(strstr(sentence, "deadline of 2 s"));
 }
 
+static void processes_that_were_refused_are_told(void **state)
+{
+        (void)state;
+        struct execute x = { 0 };
+        char sentence[REPORT_SIZE];
+        hatchery_v1_Result r = hatchery_v1_Result_init_zero;
+        r.status = hatchery_v1_Result_Status_EXITED;
+        assert_false(report_denied(sentence, &x, &r));
+        r.pids_denied = 1;
+        assert_true(report_denied(sentence, &x, &r));
+        assert_string_equal(sentence, "the limit on processes and threads was met: 1 more was refused to the program; "
+                                      "--pids raises it");
+        x.has_limit[LIMIT_PIDS] = x.has_compile_limit[LIMIT_PIDS] = true;
+        x.limit[LIMIT_PIDS] = 9;
+        x.compile_limit[LIMIT_PIDS] = 7;
+        r.pids_denied = 20;
+        assert_true(report_denied(sentence, &x, &r));
+        assert_string_equal(sentence, "the limit of 9 on processes and threads was met: 20 more were refused to the "
+                                      "program; --pids raises it");
+        r.status = hatchery_v1_Result_Status_COMPILE_ERROR;
+        assert_true(report_denied(sentence, &x, &r));
+        assert_non_null(strstr(sentence, "the limit of 7 on"));
+        assert_non_null(strstr(sentence, "to the compiler; --compile-pids raises it"));
+}
+
 /* An output directory with a sibling that nothing may reach. */
 struct trap {
         char root[32];
@@ -371,6 +396,7 @@ int main(void)
                 cmocka_unit_test(files_get_their_names_and_the_program_its_language),
                 cmocka_unit_test(exit_codes_follow_the_outcome),
                 cmocka_unit_test(the_sentence_names_the_limit_that_was_asked),
+                cmocka_unit_test(processes_that_were_refused_are_told),
                 cmocka_unit_test(names_that_lead_out_are_refused),
                 cmocka_unit_test(links_in_the_output_directory_lead_nowhere),
                 cmocka_unit_test(a_file_with_other_names_is_replaced_and_not_written_into),

@@ -157,7 +157,7 @@ class Json(Command):
         self.assertEqual("ä\n".encode(), base64.b64decode(result["stdout"]))
         self.assertEqual(b"e\n", base64.b64decode(result["stderr"]))
         for name in ("wall_us", "cpu_us", "cpu_user_us", "cpu_system_us", "memory_peak_bytes", "queue_us", "warm_us",
-                     "stdout_total", "stderr_total", "signal", "disk_bytes", "processes_peak"):
+                     "stdout_total", "stderr_total", "signal", "disk_bytes", "processes_peak", "pids_denied"):
             self.assertIsInstance(result[name], int, name)
         for name in ("stdout_truncated", "stderr_truncated", "oom_killed", "files_incomplete"):
             self.assertIs(False, result[name], name)
@@ -237,13 +237,18 @@ class Others(Command):
         for command in ([], ["ping"], ["status"]):
             self.assertEqual(0, self.run_command(*command, "--help").returncode)
 
+    def test_refused_processes_are_told(self):
+        done = self.run_command("run", "--pids", "1", "-e", "import os\ntry: os.fork()\nexcept OSError: pass")
+        self.assertEqual(0, done.returncode)
+        self.assertIn(b"the limit of 1 on processes and threads was met: 1 more was refused to the program; --pids raises it\n", done.stderr)
+
     def test_help_names_every_limit_with_its_default_and_ceiling(self):
         text = self.run_command("run", "--help").stdout.decode()
         self.assertIn("a value above the server's ceiling is refused", text)
         for option, bounds in {"--wall TIME": "[6 s, at most 60 s]", "--cpu TIME": "[5 s, at most 60 s]",
-                               "--memory SIZE": "[128 MiB, at most 1 GiB]", "--pids N": "[32, at most 512]",
+                               "--memory SIZE": "[256 MiB, at most 1 GiB]", "--pids N": "[128, at most 512]",
                                "--output SIZE": "[1 MiB, at most 16 MiB]", "--disk SIZE": "[48 MiB, at most 512 MiB]",
-                               "--open-files N": "[64, at most 1024]",
+                               "--open-files N": "[256, at most 1024]",
                                "--stack SIZE": "[8 MiB, at most 512 MiB]"}.items():
             lines = [line for line in text.splitlines() if line.strip().startswith(option)]
             self.assertEqual(1, len(lines), option)

@@ -235,6 +235,22 @@ class Counts(Case):
         count, error = result.stdout.split()
         self.assertEqual(b"11", error)
         self.assertIn(int(count), range(5, 11))
+        self.assertEqual(1, result.pids_denied)
+
+    def test_what_is_usual_fits_into_the_usual_limits(self):
+        """200 MB, 100 threads and 200 descriptors."""
+        code = "import os, threading\nb = threading.Barrier(101)\nfor _ in range(100): threading.Thread(target=b.wait).start()\nb.wait()\n" \
+               "f = [os.open('/dev/null', 0) for _ in range(200)]\nprint(len(b'x' * 200_000_000))"
+        result = self.execute(code)
+        self.assert_exited(result)
+        self.assertEqual((b"200000000\n", 0), (result.stdout, result.pids_denied))
+
+    def test_refused_processes_are_the_runs_own(self):
+        """A slot keeps its group from run to run: as many runs as make each slot serve twice."""
+        code = "import os, time\nfor _ in range(5):\n    try:\n        if os.fork() == 0: time.sleep(60)\n    except OSError: pass"
+        for _ in range(12):
+            self.assertEqual(4, self.execute(code, limits={"pids": 2}).pids_denied)
+            self.assertEqual(0, self.execute(code, limits={"pids": 9}).pids_denied)
 
     def test_a_fork_bomb_stops_at_the_limit(self):
         before = len(host.processes())
