@@ -207,8 +207,8 @@ class Processes(Sandbox):
             files = [Path(mount + path, name) for controllers, path in inside.items()
                      for mount in host.cgroup_mounts(controllers) for name in names]
             return [file.read_text().strip() for file in files if file.exists()]
-        self.assertEqual([str(128 << 20)], limit("memory.limit_in_bytes", "memory.max"))
-        self.assertEqual(["32"], limit("pids.max"))
+        self.assertEqual([str(256 << 20)], limit("memory.limit_in_bytes", "memory.max"))
+        self.assertEqual(["128"], limit("pids.max"))
 
     def test_it_does_not_see_its_cgroup(self):
         self.assertNotIn("hatchery", self.read("/proc/self/cgroup"))

@@ -15,8 +15,6 @@ from lib.walls import CALLS, LIMITS, Servers
 SLOW_IN_VM = "the machine there has no language but Python"
 
 LANGUAGES = ("bash", "c", "javascript", "perl", "c-fast")
-# What a program needs beyond the standards: Node has many threads, and a compiler takes its time.
-MORE = {"javascript": {"pids": 64, "memory_bytes": 512 << 20}}
 NEIGHBOUR = "neighbour-" + memory.CANARY[-12:]
 SERVERS = Servers(__name__, config="client_share = 100\n" + "".join(f'language "{name}" {{ warm = 1 }}\n' for name in LANGUAGES)
                   + f"language {NEIGHBOUR} {{ runtime = bash warm = 1 }}\n")
@@ -69,7 +67,7 @@ class Kinds(Case):
             server = SERVERS.without(walls)
             with server.connect() as client:
                 result = client.execute(code, language=language, files=files, args=self.host_files(),
-                                        limits={**LIMITS, **MORE.get(language, {})})
+                                        limits=LIMITS)
             self.assert_exited(result)
             Kinds.seen[language, walls] = probe.rows(result.stdout.decode())
         return self.seen[language, walls]
