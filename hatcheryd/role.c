@@ -88,10 +88,13 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         return r;
 }
 
-/* The section of a runtime in a memory file. */
-static int runtime_fd(const struct config_runtime *runtime, struct err *e)
+/* The section of a language's runtime in a memory file, with the limits that the language has. */
+static int runtime_fd(const struct config_language *language, struct err *e)
 {
-        OWN_MEM char *text = config_runtime_text(runtime);
+        struct config_runtime runtime = *language->data; /* but for its limits, what it points to is borrowed */
+        memcpy(runtime.standard, language->standard, sizeof runtime.standard);
+        memcpy(runtime.ceiling, language->ceiling, sizeof runtime.ceiling);
+        OWN_MEM char *text = config_runtime_text(&runtime);
         OWN_FD int fd = text ? memfd_create("hatchery-runtime", MFD_CLOEXEC) : -1;
         if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
                 return err_set(e, text ? errno : ENOMEM, "keeping a runtime");
@@ -168,7 +171,7 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         }
 
         if (role->language->data) {
-                runtime = runtime_fd(role->language->data, e);
+                runtime = runtime_fd(role->language, e);
                 if (runtime < 0)
                         return runtime;
         }
@@ -211,6 +214,7 @@ void role_command(struct lang_command *c, const struct config_runtime *r)
                 .artifacts = r->artifacts,
                 .run = r->run,
                 .warm = r->warm,
+                .memory_bytes = (uint64_t)r->standard[LIMIT_MEMORY],
                 .env = r->env,
                 .extra_calls = (const char *const *)r->extra_calls,
                 .links = (const char *const *)r->links,

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,8 @@ enum { EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 127 };
 /* One per zygote, copied by each fork. */
 struct command {
         const struct lang_command *is;
+        char **warm; /* owned, expanded; NULL: there is no such line */
+        bool sized;  /* what it starts is sized by the usual memory limit, and is of no use under another */
         struct prestart started;
 };
 
@@ -45,21 +48,50 @@ static int command_warm(const struct lang_setup *setup, struct lang_warmed *out,
         int r = set_environment(c->is->env, e);
         if (r == 0)
                 r = version_ask(c->is->version, out->version, sizeof out->version, e);
-        if (r == 0 && c->is->warm)
-                r = prestart_try(c->is->warm, e);
-        return r;
+        if (r < 0 || !c->is->warm)
+                return r;
+        c->sized = words_name_memory(c->is->warm);
+        c->warm = words_expand_memory(c->is->warm, c->is->memory_bytes);
+        return c->warm ? prestart_try(c->warm, e) : err_set(e, ENOMEM, "the state of a language");
 }
 
 static int command_after_fork(void *state)
 {
         struct command *c = state;
-        return c->is->warm ? prestart_start(&c->started, c->is->warm) : 0;
+        return c->warm ? prestart_start(&c->started, c->warm) : 0;
+}
+
+/* For a job that what is started ahead can't do, where there is no run line to give it to. */
+static int start_fresh(struct command *c, const struct job *job)
+{
+        static char fresh[] = "fresh";
+        size_t n = 0;
+        char **line = words_expand_memory(c->is->warm, job->header.memory_bytes);
+        while (line && line[n])
+                n++;
+        OWN_MEM char **longer = line ? calloc(n + 2, sizeof *longer) : NULL;
+        if (!longer)
+                return EXIT_NO_EXEC;
+        memcpy(longer, line, n * sizeof *longer);
+        longer[n] = fresh;
+        int r = prestart_start_fresh(&c->started, longer, job);
+        words_free(line);
+        if (r == 0)
+                r = prestart_offer(&c->started, job);
+        if (r < 0)
+                fprintf(stderr, "%s: a fresh one can't be started: %s\n", c->is->name, strerror(-r));
+        return r < 0 || (r == 0 && !c->started.taken) ? EXIT_NO_EXEC : r;
 }
 
 static int command_compile(void *state, const struct job *job)
 {
         struct command *c = state;
-        return prestart_offer(&c->started, job);
+        int r = 0;
+        if (c->started.pid > 0 && c->sized && job->header.memory_bytes != c->is->memory_bytes)
+                prestart_end(&c->started);
+        else
+                r = prestart_offer(&c->started, job);
+        return r != 0 || c->started.taken || c->is->run ? r : start_fresh(c, job);
 }
 
 /* A program whose last line has no end gets one, where the language's command needs that. What can't be written to is

@@ -12,8 +12,9 @@
  * becomes all files of the request whose names end in one of the extensions, and {args} the arguments of the request. A
  * run line without {args} gets them at its end. {entry:js} is the name of the file to start with the extension
  * js in place of its own. {flags} and {libraries} are the compiler's flags of the request, those that begin with -l
- * apart; of a word such as -std=c17 that one of them replaces, nothing is left. Programs are found in PATH, the
- * language's own and not the one of the request. */
+ * apart; of a word such as -std=c17 that one of them replaces, nothing is left. {memory%N} within a word becomes so
+ * many percent of the run's memory limit, in MiB. Programs are found in PATH, the language's own and not the one of
+ * the request. */
 struct lang_command {
         enum kind kind; /* not KIND_FORKED */
         const char *name;
@@ -23,9 +24,10 @@ struct lang_command {
         char *const *version;    /* prints the version, somewhere in its first line of either stream */
         char *const *compile;    /* KIND_COMPILED: sources to artifacts. Else NULL */
         char *const *artifacts;  /* KIND_COMPILED: names, or patterns of globs, of what compile makes and run needs */
-        char *const *run;
-        char *const *warm; /* KIND_PRESTARTED: the program that waits for a job, see prestart.h. Else NULL */
-        char *const *env;  /* name=value, for all of them; a request's own come after these */
+        char *const *run;        /* of a KIND_PRESTARTED perhaps NULL: then warm is started afresh */
+        char *const *warm;       /* KIND_PRESTARTED: the program that waits for a job, see prestart.h. Else NULL */
+        uint64_t memory_bytes;   /* the usual limit of a run, for which warm is started */
+        char *const *env;        /* name=value, for all of them; a request's own come after these */
         const char *const *extra_calls;
         const char *const *links; /* as in struct lang */
         bool echoes;              /* KIND_PRESTARTED: warm heeds echo_last_expression */

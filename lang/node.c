@@ -5,6 +5,7 @@
 #include "lang/preload.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,12 +55,16 @@ static void node_rehearse(void *state)
 /* A job whose variables are read at the start of a process. */
 static int run_fresh(const struct job *job)
 {
-        const char **argv = calloc(job->header.n_args + 3u, sizeof *argv);
+        enum { BEFORE_ARGS = 5 };
+        const char **argv = calloc(job->header.n_args + BEFORE_ARGS + 1u, sizeof *argv);
+        char heap[64];
         if (!argv)
                 return 1;
-        argv[0] = "node";
-        argv[1] = job->entry;
-        memcpy(argv + 2, job->args, job->header.n_args * sizeof *argv);
+        snprintf(heap, sizeof heap, "--max-old-space-size=%" PRIu64,
+                 job->header.memory_bytes >> 20); /* as in javascript.conf */
+        memcpy(argv, (const char *[]){ "node", heap, "-r", LANG_FILES "/node.js", job->entry },
+               BEFORE_ARGS * sizeof *argv);
+        memcpy(argv + BEFORE_ARGS, job->args, job->header.n_args * sizeof *argv);
         for (char **variable = job->env; *variable; variable++)
                 putenv(*variable);
         signal(SIGPIPE, SIG_DFL);
@@ -71,7 +76,7 @@ static int run_fresh(const struct job *job)
 
 static int node_run(void *state, const struct job *job)
 {
-        int r = node_embed_run(state, job->entry, job->args, job->env, job->header.echo);
+        int r = node_embed_run(state, job->entry, job->args, job->env, job->header.echo, job->header.memory_bytes);
         return r == NODE_EMBED_FRESH ? run_fresh(job) : r;
 }
 

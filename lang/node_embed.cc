@@ -289,6 +289,15 @@ void turn_loop(node_embed *n)
         while (uv_run(n->setup->event_loop(), UV_RUN_NOWAIT) != 0 && --turns > 0);
 }
 
+/* V8 has sized its heap by the machine's memory, and would collect garbage when a run has long met its limit. A heap
+ * that was made can be bounded anew in this way alone: as the end of a bound that was raised. */
+void limit_heap(v8::Isolate *isolate, uint64_t bytes)
+{
+        v8::NearHeapLimitCallback as_it_is = [](void *, size_t current, size_t) { return current; };
+        isolate->AddNearHeapLimitCallback(as_it_is, nullptr);
+        isolate->RemoveNearHeapLimitCallback(as_it_is, static_cast<size_t>(bytes));
+}
+
 int fail(char *why, size_t size, const std::string &sentence)
 {
         snprintf(why, size, "%s", sentence.c_str());
@@ -420,9 +429,11 @@ int node_embed_forked(struct node_embed *n)
         return renewed ? 0 : -EIO;
 }
 
-int node_embed_run(struct node_embed *n, const char *entry, char *const *args, char *const *env, bool echo)
+int node_embed_run(struct node_embed *n, const char *entry, char *const *args, char *const *env, bool echo,
+                   uint64_t heap_bytes)
 {
         Inside in(n);
+        limit_heap(in.isolate, heap_bytes);
         v8::Local<v8::Value> main;
         bool prepared = in.call("prepare",
                                 { in.string(entry), in.array(args), in.array(env), v8::Boolean::New(in.isolate, echo) })

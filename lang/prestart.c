@@ -30,10 +30,11 @@ enum { LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
 enum { PATIENCE_MS = 450000, TRY_PATIENCE_MS = 100000 };
 
 /* The program's side of the socket is its descriptor 3. */
-static int start(struct prestart *p, char *const *warm, int in, int out, int error)
+static int start(struct prestart *p, char *const *warm, char *const *variables, int in, int out, int error)
 {
-        static char variable[] = "HATCHERY_JOB=3";
-        OWN_MEM char **env = words_environment(environ, (char *[]){ variable, NULL });
+        static char job[] = "HATCHERY_JOB=3";
+        OWN_MEM char **base = words_environment(environ, variables);
+        OWN_MEM char **env = base ? words_environment(base, (char *[]){ job, NULL }) : NULL;
         int ends[2];
         if (!env)
                 return -ENOMEM;
@@ -55,11 +56,18 @@ static int wait_ready(const struct prestart *p, int patience_ms)
         return r == READY ? 0 : r < 0 ? r : -EPROTO;
 }
 
-static void end(struct prestart *p)
+/* Its wait status. */
+static int end(struct prestart *p)
 {
         close(p->sock);
-        spawn_end(p->pid);
+        int status = spawn_end(p->pid);
         *p = (struct prestart){ .sock = -1 };
+        return status;
+}
+
+void prestart_end(struct prestart *p)
+{
+        end(p);
 }
 
 /* The last line that is not empty. */
@@ -93,6 +101,7 @@ int prestart_try(char *const *warm, struct err *e)
         if (!tied_line)
                 return err_set(e, ENOMEM, "starting %s", warm[0]);
         struct prestart p = { .sock = -1 };
+        char *const no_variables[] = { NULL };
         char words[LAST_WORDS_SIZE] = "";
         int ends[2];
 
@@ -101,13 +110,13 @@ int prestart_try(char *const *warm, struct err *e)
         OWN_FD int from = ends[0];
         OWN_FD int to = ends[1];
         OWN_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        int r = start(&p, tied_line, null, to, to);
+        int r = start(&p, tied_line, no_variables, null, to, to);
         if (r < 0)
                 return err_set(e, -r, "starting %s", warm[0]);
         own_close(&to);
         to = -1;
         r = wait_ready(&p, TRY_PATIENCE_MS);
-        end(&p);
+        prestart_end(&p);
         if (r == 0)
                 return 0;
         spawn_read(from, words, sizeof words, 0);
@@ -117,12 +126,13 @@ int prestart_try(char *const *warm, struct err *e)
 
 int prestart_start(struct prestart *p, char *const *warm)
 {
-        int r = start(p, warm, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
+        char *const no_variables[] = { NULL };
+        int r = start(p, warm, no_variables, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
         if (r < 0)
                 return r;
         r = wait_ready(p, PATIENCE_MS);
         if (r < 0)
-                end(p);
+                prestart_end(p);
         return r;
 }
 
@@ -208,6 +218,23 @@ static int mirror(int status)
         return 128 + WTERMSIG(status);
 }
 
+int prestart_start_fresh(struct prestart *p, char *const *line, const struct job *job)
+{
+        /* The request's variables may name code that the program loads at its start. */
+        int r = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
+        if (r == 0)
+                r = start(p, line, job->env, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
+        if (r < 0)
+                return r;
+        r = wait_ready(p, PATIENCE_MS);
+        if (r == 0)
+                return 0;
+        int status = end(p);
+        if (WIFSIGNALED(status))
+                _exit(mirror(status)); /* there was no memory for it, say */
+        return r;
+}
+
 int prestart_offer(struct prestart *p, const struct job *job)
 {
         if (p->pid == 0)
@@ -231,7 +258,7 @@ int prestart_offer(struct prestart *p, const struct job *job)
                 p->pid = 0;
                 return 0;
         }
-        end(p);
+        prestart_end(p);
         return 0;
 }
 

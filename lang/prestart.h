@@ -10,7 +10,9 @@
  * It answers with one byte: 'G', and then waits for one byte 'S' before it runs anything of the program; or 'C', when
  * it has said on its standard streams why the program does not compile, and then exits with the status for that; or
  * 'N', if this is a job that a program which runs already can't do. Such a job goes to the run line, as does one whose
- * warm program is dead. */
+ * warm program is dead. Where there is no run line, the same program is started afresh, with the request's variables,
+ * the heap that its memory limit allows, and one more word, "fresh". It has no need to warm itself up, and may not
+ * answer 'N'. */
 #pragma once
 
 #include "proto/err.h"
@@ -33,9 +35,16 @@ int prestart_try(char *const *warm, struct err *e);
 /* Returns when the program waits for its job. 0, or a negative errno; then there is no program. */
 int prestart_start(struct prestart *p, char *const *warm);
 
+/* The same for a program that is started for this very job, with its variables. Ends the process itself if the program
+ * was ended by a signal. */
+int prestart_start_fresh(struct prestart *p, char *const *line, const struct job *job);
+
 /* Hands the job over. 0: p->taken says whether it was taken. Positive: the status of a compiler that refused the
  * program. Ends the process itself if a compiler was ended by a signal. */
 int prestart_offer(struct prestart *p, const struct job *job);
+
+/* Ends a program that is not to have the job. */
+void prestart_end(struct prestart *p);
 
 /* Lets a program run whose job was taken, and ends this process as it ends: returns its exit status, or dies of the
  * same signal. */

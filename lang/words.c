@@ -3,8 +3,10 @@
 
 #include "proto/job.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fts.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,6 +84,62 @@ static bool is_replaced(const char *word, char *const *flags)
         return false;
 }
 
+/* Where {memory%N} begins, and its N and length; NULL: there is none. */
+static const char *find_memory(const char *word, unsigned *percent, size_t *len)
+{
+        static const char begin[] = "{memory%";
+        const char *at = strstr(word, begin);
+        char *end;
+
+        if (!at || !isdigit((unsigned char)at[strlen(begin)]))
+                return NULL;
+        unsigned long n = strtoul(at + strlen(begin), &end, 10);
+        if (*end != '}' || n < 1 || n > 100)
+                return NULL;
+        *percent = (unsigned)n;
+        *len = (size_t)(end + 1 - at);
+        return at;
+}
+
+static bool push_word(struct list *l, const char *word, uint64_t memory_bytes)
+{
+        unsigned percent;
+        size_t len;
+        const char *at = find_memory(word, &percent, &len);
+        char *text;
+
+        if (!at)
+                return push(l, "", word);
+        if (asprintf(&text, "%.*s%" PRIu64 "%s", (int)(at - word), word, (memory_bytes >> 20) * percent / 100,
+                     at + len) < 0)
+                return false;
+        bool ok = push(l, "", text);
+        free(text);
+        return ok;
+}
+
+bool words_name_memory(char *const *line)
+{
+        unsigned percent;
+        size_t len;
+        for (; line && *line; line++)
+                if (find_memory(*line, &percent, &len))
+                        return true;
+        return false;
+}
+
+char **words_expand_memory(char *const *line, uint64_t memory_bytes)
+{
+        struct list l = { 0 };
+        bool ok = true;
+        for (; ok && *line; line++)
+                ok = push_word(&l, *line, memory_bytes);
+        if (ok)
+                return l.at;
+        words_free(l.at);
+        return NULL;
+}
+
 static bool has_extension(const char *name, char *const *extensions)
 {
         size_t len = strlen(name);
@@ -135,7 +193,7 @@ char **words_expand(char *const *line, enum words_use use, const struct job *job
                 } else if (sscanf(*line, "{entry:%15[a-z]}%n", made, &end) == 1 && end > 0 && (*line)[end] == '\0') {
                         ok = push_made(&l, job->entry, made);
                 } else if (use != WORDS_COMPILE || !is_replaced(*line, job->flags)) {
-                        ok = push(&l, "", *line);
+                        ok = push_word(&l, *line, job->header.memory_bytes);
                 }
         }
         if (ok && !args)

@@ -177,6 +177,12 @@ static bool same_ceilings(const struct config_language *a, const struct config_l
                of_a[LIMIT_PIDS] == of_b[LIMIT_PIDS];
 }
 
+/* What is started ahead may have a heap that fits into the usual limit. */
+static bool same_memory(const struct config_language *a, const struct config_language *b)
+{
+        return !b->data || b->data->kind != KIND_PRESTARTED || a->standard[LIMIT_MEMORY] == b->standard[LIMIT_MEMORY];
+}
+
 /* What a zygote is started with takes effect with the next one. */
 static void renew_if_changed(struct language *l, const struct config *was, const struct config *is)
 {
@@ -186,7 +192,8 @@ static void renew_if_changed(struct language *l, const struct config *was, const
         if (!old || !new ||
             (was->inodes == is->inodes && was->disk_read == is->disk_read &&
              config_list_same(old->preload, new->preload) && strcmp(old->runtime, new->runtime) == 0 &&
-             strcmp(old->packages, new->packages) == 0 && same_data(old->data, new->data) && same_ceilings(old, new)))
+             strcmp(old->packages, new->packages) == 0 && same_data(old->data, new->data) && same_ceilings(old, new) &&
+             same_memory(old, new)))
                 return;
         log_info(&l->pool->log, "reload: %s is renewed, because what it is started with has changed", l->name);
         language_outdate(l);

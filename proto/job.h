@@ -37,6 +37,7 @@ struct job_header {
         uint32_t echo;         /* the value of a last bare expression is printed */
         uint32_t stage;        /* enum job_stage */
         uint32_t n_flags;      /* of the compiler */
+        uint64_t memory_bytes; /* the run's limit, for runtimes that size their heaps by it */
         uint64_t strings_size; /* entry, args, env as name=value, then flags; each ends with NUL */
 };
 

@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import javax.lang.model.element.Modifier;
 import javax.tools.ForwardingJavaFileObject;
 import javax.tools.JavaCompiler;
 import javax.tools.JavaFileObject;
@@ -25,14 +26,14 @@ import javax.tools.ToolProvider;
 final class Compiler {
     private final JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     private final StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null);
-    private CompilationUnitTree mainUnit;
+    private String mainClass;
 
     /** The compiler looks for plug-ins of its own among a program's classes, unless they have a place. This one is empty. */
     Compiler() throws IOException {
         files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
     }
 
-    /** The file to start may hold a public class of any name, as with `java FILE`. */
+    /** The file to start may hold a public class of any name, and have a name without ".java", as with `java FILE`. */
     private static final class Entry extends ForwardingJavaFileObject<JavaFileObject> {
         Entry(JavaFileObject file) {
             super(file);
@@ -41,6 +42,11 @@ final class Compiler {
         @Override
         public boolean isNameCompatible(String simpleName, Kind kind) {
             return kind == Kind.SOURCE;
+        }
+
+        @Override
+        public Kind getKind() {
+            return Kind.SOURCE;
         }
     }
 
@@ -62,32 +68,57 @@ final class Compiler {
         files.getJavaFileObjectsFromPaths(sources(folder, entry)).forEach(units::add);
         units.set(0, new Entry(units.get(0)));
         JavacTask task = (JavacTask) compiler.getTask(out, files, null, List.of("-proc:none"), null, units);
-        mainUnit = null;
+        mainClass = null;
         task.setTaskListener(new TaskListener() {
+            private boolean isFirst = true;
+
+            /** The entry is parsed first. Its tree is empty once its classes are written. */
             @Override
             public void finished(TaskEvent e) {
-                if (e.getKind() == TaskEvent.Kind.PARSE && mainUnit == null)
-                    mainUnit = e.getCompilationUnit();
+                if (e.getKind() == TaskEvent.Kind.PARSE && isFirst) {
+                    isFirst = false;
+                    mainClass = findMainClass(e.getCompilationUnit());
+                }
             }
         });
         return task.call();
     }
 
-    private static boolean hasMain(ClassTree type) {
-        return type.getMembers().stream().anyMatch(m -> m instanceof MethodTree method && method.getName().contentEquals("main")
-                && method.getModifiers().getFlags().contains(javax.lang.model.element.Modifier.STATIC));
+    /** As the launcher takes it: public static void main(String[]), of which an interface need not say that it is public. */
+    private static boolean isMain(MethodTree method, boolean isInterface) {
+        if (method.getParameters().size() != 1 || !"void".equals(String.valueOf(method.getReturnType())))
+            return false;
+        String type = method.getParameters().get(0).getType().toString();
+        return (isInterface || method.getModifiers().getFlags().contains(Modifier.PUBLIC))
+                && (type.equals("String[]") || type.equals("java.lang.String[]"));
     }
 
-    /** Of what was compiled last: the first class of the entry that has a main, or the first one at all, or null. */
-    String mainClass() {
-        List<ClassTree> types = new ArrayList<>();
-        for (Tree t : mainUnit.getTypeDecls())
-            if (t instanceof ClassTree type)
-                types.add(type);
-        if (types.isEmpty())
+    /** How much a class looks like the one to start: it has a main; or something static of that name, to be told of; is public. */
+    private static int rank(ClassTree type) {
+        int best = 0;
+        for (Tree member : type.getMembers())
+            if (member instanceof MethodTree method && method.getName().contentEquals("main")
+                    && method.getModifiers().getFlags().contains(Modifier.STATIC))
+                best = Math.max(best, isMain(method, type.getKind() == Tree.Kind.INTERFACE) ? 4 : 2);
+        return best + (type.getModifiers().getFlags().contains(Modifier.PUBLIC) ? 1 : 0);
+    }
+
+    private static String findMainClass(CompilationUnitTree unit) {
+        ClassTree main = null;
+        for (Tree t : unit.getTypeDecls())
+            if (t instanceof ClassTree type && (main == null || rank(type) > rank(main)))
+                main = type;
+        if (main == null)
             return null;
-        ClassTree main = types.stream().filter(Compiler::hasMain).findFirst().orElse(types.get(0));
-        String prefix = mainUnit.getPackageName() == null ? "" : mainUnit.getPackageName() + ".";
+        String prefix = unit.getPackageName() == null ? "" : unit.getPackageName() + ".";
         return prefix + main.getSimpleName();
+    }
+
+    /**
+     * Of what was compiled last: the public class of the entry that has a main, or else the first that has one, or the public
+     * one, or the first; null where there is none. Only those at the top, as the launcher starts no other.
+     */
+    String mainClass() {
+        return mainClass;
     }
 }

@@ -26,9 +26,9 @@ import jdk.internal.access.SharedSecrets;
 /**
  * Java, as `javac *.java && java Main` has it, in one process that was started ahead: it rehearses (Rehearsal), waits for
  * its job on descriptor 3 (lang/prestart.h has the frames), compiles all sources of the job into the work
- * directory, and runs main of the first class with one in the file that was named.
+ * directory, and runs main of the class that Compiler.mainClass has chosen in the file that was named.
  *
- * With arguments it does the same at once, for the file that is the first of them.
+ * With an argument it is fresh: it was started for a job that no other can do, and with the job's environment, and does not rehearse.
  */
 public final class Driver {
     /** What the original thread asks Program, which is a hidden class and so has no name to be called by. */
@@ -94,11 +94,14 @@ public final class Driver {
     }
 
     /** Compiles the job's files into the work directory; the compiler speaks for itself. */
-    private boolean compileJob(String entry) throws IOException {
+    private boolean compileJob(String entry) {
         Path here = Path.of("");
         PrintWriter err = new PrintWriter(System.err, true);
         try {
             return compiler.compile(here, entry, classPath, here.toAbsolutePath(), err);
+        } catch (IOException | RuntimeException e) { /* a name or a folder that can't be read */
+            err.println("hatchery: the sources can't be compiled: " + e);
+            return false;
         } finally {
             err.flush();
         }
@@ -195,18 +198,19 @@ public final class Driver {
                        words.length - 1 > 4 + n); /* the last word ends with NUL, too */
     }
 
-    private static void takeJob(int number) throws Exception {
+    private static void takeJob(int number, boolean isFresh) throws Exception {
         FileDescriptor fd = new FileDescriptor();
         SharedSecrets.getJavaIOFileDescriptorAccess().set(fd, number);
         FileInputStream in = new FileInputStream(fd);
         FileOutputStream out = new FileOutputStream(fd);
         Driver driver = new Driver();
-        Rehearsal.rehearse(driver, SAMPLES);
+        if (!isFresh)
+            Rehearsal.rehearse(driver, SAMPLES);
         Class.forName("sun.nio.ch.FileDispatcherImpl"); /* what merging takes */
         out.write('R');
 
         Job job = readJob(in);
-        if (job.hasVariables) { /* no Java can change the environment that its children get */
+        if (job.hasVariables && !isFresh) { /* no Java can change the environment that its children get */
             out.write('N');
             Runtime.getRuntime().halt(0);
         }
@@ -224,13 +228,6 @@ public final class Driver {
     }
 
     public static void main(String[] args) throws Exception {
-        if (args.length == 0) {
-            takeJob(JOB);
-            return;
-        }
-        Driver driver = new Driver();
-        if (!driver.compileJob(args[0]))
-            System.exit(1);
-        driver.run(Arrays.copyOfRange(args, 1, args.length));
+        takeJob(JOB, args.length > 0);
     }
 }

@@ -9,13 +9,17 @@ import jdk.internal.misc.Unsafe;
  * first that a program sees is its own main.
  */
 final class Program extends Thread implements Driver.Outcome {
+    private static final long LEAST_STACK = 1 << 20; /* what each thread has by default */
+    private static final long HEAP_TO_STACK = 256;
+    private static final int MAX_CAUSES = 100; /* they may go round in a circle */
+
     private final MethodHandle main;
     private final Class<?> type;
     private final String[] args;
     private volatile boolean failed;
 
     Program(MethodHandle main, Class<?> type, String[] args) {
-        super("main");
+        super(null, null, "main", Math.max(LEAST_STACK, Runtime.getRuntime().maxMemory() / HEAP_TO_STACK));
         this.main = main;
         this.type = type;
         this.args = args;
@@ -28,6 +32,7 @@ final class Program extends Thread implements Driver.Outcome {
             main.invokeExact(args);
         } catch (Throwable e) {
             failed = true;
+            hideOurFrames(e);
             throw Program.<RuntimeException>asItIs(e);
         }
     }
@@ -41,6 +46,21 @@ final class Program extends Thread implements Driver.Outcome {
             for (Throwable t = e; t != null; t = t.getCause())
                 t.setStackTrace(Arrays.copyOf(t.getStackTrace(), Math.max(0, t.getStackTrace().length - ours)));
             throw e;
+        }
+    }
+
+    /** Errors for want of memory are made ahead, and the machine fills in the frames of hidden classes, too. */
+    private static void hideOurFrames(Throwable thrown) {
+        Throwable t = thrown;
+        for (int i = 0; i < MAX_CAUSES && t != null; i++, t = t.getCause()) {
+            StackTraceElement[] frames = t.getStackTrace();
+            int n = frames.length;
+            if (n == 0 || !frames[n - 1].getClassName().startsWith("hatchery."))
+                continue;
+            while (n > 0 && (frames[n - 1].getClassName().startsWith("hatchery.")
+                    || frames[n - 1].getClassName().startsWith("java.lang.invoke.")))
+                n--;
+            t.setStackTrace(Arrays.copyOf(frames, n));
         }
     }
 

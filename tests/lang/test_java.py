@@ -10,7 +10,7 @@ from lib.planted import planted_tests
 SERVER = ServerModule(__name__, config="language java { warm = 2 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-LIMITS = {"pids": 128, "memory_bytes": 512 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000}
+LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}  # another limit of memory would need a fresh virtual machine
 
 
 def main(body, imports="", beside=""):
@@ -62,6 +62,8 @@ SEMANTICS = {
     "stderr": main('System.out.println("out"); System.err.println("err");'),
 }
 
+HEAP = "System.out.println(Runtime.getRuntime().maxMemory() >> 20);"
+
 COMPILE_ERROR = {"ours": lambda theirs: (*theirs[:2], ("COMPILE_ERROR", 1))}
 
 MORE = {
@@ -79,6 +81,15 @@ MORE = {
         'throw new Exception("main");'),
     "a handler for what nobody catches": main('Thread.setDefaultUncaughtExceptionHandler((t, e) -> System.out.println(t.getName() + e)); throw new Exception("x");'),
     "deep recursion": main('try { f(); } catch (StackOverflowError e) { System.out.println(e); }', beside="    static int f() { return f() + 1; }\n"),
+    "a class before that with main": "class A { }\n" + main('System.out.println(Main.class);'),
+    "a public class before that with main": ("public class Main { }\nrecord R(int x) { static void main(int x) { } }\n"
+                                             "interface I { static void main(String... a) { System.out.println(1); } }\n",
+                                             {"ours": (b"1\n", b"", ("exit", 0))}),
+    "main in an interface, a record, an enum before it": "record R(int x) { static void main() { } }\nenum E { X; void main(String[] a) { } }\n"
+                                                         "public interface Main { static void main(String[] a) { System.out.println(2); } }\n",
+    "main that is inherited": "class Base { public static void main(String[] a) { System.out.println(3); } }\npublic class Main extends Base { }\n",
+    "a class within": "public class Main { static class A { public static void main(String[] a) { System.out.println(4); } }\n"
+                      "    public static void main(String[] a) { System.out.println(5); } }\n",
     "no main": "public class Main {\n}\n",
     "a main that is not static": "public class Main {\n    public void main(String[] a) { }\n}\n",
     "a main class that can't be loaded": ("public class Main extends Base {\n    public static void main(String[] a) { }\n}\n",
@@ -137,9 +148,34 @@ class Hostile(HostileCase):
         self.assert_ends("TIME_LIMIT", main("while (true) args = args.clone();"), limits={"wall_us": 3_000_000})
 
     def test_a_full_heap_is_an_error_of_the_program(self):
-        result = self.hostile(main('java.util.List<byte[]> a = new java.util.ArrayList<>(); while (true) a.add(new byte[1 << 20]);'))
-        self.assertIn(b"java.lang.OutOfMemoryError", result.stderr, describe(result))
+        """After what is usual and fits into the usual limits: an array of 200 MB, and 100 threads at one time."""
+        result = self.hostile(main('int[] a = new int[50_000_000]; CountDownLatch all = new CountDownLatch(100);\n'
+                                   'for (int i = 0; i < 100; i++) new Thread(() -> { all.countDown();\n'
+                                   '    try { all.await(); } catch (InterruptedException e) { } }).start();\n'
+                                   f'all.await(); System.out.println(a.length); {HEAP}\n'
+                                   'try { Object[] o = new Object[1 << 20]; for (int i = 0;; i++) o[i] = new byte[1 << 20]; }\n'
+                                   'catch (OutOfMemoryError e) { throw new IllegalStateException(e); }', "java.util.concurrent.CountDownLatch"))
         self.assert_exited(result, 1)
+        length, heap = result.stdout.split()
+        self.assertEqual(b"50000000", length, describe(result))
+        self.assertIn(int(heap), range(360, 385))
+        self.assertIn(b"java.lang.OutOfMemoryError", result.stderr, describe(result))
+        self.assertNotIn(b"hatchery", result.stderr, describe(result))
+
+    def test_the_heap_follows_the_limit_of_memory(self):
+        result = self.run_program(main(HEAP), limits={"memory_bytes": 1 << 30})
+        self.assert_exited(result)
+        self.assertIn(int(result.stdout), range(480, 513))
+        refused = self.run_program("class Main { int x = ; }\n", env={"A": "b"})
+        self.assert_status(refused, "COMPILE_ERROR")
+        self.assertIn(b"Main.java:1: error:", refused.compile.stderr, describe(refused))
+
+    def test_the_file_to_start_needs_no_extension_and_its_first_class_no_main(self):
+        result = self.execute(language="java", entry="TestRun", limits=LIMITS, files={
+            "TestRun": "class A { }\nrecord R(int x) { static void main() { } }\n" + main("System.out.println(new Other());"),
+            "Other.java": "record Other() { }\n"})
+        self.assert_exited(result)
+        self.assertEqual(b"Other[]\n", result.stdout)
 
     def test_a_flood_ends_at_the_limit(self):
         self.assert_ends("OUTPUT_LIMIT", main('while (true) System.out.println("flood");'), limits={"output_bytes": MIB})

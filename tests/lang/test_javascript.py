@@ -23,7 +23,7 @@ if FORKED:
 SERVER = ServerModule(__name__, config=CONFIG)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-LIMITS = {"pids": 128, "memory_bytes": 512 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000}
+LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}  # another limit of memory may need a fresh Node
 MODULE = {"files": {"package.json": '{"type": "module"}'}}
 
 SEMANTICS = {
@@ -349,6 +349,24 @@ class Hostile(HostileCase):
 
     def test_a_memory_bomb_ends_at_the_limit(self):
         self.assert_ends("MEMORY_LIMIT", "const a = []; for (;;) a.push(new Array(1000).fill(1.5))\n", limits={"memory_bytes": 128 * MIB})
+
+    def test_garbage_is_collected_before_the_limit(self):
+        self.assert_exited(self.hostile("for (let i = 0, k = []; i < 300; i++) { const l = []; for (let j = 0; j < 20; j++) l.push(new Array(20000).fill(i));\n"
+                                        "  k.push(l); if (k.length > 15) k = [] }\n", limits={"memory_bytes": 256 * MIB}))
+
+    def test_the_heap_follows_the_limit_of_memory(self):
+        program = "console.log(require('v8').getHeapStatistics().heap_size_limit >> 20)\n"
+        for language in ("javascript", "node-prestarted") if FORKED else ("javascript",):
+            for limits, most in ({}, 512), ({"memory_bytes": 1000 * MIB}, 1000):
+                heap = int(self.output(program, language=language, limits={**LIMITS, **limits}))
+                self.assertIn(heap, range(most, most + 64), language)  # with what is for young objects
+
+    def test_as_many_workers_as_a_pool_has_fit_into_the_usual_limits(self):
+        result = self.run_program("const { Worker } = require('worker_threads'); let n = 0;\n"
+                                  "for (let i = 0; i < 20; i++) new Worker('require(\"worker_threads\").parentPort.on(\"message\", () => {}).postMessage(1)', { eval: true })\n"
+                                  "  .on('message', () => { if (++n === 20) { console.log(n); process.exit() } })\n")
+        self.assert_exited(result)
+        self.assertEqual(b"20\n", result.stdout)
 
     def test_buffers_end_at_the_limit(self):
         self.assert_ends("MEMORY_LIMIT", "const a = []; for (;;) a.push(Buffer.alloc(1 << 20, 1))\n", limits={"memory_bytes": 128 * MIB})

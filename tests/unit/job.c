@@ -65,7 +65,9 @@ static struct span text(const char *s)
         return span_of_text(s);
 }
 
-static const int64_t limits[LIMIT_COUNT] = { [LIMIT_OPEN_FILES] = 64, [LIMIT_STACK] = 12 << 20 };
+static const int64_t limits[LIMIT_COUNT] = { [LIMIT_OPEN_FILES] = 64,
+                                             [LIMIT_STACK] = 12 << 20,
+                                             [LIMIT_MEMORY] = 5 << 20 };
 
 static void a_job_arrives_as_it_was_packed(void **state)
 {
@@ -101,6 +103,7 @@ static void a_job_arrives_as_it_was_packed(void **state)
                 assert_int_equal(job.header.n_files, 5);
                 assert_int_equal(job.header.open_files, 64);
                 assert_int_equal(job.header.stack_bytes, 12 << 20);
+                assert_int_equal(job.header.memory_bytes, 5 << 20);
                 assert_int_equal(job.header.merge_stderr, 1);
                 assert_int_equal(job.header.n_args, 4);
                 assert_string_equal(job.args[0], "one");

@@ -80,6 +80,21 @@ static void what_is_not_exactly_a_placeholder_is_itself(void **state)
                     WORDS("x", "{entry}.o", "{}", "{Entry}", "{", "{entry}"));
 }
 
+static void heaps_are_sized_by_the_limit_of_memory(void **state)
+{
+        (void)state;
+        struct job job = { .header = { .memory_bytes = 513ULL << 20 }, .entry = "m", .args = no_args };
+        assert_line(words_expand(WORDS("-Xmx{memory%50}m", "{entry}"), WORDS_RUN, &job, NULL), WORDS("-Xmx256m", "m"));
+        assert_line(words_expand_memory(WORDS("x", "{memory%100}", "{entry}"), 513ULL << 20),
+                    WORDS("x", "513", "{entry}"));
+        assert_line(
+                words_expand_memory(WORDS("{memory%0}", "{memory%101}", "{memory%5", "{memory%}", "{memory%-1}"), 1),
+                WORDS("{memory%0}", "{memory%101}", "{memory%5", "{memory%}", "{memory%-1}"));
+        assert_true(words_name_memory(WORDS("x", "-X{memory%1}")));
+        assert_false(words_name_memory(WORDS("x", "{memory}")));
+        assert_false(words_name_memory(NULL));
+}
+
 static void a_name_is_never_an_option(void **state)
 {
         (void)state;
@@ -195,6 +210,7 @@ int main(void)
                 cmocka_unit_test(arguments_come_last_where_the_line_does_not_name_them),
                 cmocka_unit_test(a_compiler_gets_no_arguments_unasked),
                 cmocka_unit_test(what_is_not_exactly_a_placeholder_is_itself),
+                cmocka_unit_test(heaps_are_sized_by_the_limit_of_memory),
                 cmocka_unit_test(a_name_is_never_an_option),
                 cmocka_unit_test(sources_are_found_by_their_extensions_in_order),
                 cmocka_unit_test(the_last_value_of_a_variable_counts),
