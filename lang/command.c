@@ -129,6 +129,10 @@ static int become(const struct lang_command *c, char *const *line, enum words_us
 static int command_run(void *state, const struct job *job)
 {
         struct command *c = state;
+        if (c->started.taken && job->header.stage == JOB_COMPILE) {
+                prestart_end(&c->started); /* what was wanted is in the work directory */
+                return 0;
+        }
         if (c->started.taken)
                 return prestart_follow(&c->started);
         if (job->header.stage == JOB_COMPILE)

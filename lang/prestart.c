@@ -161,12 +161,17 @@ static size_t put(char *at, const char *text)
         return size;
 }
 
+static const char *words_of_way(const struct job_header *h)
+{
+        return h->stage == JOB_RUN_COMPILED ? "compiled" : h->echo ? "echo" : "";
+}
+
 static size_t put_job(char *frame, const struct job *job)
 {
         const struct job_header *h = &job->header;
         char n_args[16];
         snprintf(n_args, sizeof n_args, "%u", h->n_args);
-        const char *const head[] = { job->entry, h->echo ? "echo" : "", h->merge_stderr ? "merge" : "", n_args };
+        const char *const head[] = { job->entry, words_of_way(h), h->merge_stderr ? "merge" : "", n_args };
         size_t len = 0;
         for (size_t i = 0; i < sizeof head / sizeof head[0]; i++)
                 len += put(frame ? frame + len : NULL, head[i]);

@@ -4,8 +4,9 @@
  * warms itself up, writes 'R' and reads the job, one frame: 32 bits of length, big-endian, and then strings that each
  * end with NUL:
  *
- *   the name of the file to start; "echo" or ""; "merge" (standard error shall be standard output) or "";
- *   the number of arguments, and the arguments; the request's variables as name=value, up to the end of the frame
+ *   the name of the file to start; "echo", or "compiled" (all that it would make is there), or ""; "merge" (standard
+ * error shall be standard output) or ""; the number of arguments, and the arguments; the request's variables as
+ * name=value, up to the end of the frame
  *
  * It answers with one byte: 'G', and then waits for one byte 'S' before it runs anything of the program; or 'C', when
  * it has said on its standard streams why the program does not compile, and then exits with the status for that; or

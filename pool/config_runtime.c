@@ -25,25 +25,26 @@ struct list_key {
         enum config_word word;
         unsigned kinds; /* that must have it */
         size_t offset;  /* of the list */
+        unsigned also;  /* kinds that may have it, where others may not */
 };
 
 #define LIST(field) offsetof(struct config_runtime, field)
 
 static const struct list_key lists[] = {
-        { "extensions", CONFIG_WORD_EXTENSION, 0, LIST(extensions) },
-        { "needs", CONFIG_WORD_PATH, 0, LIST(needs) },
-        { "reads", CONFIG_WORD_PATH, 0, LIST(reads) },
-        { "version", CONFIG_WORD_ANY, ALL, LIST(version) },
-        { "compile", CONFIG_WORD_ANY, 1 << KIND_COMPILED | ONLY, LIST(compile) },
-        { "compile_flags", CONFIG_WORD_FLAG, 0, LIST(compile_flags) },
-        { "artifacts", CONFIG_WORD_RELATIVE, 1 << KIND_COMPILED | ONLY, LIST(artifacts) },
-        { "run", CONFIG_WORD_ANY, ALL, LIST(run) },
-        { "warm", CONFIG_WORD_ANY, 1 << KIND_PRESTARTED | ONLY, LIST(warm) },
-        { "prepare", CONFIG_WORD_ANY, 0, LIST(prepare) },
-        { "paths", CONFIG_WORD_PATH, 0, LIST(paths) },
-        { "links", CONFIG_WORD_LINK, 0, LIST(links) },
-        { "env", CONFIG_WORD_VARIABLE, 0, LIST(env) },
-        { "extra_calls", CONFIG_WORD_CALL, 0, LIST(extra_calls) },
+        { "extensions", CONFIG_WORD_EXTENSION, 0, LIST(extensions), 0 },
+        { "needs", CONFIG_WORD_PATH, 0, LIST(needs), 0 },
+        { "reads", CONFIG_WORD_PATH, 0, LIST(reads), 0 },
+        { "version", CONFIG_WORD_ANY, ALL, LIST(version), 0 },
+        { "compile", CONFIG_WORD_ANY, 1 << KIND_COMPILED | ONLY, LIST(compile), 0 },
+        { "compile_flags", CONFIG_WORD_FLAG, 0, LIST(compile_flags), 0 },
+        { "artifacts", CONFIG_WORD_RELATIVE, 1 << KIND_COMPILED | ONLY, LIST(artifacts), 1 << KIND_PRESTARTED },
+        { "run", CONFIG_WORD_ANY, 1 << KIND_COMPILED | 1 << KIND_EXEC, LIST(run), 0 },
+        { "warm", CONFIG_WORD_ANY, 1 << KIND_PRESTARTED | ONLY, LIST(warm), 0 },
+        { "prepare", CONFIG_WORD_ANY, 0, LIST(prepare), 0 },
+        { "paths", CONFIG_WORD_PATH, 0, LIST(paths), 0 },
+        { "links", CONFIG_WORD_LINK, 0, LIST(links), 0 },
+        { "env", CONFIG_WORD_VARIABLE, 0, LIST(env), 0 },
+        { "extra_calls", CONFIG_WORD_CALL, 0, LIST(extra_calls), 0 },
 };
 
 enum { N_LISTS = sizeof lists / sizeof lists[0] };
@@ -190,7 +191,7 @@ static int take_lists(struct config_runtime *r, cfg_t *section, struct err *e)
                 if (must && !has)
                         return err_say(e, EINVAL, "line %d: runtime %s is %s and has no %s", section->line, r->name,
                                        kind_name(r->kind), key->key);
-                if (has && !must && key->kinds & ONLY)
+                if (has && !must && key->kinds & ONLY && !(key->also & 1u << r->kind))
                         return err_say(e, EINVAL, "line %d: runtime %s is %s, of which kind none has %s", section->line,
                                        r->name, kind_name(r->kind), key->key);
                 int n = config_list_take(section, key->key, place_of(r, key), NULL, e);

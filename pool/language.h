@@ -8,6 +8,7 @@
 #include "pool/config.h"
 #include "pool/queue.h"
 #include "pool/scale.h"
+#include "pool/seen.h"
 #include "pool/stats.h"
 #include "pool/zygotes.h"
 #include "proto/kind.h"
@@ -24,7 +25,8 @@ struct language {
         char name[WIRE_MAX_LANGUAGE + 1];
         int64_t standard[LIMIT_COUNT];
         int64_t ceiling[LIMIT_COUNT];
-        struct compile_rules compile; /* of KIND_COMPILED */
+        struct compile_rules compile; /* of KIND_COMPILED, and where language_keeps() */
+        struct seen seen;             /* programs that were run once: those that come again are kept */
         struct scale scale;           /* how many are kept warm */
         unsigned running;             /* of all its zygotes together */
         uint64_t generation_forks;
@@ -63,6 +65,14 @@ void language_fini(struct language *l);
 
 /* What a new configuration can change. */
 void language_configure(struct language *l, const struct config_language *config);
+
+/* Its programs are translated in the process that runs them, but what that makes can be kept for a program that comes
+ * again. */
+static inline bool language_keeps(const struct language *l)
+{
+        const struct config_runtime *r = l->compile.runtime;
+        return r && r->kind == KIND_PRESTARTED && r->artifacts && !r->run;
+}
 
 /* Its programs have a compile stage before they run. */
 static inline bool language_is_compiled(const struct language *l)

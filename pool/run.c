@@ -241,7 +241,7 @@ void run_start(struct run *r, struct slot *slot)
         r->started_us = clock_us();
         r->fed_us = 0;
         queue_start(&r->pool->queue, &r->queued, slot->making_us);
-        if (r->stage == JOB_COMPILE)
+        if (r->stage == JOB_COMPILE || (language_keeps(r->language) && !r->compile.done))
                 run_compile_look(r);
 
         const int64_t *limit = r->limit;

@@ -83,6 +83,8 @@ void run_answer_result(struct run *r)
         }
         if (r->compile.done)
                 fill_compile(&a, r);
+        if (language_keeps(r->language))
+                a.compile_out = a.compile_err = (struct span){ 0 }; /* they are in the run's own */
         result->wall_us = (uint64_t)(r->exited_us - r->handed_us);
         session_answer(r->session, &a);
 }

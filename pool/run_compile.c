@@ -26,7 +26,7 @@ static void enter_run_stage(struct run *r)
         r->limit = r->plan.limit;
 }
 
-void run_compile_look(struct run *r)
+static bool look(struct run *r)
 {
         const struct language *l = r->language;
         struct cache *cache = r->pool->cache;
@@ -36,7 +36,7 @@ void run_compile_look(struct run *r)
         /* A zygote that is to be replaced may compile in another way than the configuration says by now. */
         r->compile.keyed = cache && r->session && l->compile.runtime && !r->slot->zygote->stale;
         if (!r->compile.keyed)
-                return;
+                return false;
         const struct compile_key_of of = {
                 .language = l->name,
                 .version = l->version,
@@ -50,7 +50,7 @@ void run_compile_look(struct run *r)
         if (rc < 0)
                 log_warn(&r->pool->log, "the compile cache: %s", e.text);
         if (rc != CACHE_HIT)
-                return;
+                return false;
         r->compile.artifacts = content.files;
         r->compile.n_artifacts = content.n_files;
         r->compile.out = content.out;
@@ -60,6 +60,22 @@ void run_compile_look(struct run *r)
         r->compile.stage.stderr_truncated = content.err_truncated;
         enter_run_stage(r);
         r->started_us += (int64_t)r->compile.stage.compile_us;
+        return true;
+}
+
+void run_compile_look(struct run *r)
+{
+        bool again = r->stage == JOB_RUN;
+
+        if (!look(r) && again && r->compile.keyed && seen_take(&r->language->seen, &r->compile.key))
+                r->stage = JOB_COMPILE; /* under the limits of the run, as the first time */
+}
+
+void run_compile_remember(struct run *r)
+{
+        if (language_keeps(r->language) && r->stage == JOB_RUN && r->compile.keyed && !r->compile.done && !r->refused &&
+            r->reason == KILL_NONE)
+                seen_add(&r->language->seen, &r->compile.key);
 }
 
 /* ---------------------------------------------------------------- what the compiler did */

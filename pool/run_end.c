@@ -57,6 +57,7 @@ void run_finish(struct run *r)
                 run_answer_untranslated(r);
         else if (r->session)
                 run_answer_result(r);
+        run_compile_remember(r);
         stats_run_ended(&l->stats, now, language_busy(l) > 1 || l->lane.count > 0);
         run_free(r);
         language_recycle(l, slot, discard);

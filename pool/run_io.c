@@ -2,6 +2,7 @@
 #include "pool/run_io.h"
 
 #include "pool/clock.h"
+#include "pool/language.h"
 #include "pool/slot.h"
 #include "pool/state.h"
 #include "proto/own.h"
@@ -130,7 +131,8 @@ static int build_job(struct run *r, struct err *e)
         uint32_t n_files = count_files(r, x);
         size_t head_len;
 
-        int rc = job_pack(x, r->plan.entry, n_files, r->limit, r->stage, &r->job_head, &head_len, e);
+        enum job_stage stage = r->stage == JOB_RUN && r->compile.done ? JOB_RUN_COMPILED : r->stage;
+        int rc = job_pack(x, r->plan.entry, n_files, r->limit, stage, &r->job_head, &head_len, e);
         if (rc < 0)
                 return rc;
         r->job_files = calloc(n_files, sizeof *r->job_files);
@@ -267,6 +269,18 @@ bool run_io_drain(struct run *r)
         return false;
 }
 
+/* Where a program is usually translated in its own run, what the compiler has to say comes before its output, and so
+ * does what it said when it was asked. */
+static int say_again(struct run *r, struct err *e)
+{
+        struct capture *err = r->request.execute.merge_stderr ? &r->out : &r->err;
+
+        if (!language_keeps(r->language) || r->stage != JOB_RUN || !r->compile.done)
+                return 0;
+        int rc = capture_put(&r->out, r->compile.out.data, r->compile.out.len, e);
+        return rc < 0 ? rc : capture_put(err, r->compile.err.data, r->compile.err.len, e);
+}
+
 /* ---------------------------------------------------------------- life */
 
 int run_io_prepare(struct run *r, struct err *e)
@@ -276,6 +290,8 @@ int run_io_prepare(struct run *r, struct err *e)
 
         r->out.limit = r->err.limit = (size_t)r->limit[LIMIT_OUTPUT];
         int rc = build_job(r, e);
+        if (rc == 0)
+                rc = say_again(r, e);
         if (rc < 0)
                 return rc;
         if (event_assign(&r->job_writable, base, fd[WARM_JOB], EV_WRITE, on_job_writable, r) < 0 ||

@@ -26,8 +26,12 @@ void run_refuse_failed(struct run *r, const char *sentence);
 
 /* ---------------------------------------------------------------- run_compile.c */
 
-/* It has its slot for the compile stage: where the cache has the artifacts, it is in the run stage from here on. */
+/* It has its slot: where the cache has the artifacts, it is in the run stage from here on. One whose language keeps
+ * what comes again is in the compile stage from here on, if it comes for the second time. */
 void run_compile_look(struct run *r);
+
+/* It has been run, and translated in its own sandbox. */
+void run_compile_remember(struct run *r);
 
 /* Its compiler is dead and has said what it has to say. True: it did its work, and the artifacts are wanted. */
 bool run_compile_succeeded(const struct run *r);

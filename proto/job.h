@@ -47,8 +47,9 @@ struct job_file {
         uint32_t name_len; /* without NUL, below JOB_PATH_MAX */
 };
 
-/* What the sandbox is for: only languages that are compiled have a stage before the run. */
-enum job_stage { JOB_RUN, JOB_COMPILE };
+/* What the sandbox is for: only languages that are compiled have a stage before the run. JOB_RUN_COMPILED: what that
+ * made is among the files. */
+enum job_stage { JOB_RUN, JOB_COMPILE, JOB_RUN_COMPILED };
 
 /* The first three end the job; the others are said by languages that translate. */
 enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS, JOB_STEP_TRANSLATE, JOB_STEP_REFUSED };

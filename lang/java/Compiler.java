@@ -60,6 +60,14 @@ final class Compiler {
         return found;
     }
 
+    /** As compile does, where the classes are there already. */
+    boolean look(Path folder, String entry) throws IOException {
+        JavaFileObject file = new Entry(files.getJavaFileObjects(folder.resolve(entry)).iterator().next());
+        JavacTask task = (JavacTask) compiler.getTask(Writer.nullWriter(), files, null, List.of("-proc:none"), null, List.of(file));
+        mainClass = findMainClass(task.parse().iterator().next());
+        return true;
+    }
+
     /** Compiles all sources of the folder, the entry first; says what there is to say to out. */
     boolean compile(Path folder, String entry, List<Path> classPath, Path output, Writer out) throws IOException {
         files.setLocationFromPaths(StandardLocation.CLASS_PATH, classPath);

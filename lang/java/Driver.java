@@ -36,7 +36,7 @@ public final class Driver {
         boolean failed();
     }
 
-    private record Job(String entry, boolean merge, String[] args, boolean hasVariables) {}
+    private record Job(String entry, boolean isCompiled, boolean merge, String[] args, boolean hasVariables) {}
 
     /** Thrown to the launcher, which then ends with 1 when all threads have ended; nobody prints it. */
     private static final class ProgramFailed extends Error {
@@ -93,11 +93,13 @@ public final class Driver {
         System.setProperty("java.class.path", classPath.stream().map(Path::toString).collect(Collectors.joining(":")));
     }
 
-    /** Compiles the job's files into the work directory; the compiler speaks for itself. */
-    private boolean compileJob(String entry) {
+    /** Compiles the job's files into the work directory, if that was not done before; the compiler speaks for itself. */
+    private boolean compileJob(String entry, boolean isCompiled) {
         Path here = Path.of("");
         PrintWriter err = new PrintWriter(System.err, true);
         try {
+            if (isCompiled)
+                return compiler.look(here, entry);
             return compiler.compile(here, entry, classPath, here.toAbsolutePath(), err);
         } catch (IOException | RuntimeException e) { /* a name or a folder that can't be read */
             err.println("hatchery: the sources can't be compiled: " + e);
@@ -194,7 +196,7 @@ public final class Driver {
         in.readFully(frame);
         String[] words = new String(frame, StandardCharsets.UTF_8).split("\0", -1);
         int n = Integer.parseInt(words[3]);
-        return new Job(words[0], !words[2].isEmpty(), Arrays.copyOfRange(words, 4, 4 + n),
+        return new Job(words[0], words[1].equals("compiled"), !words[2].isEmpty(), Arrays.copyOfRange(words, 4, 4 + n),
                        words.length - 1 > 4 + n); /* the last word ends with NUL, too */
     }
 
@@ -216,7 +218,7 @@ public final class Driver {
         }
         if (job.merge)
             mergeErrors();
-        if (!driver.compileJob(job.entry)) {
+        if (!driver.compileJob(job.entry, job.isCompiled)) {
             out.write('C');
             Runtime.getRuntime().halt(1);
         }

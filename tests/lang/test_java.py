@@ -170,6 +170,17 @@ class Hostile(HostileCase):
         self.assert_status(refused, "COMPILE_ERROR")
         self.assertIn(b"Main.java:1: error:", refused.compile.stderr, describe(refused))
 
+    def test_what_comes_again_is_compiled_once(self):
+        """Compiled in its own run at first, then in a sandbox of its own, then never: the result is the same."""
+        program = main('List x = new ArrayList(); x.add(args[0]); System.out.println(x); System.err.println(lib.Deep.X);', "java.util.List java.util.ArrayList")
+        results = [self.run_program(program, args=["b"], merge_stderr=True,
+                                    files={"lib/Deep.java": "package lib;\npublic class Deep { public static int X = 5; }\n"}) for _ in range(3)]
+        for result in results:
+            self.assert_exited(result)
+            self.assertEqual(results[0].stdout, result.stdout)
+        self.assertRegex(results[0].stdout, rb"^Note: Main.java uses unchecked.*\n.*\n\[b\]\n5\n$")
+        self.assertEqual([(False, False), (True, False), (True, True)], [(r.HasField("compile"), r.compile.cached) for r in results])
+
     def test_the_file_to_start_needs_no_extension_and_its_first_class_no_main(self):
         result = self.execute(language="java", entry="TestRun", limits=LIMITS, files={
             "TestRun": "class A { }\nrecord R(int x) { static void main() { } }\n" + main("System.out.println(new Other());"),
