@@ -2,6 +2,7 @@
 
 from lib import host
 from lib.case import Case, ServerModule, describe
+from lib.server import sanitized_limits
 
 SHARED = "plain"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -241,7 +242,7 @@ class Counts(Case):
         """200 MB, 100 threads and 200 descriptors."""
         code = "import os, threading\nb = threading.Barrier(101)\nfor _ in range(100): threading.Thread(target=b.wait).start()\nb.wait()\n" \
                "f = [os.open('/dev/null', 0) for _ in range(200)]\nprint(len(b'x' * 200_000_000))"
-        result = self.execute(code)
+        result = self.execute(code, limits=sanitized_limits("python"))
         self.assert_exited(result)
         self.assertEqual((b"200000000\n", 0), (result.stdout, result.pids_denied))
 
