@@ -28,7 +28,7 @@ RLIMITS = {
     resource.RLIMIT_RTPRIO: (0, 0),
     resource.RLIMIT_MEMLOCK: (64 << 10, 64 << 10),
     resource.RLIMIT_SIGPENDING: (1024, 1024),
-    resource.RLIMIT_NOFILE: (64, 64),
+    resource.RLIMIT_NOFILE: (256, 256),
 }
 
 TRY = """
@@ -96,9 +96,9 @@ pair = socket.socketpair()
 for get in (lambda: os.open('/dev/null', os.O_RDONLY), lambda: os.dup(0), lambda: fcntl.fcntl(0, fcntl.F_DUPFD, 0),
             lambda: os.memfd_create('x'), lambda: os.eventfd(0), received):
     count(get)
-    try: os.dup2(0, 64); print('beyond')
+    try: os.dup2(0, 256); print('beyond')
     except OSError: pass
-    os.closerange(20, 64)
+    os.closerange(20, 256)
 print('bounded')
 """
         self.assertEqual("bounded\n", self.output(code))
