@@ -30,8 +30,6 @@ static void what_is_wrong_in_a_file_is_refused_with_its_line(void **state)
                   "line 5: runtime x is exec and has no version" },
                 { "runtime x {\nkind = exec\nmain_file = m\nrun = { r }\nversion = { }\n}\n",
                   "line 6: runtime x is exec and has no version" },
-                { "runtime x {\nkind = prestarted\nmain_file = m\nversion = { v }\nwarm = { w }\n}\n",
-                  "line 6: runtime x is prestarted and has no run" },
                 { "runtime x {\nkind = prestarted\nmain_file = m\nversion = { v }\nrun = { r }\n}\n",
                   "line 6: runtime x is prestarted and has no warm" },
                 { "runtime x {\nkind = compiled\nmain_file = m\nversion = { v }\nrun = { r }\n}\n",
