@@ -1,5 +1,6 @@
 /* The queue against random clients in simulated time: nobody waits longer than its share says, and nobody gets more
- * than one that always has something waiting. */
+ * than one that always has something waiting. A slot that is made again after a run is no slot of that client's, so it
+ * may have all slots made again at one time: the next one waits for one of them, and is charged less. */
 #include "pool/queue.h"
 
 #include "tests/unit/unit.h"
@@ -50,8 +51,9 @@ struct model {
         struct {
                 struct client *client;
                 struct request *request;
-                int64_t end_us;
+                int64_t end_us, warm_us; /* from then on it can be used again */
         } slot[SLOTS];
+        int64_t making_us;        /* what that takes */
         bool names;               /* clients are names of one peer, else peers */
         unsigned pattern, seed;   /* the number to give as HATCHERY_TEST_SEED, and the state that came of it */
         unsigned n_names, n_most; /* given so far; accounts at one time */
@@ -74,6 +76,7 @@ static void set_up(struct model *m, unsigned seed)
         m->n_slots = (unsigned)between(m, 1, SLOTS);
         m->n_clients = (unsigned)between(m, 2, CLIENTS);
         m->names = between(m, 0, 1);
+        m->making_us = between(m, 0, 1) ? 0 : lengths[between(m, 0, 4)];
         queue_lane_share(&m->lane, m->n_slots, between(m, 0, 1) ? 75 : 100);
         for (unsigned i = 0; i < m->n_clients; i++) {
                 struct client *c = &m->client[i];
@@ -133,10 +136,16 @@ static void come(struct model *m)
                 m->n_most = n;
 }
 
+/* A run and its sandbox. */
+static int64_t longest(const struct model *m)
+{
+        return LONGEST_US + m->making_us;
+}
+
 /* A client that has one request at a time waits for the others to have had as much, and for runs to end. */
 static void check_wait(const struct model *m, const struct client *c, const struct request *r)
 {
-        int64_t most = 2 * (int64_t)(m->n_most + 2) * LONGEST_US, took = m->now_us - r->asked_us;
+        int64_t most = 2 * (int64_t)(m->n_most + 2) * longest(m), took = m->now_us - r->asked_us;
         if (c->depth == 1 && took > most)
                 fail_msg("seed %u: client %d waited %lld us, at most %lld are fair", m->pattern, (int)(c - m->client),
                          (long long)took, (long long)most);
@@ -146,7 +155,7 @@ static void start(struct model *m)
 {
         struct queue_entry *e;
         for (unsigned i = 0; i < m->n_slots; i++) {
-                if (m->slot[i].client || !(e = queue_first(&m->lane)))
+                if (m->slot[i].client || m->slot[i].warm_us > m->now_us || !(e = queue_first(&m->lane)))
                         continue;
                 struct request *r = (struct request *)(void *)e;
                 for (struct client *c = m->client; c < m->client + m->n_clients; c++)
@@ -157,7 +166,7 @@ static void start(struct model *m)
                 m->slot[i].end_us = m->now_us + r->cost_us;
                 r->start_us = m->now_us;
                 queue_remove(&m->q, e);
-                queue_start(&m->q, e, 0);
+                queue_start(&m->q, e, m->making_us);
         }
 }
 
@@ -168,9 +177,10 @@ static void end(struct model *m)
                 if (!c || m->slot[i].end_us > m->now_us)
                         continue;
                 queue_leave(&m->q, &m->slot[i].request->entry, m->slot[i].request->cost_us);
-                c->had_us += m->slot[i].request->cost_us;
+                c->had_us += m->making_us + m->slot[i].request->cost_us;
                 c->n--;
                 m->slot[i].client = NULL;
+                m->slot[i].warm_us = m->now_us + m->making_us;
                 if (c->depth > 1 && c->habit == BURSTS && c->n > 0)
                         continue;
                 c->next_us = m->now_us + (c->pause_us ? between(m, 0, c->pause_us) : 0);
@@ -180,9 +190,11 @@ static void end(struct model *m)
 static int64_t next_event(const struct model *m)
 {
         int64_t at = INT64_MAX;
-        for (unsigned i = 0; i < m->n_slots; i++)
-                if (m->slot[i].client && m->slot[i].end_us < at)
-                        at = m->slot[i].end_us;
+        for (unsigned i = 0; i < m->n_slots; i++) {
+                int64_t next_us = m->slot[i].client ? m->slot[i].end_us : m->slot[i].warm_us;
+                if (next_us < at && next_us > m->now_us)
+                        at = next_us;
+        }
         for (unsigned i = 0; i < m->n_clients; i++)
                 if (m->client[i].next_us < at && m->client[i].next_us > m->now_us)
                         at = m->client[i].next_us;
@@ -192,7 +204,7 @@ static int64_t next_event(const struct model *m)
 /* One that always waits gets as much as any other since both were there, but for runs that can't be taken back. */
 static void check_shares(const struct model *m)
 {
-        int64_t slack = 2 * (int64_t)(m->n_slots + 2) * LONGEST_US;
+        int64_t slack = 2 * (int64_t)(m->n_slots + 2) * longest(m);
         for (unsigned v = 0; v < m->n_clients; v++)
                 for (unsigned i = 0; i < m->n_clients && m->client[v].habit == FLOODS; i++) {
                         const struct client *c = &m->client[i], *waits = &m->client[v];
