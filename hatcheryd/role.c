@@ -160,7 +160,8 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         if (role->faults)
                 option(&a, "--faults", role->faults);
         if (limits_reads) {
-                usr_disk_limit(role->disk, role->disk_read, disk_read);
+                usr_disk_limit(role->disk, role->disk_read, cgroup_version(role->cgroups, CGROUP_BLKIO) == 2,
+                               disk_read);
                 option(&a, "--disk-read", disk_read);
         }
         for (size_t i = 0; i < role->cgroups->n; i++) {

@@ -13,15 +13,15 @@
 
 struct controller_row {
         enum cgroup_controller_bit bit;
-        const char *name;
+        const char *name; /* v1's */
+        const char *v2;
         bool required;
-        bool v1_only;
 };
 
 static const struct controller_row controllers[] = {
-        { CGROUP_MEMORY, "memory", true, false },   { CGROUP_PIDS, "pids", true, false },
-        { CGROUP_CPUACCT, "cpuacct", true, false }, { CGROUP_CPU, "cpu", false, false },
-        { CGROUP_BLKIO, "blkio", false, true },
+        { CGROUP_MEMORY, "memory", "memory", true }, { CGROUP_PIDS, "pids", "pids", true },
+        { CGROUP_CPUACCT, "cpuacct", "", true }, /* v2 has none: every group counts its time */
+        { CGROUP_CPU, "cpu", "cpu", false },         { CGROUP_BLKIO, "blkio", "io", false },
 };
 enum { N_CONTROLLERS = sizeof controllers / sizeof controllers[0] };
 
@@ -103,8 +103,8 @@ static int locate_v2(struct cgroup_hierarchy *h, const char *controller)
         if (r < 0)
                 return r;
         h->v2 = true;
-        if (strcmp(controller, "cpuacct") == 0)
-                return 0; /* every group counts its time, whatever controllers it has */
+        if (!*controller)
+                return 0;
         snprintf(path, sizeof path, "%s/%s/cgroup.controllers", h->mount, h->group);
         r = read_line(path, available, sizeof available);
         if (r < 0)
@@ -125,7 +125,7 @@ static int locate(struct cgroup_hierarchy *h, const struct controller_row *row)
                 if (access(probe, F_OK) != 0)
                         return own_group(row->name, h->group, sizeof h->group);
         }
-        return row->v1_only ? -ENOENT : locate_v2(h, row->name);
+        return locate_v2(h, row->v2);
 }
 
 int cgroup_find(struct cgroup_tree *tree, struct err *e)
@@ -149,6 +149,8 @@ int cgroup_find(struct cgroup_tree *tree, struct err *e)
                 size_t k = 0;
                 while (k < tree->n && strcmp(tree->at[k].mount, h.mount) != 0)
                         k++;
+                if (k == tree->n && h.v2 && controllers[i].bit == CGROUP_BLKIO)
+                        continue; /* one more group to be born into, where all else is on v1 */
                 if (k == tree->n)
                         tree->at[tree->n++] = h;
                 tree->at[k].controllers |= controllers[i].bit;
@@ -178,10 +180,11 @@ static int hand_on(const struct cgroup_hierarchy *h, const char *group, bool ena
         char path[2 * CGROUP_PATH_SIZE + 128];
         snprintf(path, sizeof path, "%s/%s/cgroup.subtree_control", h->mount, group);
         for (size_t i = 0; i < N_CONTROLLERS; i++) {
-                if (!(h->controllers & controllers[i].bit) || controllers[i].bit == CGROUP_CPUACCT)
+                const struct controller_row *row = &controllers[i];
+                if (!(h->controllers & row->bit) || !*row->v2)
                         continue;
                 char word[32];
-                snprintf(word, sizeof word, "%c%s", enable ? '+' : '-', controllers[i].name);
+                snprintf(word, sizeof word, "%c%s", enable ? '+' : '-', row->v2);
                 int r = write_file(path, word);
                 if (r < 0)
                         return r;
@@ -286,8 +289,8 @@ static int create_one(const struct cgroup_hierarchy *h, const char *group, struc
 
         int rc = 0;
         for (size_t i = 0; i < N_CONTROLLERS; i++) {
-                bool named = !h->v2 || controllers[i].bit != CGROUP_CPUACCT;
-                if ((h->controllers & controllers[i].bit) && named && !cgroup_add_controller(g, controllers[i].name))
+                const char *named = h->v2 ? controllers[i].v2 : controllers[i].name;
+                if ((h->controllers & controllers[i].bit) && *named && !cgroup_add_controller(g, named))
                         rc = ECGFAIL;
         }
         if (rc == 0)
@@ -367,9 +370,11 @@ static int remove_one(const struct cgroup_hierarchy *h, struct err *e)
         struct cgroup *g = cgroup_new_cgroup(h->group);
         /* On v2 all controllers share one directory, which libcgroup would remove once for each: the first will do. */
         bool named = false;
-        for (size_t k = 0; g && k < N_CONTROLLERS && !(h->v2 && named); k++)
-                if ((h->controllers & controllers[k].bit) && (!h->v2 || controllers[k].bit != CGROUP_CPUACCT))
-                        named = cgroup_add_controller(g, controllers[k].name) != NULL;
+        for (size_t k = 0; g && k < N_CONTROLLERS && !(h->v2 && named); k++) {
+                const char *name = h->v2 ? controllers[k].v2 : controllers[k].name;
+                if ((h->controllers & controllers[k].bit) && *name)
+                        named = cgroup_add_controller(g, name) != NULL;
+        }
         int rc = g ? cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_RECURSIVE) : ECGFAIL;
         cgroup_free(&g);
         if (rc != 0)

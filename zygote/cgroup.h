@@ -15,7 +15,7 @@ enum cgroup_controller_bit {
         CGROUP_PIDS = 1 << 1,
         CGROUP_CPUACCT = 1 << 2, /* on v2 part of every group */
         CGROUP_CPU = 1 << 3,
-        CGROUP_BLKIO = 1 << 4, /* v1 alone */
+        CGROUP_BLKIO = 1 << 4, /* v2 calls it io; used there where v2 has others of these, too */
 };
 
 enum { CGROUP_MAX_HIERARCHIES = 5, CGROUP_PATH_SIZE = 512, CGROUP_ARG_SIZE = CGROUP_PATH_SIZE + 16 };
@@ -43,7 +43,7 @@ int cgroup_version(const struct cgroup_tree *tree, enum cgroup_controller_bit co
 /* Makes the group name below each own group, and makes tree point to it. On v2 this enables the controllers for
  * children, which the kernel allows only in a group without processes. Where the caller is in the way, it is moved
  * aside into name-main until the instance is removed; where others are, the nearest group above that has none will do,
- * and is_elsewhere says so. A hierarchy of blkio alone that takes no group leaves the tree. */
+ * and is_elsewhere says so. A v1 hierarchy of blkio alone that takes no group leaves the tree. */
 int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e);
 
 /* Removes an instance with everything below, once no process is left in it: -EBUSY while there is one, because deleting

@@ -3,6 +3,7 @@
 
 #include "proto/cpu.h"
 #include "proto/own.h"
+#include "zygote/usr_disk.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -157,9 +158,10 @@ static int limit_disk_reads(const struct cgroup_slot *c, size_t hierarchy, struc
         const char *limit = c->base->disk_read;
         if (!(c->base->at[hierarchy].controllers & CGROUP_BLKIO) || limit[0] == '\0' || c->number == CGROUP_SLOT_INITS)
                 return 0;
-        OWN_FD int fd = openat(c->dir[hierarchy], "blkio.throttle.read_bps_device", O_WRONLY | O_CLOEXEC);
+        const char *file = usr_disk_file(c->base->at[hierarchy].v2);
+        OWN_FD int fd = openat(c->dir[hierarchy], file, O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, limit, strlen(limit)) < 0)
-                return err_set(e, errno, "blkio.throttle.read_bps_device = %s", limit);
+                return err_set(e, errno, "%s = %s", file, limit);
         return 0;
 }
 

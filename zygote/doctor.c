@@ -126,7 +126,7 @@ static void check_disk_reads(struct doctor *d, struct cgroup_base *base)
                 say(d, 1, "disk reads", "absent: a run can keep the disk of /usr busy for all (%s)", e.text);
                 return;
         }
-        usr_disk_limit(disk, DISK_READ, base->disk_read);
+        usr_disk_limit(disk, DISK_READ, cgroup_version(&d->cgroups, CGROUP_BLKIO) == 2, base->disk_read);
         say(d, 1, "disk reads", "can be limited, of the disk %s of /usr", disk);
 }
 

@@ -31,15 +31,20 @@ static int whole_disk(unsigned major, unsigned minor, char disk[USR_DISK_SIZE])
         return 0;
 }
 
-/* A limit of 0 is none, so this changes nothing and tells whether the kernel takes it. */
+const char *usr_disk_file(bool v2)
+{
+        return v2 ? "io.max" : "blkio.throttle.read_bps_device";
+}
+
+/* No limit changes nothing, and tells whether the kernel takes one. */
 static int try_limit(const struct cgroup_hierarchy *h, const char *disk, struct err *e)
 {
         char path[2 * CGROUP_PATH_SIZE + 64], limit[USR_DISK_LIMIT_SIZE];
-        snprintf(path, sizeof path, "%s/%s/blkio.throttle.read_bps_device", h->mount, h->group);
+        snprintf(path, sizeof path, "%s/%s/%s", h->mount, h->group, usr_disk_file(h->v2));
         OWN_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd < 0)
                 return err_set(e, errno, "the kernel needs CONFIG_BLK_DEV_THROTTLING; open %s", path);
-        usr_disk_limit(disk, 0, limit);
+        usr_disk_limit(disk, 0, h->v2, limit);
         return write(fd, limit, strlen(limit)) < 0 ? err_set(e, errno, "%s to %s", limit, path) : 0;
 }
 
@@ -52,7 +57,7 @@ int usr_disk_find(const struct cgroup_tree *tree, char disk[USR_DISK_SIZE], stru
         while (i < tree->n && !(tree->at[i].controllers & CGROUP_BLKIO))
                 i++;
         if (i == tree->n)
-                return err_say(e, ENOENT, "no group can be made of the cgroup controller blkio, version 1");
+                return err_say(e, ENOENT, "no group can be made of the cgroup controller blkio, or of io on cgroup v2");
         if (stat("/usr", &st) < 0)
                 return err_set(e, errno, "stat /usr");
         if (major(st.st_dev) == 0)
@@ -67,7 +72,10 @@ int usr_disk_find(const struct cgroup_tree *tree, char disk[USR_DISK_SIZE], stru
         return r;
 }
 
-void usr_disk_limit(const char *disk, uint64_t bytes_per_second, char limit[USR_DISK_LIMIT_SIZE])
+void usr_disk_limit(const char *disk, uint64_t bytes_per_second, bool v2, char limit[USR_DISK_LIMIT_SIZE])
 {
-        snprintf(limit, USR_DISK_LIMIT_SIZE, "%s %" PRIu64, disk, bytes_per_second);
+        if (v2 && bytes_per_second == 0)
+                snprintf(limit, USR_DISK_LIMIT_SIZE, "%s rbps=max", disk);
+        else
+                snprintf(limit, USR_DISK_LIMIT_SIZE, "%s %s%" PRIu64, disk, v2 ? "rbps=" : "", bytes_per_second);
 }

@@ -11,6 +11,7 @@ import unittest
 
 from lib.attack import EMULATED, SLOWNESS, figures
 from lib.case import Case, ServerModule, describe
+from lib.host import read
 from lib.server import Server
 
 INODES, DEPTH, WIDTH = (2048, 1_000, 1_000) if EMULATED else (32768, 20_000, 16_000)
@@ -121,9 +122,8 @@ with open(sys.argv[1], 'rb', buffering=0) as f:
 
     def test_what_is_read_of_the_disk_takes_its_time(self):
         """A run reads the disk of /usr no faster than it may, and the page cache as fast as it can"""
-        with open("/proc/self/cgroup") as f:
-            if not any("blkio" in line.split(":")[1].split(",") for line in f):
-                self.skipTest("the cgroup controller blkio of version 1 is not to be had here")
+        if not self.has_controller():
+            self.skipTest("neither the cgroup controller blkio of version 1 nor io of version 2 is to be had here")
         if os.major(os.stat("/usr").st_dev) == 0:
             self.skipTest("the file system of /usr names no disk")
         server = Server("test_limits_disk.reads",
@@ -139,6 +139,13 @@ with open(sys.argv[1], 'rb', buffering=0) as f:
               flush=True)
         self.assertGreater(disk, 0.7 * self.BYTES / self.BYTES_PER_S)
         self.assertLess(cache, disk)
+
+    @staticmethod
+    def has_controller():
+        with open("/proc/self/cgroup", encoding="utf-8") as f:
+            if any("blkio" in line.split(":")[1].split(",") for line in f):
+                return True
+        return "io" in read("/sys/fs/cgroup/cgroup.controllers").split()
 
     def find_unused(self):
         """A large file of /usr that no process has mapped, so that its pages can be dropped from the cache."""
