@@ -41,8 +41,8 @@ static void what_a_helper_says_is_a_closed_list(void **state)
                 { "printf N >&3; exit 0", 0 },
                 { "exit 77", 0 },
                 { "printf CG >&3; exit 3", 3 },
-                { "printf Z >&3; exec cat", 0 },
-                { "printf '\\0' >&3; exec cat", 0 },
+                { "printf Z >&3; exec sleep 1000", 0 },
+                { "printf '\\0' >&3; exec sleep 1000", 0 },
                 { "printf '\\377C' >&3; exit 5", 0 },
         };
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
