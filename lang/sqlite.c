@@ -312,13 +312,14 @@ static void sqlite_rehearse(void *state)
         sqlite3_randomness(0, NULL);
 }
 
+/* The library reads no .sqliterc, so the command reads none either. */
 static int start_command(const char *entry, char *const *env)
 {
         for (; *env; env++)
                 putenv(*env);
         int fd = open(entry, O_RDONLY | O_CLOEXEC);
         if (fd >= 0 && dup2(fd, STDIN_FILENO) >= 0)
-                execl(COMMAND, "sqlite3", "-batch", ":memory:", (char *)NULL);
+                execl(COMMAND, "sqlite3", "-init", "/dev/null", "-batch", ":memory:", (char *)NULL);
         fprintf(stderr, "sqlite3: this program needs the command %s (package sqlite3): %s\n", COMMAND, strerror(errno));
         return 127;
 }

@@ -8,6 +8,7 @@ tests/lang/test_NAME.py describes one language by a Language, and gets its tests
 - the corpus: the same five tasks in every language, with the output that they must have;
 - what is random has to differ between runs, one after the other and at one time;
 - echo_last_expression, where the language has it;
+- what the files of a request plant for the language's start (lib/init_files.py) is obeyed as by the command, or not at all;
 - its memory holds nothing of other runs and of the host (lib/memory.py).
 """
 
@@ -24,6 +25,7 @@ from pathlib import Path
 from lib import memory
 from lib.case import Case, describe
 from lib.hatchery import Status
+from lib.init_files import INIT_FILES
 from lib.scale import ALL, patience
 from lib.server import sanitized_limits
 
@@ -284,8 +286,10 @@ def identifier(name):
 def tests_of(server, language):
     """A TestCase with all tests of the language. The module binds it to a name of its own."""
     is_short = SHORT or language.is_costly and not ALL
+    planted = {f"planted {name}": row for name, row in INIT_FILES.get(language.name, {}).items()}
     rows = {f"test_as_by_its_command_{identifier(name)}": row if isinstance(row, tuple) else (row, {})
-            for name, row in {**language.semantics, **language.more}.items() if not is_short or name in SHORT_SEMANTICS}
+            for name, row in {**language.semantics, **language.more, **planted}.items()
+            if not is_short or name in SHORT_SEMANTICS or name in planted}
     order = sorted(rows)
 
     def semantics_test(index):
