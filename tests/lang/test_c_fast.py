@@ -275,18 +275,42 @@ class Hostile(Case):
                 self.assertIn(Status.Name(result.status), ends, describe(result))
                 self.alive()
 
-    def test_a_library_of_the_request_does_not_run_while_it_is_translated(self):
-        """Its initialiser would be in the process that tells what the compiler said, and could tell something else."""
+    def forger(self):
         with tempfile.TemporaryDirectory() as folder:
             library = Path(folder) / "libown.so"
             subprocess.run(["gcc", "-shared", "-fPIC", "-xc", "-o", library, "-"], check=True, input=FORGER.encode())
-            files = {"libown.so": library.read_bytes()}
-        program = '#pragma comment(option, "-L.")\n#pragma comment(lib, "own")\nint main(void) { return 0; }\n'
-        result = self.ends(program, "COMPILE_ERROR", files=files)
-        self.assertEqual((1, b""), (result.exit_code, result.compile.stdout), describe(result))
-        self.assertIn(b"library 'own' not found", result.compile.stderr)
+            return library.read_bytes()
+
+    def test_a_library_of_the_request_does_not_run_while_it_is_translated(self):
+        """Its initialiser would be in the process that tells what the compiler said, and could tell something else."""
+        library = self.forger()
+        ways = {
+            "by its directory": ("-L.", {"libown.so": library}),
+            "by a directory of /proc": ("-L/proc/self/cwd", {"libown.so": library}),
+            "by a script of the linker": ("-L.", {"libown.so": "GROUP ( ./real.so )\n", "real.so": library}),
+            "as the compiler's own": ("-B.", {"libtcc1.a": "INPUT ( real.so )\n", "real.so": library, "libown.so": library}),
+        }
+        for name, (option, files) in ways.items():
+            with self.subTest(name):
+                program = f'#pragma comment(option, "{option}")\n#pragma comment(lib, "own")\nint main(void) {{ return 0; }}\n'
+                result = self.ends(program, "COMPILE_ERROR", files=files)
+                self.assertEqual((1, b"", b""), (result.exit_code, result.compile.stdout, result.stdout), describe(result))
         opened = main('return dlopen("./libown.so", RTLD_NOW) == NULL;', "dlfcn.h")
-        self.assertEqual(9, self.ends(opened, "EXITED", files=files).exit_code)
+        self.assertEqual(9, self.ends(opened, "EXITED", files={"libown.so": library}).exit_code)
+
+    def test_no_option_in_a_source_makes_the_translator_run_or_tell_something(self):
+        """The command's options in a pragma, one of which may bring the translator down; and what it has open, included."""
+        lines = [f'#pragma comment(option, "{option}")' for option in
+                 ("-run forge.h", "-include forge.h", "-o /proc/self/fd/3", "-MD -MF /proc/self/fd/3", "-b", "-bt", "-static", "-E", "-m32", "@list")]
+        lines += [f'#include "/proc/self/fd/{fd}"' for fd in range(3, 8)]
+        for line in lines:
+            with self.subTest(line):
+                result = self.run_program(f"{line}\nint main(void) {{ return 5; }}\n", limits={"wall_us": 500_000},
+                                          files={"forge.h": FORGER, "list": "-run forge.h"})
+                self.assertNotIn(b"it runs", result.stdout + result.compile.stdout, describe(result))
+                self.assertIn(Status.Name(result.status), ("EXITED", "COMPILE_ERROR", "SIGNALED", "CPU_LIMIT", "TIME_LIMIT"), describe(result))
+                self.assertNotEqual(77, result.exit_code, describe(result))
+        self.alive()
 
     def test_a_library_of_the_system_is_there_for_the_asking(self):
         result = self.ends('#pragma comment(lib, "z")\nconst char *zlibVersion(void);\nint main(void) { return zlibVersion()[0]; }\n',
