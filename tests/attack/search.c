@@ -1,7 +1,7 @@
 /* ./search NEEDLE...: looks for needles in all that can be read of every process here but this one: memory,
- * environment, arguments, auxiliary vector, status. A needle is hexadecimal, and each of its bytes is xor KEY, so that
- * what looks for it does not hold it, nor the shell in between. Prints "PROCESS PLACE NUMBER" for each that is found,
- * and at the end "searched PROCESSES BYTES". */
+ * environment, arguments, auxiliary vector, status. ./search pid=N... NEEDLE...: in the memory of these alone. A needle
+ * is hexadecimal, and each of its bytes is xor KEY, so that what looks for it does not hold it, nor the shell in
+ * between. Prints "PROCESS PLACE NUMBER" for each that is found, and at the end "searched PROCESSES BYTES". */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -160,23 +160,35 @@ static void search_files(struct search *s, const char *pid)
         }
 }
 
+static void search_all(struct search *s, DIR *proc)
+{
+        for (struct dirent *d; (d = readdir(proc));) {
+                if (d->d_name[0] < '1' || d->d_name[0] > '9' || atoi(d->d_name) == getpid() || atoi(d->d_name) == 1)
+                        continue;
+                search_memory(s, d->d_name);
+                search_files(s, d->d_name);
+        }
+}
+
 int main(int argc, char **argv)
 {
         static struct search s;
+        static const char pid[] = "pid=";
+        int first = 1;
         s.chunk = malloc(CHUNK);
-        for (int i = 1; i < argc && s.n < MAX_NEEDLES; i++)
+        while (first < argc && strncmp(argv[first], pid, strlen(pid)) == 0)
+                first++;
+        for (int i = first; i < argc && s.n < MAX_NEEDLES; i++)
                 if (!read_needle(&s.needles[s.n++], argv[i]))
                         return 2;
         mark(&s);
         DIR *proc = opendir("/proc");
         if (!s.chunk || !proc)
                 return 2;
-        for (struct dirent *d; (d = readdir(proc));) {
-                if (d->d_name[0] < '1' || d->d_name[0] > '9' || atoi(d->d_name) == getpid() || atoi(d->d_name) == 1)
-                        continue;
-                search_memory(&s, d->d_name);
-                search_files(&s, d->d_name);
-        }
+        for (int i = 1; i < first; i++)
+                search_memory(&s, argv[i] + strlen(pid));
+        if (first == 1)
+                search_all(&s, proc);
         closedir(proc);
         printf("searched %d %zu\n", s.processes, s.total);
         return 0;

@@ -16,7 +16,7 @@ SLOW_IN_VM = "the machine there has no language but Python"
 
 LANGUAGES = ("bash", "c", "javascript", "perl", "c-fast")
 NEIGHBOUR = "neighbour-" + memory.CANARY[-12:]
-SERVERS = Servers(__name__, config="client_share = 100\n" + "".join(f'language "{name}" {{ warm = 1 }}\n' for name in LANGUAGES)
+SERVERS = Servers(__name__, config="client_share = 100\n" + "".join(f'language "{name}" {{ warm = 1 {memory.CEILINGS}}}\n' for name in LANGUAGES)
                   + f"language {NEIGHBOUR} {{ runtime = bash warm = 1 }}\n")
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 

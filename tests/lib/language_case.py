@@ -305,7 +305,8 @@ def tests_of(server, language):
         members[title] = semantics_test(index)
     for name in (name for name in language.corpus if not is_short or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
-    if language.name in memory.PROGRAMS:
+    if language.name in memory.LANGUAGES:
+        server.options["config"] = memory.with_ceilings(server.options["config"], language.name)
         members["test_nothing_of_others_is_in_its_memory"] = lambda self: memory.assert_nothing_of_others(self, language.name)
     return type("Semantics", (LanguageCase,), members)
 

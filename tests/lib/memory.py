@@ -1,31 +1,36 @@
 """What a program finds in its memory, which is a copy of its zygote's: nothing of other slots, of the host, of the
 server's start. Markers stand in all that zygote, supervisor and start-up know, and a program has the whole memory of
-every process in its sandbox searched for them (tests/attack/search.c)."""
+every process in its sandbox searched for them (tests/attack/search.c). Where a program can start none, the host does it."""
 
 import os
+import re
 import struct
+import subprocess
 import uuid
 
 from lib.case import describe
-from lib.server import BUILD
+from lib.scale import ALL
+from lib.server import BUILD, wait_until
 
 SEARCH = BUILD / "tests" / "attack" / "search"
 KEY = 0xa5
 
 # Of a run beside: numbers that occur nowhere else.
-MEMORY, DISK = 0x2f7b5d31, 0x17a3c5e9
+MEMORY, DISK, PIDS = 0x2f7b5d31, 0x17a3c5e9, 0xf7a1d
 LIMITS = {"memory_bytes": 1 << 30, "wall_us": 60_000_000, "cpu_us": 60_000_000, "pids": 64}
 USUAL = {"java", "javascript", "node-prestarted"}  # under another limit of memory they are fresh, and no copies of anything
+CEILINGS = " ceilings { pids = 1048576 } "  # for a language of its server, whose section says it
 
 CANARY = "canary" + uuid.uuid4().hex
 PLANTED = "planted" + uuid.uuid4().hex
 os.environ["HATCHERY_CANARY"] = CANARY  # which servers get that are started from here on
 
 C = 'int system(const char *);\nconst char planted[] = "@";\nint main(void) { return system("sh ./look") != 0; }\n'
-# Each has @ in its memory, and starts ./look. Languages that are not here execute a program of their own, as bash does,
-# or can start none: SQLite leaves what starts one to its command.
+# Each has @ in its memory, and starts ./look.
 PROGRAMS = {
+    "awk": 'BEGIN { planted = "@"; exit system("sh ./look") }\n',
     "bash": "planted=@; sh ./look; :",
+    "c": C,
     "c-fast": C,
     "java": 'public class Main { static String planted = "@"; public static void main(String[] a) throws Exception {\n'
             'new ProcessBuilder("sh", "./look").inheritIO().start().waitFor(); } }',
@@ -38,9 +43,35 @@ PROGRAMS = {
     "python": "import os\nplanted = '@'\nos.system('sh ./look')",
     "r": "planted <- '@'; writeLines(system('sh ./look', intern = TRUE))",
     "ruby": "planted = '@'\nsystem('sh ./look')",
+    "sed": "1!s/x/@/\n1e sh ./look\nd\n",
     "tcl": "set planted @\nputs [exec sh ./look]",
 }
 PROGRAMS["node-prestarted"] = PROGRAMS["javascript"]
+if ALL:  # as C, which stands for them: what a compiler made takes the process's place
+    PROGRAMS["cpp"] = C.replace("int system", 'extern "C" int system')
+    PROGRAMS["go"] = ('package main\nimport ("os"; "os/exec")\nvar planted = "@"\n'
+                      'func main() { c := exec.Command("sh", "./look", planted); c.Stdout = os.Stdout; c.Run() }\n')
+    PROGRAMS["rust"] = ('static PLANTED: &str = "@";\n'
+                        'fn main() { std::process::Command::new("sh").arg("./look").arg(PLANTED).status().unwrap(); }\n')
+# Whose sandbox holds no copy of a zygote: the program's own takes its place. And Java, whose sandboxes are dear, and are
+# made as Node's are.
+NO_RUN_BESIDE = ("awk", "c", "cpp", "go", "java", "rust", "sed")
+
+SLEEP, NOTHING = "exec sleep 1000\n", ":\n"
+
+# Of languages whose programs start none. Each has @ in its memory and goes on, so that the host can look.
+SQL = {SLEEP: "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n;\n", NOTHING: "SELECT 1;\n"}
+OUTSIDE = {"bc": 'x = 1\n"@"\nwhile (x) x = 1\n', "sqlite": f"SELECT '@';\n{SQL[SLEEP]}"}
+
+LANGUAGES = {*PROGRAMS, *OUTSIDE}
+
+
+def with_ceilings(config, language):
+    """A configuration that lets the marked run have its limits."""
+    changed, n = re.subn(rf'^(language "?{language}"? {{)', rf"\1{CEILINGS}", config, flags=re.M)
+    if n != 1:
+        raise ValueError(f"there is no section of {language} in {config!r}")
+    return changed
 
 
 def needles(server):
@@ -52,37 +83,81 @@ def needles(server):
         "where the server is installed": str(BUILD),
         "an address it listens on": server.address,
         "a line of /proc/PID/stat": "(hatchery-zygote)",
+        "memory limit of the slot beside, as a cgroup is told": str(MEMORY),
         **{f"cgroup {path}": path for path in sorted(server.instance_cgroups)},
     }
+    numbers = {"memory limit of the slot beside": MEMORY, "disk of the slot beside": DISK, "pids limit of the slot beside": PIDS}
     return {**{what: text.encode() for what, text in found.items()},
-            "memory limit of the slot beside": struct.pack("<q", MEMORY), "disk of the slot beside": struct.pack("<q", DISK)}
+            **{what: struct.pack("<q", number) for what, number in numbers.items()}}
+
+
+def coded(wanted):
+    return [bytes(byte ^ KEY for byte in text).hex() for text in wanted.values()]
+
+
+def hits_of(output, wanted):
+    """(what, place, process) of each line of the search."""
+    names = list(wanted)
+    return [(names[int(number)], place, process) for process, place, number in (line.split() for line in output)]
+
+
+def limits_of(language):
+    return {name: value for name, value in LIMITS.items() if name != "memory_bytes" or language not in USUAL}
+
+
+def small(language, look):
+    """A program that does what look says."""
+    return {"code": SQL[look]} if language == "sqlite" else {"code": PROGRAMS[language], "files": {"look": look}}
+
+
+def mark(case, language):
+    """Has a run under way under marked limits, beside which its slot's counters lie (zygote/cgroup_slot.h); then has all that
+    was warm before used up, so that the next sandbox was made since. Returns the request that is under way."""
+    client = case.client
+    [row] = [row for row in client.status().languages if row.name == language]
+    beside = client.send_execute(**small(language, SLEEP), language=language,
+                                 limits={**LIMITS, "memory_bytes": MEMORY, "disk_bytes": DISK, "pids": PIDS})
+    for _ in range(row.warm + row.preparing):
+        case.assert_exited(client.execute(**small(language, NOTHING), language=language, limits=limits_of(language)))
+    return beside
 
 
 def assert_nothing_of_others(case, language, **more):
-    """A program of the language finds what it planted, and no other needle; more: needles by what they are.
-
-    It runs in a sandbox that was made while another run was under way under marked limits: those that were warm before
-    are used up by runs that do nothing."""
+    """A program of the language finds what it planted, and no other needle; more: needles by what they are."""
     wanted = {**needles(case.SERVER), **{what: text.encode() for what, text in more.items()}}
-    coded = [bytes(byte ^ KEY for byte in text).hex() for text in wanted.values()]
-    program = PROGRAMS[language]
-    limits = {name: value for name, value in LIMITS.items() if name != "memory_bytes" or language not in USUAL}
+    if language in OUTSIDE:
+        assert_nothing_seen_from_outside(case, language, wanted)
+        return
+    beside = None if language in NO_RUN_BESIDE else mark(case, language)
     client = case.client
-    beside = None
-    if language != "java":  # whose sandboxes are dear, and are made as Node's are
-        [row] = [row for row in client.status().languages if row.name == language]
-        beside = client.send_execute(program, language=language, files={"look": "exec sleep 1000\n"},
-                                     limits={**LIMITS, "memory_bytes": MEMORY, "disk_bytes": DISK})
-        for _ in range(row.warm + row.preparing):
-            case.assert_exited(client.execute(program, language=language, files={"look": ":\n"}, limits=limits))
-    result = client.execute(program.replace("@", PLANTED), language=language, limits=limits, files={
-        "search": (SEARCH.read_bytes(), 0o755), "look": f"exec ./search {' '.join(coded)}\n"})
+    result = client.execute(PROGRAMS[language].replace("@", PLANTED), language=language, stdin=b"line\n",
+                            limits=limits_of(language), files={
+        "search": (SEARCH.read_bytes(), 0o755), "look": f"exec ./search {' '.join(coded(wanted))}\n"})
     if beside:
         client.cancel(beside)
     case.assert_exited(result)
     *hits, searched = result.stdout.decode().splitlines()
     case.assertRegex(searched, r"^searched [1-9] [0-9]{6}", describe(result))
-    names = list(wanted)
-    found = [(names[int(number)], place, process) for process, place, number in (hit.split() for hit in hits)]
+    check(case, language, hits_of(hits, wanted))
+
+
+def assert_nothing_seen_from_outside(case, language, wanted):
+    """The same, by the host's eyes: of all processes of the language, the warm ones and those at work."""
+    beside = mark(case, language) if language == "sqlite" else None
+    request = case.client.send_execute(OUTSIDE[language].replace("@", PLANTED), language=language, limits=LIMITS)
+
+    def hits():
+        pids = [f"pid={process.pid}" for process in case.SERVER.processes() if process.name == language]
+        done = subprocess.run([SEARCH, *pids, *coded(wanted)], capture_output=True, text=True, check=True)
+        found = hits_of([line for line in done.stdout.splitlines()[:-1] if " closed " not in line], wanted)
+        return found if any(what == "planted" for what, _, _ in found) else None
+    try:
+        check(case, language, wait_until(hits, what="a program with the marker"))
+    finally:
+        for under_way in filter(None, (request, beside)):
+            case.client.cancel(under_way)
+
+
+def check(case, language, found):
     case.assertIn("planted", {what for what, _, _ in found}, f"{language}: the search finds what is there")
     case.assertEqual([], [hit for hit in found if hit[0] != "planted"], language)
