@@ -1,6 +1,8 @@
-"""Shares of a processor: a run with many busy processes gets no more of it than a run with one."""
+"""Shares of a processor: a run with many busy processes, or many sessions, gets no more of it than a run with one."""
 
 import os
+import subprocess
+import sys
 import time
 import unittest
 
@@ -14,14 +16,17 @@ MANY, TRIES = 16, 5
 AHEAD_S, BUSY_S = patience(1), 2
 WIDE = 4  # how many times the other's share may be had: 1 is fair, MANY is none at all
 
-# All of them burn on one processor from one moment to another; the clock is the host's. Prints what the first process had,
-# what the others had together, and whether it was there in time.
+# All of them burn on one processor from one moment to another; the clock is the host's. Where there is a fifth argument, each
+# of the others has a session of its own. Prints what the first process had, what the others had together, and whether it
+# was there in time.
 BURN = """
 import os, sys, time
 processor, start, end, n = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
 os.sched_setaffinity(0, {processor})
 for _ in range(n - 1):
-    if os.fork() == 0: break
+    if os.fork() == 0:
+        if sys.argv[5:]: os.setsid()
+        break
 else:
     n = 0
 in_time = time.monotonic() < start
@@ -40,33 +45,64 @@ print(own, others.children_user + others.children_system, in_time)
 class Shares(Case):
     SERVER = SERVER
 
-    def burn(self, *counts):
-        """Runs of so many processes at a time, each row (first process, others); again if one came too late."""
+    def burn(self, *counts, start_all=None):
+        """So many processes each, sessions where it is (number, "sessions"), at a time: rows of (first process, others); again
+        if one came too late."""
         processor = max(os.sched_getaffinity(0))
         for _ in range(TRIES):
             start = time.monotonic() + AHEAD_S
-            requests = [self.client.send_execute(BURN, args=[str(processor), str(start), str(start + BUSY_S), str(n)],
-                                                 limits={"cpu_us": 60_000_000, "wall_us": 60_000_000})
-                        for n in counts]
-            rows = [self.client.result(request).stdout.decode().split() for request in requests]
+            words = [[str(processor), str(start), str(start + BUSY_S), *map(str, count if isinstance(count, tuple) else (count,))]
+                     for count in counts]
+            rows = [output.split() for output in (start_all or self.as_runs)(words)]
             if all(row[2:] == ["True"] for row in rows):
                 return [(float(row[0]), float(row[1])) for row in rows]
-        self.skipTest(f"this machine is too busy to start runs within {AHEAD_S} s")
+        self.skipTest(f"this machine is too busy to start all of them within {AHEAD_S} s")
         return []
 
-    def test_many_processes_get_no_more_than_one(self):
+    def as_runs(self, words):
+        requests = [self.client.send_execute(BURN, args=args, limits={"cpu_us": 60_000_000, "wall_us": 60_000_000}) for args in words]
+        return [self.client.result(request).stdout.decode() for request in requests]
+
+    @staticmethod
+    def on_the_host(words):
+        """Each in a session of its own, as programs of two terminals are."""
+        started = [subprocess.Popen([sys.executable, "-c", BURN, *args], stdout=subprocess.PIPE, text=True, start_new_session=True) for args in words]
+        return [process.communicate(timeout=patience(60))[0] for process in started]
+
+    def test_many_processes_or_sessions_get_no_more_than_one(self):
         if not any(os.path.exists(f"{folder}/{name}") for folder in SERVER.cgroup_directories() - SERVER.instance_cgroups
                    for name in ("cpu.shares", "cpu.weight")):
             self.skipTest("the cgroup controller cpu is not to be had here")
-        many, one = self.burn(MANY, 1)
-        print(f"# {MANY} processes had {sum(many):.2f} s, one had {one[0]:.2f} s", flush=True)
+        many, sessions, one = self.burn(MANY, (MANY, "sessions"), 1)
+        print(f"# {MANY} processes had {sum(many):.2f} s, {MANY} sessions {sum(sessions):.2f} s, one had {one[0]:.2f} s", flush=True)
         self.assertLess(sum(many), WIDE * one[0])
+        self.assertLess(sum(sessions), WIDE * one[0])
 
     def test_inside_of_a_run_they_do(self):
         """The control: without a border between them, many processes get many times what one gets"""
         own, others = self.burn(MANY + 1)[0]
         print(f"# {MANY} processes had {others:.2f} s, one had {own:.2f} s", flush=True)
         self.assertGreater(others, WIDE * own)
+
+    def test_on_a_host_without_groups_sessions_do(self):
+        """The control: where the kernel's automatic groups are all there is, each session has a share"""
+        if not self.has_automatic_groups():
+            self.skipTest("this process has no automatic group: they are off, or it is in a group of the controller cpu")
+        sessions, one = self.burn((MANY, "sessions"), 1, start_all=self.on_the_host)
+        print(f"# {MANY} sessions had {sum(sessions):.2f} s, one had {one[0]:.2f} s", flush=True)
+        self.assertGreater(sum(sessions), WIDE * one[0])
+
+    @staticmethod
+    def has_automatic_groups():
+        """They hold for what is in the root group of the controller cpu."""
+        try:
+            with open("/proc/sys/kernel/sched_autogroup_enabled", encoding="ascii") as enabled, open("/proc/self/cgroup", encoding="utf-8") as own:
+                groups = [line.rstrip("\n").split(":", 2) for line in own]
+                is_on = enabled.read().strip() == "1"
+        except FileNotFoundError:
+            return False
+        of_cpu = [path for _, controllers, path in groups if "cpu" in controllers.split(",")] or [path for _, controllers, path in groups if not controllers]
+        return is_on and of_cpu == ["/"]
 
 
 if __name__ == "__main__":
