@@ -6,10 +6,9 @@ import socket
 import threading
 import time
 
-import lz4.frame
-
 from lib.case import Case, ServerModule
-from lib.hatchery import HEADER, LZ4, PLAIN, execute_message, pb
+from lib.flood import frame
+from lib.hatchery import HEADER, LZ4, execute_message, pb
 from lib.scale import patience
 from lib.server import wait_until
 
@@ -21,13 +20,6 @@ READING = 64 << 10   # what the server reads in one go
 WALL_US = 300_000
 # Guards. In the time of one flood, were it answered in one go, no limit would be looked at.
 GUARD, OVERRUN_US = patience(20), patience(2) * 1e6
-
-
-def frame(flag=PLAIN, **request):
-    message = pb.ClientMessage(id=1, **request).SerializeToString()
-    if flag == LZ4:
-        message = lz4.frame.compress(message, store_size=True, block_size=lz4.frame.BLOCKSIZE_MAX4MB)
-    return HEADER.pack(flag, len(message)) + message
 
 
 class Flood(threading.Thread):

@@ -1,0 +1,84 @@
+"""What floods cost others, in figures: how long another client's print(1) takes beside each, and by how much a limit of
+time is overrun; beside none, and beside a process that is as busy and asks nothing. All of them in turn, round after
+round, since machines drift."""
+
+import os
+import statistics
+import time
+import unittest
+
+from lib.attack import figures
+from lib.case import Case, ServerModule
+from lib.flood import EndlessFlood, frame
+from lib.hatchery import LZ4, execute_message, pb
+from lib.server import wait_until
+
+LONG = "it measures, which takes minutes"
+ALONE = "it measures what others cost, and a neighbour on the same cores would be one of them"
+
+SERVER = ServerModule(__name__, config="language python { }\n")
+setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+
+CONNECTIONS, CROWD = 24, 800
+ROUNDS, SECONDS = int(os.environ.get("HATCHERY_TEST_ROUNDS", "3")), 4
+WALL_US, BAR_US = 300_000, 50_000
+READING = 64 << 10  # what the server reads in one go
+
+
+def fill(one):
+    return one * (READING // len(one))
+
+
+PACKED = frame(LZ4, execute=execute_message(b"#" * ((16 << 20) - 4096), language="none such"))
+FLOODS = {
+    "nothing": (b"", 0),
+    "a busy process": (None, 0),
+    "statuses": (fill(frame(get_status=pb.GetStatus())), CONNECTIONS),
+    "pings": (fill(frame(ping=pb.Ping())), CONNECTIONS),
+    "cancels": (fill(frame(cancel=pb.Cancel(request_id=77))), CONNECTIONS),
+    "requests that are refused": (fill(frame(execute=execute_message("pass", language="none such"))), CONNECTIONS),
+    "what unpacks to 16 MiB": (PACKED, CONNECTIONS),
+    f"the same from {CROWD} connections": (PACKED, CROWD),
+}
+
+
+class Measured(Case):
+    SERVER = SERVER
+
+    def measure(self, waits, overruns):
+        """For some seconds, one print(1) after the other, and always a run that its limit has to end."""
+        end, limited = time.monotonic() + SECONDS, None
+        while time.monotonic() < end or limited is not None:
+            if limited is None:
+                limited = self.client.send_execute("import time\ntime.sleep(1000)", limits={"wall_us": WALL_US})
+            began = time.monotonic()
+            self.assertEqual(b"1\n", self.execute("print(1)").stdout)
+            waits.append((time.monotonic() - began) * 1e3)
+            if limited in self.client.kept:
+                result = self.client.result(limited)
+                self.assert_status(result, "TIME_LIMIT")
+                overruns.append((result.wall_us - WALL_US) / 1e3)
+                limited = None
+
+    def test_print_and_limits_beside_each_flood(self):
+        pool = SERVER.pool_process().pid
+        waits, overruns = {name: [] for name in FLOODS}, {name: [] for name in FLOODS}
+        for _ in range(ROUNDS):
+            for name, (data, connections) in FLOODS.items():
+                with EndlessFlood(SERVER.address, data, connections):
+                    self.measure(waits[name], overruns[name])
+                # What the flood had sent is still being unpacked, for each connection one.
+                wait_until(lambda: self.client.status().connections == 1, 300, f"the end of {name}")
+        for name in FLOODS:
+            p99 = statistics.quantiles(waits[name], n=100)[98]
+            print(f"# beside {name}: print(1) p50 {statistics.median(waits[name]):.1f} ms, p99 {p99:.1f}, worst {max(waits[name]):.1f}, of "
+                  f"{len(waits[name])}; ", end="")
+            figures("limits overrun", overruns[name])
+        self.assertEqual(pool, SERVER.pool_process().pid, "the pool has died")
+        noise = max(overruns["nothing"] + overruns["a busy process"])
+        for name, values in overruns.items():
+            self.assertLess(statistics.median(values), noise + BAR_US / 1e3, name)
+
+
+if __name__ == "__main__":
+    unittest.main()
