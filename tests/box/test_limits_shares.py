@@ -80,17 +80,26 @@ class Shares(Case):
 
     def test_inside_of_a_run_they_do(self):
         """The control: without a border between them, many processes get many times what one gets"""
-        own, others = self.burn(MANY + 1)[0]
-        print(f"# {MANY} processes had {others:.2f} s, one had {own:.2f} s", flush=True)
-        self.assertGreater(others, WIDE * own)
+        self.assert_gained(lambda: self.burn(MANY + 1)[0])
+
+    def assert_gained(self, burn):
+        """In one of some tries: what an emulated processor has missed is counted to a process that did not have it."""
+        for _ in range(TRIES):
+            own, others = burn()
+            print(f"# {MANY} others had {others:.2f} s, one had {own:.2f} s", flush=True)
+            if others > WIDE * own:
+                return
+        self.fail(f"{MANY} got no more than {WIDE} times what one got")
 
     def test_on_a_host_without_groups_sessions_do(self):
         """The control: where the kernel's automatic groups are all there is, each session has a share"""
         if not self.has_automatic_groups():
             self.skipTest("this process has no automatic group: they are off, or it is in a group of the controller cpu")
-        sessions, one = self.burn((MANY, "sessions"), 1, start_all=self.on_the_host)
-        print(f"# {MANY} sessions had {sum(sessions):.2f} s, one had {one[0]:.2f} s", flush=True)
-        self.assertGreater(sum(sessions), WIDE * one[0])
+
+        def burn():
+            sessions, one = self.burn((MANY, "sessions"), 1, start_all=self.on_the_host)
+            return one[0], sum(sessions)
+        self.assert_gained(burn)
 
     @staticmethod
     def has_automatic_groups():
