@@ -93,7 +93,8 @@ class Language:
     tools: dict = field(default_factory=dict)  # passed on as it is
     prepare: object = None  # called with the folder before the plain command: for compilers
     execute: dict = field(default_factory=dict)  # further fields of every Execute
-    is_costly: bool = False  # a sandbox takes seconds of the processor to make: the short form, but for --all
+    is_costly: bool = False  # a sandbox, or a compilation, takes seconds of the processor: the short form, but for --all
+    always: tuple = ()  # of `more`: rows that belong to the short form, too
 
 
 def reference(language, program, options):
@@ -289,7 +290,7 @@ def tests_of(server, language):
     planted = {f"planted {name}": row for name, row in INIT_FILES.get(language.name, {}).items()}
     rows = {f"test_as_by_its_command_{identifier(name)}": row if isinstance(row, tuple) else (row, {})
             for name, row in {**language.semantics, **language.more, **planted}.items()
-            if not is_short or name in SHORT_SEMANTICS or name in planted}
+            if not is_short or name in (*SHORT_SEMANTICS, *language.always, *planted)}
     order = sorted(rows)
 
     def semantics_test(index):
