@@ -54,7 +54,20 @@ class Host(unittest.TestCase):
         self.assertNotIn("FAIL", done.stdout)
         for controller in ("memory", "pids", "cpu time"):
             self.assertRegex(done.stdout, rf"(?m)^ok +cgroup {controller} +v2$")
+        self.assertRegex(done.stdout, r"(?m)^ok +disk reads +can be limited")
         self.assertEqual(before, groups_in(CGROUPS))
+
+    def test_reads_of_the_disk(self):
+        """Each slot has its limit of reads of the disk of /usr, by the controller io"""
+        server = Server("disk_reads", config="disk_read = 8388608\nlanguage python { warm = 1 }\n").start()
+        try:
+            limits = {Path(folder).name: (Path(folder) / "io.max").read_text().split() for folder in server.cgroup_directories()}
+        finally:
+            server.stop()
+        print("#", limits, flush=True)
+        limited = [name for name, words in limits.items() if "rbps=8388608" in words]
+        self.assertTrue(limited)
+        self.assertFalse([name for name in limited if name.endswith("-init")])
 
 
 class Group(unittest.TestCase):
