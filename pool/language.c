@@ -5,6 +5,7 @@
 #include "pool/claims.h"
 #include "pool/clock.h"
 #include "pool/control.h"
+#include "pool/early.h"
 #include "pool/languages.h"
 #include "pool/run.h"
 #include "pool/state.h"
@@ -266,6 +267,8 @@ static void set_broken(struct language *l, const char *why)
         l->broken = true;
         log_error(&l->pool->log, "%s: broken: %s; it is tried again and again, and the others do not wait for it",
                   l->name, why);
+        languages_refuse_broken(l);
+        early_settle(l->pool);
         pool_language_ready(l->pool);
 }
 
@@ -326,7 +329,8 @@ static void promote(struct language *l, struct zygote *z)
 
 void language_greeted(struct language *l, struct zygote *z, const struct report *report)
 {
-        bool is_new = !l->known;
+        bool first = !l->known;
+
         l->known = true;
         snprintf(l->version, sizeof l->version, "%.*s", (int)sizeof report->hello.version, report->hello.version);
         snprintf(l->main_file, sizeof l->main_file, "%.*s", (int)sizeof report->hello.main_file,
@@ -337,11 +341,13 @@ void language_greeted(struct language *l, struct zygote *z, const struct report 
         l->kind = kind_name(report->hello.kind) ? (enum kind)report->hello.kind : 0;
         l->echoes = report->hello.echoes != 0;
         l->n_preloads = 0;
-        if (is_new)
+        if (first)
                 claims_look(l);
         log_debug(&l->pool->log, "%s %s: generation %" PRIu32 " is here", l->name, l->version, z->generation);
         if (!find_stage(l, ZYGOTE_CURRENT) && z->stage == ZYGOTE_COMING)
                 promote(l, z);
+        if (first)
+                early_settle(l->pool);
 }
 
 void language_preloaded(struct language *l, const struct report *report)

@@ -2,14 +2,17 @@
 #include "pool/languages.h"
 
 #include "pool/clock.h"
+#include "pool/early.h"
 #include "pool/language.h"
 #include "pool/run.h"
+#include "pool/scheduler.h"
 #include "pool/session.h"
 #include "pool/state.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 enum { OF_USE_TO_A_CORE = 4 };
 
@@ -17,7 +20,7 @@ enum { OF_USE_TO_A_CORE = 4 };
 
 static bool is_named(const char *word, struct span name)
 {
-        return strlen(word) == name.len && memcmp(word, name.data, name.len) == 0;
+        return strlen(word) == name.len && strncasecmp(word, (const char *)name.data, name.len) == 0;
 }
 
 /* Is it one of the words of a list, with spaces between? */
@@ -25,7 +28,7 @@ static bool is_among(const char *list, struct span name)
 {
         for (const char *at = list; *at;) {
                 size_t len = strcspn(at, " ");
-                if (len == name.len && memcmp(at, name.data, len) == 0)
+                if (len == name.len && strncasecmp(at, (const char *)name.data, len) == 0)
                         return true;
                 at += len + strspn(at + len, " ");
         }
@@ -47,6 +50,16 @@ struct language *languages_find(struct pool *p, struct span name)
                 if (is_among(p->languages[i]->aliases, name))
                         l = p->languages[i];
         return l;
+}
+
+struct language *languages_first_unnamed(struct pool *p)
+{
+        for (size_t i = 0; i < p->n_languages; i++) {
+                struct language *l = p->languages[i];
+                if (!l->known && !l->broken && !l->is_profile && !l->compile.runtime) /* data has told its aliases */
+                        return l;
+        }
+        return NULL;
 }
 
 const struct config_absent *languages_find_absent(const struct pool *p, struct span name)
@@ -125,11 +138,29 @@ static void refuse_waiting(struct language *l)
         }
 }
 
+void languages_refuse_broken(struct language *l)
+{
+        struct refusal refusal;
+        struct session *s;
+
+        scheduler_refuse_broken(l, &refusal);
+        LIST_FOREACH(s, &l->pool->sessions, link)
+        {
+                struct run *r = LIST_FIRST(&s->runs), *next;
+                for (; r && !language_current(l); r = next) {
+                        next = LIST_NEXT(r, of_session);
+                        if (r->language == l && r->planned && r->state == RUN_QUEUED)
+                                run_refuse(r, &refusal);
+                }
+        }
+}
+
 static void leave(struct language *l)
 {
         log_info(&l->pool->log, "reload: the language %s goes", l->name);
         LIST_INSERT_HEAD(&l->pool->leaving, l, leaving_link);
         language_leave(l);
+        early_settle(l->pool);
         refuse_waiting(l);
 }
 

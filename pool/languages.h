@@ -20,12 +20,18 @@ void languages_fini(struct pool *p);
  * old configuration back. */
 int languages_reload(struct pool *p, const struct config *was, struct err *e);
 
-/* The one that is served under this name, or under this name or alias; or NULL. */
+/* The one that is served under this name, or under this name or alias, in any case of letters; or NULL. */
 struct language *languages_named(struct pool *p, struct span name);
 struct language *languages_find(struct pool *p, struct span name);
 
+/* The first that is starting and has yet to say by which names it may be called, too; or NULL. */
+struct language *languages_first_unnamed(struct pool *p);
+
 /* Why there is no such language, where that is known; or NULL. */
 const struct config_absent *languages_find_absent(const struct pool *p, struct span name);
+
+/* Refuses what waits for one that does not come up, unless a zygote of it serves all the same. */
+void languages_refuse_broken(struct language *l);
 
 /* Divides the memory for warm sandboxes among all languages anew, by what they want now. */
 void languages_share(struct pool *p);

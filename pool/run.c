@@ -35,9 +35,8 @@ int run_new(struct run **out, struct session *s, struct language *l, struct requ
         request->execute = (struct execute){ 0 };
         r->buffer = own_steal_ptr(buffer);
         r->buffer_len = buffer_len;
-        r->plan = *plan;
-        r->stage = language_is_compiled(l) ? JOB_COMPILE : JOB_RUN;
-        r->limit = r->stage == JOB_COMPILE ? r->plan.compile_limit : r->plan.limit;
+        if (plan)
+                run_plan(r, plan);
         r->arrived_us = r->began_us = clock_us();
         if (r->request.execute.deadline_us > 0) {
                 uint64_t us = r->request.execute.deadline_us;
@@ -50,6 +49,14 @@ int run_new(struct run **out, struct session *s, struct language *l, struct requ
         run_weigh(r);
         *out = r;
         return 0;
+}
+
+void run_plan(struct run *r, const struct check_plan *plan)
+{
+        r->planned = true;
+        r->plan = *plan;
+        r->stage = language_is_compiled(r->language) ? JOB_COMPILE : JOB_RUN;
+        r->limit = r->stage == JOB_COMPILE ? r->plan.compile_limit : r->plan.limit;
 }
 
 void run_leave_session(struct run *r)
@@ -140,15 +147,19 @@ static bool make_room(struct run *r, struct refusal *refusal)
         return true;
 }
 
-int run_enqueue(struct run *r, struct refusal *refusal)
+static int push(struct run *r)
 {
-        struct language *l = r->language;
-        struct queue *q = &r->pool->queue;
         const struct execute *x = &r->request.execute;
         const struct queue_who who = {
                 .peer = { r->session->peer.bytes, r->session->peer.len },
                 .name = x->client,
         };
+        return queue_push(&r->pool->queue, &r->language->lane, &r->queued, &who, x->priority, r->held);
+}
+
+int run_enqueue(struct run *r, struct refusal *refusal)
+{
+        struct language *l = r->language;
 
         /* What can start at once passes by way of the queue, but does not wait, so its bounds are not asked. */
         bool has_room = language_has_room(l);
@@ -157,12 +168,21 @@ int run_enqueue(struct run *r, struct refusal *refusal)
         r->state = RUN_QUEUED;
         if (run_limits_wait(r) < 0)
                 return refuse(refusal, hatchery_v1_Error_Code_INTERNAL, RUN_NO_DEADLINE);
-        if (queue_push(q, &l->lane, &r->queued, &who, x->priority, r->held) < 0)
+        if (push(r) < 0)
                 return refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
                               "the server is out of memory; try again later");
         if (!(has_room && queue_first(&l->lane) == &r->queued) && !make_room(r, refusal))
                 return REFUSED;
         return 0;
+}
+
+int run_move(struct run *r, struct language *l)
+{
+        queue_leave(&r->pool->queue, &r->queued, 0);
+        r->language->n_runs--;
+        r->language = l;
+        l->n_runs++;
+        return push(r);
 }
 
 /* Slots come and go, and a run that failed twice would fail for ever. */
@@ -234,7 +254,7 @@ static void refuse_outdated(struct run *r)
 
 void run_start(struct run *r, struct slot *slot)
 {
-        INVARIANT(r->state == RUN_QUEUED && !r->slot && !slot->run,
+        INVARIANT(r->state == RUN_QUEUED && r->planned && !r->slot && !slot->run,
                   "slot %u is given to a run that has one, or is taken", slot->number);
         r->slot = slot;
         slot->run = r;

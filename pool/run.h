@@ -54,6 +54,8 @@ struct run {
         size_t buffer_len;
         uint64_t held; /* bytes of memory, as the pool's budget has them */
         struct check_plan plan;
+        bool planned; /* else it came before its language was known, and waits unexamined: pool/early.h */
+        struct run *next_early;
         enum job_stage stage;
         const int64_t *limit; /* of this stage: the plan's */
         struct compile compile;
@@ -89,9 +91,16 @@ struct run {
         struct collector *collector;
 };
 
-/* Takes over the request and *buffer (which becomes NULL) on success. */
+/* Takes over the request and *buffer (which becomes NULL) on success. plan may be NULL: run_plan is called before the
+ * run is started. */
 int run_new(struct run **out, struct session *s, struct language *l, struct request *request, uint8_t **buffer,
             size_t buffer_len, const struct check_plan *plan, struct err *e);
+
+/* What is to be run, now that it is known. */
+void run_plan(struct run *r, const struct check_plan *plan);
+
+/* It waits for this language from now on. -ENOMEM: for none, and the caller refuses it. */
+int run_move(struct run *r, struct language *l);
 
 static inline struct run *run_of_entry(struct queue_entry *entry)
 {

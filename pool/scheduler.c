@@ -64,15 +64,7 @@ static int not_now(const struct session *s, const struct language *l, struct ref
         return 0;
 }
 
-static int starting(const struct language *l, struct refusal *refusal)
-{
-        int r = refuse(refusal, hatchery_v1_Error_Code_UNAVAILABLE, "the language %s is still starting; try again",
-                       l->name);
-        refusal->retry_after_ms = START_RETRY_MS;
-        return r;
-}
-
-static int broken(const struct language *l, struct refusal *refusal)
+int scheduler_refuse_broken(const struct language *l, struct refusal *refusal)
 {
         int r = refuse(refusal, hatchery_v1_Error_Code_UNAVAILABLE,
                        "the language %s does not come up on this server, whose log says why; tell its operator",
@@ -102,20 +94,22 @@ static int check(const struct pool *p, const struct language *l, const struct ex
         return check_execute(x, &rules, plan, refusal);
 }
 
-/* May it run at all, and what would be run? */
-static int examine(const struct session *s, const struct language *l, const struct execute *x, struct check_plan *plan,
-                   struct refusal *refusal)
+/* A name that no language has yet, and that none is known not to have. */
+static bool may_be_an_alias(struct pool *p, struct span name)
 {
-        int r = not_now(s, l, refusal);
-        if (r != 0)
-                return r;
+        return name.len > 0 && !languages_find_absent(p, name) && languages_first_unnamed(p);
+}
+
+int scheduler_check(struct pool *p, const struct language *l, const struct execute *x, struct check_plan *plan,
+                    struct refusal *refusal)
+{
         if (!l)
-                return unknown_language(s->pool, x->language, refusal);
+                return may_be_an_alias(p, x->language) ? SCHEDULER_EARLY : unknown_language(p, x->language, refusal);
         if (l->broken && !language_current(l))
-                return broken(l, refusal);
+                return scheduler_refuse_broken(l, refusal);
         if (!l->known)
-                return starting(l, refusal);
-        return check(s->pool, l, x, plan, refusal);
+                return SCHEDULER_EARLY;
+        return check(p, l, x, plan, refusal);
 }
 
 void scheduler_execute(struct session *s, struct request *request, uint8_t **buffer, size_t buffer_len)
@@ -127,8 +121,15 @@ void scheduler_execute(struct session *s, struct request *request, uint8_t **buf
         uint64_t id = request->id;
         struct err e = { 0 };
 
-        int r = examine(s, l, &request->execute, &plan, &refusal);
-        if (r == 0 && run_new(&run, s, l, request, buffer, buffer_len, &plan, &e) < 0)
+        int r = not_now(s, l, &refusal);
+        if (r == 0)
+                r = scheduler_check(s->pool, l, &request->execute, &plan, &refusal);
+        bool early = r == SCHEDULER_EARLY;
+        if (early && !l)
+                l = languages_first_unnamed(s->pool);
+        if (early)
+                r = 0;
+        if (r == 0 && run_new(&run, s, l, request, buffer, buffer_len, early ? NULL : &plan, &e) < 0)
                 r = refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
         if (r == 0)
                 r = run_enqueue(run, &refusal);

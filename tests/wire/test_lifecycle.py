@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from lib import host
-from lib.hatchery import Code, Refused
+from lib.hatchery import Client, Code, Refused
 from lib.server import HATCHERYD, Server, wait_until
 from lib.servers import WithServers
 
@@ -69,6 +69,94 @@ class Start(WithServers):
             sock.bind(str(stale))
         other = self.start(options=("--listen", f"unix:{stale}"))
         self.assertEqual(f"unix:{stale}", other.addresses[2])
+
+
+class Early(WithServers):
+    """Requests that come while a language starts. Python's zygote imports a module that ends when a file is there; and
+    there is a language whose zygotes end, since no sandbox may have its system call."""
+
+    GATE = "import os, time\nwhile not os.path.exists('/hatchery/packages/open'): time.sleep(0.05)\n"
+    WRECK = ("runtime wreck {\n kind = exec\n main_file = main.sh\n version = { sh, -c, 'echo 1' }\n"
+             " run = { sh, '{entry}' }\n extra_calls = { ptrace }\n}\n")
+
+    def prepare_gate(self, config):
+        server = self.prepare(config="")
+        packages, files = server.dir / "packages", server.dir / "lang"
+        for folder in (packages, files):
+            folder.mkdir()
+        (packages / "gate.py").write_text(self.GATE)
+        (files / "wreck.conf").write_text(self.WRECK)
+        self.gate = packages / "open"
+        self.python = f'language python {{ warm = 1 packages = "{packages}" preload = {{ gate }} }}\n'
+        self.configure(server, f"language_files = {{ {files} }}\ncache = \"{server.dir}/cache\"\n{config}")
+        return server
+
+    def configure(self, server, more):
+        with open(server.config_path, "a", encoding="utf-8") as config:
+            config.write(more)
+
+    def start_ahead(self, server):
+        """A connection to a server that listens, and is not ready."""
+        def attempt():
+            try:
+                return Client(f"unix:{server.socket_path}")
+            except (ConnectionRefusedError, FileNotFoundError):
+                return None
+        starting = threading.Thread(target=server.start)
+        starting.start()
+        self.addCleanup(starting.join)
+        self.addCleanup(self.gate.touch)
+        client = wait_until(attempt, what="a connection")
+        self.addCleanup(client.close)
+        return client
+
+    def queued(self, client, n):
+        wait_until(lambda: client.status().queued == n, what=f"{n} requests that wait")
+
+    def refusal(self, client, **request):
+        with self.assertRaises(Refused) as caught:
+            client.execute("", **request)
+        return caught.exception
+
+    def test_what_comes_while_a_language_starts_waits_for_it(self):
+        server = self.prepare_gate("max_queue = 4\n")
+        self.configure(server, self.python)
+        client = self.start_ahead(server)
+        # By its name, and by an alias that only its zygote knows; one that can't be run; a name that is no one's.
+        named = client.send_execute("print(1)")
+        other = client.send_execute("print(2)", language="Python3")
+        wrong = client.send_execute("", limits={"pids": 0})
+        nobodys = client.send_execute("", language="cobol")
+        self.queued(client, 4)
+        self.assertEqual("RESOURCE_EXHAUSTED", self.refusal(client).code)
+        self.assertTrue(client.cancel(other))
+        self.assertEqual("CANCELLED", Code.Name(client.wait(other).error.code))
+        self.assertEqual("DEADLINE_EXCEEDED", self.refusal(client, deadline_us=1000).code)
+        other = client.send_execute("print(2)", language="Python3")
+        self.queued(client, 4)
+        self.gate.touch()
+        self.assertEqual([b"1\n", b"2\n"], [client.result(request).stdout for request in (named, other)])
+        self.assertEqual("INVALID_ARGUMENT", Code.Name(client.wait(wrong).error.code))
+        self.assertEqual("NOT_FOUND", Code.Name(client.wait(nobodys).error.code))
+
+    def test_what_comes_for_a_language_that_fails_is_refused(self):
+        server = self.prepare_gate("language wreck { }\n")
+        self.configure(server, self.python)
+        refused = self.refusal(self.start_ahead(server), language="wreck")
+        self.assertEqual("UNAVAILABLE", refused.code)
+        self.assertIn("does not come up", refused.message)
+
+    def test_what_comes_for_one_that_a_reload_brings_waits_for_it(self):
+        server = self.prepare_gate("language bash { warm = 1 }\n").start()
+        with server.connect() as client:
+            self.configure(server, self.python)
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: len(client.status().languages) == 2, what="another language")
+            waiting = client.send_execute("print(3)", language="py")
+            self.queued(client, 1)
+            self.assertEqual(b"1\n", client.execute("echo 1", language="bash").stdout)
+            self.gate.touch()
+            self.assertEqual(b"3\n", client.result(waiting).stdout)
 
 
 class Options(unittest.TestCase):
