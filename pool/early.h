@@ -1,6 +1,6 @@
-/* Requests that come early: before their language is known, because its zygote is still starting. They wait in the queue
- * like all others, within its bounds and their deadlines, but nothing is known yet of what they may ask for. So they
- * are examined when the language has spoken. A name that no language has yet may be an alias of one that has not
+/* Requests that come early: before their language is known, because its zygote is still starting. They wait in the
+ * queue like all others, within its bounds and their deadlines, but nothing is known yet of what they may ask for. So
+ * they are examined when the language has spoken. A name that no language has yet may be an alias of one that has not
  * spoken: such a request waits with that one, and goes on to the next if the name is none of its own. */
 #pragma once
 
