@@ -34,6 +34,13 @@ struct limit_row {
 
 extern const struct limit_row limit_table[LIMIT_COUNT];
 
-/* Parses a number with the unit's suffixes: us, ms, s, m (bare: seconds) for times, K, M, G (1024) for bytes.
- * Returns 0, or -EINVAL for anything else, negative values and overflow included. */
+/* Parses a number with the unit's suffixes, in any case of letters: us, ms, s, m or min, h (bare: seconds) for times;
+ * K, M, G, also as KB or KiB, all of 1024, for bytes. Of these two the number may have a point and up to 9 digits
+ * behind it. Returns 0, or -EINVAL for anything else, negative values and overflow included. */
 int limit_parse(enum limit_unit unit, const char *text, int64_t *value);
+
+enum { LIMIT_TEXT_SIZE = 32 };
+
+/* The exact value as people write it, in the largest unit of which it is a whole number: "60 s", "1536 MiB". Returns
+ * out. */
+const char *limit_text(char out[LIMIT_TEXT_SIZE], enum limit_unit unit, int64_t value);
