@@ -10,36 +10,38 @@
 
 #define INVALID hatchery_v1_Error_Code_INVALID_ARGUMENT
 
-static const char *unit_name(enum limit_unit unit)
-{
-        return unit == LIMIT_UNIT_US ? " us" : unit == LIMIT_UNIT_BYTES ? " bytes" : "";
-}
-
 /* The limits of one stage. */
 struct limits {
         const char *field; /* of Execute */
-        const bool *has;   /* LIMIT_COUNT each */
+        bool of_compiler;
+        const bool *has; /* LIMIT_COUNT each */
         const int64_t *asked, *standard, *ceiling;
 };
+
+/* Sentences have the name of the command's option, and values as people write them; the field is for programmers. */
+static int refuse_limit(const struct limits *l, size_t i, const char *too, int64_t bound, const char *least_or_most,
+                        struct refusal *refusal)
+{
+        const struct limit_row *row = &limit_table[i];
+        char asked[LIMIT_TEXT_SIZE], allowed[LIMIT_TEXT_SIZE];
+
+        return refuse(refusal, INVALID, "%s of %s is too %s: %s at %s here (%s.%s)",
+                      l->of_compiler ? row->compile_option : row->option, limit_text(asked, row->unit, l->asked[i]),
+                      too, limit_text(allowed, row->unit, bound), least_or_most, l->field, row->name);
+}
 
 static int check_stage(const struct limits *l, int64_t *limit, struct refusal *refusal)
 {
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 const struct limit_row *row = &limit_table[i];
-                int64_t v = l->asked[i], ceiling = l->ceiling[i];
 
-                limit[i] = l->has[i] ? v : l->standard[i];
+                limit[i] = l->has[i] ? l->asked[i] : l->standard[i];
                 if (!l->has[i])
                         continue;
-                if (v < row->floor)
-                        return refuse(refusal, INVALID,
-                                      "%s.%s is %" PRId64 "; it is at least %" PRId64 " and at most %" PRId64
-                                      "%s, or is left out for the default",
-                                      l->field, row->name, v, row->floor, ceiling, unit_name(row->unit));
-                if (v > ceiling)
-                        return refuse(refusal, INVALID,
-                                      "%s.%s is %" PRId64 ", over this server's ceiling of %" PRId64 "%s; ask for less",
-                                      l->field, row->name, v, ceiling, unit_name(row->unit));
+                if (limit[i] < row->floor)
+                        return refuse_limit(l, i, "little", row->floor, "least", refusal);
+                if (limit[i] > l->ceiling[i])
+                        return refuse_limit(l, i, "much", l->ceiling[i], "most", refusal);
         }
         return 0;
 }
@@ -47,19 +49,22 @@ static int check_stage(const struct limits *l, int64_t *limit, struct refusal *r
 static int check_limits(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
                         struct refusal *refusal)
 {
-        const struct limits run = { "limits", x->has_limit, x->limit, rules->standard, rules->ceiling };
-        const struct limits compile = { "compile_limits", x->has_compile_limit, x->compile_limit,
+        const struct limits run = { "limits", false, x->has_limit, x->limit, rules->standard, rules->ceiling };
+        const struct limits compile = { "compile_limits",        true,
+                                        x->has_compile_limit,    x->compile_limit,
                                         rules->compile_standard, rules->compile_ceiling };
+        char asked[LIMIT_TEXT_SIZE];
 
         int r = check_stage(&run, plan->limit, refusal);
         if (r != 0)
                 return r;
         if ((uint64_t)plan->limit[LIMIT_MEMORY] < rules->held_bytes)
                 return refuse(refusal, INVALID,
-                              "limits.%s is %" PRId64 ", and a sandbox of %s that waits for a program needs %" PRIu64
-                              " already; ask for more",
-                              limit_table[LIMIT_MEMORY].name, plan->limit[LIMIT_MEMORY], names_quote(x->language).text,
-                              rules->held_bytes);
+                              "memory of %s is too little: a sandbox of %s that waits for a program needs %" PRIu64
+                              " MiB already (limits.%s); ask for more",
+                              limit_text(asked, LIMIT_UNIT_BYTES, plan->limit[LIMIT_MEMORY]),
+                              names_quote(x->language).text, (rules->held_bytes >> 20) + 1,
+                              limit_table[LIMIT_MEMORY].name);
         if (x->has_compile_limits && !rules->compiled)
                 return refuse(refusal, INVALID, "compile_limits is set, but %s has no compile stage; leave it out",
                               names_quote(x->language).text);
@@ -102,14 +107,16 @@ static int check_size(const struct execute *x, const struct check_rules *rules, 
         for (size_t i = 0; i < x->n_files; i++)
                 total += x->files[i].content.len;
 
+        const struct limit_row *row = &limit_table[LIMIT_DISK];
+        char held[LIMIT_TEXT_SIZE], limit[LIMIT_TEXT_SIZE];
         bool by_run = total > (uint64_t)plan->limit[LIMIT_DISK];
-        if (by_run || (rules->compiled && total > (uint64_t)plan->compile_limit[LIMIT_DISK]))
-                return refuse(refusal, INVALID,
-                              "the files hold %" PRIu64 " bytes, more than %s.%s, which is %" PRId64
-                              "; send less or raise the limit",
-                              total, by_run ? "limits" : "compile_limits", limit_table[LIMIT_DISK].name,
-                              by_run ? plan->limit[LIMIT_DISK] : plan->compile_limit[LIMIT_DISK]);
-        return 0;
+        if (!by_run && !(rules->compiled && total > (uint64_t)plan->compile_limit[LIMIT_DISK]))
+                return 0;
+        return refuse(
+                refusal, INVALID, "the files hold %s, and %s is %s (%s.%s); send less or raise the limit",
+                limit_text(held, LIMIT_UNIT_BYTES, (int64_t)total), by_run ? row->option : row->compile_option,
+                limit_text(limit, LIMIT_UNIT_BYTES, by_run ? plan->limit[LIMIT_DISK] : plan->compile_limit[LIMIT_DISK]),
+                by_run ? "limits" : "compile_limits", row->name);
 }
 
 static int entry_of_code(const struct execute *x, struct span main_file, struct check_plan *plan,
@@ -145,22 +152,26 @@ static int entry_of_files(const struct execute *x, struct span main_file, struct
                       x->n_files, (const char *)main_file.data);
 }
 
+static int64_t signed_of(uint64_t n)
+{
+        return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
 static int check_collect(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
                          struct refusal *refusal)
 {
         struct err e = { 0 };
+        char asked[LIMIT_TEXT_SIZE], allowed[LIMIT_TEXT_SIZE];
 
         plan->collect_files = x->collect_max_files ? x->collect_max_files : rules->collect_max_files;
         plan->collect_bytes = x->collect_max_bytes ? x->collect_max_bytes : rules->collect_max_bytes;
         if (plan->collect_files > rules->collect_max_files)
-                return refuse(refusal, INVALID,
-                              "collect.max_files is %u, over this server's ceiling of %u; ask for less",
+                return refuse(refusal, INVALID, "%u files back are too many: %u at most here (collect.max_files)",
                               plan->collect_files, rules->collect_max_files);
         if (plan->collect_bytes > rules->collect_max_bytes)
-                return refuse(refusal, INVALID,
-                              "collect.max_bytes is %" PRIu64 ", over this server's ceiling of %" PRIu64
-                              "; ask for less",
-                              plan->collect_bytes, rules->collect_max_bytes);
+                return refuse(refusal, INVALID, "files back of %s are too large: %s at most here (collect.max_bytes)",
+                              limit_text(asked, LIMIT_UNIT_BYTES, signed_of(plan->collect_bytes)),
+                              limit_text(allowed, LIMIT_UNIT_BYTES, signed_of(rules->collect_max_bytes)));
         for (size_t i = 0; i < x->n_globs; i++)
                 if (names_check(x->globs[i], &e) < 0)
                         return refuse(refusal, INVALID, "collect.globs: %s", e.text);

@@ -39,6 +39,7 @@ void config_limits_init(int64_t standard[LIMIT_COUNT], int64_t ceiling[LIMIT_COU
 int config_limits_take(cfg_t *section, const struct config_limits *l, const char *who, bool lenient, struct err *e)
 {
         cfg_t *limits = cfg_getsec(section, l->limits), *ceilings = cfg_getsec(section, l->ceilings);
+        char is[LIMIT_TEXT_SIZE], most[LIMIT_TEXT_SIZE];
 
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
                 const struct limit_row *row = &limit_table[i];
@@ -51,10 +52,10 @@ int config_limits_take(cfg_t *section, const struct config_limits *l, const char
                 if (l->standard[i] <= l->ceiling[i])
                         continue;
                 if (own && !lenient)
-                        return err_say(e, EINVAL,
-                                       "line %d: %s: %s: %s is %lld, over its ceiling of %lld; raise it in %s",
-                                       limits->line, who, l->limits, row->option, (long long)l->standard[i],
-                                       (long long)l->ceiling[i], l->ceilings);
+                        return err_say(e, EINVAL, "line %d: %s: %s: %s is %s, over its ceiling of %s; raise it in %s",
+                                       limits->line, who, l->limits, row->option,
+                                       limit_text(is, row->unit, l->standard[i]),
+                                       limit_text(most, row->unit, l->ceiling[i]), l->ceilings);
                 l->standard[i] = l->ceiling[i];
         }
         return 0;

@@ -2,6 +2,7 @@
 #include "pool/reply.h"
 
 #include "proto/frame.h"
+#include "proto/limit.h"
 #include "proto/lz4.h"
 #include "proto/own.h"
 #include "proto/wire.h"
@@ -22,11 +23,13 @@ static int finish(uint8_t *message, size_t plain_len, const struct reply_bounds 
         OWN_MEM uint8_t *packed = NULL;
         size_t packed_len;
 
+        char most[LIMIT_TEXT_SIZE];
         if (plain_len > bounds->max)
                 return err_say(
                         e, EMSGSIZE,
-                        "the result has %zu bytes, over this server's ceiling of %zu; ask for less output or fewer files",
-                        plain_len, bounds->max);
+                        "the result has %zu bytes, and %s at most here (max_answer_bytes); ask for less output or fewer "
+                        "files",
+                        plain_len, limit_text(most, LIMIT_UNIT_BYTES, (int64_t)bounds->max));
 
         bool pack = bounds->compress && plain_len >= WIRE_COMPRESS_FROM && plain_len <= COMPRESS_UP_TO;
         if (pack) {

@@ -19,12 +19,13 @@ void run_answer_failure(struct run *r, const struct job_failure *f)
         struct refusal refusal;
         int error = err_told(f->error);
         const char *reason = strerror(error);
+        char disk[LIMIT_TEXT_SIZE];
 
         if (f->step == JOB_STEP_FILE && error == ENOSPC)
                 refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
-                       "the file \"%s\" does not fit on the sandbox's disk: disk_bytes is %" PRId64
-                       "; raise it or send less",
-                       f->name, r->limit[LIMIT_DISK]);
+                       "the file \"%s\" does not fit on the sandbox's disk of %s (limits.disk_bytes); raise that or send "
+                       "less",
+                       f->name, limit_text(disk, LIMIT_UNIT_BYTES, r->limit[LIMIT_DISK]));
         else if (f->step == JOB_STEP_FILE)
                 refuse(&refusal, hatchery_v1_Error_Code_INVALID_ARGUMENT,
                        "the file \"%s\" can't be made in the sandbox: %s; choose another name", f->name, reason);

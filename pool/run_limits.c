@@ -9,7 +9,6 @@
 #include "proto/cpu.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
 
 enum {
@@ -40,9 +39,19 @@ static int arm_cpu(struct run *r, int64_t left_us)
 static void deadline_passed(struct run *r)
 {
         struct refusal refusal;
-        refuse(&refusal, hatchery_v1_Error_Code_DEADLINE_EXCEEDED,
-               "no sandbox became free within deadline_us, which is %" PRIu64 "; try again later, or wait longer",
-               r->request.execute.deadline_us);
+        uint64_t us = r->request.execute.deadline_us;
+        char deadline[LIMIT_TEXT_SIZE];
+
+        limit_text(deadline, LIMIT_UNIT_US, us > INT64_MAX ? INT64_MAX : (int64_t)us);
+        if (r->planned)
+                refuse(&refusal, hatchery_v1_Error_Code_DEADLINE_EXCEEDED,
+                       "no sandbox became free within the deadline of %s (deadline_us); try again later, or wait longer",
+                       deadline);
+        else
+                refuse(&refusal, hatchery_v1_Error_Code_DEADLINE_EXCEEDED,
+                       "the language %s is still starting, and the deadline of %s (deadline_us) is over; try again later, "
+                       "or wait longer",
+                       r->language->name, deadline);
         run_refuse(r, &refusal);
 }
 

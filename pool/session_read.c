@@ -7,10 +7,12 @@
 #include "pool/clock.h"
 #include "pool/dispatch.h"
 #include "pool/session_parts.h"
+#include "proto/limit.h"
 #include "proto/lz4.h"
 #include "proto/own.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -94,6 +96,17 @@ static bool has_large(const struct session *s)
 
 static void read_failed(struct session *s, int r, const struct err *e)
 {
+        char text[2 * ERR_TEXT_SIZE], most[LIMIT_TEXT_SIZE];
+
+        if (r == -EMSGSIZE) {
+                snprintf(
+                        text, sizeof text,
+                        "a request is %s at most here, and this one is larger: send less, or let the server's operator "
+                        "raise max_request_bytes (%s)",
+                        limit_text(most, LIMIT_UNIT_BYTES, s->pool->config.max_request_bytes), e->text);
+                session_fail(s, hatchery_v1_Error_Code_INVALID_ARGUMENT, text);
+                return;
+        }
         session_fail(s,
                      r == -ENOMEM ? hatchery_v1_Error_Code_RESOURCE_EXHAUSTED : hatchery_v1_Error_Code_INVALID_ARGUMENT,
                      e->text);

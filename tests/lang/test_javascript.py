@@ -333,7 +333,7 @@ class Hostile(HostileCase):
 
     @unittest.skipIf(FORKED, "of a forked one so little is its own that a small limit holds")
     def test_a_limit_below_what_a_waiting_node_holds_is_refused(self):
-        self.assert_refused("INVALID_ARGUMENT", ["memory_bytes", "8388608"], self.run_program, "",
+        self.assert_refused("INVALID_ARGUMENT", ["memory of 8 MiB", "memory_bytes"], self.run_program, "",
                             limits={"memory_bytes": 8 << 20})
         self.hostile("")
         self.assertEqual(0, sum(row.failures for row in self.client.status().languages))

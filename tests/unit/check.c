@@ -97,7 +97,7 @@ static void the_compile_stage_has_limits_of_its_own(void **state)
         f->x.compile_limit[LIMIT_WALL]++;
         assert_invalid(f, "compile_limits.wall_us");
         f->x.compile_limit[LIMIT_WALL] = 0;
-        assert_invalid(f, "compile_limits.wall_us is 0");
+        assert_invalid(f, "compile-wall of 0 us is too little: 1 us at least here (compile_limits.wall_us)");
         f->x.has_compile_limit[LIMIT_WALL] = false;
         assert_taken(f, "main.py");
         f->x.has_compile_limit[LIMIT_DISK] = true;
@@ -216,7 +216,7 @@ static void each_limit_may_lie_between_its_floor_and_its_ceiling(void **state)
         }
 }
 
-static void a_limit_out_of_bounds_is_refused_with_field_value_and_ceiling(void **state)
+static void a_limit_out_of_bounds_is_refused_with_field_value_and_bound(void **state)
 {
         struct fixture *f = *state;
         code(f, "");
@@ -224,12 +224,13 @@ static void a_limit_out_of_bounds_is_refused_with_field_value_and_ceiling(void *
                 const int64_t bad[] = { 0, limit_table[i].floor - 1, -1, INT64_MIN, f->ceiling[i] + 1, INT64_MAX };
                 f->x.has_limit[i] = true;
                 for (size_t k = 0; k < sizeof bad / sizeof bad[0]; k++) {
-                        char number[32];
+                        const struct limit_row *row = &limit_table[i];
+                        char number[LIMIT_TEXT_SIZE];
                         f->x.limit[i] = bad[k];
-                        assert_invalid(f, limit_table[i].name);
-                        snprintf(number, sizeof number, "%lld", (long long)bad[k]);
-                        assert_non_null(strstr(f->refusal.text, number));
-                        snprintf(number, sizeof number, "%lld", (long long)f->ceiling[i]);
+                        assert_invalid(f, row->name);
+                        assert_non_null(strstr(f->refusal.text, row->option));
+                        assert_non_null(strstr(f->refusal.text, limit_text(number, row->unit, bad[k])));
+                        limit_text(number, row->unit, bad[k] < row->floor ? row->floor : f->ceiling[i]);
                         assert_non_null(strstr(f->refusal.text, number));
                 }
                 f->x.has_limit[i] = false;
@@ -287,7 +288,7 @@ int main(void)
                 CHECK(files_over_the_disk_limit_are_refused),
                 CHECK(an_absent_limit_is_the_default),
                 CHECK(each_limit_may_lie_between_its_floor_and_its_ceiling),
-                CHECK(a_limit_out_of_bounds_is_refused_with_field_value_and_ceiling),
+                CHECK(a_limit_out_of_bounds_is_refused_with_field_value_and_bound),
                 CHECK(collecting_has_ceilings),
                 CHECK(a_glob_stays_within_the_work_directory),
         };

@@ -96,7 +96,7 @@ static void what_is_wrong_in_a_file_is_refused_with_its_line(void **state)
                   "line 5: prepare has 65 words; there is room for 64" },
                 { EXEC("nonsense = 1"), "line 5: no such option 'nonsense'" },
                 { EXEC("limits {\nwall = forever\n}"), "line 6: wall is a time" },
-                { EXEC("limits {\nwall = 2m\n}"), "line 7: runtime x: limits: wall is 120000000, over its ceiling" },
+                { EXEC("limits {\nwall = 2m\n}"), "line 7: runtime x: limits: wall is 120 s, over its ceiling" },
                 { COMPILED("compile_limits {\nmemory = 2G\n}"), "line 9: runtime x: compile_limits: memory is" },
                 { EXEC("limits { bogus = 1 }"), "bogus" },
                 { "runtime x {\nkind = exec\n", "} is missing" },

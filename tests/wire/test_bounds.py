@@ -86,7 +86,7 @@ class Bounds(Case):
         self.assert_alive()
 
     def test_an_answer_that_is_too_large_is_refused(self):
-        self.assert_refused(EXHAUSTED, str(2 << 20), self.execute, "print('x' * (3 << 20))",
+        self.assert_refused(EXHAUSTED, "2 MiB at most here", self.execute, "print('x' * (3 << 20))",
                             limits={"output_bytes": 4 << 20})
         self.assert_alive()
 

@@ -288,7 +288,7 @@ class Reload(WithServers):
                 client.execute("", limits={"memory_bytes": (megabytes << 20) + 1})
             except Refused as refused:
                 self.assertEqual("INVALID_ARGUMENT", refused.code)
-                return f"ceiling of {megabytes << 20} " in refused.message
+                return f"{megabytes} MiB at most here " in refused.message
             return False
 
         with server.connect() as client:
