@@ -5,7 +5,7 @@
 #include "proto/collect.h"
 #include "proto/job.h"
 #include "proto/own.h"
-#include "zygote/glob.h"
+#include "proto/glob.h"
 
 #include <dirent.h>
 #include <errno.h>

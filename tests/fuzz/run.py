@@ -29,7 +29,7 @@ AIMS = [
     "client/address.c", "client/base64.c", "client/hatchery.c", "client/json.c", "client/options.c", "client/text.c",
     "pool/check.c", "pool/collector.c", "pool/config.c", "pool/config_value.c", "pool/inbox.c", "pool/names.c",
     "pool/reply.c", "proto/answer.c", "proto/frame.c", "proto/job.c", "proto/limit.c", "proto/lz4.c", "proto/pbspan.c",
-    "proto/request.c", "proto/utf8.c", "zygote/collect_files.c", "zygote/glob.c",
+    "proto/request.c", "proto/utf8.c", "zygote/collect_files.c", "proto/glob.c",
 ]
 
 

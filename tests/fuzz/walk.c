@@ -1,4 +1,4 @@
-/* Fuzzes the search for output files in a dead sandbox: zygote/collect_files, zygote/glob, proto/job (job_read_bytes),
+/* Fuzzes the search for output files in a dead sandbox: zygote/collect_files, proto/glob, proto/job (job_read_bytes),
  * over a small directory with a link, a FIFO and odd names. Input: the request, as the pool sends it. */
 #include "zygote/collect_files.h"
 

@@ -1,7 +1,7 @@
-/* Patterns for output files: zygote/glob.h. */
+/* Patterns for output files: proto/glob.h. */
 #include "unit.h"
 
-#include "zygote/glob.h"
+#include "proto/glob.h"
 
 #include <string.h>
 

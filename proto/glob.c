@@ -1,6 +1,6 @@
 /* Patterns: see glob.h. The pattern is an automaton over the path, run for all states at once: reach[i] says whether
  * the part of the pattern read so far can match the first i bytes of the path. */
-#include "zygote/glob.h"
+#include "proto/glob.h"
 
 #include <stddef.h>
 #include <string.h>
