@@ -56,6 +56,7 @@ static bool look(struct run *r)
         r->compile.out = content.out;
         r->compile.err = content.err;
         r->compile.stage.cached = true;
+        r->compile.stage.status = hatchery_v1_Result_Status_EXITED; /* nothing else is kept */
         r->compile.stage.stdout_truncated = content.out_truncated;
         r->compile.stage.stderr_truncated = content.err_truncated;
         enter_run_stage(r);
