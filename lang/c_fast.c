@@ -207,6 +207,7 @@ const struct lang hatchery_language = {
         .name = "c-fast",
         .aliases = "tcc",
         .main_file = "main.c",
+        .extensions = "",
         .kind = KIND_FORKED,
         .warm = c_fast_warm,
         .after_fork = c_fast_after_fork,

@@ -147,6 +147,7 @@ struct lang lang_command_vtable(const struct lang_command *c)
                 .name = c->name,
                 .aliases = c->aliases,
                 .main_file = c->main_file,
+                .extensions = "", /* the pool has read the language's file, too */
                 .kind = c->kind,
                 .echoes = c->echoes,
                 .extra_calls = c->extra_calls,

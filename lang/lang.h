@@ -17,7 +17,7 @@
 
 struct lang_command;
 
-enum { LANG_ABI = 5, LANG_VERSION_SIZE = 64 };
+enum { LANG_ABI = 6, LANG_VERSION_SIZE = 64 };
 
 /* Where things of the host are seen inside every sandbox of a language that has them, read-only. */
 #define LANG_PACKAGES "/hatchery/packages" /* third-party packages, as the operator installed them */
@@ -52,6 +52,11 @@ struct lang {
         const char *name;      /* "python" */
         const char *aliases;   /* "python3 py" */
         const char *main_file; /* what inline code is called: "main.py" */
+
+        /* How the names of its programs end, without the dot: "py pyw". "" where its programs are told from another
+         * language's by nothing; of a language that is data, whose file says it. */
+        const char *extensions;
+
         enum kind kind;
         bool echoes; /* it heeds job_header.echo */
 

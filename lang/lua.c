@@ -157,6 +157,7 @@ const struct lang hatchery_language = {
         .name = "lua",
         .aliases = "lua5.4",
         .main_file = "main.lua",
+        .extensions = "lua",
         .kind = KIND_FORKED,
         .echoes = true,
         .warm = lua_warm,

@@ -110,6 +110,7 @@ const struct lang hatchery_language = {
         .name = "luajit",
         .aliases = "",
         .main_file = "main.lua",
+        .extensions = "",
         .kind = KIND_FORKED,
         .echoes = true,
         .warm = luajit_warm,

@@ -85,6 +85,7 @@ const struct lang hatchery_language = {
         .name = "javascript",
         .aliases = "node js nodejs",
         .main_file = "main.js",
+        .extensions = "js mjs cjs",
         .kind = KIND_FORKED,
         .echoes = true,
         .warm = node_warm,

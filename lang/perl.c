@@ -376,6 +376,7 @@ const struct lang hatchery_language = {
         .name = "perl",
         .aliases = "perl5 pl",
         .main_file = "main.pl",
+        .extensions = "pl",
         .kind = KIND_FORKED,
         .warm = perl_warm,
         .after_fork = perl_after_fork,

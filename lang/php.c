@@ -166,6 +166,7 @@ const struct lang hatchery_language = {
         .name = "php",
         .aliases = "php8 php8.2",
         .main_file = "main.php",
+        .extensions = "php",
         .kind = KIND_FORKED,
         .warm = php_warm,
         .after_fork = php_after_fork,

@@ -201,6 +201,7 @@ const struct lang hatchery_language = {
         .name = "prolog",
         .aliases = "swipl", /* pl is Perl's, whose programs end in it more often */
         .main_file = "main.pl",
+        .extensions = "pro prolog plt",
         .kind = KIND_FORKED,
         .warm = prolog_warm,
         .after_fork = prolog_after_fork,

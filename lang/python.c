@@ -293,6 +293,7 @@ const struct lang hatchery_language = {
         .name = "python",
         .aliases = "python3 py",
         .main_file = "main.py",
+        .extensions = "py pyw",
         .kind = KIND_FORKED,
         .echoes = true,
         .warm = python_warm,

@@ -228,6 +228,7 @@ const struct lang hatchery_language = {
         .name = "r",
         .aliases = "rscript",
         .main_file = "main.R",
+        .extensions = "R r",
         .kind = KIND_FORKED,
         .paths = settings,
         .warm = r_warm,

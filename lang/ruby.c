@@ -264,6 +264,7 @@ const struct lang hatchery_language = {
         .name = "ruby",
         .aliases = "rb",
         .main_file = "main.rb",
+        .extensions = "rb",
         .kind = KIND_FORKED,
         .echoes = true,
         .warm = ruby_warm,

@@ -347,6 +347,7 @@ const struct lang hatchery_language = {
         .name = "sqlite",
         .aliases = "sql sqlite3",
         .main_file = "main.sql",
+        .extensions = "sql",
         .kind = KIND_FORKED,
         .warm = sqlite_warm,
         .after_fork = sqlite_after_fork,

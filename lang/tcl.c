@@ -289,6 +289,7 @@ const struct lang hatchery_language = {
         .name = "tcl",
         .aliases = "tclsh",
         .main_file = "main.tcl",
+        .extensions = "tcl",
         .kind = KIND_FORKED,
         .warm = tcl_warm,
         .after_fork = tcl_after_fork,

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -33,8 +34,11 @@ struct collector {
         uint8_t *question;
         struct feed feed;
 
-        uint32_t max_files;
-        uint64_t bytes_left;
+        /* What the other end may send, and what of it may be kept: the more that was given may all be there still. */
+        uint64_t files_left, bytes_left;
+        uint64_t keep_files, keep_bytes;
+        struct file_span *given; /* by name */
+        size_t n_given;
         struct file_span *files;
         struct collected *owned;
         size_t n, room;
@@ -44,9 +48,10 @@ struct collector {
         size_t record_have, name_have;
         uint64_t content_have;
         struct collected current;
+        const struct file_span *like; /* the given file that it is the same as, so far; NULL: it is not */
 
         bool ended, broken;
-        enum collect_reason reason;
+        enum collect_reason reason, missed; /* at the other end, and here */
 };
 
 static void free_collected(struct collected *f)
@@ -67,6 +72,7 @@ void collector_free(struct collector *c)
         own_close(&c->sock);
         feed_fini(&c->feed);
         free(c->question);
+        free(c->given);
         for (size_t i = 0; i < c->n; i++)
                 free_collected(&c->owned[i]);
         free_collected(&c->current);
@@ -114,8 +120,72 @@ static bool record_is_sane(const struct collector *c)
         if (r->kind == COLLECT_END)
                 return r->reason <= COLLECT_UNREADABLE;
         return r->kind == COLLECT_FILE && r->name_len > 0 && r->name_len <= MAX_PATH && r->size <= c->bytes_left &&
-               c->n < c->max_files;
+               c->files_left > 0;
 }
+
+/* ---------------------------------------------------------------- what was given */
+
+static int compare_names(const void *a, const void *b)
+{
+        const struct span x = ((const struct file_span *)a)->name, y = ((const struct file_span *)b)->name;
+        int order = memcmp(x.data, y.data, x.len < y.len ? x.len : y.len);
+        return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
+}
+
+/* The name is whole: may it be a file that was given? */
+static void look_up(struct collector *c)
+{
+        const struct file_span key = { .name = { c->current.name, c->record.name_len } };
+        const struct file_span *f =
+                c->n_given > 0 ? bsearch(&key, c->given, c->n_given, sizeof *c->given, compare_names) : NULL;
+
+        c->like = f && f->content.len == c->record.size && f->mode == (c->record.mode & 0777) ? f : NULL;
+}
+
+/* Bit by bit as it comes, so that a large file keeps no client waiting. */
+static void compare_content(struct collector *c, size_t n)
+{
+        if (c->like && memcmp(c->like->content.data + c->content_have, c->current.content + c->content_have, n) != 0)
+                c->like = NULL;
+}
+
+static int take_given(struct collector *c, const struct collector_task *task, struct err *e)
+{
+        if (task->n_given == 0)
+                return 0;
+        c->given = malloc(task->n_given * sizeof *c->given);
+        if (!c->given)
+                return err_set(e, ENOMEM, "the files that were given");
+        memcpy(c->given, task->given, task->n_given * sizeof *c->given);
+        c->n_given = task->n_given;
+        qsort(c->given, c->n_given, sizeof *c->given, compare_names);
+        c->files_left += c->n_given;
+        for (size_t i = 0; i < c->n_given; i++)
+                c->bytes_left += c->given[i].content.len;
+        return 0;
+}
+
+static void miss(struct collector *c, enum collect_reason reason)
+{
+        if (c->missed == COLLECT_COMPLETE)
+                c->missed = reason;
+}
+
+/* Of a file that has come whole. */
+static bool is_wanted(struct collector *c)
+{
+        if (c->like)
+                return false;
+        if (c->n == c->keep_files)
+                miss(c, COLLECT_TOO_MANY);
+        else if (c->record.size > c->keep_bytes)
+                miss(c, COLLECT_TOO_LARGE);
+        else
+                return true;
+        return false;
+}
+
+/* ---------------------------------------------------------------- files */
 
 static int begin_file(struct collector *c)
 {
@@ -136,6 +206,15 @@ static int begin_file(struct collector *c)
         return c->current.name && c->current.content ? 0 : -ENOMEM;
 }
 
+static void next_record(struct collector *c)
+{
+        c->files_left--;
+        c->bytes_left -= c->record.size;
+        c->record_have = c->name_have = 0;
+        c->content_have = 0;
+        c->like = NULL;
+}
+
 static int end_file(struct collector *c)
 {
         struct span name = { c->current.name, c->record.name_len };
@@ -144,6 +223,11 @@ static int end_file(struct collector *c)
         /* Only form is asked for: a name longer than a request's may be, or of other bytes than UTF-8, can exist. */
         if (name.data[0] == '/' || memchr(name.data, '\0', name.len))
                 return -EPROTO;
+        if (!is_wanted(c)) {
+                free_collected(&c->current);
+                next_record(c);
+                return 0;
+        }
         if (utf8_prefix(name.data, name.len) < name.len) {
                 size_t len;
                 c->current.utf8_name = utf8_copy(name.data, name.len, &len);
@@ -153,12 +237,11 @@ static int end_file(struct collector *c)
                 f.name = (struct span){ c->current.utf8_name, len };
         }
         f.content = (struct span){ c->current.content, (size_t)c->record.size };
-        c->bytes_left -= c->record.size;
+        c->keep_bytes -= c->record.size;
         c->files[c->n] = f;
         c->owned[c->n++] = c->current;
         c->current = (struct collected){ 0 };
-        c->record_have = c->name_have = 0;
-        c->content_have = 0;
+        next_record(c);
         return 0;
 }
 
@@ -192,10 +275,14 @@ static int took(struct collector *c, size_t n)
                 }
                 return begin_file(c);
         }
-        if (c->name_have < c->record.name_len)
+        if (c->name_have < c->record.name_len) {
                 c->name_have += n;
-        else
+                if (c->name_have == c->record.name_len)
+                        look_up(c);
+        } else {
+                compare_content(c, n);
                 c->content_have += n;
+        }
         return c->name_have == c->record.name_len && c->content_have == c->record.size ? end_file(c) : 0;
 }
 
@@ -243,8 +330,8 @@ static void on_guard(evutil_socket_t fd, short what, void *arg)
 static int ask(struct collector *c, const struct collector_task *task, struct err *e)
 {
         struct collect_request q = {
-                .max_files = task->max_files,
-                .max_bytes = task->max_bytes,
+                .max_files = c->files_left > UINT32_MAX ? UINT32_MAX : (uint32_t)c->files_left,
+                .max_bytes = c->bytes_left,
                 .max_us = (uint64_t)task->max_us,
         };
         for (size_t i = 0; i < task->n_globs; i++)
@@ -283,8 +370,8 @@ int collector_new(struct collector **out, struct event_base *base, const struct 
         c->sock = pair[0];
         c->done = done;
         c->arg = arg;
-        c->max_files = task->max_files;
-        c->bytes_left = task->max_bytes;
+        c->files_left = c->keep_files = task->max_files;
+        c->bytes_left = c->keep_bytes = task->max_bytes;
         if (event_assign(&c->readable, base, c->sock, EV_READ | EV_PERSIST, on_readable, c) < 0 ||
             event_assign(&c->writable, base, c->sock, EV_WRITE, on_writable, c) < 0 ||
             evtimer_assign(&c->guard, base, on_guard, c) < 0) {
@@ -293,7 +380,9 @@ int collector_new(struct collector **out, struct event_base *base, const struct 
                 return err_say(e, EIO, "events for files");
         }
         struct timeval guard = clock_delay(task->max_us + GUARD_US);
-        int r = ask(c, task, e);
+        int r = take_given(c, task, e);
+        if (r == 0)
+                r = ask(c, task, e);
         if (r == 0 && (evutil_make_socket_nonblocking(c->sock) < 0 || event_add(&c->readable, NULL) < 0 ||
                        event_add(&c->guard, &guard) < 0))
                 r = err_say(e, EIO, "the socket for files can't be watched");
@@ -327,7 +416,7 @@ const char *collector_note(const struct collector *c)
         };
         if (c->broken)
                 return "collecting the files failed before its end; these came whole";
-        return notes[c->reason];
+        return notes[c->reason != COLLECT_COMPLETE ? c->reason : c->missed];
 }
 
 bool collector_is_broken(const struct collector *c)

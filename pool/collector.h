@@ -20,6 +20,12 @@ struct collector_task {
         uint32_t max_files;
         uint64_t max_bytes;
         int64_t max_us;
+
+        /* The files that the run was given: one that has name, content and mode still is left out, and counts against
+         * no bound. NULL: all that match are wanted. The array is copied; the bytes must outlive the collector's work.
+         */
+        const struct file_span *given;
+        size_t n_given;
 };
 
 /* Starts; *sandbox_end is the descriptor for ORDER_COLLECT, which the caller closes once it is sent. done(arg) is

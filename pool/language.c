@@ -338,6 +338,8 @@ void language_greeted(struct language *l, struct zygote *z, const struct report 
         if (!l->is_profile) /* the aliases are those of the language that is called as its runtime is */
                 snprintf(l->aliases, sizeof l->aliases, "%.*s", (int)sizeof report->hello.aliases,
                          report->hello.aliases);
+        snprintf(l->extensions, sizeof l->extensions, "%.*s", (int)sizeof report->hello.extensions,
+                 report->hello.extensions);
         l->kind = kind_name(report->hello.kind) ? (enum kind)report->hello.kind : 0;
         l->echoes = report->hello.echoes != 0;
         l->n_preloads = 0;

@@ -37,6 +37,7 @@ struct language {
         char version[64];
         char main_file[32];
         char aliases[96];
+        char extensions[64];                                       /* where its runtime is no data, which has a list */
         enum kind kind;                                            /* 0: not known yet */
         bool echoes;                                               /* it knows echo_last_expression */
         hatchery_v1_PreloadStatus preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */

@@ -7,6 +7,7 @@
 #include "pool/run_io.h"
 #include "pool/run_parts.h"
 #include "pool/state.h"
+#include "proto/own.h"
 
 #include <signal.h>
 #include <sys/wait.h>
@@ -93,9 +94,19 @@ static void collect(struct run *r)
                 task.max_files = COMPILE_MAX_ARTIFACTS;
                 task.max_bytes = COMPILE_MAX_BYTES;
         }
+        OWN_MEM struct file_span *given = NULL;
         struct err e = { 0 };
         int theirs;
 
+        bool changed_only = r->stage != JOB_COMPILE && r->request.execute.collect_changed_only;
+        if (changed_only)
+                task.given = given = run_io_given(r, &task.n_given);
+        if (changed_only && !given) {
+                log_error(&r->pool->log, "no memory to tell files that have changed from others");
+                r->reason = KILL_FAULT;
+                run_finish(r);
+                return;
+        }
         if (collector_new(&r->collector, r->pool->base, &task, on_collected, r, &theirs, &e) < 0) {
                 log_error(&r->pool->log, "%s", e.text);
                 r->reason = KILL_FAULT;

@@ -115,6 +115,29 @@ static void add_files(struct run *r, const struct execute *x)
                 add_file(r, n++, c->artifacts[i].name, c->artifacts[i].content, COMPILE_ARTIFACT_MODE);
 }
 
+struct file_span *run_io_given(const struct run *r, size_t *n)
+{
+        const struct execute *x = &r->request.execute;
+        const struct compile *c = &r->compile;
+        struct file_span *given = calloc(x->n_files + c->n_artifacts + 1, sizeof *given);
+
+        *n = 0;
+        for (size_t i = 0; given && i < x->n_files; i++) {
+                if (compile_replaces(c, x->files[i].name))
+                        continue;
+                given[*n] = x->files[i];
+                given[*n].mode = x->files[i].mode ? x->files[i].mode : DEFAULT_MODE;
+                ++*n;
+        }
+        if (given && x->has_code && !compile_replaces(c, r->plan.entry))
+                given[(*n)++] = (struct file_span){ .name = r->plan.entry, .content = x->code, .mode = DEFAULT_MODE };
+        for (size_t i = 0; given && i < c->n_artifacts; i++)
+                given[(*n)++] = (struct file_span){ .name = c->artifacts[i].name,
+                                                    .content = c->artifacts[i].content,
+                                                    .mode = COMPILE_ARTIFACT_MODE };
+        return given;
+}
+
 static uint32_t count_files(const struct run *r, const struct execute *x)
 {
         const struct compile *c = &r->compile;

@@ -9,6 +9,10 @@ int run_io_prepare(struct run *r, struct err *e);
 /* Writes what the sandbox takes at once, and leaves the rest to events. */
 void run_io_start(struct run *r);
 
+/* The files that the run stage finds in its work directory, in an array that the caller frees; their bytes are the
+ * run's. NULL: no memory. */
+struct file_span *run_io_given(const struct run *r, size_t *n);
+
 /* Everything in the sandbox is dead: nothing more is written. What came back on the job's socket; *failure is only that
  * of JOB_TOLD_FAILURE. */
 enum job_told run_io_exited(struct run *r, struct job_failure *failure);

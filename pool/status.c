@@ -37,14 +37,39 @@ static void fill_stages(hatchery_v1_LanguageStatus *out, const struct stats *s)
         out->stages_count = STAGE_COUNT;
 }
 
-/* Words separated by spaces; those that are too long or too many are left out. */
-static void fill_aliases(hatchery_v1_LanguageStatus *out, const char *text)
+/* A field that is a list of words: those that are too long, too many, or there already, are left out. */
+struct words {
+        char *at;
+        size_t room; /* of one word */
+        size_t max;
+        pb_size_t *count;
+};
+
+#define WORDS(field)                                                                                                   \
+        (struct words)                                                                                                 \
+        {                                                                                                              \
+                field[0], sizeof field[0], sizeof field / sizeof field[0], &field##_count                              \
+        }
+
+static void add_word(const struct words *to, const char *word, size_t len)
 {
-        size_t max = sizeof out->aliases / sizeof out->aliases[0], room = sizeof out->aliases[0];
-        for (; *text && out->aliases_count < max; text += strspn(text, " ")) {
+        if (len == 0 || len >= to->room)
+                return;
+        for (size_t i = 0; i < *to->count; i++) {
+                const char *there = to->at + i * to->room;
+                if (strlen(there) == len && memcmp(there, word, len) == 0)
+                        return;
+        }
+        if (*to->count < to->max)
+                snprintf(to->at + (*to->count)++ * to->room, to->room, "%.*s", (int)len, word);
+}
+
+/* Of a text with spaces between. */
+static void add_words(const struct words *to, const char *text)
+{
+        for (; *text; text += strspn(text, " ")) {
                 size_t len = strcspn(text, " ");
-                if (len > 0 && len < room)
-                        snprintf(out->aliases[out->aliases_count++], room, "%.*s", (int)len, text);
+                add_word(to, text, len);
                 text += len;
         }
 }
@@ -55,6 +80,38 @@ static void fill_flags(hatchery_v1_LanguageStatus *out, const struct language *l
         char *const *form = l->compile.runtime ? l->compile.runtime->compile_flags : NULL;
         for (; form && *form && out->compile_flags_count < max; form++)
                 snprintf(out->compile_flags[out->compile_flags_count++], sizeof out->compile_flags[0], "%s", *form);
+}
+
+/* The command that runs programs of a language that is data; not what a compiler has made, nor what starts anything. */
+static void add_command(const struct words *to, char *const *line)
+{
+        const char *slash = line && line[0] ? strrchr(line[0], '/') : NULL;
+        const char *name = slash ? slash + 1 : line && line[0] ? line[0] : ".";
+
+        if (line && line[0] && line[0][0] != '.' && strcmp(name, "env") != 0 && strcmp(name, "sh") != 0)
+                add_word(to, name, strlen(name));
+}
+
+/* By what its files are told. Where one runtime serves under several names, they are those of the language that is
+ * called as the runtime is. */
+static void fill_files(hatchery_v1_LanguageStatus *out, const struct language *l)
+{
+        const struct config_runtime *data = l->compile.runtime;
+        const struct config_language *config = config_find_language(&l->pool->config, l->name);
+        const struct words extensions = WORDS(out->extensions), interpreters = WORDS(out->interpreters);
+
+        if ((!l->known && !data) ||
+            (l->is_profile && config && config_find_language(&l->pool->config, config->runtime)))
+                return;
+        add_words(&extensions, l->extensions);
+        for (char *const *word = data ? data->extensions : NULL; word && *word; word++)
+                add_word(&extensions, *word, strlen(*word));
+        add_word(&interpreters, l->name, strlen(l->name));
+        if (config)
+                add_word(&interpreters, config->runtime, strlen(config->runtime));
+        add_words(&interpreters, l->aliases);
+        if (data)
+                add_command(&interpreters, data->run);
 }
 
 static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
@@ -83,7 +140,8 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
         out->sandbox_bytes = l->scale.bytes;
         out->kind = (hatchery_v1_LanguageStatus_Kind)l->kind;
         out->echoes = l->echoes;
-        fill_aliases(out, l->aliases);
+        add_words(&WORDS(out->aliases), l->aliases);
+        fill_files(out, l);
         fill_flags(out, l);
         memcpy(out->preloads, l->preloads, l->n_preloads * sizeof l->preloads[0]);
         out->preloads_count = (pb_size_t)l->n_preloads;
@@ -117,6 +175,7 @@ static int encode(const struct pool *p, uint8_t **message, size_t *len, struct e
         status->queued = p->queue.count;
         status->ready = p->was_ready && languages_are_ready(p);
         status->draining = p->draining;
+        status->max_request_bytes = p->config.max_request_bytes;
         return answer_encode(&a, 0, message, len, e);
 }
 

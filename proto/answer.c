@@ -210,6 +210,32 @@ static int add_compile_flag(void *target, struct span content, struct err *e)
         return 0;
 }
 
+static int add_extension(void *target, struct span content, struct err *e)
+{
+        (void)e;
+        hatchery_v1_LanguageStatus *language = target;
+        memcpy(language->extensions[language->extensions_count++], content.data, content.len); /* zeroed before */
+        return 0;
+}
+
+static int add_interpreter(void *target, struct span content, struct err *e)
+{
+        (void)e;
+        hatchery_v1_LanguageStatus *language = target;
+        memcpy(language->interpreters[language->interpreters_count++], content.data, content.len); /* zeroed before */
+        return 0;
+}
+
+/* A list of words; the row's max_count is the room there is. */
+#define WORDS(field, add_one)                                                                                          \
+        {                                                                                                              \
+                .tag = hatchery_v1_LanguageStatus_##field##_tag, .name = #field, .kind = PBSPAN_TEXT,                  \
+                .times = PBSPAN_MANY, .max = SIZE_OF(hatchery_v1_LanguageStatus, field[0]) - 1,                        \
+                .max_count =                                                                                           \
+                        SIZE_OF(hatchery_v1_LanguageStatus, field) / SIZE_OF(hatchery_v1_LanguageStatus, field[0]),    \
+                .add = add_one                                                                                         \
+        }
+
 #define LANGUAGE(kind, field) NUMBER(LanguageStatus, hatchery_v1_LanguageStatus, , kind, field)
 
 static const struct pbspan_field language_fields[] = {
@@ -239,13 +265,7 @@ static const struct pbspan_field language_fields[] = {
         LANGUAGE(PBSPAN_UINT32, warm_max),
         LANGUAGE(PBSPAN_UINT64, sandbox_bytes),
         LANGUAGE(PBSPAN_INT32, kind),
-        { .tag = hatchery_v1_LanguageStatus_aliases_tag,
-          .name = "aliases",
-          .kind = PBSPAN_TEXT,
-          .times = PBSPAN_MANY,
-          .max = SIZE_OF(hatchery_v1_LanguageStatus, aliases[0]) - 1,
-          .max_count = SIZE_OF(hatchery_v1_LanguageStatus, aliases) / SIZE_OF(hatchery_v1_LanguageStatus, aliases[0]),
-          .add = add_alias },
+        WORDS(aliases, add_alias),
         LANGUAGE(PBSPAN_BOOL, echoes),
         { .tag = hatchery_v1_LanguageStatus_preloads_tag,
           .name = "preloads",
@@ -253,14 +273,9 @@ static const struct pbspan_field language_fields[] = {
           .times = PBSPAN_MANY,
           .max_count = SIZE_OF(hatchery_v1_LanguageStatus, preloads) / sizeof(hatchery_v1_PreloadStatus),
           .add = add_preload },
-        { .tag = hatchery_v1_LanguageStatus_compile_flags_tag,
-          .name = "compile_flags",
-          .kind = PBSPAN_TEXT,
-          .times = PBSPAN_MANY,
-          .max = SIZE_OF(hatchery_v1_LanguageStatus, compile_flags[0]) - 1,
-          .max_count = SIZE_OF(hatchery_v1_LanguageStatus, compile_flags) /
-                       SIZE_OF(hatchery_v1_LanguageStatus, compile_flags[0]),
-          .add = add_compile_flag },
+        WORDS(extensions, add_extension),
+        WORDS(interpreters, add_interpreter),
+        WORDS(compile_flags, add_compile_flag),
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 
@@ -283,6 +298,7 @@ static const struct pbspan_field status_fields[] = {
         STATUS(PBSPAN_UINT32, queued),
         STATUS(PBSPAN_BOOL, ready),
         STATUS(PBSPAN_BOOL, draining),
+        STATUS(PBSPAN_UINT64, max_request_bytes),
         { .tag = hatchery_v1_Status_languages_tag,
           .name = "languages",
           .kind = PBSPAN_MESSAGE,

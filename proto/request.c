@@ -158,6 +158,10 @@ static const struct pbspan_field collect_fields[] = {
           .name = "max_bytes",
           .kind = PBSPAN_UINT64,
           .offset = offsetof(struct execute, collect_max_bytes) },
+        { .tag = hatchery_v1_Collect_changed_only_tag,
+          .name = "changed_only",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute, collect_changed_only) },
 };
 static const struct pbspan_message collect_message = { "Collect", collect_fields, COUNT(collect_fields) };
 
@@ -438,6 +442,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x,
         to->collect.globs = (pb_callback_t){ .funcs.encode = write_spans, .arg = &globs };
         to->collect.max_files = x->collect_max_files;
         to->collect.max_bytes = x->collect_max_bytes;
+        to->collect.changed_only = x->collect_changed_only;
         to->deadline_us = x->deadline_us;
         to->client = pbspan_of_span(&x->client);
         to->priority = x->priority;

@@ -52,6 +52,7 @@ struct execute {
         size_t n_globs;
         uint32_t collect_max_files; /* 0: the server's ceiling */
         uint64_t collect_max_bytes; /* 0: the server's ceiling */
+        bool collect_changed_only;  /* not what the request brought and the run left as it was */
         uint64_t deadline_us;       /* 0: none */
         uint32_t priority;
 };

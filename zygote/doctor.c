@@ -62,6 +62,7 @@ static const struct lang no_language = {
         .name = "none",
         .aliases = "",
         .main_file = "main",
+        .extensions = "",
         .after_fork = nothing,
         .run = run_nothing,
 };

@@ -115,6 +115,7 @@ static int say_hello(struct zygote *z, const struct ceilings *ceilings, struct e
         snprintf(hello.hello.version, sizeof hello.hello.version, "%s", z->shown->warmed.version);
         snprintf(hello.hello.main_file, sizeof hello.hello.main_file, "%s", z->lang->main_file);
         snprintf(hello.hello.aliases, sizeof hello.hello.aliases, "%s", z->lang->aliases);
+        snprintf(hello.hello.extensions, sizeof hello.hello.extensions, "%s", z->lang->extensions);
         hello.hello.kind = z->lang->kind;
         hello.hello.echoes = z->lang->echoes;
         hello.hello.ceilings = *ceilings;

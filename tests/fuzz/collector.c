@@ -41,12 +41,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static struct event_base *base; /* one for all inputs; reachable at the end */
         const struct span glob = { (const uint8_t *)"**/*", 4 };
+        const struct file_span given = { .name = glob, .content = glob, .mode = 0644 };
         const struct collector_task task = {
                 .globs = &glob,
                 .n_globs = 1,
                 .max_files = MAX_FILES,
                 .max_bytes = MAX_BYTES,
                 .max_us = 1000000,
+                .given = &given,
+                .n_given = size % 2,
         };
         struct collector *c = NULL;
         struct err e = { 0 };

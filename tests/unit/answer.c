@@ -156,7 +156,11 @@ static uint8_t *full_status(size_t *len)
                   .aliases = { "python3", "an alias that is long  " },
                   .echoes = true,
                   .preloads_count = 2,
-                  .preloads = { { "json", false, 17, 18 }, { .name = "numpy", .missing = true } } },
+                  .preloads = { { "json", false, 17, 18 }, { .name = "numpy", .missing = true } },
+                  .extensions_count = 2,
+                  .extensions = { "py", "pyw" },
+                  .interpreters_count = 1,
+                  .interpreters = { "python3" } },
                 { .name = "lua", .runs = UINT64_MAX },
         };
         struct answer a = { .m = { .id = 3, .which_answer = ID(ServerMessage_status) },
@@ -204,6 +208,10 @@ static void a_status_with_every_field_comes_through(void **state)
         assert_int_equal(l->aliases_count, 2);
         assert_string_equal(l->aliases[0], "python3");
         assert_string_equal(l->aliases[1], "an alias that is long  ");
+        assert_int_equal(l->extensions_count, 2);
+        assert_string_equal(l->extensions[1], "pyw");
+        assert_int_equal(l->interpreters_count, 1);
+        assert_string_equal(l->interpreters[0], "python3");
         assert_int_equal(l->preloads_count, 2);
         assert_string_equal(l->preloads[0].name, "json");
         assert_true(l->preloads[0].first_us == 17 && l->preloads[0].again_us == 18 && !l->preloads[0].missing);

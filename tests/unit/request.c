@@ -65,6 +65,7 @@ static void a_request_with_every_field_comes_through(void **state)
         assert_span_text(x->globs[1], "**/out");
         assert_true(x->collect_max_files == UINT32_MAX);
         assert_true(x->collect_max_bytes == UINT64_MAX);
+        assert_true(x->collect_changed_only);
         assert_true(x->deadline_us == 123456789012345);
         assert_int_equal(x->priority, 5);
 

@@ -106,6 +106,7 @@ uint8_t *requests_full(size_t *len)
                         .n_compile_flags = 2,
                         .collect_max_files = UINT32_MAX,
                         .collect_max_bytes = UINT64_MAX,
+                        .collect_changed_only = true,
                         .deadline_us = 123456789012345,
                         .priority = 5,
                         .echo_last_expression = true,

@@ -106,6 +106,21 @@ class Execute(Case):
         self.assertNotIn("big", [file.name for file in result.files])
         self.assertTrue(result.files_incomplete)
 
+    def test_only_what_the_run_changed_comes_back_where_that_is_asked_for(self):
+        files = {"same": "x" * 3000, "touched": "t", "other": "abc", "mode": "m", "empty": "", "was/same": ("s", 0o600)}
+        code = ("import os, pathlib\nos.utime('touched')\npathlib.Path('other').write_text('abd')\nos.chmod('mode', 0o600)\n"
+                "pathlib.Path('made').write_text('new')\nos.rename('empty', 'renamed')")
+
+        def names(**collect):
+            result = self.execute(code, files=files, collect={"globs": ["**"], "changed_only": True, **collect})
+            return [f.name for f in result.files], result.files_incomplete
+        self.assertEqual((["made", "mode", "other", "renamed"], False), names())
+        # What is left out counts against no bound.
+        self.assertEqual((["made", "mode", "other", "renamed"], False), names(max_files=4, max_bytes=7))
+        self.assertEqual((["made", "mode", "other"], True), names(max_files=3))
+        self.assertEqual((["made", "mode", "renamed"], True), names(max_bytes=6))
+        self.assertEqual(8, len(names(changed_only=False)[0]))
+
     def test_files_are_collected_after_a_failure_too(self):
         result = self.execute("open('f', 'w').write('kept'); raise SystemExit(3)", collect=["f"])
         self.assert_exited(result, 3)

@@ -86,8 +86,14 @@ class Stages(Compiled):
         for cached in False, True:
             result = self.execute(program, language="c")
             self.assert_exited(result)
-            self.assertEqual(cached, result.compile.cached)
+            self.assertEqual((cached, "EXITED"), (result.compile.cached, Status.Name(result.compile.status)))
             self.assertIn(b"main.c:2:27: warning:", result.compile.stderr)
+
+    def test_what_the_compiler_made_is_nothing_that_the_run_changed(self):
+        program = "#include <stdio.h>\nint main(void) { fclose(fopen(\"made\", \"w\")); return 0; }\n"
+        for changed_only, names in (True, ["made"]), (False, ["made", "main", "main.c"]):
+            result = self.execute(program, language="c", collect={"globs": ["*"], "changed_only": changed_only})
+            self.assertEqual(names, [f.name for f in result.files])
 
     def test_the_time_of_all_stages_is_that_of_the_request(self):
         for program in unique(HELLO), HELLO, HELLO:
@@ -181,7 +187,7 @@ class EarlyEnds(Compiled):
     def test_a_limit_above_the_ceiling_is_refused(self):
         self.assert_refused("INVALID_ARGUMENT", "compile_limits.wall_us", self.execute, HELLO, language="c",
                             compile_limits={"wall_us": 10**12})
-        self.assert_refused("INVALID_ARGUMENT", "compile_limits.pids is 0", self.execute, HELLO, language="c",
+        self.assert_refused("INVALID_ARGUMENT", "compile-pids of 0 is too little", self.execute, HELLO, language="c",
                             compile_limits={"pids": 0})
 
     def test_much_that_the_compiler_says_is_cut_off(self):

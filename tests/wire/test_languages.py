@@ -185,10 +185,13 @@ class ComeAndGo(WithLanguages):
             before = self.row(client, "python")
             self.assertEqual("NOT_FOUND", self.refusal(client, "greet").code)
             self.write("greet", runtime("greet", aliases="{ hail, python3, sh }", run='{ sh, "{entry}", salute, "{args}" }',
-                                        env='{ "TONE=low" }', extensions="{ hello, sh }"))
+                                        env='{ "TONE=low" }', extensions="{ hello, sh, G }"))
             self.reload(server)
             row = self.wait_for(client, "greet")
-            self.assertEqual(("1.2.3", ["hail", "python3", "sh"]), (row.version, list(row.aliases)))
+            self.assertEqual(("1.2.3", ["hail", "python3", "sh"], ["hello", "sh", "G"], ["greet", "hail", "python3", "sh"]),
+                             (row.version, list(row.aliases), list(row.extensions), list(row.interpreters)))
+            self.assertEqual((["py", "pyw"], ["python", "python3", "py"]),
+                             (list(before.extensions), list(before.interpreters)))
             # What another one has already is said, and who gets it. No two of Hatchery's own are so.
             said = re.findall(r"\w+ and \w+ are both called \w+|programs of \w+ and of \w+ both end in .\w+", server.log())
             self.assertEqual(["greet and bash are both called sh", "greet and python are both called python3",
@@ -322,7 +325,7 @@ class ComeAndGo(WithLanguages):
             os.unlink(self.folder / "pipe.conf")
             self.configure(server, PYTHON + "language greet {\n        limits { wall = 2m }\n}\n")
             said = self.reload(server)
-            self.assertIn("hatchery.conf: line 4: language greet: limits: wall is 120000000, over its ceiling", said)
+            self.assertIn("hatchery.conf: line 4: language greet: limits: wall is 120 s, over its ceiling", said)
             self.assertIn("stays as it was", said)
             self.configure(server, "language nothing { }\n")
             self.assertIn("there is no language to serve", self.reload(server))
