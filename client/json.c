@@ -178,11 +178,12 @@ static json_t *of_kind(const hatchery_v1_LanguageStatus *l)
         return name ? of_string(name) : json_null();
 }
 
-static json_t *of_aliases(const hatchery_v1_LanguageStatus *l)
+/* Of a field that is a list of words. */
+static json_t *of_words(const char *words, size_t n, size_t room)
 {
         json_t *list = json_array();
-        for (size_t i = 0; i < l->aliases_count; i++) {
-                if (json_array_append_new(list, of_string(l->aliases[i])) < 0) {
+        for (size_t i = 0; i < n; i++) {
+                if (json_array_append_new(list, of_string(words + i * room)) < 0) {
                         json_decref(list);
                         return NULL;
                 }
@@ -190,17 +191,7 @@ static json_t *of_aliases(const hatchery_v1_LanguageStatus *l)
         return list;
 }
 
-static json_t *of_compile_flags(const hatchery_v1_LanguageStatus *l)
-{
-        json_t *list = json_array();
-        for (size_t i = 0; i < l->compile_flags_count; i++) {
-                if (json_array_append_new(list, of_string(l->compile_flags[i])) < 0) {
-                        json_decref(list);
-                        return NULL;
-                }
-        }
-        return list;
-}
+#define WORDS(field) of_words(field[0], field##_count, sizeof field[0])
 
 static json_t *of_preload(const hatchery_v1_PreloadStatus *p)
 {
@@ -249,10 +240,12 @@ static json_t *of_language(const hatchery_v1_LanguageStatus *l)
                 { "warm_max", of_number(l->warm_max) },
                 { "sandbox_bytes", of_number(l->sandbox_bytes) },
                 { "kind", of_kind(l) },
-                { "aliases", of_aliases(l) },
+                { "aliases", WORDS(l->aliases) },
                 { "echoes", json_boolean(l->echoes) },
                 { "preloads", of_preloads(l) },
-                { "compile_flags", of_compile_flags(l) },
+                { "compile_flags", WORDS(l->compile_flags) },
+                { "extensions", WORDS(l->extensions) },
+                { "interpreters", WORDS(l->interpreters) },
         };
         return OBJECT(members);
 }
@@ -273,13 +266,18 @@ static json_t *of_languages(const struct answer *a)
 static json_t *of_language_in_short(const hatchery_v1_LanguageStatus *l, bool verbose)
 {
         const struct member members[] = {
-                { "name", of_string(l->name) },       { "aliases", of_aliases(l) },   { "kind", of_kind(l) },
-                { "version", of_string(l->version) }, { "warm", of_number(l->warm) },
+                { "name", of_string(l->name) },
+                { "aliases", WORDS(l->aliases) },
+                { "kind", of_kind(l) },
+                { "version", of_string(l->version) },
+                { "warm", of_number(l->warm) },
+                { "extensions", WORDS(l->extensions) },
+                { "interpreters", WORDS(l->interpreters) },
         };
         json_t *object = OBJECT(members);
         if (object && verbose &&
             (json_object_set_new(object, "preloads", of_preloads(l)) < 0 ||
-             json_object_set_new(object, "compile_flags", of_compile_flags(l)) < 0)) {
+             json_object_set_new(object, "compile_flags", WORDS(l->compile_flags)) < 0)) {
                 json_decref(object);
                 return NULL;
         }
@@ -309,6 +307,7 @@ json_t *json_of_status(const struct answer *a)
                 { "ready", json_boolean(s->ready) },
                 { "draining", json_boolean(s->draining) },
                 { "languages", of_languages(a) },
+                { "max_request_bytes", of_number(s->max_request_bytes) },
         };
         return OBJECT(members);
 }

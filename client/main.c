@@ -31,7 +31,8 @@ static void help(FILE *to)
                     "Run untrusted programs, each in a sandbox that was ready before the request arrived.\n\n");
         for (size_t i = 0; i < N_VERBS; i++)
                 fprintf(to, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-        fprintf(to, "\n  hatchery COMMAND --help says more about one; hatchery --version prints the version.\n"
+        fprintf(to, "  %-10s %s\n", "help", "print this text, or that of a command");
+        fprintf(to, "\n  hatchery help COMMAND says more about one; hatchery --version prints the version.\n"
                     "  Try: hatchery run -e 'print(6*7)'\n");
 }
 
@@ -53,6 +54,23 @@ static int act(const struct verb *verb, int argc, char **argv)
         return code;
 }
 
+static int help_on(const char *word)
+{
+        const struct verb *verb = NULL;
+        for (size_t i = 0; i < N_VERBS && word; i++)
+                if (strcmp(word, verbs[i].name) == 0)
+                        verb = &verbs[i];
+        if (word && !verb) {
+                text_say("'%s' is no command; see hatchery help", word);
+                return EXIT_USAGE;
+        }
+        if (verb)
+                options_help(verb->command, stdout);
+        else
+                help(stdout);
+        return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
+}
+
 int main(int argc, char **argv)
 {
         const char *word = argc > 1 ? argv[1] : "";
@@ -60,16 +78,16 @@ int main(int argc, char **argv)
                 if (strcmp(word, verbs[i].name) == 0)
                         return act(&verbs[i], argc - 1, argv + 1);
 
-        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-                help(stdout);
-                return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
-        }
+        if (strcmp(word, "help") == 0)
+                return help_on(argc > 2 ? argv[2] : NULL);
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
+                return help_on(NULL);
         if (strcmp(word, "--version") == 0) {
                 printf("hatchery %s\n", HATCHERY_VERSION);
                 return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
         }
         if (argc > 1)
-                text_say("'%s' is no command; see hatchery --help", word);
+                text_say("'%s' is no command; see hatchery help", word);
         else
                 help(stderr);
         return EXIT_USAGE;

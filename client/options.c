@@ -33,7 +33,9 @@ struct row {
 
 static const struct row table[] = {
         { "language", 'l', KIND_TEXT, MEMBER(language), COMMAND_RUN, "LANG",
-          "the program's language (default: by the first file's extension, else python)" },
+          "the program's language (default: by the file's #! line or ending; with -e, python)" },
+        { "language", 'l', KIND_TEXT, MEMBER(language), COMMAND_STATUS, "LANG",
+          "all of one language, and where the time of its runs went" },
         { "execute", 'e', KIND_TEXT, MEMBER(code), COMMAND_RUN, "CODE", "the program itself; may be empty" },
         { "entry", 0, KIND_TEXT, MEMBER(entry), COMMAND_RUN, "NAME", "the file to start (default: the first FILE)" },
         { "file", 0, KIND_PAIR, MEMBER(files), COMMAND_RUN, "NAME=PATH",
@@ -55,7 +57,9 @@ static const struct row table[] = {
         { "compile-flag", 0, KIND_WORD, MEMBER(compile_flags), COMMAND_RUN, "FLAG",
           "one more flag for the compiler, of those that `hatchery languages -v` shows; repeatable" },
         { "collect", 0, KIND_WORD, MEMBER(globs), COMMAND_RUN, "GLOB",
-          "bring back the files of the work directory that match; repeatable" },
+          "bring back files of the work directory that match and that the run made or changed; repeatable" },
+        { "collect-all", 0, KIND_FLAG, MEMBER(collect_all), COMMAND_RUN, NULL,
+          "with --collect: also those that were sent and are as they were" },
         { "out", 0, KIND_TEXT, MEMBER(out_dir), COMMAND_RUN, "DIR", "write the files brought back below DIR" },
         { "client", 0, KIND_TEXT, MEMBER(client), COMMAND_RUN, "NAME", "on whose behalf the program is run" },
         { "compress", 0, KIND_FLAG, MEMBER(compress), COMMAND_RUN, NULL,
@@ -64,9 +68,11 @@ static const struct row table[] = {
           "one more line on standard error: what the run took" },
         { "addr", 0, KIND_TEXT, MEMBER(address), FOR_ALL, "ADDR",
           "HOST:PORT or unix:PATH (default: $HATCHERY_ADDR, else 127.0.0.1:7070)" },
+        { "wait", 0, KIND_TIME, MEMBER(wait_us), FOR_ALL, "TIME",
+          "how long to try to reach a server that is not there yet (default: once)" },
         { "json", 0, KIND_FLAG, MEMBER(json), FOR_ALL, NULL, "print one JSON object instead" },
         { "verbose", 'v', KIND_FLAG, MEMBER(verbose), COMMAND_LANGUAGES, NULL,
-          "show the modules that are loaded ahead, too, what their import costs, and flags of compilers" },
+          "show by what files are told, too, the modules that are loaded ahead, and flags of compilers" },
         { "help", 'h', KIND_FLAG, MEMBER(help), FOR_ALL, NULL, "print this text" },
 };
 
@@ -106,8 +112,8 @@ static void describe(enum command command, struct option *longs, char *letters)
 static int parse_number(const char *option, enum limit_unit unit, const char *text, int64_t *value, struct err *e)
 {
         static const char *const forms[] = {
-                [LIMIT_UNIT_US] = "a time, as in 500ms, 2s or 1m",
-                [LIMIT_UNIT_BYTES] = "a size, as in 65536, 512K or 64M",
+                [LIMIT_UNIT_US] = "a time, as in 500ms, 1.5s or 2min",
+                [LIMIT_UNIT_BYTES] = "a size, as in 65536, 512K or 64MiB",
                 [LIMIT_UNIT_COUNT] = "a whole number",
         };
         if (limit_parse(unit, text, value) < 0)
@@ -187,6 +193,8 @@ static int check_run(const struct options *o, struct err *e)
 
         if (o->globs.n > 0 && !o->out_dir && !o->json)
                 return err_say(e, EINVAL, "--collect needs --out DIR, where the files go (or --json)");
+        if (o->collect_all && o->globs.n == 0)
+                return err_say(e, EINVAL, "--collect-all needs --collect GLOB, which says what to bring back");
         if (o->out_dir && o->globs.n == 0)
                 return err_say(e, EINVAL, "--out needs --collect GLOB, which says what to bring back");
         return 0;
@@ -285,8 +293,8 @@ static void help_limits(FILE *to)
         }
         fprintf(to,
                 "\nThe same with compile- in front, such as --compile-wall: of the stage that compiles the program.\n");
-        fprintf(to, "\nTIME is a number with us, ms, s or m (bare: seconds);\n"
-                    "SIZE is a number with K, M or G (bare: bytes).\n");
+        fprintf(to, "\nTIME is a number with us, ms, s, m (also min) or h, as 1.5s (bare: seconds);\n"
+                    "SIZE is a number with K, M or G, also as MB or MiB, all of 1024, as 1.5G (bare: bytes).\n");
 }
 
 void options_help(enum command command, FILE *to)

@@ -22,9 +22,12 @@ struct options {
         bool json;
         bool verbose; /* of languages alone */
         const char *address;
+        int64_t wait_us; /* for a server that is not there yet */
+
+        /* Of run, and of status. */
+        const char *language;
 
         /* Of run alone. */
-        const char *language;
         const char *code;
         const char *entry;
         const char *standard_input;
@@ -45,6 +48,7 @@ struct options {
         bool merge_stderr;
         bool truncate;
         bool echo;
+        bool collect_all; /* also what the run has left as it was sent */
         bool compress;
         bool stats;
 };

@@ -1,6 +1,7 @@
 /* The request of `hatchery run`: see program.h. */
 #include "client/program.h"
 
+#include "client/guess.h"
 #include "client/load.h"
 #include "proto/own.h"
 
@@ -9,40 +10,6 @@
 #include <string.h>
 
 enum { MODE_EXECUTABLE = 0755, FIXED_OWNED = 8 };
-
-struct extension {
-        const char *suffix;
-        const char *language;
-};
-
-static const struct extension extensions[] = {
-        { "R", "r" },
-        { "awk", "awk" },
-        { "bash", "bash" },
-        { "bc", "bc" },
-        { "c", "c" },
-        { "cc", "cpp" },
-        { "cjs", "javascript" },
-        { "cpp", "cpp" },
-        { "cxx", "cpp" },
-        { "go", "go" },
-        { "java", "java" },
-        { "js", "javascript" },
-        { "lua", "lua" },
-        { "mjs", "javascript" },
-        { "php", "php" },
-        { "pl", "perl" },
-        { "pro", "prolog" },
-        { "py", "python" },
-        { "r", "r" },
-        { "rb", "ruby" },
-        { "rs", "rust" },
-        { "sed", "sed" },
-        { "sh", "bash" },
-        { "sql", "sqlite" },
-        { "tcl", "tcl" },
-        { "ts", "typescript" },
-};
 
 /* Hands fresh memory over to p; p->owned has room for it. */
 static void *keep(struct program *p, void *memory)
@@ -95,18 +62,6 @@ static char *name_of(const char *path)
         }
         *to = '\0';
         return name;
-}
-
-/* Borrowed; NULL where the extension says nothing. */
-static const char *language_of(struct span name)
-{
-        for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++) {
-                size_t len = strlen(extensions[i].suffix);
-                if (name.len > len + 1 && name.data[name.len - len - 1] == '.' &&
-                    memcmp(name.data + name.len - len, extensions[i].suffix, len) == 0)
-                        return extensions[i].language;
-        }
-        return NULL;
 }
 
 static int add_program(struct program *p, const char *path, struct err *e)
@@ -168,19 +123,6 @@ static int add_files(struct program *p, const struct options *o, struct err *e)
         return 0;
 }
 
-/* Language by -l, else by what is started, else by the first file, else Python. */
-static const char *choose_language(const struct options *o, const struct execute *x)
-{
-        if (o->language)
-                return o->language;
-        const char *language = NULL;
-        if (x->entry.len > 0)
-                language = language_of(x->entry);
-        else if (!x->has_code && x->n_files > 0)
-                language = language_of(x->files[0].name);
-        return language ? language : "python";
-}
-
 static void add_words(struct execute *x, const struct options *o)
 {
         for (size_t i = 0; i < o->args.n; i++)
@@ -190,6 +132,7 @@ static void add_words(struct execute *x, const struct options *o)
         x->has_collect = o->globs.n > 0;
         for (size_t i = 0; i < o->compile_flags.n; i++)
                 x->compile_flags[x->n_compile_flags++] = span_of_text(o->compile_flags.items[i]);
+        x->collect_changed_only = !o->collect_all;
         for (size_t i = 0; i < o->env.n; i++) {
                 const char *word = o->env.items[i], *equals = strchr(word, '=');
                 x->env[x->n_env++] = (struct env_span){ { (const uint8_t *)word, (size_t)(equals - word) },
@@ -223,7 +166,10 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         if (r < 0)
                 return r;
         add_words(x, o);
-        x->language = span_of_text(choose_language(o, x));
+        if (o->language)
+                x->language = span_of_text(o->language);
+        else if (!guess_read(&p->guess, x))
+                x->language = span_of_text("python"); /* as the README's first line has it */
         x->client = span_of_text(o->client);
         x->merge_stderr = o->merge_stderr;
         x->echo_last_expression = o->echo;

@@ -1,13 +1,17 @@
-/* From the options of `hatchery run` to the request: reads the files, gives them their names, finds the language. */
+/* From the options of `hatchery run` to the request: reads the files, and gives them their names. Which language they
+ * are in may be for the server to say: see guess.h. */
 #pragma once
 
+#include "client/guess.h"
 #include "client/options.h"
 #include "proto/err.h"
 #include "proto/request.h"
 
 /* The request and all memory that it points into, but for the words of the command line. */
 struct program {
-        struct request request;
+        struct request request; /* its language is empty where the server has to be asked by guess: */
+        struct guess guess;
+        char language[WIRE_MAX_LANGUAGE + 1]; /* room for the answer */
         void **owned;
         size_t n_owned;
 };

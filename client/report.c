@@ -2,6 +2,7 @@
 #include "client/report.h"
 
 #include "client/text.h"
+#include "proto/glob.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -191,6 +192,78 @@ bool report_denied(char out[REPORT_SIZE], const struct execute *x, const hatcher
                  "the limit%s on processes and threads was met: %" PRIu64 " more %s refused to the %s; --%s raises it",
                  of, r->pids_denied, r->pids_denied == 1 ? "was" : "were", compiling ? "compiler" : "program",
                  compiling ? row->compile_option : row->option);
+        return true;
+}
+
+bool report_cut(char out[REPORT_SIZE], unsigned stream, const struct answer *a)
+{
+        const hatchery_v1_Result *r = &a->m.answer.result;
+        const struct {
+                const char *what;
+                bool cut;
+                size_t came;
+                uint64_t of; /* 0: not told */
+                const char *option;
+        } streams[REPORT_STREAMS] = {
+                { "standard output", r->stdout_truncated, a->out.len, r->stdout_total,
+                  limit_table[LIMIT_OUTPUT].option },
+                { "standard error", r->stderr_truncated, a->err.len, r->stderr_total,
+                  limit_table[LIMIT_OUTPUT].option },
+                { "the compiler's standard output", r->compile.stdout_truncated, a->compile_out.len, 0,
+                  limit_table[LIMIT_OUTPUT].compile_option },
+                { "the compiler's standard error", r->compile.stderr_truncated, a->compile_err.len, 0,
+                  limit_table[LIMIT_OUTPUT].compile_option },
+        };
+        char came[TEXT_SIZE], all[TEXT_SIZE];
+
+        if (stream >= REPORT_STREAMS || !streams[stream].cut ||
+            (streams[stream].of > 0 && r->status == hatchery_v1_Result_Status_OUTPUT_LIMIT))
+                return false;
+        text_bytes(came, streams[stream].came);
+        if (streams[stream].of > 0)
+                snprintf(out, REPORT_SIZE, "%s was cut: %s of %s came; --%s SIZE lets more come", streams[stream].what,
+                         came, text_bytes(all, streams[stream].of), streams[stream].option);
+        else
+                snprintf(out, REPORT_SIZE, "%s was cut: %s of it came; --%s SIZE lets more come", streams[stream].what,
+                         came, streams[stream].option);
+        return true;
+}
+
+static bool matches(const char *glob, struct span name)
+{
+        char path[GLOB_PATH_MAX];
+        if (name.len >= sizeof path)
+                return false;
+        memcpy(path, name.data, name.len);
+        path[name.len] = '\0';
+        return glob_match(glob, path);
+}
+
+static bool matches_any(const char *glob, const struct file_span *files, size_t n)
+{
+        for (size_t i = 0; i < n; i++)
+                if (matches(glob, files[i].raw_name.len > 0 ? files[i].raw_name : files[i].name))
+                        return true;
+        return false;
+}
+
+bool report_unmatched(char out[REPORT_SIZE], const struct execute *x, size_t glob, const struct answer *a)
+{
+        const hatchery_v1_Result *r = &a->m.answer.result;
+        char pattern[256];
+
+        snprintf(pattern, sizeof pattern, "%.*s", (int)x->globs[glob].len, (const char *)x->globs[glob].data);
+        if (r->files_incomplete || r->status == hatchery_v1_Result_Status_COMPILE_ERROR ||
+            r->status == hatchery_v1_Result_Status_CANCELLED || x->globs[glob].len >= sizeof pattern ||
+            matches_any(pattern, a->files, a->n_files))
+                return false;
+        if (x->collect_changed_only && matches_any(pattern, x->files, x->n_files))
+                snprintf(out, REPORT_SIZE,
+                         "--collect '%s' matched only what was sent and is as it was; --collect-all brings that, too",
+                         pattern);
+        else
+                snprintf(out, REPORT_SIZE, "--collect '%s' matched nothing%s", pattern,
+                         x->collect_changed_only ? " that the run made or changed" : "");
         return true;
 }
 

@@ -24,6 +24,13 @@ bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatch
 
 /* Of a program that was refused processes, however it ended. False: there was nothing of the kind. */
 bool report_denied(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r);
+/* Of each stream, the program's and its compiler's: whether it came cut, though nothing was killed for that, and how
+ * more of it can be had. */
+enum { REPORT_STREAMS = 4 };
+bool report_cut(char out[REPORT_SIZE], unsigned stream, const struct answer *a);
+
+/* Whether this pattern of x has brought no file, where it could have. */
+bool report_unmatched(char out[REPORT_SIZE], const struct execute *x, size_t glob, const struct answer *a);
 
 /* Status and resources, on one line. */
 void report_stats(char out[REPORT_SIZE], const hatchery_v1_Result *r);

@@ -4,6 +4,7 @@
 
 #include "client/hatchery.h"
 #include "client/json.h"
+#include "client/reach.h"
 #include "client/refuse.h"
 #include "client/report.h"
 #include "client/text.h"
@@ -12,9 +13,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-enum { ANSWER_TIMEOUT_MS = 10000 };
+#include <strings.h>
 
 /* What was asked and came back. */
 struct inquiry {
@@ -23,26 +22,6 @@ struct inquiry {
         uint64_t round_trip_us; /* of the question, without the connecting */
 };
 
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
-static int ask_on(struct hatchery *h, struct inquiry *q, enum request_kind kind, struct err *e)
-{
-        struct request request = { .id = 1, .kind = kind };
-        uint64_t start = now_us();
-        int r = hatchery_send(h, &request, e);
-        if (r == HATCHERY_OK)
-                r = hatchery_receive(h, &q->answer, ANSWER_TIMEOUT_MS, e);
-        if (r == HATCHERY_TIMEOUT)
-                r = err_say(e, ETIMEDOUT, "no answer from %s within %d s", q->address, ANSWER_TIMEOUT_MS / 1000);
-        q->round_trip_us = now_us() - start;
-        return r;
-}
-
 /* Asks, and sees to every outcome but the answer that was hoped for: 0, or the exit code. */
 static int ask(struct inquiry *q, const struct options *o, enum request_kind kind, pb_size_t expected)
 {
@@ -50,9 +29,11 @@ static int ask(struct inquiry *q, const struct options *o, enum request_kind kin
         struct hatchery *h;
         memset(q, 0, sizeof *q);
         q->address = hatchery_address(o->address);
-        if (hatchery_connect(&h, o->address, &e) < 0)
+        if (reach(&h, o, &e) < 0)
                 return refuse_connection(o->json, &e);
-        int r = ask_on(h, q, kind, &e);
+        int64_t start = reach_now_us();
+        int r = reach_ask(h, kind, o, &q->answer, &e);
+        q->round_trip_us = (uint64_t)(reach_now_us() - start);
         hatchery_close(h);
         if (r < 0)
                 return refuse_connection(o->json, &e);
@@ -94,22 +75,58 @@ int status_ping(const struct options *o)
         return code;
 }
 
+/* A line of at most 100 columns; the rest is told of one language at a time. */
 static void print_language(hatchery_v1_LanguageStatus *l)
 {
-        char p50[TEXT_SIZE] = "-", p99[TEXT_SIZE] = "-", each[TEXT_SIZE] = "-", kept[3 * 10 + sizeof " ()-"];
+        char p50[TEXT_SIZE] = "-", each[TEXT_SIZE] = "-", kept[2 * 10 + sizeof " of "];
         if (l->sandbox_bytes > 0)
                 text_bytes(each, l->sandbox_bytes);
-        snprintf(kept, sizeof kept, "%u (%u-%u)", l->warm_target, l->warm_min, l->warm_max);
-        if (l->recycle_p99_us > 0) {
+        snprintf(kept, sizeof kept, "%u of %u", l->warm, l->warm_target);
+        if (l->recycle_p99_us > 0)
                 text_us(p50, l->recycle_p50_us);
-                text_us(p99, l->recycle_p99_us);
-        }
         text_clean(l->name);
         text_clean(l->version);
-        printf("%-10s %-12s %-9s %6u %8u %10u %7u %10llu %9llu %10llu %12s %12s %10u %10llu %12s %10s\n", l->name,
-               l->version, l->ready ? "ready" : "not ready", l->warm, l->running, l->preparing, l->queued,
-               (unsigned long long)l->runs, (unsigned long long)l->failures, (unsigned long long)l->discarded, p50, p99,
-               l->generation, (unsigned long long)l->forks, kept, each);
+        printf("%-13s %-10.10s %-9s %9s %7u %6u %9llu %8llu %10s %10s\n", l->name, l->version,
+               l->ready ? "ready" : "not ready", kept, l->running, l->queued, (unsigned long long)l->runs,
+               (unsigned long long)l->failures, p50, each);
+}
+
+static void print_words(const char *title, const char *words, size_t n, size_t room)
+{
+        char clean[64];
+        printf("  %-14s", title);
+        for (size_t i = 0; i < n; i++) {
+                snprintf(clean, sizeof clean, "%s", words + i * room);
+                text_clean(clean);
+                printf(" %s", clean);
+        }
+        printf("%s\n", n == 0 ? " -" : "");
+}
+
+#define WORDS(title, field, n) print_words(title, field[0], n, sizeof field[0])
+
+static void print_all_of(hatchery_v1_LanguageStatus *l)
+{
+        char p50[TEXT_SIZE], p99[TEXT_SIZE], each[TEXT_SIZE];
+        const char *kind = l->kind ? kind_name((enum kind)l->kind) : NULL;
+
+        text_clean(l->name);
+        text_clean(l->version);
+        printf("%s %s: %s, %s\n", l->name, l->version, kind ? kind : "kind not known yet",
+               l->ready ? "ready" : "not ready");
+        WORDS("also called", l->aliases, l->aliases_count);
+        WORDS("files end in", l->extensions, l->extensions_count);
+        WORDS("#! lines", l->interpreters, l->interpreters_count);
+        printf("  %-14s %u now, %u to be (between %u and %u, by demand), %s each\n", "warm", l->warm, l->warm_target,
+               l->warm_min, l->warm_max, l->sandbox_bytes > 0 ? text_bytes(each, l->sandbox_bytes) : "-");
+        printf("  %-14s %u running, %u being prepared\n", "sandboxes", l->running, l->preparing);
+        printf("  %-14s %llu done, %u queued, %llu failed by the server\n", "runs", (unsigned long long)l->runs,
+               l->queued, (unsigned long long)l->failures);
+        printf("  %-14s %s (median), %s (99th percentile) from a run's end to the next warm sandbox\n", "recycling",
+               text_us(p50, l->recycle_p50_us), text_us(p99, l->recycle_p99_us));
+        printf("  %-14s %llu discarded\n", "slots", (unsigned long long)l->discarded);
+        printf("  %-14s generation %u, which has made %llu sandboxes; %u process%s\n", "zygote", l->generation,
+               (unsigned long long)l->forks, l->zygotes, l->zygotes == 1 ? "" : "es");
 }
 
 static void print_stage(hatchery_v1_StageStatus *s)
@@ -126,18 +143,52 @@ static void print_stages(hatchery_v1_LanguageStatus *l)
 {
         if (l->stages_count == 0 || l->runs == 0)
                 return;
-        printf("\n%s, stage by stage:\n", l->name);
+        printf("\nstage by stage:\n");
         printf("  %-10s %10s %12s %12s %12s %12s %12s\n", "STAGE", "COUNT", "SUM", "P50", "P90", "P99", "MAX");
         for (size_t i = 0; i < l->stages_count; i++)
                 if (l->stages[i].count > 0)
                         print_stage(&l->stages[i]);
 }
 
-static void print_status(struct answer *a, const struct options *o, const char *address)
+static bool is_called(const hatchery_v1_LanguageStatus *l, const char *name)
 {
-        (void)o;
+        bool is = strcasecmp(l->name, name) == 0;
+        for (size_t i = 0; i < l->aliases_count && !is; i++)
+                is = strcasecmp(l->aliases[i], name) == 0;
+        return is;
+}
+
+/* By its name, else by an alias, which is what the server does. */
+static hatchery_v1_LanguageStatus *find_language(const struct answer *a, const char *name)
+{
+        hatchery_v1_LanguageStatus *found = NULL;
+        for (size_t i = 0; i < a->n_languages; i++) {
+                hatchery_v1_LanguageStatus *l = &a->languages[i];
+                if (strcasecmp(l->name, name) == 0)
+                        return l;
+                if (!found && is_called(l, name))
+                        found = l;
+        }
+        return found;
+}
+
+static int print_one(struct answer *a, const char *name, struct err *e)
+{
+        hatchery_v1_LanguageStatus *l = find_language(a, name);
+        if (!l)
+                return err_say(e, ENOENT, "the server has no language %s; see hatchery languages", name);
+        print_all_of(l);
+        print_stages(l);
+        return 0;
+}
+
+static int print_status(struct answer *a, const struct options *o, const char *address, struct err *e)
+{
         hatchery_v1_Status *s = &a->m.answer.status;
         unsigned long long up = s->uptime_us / 1000000;
+
+        if (o->language)
+                return print_one(a, o->language, e);
         text_clean(s->server_version);
         printf("hatcheryd %s at %s: %s, up %llu d %02llu:%02llu:%02llu, %u connection%s, %u queued\n\n",
                s->server_version, address,
@@ -146,19 +197,18 @@ static void print_status(struct answer *a, const struct options *o, const char *
                            : "not ready",
                up / 86400, up / 3600 % 24, up / 60 % 60, up % 60, s->connections, s->connections == 1 ? "" : "s",
                s->queued);
-        printf("%-10s %-12s %-9s %6s %8s %10s %7s %10s %9s %10s %12s %12s %10s %10s %12s %10s\n", "LANGUAGE", "VERSION",
-               "STATE", "WARM", "RUNNING", "PREPARING", "QUEUED", "RUNS", "FAILURES", "DISCARDED", "RECYCLE P50",
-               "RECYCLE P99", "GENERATION", "FORKS", "KEPT WARM", "EACH");
+        printf("%-13s %-10s %-9s %9s %7s %6s %9s %8s %10s %10s\n", "LANGUAGE", "VERSION", "STATE", "WARM", "RUNNING",
+               "QUEUED", "RUNS", "FAILURES", "RECYCLE", "EACH");
         for (size_t i = 0; i < a->n_languages; i++)
                 print_language(&a->languages[i]);
-        for (size_t i = 0; i < a->n_languages; i++)
-                print_stages(&a->languages[i]);
+        printf("\nhatchery status -l LANG tells all of one language, stage by stage.\n");
+        return 0;
 }
 
 /* One question, and two ways to show its answer. */
 static int show(const struct options *o, bool tells_readiness,
                 json_t *(*as_json)(const struct answer *a, const struct options *o),
-                void (*print)(struct answer *a, const struct options *o, const char *address))
+                int (*print)(struct answer *a, const struct options *o, const char *address, struct err *e))
 {
         struct inquiry q;
         struct err e = { 0 };
@@ -168,7 +218,7 @@ static int show(const struct options *o, bool tells_readiness,
                 if (o->json)
                         r = json_print(as_json(&q.answer.answer, o), &e);
                 else
-                        print(&q.answer.answer, o, q.address);
+                        r = print(&q.answer.answer, o, q.address, &e);
                 code = finish(r, &e);
                 if (code == 0 && tells_readiness && !q.answer.answer.m.answer.status.ready)
                         code = EXIT_NOT_READY;
@@ -234,16 +284,20 @@ static void print_kind(hatchery_v1_LanguageStatus *l, bool verbose)
                         : "(not ready)");
         if (!verbose)
                 return;
+        WORDS("  files end in", l->extensions, l->extensions_count);
+        WORDS("  #! lines", l->interpreters, l->interpreters_count);
         print_preloads(l);
         print_compile_flags(l);
 }
 
-static void print_languages(struct answer *a, const struct options *o, const char *address)
+static int print_languages(struct answer *a, const struct options *o, const char *address, struct err *e)
 {
         (void)address;
+        (void)e;
         printf("%-14s %-11s %-12s %6s %10s  %s\n", "LANGUAGE", "KIND", "VERSION", "WARM", "EACH", "ALSO CALLED");
         for (size_t i = 0; i < a->n_languages; i++)
                 print_kind(&a->languages[i], o->verbose);
+        return 0;
 }
 
 static json_t *languages_as_json(const struct answer *a, const struct options *o)

@@ -134,6 +134,8 @@ static void command_lines_without_sense_are_refused(void **state)
                 { "run", "-e", "a", "--file", "x", NULL },
                 { "run", "-e", "a", "--collect", "x", NULL },
                 { "run", "-e", "a", "--out", "x", NULL },
+                { "run", "-e", "a", "--collect-all", NULL },
+                { "run", "-e", "a", "--wait", "soon", NULL },
                 { "run", "-", "--stdin", "-", NULL },
         };
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -175,7 +177,9 @@ static void files_get_their_names_and_the_program_its_language(void **state)
         assert_int_equal(x->files[1].mode, 0755);
         assert_span_text(x->files[2].name, "d/data");
         assert_span_text(x->entry, "m.lua");
-        assert_span_text(x->language, "lua");
+        assert_int_equal(x->language.len, 0); /* the server is asked */
+        assert_string_equal(p.guess.ending, "lua");
+        assert_string_equal(p.guess.file, "m.lua");
         assert_false(x->has_code);
         program_fini(&p);
         options_fini(&o);
@@ -203,6 +207,43 @@ static void files_get_their_names_and_the_program_its_language(void **state)
         assert_return_code(rmdir(directory), errno);
         assert_return_code(fchdir(here), errno);
         close(here);
+}
+
+static void what_did_not_come_is_told(void **state)
+{
+        (void)state;
+        struct span globs[] = { span_of_text("*.txt"), span_of_text("in"), span_of_text("*.png") };
+        struct file_span sent = { .name = span_of_text("in") }, came = { .name = span_of_text("a.txt") };
+        struct execute x = { .globs = globs, .n_globs = 3, .files = &sent, .n_files = 1, .collect_changed_only = true };
+        struct answer a = { .files = &came, .n_files = 1, .out = span_of_text("0123456789") };
+        hatchery_v1_Result *r = &a.m.answer.result;
+        char out[REPORT_SIZE];
+
+        r->status = hatchery_v1_Result_Status_EXITED;
+        assert_false(report_unmatched(out, &x, 0, &a));
+        assert_true(report_unmatched(out, &x, 1, &a));
+        assert_string_equal(
+                out, "--collect 'in' matched only what was sent and is as it was; --collect-all brings that, too");
+        assert_true(report_unmatched(out, &x, 2, &a));
+        assert_string_equal(out, "--collect '*.png' matched nothing that the run made or changed");
+        x.collect_changed_only = false;
+        assert_true(report_unmatched(out, &x, 2, &a));
+        assert_string_equal(out, "--collect '*.png' matched nothing");
+        r->status = hatchery_v1_Result_Status_COMPILE_ERROR;
+        assert_false(report_unmatched(out, &x, 2, &a));
+
+        r->status = hatchery_v1_Result_Status_EXITED;
+        for (unsigned i = 0; i <= REPORT_STREAMS; i++)
+                assert_false(report_cut(out, i, &a));
+        r->stdout_truncated = r->compile.stderr_truncated = true;
+        r->stdout_total = 2048;
+        assert_true(report_cut(out, 0, &a));
+        assert_string_equal(out, "standard output was cut: 10 bytes of 2 KiB came; --output SIZE lets more come");
+        assert_true(report_cut(out, 3, &a));
+        assert_string_equal(
+                out, "the compiler's standard error was cut: 0 bytes of it came; --compile-output SIZE lets more come");
+        r->status = hatchery_v1_Result_Status_OUTPUT_LIMIT;
+        assert_false(report_cut(out, 0, &a));
 }
 
 static void exit_codes_follow_the_outcome(void **state)
@@ -394,6 +435,7 @@ int main(void)
                 cmocka_unit_test(every_limit_of_the_table_is_an_option),
                 cmocka_unit_test(command_lines_without_sense_are_refused),
                 cmocka_unit_test(files_get_their_names_and_the_program_its_language),
+                cmocka_unit_test(what_did_not_come_is_told),
                 cmocka_unit_test(exit_codes_follow_the_outcome),
                 cmocka_unit_test(the_sentence_names_the_limit_that_was_asked),
                 cmocka_unit_test(processes_that_were_refused_are_told),

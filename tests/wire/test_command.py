@@ -3,10 +3,14 @@
 import base64
 import json
 import os
+import subprocess
 import tempfile
+import time
 from pathlib import Path
 
 from lib.case import Case, ServerModule
+from lib.scale import patience
+from lib.server import HATCHERY
 
 SHARED = "plain"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -77,17 +81,58 @@ class Run(Command):
         self.assertEqual(b"x" * 10, done.stdout)
         self.assert_ended(1, ["disk"], "run", "--disk", "1M", "-e", "open('x', 'wb').write(b'x' * (9 << 20))")
 
-    def test_truncated_output_is_no_failure(self):
-        done = self.run_command("run", "--output", "10", "--truncate", "-e", "print('x' * 99)")
-        self.assertEqual((0, b"x" * 10), (done.returncode, done.stdout))
+    def test_truncated_output_is_no_failure_and_told(self):
+        done = self.assert_ended(0, ["standard output was cut: 10 bytes of 100 bytes came", "--output"], "run", "--output",
+                                 "10", "--truncate", "-e", "print('x' * 99)")
+        self.assertEqual(b"x" * 10, done.stdout)
+
+    def test_what_it_says_itself_begins_a_line_of_its_own(self):
+        killed = ("run", "--wall", "200ms", "-e")
+        code = "import sys, time; print('o', end='', flush=True); sys.stderr.write({!r}); sys.stderr.flush(); time.sleep(9)"
+        # Into one pipe, as on a terminal; or apart, where the program's standard output is no business of ours.
+        for joined, said, out in (True, "", b"o\nhatchery: "), (True, "e", b"oe\nhatchery: "), (False, "e", b"e\nhatchery: "), \
+                (False, "", b"hatchery: "):
+            done = subprocess.run([str(HATCHERY), *killed, code.format(said)], stdout=subprocess.PIPE, check=False,
+                                  stderr=subprocess.STDOUT if joined else subprocess.PIPE, timeout=patience(120),
+                                  env={**os.environ, "HATCHERY_ADDR": SERVER.address})
+            self.assertTrue((done.stdout if joined else done.stderr).startswith(out), done)
 
     def test_a_refusal_is_125(self):
         self.assert_ended(125, ["python"], "run", "-l", "cobol", "-e", "1")
-        self.assert_ended(125, ["memory_bytes"], "run", "--memory", "900G", "-e", "1")
+        self.assert_ended(125, ["memory of 900 GiB", "1 GiB at most here"], "run", "--memory", "900G", "-e", "1")
+        self.assert_ended(125, ["wall of 100 s", "60 s at most here"], "run", "--wall", "100", "-e", "1")
+
+    def test_a_request_that_is_too_large_is_refused_before_it_is_sent(self):
+        self.assert_ended(125, ["16 MiB at most here", "standard input 17 MiB of that", "send less"], "run", "--stdin", "-",
+                          "-e", "1", stdin=bytes(17 << 20))
+
+    def test_times_and_sizes_are_written_as_people_do(self):
+        self.assert_done(self.run_command("run", "--wall", "1.5s", "--cpu", "0.5min", "--memory", "64m", "--disk", "20MiB",
+                                          "-e", "print(1)"), out=b"1\n")
+
+    def test_the_language_is_the_files_own_or_none(self):
+        programs = {"a.PY": "print(1)", "tool": "#!/usr/bin/env -S python3 -u\nprint(1)", "b.kt": "#!python\nprint(1)"}
+        for name, program in programs.items():
+            self.assert_done(self.run_command("run", self.file(name, program)), out=b"1\n")
+        self.assert_done(self.run_command("run", "-l", "PYTHON3", self.file("c.kt", "print(1)")), out=b"1\n")
+        self.assert_done(self.run_command("run", "-", stdin=b"#!/usr/bin/python3\nprint(1)"), out=b"1\n")
+        for name, program, words in (("a.kt", "", ".kt files"), ("t", "#!/bin/kotlin\n", "runs kotlin"),
+                                     ("t", "x", "nothing tells the language of t")):
+            self.assert_ended(125, [words, "-l"], "run", self.file(name, program))
+        self.assert_ended(125, ["runs kotlin", "-l"], "run", "-", stdin=b"#!kotlin\n")
 
     def test_no_server_is_125_and_says_so(self):
         self.assert_ended(125, ["unix:/nonexistent/sock"], "run", "--addr", "unix:/nonexistent/sock", "-e", "1")
         self.assert_ended(125, ["127.0.0.1:1"], "run", "-e", "1", env={"HATCHERY_ADDR": "127.0.0.1:1"})
+
+    def test_a_server_that_is_not_there_yet_is_waited_for(self):
+        link, began = self.dir / "sock", time.monotonic()
+        self.assert_ended(125, ["is hatcheryd running"], "run", "--wait", "300ms", "--addr", f"unix:{link}", "-e", "1")
+        self.assertGreaterEqual(time.monotonic() - began, 0.3)
+        waiting = subprocess.Popen([str(HATCHERY), "run", "--wait", "1h", "--addr", f"unix:{link}", "-e", "print(1)"],
+                                   stdout=subprocess.PIPE)
+        link.symlink_to(SERVER.socket_path)
+        self.assertEqual((b"1\n", None), waiting.communicate(timeout=patience(120)))
 
     def test_wrong_usage_is_2(self):
         for arguments in ([], ["run"], ["run", "--nonsense"], ["nonsense"], ["run", "-e", "1", "--wall", "long"],
@@ -119,6 +164,15 @@ class Run(Command):
                                 "--out", str(out))
         self.assert_done(done)
         self.assertEqual("ABC", (out / "d" / "up.txt").read_text())
+
+    def test_what_was_sent_and_is_as_it_was_does_not_come_back(self):
+        names = [self.file(name, f"open('made', 'w')\nopen('{name}', 'a')") for name in ("main.py", "data")]
+        for more, brought in ([], ["made"]), (["--collect-all"], ["data", "made", "main.py"]):
+            out = self.dir / f"out{len(more)}"
+            self.assert_done(self.run_command("run", *names, "--collect", "*", "--out", str(out), *more))
+            self.assertEqual(brought, sorted(path.name for path in out.iterdir()))
+        self.assert_ended(0, ["--collect '*.png' matched nothing"], "run", *names, "--collect", "made", "--collect", "*.png",
+                          "--out", str(self.dir / "out"))
 
     def test_files_never_leave_the_output_directory(self):
         out, outside = self.dir / "out", self.dir / "outside"
@@ -184,7 +238,7 @@ class Json(Command):
         code, answer = self.json("run", "--memory", "900G", "-e", "1")
         self.assertEqual(125, code)
         self.assertEqual("INVALID_ARGUMENT", answer["error"]["code"])
-        self.assertIn("memory_bytes", answer["error"]["message"])
+        self.assertIn("memory_bytes", answer["error"]["message"])  # for programmers
         self.assertIsInstance(answer["error"]["retry_after_ms"], int)
 
     def test_names_that_are_not_utf8_do_not_break_it(self):
@@ -207,6 +261,12 @@ class Others(Command):
         self.assertEqual("python", status["languages"][0]["name"])
         self.assertTrue(status["ready"])
 
+    def test_status_fits_a_terminal(self):
+        for arguments in [], ["-l", "python"]:
+            lines = self.run_command("status", *arguments).stdout.decode().splitlines()
+            self.assertLessEqual(max(len(line) for line in lines), 100, lines)
+        self.assert_ended(125, ["no language cobol"], "status", "-l", "cobol")
+
     def test_status_says_where_the_time_went(self):
         self.run_command("run", "-e", "import time; time.sleep(0.2)")
         names = ["queue", "dispatch", "run", "drain", "collect", "teardown", "refill", "compile"]
@@ -220,8 +280,8 @@ class Others(Command):
             self.assertLessEqual(stage["max_us"], stage["sum_us"])
         self.assertEqual([language["runs"]] * 4, [stage["count"] for stage in language["stages"][:4]])
 
-        lines = self.run_command("status").stdout.decode().splitlines()
-        table = lines[lines.index("python, stage by stage:") + 1:]
+        lines = self.run_command("status", "-l", "PY").stdout.decode().splitlines()
+        table = lines[lines.index("stage by stage:") + 1:]
         self.assertEqual(["STAGE", "COUNT", "SUM", "P50", "P90", "P99", "MAX"], table[0].split())
         passed = [stage["name"] for stage in language["stages"] if stage["count"]]
         self.assertEqual(passed, [line.split()[0] for line in table[1:]])
@@ -256,13 +316,17 @@ class Others(Command):
         # And they are what holds on a server that was not told otherwise.
         refused = self.run_command("run", "--wall", "61s", "-e", "1")
         self.assertEqual(125, refused.returncode)
-        self.assertIn(b"60000000", refused.stderr)
+        self.assertIn(b"60 s at most here", refused.stderr)
+
+    def test_help_is_a_command_too(self):
+        for words, option in ((["help"], ["--help"]), (["help", "run"], ["run", "--help"]),
+                              (["help", "status"], ["status", "--help"])):
+            self.assert_done(self.run_command(*words), out=self.run_command(*option).stdout)
+        self.assert_ended(2, ["'nonsense' is no command"], "help", "nonsense")
 
     def test_a_full_disk_under_standard_output_is_noticed(self):
         if not os.path.exists("/dev/full"):
             self.skipTest("there is no /dev/full")
-        import subprocess
-        from lib.server import HATCHERY
         with open("/dev/full", "wb") as full:
             done = subprocess.run([str(HATCHERY), "run", "--addr", SERVER.address, "-e", "print(1)"], stdout=full,
                                   stderr=subprocess.PIPE, timeout=60, check=False)

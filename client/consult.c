@@ -1,0 +1,74 @@
+/* Questions before a request: see consult.h. */
+#include "client/consult.h"
+
+#include "client/reach.h"
+#include "client/text.h"
+#include "proto/wire.h"
+
+#include <errno.h>
+
+enum { STARTING_US = 10000000 };
+
+static uint64_t size_of(const struct execute *x)
+{
+        uint64_t size = (x->has_code ? x->code.len : 0) + x->standard_input.len;
+        for (size_t i = 0; i < x->n_files; i++)
+                size += x->files[i].content.len;
+        return size;
+}
+
+/* Said before a request is sent that would be refused. A server that does not tell its bound refuses by itself. */
+static int check_size(const struct execute *x, const struct answer *status, struct err *e)
+{
+        char most[TEXT_SIZE], size[TEXT_SIZE], input[TEXT_SIZE];
+        uint64_t max = status->m.answer.status.max_request_bytes;
+
+        if (max == 0 || size_of(x) <= max)
+                return 0;
+        return err_say(
+                e, EINVAL,
+                "a request is %s at most here, and this one is %s, standard input %s of that: send less, or let the "
+                "server's operator raise max_request_bytes",
+                text_bytes(most, max), text_bytes(size, size_of(x)), text_bytes(input, x->standard_input.len));
+}
+
+/* 0, GUESS_NOT_YET, or a negative errno. */
+static int learn(struct hatchery *h, struct program *p, const struct options *o, struct err *e)
+{
+        struct execute *x = &p->request.execute;
+        struct hatchery_answer a;
+        const hatchery_v1_ServerMessage *m = &a.answer.m;
+
+        int r = reach_ask(h, REQUEST_STATUS, o, &a, e);
+        if (r == 0 && m->which_answer == hatchery_v1_ServerMessage_error_tag)
+                r = err_say(e, ECONNREFUSED, "%s", m->answer.error.message);
+        else if (r == 0 && m->which_answer != hatchery_v1_ServerMessage_status_tag)
+                r = err_say(e, EPROTO, "the server was asked for its status, and answered something else");
+        if (r == 0)
+                r = check_size(x, &a.answer, e);
+        if (r == 0 && x->language.len == 0)
+                r = guess_find(&p->guess, &a.answer, p->language, e);
+        if (r == GUESS_FOUND && x->language.len == 0)
+                x->language = span_of_text(p->language);
+        hatchery_answer_fini(&a);
+        return r;
+}
+
+int consult(struct hatchery *h, struct program *p, const struct options *o, struct err *e)
+{
+        const int64_t wait_us = o->wait_us > STARTING_US ? o->wait_us : STARTING_US, now = reach_now_us();
+        const int64_t end = wait_us < INT64_MAX - now ? now + wait_us : INT64_MAX;
+        int r;
+
+        if (p->request.execute.language.len > 0 && size_of(&p->request.execute) <= WIRE_MAX_REQUEST)
+                return 0;
+        do
+                r = learn(h, p, o, e);
+        while (r == GUESS_NOT_YET && reach_pause(end));
+        if (r == GUESS_NOT_YET)
+                r = err_say(e, EAGAIN,
+                            "languages of the server are still starting, and no other one is that of %s: wait, "
+                            "or choose one with -l",
+                            p->guess.file);
+        return r;
+}
