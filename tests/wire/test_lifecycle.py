@@ -1,5 +1,6 @@
 """The server as a whole: start, refusal to start, several side by side, drain, reload, the end of descriptors."""
 
+import os
 import shutil
 import signal
 import socket
@@ -142,9 +143,27 @@ class Early(WithServers):
     def test_what_comes_for_a_language_that_fails_is_refused(self):
         server = self.prepare_gate("language wreck { }\n")
         self.configure(server, self.python)
-        refused = self.refusal(self.start_ahead(server), language="wreck")
+        self.assert_broken(self.start_ahead(server))
+
+    def assert_broken(self, client):
+        refused = self.refusal(client, language="wreck", deadline_us=100_000_000)
         self.assertEqual("UNAVAILABLE", refused.code)
         self.assertIn("does not come up", refused.message)
+
+    def test_what_waits_for_a_language_that_breaks_is_refused(self):
+        server = self.prepare_gate("language wreck { warm = 1 }\n")
+        path = server.dir / "lang" / "wreck.conf"
+        path.write_text(self.WRECK.replace("ptrace", ""))
+        server.start()
+        with server.connect() as client:
+            client.execute("", language="wreck")
+            path.write_text(self.WRECK)
+            server.process.send_signal(signal.SIGHUP)
+            wait_until(lambda: "was read again" in server.log(), what="a new configuration")
+            for zygote in server.zygote_processes():
+                os.kill(zygote.pid, signal.SIGKILL)
+            wait_until(lambda: not client.status().languages[0].ready, what="a language without a zygote")
+            self.assert_broken(client)
 
     def test_what_comes_for_one_that_a_reload_brings_waits_for_it(self):
         server = self.prepare_gate("language bash { warm = 1 }\n").start()
