@@ -56,6 +56,10 @@ static const struct row table[] = {
           "like an interactive session, print the value of a last bare expression" },
         { "compile-flag", 0, KIND_WORD, MEMBER(compile_flags), COMMAND_RUN, "FLAG",
           "one more flag for the compiler, of those that `hatchery languages -v` shows; repeatable" },
+        { "unbuffered", 0, KIND_FLAG, MEMBER(unbuffered), COMMAND_RUN, NULL,
+          "what the program prints waits in no buffer (default on a terminal)" },
+        { "buffered", 0, KIND_FLAG, MEMBER(buffered), COMMAND_RUN, NULL,
+          "the program buffers as its language does (default elsewhere)" },
         { "collect", 0, KIND_WORD, MEMBER(globs), COMMAND_RUN, "GLOB",
           "bring back files of the work directory that match and that the run made or changed; repeatable" },
         { "collect-all", 0, KIND_FLAG, MEMBER(collect_all), COMMAND_RUN, NULL,
@@ -191,6 +195,8 @@ static int check_run(const struct options *o, struct err *e)
         if (from_stdin > 1)
                 return err_say(e, EINVAL, "standard input can be read once: '-' was given %u times", from_stdin);
 
+        if (o->unbuffered && o->buffered)
+                return err_say(e, EINVAL, "--unbuffered and --buffered exclude each other: give one of them");
         if (o->globs.n > 0 && !o->out_dir && !o->json)
                 return err_say(e, EINVAL, "--collect needs --out DIR, where the files go (or --json)");
         if (o->collect_all && o->globs.n == 0)

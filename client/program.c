@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MODE_EXECUTABLE = 0755, FIXED_OWNED = 8 };
 
@@ -173,6 +174,8 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         x->client = span_of_text(o->client);
         x->merge_stderr = o->merge_stderr;
         x->echo_last_expression = o->echo;
+        /* Somebody watches: what a killed program printed matters more than how fast it prints. */
+        x->unbuffered = o->unbuffered || (!o->buffered && isatty(STDOUT_FILENO));
         x->truncate_output = o->truncate;
         x->deadline_us = (uint64_t)o->deadline_us;
         x->priority = (uint32_t)o->priority;

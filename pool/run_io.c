@@ -94,7 +94,7 @@ static struct execute for_stage(const struct run *r)
                 x.n_compile_flags = 0;
         if (r->stage == JOB_COMPILE) {
                 x.n_args = x.n_env = 0;
-                x.merge_stderr = x.echo_last_expression = false;
+                x.merge_stderr = x.echo_last_expression = x.unbuffered = false;
                 x.standard_input = (struct span){ 0 };
         }
         return x;

@@ -35,6 +35,7 @@ int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const
                 .stage = stage,
                 .n_flags = (uint32_t)x->n_compile_flags,
                 .memory_bytes = (uint64_t)limit[LIMIT_MEMORY],
+                .unbuffered = x->unbuffered,
                 .strings_size = entry.len + 1,
         };
         for (size_t i = 0; i < x->n_args; i++)

@@ -37,6 +37,8 @@ struct job_header {
         uint32_t echo;         /* the value of a last bare expression is printed */
         uint32_t stage;        /* enum job_stage */
         uint32_t n_flags;      /* of the compiler */
+        uint32_t unbuffered;   /* standard output waits in no buffer */
+        uint32_t reserved;     /* 0: no hole that would carry bytes of the pool */
         uint64_t memory_bytes; /* the run's limit, for runtimes that size their heaps by it */
         uint64_t strings_size; /* entry, args, env as name=value, then flags; each ends with NUL */
 };

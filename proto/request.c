@@ -251,6 +251,10 @@ static const struct pbspan_field execute_fields[] = {
           .kind = PBSPAN_MESSAGE,
           .has = offsetof(struct execute_target, x.has_compile_limits),
           .add = add_compile_limits },
+        { .tag = hatchery_v1_Execute_unbuffered_tag,
+          .name = "unbuffered",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute_target, x.unbuffered) },
         { .tag = hatchery_v1_Execute_compile_flags_tag,
           .name = "compile_flags",
           .kind = PBSPAN_TEXT,
@@ -447,6 +451,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x,
         to->client = pbspan_of_span(&x->client);
         to->priority = x->priority;
         to->echo_last_expression = x->echo_last_expression;
+        to->unbuffered = x->unbuffered;
         return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
 }
 

@@ -46,6 +46,7 @@ struct execute {
         size_t n_compile_flags;
         bool merge_stderr;
         bool echo_last_expression;
+        bool unbuffered;
         bool truncate_output; /* on_output_limit = TRUNCATE */
         bool has_collect;
         struct span *globs;

@@ -81,7 +81,7 @@ def record(kind, mode=0, size=0, name=b"", reason=0):
 
 
 def job(args, env, strings):
-    return struct.pack("=IIIIIIQ", JOB_MAGIC, args, env, 0, 64, 0, len(strings)) + strings
+    return struct.pack("=IIIIIIIIIIQ", JOB_MAGIC, args, env, 0, 64, 0, 0, 0, 1, 0, len(strings)) + strings
 
 
 def walk(globs, max_files=10, max_bytes=1000, max_us=1000000):

@@ -137,6 +137,7 @@ static void command_lines_without_sense_are_refused(void **state)
                 { "run", "-e", "a", "--collect-all", NULL },
                 { "run", "-e", "a", "--wait", "soon", NULL },
                 { "run", "-", "--stdin", "-", NULL },
+                { "run", "-e", "a", "--unbuffered", "--buffered", NULL },
         };
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
                 struct options o;

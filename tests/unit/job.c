@@ -87,6 +87,7 @@ static void a_job_arrives_as_it_was_packed(void **state)
                              .env = env,
                              .n_env = 3,
                              .merge_stderr = true,
+                             .unbuffered = true,
                              .compile_flags = flags,
                              .n_compile_flags = 2 };
         const size_t pieces[] = { 7, 1000, 1 << 20 };
@@ -105,6 +106,8 @@ static void a_job_arrives_as_it_was_packed(void **state)
                 assert_int_equal(job.header.stack_bytes, 12 << 20);
                 assert_int_equal(job.header.memory_bytes, 5 << 20);
                 assert_int_equal(job.header.merge_stderr, 1);
+                assert_int_equal(job.header.unbuffered, 1);
+                assert_int_equal(job.header.reserved, 0);
                 assert_int_equal(job.header.n_args, 4);
                 assert_string_equal(job.args[0], "one");
                 assert_string_equal(job.args[1], "");

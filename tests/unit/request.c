@@ -55,6 +55,7 @@ static void a_request_with_every_field_comes_through(void **state)
         }
         assert_true(x->has_compile_limits);
         assert_true(x->echo_last_expression);
+        assert_true(x->unbuffered);
         assert_true(x->merge_stderr);
         assert_true(x->truncate_output);
         assert_true(x->has_collect);
@@ -92,7 +93,7 @@ static void an_empty_execute_leaves_everything_out(void **state)
         assert_int_equal(r.execute.n_files, 0);
         for (size_t i = 0; i < LIMIT_COUNT; i++)
                 assert_false(r.execute.has_limit[i] || r.execute.has_compile_limit[i]);
-        assert_false(r.execute.has_compile_limits || r.execute.echo_last_expression);
+        assert_false(r.execute.has_compile_limits || r.execute.echo_last_expression || r.execute.unbuffered);
         request_fini(&r);
         free(data);
 }

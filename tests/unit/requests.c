@@ -111,6 +111,7 @@ uint8_t *requests_full(size_t *len)
                         .priority = 5,
                         .echo_last_expression = true,
                         .has_compile_limits = true,
+                        .unbuffered = true,
                 },
         };
         for (size_t i = 0; i < LIMIT_COUNT; i++) {
