@@ -4,6 +4,7 @@
 
 #include "lang/prestart.h"
 #include "lang/spawn.h"
+#include "lang/startup.h"
 #include "lang/version.h"
 #include "lang/words.h"
 #include "proto/own.h"
@@ -116,7 +117,7 @@ static int become(const struct lang_command *c, char *const *line, enum words_us
                 if (strcmp(*word, "{entry-line}") == 0)
                         end_last_line(job->entry);
         char **argv = words_expand(line, use, job, c->extensions);
-        char **env = words_environment(environ, use == WORDS_COMPILE ? compilers : job->env);
+        char **env = use == WORDS_COMPILE ? words_environment(environ, compilers) : startup_environment(environ, job);
         int error = ENOMEM;
         if (argv && env) {
                 spawn_reset_signals();

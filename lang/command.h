@@ -13,8 +13,8 @@
  * run line without {args} gets them at its end. {entry:js} is the name of the file to start with the extension
  * js in place of its own. {flags} and {libraries} are the compiler's flags of the request, those that begin with -l
  * apart; of a word such as -std=c17 that one of them replaces, nothing is left. {memory%N} within a word becomes so
- * many percent of the run's memory limit, in MiB. Programs are found in PATH, the language's own and not the one of
- * the request. */
+ * many percent of the run's memory limit, in MiB. {unbuffered}-x becomes -x for a job that wants standard output
+ * unbuffered, and nothing for others. Programs are found in PATH, the language's own and not the one of the request. */
 struct lang_command {
         enum kind kind; /* not KIND_FORKED */
         const char *name;

@@ -47,6 +47,13 @@ struct lang_warmed {
         struct lang_preload *preloads;   /* n_preload of the setup; NULL where it preloads nothing */
 };
 
+/* A variable by which a command finds packages: the job's own value comes first, then the joint, then this one. */
+struct lang_package_variable {
+        const char *name;
+        const char *joint;
+        const char *value;
+};
+
 struct lang {
         unsigned abi;          /* LANG_ABI */
         const char *name;      /* "python" */
@@ -73,6 +80,17 @@ struct lang {
          * places of its own for packages. One whose target is not there is left out; of two with one name the first
          * counts. Ends with NULL, and NULL itself for none. */
         const char *const *links;
+
+        /* Variables that its own command reads once, when it starts, beside those that every process reads
+         * (lang/startup.c): names, where a `*` at the end stands for any rest. Ends with NULL, and NULL itself for
+         * none. A job that sets one is run by `fresh`: the path of a program, and then its command line, in the words
+         * of lang/command.h. Without `fresh` the job is told that the variable does nothing. Forked languages alone. */
+        const char *const *at_start;
+        const char *const *fresh;
+        const struct lang_package_variable *package_variables; /* of fresh; ends with a row of NULL. May be NULL */
+
+        /* In the process that becomes fresh: 0, or a negative errno. May be NULL. */
+        int (*before_fresh)(const struct job *job);
 
         /* In the zygote, once, with descriptors 0 to 2 being pipes, so that what the interpreter finds out about its
          * standard streams is also true of a sandbox's; the file system and the environment are a sandbox's, too. Must

@@ -174,6 +174,8 @@ static bool push_sources(struct list *l, char *const *extensions)
         return ok;
 }
 
+static const char if_unbuffered[] = "{unbuffered}";
+
 char **words_expand(char *const *line, enum words_use use, const struct job *job, char *const *extensions)
 {
         struct list l = { 0 };
@@ -192,6 +194,8 @@ char **words_expand(char *const *line, enum words_use use, const struct job *job
                         ok = push_flags(&l, job->flags, (*line)[1] == 'l');
                 } else if (sscanf(*line, "{entry:%15[a-z]}%n", made, &end) == 1 && end > 0 && (*line)[end] == '\0') {
                         ok = push_made(&l, job->entry, made);
+                } else if (strncmp(*line, if_unbuffered, sizeof if_unbuffered - 1) == 0) {
+                        ok = !job->header.unbuffered || push(&l, "", *line + sizeof if_unbuffered - 1);
                 } else if (use != WORDS_COMPILE || !is_replaced(*line, job->flags)) {
                         ok = push_word(&l, *line, job->header.memory_bytes);
                 }

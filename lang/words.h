@@ -18,7 +18,8 @@ char **words_expand_memory(char *const *line, uint64_t memory_bytes);
 
 /* The expanded line in fresh memory, to be released by words_free; NULL without memory, or where the work directory
  * can't be read. {sources} are found below the current directory, in the order of their names. A name that begins with
- * a dash gets "./" in front, so that no program takes it for an option. */
+ * a dash gets "./" in front, so that no program takes it for an option. A word {unbuffered}REST is REST for a job that
+ * wants no buffers, and left out for any other. */
 char **words_expand(char *const *line, enum words_use use, const struct job *job, char *const *extensions);
 
 /* The environment of a program: base, but for what overrides sets, of which the last of a name counts. Both are

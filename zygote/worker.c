@@ -1,6 +1,7 @@
 /* Running one job: see worker.h. */
 #include "zygote/worker.h"
 
+#include "lang/startup.h"
 #include "proto/job.h"
 #include "proto/own.h"
 #include "zygote/limits.h"
@@ -134,7 +135,7 @@ int worker_run(int sock, const struct lang *lang, void *state)
                 return fail(sock, JOB_STEP_LIMITS, r, "");
         r = lang->compile ? translate(sock, lang, state, &job) : 0;
         close(sock);
-        if (r != 0)
-                return r;
-        return lang->run(state, &job);
+        if (r == 0)
+                r = startup_begin(lang, &job);
+        return r >= 0 ? r : lang->run(state, &job);
 }

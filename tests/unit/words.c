@@ -70,6 +70,16 @@ static void a_compiler_gets_no_arguments_unasked(void **state)
         assert_line(words_expand(WORDS("x", "{args}"), WORDS_COMPILE, &job, NULL), WORDS("x", "a b", ""));
 }
 
+static void a_word_for_no_buffers_is_there_only_for_them(void **state)
+{
+        (void)state;
+        struct job job = { .entry = "m", .args = no_args };
+        assert_line(words_expand(WORDS("x", "{unbuffered}-u", "{entry}"), WORDS_RUN, &job, NULL), WORDS("x", "m"));
+        job.header.unbuffered = 1;
+        assert_line(words_expand(WORDS("x", "{unbuffered}-u", "{entry}"), WORDS_RUN, &job, NULL),
+                    WORDS("x", "-u", "m"));
+}
+
 static void what_is_not_exactly_a_placeholder_is_itself(void **state)
 {
         (void)state;
@@ -209,6 +219,7 @@ int main(void)
                 cmocka_unit_test(the_entry_takes_its_place),
                 cmocka_unit_test(arguments_come_last_where_the_line_does_not_name_them),
                 cmocka_unit_test(a_compiler_gets_no_arguments_unasked),
+                cmocka_unit_test(a_word_for_no_buffers_is_there_only_for_them),
                 cmocka_unit_test(what_is_not_exactly_a_placeholder_is_itself),
                 cmocka_unit_test(heaps_are_sized_by_the_limit_of_memory),
                 cmocka_unit_test(a_name_is_never_an_option),

@@ -1,0 +1,141 @@
+/* Variables that are read when a process starts: see startup.h. */
+#include "lang/startup.h"
+
+#include "lang/spawn.h"
+#include "lang/words.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* What `stdbuf` preloads, and the variable that tells it to leave standard output without a buffer. */
+#define STDBUF "/usr/libexec/coreutils/libstdbuf.so"
+static char stdbuf_mode[] = "_STDBUF_O=0"; /* an environment has no const */
+
+/* What a shell says of a program that it can't start. */
+enum { EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 127, MAX_PACKAGE_VARIABLES = 2 };
+
+/* Read by libc and the dynamic linker, whatever the program is. */
+static const char *const of_every_process[] = { "GLIBC_TUNABLES", "LD_*", "MALLOC_*", NULL };
+
+static bool is_one_of(const char *variable, const char *const *names)
+{
+        size_t n = strcspn(variable, "=");
+        for (; names && *names; names++) {
+                size_t len = strlen(*names);
+                bool prefix = len > 0 && (*names)[len - 1] == '*';
+                if (prefix ? n >= len - 1 && strncmp(variable, *names, len - 1) == 0
+                           : n == len && strncmp(variable, *names, n) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* The value of the last of that name, of which only the first len bytes are the name. NULL: it is not set. */
+static const char *value_of(const char *name, size_t len, char *const *env)
+{
+        const char *value = NULL;
+        for (; *env; env++)
+                if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+                        value = *env + len + 1;
+        return value;
+}
+
+const char *startup_variable(const struct lang *lang, const struct job *job)
+{
+        for (char *const *v = job->env; *v; v++) {
+                if (!is_one_of(*v, of_every_process) && !is_one_of(*v, lang->at_start))
+                        continue;
+                size_t len = strcspn(*v, "=");
+                const char *there = value_of(*v, len, environ);
+                if (!there || strcmp(there, *v + len + 1) != 0)
+                        return *v;
+        }
+        return NULL;
+}
+
+/* ---------------------------------------------------------------- environments */
+
+char **startup_environment(char *const *base, const struct job *job)
+{
+        char **env = words_environment(base, job->env), *preload = NULL;
+        if (!env || !job->header.unbuffered || access(STDBUF, R_OK) < 0)
+                return env;
+        const char *own = value_of("LD_PRELOAD", strlen("LD_PRELOAD"), env);
+        char **both = NULL;
+        if (asprintf(&preload, "LD_PRELOAD=%s%s%s", STDBUF, own ? ":" : "", own ? own : "") >= 0)
+                both = words_environment(env, (char *[]){ preload, stdbuf_mode, NULL });
+        free(env);
+        return both; /* with the string in it: both are a program's, for good */
+}
+
+/* With what the language's command needs to find the packages of the operator, of which the interpreter has been told.
+ */
+static char **fresh_environment(const struct lang *lang, const struct job *job)
+{
+        char **env = startup_environment(environ, job), *more[MAX_PACKAGE_VARIABLES + 1] = { NULL };
+        const struct lang_package_variable *v = lang->package_variables;
+        if (!env || !v || access(LANG_PACKAGES, X_OK) < 0)
+                return env;
+        for (size_t i = 0; i < MAX_PACKAGE_VARIABLES && v[i].name; i++) {
+                const char *own = value_of(v[i].name, strlen(v[i].name), job->env);
+                if (asprintf(&more[i], "%s=%s%s%s", v[i].name, own ? own : "", own ? v[i].joint : "", v[i].value) < 0)
+                        return NULL;
+        }
+        char **both = words_environment(env, more);
+        free(env);
+        return both;
+}
+
+/* ---------------------------------------------------------------- a fresh process */
+
+static void say_that_nothing_is_echoed(const struct lang *lang, const struct job *job)
+{
+        const char *variable = startup_variable(lang, job);
+        if (job->header.echo && variable)
+                fprintf(stderr, "%s: the last expression is not printed, because %.*s needs a process of its own\n",
+                        lang->name, (int)strcspn(variable, "="), variable);
+}
+
+int startup_fresh(const struct lang *lang, const struct job *job)
+{
+        say_that_nothing_is_echoed(lang, job);
+        int r = lang->before_fresh ? lang->before_fresh(job) : 0;
+        char **argv = words_expand((char *const *)lang->fresh, WORDS_RUN, job, NULL);
+        char **env = r == 0 ? fresh_environment(lang, job) : NULL; /* after what was done to environ */
+        if (argv && env) {
+                spawn_reset_signals();
+                execve(argv[0], argv + 1, env);
+                r = -errno;
+        }
+        int error = r < 0 ? -r : ENOMEM;
+        fprintf(stderr, "%s: can't start %s: %s\n", lang->name, lang->fresh[0], strerror(error));
+        return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NO_EXEC;
+}
+
+/* localtime_r does not look at the variable again. */
+static void set_time_zone(const struct job *job)
+{
+        const char *zone = value_of("TZ", strlen("TZ"), job->env);
+        if (zone && setenv("TZ", zone, 1) == 0)
+                tzset();
+}
+
+int startup_begin(const struct lang *lang, const struct job *job)
+{
+        const char *variable = lang->kind == KIND_FORKED ? startup_variable(lang, job) : NULL;
+        if (variable && lang->fresh)
+                return startup_fresh(lang, job);
+        if (variable)
+                fprintf(stderr,
+                        "%s: %.*s does nothing here: it is read when a process starts, and this one had started\n",
+                        lang->name, (int)strcspn(variable, "="), variable);
+        if (lang->kind == KIND_FORKED)
+                set_time_zone(job);
+        return -1;
+}
