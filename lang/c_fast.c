@@ -197,6 +197,8 @@ static int c_fast_run(void *state, const struct job *job)
         for (char *const *variable = job->env; *variable; variable++)
                 if (putenv(*variable) != 0)
                         return 1;
+        if (job->header.unbuffered)
+                setvbuf(stdout, NULL, _IONBF, 0);
         program_invocation_name = program_invocation_short_name = program; /* assert says it */
         errno = 0;
         exit(c->main(argc, argv, __real_environ)); /* libc's as it is now, not what libtcc was given */

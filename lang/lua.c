@@ -152,6 +152,16 @@ static int lua_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         return lua_run_warm(&dialect, setup, out, e);
 }
 
+/* Of variables that every process reads; Lua's own are read by a state that is made again. */
+static const char *const fresh[] = { "/usr/bin/lua5.4", "lua", "{entry}", NULL };
+
+/* Two semicolons stand for the default. */
+static const struct lang_package_variable package_variables[] = {
+        { "LUA_PATH_5_4", ";", ";;" LANG_PACKAGES "/share/lua/5.4/?.lua;" LANG_PACKAGES "/share/lua/5.4/?/init.lua" },
+        { "LUA_CPATH_5_4", ";", ";;" LANG_PACKAGES "/lib/lua/5.4/?.so" },
+        { 0 },
+};
+
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "lua",
@@ -160,6 +170,8 @@ const struct lang hatchery_language = {
         .extensions = "lua",
         .kind = KIND_FORKED,
         .echoes = true,
+        .fresh = fresh,
+        .package_variables = package_variables,
         .warm = lua_warm,
         .after_fork = lua_run_after_fork,
         .rehearse = lua_run_rehearse,

@@ -330,6 +330,8 @@ int lua_run(void *state, const struct job *job)
 {
         struct lua_runtime *lua = state;
         struct program p = { .lua = lua, .job = job };
+        if (job->header.unbuffered)
+                setvbuf(stdout, NULL, _IONBF, 0);
         if (set_environment(job->env) && (make_state(lua) < 0 || call_protected(lua->L, seed, lua) != 0)) {
                 fprintf(stderr, "%s: cannot create state: not enough memory\n", lua->dialect->program);
                 return EXIT_FAILURE;

@@ -105,6 +105,16 @@ static int luajit_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         return lua_run_warm(&dialect, setup, out, e);
 }
 
+/* Of variables that every process reads; Lua's own are read by a state that is made again. */
+static const char *const fresh[] = { "/usr/bin/luajit", "luajit", "{entry}", NULL };
+
+/* Two semicolons stand for the default. */
+static const struct lang_package_variable package_variables[] = {
+        { "LUA_PATH", ";", ";;" LANG_PACKAGES "/share/lua/5.1/?.lua;" LANG_PACKAGES "/share/lua/5.1/?/init.lua" },
+        { "LUA_CPATH", ";", ";;" LANG_PACKAGES "/lib/lua/5.1/?.so" },
+        { 0 },
+};
+
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "luajit",
@@ -113,6 +123,8 @@ const struct lang hatchery_language = {
         .extensions = "",
         .kind = KIND_FORKED,
         .echoes = true,
+        .fresh = fresh,
+        .package_variables = package_variables,
         .warm = luajit_warm,
         .after_fork = lua_run_after_fork,
         .rehearse = lua_run_rehearse,

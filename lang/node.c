@@ -3,14 +3,11 @@
 #include "lang/lang.h"
 #include "lang/node_embed.h"
 #include "lang/preload.h"
+#include "lang/startup.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #define PROGRAM "/usr/bin/node"
 
@@ -52,33 +49,20 @@ static void node_rehearse(void *state)
         node_embed_rehearse(state);
 }
 
-/* A job whose variables are read at the start of a process. */
-static int run_fresh(const struct job *job)
-{
-        enum { BEFORE_ARGS = 5 };
-        const char **argv = calloc(job->header.n_args + BEFORE_ARGS + 1u, sizeof *argv);
-        char heap[64];
-        if (!argv)
-                return 1;
-        snprintf(heap, sizeof heap, "--max-old-space-size=%" PRIu64,
-                 job->header.memory_bytes >> 20); /* as in javascript.conf */
-        memcpy(argv, (const char *[]){ "node", heap, "-r", LANG_FILES "/node.js", job->entry },
-               BEFORE_ARGS * sizeof *argv);
-        memcpy(argv + BEFORE_ARGS, job->args, job->header.n_args * sizeof *argv);
-        for (char **variable = job->env; *variable; variable++)
-                putenv(*variable);
-        signal(SIGPIPE, SIG_DFL);
-        execv(PROGRAM, (char *const *)argv);
-        fprintf(stderr, "%s: %s\n", PROGRAM, strerror(errno));
-        free((void *)argv);
-        return 127;
-}
-
 static int node_run(void *state, const struct job *job)
 {
         int r = node_embed_run(state, job->entry, job->args, job->env, job->header.echo, job->header.memory_bytes);
-        return r == NODE_EMBED_FRESH ? run_fresh(job) : r;
+        return r == NODE_EMBED_FRESH ? startup_fresh(&hatchery_language, job) : r;
 }
+
+/* Which variables of Node's own need it, node_shared.js knows, for the Node that is started ahead, too. */
+static const char *const fresh[] = { PROGRAM,
+                                     "node",
+                                     "--max-old-space-size={memory%100}", /* as in javascript.conf */
+                                     "-r",
+                                     LANG_FILES "/node.js",
+                                     "{entry}",
+                                     NULL };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -88,6 +72,7 @@ const struct lang hatchery_language = {
         .extensions = "js mjs cjs",
         .kind = KIND_FORKED,
         .echoes = true,
+        .fresh = fresh,
         .warm = node_warm,
         .after_fork = node_after_fork,
         .rehearse = node_rehearse,

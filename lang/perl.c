@@ -124,6 +124,8 @@ static void begin_program(pTHX_ const struct job *job)
         set_environment(aTHX_ job->env);
         set_name(aTHX_ job->entry);
         open_program(aTHX_ job->entry);
+        if (job->header.unbuffered)
+                IoFLAGS(GvIOp(PL_defoutgv)) |= IOf_FLUSH; /* $| = 1, of STDOUT */
         time(&PL_basetime);
         errno = 0;
 }
@@ -317,59 +319,20 @@ static void perl_rehearse(void *state)
         close(null);
 }
 
-/* What perl reads once, at its start: too late here. */
-static bool wants_a_new_perl(char *const *env)
-{
-        for (; *env; env++)
-                if (strncmp(*env, "PERL", 4) == 0 || strncmp(*env, "LC_", 3) == 0 || strncmp(*env, "LANG=", 5) == 0 ||
-                    strncmp(*env, "LANGUAGE=", 9) == 0)
-                        return true;
-        return false;
-}
-
-/* One PERL5LIB of both: the request's modules come before the operator's. */
-static int set_for_new_perl(const char *name, const char *value)
-{
-        const char *packages = strcmp(name, "PERL5LIB") == 0 ? getenv(name) : NULL;
-        char *both = NULL;
-        if (packages && asprintf(&both, "%s:%s", value, packages) < 0)
-                return -1;
-        int r = setenv(name, both ? both : value, 1);
-        free(both);
-        return r;
-}
-
-static int start_new_perl(const struct job *job)
-{
-        char **argv = calloc(job->header.n_args + 3, sizeof *argv);
-        static char command[] = "perl"; /* execv takes no const */
-        bool is_set = argv;
-        for (char **env = job->env; is_set && *env; env++) {
-                char *name = strndup(*env, strcspn(*env, "="));
-                is_set = name && set_for_new_perl(name, strchr(*env, '=') + 1) == 0;
-                free(name);
-        }
-        if (is_set) {
-                argv[0] = command;
-                argv[1] = strdup(job->entry);
-                memcpy(argv + 2, job->args, job->header.n_args * sizeof *argv);
-                execv(PROGRAM, argv);
-        }
-        fprintf(stderr, "perl: can't start %s: %s\n", PROGRAM, strerror(errno));
-        return 127;
-}
-
 static int perl_run_job(void *state, const struct job *job)
 {
         struct perl *p = state;
-        if (wants_a_new_perl(job->env))
-                return start_new_perl(job);
         p->order = RUN;
         p->job = job;
         stack_enter(p->stack);
         fflush(NULL); /* C's own streams, for what an extension printed */
         return p->status;
 }
+
+static const char *const at_start[] = { "LANG", "LANGUAGE", "LC_*", "PERL*", NULL };
+/* There is no switch for $|; a version that is required loads nothing. */
+static const char *const fresh[] = { PROGRAM, "perl", "{unbuffered}-M5.006;BEGIN{$|=1}", "{entry}", NULL };
+static const struct lang_package_variable package_variables[] = { { "PERL5LIB", ":", LIBRARY }, { 0 } };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -378,6 +341,9 @@ const struct lang hatchery_language = {
         .main_file = "main.pl",
         .extensions = "pl",
         .kind = KIND_FORKED,
+        .at_start = at_start,
+        .fresh = fresh,
+        .package_variables = package_variables,
         .warm = perl_warm,
         .after_fork = perl_after_fork,
         .rehearse = perl_rehearse,

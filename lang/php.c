@@ -161,6 +161,12 @@ static int php_run(void *state, const struct job *job)
         return status;                /* the end of the process takes the rest */
 }
 
+static const char *const at_start[] = {
+        "LANG", "LC_*", "OPENSSL_*", "PHPRC", "PHP_INI_SCAN_DIR", "USE_TRACKED_ALLOC", "USE_ZEND_ALLOC*", NULL
+};
+static const char *const fresh[] = { "/usr/bin/php" ZEND_TOSTR(PHP_MAJOR_VERSION) "." ZEND_TOSTR(PHP_MINOR_VERSION),
+                                     "php", "{entry}", NULL };
+
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "php",
@@ -168,6 +174,9 @@ const struct lang hatchery_language = {
         .main_file = "main.php",
         .extensions = "php",
         .kind = KIND_FORKED,
+        .at_start = at_start,
+        .fresh = fresh,
+        .before_fresh = php_ini_for_command,
         .warm = php_warm,
         .after_fork = php_after_fork,
         .rehearse = php_rehearse,

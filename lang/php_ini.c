@@ -104,6 +104,42 @@ static void correct_constant(const char *name, const char *text)
                 ZVAL_NEW_STR(value, zend_string_init(text, strlen(text), true)); /* the old one is a shared one */
 }
 
+/* The directories of EXTENSIONS, each once, with a colon between. NULL without memory. */
+static char *scan_directories(void)
+{
+        glob_t found = { 0 };
+        char *list = NULL;
+        const char *last = "";
+        size_t size;
+        if (glob(EXTENSIONS, 0, NULL, &found) != 0)
+                return strdup("");
+        FILE *to = open_memstream(&list, &size);
+        for (size_t i = 0; to && i < found.gl_pathc; i++) { /* in the order of their paths */
+                const char *path = found.gl_pathv[i];
+                size_t len = (size_t)(strrchr(path, '/') - path);
+                if (strncmp(path, last, len + 1) != 0)
+                        fprintf(to, "%s%.*s", *last ? ":" : "", (int)len, path);
+                last = path;
+        }
+        bool whole = to && fclose(to) == 0;
+        globfree(&found);
+        if (whole)
+                return list;
+        free(list);
+        return NULL;
+}
+
+int php_ini_for_command(const struct job *job)
+{
+        (void)job; /* its own variables take the place of these */
+        if (access(ETC "/php.ini", R_OK) == 0)
+                return 0;
+        OWN_MEM char *directories = scan_directories();
+        if (!directories)
+                return -ENOMEM;
+        return setenv("PHPRC", SHIPPED, 1) < 0 || setenv("PHP_INI_SCAN_DIR", directories, 1) < 0 ? -errno : 0;
+}
+
 int php_ini_start(sapi_module_struct *s, struct err *e)
 {
         static char etc_file[] = ETC "/php.ini", shipped_file[] = SHIPPED; /* the library has no const for them */

@@ -188,6 +188,8 @@ static int prolog_run(void *state, const struct job *job)
                         return 1;
         if (!set_command_line(job))
                 return 1;
+        if (job->header.unbuffered && !call_text("set_stream(user_output, buffer(false))"))
+                return 1;
         /* The way that PL_initialise and swipl's main take from here. */
         term_t none = PL_new_term_refs(0);
         if (!PL_call_predicate(NULL, PL_Q_NORMAL, PL_predicate("$initialise", 0, "system"), none))
@@ -196,6 +198,9 @@ static int prolog_run(void *state, const struct job *job)
                 PL_halt(PL_toplevel() ? 0 : 1); /* comes back where a hook cancels it, some ten times at most */
 }
 
+static const char *const at_start[] = { "LANG", "LC_*", "SWI*", NULL };
+static const char *const fresh[] = { "/usr/bin/swipl", "swipl", "-g", "true", "-t", "halt", "{entry}", NULL };
+
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "prolog",
@@ -203,6 +208,8 @@ const struct lang hatchery_language = {
         .main_file = "main.pl",
         .extensions = "pro prolog plt",
         .kind = KIND_FORKED,
+        .at_start = at_start,
+        .fresh = fresh,
         .warm = prolog_warm,
         .after_fork = prolog_after_fork,
         .rehearse = prolog_rehearse,

@@ -5,6 +5,7 @@
 #include "lang/python_end.h"
 #include "lang/python_modules.h"
 #include "lang/python_preload.h"
+#include "lang/python_streams.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -180,6 +181,19 @@ static int set_list(const char *name, const char *first, const char *second, cha
         return r;
 }
 
+/* The module time took the zone's names and offsets when it was loaded. */
+static int renew_time_zone(char *const *env)
+{
+        while (*env && strncmp(*env, "TZ=", 3) != 0)
+                env++;
+        PyObject *module = *env ? python_modules_loaded("time") : NULL;
+        PyObject *done = module ? PyObject_CallMethod(module, "tzset", NULL) : NULL;
+        int r = module && !done ? -1 : 0;
+        Py_XDECREF(done);
+        Py_XDECREF(module);
+        return r;
+}
+
 /* os.environ was filled when os was imported, so a variable must be set there; it passes it on to the C library. */
 static int set_environment(char *const *env)
 {
@@ -270,11 +284,14 @@ static int python_run(void *state, const struct job *job)
         int interrupted = 0, status;
         char directory[PATH_SIZE - JOB_PATH_MAX], filename[PATH_SIZE];
 
+        if (job->header.unbuffered)
+                python_streams_unbuffer();
         if (!getcwd(directory, sizeof directory))
                 return 2;
         snprintf(filename, sizeof filename, "%s/%s", directory, job->entry);
 
-        if (set_environment(job->env) < 0 || set_list("argv", job->entry, NULL, job->args) < 0 ||
+        if (set_environment(job->env) < 0 || renew_time_zone(job->env) < 0 ||
+            set_list("argv", job->entry, NULL, job->args) < 0 ||
             set_list("orig_argv", "python3", job->entry, job->args) < 0 || set_path(filename) < 0)
                 status = python_end_exception(&interrupted);
         else
@@ -288,6 +305,11 @@ static int python_run(void *state, const struct job *job)
         return status;
 }
 
+/* Read by Python itself, or by the libraries of modules that may be preloaded. */
+static const char *const at_start[] = { "LANG", "LC_*", "MKL_*", "OMP_*", "OPENBLAS_*", "OPENSSL_*", "PYTHON*", NULL };
+static const char *const fresh[] = { "/usr/bin/python3", "python3", "{unbuffered}-u", "{entry}", NULL };
+static const struct lang_package_variable package_variables[] = { { "PYTHONPATH", ":", LANG_PACKAGES }, { 0 } };
+
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "python",
@@ -296,6 +318,9 @@ const struct lang hatchery_language = {
         .extensions = "py pyw",
         .kind = KIND_FORKED,
         .echoes = true,
+        .at_start = at_start,
+        .fresh = fresh,
+        .package_variables = package_variables,
         .warm = python_warm,
         .after_fork = python_after_fork,
         .rehearse = python_rehearse,

@@ -223,6 +223,12 @@ static int r_run(void *state, const struct job *job)
         return 0;
 }
 
+/* Read by R itself, by its profile, which makes options of them, and by libraries for numbers. */
+static const char *const at_start[] = { "EDITOR", "LANG", "LANGUAGE", "LC_*", "MKL_*",  "OMP_*",  "OPENBLAS_*",
+                                        "PAGER",  "R_*",  "TEMP",     "TMP",  "TMPDIR", "VISUAL", NULL };
+static const char *const fresh[] = { "/usr/bin/Rscript", "Rscript", "{entry}", NULL };
+static const struct lang_package_variable package_variables[] = { { "R_LIBS", ":", LANG_PACKAGES }, { 0 } };
+
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "r",
@@ -230,6 +236,9 @@ const struct lang hatchery_language = {
         .main_file = "main.R",
         .extensions = "R r",
         .kind = KIND_FORKED,
+        .at_start = at_start,
+        .fresh = fresh,
+        .package_variables = package_variables,
         .paths = settings,
         .warm = r_warm,
         .after_fork = r_after_fork,

@@ -246,11 +246,19 @@ static VALUE set_arguments(VALUE list)
         return Qnil;
 }
 
+static VALUE unbuffer(VALUE unused)
+{
+        (void)unused;
+        return rb_funcall(rb_stdout, rb_intern("sync="), 1, Qtrue);
+}
+
 static int ruby_run(void *state, const struct job *job)
 {
         (void)state;
         int failed = 0;
-        if (*job->env)
+        if (job->header.unbuffered)
+                rb_protect(unbuffer, Qnil, &failed);
+        if (!failed && *job->env)
                 rb_protect(set_environment, (VALUE)job->env, &failed);
         if (!failed)
                 rb_protect(set_arguments, (VALUE)job->args, &failed);
@@ -258,6 +266,11 @@ static int ruby_run(void *state, const struct job *job)
         fflush(NULL); /* C's own streams, for what an extension printed */
         return status;
 }
+
+static const char *const at_start[] = { "GEM*", "LANG", "LC_*", "OPENSSL_*", "RUBY*", NULL };
+static const char *const fresh[] = { "/usr/bin/ruby", "ruby", "{entry}", NULL };
+/* A separator at the end stands for the default directories. */
+static const struct lang_package_variable package_variables[] = { { "GEM_PATH", ":", LANG_PACKAGES ":" }, { 0 } };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -267,6 +280,9 @@ const struct lang hatchery_language = {
         .extensions = "rb",
         .kind = KIND_FORKED,
         .echoes = true,
+        .at_start = at_start,
+        .fresh = fresh,
+        .package_variables = package_variables,
         .warm = ruby_warm,
         .after_fork = ruby_after_fork,
         .rehearse = ruby_rehearse,

@@ -6,6 +6,7 @@
  * command and not to the library (lines that begin with a dot, EXPLAIN's tree, functions like sha3) is left to the
  * command itself, which then gets the whole program instead. */
 #include "lang/lang.h"
+#include "lang/startup.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COMMAND "/usr/bin/sqlite3"
+#define COMMAND  "/usr/bin/sqlite3"
+#define SETTINGS ".sqliterc" /* of the command, in its home, which is the work directory */
 
 enum { CONTEXT_BEFORE = 50, CONTEXT_LEN = 78, CONTEXT_LEFT = 25, BLOCK = 65536 };
 
@@ -312,16 +314,14 @@ static void sqlite_rehearse(void *state)
         sqlite3_randomness(0, NULL);
 }
 
-/* The library reads no .sqliterc, so the command reads none either. */
-static int start_command(const char *entry, char *const *env)
+/* The command reads the program from standard input. */
+static int redirect_input(const struct job *job)
 {
-        for (; *env; env++)
-                putenv(*env);
-        int fd = open(entry, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0 && dup2(fd, STDIN_FILENO) >= 0)
-                execl(COMMAND, "sqlite3", "-init", "/dev/null", "-batch", ":memory:", (char *)NULL);
-        fprintf(stderr, "sqlite3: this program needs the command %s (package sqlite3): %s\n", COMMAND, strerror(errno));
-        return 127;
+        int fd = open(job->entry, O_RDONLY | O_CLOEXEC);
+        int r = fd < 0 || dup2(fd, STDIN_FILENO) < 0 ? -errno : 0;
+        if (fd >= 0)
+                close(fd);
+        return r;
 }
 
 static int sqlite_run(void *state, const struct job *job)
@@ -335,12 +335,17 @@ static int sqlite_run(void *state, const struct job *job)
                 fprintf(stderr, "sqlite3: can't read %s: %s\n", job->entry, strerror(errno));
                 return 1;
         }
-        if (has_dot_line(text) || names_what_is_the_commands(text))
-                return start_command(job->entry, job->env);
+        if (has_dot_line(text) || names_what_is_the_commands(text) || access(SETTINGS, F_OK) == 0)
+                return startup_fresh(&hatchery_language, job);
+        if (job->header.unbuffered)
+                setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* a row is a line */
         int errors = run_text(state, text, piece);
         fflush(stdout);
         return errors > 0;
 }
+
+static const char *const at_start[] = { "SQLITE_*", "TMPDIR", NULL };
+static const char *const fresh[] = { COMMAND, "sqlite3", "-batch", ":memory:", NULL };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -349,6 +354,9 @@ const struct lang hatchery_language = {
         .main_file = "main.sql",
         .extensions = "sql",
         .kind = KIND_FORKED,
+        .at_start = at_start,
+        .fresh = fresh,
+        .before_fresh = redirect_input,
         .warm = sqlite_warm,
         .after_fork = sqlite_after_fork,
         .rehearse = sqlite_rehearse,

@@ -272,6 +272,9 @@ static int tcl_run(void *state, const struct job *job)
         if (!again)
                 set_env(interp, job->env);
 
+        Tcl_Channel out = job->header.unbuffered ? Tcl_GetStdChannel(TCL_STDOUT) : NULL;
+        if (out)
+                Tcl_SetChannelOption(NULL, out, "-buffering", "none");
         Tcl_Preserve(interp);
         set_arguments(interp, job);
         Tcl_Obj *path = native(job->entry, -1);
@@ -284,6 +287,10 @@ static int tcl_run(void *state, const struct job *job)
         end(interp, code == TCL_OK ? 0 : 1);
 }
 
+/* Of variables that every process reads; Tcl's own are read by an interpreter that is made again. */
+static const char *const fresh[] = { "/usr/bin/tclsh", PROGRAM, "{entry}", NULL };
+static const struct lang_package_variable package_variables[] = { { "TCLLIBPATH", " ", LANG_PACKAGES }, { 0 } };
+
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "tcl",
@@ -291,6 +298,8 @@ const struct lang hatchery_language = {
         .main_file = "main.tcl",
         .extensions = "tcl",
         .kind = KIND_FORKED,
+        .fresh = fresh,
+        .package_variables = package_variables,
         .warm = tcl_warm,
         .after_fork = tcl_after_fork,
         .rehearse = tcl_rehearse,

@@ -31,6 +31,9 @@ SEMANTICS = {
 }
 
 MORE = {
+    "AWKPATH": ('@include "far"\nBEGIN { f() }\n', {"env": {"AWKPATH": "libs"}, "files": {"libs/far.awk": "function f() { print 1 }\n"}}),
+    "POSIXLY_CORRECT": ('BEGIN { print length("ä"), substr("hello", 2, 2), "\\x41B" }\n', {"env": {"POSIXLY_CORRECT": "1"}}),
+    "TZ": ('BEGIN { print strftime("%H", 0) }\n', {"env": {"TZ": "Asia/Tokyo"}}),
     "fields and patterns": ("/b/ { $2 = \"X\"; print } NR == 2, NR == 3 { print \"range\", $0 }\n",
                             {"stdin": "a b c\nd e f\ng b h\ni j k\n"}),
     "record separators": ('BEGIN { RS = ""; FS = "\\n" } { print NR ": " $1 "/" $NF }\n', {"stdin": "a\nb\n\n\nc\nd\n"}),
@@ -70,7 +73,9 @@ MORE = {
 }
 
 Awk = tests_of(SERVER, Language(
-    name="awk", main="main.awk", command=["awk", "-f"], semantics=SEMANTICS, more=MORE,
+    name="awk",
+    killed=('BEGIN { print "one"; printf "part"; print "err" > "/dev/stderr"; printf "two"; while (1) n++ }\n', {"limits": {"cpu_us": 300_000}}),
+    main="main.awk", command=["awk", "-f"], semantics=SEMANTICS, more=MORE,
     corpus={
         "hello": 'BEGIN { print "Hello, World!" }\n',
         "fizzbuzz": 'BEGIN { for (i = 1; i <= 100; i++) print i % 15 ? i % 5 ? i % 3 ? i : "Fizz" : "Buzz" : "FizzBuzz" }\n',

@@ -34,6 +34,9 @@ SEMANTICS = {
 }
 
 MORE = {
+    "BASH_ENV": ("echo $X\n", {"env": {"BASH_ENV": "env.sh"}, "files": {"env.sh": "X=5\n"}}),
+    "POSIXLY_CORRECT and SHELLOPTS": ("echo $SHELLOPTS; echo $u; echo on\n", {"env": {"POSIXLY_CORRECT": "1", "SHELLOPTS": "nounset"}}),
+    "TZ": ("printf '%(%H)T\\n' 0\n", {"env": {"TZ": "Asia/Tokyo"}}),
     "command not found": "nosuchcommand --now\n",
     "not executable": "touch x; ./x\n",
     "unbound variable": "set -u\necho $nothing\n",
@@ -83,7 +86,9 @@ MORE = {
 }
 
 Bash = tests_of(SERVER, Language(
-    name="bash", main="main.sh", command=["/usr/bin/bash"], semantics=SEMANTICS, more=MORE,
+    name="bash",
+    killed=('echo one; printf part; echo err >&2; awk \'BEGIN { printf "two"; while (1) n++ }\'\n', {"limits": {"cpu_us": 300_000}}),
+    main="main.sh", command=["/usr/bin/bash"], semantics=SEMANTICS, more=MORE,
     corpus={
         "hello": 'echo "Hello, World!"\n',
         "fizzbuzz": "for i in {1..100}; do s=; ((i % 3)) || s=Fizz; ((i % 5)) || s+=Buzz; echo ${s:-$i}; done\n",

@@ -23,6 +23,8 @@ SEMANTICS = {
 }
 
 MORE = {
+    "BC_ENV_ARGS": ("s(1)\n", {"env": {"BC_ENV_ARGS": "-l"}}),
+    "POSIXLY_CORRECT": ("1 || 0\n", {"env": {"POSIXLY_CORRECT": "1"}}),
     "long numbers": "2 ^ 1000\n",
     "the scale": "scale = 50\n4 * a(1)\n1 / 3\n",
     "with the library of mathematics": ("scale = 20\ns(1)\nc(1)\ne(1)\nl(2)\n4 * a(1)\n", {"args": ["-l"]}),
@@ -53,7 +55,9 @@ MORE = {
 }
 
 Bc = tests_of(SERVER, Language(
-    name="bc", main="main.bc", command=["bc", "-q"], semantics=SEMANTICS, more=MORE,
+    name="bc",
+    killed=('print "one\\n"\nprint "part"\nwhile (1) x = 0\n', {"limits": {"cpu_us": 300_000}, "printed": b"one\npart"}), failing="1\n2\n3 / 0\n",
+    main="main.bc", command=["bc", "-q"], semantics=SEMANTICS, more=MORE,
     corpus={
         "hello": 'print "Hello, World!\\n"\n',
         "fizzbuzz": 'for (i = 1; i <= 100; i++) {\n  if (i % 15 == 0) { print "FizzBuzz\\n" } else {\n'

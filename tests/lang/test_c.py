@@ -50,6 +50,8 @@ SEMANTICS = {
 }
 
 MORE = {
+    "TZ and MALLOC_": (main('time_t t = 0; printf("%d\\n", localtime(&t)->tm_hour); volatile unsigned char *p = malloc(99); printf("%x\\n", p[50]);', "#include <time.h>\n"),
+                       {"env": {"TZ": "Asia/Tokyo", "MALLOC_PERTURB_": "85"}}),
     "abort": main("abort();"),
     "a failed assertion": main("assert(n == 5);", "#include <assert.h>\n"),
     "division by zero": main("volatile int z = 0; return 1 / z;"),
@@ -93,7 +95,9 @@ CORPUS = {
                        "*y = b; return x->n != y->n ? y->n - x->n : strcmp(x->s, y->s); }\n"),
 }
 
-C = Language(name="c", main="main.c", command=compile_and_run(*LINE[:6], "{sources}", "-lm", extensions=["c"]),
+C = Language(name="c",
+             killed=main('puts("one"); printf("part"); fputs("err\\n", stderr); fputs("two", stdout); kill(getpid(), SIGKILL); pause();', "#include <signal.h>\n"),
+             main="main.c", command=compile_and_run(*LINE[:6], "{sources}", "-lm", extensions=["c"]),
              semantics=SEMANTICS, more=MORE, corpus=CORPUS, absent={"json": "C has no JSON"},
              random=[main('unsigned long r; getrandom(&r, sizeof r, 0); printf("%lx\\n", r);', "#include <sys/random.h>\n"),
                      main('printf("%p\\n", (void *)&n);'), main('char t[] = "/tmp/XXXXXX"; mkstemp(t); puts(t);')])

@@ -73,6 +73,8 @@ SEMANTICS = {
 }
 
 MORE = {
+    "a variable that comes too late": (main('puts("on"); return 0;'), {"env": {"MALLOC_ARENA_MAX": "1"}, "ours": (
+        b"on\n", b"c-fast: MALLOC_ARENA_MAX does nothing here: it is read when a process starts, and this one had started\n", ("exit", 0))}),
     "return of main is cut to a byte": main("return 256 + 7;"),
     "a negative return": main("return -1;"),
     "main without a return": "int main(void) { }\n",
@@ -153,7 +155,9 @@ CORPUS = {
 }
 
 LANGUAGE = Language(
-    name="c-fast", main="main.c", command=command, semantics=SEMANTICS, corpus=CORPUS, more=MORE,
+    name="c-fast",
+    killed=main('puts("one"); printf("part"); fprintf(stderr, "err\\n"); fputs("two", stdout); kill(getpid(), SIGKILL); pause(); return 0;', "signal.h", "unistd.h"),
+    main="main.c", command=command, semantics=SEMANTICS, corpus=CORPUS, more=MORE,
     absent={"json": "C's library has no JSON"},
     random=["#include <stdio.h>\n#include <sys/random.h>\nint main(void) { unsigned long x; getrandom(&x, sizeof x, 0); printf(\"%lx\\n\", x); return 0; }\n",
             '#include <stdio.h>\n#include <stdlib.h>\nint main(void) { char t[] = "/tmp/xXXXXXX"; mkstemp(t); puts(t); return 0; }\n',

@@ -83,7 +83,9 @@ CORPUS = {
                        '<< -p.first << "\\n";'),
 }
 
-CPP = Language(name="cpp", main="main.cpp", command=compile_and_run(*LINE, "{sources}", extensions=["cpp", "cc"]),
+CPP = Language(name="cpp",
+               killed=main('cout << "one\\n" << "part"; cerr << "err\\n"; cout << "two"; raise(SIGKILL);', "#include <csignal>\n"),
+               main="main.cpp", command=compile_and_run(*LINE, "{sources}", extensions=["cpp", "cc"]),
                semantics=SEMANTICS, more=MORE, corpus=CORPUS, absent={"json": "C++ has no JSON"},
                random=[main("cout << random_device{}();"), main("cout << (void *)&n;")],
                is_costly=True,  # C's table asks the same of its kind, at a tenth of the time

@@ -50,6 +50,8 @@ SEMANTICS = {
 }
 
 MORE = {
+    "GOMAXPROCS and GOGC": (main('fmt.Println(runtime.GOMAXPROCS(0), debug.SetGCPercent(100), time.Unix(0, 0).Hour())', "fmt", "runtime", "runtime/debug", "time"),
+                            {"env": {"GOMAXPROCS": "1", "GOGC": "33", "TZ": "Asia/Tokyo"}}),
     "index out of range": main("a := []int{}\nprintln(a[len(os.Args)])", "os"),
     "nil map": main("var m map[int]int\nm[1] = 2"),
     "deadlock": main("c := make(chan int)\n<-c"),
@@ -94,7 +96,10 @@ def without_addresses(stream):
     return re.sub(rb"\+0x[0-9a-f]+|0x[0-9a-f]+|goroutine \d+", b"#", stream)
 
 
-GO = Language(name="go", main="main.go", command=compile_and_run(*LINE, extensions=["go"]), semantics=SEMANTICS, more=MORE,
+GO = Language(name="go",
+              killed=main('fmt.Println("one"); fmt.Print("part"); fmt.Fprintln(os.Stderr, "err"); fmt.Print("two"); syscall.Kill(os.Getpid(), syscall.SIGKILL); select {}',
+                          "fmt", "os", "syscall"),
+              main="main.go", command=compile_and_run(*LINE, extensions=["go"]), semantics=SEMANTICS, more=MORE,
               corpus=CORPUS, normalise=without_addresses,
               random=[main("var b [8]byte; rand.Read(b[:]); fmt.Println(b)", "crypto/rand", "fmt"),
                       main("fmt.Println(maphash.MakeSeed())", "fmt", "hash/maphash")])

@@ -118,7 +118,11 @@ def command(folder, entry, args):
 
 
 Java = tests_of(SERVER, Language(
-    name="java", main="Main.java", command=command, semantics=SEMANTICS, more=MORE,
+    name="java",
+    killed=main('System.out.println("one"); System.out.print("part"); System.err.println("err"); System.out.print("two"); '
+                'new ProcessBuilder("sh", "-c", "kill -KILL $PPID").start().waitFor(); Thread.sleep(10000);'),
+    failing=main('System.out.println("before"); throw new RuntimeException("dropped");'),
+    main="Main.java", command=command, semantics=SEMANTICS, more=MORE,
     corpus={
         "hello": SEMANTICS["hello"],
         "fizzbuzz": main('for (int i = 1; i <= 100; i++) System.out.println(i % 15 == 0 ? "FizzBuzz" : i % 5 == 0 ? "Buzz" : i % 3 == 0 ? "Fizz" : "" + i);'),

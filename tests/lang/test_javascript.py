@@ -61,6 +61,10 @@ SEMANTICS = {
 }
 
 MORE = {
+    "UV_THREADPOOL_SIZE": ("const { readdirSync } = require('fs'), { pbkdf2 } = require('crypto')\nconst n = () => readdirSync('/proc/self/task').length\n"
+                           "const before = n()\npbkdf2('a', 'b', 1, 8, 'sha1', () => console.log(n() - before))\n", {"env": {"UV_THREADPOOL_SIZE": "9"}}),
+    "LD_DEBUG": ("console.log(1)\n", {"env": {"LD_DEBUG": "help"}}),
+    "FORCE_COLOR": ("console.log({ a: 1 })\nconsole.error([1])\n", {"env": {"FORCE_COLOR": "1"}}),
     # the main module
     "the main module": "console.log(require.main === module, module.id, module.parent, module.filename, module.loaded,\n"
                        "  module.paths[0], process.mainModule === module, this === module.exports, Object.keys(require.cache))\n",
@@ -250,7 +254,9 @@ def normalise(stream):
 
 
 LANGUAGE = Language(
-    name="javascript", main="main.js", command=["node"], semantics=SEMANTICS, more=MORE,
+    name="javascript",
+    killed='console.log("one"); process.stdout.write("part"); console.error("err"); process.stdout.write("two"); process.kill(process.pid, "SIGKILL")\n',
+    main="main.js", command=["node"], semantics=SEMANTICS, more=MORE,
     corpus={
         "hello": 'console.log("Hello, World!")\n',
         "fizzbuzz": 'for (let i = 1; i <= 100; i++) console.log(i % 15 ? i % 5 ? i % 3 ? i : "Fizz" : "Buzz" : "FizzBuzz")\n',

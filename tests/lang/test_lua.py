@@ -24,6 +24,9 @@ def normalise(output):
 
 
 MORE = {
+    "TZ": ("print(os.date('%H', 0)) os.execute('date -d @0 +%H')", {"env": {"TZ": "Asia/Tokyo"}}),
+    "LD_DEBUG": ("print(1)", {"env": {"LD_DEBUG": "help"}}),
+    "LC_ALL": ("print(os.setlocale(), os.setlocale(''))", {"env": {"LC_ALL": "POSIX"}}),
     "os.exit of a float": "os.exit(3.0)",
     "os.exit of a text": "os.exit('x')",
     "a variable that is closed": "local x <close> = setmetatable({}, { __close = function(_, e) print('closed', e) end })\nprint('end')",
@@ -70,7 +73,9 @@ MORE = {
 }
 
 Lua = tests_of(SERVER, Language(
-    name="lua", main="main.lua", command=["lua"],
+    name="lua",
+    killed="print('one') io.write('part') io.stderr:write('err\\n') io.write('tw', 'o') os.execute('kill -KILL $PPID')", fresh={"LD_BIND_NOW": "1"},
+    main="main.lua", command=["lua"],
     semantics={**lua_programs.SEMANTICS,
                "exit hook": "setmetatable({}, { __gc = function() print('bye') end })\n"
                             "local t <close> = setmetatable({}, { __close = function() print('closing') end })\nprint('work')\n"},

@@ -24,6 +24,9 @@ def normalise(output):
 
 
 MORE = {
+    "TZ": ("print(os.date('%H', 0)) os.execute('date -d @0 +%H')", {"env": {"TZ": "Asia/Tokyo"}}),
+    "LD_DEBUG": ("print(1)", {"env": {"LD_DEBUG": "help"}}),
+    "LC_ALL": ("print(os.setlocale(), os.setlocale(''))", {"env": {"LC_ALL": "POSIX"}}),
     "the compiler is on": "print(jit.status()) print(jit.version, jit.version_num, jit.os, jit.arch)",
     "compiled loops": "local traces = 0 jit.attach(function(what) if what == 'stop' then traces = traces + 1 end end, 'trace')\n"
                       "local s = 0 for i = 1, 1e7 do s = s + i % 7 end print(s, traces > 0)",
@@ -69,7 +72,9 @@ MORE = {
 }
 
 LuaJit = tests_of(SERVER, Language(
-    name="luajit", main="main.lua", command=["luajit"],
+    name="luajit",
+    killed="print('one') io.write('part') io.stderr:write('err\\n') io.write('tw', 'o') os.execute('kill -KILL $PPID')", fresh={"LD_BIND_NOW": "1"},
+    main="main.lua", command=["luajit"],
     semantics={**lua_programs.SEMANTICS,
                "exit hook": "bye = newproxy(true) getmetatable(bye).__gc = function() print('bye') end\nprint('work')\n"},
     more={**lua_programs.MORE, **MORE}, corpus=lua_programs.CORPUS, absent=lua_programs.NO_JSON, normalise=normalise,

@@ -28,6 +28,7 @@ ENVIRONMENT = ("print join ',', map { qq($_=$ENV{$_}) } grep { !/^(HOME|PWD|OLDP
 
 LANGUAGE = Language(
     name="perl",
+    killed='print "one\\n"; print "part"; print STDERR "err\\n"; print "two"; kill KILL => $$; sleep 9', fresh={"PERL_HASH_SEED": "0"},
     main="main.pl",
     command=["perl"],
     semantics={
@@ -59,6 +60,8 @@ LANGUAGE = Language(
         "stderr": 'print STDERR "to stderr\\n"; print "to stdout\\n"; warn "a warning"; warn "another\\n"',
     },
     more={
+        "a time zone for what starts": ("print scalar localtime 0; system q(date -d @0 +%H)", {"env": {"TZ": "Asia/Tokyo"}}),
+        "a variable of the linker": ("print 1", {"env": {"LD_DEBUG": "help"}}),
         # ---- endings
         "an empty program": "",
         "a program that is a comment": "# nothing",

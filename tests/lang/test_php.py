@@ -99,6 +99,16 @@ FORK = "<?php\n$pid = pcntl_fork();\nif ($pid === 0) { echo 'child '; exit(5); }
        "pcntl_waitpid($pid, $s); echo 'parent ', pcntl_wexitstatus($s);"
 
 MORE = {
+    "PHPRC": ("<?php echo ini_get('memory_limit'), php_ini_loaded_file(), extension_loaded('tokenizer') ? ' with' : ' without';",
+              {"env": {"PHPRC": "."}, "files": {"php.ini": "memory_limit=33M\n"}}),
+    "PHP_INI_SCAN_DIR": ("<?php echo ini_get('precision'), ' ', php_ini_scanned_files();",
+                         {"env": {"PHP_INI_SCAN_DIR": "conf"}, "files": {"conf/a.ini": "precision=5\n"}}),
+    "USE_ZEND_ALLOC": ("<?php echo memory_get_usage() > 0 ? 'own' : 'libc', ini_get('display_errors'), ini_get('memory_limit'), extension_loaded('ffi');",
+                       {"env": {"USE_ZEND_ALLOC": "0"}}),
+    "TZ": ("<?php echo date('H e', 0), ' ', getenv('TZ'), ' '; system('date -d @0 +%H');", {"env": {"TZ": "Asia/Tokyo"}}),
+    "LC_ALL": ("<?php echo setlocale(LC_ALL, '0'), ' ', setlocale(LC_ALL, ''), ' ', strtoupper('ä');", {"env": {"LC_ALL": "C"}}),
+    "LD_DEBUG": ("<?php echo 1;", {"env": {"LD_DEBUG": "help"}}),
+    "TMPDIR": ("<?php echo sys_get_temp_dir();", {"env": {"TMPDIR": "/var/tmp"}}),
     # ---- what the program is told about itself
     "the names of the sapi and of the binary": "<?php var_dump(PHP_SAPI, php_sapi_name(), PHP_BINARY, PHP_VERSION, PHP_OS, PHP_EOL,"
                                                " PHP_INT_SIZE, PHP_MAXPATHLEN, PHP_EXTENSION_DIR, PHP_CLI_PROCESS_TITLE);",
@@ -277,6 +287,8 @@ def normalise(stream):
 
 PHP = Language(
     name="php",
+    killed='<?php echo "one\\n", "part"; fwrite(STDERR, "err\\n"); fwrite(STDOUT, "tw"); echo "o"; posix_kill(posix_getpid(), SIGKILL); sleep(9);',
+    fresh={"USE_ZEND_ALLOC": "0"},
     main="main.php",
     command=["php"],
     semantics=SEMANTICS,

@@ -50,6 +50,11 @@ SEMANTICS = {
 SEMANTICS["binary output"] = ":- set_stream(user_output, type(binary)), forall(between(0, 255, X), put_byte(X)), set_stream(user_output, type(text)).\n"
 
 MORE = {
+    "TZ": (":- format_time(atom(A), '%H %Z', 0), writeln(A).\n", {"env": {"TZ": "Asia/Tokyo"}}),
+    "LC_ALL": (":- current_prolog_flag(encoding, E), writeln(E).\n", {"env": {"LC_ALL": "C"}}),
+    "LANG": (":- stream_property(S, alias(user_output)), stream_property(S, encoding(E)), writeln(E).\n", {"env": {"LANG": "POSIX"}}),
+    "SWI_HOME_DIR": (":- writeln(1).\n", {"env": {"SWI_HOME_DIR": "/nonexistent"}}),
+    "LD_DEBUG": (":- writeln(1).\n", {"env": {"LD_DEBUG": "help"}}),
     "an empty program": "",
     "only facts": "p(1).\np(2).\n",
     "main that nobody calls": "main :- writeln(never).\n",
@@ -148,7 +153,10 @@ CORPUS["json"] = ":- use_module(library(http/json)).\n:- initialization(main).\n
     "main :- json_read_dict(user_input, D), sum_list(D.items, S), format('{\"name\":\"~w\",\"total\":~w}~n', [D.name, S]).\n"
 
 LANGUAGE = Language(
-    name="prolog", main="main.pl", command=["swipl", "-g", "true", "-t", "halt"], semantics=SEMANTICS, corpus=CORPUS, more=MORE, normalise=normalise,
+    name="prolog",
+    killed=":- writeln(one), write(part), format(user_error, 'err~n', []), write(two), current_prolog_flag(pid, P), format(atom(C), 'kill -KILL ~w', [P]), shell(C), sleep(9).\n",
+    failing=":- initialization(main).\nmain :- writeln(before), X is 1 / 0, writeln(X).\n",
+    main="main.pl", command=["swipl", "-g", "true", "-t", "halt"], semantics=SEMANTICS, corpus=CORPUS, more=MORE, normalise=normalise,
     random=[":- X is random(1 << 62), writeln(X).\n", ":- X is random_float, writeln(X).\n", ":- random_permutation([1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20], L), writeln(L).\n",
             ":- use_module(library(uuid)).\n:- uuid(U), writeln(U).\n", ":- use_module(library(crypto)).\n:- crypto_n_random_bytes(8, B), writeln(B).\n"],
     limits={"memory_bytes": 256 << 20},

@@ -73,8 +73,34 @@ ECHO = [
     ("def f(): global g; g = 5\nf(); g", "5\n"),
 ]
 
+# Each variable that Python documents: read when it starts, and so by one that starts with them. Python's own test is that of
+# the command.
+SEE = ("import encodings, locale, os, sys, time\nprint(sys.flags, sys.path, sys.warnoptions, sys.pycache_prefix, sys.stdout, sys._xoptions, "
+       "sys.platlibdir, sys.get_int_max_str_digits(), os.environ.get('LC_CTYPE'), locale.setlocale(locale.LC_CTYPE), sys.dont_write_bytecode, "
+       "'tracemalloc' in sys.modules)\nif not sys.flags.hash_randomization: print(hash('abc'))\n")
+VARIABLES = {
+    "TZ": ("import datetime, time\nprint(time.tzname, time.timezone, time.daylight, time.localtime(0).tm_hour, time.strftime('%Z', time.localtime(0)), "
+           "datetime.datetime.fromtimestamp(0))\n", {"env": {"TZ": "America/New_York"}}),
+    "LANG": (SEE, {"env": {"LANG": "C"}}),
+    "LC_ALL": (SEE, {"env": {"LC_ALL": "POSIX"}}),
+    "LD_DEBUG": ("print(1)\n", {"env": {"LD_DEBUG": "help"}}),
+    "PYTHON of many sorts": (SEE, {"env": {
+        "PYTHONHASHSEED": "0", "PYTHONOPTIMIZE": "2", "PYTHONWARNINGS": "error,ignore::UserWarning", "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1", "PYTHONSAFEPATH": "1", "PYTHONINTMAXSTRDIGITS": "700", "PYTHONPYCACHEPREFIX": "p",
+        "PYTHONTRACEMALLOC": "2", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": "lib:/other", "PYTHONIOENCODING": "latin-1:replace",
+        "PYTHONUNBUFFERED": "1", "PYTHONNODEBUGRANGES": "1", "PYTHONMALLOC": "malloc", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",
+        "PYTHONASYNCIODEBUG": "1", "PYTHONUSERBASE": "base", "PYTHONEXECUTABLE": "x", "PYTHONPLATLIBDIR": "lib"}}),
+    "PYTHONDEVMODE": (SEE, {"env": {"PYTHONDEVMODE": "1"}}),
+    "PYTHONHOME": ("import sys\nprint(sys.prefix, sys.path)\n", {"env": {"PYTHONHOME": "/usr:/usr"}}),
+    "PYTHONVERBOSE": ("import sys\nprint(sys.flags.verbose)\nsys.stderr = None\n", {"env": {"PYTHONVERBOSE": "0", "PYTHONDEBUG": "0"}}),
+    "PYTHONINSPECT": ("x = 5\n", {"env": {"PYTHONINSPECT": "1"}, "stdin": "print(x)\n"}),
+    "PYTHONBREAKPOINT": ("breakpoint()\nprint(2)\n", {"env": {"PYTHONBREAKPOINT": "builtins.print"}}),
+}
+
 Python = tests_of(SERVER, Language(
-    name="python", main="main.py", command=["/usr/bin/python3"], semantics=SEMANTICS, corpus=CORPUS, echo=ECHO,
+    name="python",
+    killed="import os, sys\nprint('one')\nprint('part', end='')\nprint('err', file=sys.stderr)\nsys.stdout.write('two')\nos.kill(os.getpid(), 9)\n", fresh={"PYTHONHASHSEED": "1"}, more=VARIABLES,
+    main="main.py", command=["/usr/bin/python3"], semantics=SEMANTICS, corpus=CORPUS, echo=ECHO,
     random=["import random; print(random.random())\n", "import tempfile; print(tempfile.mktemp())\n", "import uuid; print(uuid.uuid4())\n"]))
 
 
@@ -104,6 +130,11 @@ class Echo(Case):
         echoed, plain = self.both("x = 1\nx is 1")
         self.assertEqual(b"True\n", echoed.stdout)
         self.assertEqual(plain.stderr, echoed.stderr)
+
+    def test_a_python_that_starts_afresh_says_that_it_does_not_echo(self):
+        result = self.execute("print(1)\n6 * 7", echo_last_expression=True, env={"PYTHONHASHSEED": "1"})
+        self.assertEqual((b"1\n", b"python: the last expression is not printed, because PYTHONHASHSEED needs a process of its own\n"),
+                         (result.stdout, result.stderr))
 
     def test_without_the_wish_nothing_is_printed(self):
         self.assertEqual("", self.output("1 + 1"))

@@ -41,7 +41,16 @@ SEMANTICS = {
     "stderr": 'cat("out\\n")\nmessage("err")\ncat("out again\\n")\nwrite("more", stderr())\n',
 }
 
+FRESH = {"limits": {"open_files": 256}}  # R itself refuses to start with fewer than some 200
+
 MORE = {
+    "TZ": ("cat(format(as.POSIXct(0, origin = '1970-01-01')), Sys.timezone())\n", {"env": {"TZ": "Asia/Tokyo"}}),
+    "R_ of many sorts": ("cat(search(), .libPaths(), getOption('papersize'), '\\n')\n", {"env": {
+        "R_DEFAULT_PACKAGES": "utils,stats", "R_LIBS": "/tmp", "R_PAPERSIZE": "a5", "R_PROFILE_USER": "profile"},
+        "files": {"profile": "cat('profile\\n')\n"}, **FRESH}),
+    "LC_ALL": ("cat(Sys.getlocale(), l10n_info()$`UTF-8`)\n", {"env": {"LC_ALL": "C"}, **FRESH}),
+    "EDITOR": ("cat(getOption('editor'))\n", {"env": {"EDITOR": "ed"}, **FRESH}),
+    "TMPDIR": ("cat(dirname(tempdir()))\n", {"env": {"TMPDIR": "/dev/shm"}, **FRESH}),
     "an empty program": "",
     "values are printed": "1 + 1\nx <- 5\nx\ninvisible(3)\nNULL\n(y <- 2)\n'text'\nfunction(x) x + 1\n",
     "quit without a status": "cat('a\\n')\nq()\ncat('b\\n')\n",
@@ -120,7 +129,9 @@ CORPUS = {
 }
 
 LANGUAGE = Language(
-    name="r", main="main.R", command=["Rscript"], semantics=SEMANTICS, corpus=CORPUS, more=MORE, normalise=normalise,
+    name="r",
+    killed='cat("one\\n"); cat("part"); write("err", stderr()); cat("two"); tools::pskill(Sys.getpid(), tools::SIGKILL); Sys.sleep(9)\n',
+    main="main.R", command=["Rscript"], semantics=SEMANTICS, corpus=CORPUS, more=MORE, normalise=normalise,
     absent={"json": "R has no JSON without a package"},
     random=["cat(runif(1), '\\n')\n", "cat(sample(1e9, 2), '\\n')\n", "cat(tempfile(), '\\n')\n", "cat(basename(tempdir()), '\\n')\n"],
     limits={"memory_bytes": 256 << 20},

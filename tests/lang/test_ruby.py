@@ -43,6 +43,13 @@ SEMANTICS = {
 }
 
 MORE = {
+    "RUBYLIB": ("p $LOAD_PATH.first(2)", {"env": {"RUBYLIB": "lib:/other"}}),
+    "RUBYOPT": ("p $VERBOSE, $LOADED_FEATURES.grep(/shellwords/).size", {"env": {"RUBYOPT": "-w -rshellwords"}}),
+    "RUBY_ of memory": ("p GC.stat(:heap_allocated_pages) > 300", {"env": {"RUBY_GC_HEAP_INIT_SLOTS": "400000", "RUBY_THREAD_VM_STACK_SIZE": "2000000"}}),
+    "LC_ALL": ("p Encoding.default_external, Encoding.find('locale'), __ENCODING__", {"env": {"LC_ALL": "C"}}),
+    "LANG": ("p Encoding.default_external", {"env": {"LANG": "POSIX"}}),
+    "GEM_HOME and GEM_PATH": ("p Gem.dir, Gem.path", {"env": {"GEM_HOME": "/tmp/gems", "GEM_PATH": "/tmp/more"}}),
+    "LD_DEBUG": ("p 1", {"env": {"LD_DEBUG": "help"}}),
     # ---- endings
     "an empty program": "",
     "a comment": "# nothing",
@@ -198,8 +205,6 @@ MORE = {
     "ARGF from stdin": ("ARGF.each_line { |l| p [ARGF.lineno, l] }", {"stdin": "a\nb"}),
     "irb on a pipe": ("x = 5\nbinding.irb\nputs 'after'", {"stdin": "x + 1\nexit\n"}),
     "the numbers of descriptors": ("File.open('x', 'w') { |f| p f.fileno }", {"ours": (b"3\n", b"", ("exit", 0))}),
-    "a variable of ruby's start": ("p $LOAD_PATH.include?('/tmp/lib'), $VERBOSE", {
-        "env": {"RUBYLIB": "/tmp/lib", "RUBYOPT": "-w"}, "ours": (b"false\nfalse\n", b"", ("exit", 0))}),
 }
 
 CORPUS = {
@@ -212,7 +217,9 @@ CORPUS = {
 }
 
 LANGUAGE = Language(
-    name="ruby", main="main.rb", command=["ruby"], semantics=SEMANTICS, more=MORE, corpus=CORPUS, normalise=normalise,
+    name="ruby",
+    killed="puts 'one'; print 'part'; $stderr.puts 'err'; STDOUT.write 'two'; Process.kill(:KILL, $$); sleep",
+    main="main.rb", command=["ruby"], semantics=SEMANTICS, more=MORE, corpus=CORPUS, normalise=normalise,
     random=["p rand(10**15)", "p Random.new.rand(10**15)", "p Random.rand, Random.bytes(9), Random.new_seed", "p (1..30).to_a.shuffle",
             "require 'securerandom'; p SecureRandom.uuid", "require 'tempfile'; p Tempfile.new('x').path.sub(/\\d{8}-\\d+-/, '')",
             "require 'tmpdir'; p Dir.mktmpdir.sub(/\\d{8}-\\d+-/, '')", "require 'openssl'; p OpenSSL::Random.random_bytes(9)"],

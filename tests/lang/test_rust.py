@@ -1,5 +1,7 @@
 """Rust by rustc, a language that is data: compiled in one sandbox, run in another."""
 
+import re
+
 from lib.case import ServerModule, describe
 from lib.compiled import NOT_COMPILED, compile_and_run, compiler_says
 from lib.language_case import Language, LanguageCase, tests_of
@@ -48,6 +50,8 @@ SEMANTICS = {
 }
 
 MORE = {
+    "RUST_BACKTRACE": (main('if std::env::args().count() > 0 { panic!("here"); }'), {
+        "env": {"RUST_BACKTRACE": "1"}, "ours": lambda theirs: (theirs[0], re.sub(rb"\n +at [^\n]*", b"", theirs[1]), theirs[2])}),
     "unwrap of an error": main('let n: i32 = "x".parse().unwrap(); println!("{}", n);'),
     "main that returns an error": 'fn main() -> Result<(), String> {\n    println!("a");\n    Err("reason".into())\n}\n',
     "overflow wraps": main("let n = std::env::args().count() as i32; println!(\"{}\", i32::MAX.wrapping_add(n));"),
@@ -77,7 +81,11 @@ CORPUS = {
                        'for (w, n) in v { println!("{} {}", w, n); }'),
 }
 
-RUST = Language(name="rust", main="main.rs", command=compile_and_run(*LINE, "{entry}", extensions=["rs"]),
+RUST = Language(name="rust",
+                killed=(main('println!("one"); eprintln!("err"); println!("two"); print!("lost");\n    '
+                             'std::process::Command::new("sh").args(["-c", "kill -KILL $PPID; sleep 1"]).status();'),
+                        {"printed": b"one\nerr\ntwo\n"}),
+                main="main.rs", command=compile_and_run(*LINE, "{entry}", extensions=["rs"]),
                 semantics=SEMANTICS, more=MORE, corpus=CORPUS, absent={"json": "Rust's standard library has no JSON"},
                 random=[main("use std::hash::*; println!(\"{}\", std::collections::hash_map::RandomState::new()"
                              ".build_hasher().finish());"), main("let x = 1; println!(\"{:p}\", &x);")],

@@ -32,6 +32,7 @@ SEMANTICS = {
 }
 
 MORE = {
+    "POSIXLY_CORRECT": ("s/a\\+/x/\n", {"stdin": "aa+\n", "env": {"POSIXLY_CORRECT": "1"}}),
     "hold space": ("1!G;h;$!d\n", {"stdin": "1\n2\n3\n"}),
     "branches": (":a\ns/^\\([^#]*\\)#/\\1+/\nta\n", {"stdin": "a#b#c\n"}),
     "groups": ("s/\\(.\\)\\(.\\)/\\2\\1/g\n", {"stdin": "abcdef\n"}),
@@ -65,7 +66,10 @@ MORE = {
 }
 
 Sed = tests_of(SERVER, Language(
-    name="sed", main="main.sed", command=["sed", "-f"], semantics=SEMANTICS, more=MORE,
+    name="sed",
+    killed=("s/.*/one/p\ns/.*/err/w /dev/stderr\n:a\nba\n", {**LINE, "limits": {"cpu_us": 300_000}, "printed": b"one\nerr\n"}),
+    failing=("p\n", {"args": ["a.txt", "missing"], "files": {"a.txt": "1\n"}}),
+    main="main.sed", command=["sed", "-f"], semantics=SEMANTICS, more=MORE,
     corpus={},
     absent={"exit hook": "sed has none", "pending work": "sed has neither threads nor timers",
             "hello": "it takes a line of input, which the corpus does not have",

@@ -20,6 +20,9 @@ LARGE = "INSERT INTO t(b) VALUES\n" + ",\n".join(f"('row {i}')" for i in range(2
 
 LANGUAGE = Language(
     name="sqlite",
+    killed=("SELECT 'one' UNION ALL SELECT count(*) FROM (WITH RECURSIVE t(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM t) SELECT x FROM t);\n",
+            {"limits": {"cpu_us": 300_000}, "printed": b"one\n"}), failing="SELECT 'before';\nSELECT abs(-9223372036854775808);\n",
+    fresh={"SQLITE_TMPDIR": "/tmp"},
     main="main.sql",
     command=command,
     semantics={
@@ -42,6 +45,10 @@ LANGUAGE = Language(
             "death by signal": NO_PROCESS, "exit hook": "SQL has none", "pending work": NO_PROCESS,
             "subprocess": NO_PROCESS},
     more={
+        "TZ": ("SELECT datetime(0, 'unixepoch', 'localtime');\n", {"env": {"TZ": "Asia/Tokyo"}}),
+        # For a user whose home is the work directory.
+        "settings in a file": ("SELECT 1, 2;\n", {"files": {".sqliterc": ".mode csv\n"}, "ours": (b"1,2\r\n", b"", ("exit", 0))}),
+        "LD_DEBUG": ("SELECT 1;\n", {"env": {"LD_DEBUG": "help"}}),
         # ---- how a text is cut into statements
         "an empty program": "",
         "blanks and comments alone": "  \n-- a comment\n/* one\nmore */\n\n",

@@ -63,6 +63,9 @@ SEMANTICS = {
 }
 
 MORE = {
+    "LD_DEBUG": ("puts 1\n", {"env": {"LD_DEBUG": "help"}}),
+    "LANG": ("puts [encoding system]\n", {"env": {"LANG": "POSIX"}}),
+    "TCL_TZ": ("puts [clock format 0 -format %H]\n", {"env": {"TCL_TZ": ":Asia/Tokyo"}}),
     "an empty program": "",
     "a comment": "# nothing",
     "a first line with a hash": "#!/usr/bin/nonsense\nputs after\n",
@@ -203,7 +206,9 @@ CORPUS = {
 }
 
 Tcl = tests_of(SERVER, Language(
-    name="tcl", main="main.tcl", command=["tclsh"], semantics=SEMANTICS, more=MORE, corpus=CORPUS, normalise=normalise,
+    name="tcl",
+    killed="puts one; puts -nonewline part; puts stderr err; puts -nonewline two; exec kill -KILL [pid]; after 9000",
+    main="main.tcl", command=["tclsh"], semantics=SEMANTICS, more=MORE, corpus=CORPUS, normalise=normalise,
     absent={"json": "Tcl has no JSON of its own; tcllib has"},
     random=["puts [expr {rand()}]\n", "puts [expr {int(rand() * 1000000000)}]\n", "close [file tempfile name]\nputs $name\n"],
     limits={"wall_us": 60_000_000, "cpu_us": 60_000_000}))

@@ -99,8 +99,8 @@ INIT_FILES = {
         "start files": with_files("s/.*/real/\n", plant("s/.*/planted/\n", ".sedrc", "sedrc", ".sed"), stdin="x\n"),
     },
     "sqlite": {
-        "a start file": with_files("SELECT 'real';\n", plant(SQL, ".sqliterc", "sqliterc", ".config/sqlite3/sqliterc"), ours=REAL),
-        "a start file before what is the command's": with_files(".print real\n", plant(SQL, ".sqliterc"), ours=REAL),
+        "a start file": with_files("SELECT 'real';\n", plant(SQL, ".sqliterc", "sqliterc", ".config/sqlite3/sqliterc")),
+        "a start file before what is the command's": with_files(".print real\n", plant(SQL, ".sqliterc")),
     },
     "tcl": {
         "start files and indices": with_files("catch nothing\nputs real\n", plant(TCL, ".tclshrc", "init.tcl", "lib/init.tcl", "lib/tcl8.6/init.tcl", "library/init.tcl", "auto.tcl", "tm.tcl"),

@@ -9,6 +9,7 @@ tests/lang/test_NAME.py describes one language by a Language, and gets its tests
 - what is random has to differ between runs, one after the other and at one time;
 - echo_last_expression, where the language has it;
 - what the files of a request plant for the language's start (lib/init_files.py) is obeyed as by the command, or not at all;
+- what a killed run has printed, and the order of both streams in one, where no buffers were asked for;
 - its memory holds nothing of other runs and of the host (lib/memory.py).
 """
 
@@ -62,6 +63,9 @@ SHORT_CORPUS = ("hello", "word count")
 
 CORPUS = ("hello", "fizzbuzz", "primes", "word count", "json")
 
+# What the program `killed` of a language prints, with standard error among it, before it dies without a flush.
+PRINTED = b"one\npart" b"err\n" b"two"
+
 WORDS = "the cat and the dog and the bird\nthe end\n" * 50
 
 # The output of each task, byte by byte.
@@ -88,6 +92,9 @@ class Language:
     more: dict = field(default_factory=dict)  # further rows of the semantics table, by whatever name
     random: list = field(default_factory=list)  # programs that print something random: numbers, a temporary name, ...
     echo: list = field(default_factory=list)  # (program, expected stdout); empty: echo_last_expression is refused
+    killed: object = None  # a program that prints PRINTED and dies; in its options `printed`, where it prints something else
+    fresh: dict = field(default_factory=dict)  # a variable that is read at a start: `killed` is run with it, too
+    failing: str = ""  # a program that prints before its error and not after it, if that of SEMANTICS is none
     normalise: object = None  # bytes -> bytes, applied to both sides' standard error and output
     limits: dict = field(default_factory=dict)  # of every run
     tools: dict = field(default_factory=dict)  # passed on as it is
@@ -262,6 +269,21 @@ class LanguageCase(Case):
             result = self.run_program(program, execute={"echo_last_expression": True})
             self.assertEqual(expected, result.stdout.decode(), f"{program!r}: {describe(result)}")
 
+    def keep_what_a_killed_run_printed(self):
+        program, options = self.LANGUAGE.killed if isinstance(self.LANGUAGE.killed, tuple) else (self.LANGUAGE.killed, {})
+        for env in [{}, self.LANGUAGE.fresh] if self.LANGUAGE.fresh else [{}]:
+            result = self.run_program(program, **{"env": env, **options}, execute={"unbuffered": True, "merge_stderr": True})
+            self.assertNotEqual(("exit", 0), ending_of(result), describe(result))
+            self.assertEqual(options.get("printed", PRINTED), result.stdout, describe(result))
+
+    def have_both_streams_in_order(self):
+        row = self.LANGUAGE.failing or self.LANGUAGE.semantics["uncaught error"]
+        program, options = row if isinstance(row, tuple) else (row, {})
+        apart = self.run_program(program, **options, execute={"unbuffered": True})
+        together = self.run_program(program, **options, execute={"unbuffered": True, "merge_stderr": True})
+        self.assertTrue(apart.stdout, describe(apart))
+        self.assertEqual(apart.stdout + apart.stderr, together.stdout, describe(together))
+
     def test_each_run_begins_afresh(self):
         """More runs than there are slots: files and pids of one are nothing to the next."""
         program = self.LANGUAGE.semantics["hello"]
@@ -306,6 +328,9 @@ def tests_of(server, language):
         members[title] = semantics_test(index)
     for name in (name for name in language.corpus if not is_short or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
+    if not (language.is_costly and not ALL):
+        members["test_a_killed_run_keeps_what_it_printed"] = lambda self: self.keep_what_a_killed_run_printed()
+        members["test_an_error_comes_after_what_was_printed_before_it"] = lambda self: self.have_both_streams_in_order()
     if language.name in memory.LANGUAGES:
         server.options["config"] = memory.with_ceilings(server.options["config"], language.name)
         members["test_nothing_of_others_is_in_its_memory"] = lambda self: memory.assert_nothing_of_others(self, language.name)

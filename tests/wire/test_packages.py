@@ -144,6 +144,12 @@ class EachRuntime(Case):
             for _ in range(3):
                 self.assertEqual(runtime.said, self.output(runtime.use, language=name))
 
+    def test_a_process_that_starts_afresh_for_its_variables_finds_it_too(self):
+        for name, runtime in self.each():
+            if name not in ("php", "prolog"):  # which have no variable for it
+                self.assertEqual(runtime.said, self.output(runtime.use, language=name, env={"LD_BIND_NOW": "1"},
+                                                           limits={"open_files": 256}))
+
     def test_it_sees_its_own_directory_and_no_other(self):
         for name, runtime in self.each():
             names = self.output(runtime.names, language=name).split()
