@@ -193,6 +193,22 @@ class Run(Command):
             "30s", "--client", "tests", "--compress", "--addr", SERVER.unix_address, "--", "--x")
         self.assert_done(done, out=b"b=c ['--x']\nerr\n")
 
+    def test_on_a_terminal_a_killed_program_keeps_what_it_printed(self):
+        program = "import os; print('seen', end=''); os.kill(os.getpid(), 9)"
+        self.assertEqual(b"seen", self.run_command("run", "--unbuffered", "-e", program).stdout)
+        self.assertEqual(b"", self.run_command("run", "-e", program).stdout)
+        for options, expected in (((), b"seen"), (("--buffered",), b"")):
+            ours, terminal = os.openpty()
+            done = subprocess.run([str(HATCHERY), "run", "--addr", SERVER.address, *options, "-e", program], stdout=terminal,
+                                  stderr=subprocess.PIPE, timeout=patience(60), check=False)
+            os.write(terminal, b".")  # a read of ours ends with it, whatever there is
+            os.close(terminal)
+            seen = b""
+            while not seen.endswith(b"."):
+                seen += os.read(ours, 100)
+            self.assertEqual(expected + b".", seen, done)
+            os.close(ours)
+
     def test_stats_are_one_line(self):
         done = self.assert_ended(0, ["EXITED", "wall", "cpu", "memory", "warm", "queue", "dispatch", "run", "drain",
                                      "collect"], "run", "--stats", "-e", "print(1)")
