@@ -3,6 +3,7 @@ that is answered is thrown away."""
 
 import multiprocessing
 import selectors
+import signal
 import socket
 
 import lz4.frame
@@ -41,16 +42,19 @@ class EndlessFlood:
             while True:
                 pass
         host, _, port = address.rpartition(":")
+        kept = []
         with selectors.DefaultSelector() as selector:
             for _ in range(connections):
                 sock = socket.create_connection((host, int(port)), patience(60), ("127.0.0.9", 0))
                 sock.setblocking(False)
+                kept.append(sock)
                 selector.register(sock, selectors.EVENT_READ | selectors.EVENT_WRITE, Connection(sock, data, times))
             self.began.set()
             while selector.get_map():
                 for key, events in selector.select():
                     if not key.data.go_on(events):
                         selector.unregister(key.fileobj)
+        signal.pause()
 
 
 class Connection:

@@ -71,7 +71,7 @@ class Measured(Case):
                 # What the flood had sent is still being unpacked.
                 wait_until(lambda: self.client.status().connections == 1, 600, f"the end of {name}")
         for name in FLOODS:
-            p99 = statistics.quantiles(waits[name], n=100)[98]
+            p99 = statistics.quantiles(waits[name], n=100, method="inclusive")[98]
             print(f"# beside {name}: print(1) p50 {statistics.median(waits[name]):.1f} ms, p99 {p99:.1f}, worst {max(waits[name]):.1f}, of "
                   f"{len(waits[name])}; ", end="")
             figures("limits overrun", overruns[name])
