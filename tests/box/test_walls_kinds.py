@@ -209,10 +209,10 @@ class Limits(Case):
     def ends(self, programs, statuses, **limits):
         results = {}
         for language in LANGUAGES:
-            wanted = {"wall_us": 60_000_000, "cpu_us": 60_000_000, **MORE.get(language, {}), **limits}
+            wanted = {"wall_us": 60_000_000, "cpu_us": 60_000_000, **limits}
             result = self.execute(programs[language], language=language, limits=wanted)
             self.assertIn(Status.Name(result.status), statuses, f"{language}: {describe(result)}")
-            after = self.execute(HELLO[language], language=language, limits=MORE.get(language, {}))
+            after = self.execute(HELLO[language], language=language)
             self.assert_exited(after)
             self.assertEqual(b"Hello\n", after.stdout, f"{language}: {describe(after)}")
             results[language] = result

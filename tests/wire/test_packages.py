@@ -215,9 +215,9 @@ class Python(Case):
         rows = {row.name: row for row in self.client.status().languages}
         for name in ("python", "python-more", "python-large"):
             self.assertGreater(rows[name].warm + rows[name].preparing, 0)
-        large = "x = b'x' * (160 << 20)\nprint(len(x) >> 20)"
+        large = "x = b'x' * (280 << 20)\nprint(len(x) >> 20)"
         self.assert_status(self.execute(large), "MEMORY_LIMIT")
-        self.assertEqual("160\n", self.output(large, language="python-large"))
+        self.assertEqual("280\n", self.output(large, language="python-large"))
 
 
 class Numbers(WithServers):
