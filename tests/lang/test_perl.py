@@ -299,7 +299,7 @@ class Hostile(HostileCase):
         self.ends_in_time("fork while 1")
 
     def test_a_memory_bomb_ends_at_the_limit(self):
-        self.assert_ends("MEMORY_LIMIT", "my @x; push @x, 'x' x 1_000_000 while 1")
+        self.assert_ends("MEMORY_LIMIT", "my @x; push @x, 'x' x 1_000_000 while 1", limits={"wall_us": 60_000_000, "cpu_us": 60_000_000})
 
     def test_an_endless_loop_ends_with_its_time(self):
         self.ends_in_time("1 while 1")

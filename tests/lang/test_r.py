@@ -164,7 +164,7 @@ class Hostile(Case):
         self.ends("Sys.sleep(100)\n", "TIME_LIMIT", limits={"wall_us": 300_000})
 
     def test_all_memory(self):
-        self.ends("x <- list()\nfor (i in 1:10000) x[[i]] <- rep(1.5, 1e6)\n", "MEMORY_LIMIT")
+        self.ends("x <- list()\nfor (i in 1:10000) x[[i]] <- rep(1.5, 1e6)\n", "MEMORY_LIMIT", limits={"wall_us": 60_000_000, "cpu_us": 60_000_000})
 
     def test_a_flood_of_output(self):
         self.ends("repeat cat('flood\\n')\n", "OUTPUT_LIMIT")

@@ -273,10 +273,10 @@ class Hostile(language_case.LanguageCase):
         self.assertEqual(b"ThreadError\n", result.stdout, describe(result))
 
     def test_a_memory_bomb_ends_at_the_memory_limit(self):
-        self.ends_as("MEMORY_LIMIT", "a = []; loop { a << 'x' * 1_000_000 }")
+        self.ends_as("MEMORY_LIMIT", "a = []; loop { a << 'x' * 1_000_000 }", limits={"wall_us": 60_000_000, "cpu_us": 60_000_000})
 
     def test_a_bomb_of_objects_ends_at_the_memory_limit(self):
-        self.ends_as("MEMORY_LIMIT", "a = []; loop { a << [a.size] }")
+        self.ends_as("MEMORY_LIMIT", "a = []; loop { a << [a.size] }", limits={"wall_us": 60_000_000, "cpu_us": 60_000_000})
 
     def test_an_endless_loop_ends_at_the_time_limit(self):
         self.ends_as("TIME_LIMIT", "loop { }", limits={"wall_us": 300_000})

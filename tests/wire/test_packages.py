@@ -95,7 +95,7 @@ def configuration():
                      f"  preload += {{ {runtime.preload}, no_such_module }}\n}}\n")
     return text + (f"language javascript-global {{\n  runtime = javascript\n  packages = \"{FOLDER}/global\"\n  warm = 1\n}}\n"
                    "language python-large {\n  runtime = python\n  warm_min = 2\n  preload = { greeter, fractions }\n"
-                   "  limits { memory = 256M wall = 20s cpu = 20s }\n}\n")
+                   "  limits { memory = 512M wall = 20s cpu = 20s }\n}\n")
 
 
 SERVER = ServerModule(__name__, config=configuration())
