@@ -14,7 +14,7 @@ from lib.case import Case, ServerModule, describe
 from lib.hatchery import Status
 from lib.language_case import Language, tests_of
 from lib.planted import planted_tests
-from lib.server import BUILD
+from lib.server import BUILD, sanitized_limits
 
 SERVER = ServerModule(__name__, config='language "c-fast" { warm = 4 }\n')
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -275,7 +275,7 @@ class Hostile(Case):
         }
         for name, (program, options, *ends) in tests.items():
             with self.subTest(name):
-                result = self.run_program(program, limits={"cpu_us": 1_500_000, "wall_us": 6_000_000}, **options)
+                result = self.run_program(program, limits={"memory_bytes": 128 << 20, **sanitized_limits("c-fast"), "cpu_us": 1_500_000, "wall_us": 6_000_000}, **options)
                 self.assertIn(Status.Name(result.status), ends, describe(result))
                 self.alive()
 
