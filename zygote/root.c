@@ -26,9 +26,9 @@ struct directory_row {
 };
 
 static const struct directory_row directories[] = {
-        { "dev", 0755 },          { "dev/shm", 01777 }, { "etc", 0755 },       { "etc/fonts", 0755 }, { "home", 0755 },
-        { "home/sandbox", 0755 }, { "mnt", 0755 },      { "proc", 0555 },      { "run", 0755 },       { "tmp", 01777 },
-        { "usr", 0755 },          { "var", 0755 },      { "var/cache", 0755 },
+        { "dev", 0755 },  { "dev/shm", 01777 },     { "etc", 0755 }, { "etc/fonts", 0755 },
+        { "home", 0755 }, { "home/sandbox", 0755 }, { "mnt", 0755 }, { "proc", 0555 },
+        { "run", 0755 },  { "tmp", 01777 },         { "usr", 0755 }, { "var", 0755 },
 };
 
 struct device_row {
@@ -71,7 +71,7 @@ static const struct text_row texts[] = {
         { "etc/fonts/fonts.conf",
           "<?xml version=\"1.0\"?>\n<fontconfig>\n"
           "<dir>/usr/share/fonts</dir>\n<dir>/usr/local/share/fonts</dir>\n<dir>~/.fonts</dir>\n"
-          "<cachedir>/var/cache/fontconfig</cachedir>\n<cachedir>/tmp/.fontconfig</cachedir>\n"
+          "<cachedir>/etc/fonts/cache</cachedir>\n<cachedir>/tmp/.fontconfig</cachedir>\n"
           "<include ignore_missing=\"yes\">/etc/fonts/conf.d</include>\n</fontconfig>\n" },
         { "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n" },
 };
@@ -83,17 +83,17 @@ static const char *const usr_links[] = { "bin", "lib", "lib32", "lib64", "libx32
 static const char *const etc_files[] = { "ld.so.cache", "localtime", "mime.types", "protocols", "services" };
 
 struct copied_directory {
-        const char *path;
+        const char *from, *path;
         bool with_files; /* else links alone */
 };
 
 /* The links of the alternatives (awk, editor, ...); which fonts there are and how they are chosen, without which
  * nothing can draw text. */
 static const struct copied_directory copied[] = {
-        { "etc/alternatives", false },
-        { "etc/fonts/conf.avail", true },
-        { "etc/fonts/conf.d", true },
-        { "var/cache/fontconfig", true },
+        { "/etc/alternatives", "etc/alternatives", false },
+        { "/etc/fonts/conf.avail", "etc/fonts/conf.avail", true },
+        { "/etc/fonts/conf.d", "etc/fonts/conf.d", true },
+        { "/var/cache/fontconfig", "etc/fonts/cache", true },
 };
 
 static int copy_file(int to_dir, const char *to, int from_dir, const char *from)
@@ -132,17 +132,15 @@ static int copy_entry(int to_dir, int from_dir, const char *name, bool with_file
 
 static int copy_directory(int root, const struct copied_directory *which, off_t *left, struct err *e)
 {
-        char from[64];
-        snprintf(from, sizeof from, "/%s", which->path);
-        DIR *dir = opendir(from);
+        DIR *dir = opendir(which->from);
         if (!dir)
-                return errno == ENOENT ? 0 : err_set(e, errno, "open %s", from);
+                return errno == ENOENT ? 0 : err_set(e, errno, "open %s", which->from);
         int r = mkdirat(root, which->path, 0755) < 0 ? -errno : 0;
         OWN_FD int to = openat(root, which->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         for (struct dirent *d; r == 0 && (d = readdir(dir));)
                 r = copy_entry(to, dirfd(dir), d->d_name, which->with_files, left);
         closedir(dir);
-        return r < 0 ? err_set(e, -r, "copy %s", from) : 0;
+        return r < 0 ? err_set(e, -r, "copy %s", which->from) : 0;
 }
 
 static int make_nodes(int root, struct err *e)
