@@ -122,7 +122,7 @@ static void print_all_of(hatchery_v1_LanguageStatus *l)
         printf("  %-14s %u running, %u being prepared\n", "sandboxes", l->running, l->preparing);
         printf("  %-14s %llu done, %u queued, %llu failed by the server\n", "runs", (unsigned long long)l->runs,
                l->queued, (unsigned long long)l->failures);
-        printf("  %-14s %s (median), %s (99th percentile) from a run's end to the next warm sandbox\n", "recycling",
+        printf("  %-14s %s (median), %s (99th percentile) to the next warm sandbox\n", "recycling",
                text_us(p50, l->recycle_p50_us), text_us(p99, l->recycle_p99_us));
         printf("  %-14s %llu discarded\n", "slots", (unsigned long long)l->discarded);
         printf("  %-14s generation %u, which has made %llu sandboxes; %u process%s\n", "zygote", l->generation,
