@@ -48,7 +48,7 @@ PROGRAMS = {
 }
 PROGRAMS["node-prestarted"] = PROGRAMS["javascript"]
 if ALL:  # as C, which stands for them: what a compiler made takes the process's place
-    PROGRAMS["cpp"] = C.replace("int system", 'extern "C" int system')
+    PROGRAMS["cpp"] = C.replace("int system", 'extern "C" int system').replace("const char planted", "char planted")
     PROGRAMS["go"] = ('package main\nimport ("os"; "os/exec")\nvar planted = "@"\n'
                       'func main() { c := exec.Command("sh", "./look", planted); c.Stdout = os.Stdout; c.Run() }\n')
     PROGRAMS["rust"] = ('static PLANTED: &str = "@";\n'
