@@ -290,12 +290,15 @@ void turn_loop(node_embed *n)
 }
 
 /* V8 has sized its heap by the machine's memory, and would collect garbage when a run has long met its limit. A heap
- * that was made can be bounded anew in this way alone: as the end of a bound that was raised. */
-void limit_heap(v8::Isolate *isolate, uint64_t bytes)
+ * that was made can be bounded anew in this way alone: as the end of a bound that was raised. It then fills up to the
+ * bound before it is collected, so a quarter is left for all else; and what really needs more gets it, for the kernel
+ * to end. */
+void limit_heap(v8::Isolate *isolate, uint64_t memory_bytes)
 {
-        v8::NearHeapLimitCallback as_it_is = [](void *, size_t current, size_t) { return current; };
-        isolate->AddNearHeapLimitCallback(as_it_is, nullptr);
-        isolate->RemoveNearHeapLimitCallback(as_it_is, static_cast<size_t>(bytes));
+        v8::NearHeapLimitCallback more = [](void *, size_t current, size_t) { return current + current / 4; };
+        isolate->AddNearHeapLimitCallback(more, nullptr);
+        isolate->RemoveNearHeapLimitCallback(more, static_cast<size_t>(memory_bytes / 4 * 3));
+        isolate->AddNearHeapLimitCallback(more, nullptr);
 }
 
 int fail(char *why, size_t size, const std::string &sentence)
@@ -430,10 +433,10 @@ int node_embed_forked(struct node_embed *n)
 }
 
 int node_embed_run(struct node_embed *n, const char *entry, char *const *args, char *const *env, bool echo,
-                   uint64_t heap_bytes)
+                   uint64_t memory_bytes)
 {
         Inside in(n);
-        limit_heap(in.isolate, heap_bytes);
+        limit_heap(in.isolate, memory_bytes);
         v8::Local<v8::Value> main;
         bool prepared = in.call("prepare",
                                 { in.string(entry), in.array(args), in.array(env), v8::Boolean::New(in.isolate, echo) })

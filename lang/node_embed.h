@@ -32,10 +32,10 @@ int node_embed_forked(struct node_embed *n);
 /* In the zygote or in a child: what most programs do. */
 void node_embed_rehearse(struct node_embed *n);
 
-/* In each child: runs the program, and ends the process. args and env (name=value) end with NULL; heap_bytes is
- * what V8 may take for old objects. Returns only NODE_EMBED_FRESH, before anything of the program has run. */
+/* In each child: runs the program, and ends the process. args and env (name=value) end with NULL; memory_bytes is
+ * the limit of its memory. Returns only NODE_EMBED_FRESH, before anything of the program has run. */
 int node_embed_run(struct node_embed *n, const char *entry, char *const *args, char *const *env, bool echo,
-                   uint64_t heap_bytes);
+                   uint64_t memory_bytes);
 
 const char *node_embed_version(void);
 

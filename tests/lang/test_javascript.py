@@ -365,6 +365,8 @@ class Hostile(HostileCase):
         for language in ("javascript", "node-prestarted") if FORKED else ("javascript",):
             for limits, most in ({}, 512), ({"memory_bytes": 1000 * MIB}, 1000):
                 heap = int(self.output(program, language=language, limits={**LIMITS, **limits}))
+                if language == "javascript" and FORKED:
+                    most = most * 3 // 4  # V8 collects a heap that was made before later than one that was made so
                 self.assertIn(heap, range(most, most + 64), language)  # with what is for young objects
 
     def test_as_many_workers_as_a_pool_has_fit_into_the_usual_limits(self):
