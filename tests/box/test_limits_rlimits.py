@@ -141,7 +141,8 @@ print(depth)
         code = "import resource\nresource.setrlimit(resource.RLIMIT_STACK, (resource.getrlimit(resource.RLIMIT_STACK)[1],) * 2)\n"
         result = self.execute(code + attack_code("stack"), files=attack_file(), limits={"memory_bytes": 64 * MIB})
         self.assert_status(result, "MEMORY_LIMIT")
-        result = self.execute(code + attack_code("stack"), files=attack_file(), limits={"memory_bytes": 600 * MIB})
+        slow = {"wall_us": 60_000_000, "cpu_us": 60_000_000}  # it touches half a GiB
+        result = self.execute(code + attack_code("stack"), files=attack_file(), limits={**slow, "memory_bytes": 600 * MIB})
         self.assert_exited(result)
         self.assertIn(int(result.stdout), range(500 * MIB, 512 * MIB + 4096))
 
