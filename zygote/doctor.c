@@ -208,6 +208,13 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
                 return;
         }
         say(d, 1, "zygote root", "tmpfs, read-only /usr, pivot_root");
+        if (facts_base_init(&maker->slots.facts, &e) < 0) {
+                say(d, 0, "facts of proc", "%s", e.text);
+                return;
+        }
+        say(d, 1, "facts of proc", "%s",
+            maker->slots.facts.usable ? "of the run: memory, processors"
+                                      : "none: programs find no /proc/meminfo before Linux 6.15");
         int r = find_last_pid(maker);
         if (r < 0) {
                 say(d, 0, "pid counter", "%s; the kernel needs CONFIG_CHECKPOINT_RESTORE", strerror(-r));
@@ -247,7 +254,9 @@ static void check_walls(struct doctor *d)
         struct birth birth = { .init = { .sock = -1 } };
         struct sandbox_maker maker = {
                 .birth = &birth,
-                .slots = { .birth = &birth.init, .uid_base = d->options->uid_base },
+                .slots = { .birth = &birth.init,
+                           .uid_base = d->options->uid_base,
+                           .facts = { .disk = -1, .same_for_all = -1 } },
                 .guard = -1,
         };
         struct cgroup_hierarchy opened[CGROUP_MAX_HIERARCHIES];

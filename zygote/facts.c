@@ -164,7 +164,8 @@ int facts_base_init(struct facts_base *b, struct err *e)
         b->disk = own_steal_fd(&disk);
         b->same_for_all = openat(b->disk, COMMON, O_PATH | O_DIRECTORY | O_CLOEXEC);
         int r = b->same_for_all < 0 ? err_set(e, errno, "a directory for what /proc says") : write_common(b, e);
-        if (r == 0 && try_mounts(b) < 0)
+        b->usable = r == 0 && try_mounts(b) == 0;
+        if (!b->usable)
                 facts_base_fini(b);
         return r;
 }
@@ -173,7 +174,7 @@ void facts_base_fini(struct facts_base *b)
 {
         own_close(&b->disk);
         own_close(&b->same_for_all);
-        b->disk = b->same_for_all = -1;
+        *b = (struct facts_base){ .disk = -1, .same_for_all = -1 };
 }
 
 /* ---------------------------------------------------------------- of a slot */
@@ -249,7 +250,7 @@ static int make_files(struct facts *f, const struct facts_base *b, uint32_t slot
 int facts_open(struct facts *f, const struct facts_base *b, uint32_t slot, int proc, struct err *e)
 {
         static const struct fs_option processes[] = { { "subset", "pid" } };
-        int r = b->disk < 0 ? 0 : make_files(f, b, slot, proc, e);
+        int r = !b->usable ? 0 : make_files(f, b, slot, proc, e);
         if (r < 0)
                 return r;
         r = newmount_reconfigure(proc, processes, 1);

@@ -23,7 +23,8 @@ enum facts_file { FACTS_MEMINFO, FACTS_UPTIME, FACTS_CPUINFO, FACTS_STAT, FACTS_
 
 /* Of a zygote: the tmpfs that the files of its slots are on, which is attached nowhere. */
 struct facts_base {
-        int disk;         /* owned; -1: this kernel can't do it */
+        bool usable;      /* else this kernel can't do it, and there is nothing to be owned */
+        int disk;         /* owned */
         int same_for_all; /* owned: what slots begin with, a directory */
 };
 
