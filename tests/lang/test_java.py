@@ -109,6 +109,12 @@ MORE = {
     "modules beside java.base": main('System.out.println(java.sql.Types.INTEGER + " " + java.util.logging.Level.INFO);'),
     "locale and encoding": main('System.out.println(java.nio.charset.Charset.defaultCharset() + " " + java.util.Locale.getDefault() + String.format("%.2f", 1.5));'),
     "a time zone": (main('System.out.println(java.time.ZoneId.systemDefault());'), {"env": {"TZ": "Asia/Tokyo"}}),
+    "JDK_JAVA_OPTIONS": (main('System.out.println(System.getProperty("x"));'), {"env": {"JDK_JAVA_OPTIONS": "-Dx=jdk"}}),
+    # The compiler's own machine says it, too; here there is one for both.
+    "JAVA_TOOL_OPTIONS and _JAVA_OPTIONS": (main('System.out.println(System.getProperty("x") + System.getProperty("y"));'), {
+        "env": {"JAVA_TOOL_OPTIONS": "-Dx=tool", "_JAVA_OPTIONS": "-Dy=under"},
+        "ours": lambda theirs: (theirs[0], theirs[1][:len(theirs[1]) // 2], theirs[2])}),
+    "LC_ALL": (main('System.out.println(System.getProperty("file.encoding") + java.util.Locale.getDefault());'), {"env": {"LC_ALL": "C"}}),
     "much output": main('for (int i = 0; i < 20000; i++) System.out.println("line " + i);'),
 }
 
