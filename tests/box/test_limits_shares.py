@@ -9,6 +9,7 @@ import unittest
 from lib.case import Case, ServerModule
 from lib.scale import patience
 
+SLOW_IN_VM = "shares of an emulated processor can't be measured"
 SERVER = ServerModule(__name__)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
