@@ -260,7 +260,7 @@ class Told(Case):
         rounds = 2 * (slots.warm + slots.preparing) + 4
         big = self.execute("x = b'x' * (100 << 20)")
         self.assertGreaterEqual(big.memory_peak_bytes, 100 * MIB)
-        ids = [self.client.send_execute("x = b'x' * (60 << 20)") for _ in range(rounds)]
+        ids = [self.client.send_execute("x = b'x' * (60 << 20)", limits={"wall_us": 60_000_000}) for _ in range(rounds)]
         for request in ids:
             self.assertGreaterEqual(self.client.result(request).memory_peak_bytes, 60 * MIB)
         peaks = [self.execute("pass").memory_peak_bytes for _ in range(rounds)]

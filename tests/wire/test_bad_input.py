@@ -150,7 +150,7 @@ class Limits(Case):
 
     def test_limits_over_the_ceiling_are_refused_with_field_and_ceiling(self):
         most = {"wall_us": "60 s", "cpu_us": "60 s", "memory_bytes": "1 GiB", "output_bytes": "16 MiB",
-                "disk_bytes": "512 MiB"}
+                "disk_bytes": "512 MiB", "stack_bytes": "512 MiB"}
         for name, ceiling in LIMITS.items():
             for value in (ceiling + 1, 2 ** 63 - 1):
                 with self.subTest(f"{name}={value}"):
