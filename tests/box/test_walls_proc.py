@@ -110,7 +110,7 @@ class Machine(Case):
     def test_memory_is_the_limit_of_the_run(self):
         code = self.READ + "print(*re.findall(r'Mem\\w+: +(\\d+) kB', read('meminfo')))"
         for limits in {}, {"memory_bytes": 300 << 20}, {"memory_bytes": 64 << 20}, {}:
-            expected = limits.get("memory_bytes", 128 << 20) // 1024
+            expected = limits.get("memory_bytes", 256 << 20) // 1024
             self.assertEqual(f"{expected} {expected} {expected}\n", self.output(code, limits=limits))
 
     def test_processors_are_those_that_it_may_use(self):
@@ -135,7 +135,7 @@ print(read('loadavg'), 0 <= boot - float(read('uptime').split()[0]) < 600,
                 continue
             result = self.execute(f"import subprocess, sys\nsys.exit(subprocess.run({command}).returncode)")
             self.assert_exited(result)
-            self.assertIn({"free": b"131072", "ps": b"ps\n"}.get(command[0], b""), result.stdout, describe(result))
+            self.assertIn({"free": b"262144", "ps": b"ps\n"}.get(command[0], b""), result.stdout, describe(result))
 
     def test_they_are_the_slots_own(self):
         """Two runs at one time have different files, so that neither sees the other's locks."""
