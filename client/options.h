@@ -49,7 +49,7 @@ struct options {
         bool truncate;
         bool echo;
         bool collect_all; /* also what the run has left as it was sent */
-        bool unbuffered; /* neither: as standard output is a terminal or not */
+        bool unbuffered;  /* neither: as standard output is a terminal or not */
         bool buffered;
         bool compress;
         bool stats;

@@ -55,14 +55,14 @@ static int node_run(void *state, const struct job *job)
         return r == NODE_EMBED_FRESH ? startup_fresh(&hatchery_language, job) : r;
 }
 
+static const char preloaded[] = LANG_FILES "/node.js";
+
 /* Which variables of Node's own need it, node_shared.js knows, for the Node that is started ahead, too. */
-static const char *const fresh[] = { PROGRAM,
-                                     "node",
-                                     "--max-old-space-size={memory%100}", /* as in javascript.conf */
-                                     "-r",
-                                     LANG_FILES "/node.js",
-                                     "{entry}",
-                                     NULL };
+static const char *const fresh[] = {
+        PROGRAM, "node",    "--max-old-space-size={memory%100}", /* as in javascript.conf */
+        "-r",    preloaded, "{entry}",
+        NULL
+};
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,

@@ -75,12 +75,12 @@ struct report {
         uint64_t sandbox;
         union {
                 struct {
-                        char version[64];   /* "3.11.2" */
-                        char main_file[32]; /* the name that inline code gets: "main.py" */
-                        char aliases[96];   /* other names of the language, separated by spaces */
+                        char version[64];    /* "3.11.2" */
+                        char main_file[32];  /* the name that inline code gets: "main.py" */
+                        char aliases[96];    /* other names of the language, separated by spaces */
                         char extensions[64]; /* of its files, without the dot, likewise; none where it is data */
-                        uint32_t kind;      /* enum kind */
-                        uint32_t echoes;    /* it heeds echo_last_expression */
+                        uint32_t kind;       /* enum kind */
+                        uint32_t echoes;     /* it heeds echo_last_expression */
                         struct ceilings ceilings;
                 } hello;
                 struct {

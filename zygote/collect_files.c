@@ -3,9 +3,9 @@
 #include "zygote/collect_files.h"
 
 #include "proto/collect.h"
+#include "proto/glob.h"
 #include "proto/job.h"
 #include "proto/own.h"
-#include "proto/glob.h"
 
 #include <dirent.h>
 #include <errno.h>

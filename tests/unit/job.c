@@ -65,9 +65,9 @@ static struct span text(const char *s)
         return span_of_text(s);
 }
 
-static const int64_t limits[LIMIT_COUNT] = { [LIMIT_OPEN_FILES] = 64,
-                                             [LIMIT_STACK] = 12 << 20,
-                                             [LIMIT_MEMORY] = 5 << 20 };
+static const int64_t limits[LIMIT_COUNT] = {
+        [LIMIT_OPEN_FILES] = 64, [LIMIT_STACK] = 12 << 20, [LIMIT_MEMORY] = 5 << 20
+};
 
 static void a_job_arrives_as_it_was_packed(void **state)
 {
