@@ -143,7 +143,8 @@ class LowNumbersTaken
 };
 
 /* V8 marks its heap MADV_DONTFORK. From here on that call does nothing, and says that it has worked: a filter needs no
- * symbol to be bent, and holds for whoever makes the call. */
+ * symbol to be bent, and holds for all that make the call. Who has no capability in effect, as a zygote while its
+ * interpreter starts, may set one when it can gain none any more; a sandbox never can. */
 int allow_forks_of_the_heap()
 {
         sock_filter filter[] = {
@@ -155,7 +156,9 @@ int allow_forks_of_the_heap()
                 BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
         };
         const sock_fprog program = { sizeof filter / sizeof filter[0], filter };
-        return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+                return -errno;
+        return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0 ? -errno : 0;
 }
 
 std::vector<int> open_descriptors()

@@ -1,6 +1,8 @@
 /* A second stack: see stack.h. */
 #include "proto/stack.h"
 
+#include "proto/hide.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -91,7 +93,7 @@ struct stack *stack_new(size_t size, void (*life)(void *context), void *context,
 
 int stack_hide(struct stack *s)
 {
-        return madvise(s->bottom, s->size + s->room, MADV_DONTFORK) < 0 ? -errno : 0;
+        return hide_from_children(s->bottom, s->size + s->room);
 }
 
 void stack_free(struct stack *s)

@@ -1,6 +1,8 @@
 /* Memory that no child gets: see hidden.h. */
 #include "zygote/hidden.h"
 
+#include "proto/hide.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 
@@ -13,10 +15,10 @@ void *hidden_new(size_t size)
         void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         if (memory == MAP_FAILED)
                 return NULL;
-        if (madvise(memory, size, MADV_DONTFORK) < 0) {
-                int error = errno;
+        int r = hide_from_children(memory, size);
+        if (r < 0) {
                 munmap(memory, size);
-                errno = error;
+                errno = -r;
                 return NULL;
         }
 #ifdef __SANITIZE_ADDRESS__
