@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 check_job(&job);
                 free(job.args);
                 free(job.env);
+                free(job.flags);
                 free((char *)job.entry); /* the start of the block */
         } else {
                 FUZZ_CHECK(r == -EPIPE || r == -EPROTO);

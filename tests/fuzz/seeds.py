@@ -80,8 +80,8 @@ def record(kind, mode=0, size=0, name=b"", reason=0):
     return struct.pack("=IIQII", kind, mode, size, len(name), reason) + name
 
 
-def job(args, env, strings):
-    return struct.pack("=IIIIIIIIIIQ", JOB_MAGIC, args, env, 0, 64, 0, 0, 0, 1, 0, len(strings)) + strings
+def job(args, env, strings, flags=0):
+    return struct.pack("=12I2Q", JOB_MAGIC, args, env, 0, 64, 8 << 20, 0, 0, 1, flags, 1, 0, 256 << 20, len(strings)) + strings
 
 
 def walk(globs, max_files=10, max_bytes=1000, max_us=1000000):
@@ -109,7 +109,7 @@ def seeds():
     yield "lz4", [packed(b"a" * 5000), packed(b""), packed(bytes(range(256))), b"b" * 300,
                   lz4.frame.compress(b"abc" * 100, store_size=True, content_checksum=True, block_checksum=True,
                                      block_linked=False)]
-    yield "job", [job(0, 0, b"main.py\0"), job(2, 1, b"a/b.py\0one\0\0A=1\0")]
+    yield "job", [job(0, 0, b"main.py\0"), job(2, 1, b"a/b.py\0one\0\0A=1\0-O2\0-lm\0", flags=2)]
     yield "collector", [record(1, 0o644, 3, b"a.txt") + b"42\n" + record(1, 0o600, 0, b"d/\xff") + record(2),
                         record(2, reason=3)]
     yield "walk", [walk([b"**/*"]), walk([b"*.txt", b"d/?.txt"]), walk([b"**"], 1, 2)]
