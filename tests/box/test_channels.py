@@ -12,7 +12,7 @@ import unittest
 from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.scale import repeat
-from lib.server import BUILD, Server
+from lib.server import HATCHERYD, HOME, Server
 
 SHARED = "plain"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -154,7 +154,7 @@ class OwnFiles(Case):
         own = {name for name in names if not name.startswith(("/usr/", "["))}
         self.assertEqual({"/memfd:hatcheryd (deleted)", "/memfd:hatchery-lang-python (deleted)"}, own)
         # The control: the supervisor, which runs from the file itself, does show it.
-        self.assertIn(str(BUILD), host.read(f"/proc/{SERVER.server.process.pid}/maps"))
+        self.assertIn(str(HOME), host.read(f"/proc/{SERVER.server.process.pid}/maps"))
 
     def test_no_memory_tells_one_either(self):
         # The word is turned round in the program, so that the program is not what is found; its end is the control.
@@ -179,7 +179,7 @@ with open('/proc/self/mem', 'rb', 0) as memory:
             del data
 print(found[0], found[1] > 0)
 """
-        path, control = str(BUILD), "/usr/lib/python3.11"
+        path, control = str(HOME), "/usr/lib/python3.11"
         self.assertEqual("0 True\n", self.output(code, args=[path[::-1], control[::-1]],
                                                  limits={"wall_us": 50_000_000, "cpu_us": 50_000_000,
                                                          "memory_bytes": 1 << 30}))
@@ -194,7 +194,7 @@ print(found[0], found[1] > 0)
     def test_the_program_is_a_sealed_copy(self):
         for process in [SERVER.pool_process(), *SERVER.zygote_processes()]:
             self.assertEqual("/memfd:hatcheryd (deleted)", os.readlink(f"/proc/{process.pid}/exe"))
-            with open(f"/proc/{process.pid}/exe", "rb") as program, open(BUILD / "hatcheryd", "rb") as original:
+            with open(f"/proc/{process.pid}/exe", "rb") as program, open(HATCHERYD, "rb") as original:
                 sealed = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
                 self.assertEqual(sealed, sealed & fcntl.fcntl(program, fcntl.F_GET_SEALS))
                 self.assertEqual(original.read(), program.read())

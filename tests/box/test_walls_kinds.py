@@ -9,7 +9,7 @@ from pathlib import Path
 from lib import memory, probe
 from lib.case import Case, describe
 from lib.hatchery import Status
-from lib.server import BUILD
+from lib.server import HOME
 from lib.walls import CALLS, LIMITS, Servers
 
 SLOW_IN_VM = "the machine there has no language but Python"
@@ -75,7 +75,7 @@ class Kinds(Case):
     @staticmethod
     def host_files():
         there = ("/etc/shadow", "/etc/fstab", "/etc/machine-id", "/etc/apt", "/home/sandbox/../../etc/gshadow", "/root", "/boot", "/sys/kernel", "/run/hatchery", "/proc/kcore", "/proc/sys/kernel",
-                 "/dev/mem", "/dev/kmsg", "/var/log", "/var/cache", str(BUILD), str(Path(__file__)), str(SERVERS.dir),
+                 "/dev/mem", "/dev/kmsg", "/var/log", "/var/cache", str(HOME), str(Path(__file__)), str(SERVERS.dir),
                  str(SERVERS.socket_path))
         return [path for path in there if os.path.exists(path)]
 

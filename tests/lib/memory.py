@@ -10,7 +10,7 @@ import uuid
 
 from lib.case import describe
 from lib.scale import ALL
-from lib.server import BUILD, wait_until
+from lib.server import BUILD, HOME, wait_until
 
 SEARCH = BUILD / "tests" / "attack" / "search"
 KEY = 0xa5
@@ -80,7 +80,7 @@ def needles(server):
         "planted": PLANTED,
         "environment of the server": CANARY,
         "the server's directory: configuration, cache, socket": str(server.dir),
-        "where the server is installed": str(BUILD),
+        "where the server is installed": str(HOME),
         "an address it listens on": server.address,
         "a line of /proc/PID/stat": "(hatchery-zygote)",
         "memory limit of the slot beside, as a cgroup is told": str(MEMORY),

@@ -23,6 +23,7 @@ BUILD = Path(os.environ.get("HATCHERY_BUILD", "build/release")).resolve()
 # The programs under test: those of an installed tree, if there is one (tests/run.py --installed).
 PREFIX = os.environ.get("HATCHERY_PREFIX")
 HATCHERYD = Path(PREFIX, "sbin/hatcheryd") if PREFIX else BUILD / "hatcheryd"
+HOME = HATCHERYD.parent.parent if PREFIX else BUILD  # of the tree that a server belongs to
 HATCHERY = Path(PREFIX, "bin/hatchery") if PREFIX else BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
 FAULTS_SIZE = 4096  # of the file, whatever it says
