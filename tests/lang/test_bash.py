@@ -108,7 +108,7 @@ class Hostile(HostileCase):
     HELLO = SEMANTICS["hello"]
 
     def test_a_fork_bomb_ends_at_the_limit(self):
-        result = self.hostile(":(){ :|:& };:\nsleep 0.3; echo over\n", limits={"wall_us": 3_000_000})
+        result = self.hostile(":(){ :|:& };:\nsleep 0.3; echo over\n", limits={"wall_us": 3_000_000, "pids": 32})
         self.assertIn(b"fork", result.stderr, describe(result))
 
     def test_a_memory_bomb_ends_at_the_limit(self):

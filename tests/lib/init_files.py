@@ -72,7 +72,7 @@ INIT_FILES = {
     "php": {
         "settings": with_files("<?php echo \"real\\n\";\n", plant(PHP, "planted.php"), plant(PHP_SETTINGS, "php.ini", "php-cli.ini", ".user.ini", ".php.ini", "conf.d/planted.ini")),
         "settings that a variable names": with_files("<?php echo \"real\\n\";\n", plant(PHP, "planted.php"), plant(PHP_SETTINGS, "php.ini", "planted.ini"),
-                                                     env={"PHPRC": ".", "PHP_INI_SCAN_DIR": "."}, ours=REAL),
+                                                     env={"PHPRC": ".", "PHP_INI_SCAN_DIR": "."}),
     },
     "prolog": {
         "start files": with_files(":- writeln(real).\n", plant(PROLOG, "init.pl", ".plrc", "swipl.rc", "lists.pl", ".local/share/swi-prolog/init.pl")),
@@ -87,13 +87,13 @@ INIT_FILES = {
         "settings and start files": with_files("cat('real\\n')\n", plant(R, ".Rprofile", "Rprofile.site", "planted.R"),
                                                plant("R_PROFILE=/home/sandbox/planted.R\n", ".Renviron", "Renviron.site"), ours=REAL),
         "start files that variables name": with_files("cat('real\\n')\n", plant(R, "planted.R"), plant("R_DEFAULT_PACKAGES=planted\n", "planted"),
-                                                      env={"R_PROFILE": "planted.R", "R_PROFILE_USER": "planted.R", "R_ENVIRON": "planted", "R_ENVIRON_USER": "planted"}, ours=REAL),
+                                                      env={"R_PROFILE": "planted.R", "R_PROFILE_USER": "planted.R", "R_ENVIRON": "planted", "R_ENVIRON_USER": "planted"}),
     },
     "ruby": {
         "start files and libraries": with_files("require 'json'\nputs 'real'\n", plant(RUBY, ".irbrc", ".rubyrc", "rubygems.rb", "json.rb", "did_you_mean.rb", "enc/encdb.rb", "gem_prelude.rb", "rubygems_plugin.rb"),
                                                 {"Gemfile": "exit! 77\n", ".bundle/config": "BUNDLE_GEMFILE: Gemfile\n", ".gemrc": "gem: --pre\n"}),
         "newer libraries among the gems of its home": with_files("require 'json'\nputs 'real'\n", gem("did_you_mean"), gem("error_highlight"), ours=REAL),
-        "a library that a variable names": with_files("puts 'real'\n", plant(RUBY, "planted.rb"), env={"RUBYOPT": "-r./planted", "RUBYLIB": "."}, ours=REAL),
+        "a library that a variable names": with_files("puts 'real'\n", plant(RUBY, "planted.rb"), env={"RUBYOPT": "-r./planted", "RUBYLIB": "."}),
     },
     "sed": {
         "start files": with_files("s/.*/real/\n", plant("s/.*/planted/\n", ".sedrc", "sedrc", ".sed"), stdin="x\n"),
