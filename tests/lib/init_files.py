@@ -6,6 +6,9 @@ Each program prints "real". What is planted says so and ends the process with 77
 that a compiler refused the program (proto/job.h). Compilers and helpers have a table of their own: lib/planted.py."""
 
 REAL = (b"real\n", b"", ("exit", 0))
+# Where the command has another home, or another path to it.
+OBEYED = (b"", b"planted\n", ("exit", 77))
+OBEYED_BY_SQL = (b"planted\n", b"", ("exit", 77))
 
 SHELL = "echo planted >&2\nexit 77\n"
 # A struct job_failure of the step REFUSED, and the byte by which a helper that was started ahead says the same.
@@ -72,7 +75,7 @@ INIT_FILES = {
     "php": {
         "settings": with_files("<?php echo \"real\\n\";\n", plant(PHP, "planted.php"), plant(PHP_SETTINGS, "php.ini", "php-cli.ini", ".user.ini", ".php.ini", "conf.d/planted.ini")),
         "settings that a variable names": with_files("<?php echo \"real\\n\";\n", plant(PHP, "planted.php"), plant(PHP_SETTINGS, "php.ini", "planted.ini"),
-                                                     env={"PHPRC": ".", "PHP_INI_SCAN_DIR": "."}),
+                                                     env={"PHPRC": ".", "PHP_INI_SCAN_DIR": "."}, ours=OBEYED),
     },
     "prolog": {
         "start files": with_files(":- writeln(real).\n", plant(PROLOG, "init.pl", ".plrc", "swipl.rc", "lists.pl", ".local/share/swi-prolog/init.pl")),
@@ -99,8 +102,8 @@ INIT_FILES = {
         "start files": with_files("s/.*/real/\n", plant("s/.*/planted/\n", ".sedrc", "sedrc", ".sed"), stdin="x\n"),
     },
     "sqlite": {
-        "a start file": with_files("SELECT 'real';\n", plant(SQL, ".sqliterc", "sqliterc", ".config/sqlite3/sqliterc")),
-        "a start file before what is the command's": with_files(".print real\n", plant(SQL, ".sqliterc")),
+        "a start file": with_files("SELECT 'real';\n", plant(SQL, ".sqliterc", "sqliterc", ".config/sqlite3/sqliterc"), ours=OBEYED_BY_SQL),
+        "a start file before what is the command's": with_files(".print real\n", plant(SQL, ".sqliterc"), ours=OBEYED_BY_SQL),
     },
     "tcl": {
         "start files and indices": with_files("catch nothing\nputs real\n", plant(TCL, ".tclshrc", "init.tcl", "lib/init.tcl", "lib/tcl8.6/init.tcl", "library/init.tcl", "auto.tcl", "tm.tcl"),
