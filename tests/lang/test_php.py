@@ -444,7 +444,7 @@ class Hostile(Case):
         self.assert_ends("OUTPUT_LIMIT", "while (true) { echo $x; }", limits={"output_bytes": MIB})
 
     def test_descriptors_are_limited(self):
-        result = self.hostile("$a = []; while ($f = @fopen('/dev/null', 'r')) { $a[] = $f; } echo count($a) < 64 ? 'few' : count($a);")
+        result = self.hostile("$a = []; while ($f = @fopen('/dev/null', 'r')) { $a[] = $f; } echo count($a) < 256 ? 'few' : count($a);")
         self.assertEqual(b"few", result.stdout, describe(result))
 
     def test_the_host_is_not_to_be_seen(self):
