@@ -133,7 +133,7 @@ repr(Deep())
 print(depth)
 """
         self.assert_status(self.execute(code), "SIGNALED")
-        result = self.execute(code, limits={"stack_bytes": 32 * MIB})
+        result = self.execute(code, limits={"stack_bytes": 32 * MIB, "memory_bytes": 1024 * MIB})
         self.assert_exited(result)
         self.assertEqual(b"20000\n", result.stdout, describe(result))
 
