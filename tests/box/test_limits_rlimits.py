@@ -136,7 +136,7 @@ print(depth)
         if not IS_SANITIZED:  # which would tell of it, and exit
             self.assert_status(shallow, "SIGNALED")
         self.assertEqual(b"", shallow.stdout)
-        result = self.execute(code, limits={"stack_bytes": 32 * MIB, "memory_bytes": 1024 * MIB})
+        result = self.execute(code, limits={"stack_bytes": 32 * MIB, "memory_bytes": 1024 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000})
         self.assert_exited(result)
         self.assertEqual(b"20000\n", result.stdout, describe(result))
 
