@@ -86,6 +86,18 @@ static long limit(void *argument)
         return rights_limit(w->zygote->lang->extra_calls, &w->zygote->maker.slots.faults, w->e);
 }
 
+/* They are taken up again even if it failed: looking for leaks at the end takes some. */
+static int warm_without_rights(struct zygote *z, struct warming *w, struct err *e)
+{
+        int r = rights_lay_down(z->options->uid_base, &z->maker.slots.faults, e);
+        if (r < 0)
+                return r;
+        r = (int)aside_leave(z->aside, warm, w);
+        struct err unsaid = { 0 };
+        int up = rights_take_up(&z->maker.slots.faults, r < 0 ? &unsaid : e);
+        return r < 0 ? r : up;
+}
+
 int zygote_warm(struct zygote *z, struct err *e)
 {
         struct zygote_shown *shown = z->shown;
@@ -97,11 +109,7 @@ int zygote_warm(struct zygote *z, struct err *e)
         if (r == 0)
                 r = (int)aside_leave(z->aside, limit, &w);
         if (r == 0)
-                r = rights_lay_down(z->options->uid_base, &z->maker.slots.faults, e);
-        if (r == 0)
-                r = (int)aside_leave(z->aside, warm, &w);
-        if (r == 0)
-                r = rights_take_up(&z->maker.slots.faults, e);
+                r = warm_without_rights(z, &w, e);
         if (r == 0)
                 r = hugetext_replace(&huge, e);
         if (r < 0)
