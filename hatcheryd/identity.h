@@ -2,8 +2,8 @@
  * not served for what another would make. A file that was replaced has another time or size. A version does not tell
  * them apart: a package's revision changes headers and libraries, and no compiler's version.
  *
- * The word is found at the start, at each reload, and when packages have changed. It is part of the key of compiled
- * programs, and of the name of what a language prepares, and a zygote is renewed when it changes. */
+ * The word is found at the start, at each reload, and when packages have changed. The keys of compiled programs and the
+ * names of prepared directories hold it. When it changes, the language gets a new zygote. */
 #pragma once
 
 #include "pool/config.h"

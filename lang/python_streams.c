@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* New references, of what the stream is made of: the text layer leaves the buffer, and the buffer leaves the file. */
+/* Takes a text stream apart. A new reference to the file at its bottom, or NULL with an exception. */
 static PyObject *take_file(PyObject *stream)
 {
         PyObject *buffer = PyObject_CallMethod(stream, "detach", NULL);
