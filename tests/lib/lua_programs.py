@@ -172,7 +172,7 @@ RANDOM = [
     "print(math.random(1, 1000000), math.random(1, 1000000))\n",
     "print(os.tmpname())\n",
     # the order of keys tells the seed of the hashes
-    'local t, keys = {}, {}\nfor i = 1, 200 do t["key" .. i] = true end\nfor k in pairs(t) do keys[#keys + 1] = k end\nprint(table.concat(keys, " "))\n',
+    'local t, keys = {}, {}\nfor i = 1, 2000 do t["key" .. i] = true end\nfor k in pairs(t) do keys[#keys + 1] = k end\nprint(table.concat(keys, " "))\n',
 ]
 
 ECHO = [
