@@ -2,7 +2,7 @@
 #include "bench/group.h"
 
 #include "bench/clock.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,7 +3,7 @@
  * for one, are charged to the zygote that forks it, not to the sandbox's own group. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,16 +1,16 @@
 /* Every language in one table: see languages.h. */
 #include "bench/languages.h"
 
+#include "bench/baseline/cold.h"
+#include "bench/baseline/forkers.h"
 #include "bench/clock.h"
-#include "bench/cold.h"
-#include "bench/forkers.h"
 #include "bench/io.h"
 #include "bench/languages_report.h"
-#include "bench/load.h"
+#include "bench/load/load.h"
 #include "bench/server.h"
 #include "bench/status.h"
-#include "proto/kind.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/kind.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "bench/machine.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

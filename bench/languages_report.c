@@ -2,7 +2,7 @@
 #include "bench/languages_report.h"
 
 #include "bench/results.h"
-#include "proto/kind.h"
+#include "proto/ipc/kind.h"
 
 #include <errno.h>
 #include <jansson.h>

@@ -5,7 +5,7 @@
 #include "bench/sample.h"
 #include "bench/status.h"
 #include "bench/workload.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdio.h>
 

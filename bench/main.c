@@ -1,7 +1,7 @@
 /* hatchery-bench: what a run costs through Hatchery, beside what the same run costs with nothing around it. Here: the
  * command line, the server that is started for the occasion, and the report. */
+#include "bench/baseline/forker.h"
 #include "bench/clock.h"
-#include "bench/forker.h"
 #include "bench/languages.h"
 #include "bench/options.h"
 #include "bench/report.h"

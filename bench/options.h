@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bench/results.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 
 #include "bench/machine.h"
 #include "bench/results.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdio.h>
 

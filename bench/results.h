@@ -4,7 +4,7 @@
 
 #include "bench/rows.h"
 #include "bench/sample.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /* One row, one round, all rounds: see rounds.h. */
 #include "bench/rounds.h"
 
-#include "bench/calibrate.h"
+#include "bench/baseline/calibrate.h"
+#include "bench/baseline/cold.h"
 #include "bench/clock.h"
-#include "bench/cold.h"
-#include "bench/load.h"
+#include "bench/load/load.h"
 #include "bench/server.h"
 #include "bench/status.h"
 #include "bench/usage.h"

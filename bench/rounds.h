@@ -1,9 +1,9 @@
 /* The measuring itself: rounds in which every chosen row has its turn. */
 #pragma once
 
-#include "bench/forkers.h"
+#include "bench/baseline/forkers.h"
 #include "bench/results.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdint.h>
 #include <sys/types.h>

@@ -2,7 +2,7 @@
  * compared. Adding one is a line in the enumeration and one in the table. */
 #pragma once
 
-#include "bench/peers.h"
+#include "bench/peers/peers.h"
 #include "bench/workload.h"
 
 enum row_kind {

@@ -2,8 +2,8 @@
  */
 #pragma once
 
-#include "proto/err.h"
-#include "proto/histogram.h"
+#include "proto/base/err.h"
+#include "proto/base/histogram.h"
 
 #include <stdbool.h>
 #include <stdint.h>

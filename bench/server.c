@@ -3,7 +3,7 @@
 
 #include "bench/clock.h"
 #include "bench/io.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

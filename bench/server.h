@@ -4,7 +4,7 @@
 
 #include "bench/group.h"
 #include "bench/sample.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <sys/types.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "bench/sample.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 /* How many runs the server's figures about recycling are about. */
 enum { STATUS_RECYCLED = 512, STATUS_PRELOAD_SIZE = 2048 };

@@ -1,7 +1,7 @@
 /* Walking the server's processes: see usage.h. */
 #include "bench/usage.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <dirent.h>
 #include <errno.h>

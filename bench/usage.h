@@ -4,7 +4,7 @@
 #pragma once
 
 #include "bench/sample.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <sys/types.h>
 

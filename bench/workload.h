@@ -2,7 +2,7 @@
  * answers to the same text. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

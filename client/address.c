@@ -1,7 +1,7 @@
 /* Addresses of a server: parsing, name resolution and connecting with a bound on the time. See address.h. */
 #include "client/address.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

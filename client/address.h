@@ -1,7 +1,7 @@
 /* From the text of an address to a connected socket. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 enum { ADDRESS_HOST_SIZE = 256, ADDRESS_PORT_SIZE = 16 };
 

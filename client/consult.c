@@ -3,7 +3,7 @@
 
 #include "client/reach.h"
 #include "client/text.h"
-#include "proto/wire.h"
+#include "proto/wire/wire.h"
 
 #include <errno.h>
 

@@ -4,10 +4,10 @@
  * ending of the file's name. Nothing is taken for Python that does not say so, but for the code of -e. */
 #pragma once
 
-#include "proto/answer.h"
-#include "proto/err.h"
-#include "proto/request.h"
-#include "proto/wire.h"
+#include "proto/base/err.h"
+#include "proto/wire/answer.h"
+#include "proto/wire/request.h"
+#include "proto/wire/wire.h"
 
 #include <stdbool.h>
 

@@ -3,9 +3,9 @@
 #include "client/hatchery.h"
 
 #include "client/address.h"
-#include "proto/frame.h"
-#include "proto/lz4.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/lz4.h"
 
 #include <errno.h>
 #include <limits.h>

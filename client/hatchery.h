@@ -1,5 +1,5 @@
 /* libhatchery: a small blocking client of Hatchery's native port. It owns one connection, its framing and compression,
- * and nothing else; what is asked and answered are the structs of proto/request.h and proto/answer.h.
+ * and nothing else; what is asked and answered are the structs of proto/wire/request.h and proto/wire/answer.h.
  *
  *         struct hatchery *h;
  *         if (hatchery_connect(&h, NULL, &e) < 0)
@@ -20,9 +20,9 @@
  * sizes are bytes, as in hatchery.proto; only timeouts of this header are milliseconds, as poll takes them. */
 #pragma once
 
-#include "proto/answer.h"
-#include "proto/err.h"
-#include "proto/request.h"
+#include "proto/base/err.h"
+#include "proto/wire/answer.h"
+#include "proto/wire/request.h"
 
 #include <stdbool.h>
 #include <stdint.h>

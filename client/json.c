@@ -4,8 +4,8 @@
 
 #include "client/base64.h"
 #include "client/text.h"
-#include "proto/kind.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/kind.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* The command's JSON: the fields of hatchery.proto by their names, bytes as base64, made with jansson. */
 #pragma once
 
-#include "proto/answer.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
+#include "proto/wire/answer.h"
 
 #include <jansson.h>
 

@@ -1,7 +1,7 @@
 /* Whole files: see load.h. */
 #include "client/load.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* Reading whole files into memory. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stddef.h>
 #include <stdint.h>

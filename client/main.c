@@ -4,7 +4,7 @@
 #include "client/run.h"
 #include "client/status.h"
 #include "client/text.h"
-#include "proto/wire.h"
+#include "proto/wire/wire.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
-/* Command lines: see options.h. The limits are not in the table here but in that of proto/limit.h, and take the numbers
- * from OPTION_LIMIT and OPTION_COMPILE_LIMIT up; all other long options take those from OPTION_LONG up, by their place
- * in the table. */
+/* Command lines: see options.h. The limits are not in the table here but in that of proto/base/limit.h, and take the
+ * numbers from OPTION_LIMIT and OPTION_COMPILE_LIMIT up; all other long options take those from OPTION_LONG up, by
+ * their place in the table. */
 #include "client/options.h"
 
 #include "client/text.h"

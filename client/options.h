@@ -1,8 +1,8 @@
 /* The command line of each command of `hatchery`, from one table of options that also makes the --help text. */
 #pragma once
 
-#include "proto/err.h"
-#include "proto/limit.h"
+#include "proto/base/err.h"
+#include "proto/base/limit.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
  * link that an earlier run, or an earlier file, left behind leads nowhere. */
 #include "client/outdir.h"
 
-#include "proto/own.h"
-#include "proto/wire.h"
+#include "proto/base/own.h"
+#include "proto/wire/wire.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
  * choice. */
 #pragma once
 
-#include "proto/err.h"
-#include "proto/request.h"
+#include "proto/base/err.h"
+#include "proto/wire/request.h"
 
 /* Opens the directory, made if it is not there (its parent must be). The caller owns the descriptor. */
 int outdir_open(const char *path, struct err *e);

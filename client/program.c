@@ -3,7 +3,7 @@
 
 #include "client/guess.h"
 #include "client/load.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 
 #include "client/guess.h"
 #include "client/options.h"
-#include "proto/err.h"
-#include "proto/request.h"
+#include "proto/base/err.h"
+#include "proto/wire/request.h"
 
 /* The request and all memory that it points into, but for the words of the command line. */
 struct program {

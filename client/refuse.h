@@ -1,8 +1,8 @@
 /* When there is nothing to show but why: a refusal by the server, or a failure on the way to it. */
 #pragma once
 
-#include "proto/answer.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
+#include "proto/wire/answer.h"
 
 #include <stdbool.h>
 

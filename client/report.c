@@ -2,7 +2,7 @@
 #include "client/report.h"
 
 #include "client/text.h"
-#include "proto/glob.h"
+#include "proto/base/glob.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* What the end of a run means on a command line: the exit code, and the sentence that explains it. */
 #pragma once
 
-#include "proto/answer.h"
-#include "proto/request.h"
+#include "proto/wire/answer.h"
+#include "proto/wire/request.h"
 
 #include <stdbool.h>
 #include <stddef.h>

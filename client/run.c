@@ -11,7 +11,7 @@
 #include "client/refuse.h"
 #include "client/report.h"
 #include "client/text.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -8,7 +8,7 @@
 #include "client/refuse.h"
 #include "client/report.h"
 #include "client/text.h"
-#include "proto/kind.h"
+#include "proto/ipc/kind.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Text for people: see text.h. */
 #include "client/text.h"
 
-#include "proto/utf8.h"
+#include "proto/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* The compile cache's directory: see cachedir.h. */
 #include "hatcheryd/cachedir.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <dirent.h>
 #include <errno.h>

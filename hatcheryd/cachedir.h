@@ -3,7 +3,7 @@
 #pragma once
 
 #include "hatcheryd/instance.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 

@@ -5,9 +5,9 @@
 #include "hatcheryd/instance.h"
 #include "hatcheryd/runtimes.h"
 #include "hatcheryd/settings.h"
-#include "pool/config.h"
-#include "zygote/doctor.h"
-#include "zygote/seccomp.h"
+#include "pool/config/config.h"
+#include "zygote/host/doctor.h"
+#include "zygote/sandbox/seccomp.h"
 #include "zygote/zygote.h"
 
 #include <errno.h>

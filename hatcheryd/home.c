@@ -1,7 +1,7 @@
 /* Where this program's files lie: see home.h. */
 #include "hatcheryd/home.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <stdbool.h>

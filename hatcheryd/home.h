@@ -3,7 +3,7 @@
  * whole. All paths are absolute and without "..", since sandboxes are shown some of them. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stddef.h>
 

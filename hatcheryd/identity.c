@@ -2,8 +2,8 @@
 #include "hatcheryd/identity.h"
 
 #include "hatcheryd/usable.h"
-#include "proto/fnv.h"
-#include "proto/own.h"
+#include "proto/base/fnv.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fts.h>

@@ -6,7 +6,7 @@
  * names of prepared directories hold it. When it changes, the language gets a new zygote. */
 #pragma once
 
-#include "pool/config.h"
+#include "pool/config/config.h"
 
 #include <stdbool.h>
 #include <stddef.h>

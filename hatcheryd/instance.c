@@ -1,7 +1,7 @@
 /* Instance numbers: see instance.h. */
 #include "hatcheryd/instance.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

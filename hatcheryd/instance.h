@@ -2,9 +2,9 @@
  * name for its cgroups and a range of host uids that no other server uses. */
 #pragma once
 
-#include "pool/config.h"
-#include "proto/channel.h"
-#include "proto/err.h"
+#include "pool/config/config.h"
+#include "proto/base/err.h"
+#include "proto/ipc/channel.h"
 #include "zygote/slot.h"
 
 #include <stdint.h>

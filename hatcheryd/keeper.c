@@ -4,8 +4,8 @@
 #include "hatcheryd/home.h"
 #include "hatcheryd/places.h"
 #include "hatcheryd/role.h"
-#include "proto/channel.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -10,11 +10,11 @@
 #include "hatcheryd/listen.h"
 #include "hatcheryd/pace.h"
 #include "hatcheryd/process.h"
-#include "pool/config.h"
+#include "pool/config/config.h"
 #include "pool/pool.h"
-#include "proto/log.h"
-#include "proto/wire.h"
-#include "zygote/cgroup.h"
+#include "proto/base/log.h"
+#include "proto/wire/wire.h"
+#include "zygote/host/cgroup.h"
 
 #include <stdbool.h>
 #include <stddef.h>

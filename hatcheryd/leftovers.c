@@ -1,7 +1,7 @@
 /* What killed servers left: see leftovers.h. */
 #include "hatcheryd/leftovers.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
 #pragma once
 
 #include "hatcheryd/instance.h"
-#include "proto/log.h"
-#include "zygote/cgroup.h"
+#include "proto/base/log.h"
+#include "zygote/host/cgroup.h"
 
 /* Removes the groups beside those of this instance (which tree points to) whose server is dead and in which no process
  * is left, and what is below this instance's own; so it is called before anything is made there. It holds the dead

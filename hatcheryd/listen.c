@@ -1,7 +1,7 @@
 /* Listening sockets: see listen.h. */
 #include "hatcheryd/listen.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <netdb.h>

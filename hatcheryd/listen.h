@@ -2,7 +2,7 @@
  * that is restarted finds its clients waiting. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 enum { LISTEN_NAME_SIZE = 128 };
 

@@ -1,7 +1,7 @@
 /* Processes of other roles: see process.h. */
 #include "hatcheryd/process.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * list of descriptors. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stddef.h>
 #include <sys/types.h>

@@ -2,10 +2,10 @@
 #include "hatcheryd/role.h"
 
 #include "pool/pool.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "zygote/ceilings.h"
+#include "zygote/host/usr_disk.h"
 #include "zygote/image.h"
-#include "zygote/usr_disk.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 
 #include "hatcheryd/listen.h"
 #include "hatcheryd/process.h"
-#include "pool/config.h"
-#include "proto/err.h"
-#include "zygote/cgroup.h"
+#include "pool/config/config.h"
+#include "proto/base/err.h"
+#include "zygote/host/cgroup.h"
 #include "zygote/zygote.h"
 
 #include <stddef.h>

@@ -4,7 +4,7 @@
 
 #include "hatcheryd/home.h"
 #include "hatcheryd/usable.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "zygote/zygote.h"
 
 #include <dirent.h>

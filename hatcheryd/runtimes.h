@@ -3,9 +3,9 @@
 #pragma once
 
 #include "hatcheryd/home.h"
-#include "pool/config.h"
-#include "proto/err.h"
-#include "proto/log.h"
+#include "pool/config/config.h"
+#include "proto/base/err.h"
+#include "proto/base/log.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
 
 #include "hatcheryd/cachedir.h"
 #include "hatcheryd/identity.h"
-#include "proto/own.h"
-#include "proto/wire.h"
+#include "proto/base/own.h"
+#include "proto/wire/wire.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -10,11 +10,11 @@
 #include "hatcheryd/role.h"
 #include "hatcheryd/settings.h"
 #include "hatcheryd/upgrade.h"
-#include "pool/config.h"
+#include "pool/config/config.h"
 #include "pool/pool.h"
-#include "proto/own.h"
-#include "zygote/cgroup.h"
-#include "zygote/usr_disk.h"
+#include "proto/base/own.h"
+#include "zygote/host/cgroup.h"
+#include "zygote/host/usr_disk.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -2,7 +2,7 @@
  * and listening sockets, starts the pool and one zygote per language, starts again what dies, and cleans up. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stddef.h>
 
@@ -11,7 +11,7 @@ struct supervisor_options {
         const char *const *listen; /* in place of the configuration's, where n_listen is not 0 */
         size_t n_listen;
         const char *program_directory; /* where plug-ins and hatchery-init are looked for */
-        const char *faults;            /* NULL, or for tests: see zygote/fault.h */
+        const char *faults;            /* NULL, or for tests: see zygote/sandbox/fault.h */
 };
 
 /* Runs until SIGTERM or SIGINT. Returns the exit status. */

@@ -1,7 +1,7 @@
 /* Upgrades of packages: see upgrade.h. */
 #include "hatcheryd/upgrade.h"
 
-#include "proto/fnv.h"
+#include "proto/base/fnv.h"
 
 #include <stddef.h>
 #include <sys/stat.h>

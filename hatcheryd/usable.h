@@ -3,8 +3,8 @@
  * command that fails) is left to its zygote. */
 #pragma once
 
-#include "pool/config.h"
-#include "proto/err.h"
+#include "pool/config/config.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 

@@ -7,7 +7,7 @@
 #include "lang/startup.h"
 #include "lang/version.h"
 #include "lang/words.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,7 +108,7 @@ static void end_last_line(const char *entry)
 
 /* Returns only if it failed. Programs are found in the PATH of this process, which is the language's. The home of a
  * compiler is not the work directory: files of a request are no settings of its compiler, and the request has no
- * variables in that stage (pool/run_io.c). */
+ * variables in that stage (pool/core/run_io.c). */
 static int become(const struct lang_command *c, char *const *line, enum words_use use, const struct job *job)
 {
         static char elsewhere[] = "HOME=/tmp";

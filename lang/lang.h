@@ -7,9 +7,9 @@
  * Everything that has a command line is data instead (a file lang/NAME.conf), and carried out by lang/command.c. */
 #pragma once
 
-#include "proto/err.h"
-#include "proto/job.h"
-#include "proto/kind.h"
+#include "proto/base/err.h"
+#include "proto/ipc/job.h"
+#include "proto/ipc/kind.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -67,9 +67,9 @@ struct lang {
         enum kind kind;
         bool echoes; /* it heeds job_header.echo */
 
-        /* System calls that its programs get beyond those of zygote/seccomp_table.c, without any condition; ends with
-         * NULL, and NULL itself for none. A call that no sandbox may have is refused at the start. Each needs a comment
-         * that says what of the runtime fails without it. */
+        /* System calls that its programs get beyond those of zygote/sandbox/seccomp_table.c, without any condition;
+         * ends with NULL, and NULL itself for none. A call that no sandbox may have is refused at the start. Each needs
+         * a comment that says what of the runtime fails without it. */
         const char *const *extra_calls;
 
         /* Directories of the host that its sandboxes see besides /usr, read-only and at the same place: settings of a

@@ -3,8 +3,8 @@
 
 #include "lang/spawn.h"
 #include "lang/words.h"
-#include "proto/job.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/job.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -213,7 +213,7 @@ static int wait_for(pid_t pid)
         return status;
 }
 
-/* The exit status, or the same death. No core: the limit is the sandbox's (zygote/limits.c). */
+/* The exit status, or the same death. No core: the limit is the sandbox's (zygote/sandbox/limits.c). */
 static int mirror(int status)
 {
         if (!WIFSIGNALED(status))

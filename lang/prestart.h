@@ -16,7 +16,7 @@
  * answer 'N'. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <sys/types.h>

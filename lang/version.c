@@ -2,7 +2,7 @@
 #include "lang/version.h"
 
 #include "lang/spawn.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* What version of a program is installed, found out by asking it. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stddef.h>
 

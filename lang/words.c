@@ -1,7 +1,7 @@
 /* From words to arguments: see words.h. */
 #include "lang/words.h"
 
-#include "proto/job.h"
+#include "proto/ipc/job.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* The pool's confinement: see confine.h. */
 #include "pool/confine.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <cap-ng.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * what was dropped is proved to be gone. In this order: */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdint.h>
 

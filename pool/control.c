@@ -1,13 +1,13 @@
 /* Orders of the supervisor: see control.h. */
 #include "pool/control.h"
 
-#include "pool/language.h"
-#include "pool/languages.h"
-#include "pool/loop.h"
+#include "pool/base/loop.h"
 #include "pool/pool.h"
+#include "pool/sched/language.h"
+#include "pool/sched/registry.h"
 #include "pool/state.h"
-#include "proto/channel.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/channel.h"
 
 #include <errno.h>
 #include <event2/event_struct.h>

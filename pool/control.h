@@ -2,7 +2,7 @@
  * supervisor is dead, and ends the pool. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdint.h>
 

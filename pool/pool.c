@@ -1,16 +1,16 @@
 /* The pool process: see pool.h for its place, state.h for what it holds. Start, readiness, reload, drain and end. */
 #include "pool/pool.h"
 
-#include "pool/cache.h"
-#include "pool/clock.h"
+#include "pool/base/loop.h"
+#include "pool/cache/cache.h"
 #include "pool/confine.h"
 #include "pool/control.h"
-#include "pool/languages.h"
-#include "pool/listener.h"
-#include "pool/loop.h"
-#include "pool/session.h"
+#include "pool/native/connection.h"
+#include "pool/native/listener.h"
+#include "pool/sched/registry.h"
 #include "pool/state.h"
-#include "proto/own.h"
+#include "proto/base/clock.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <malloc.h>

@@ -5,7 +5,7 @@
  * trusts them as far as its own processes go: the worst that a pool can ask for is that zygotes end and start. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <stddef.h>

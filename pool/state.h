@@ -1,12 +1,12 @@
 /* The pool's one owner: struct pool, from which everything hangs, and what its modules say to it. */
 #pragma once
 
-#include "pool/budget.h"
-#include "pool/config.h"
-#include "pool/queue.h"
-#include "pool/status.h"
-#include "pool/turns.h"
-#include "proto/log.h"
+#include "pool/base/budget.h"
+#include "pool/config/config.h"
+#include "pool/native/status.h"
+#include "pool/native/turns.h"
+#include "pool/sched/queue.h"
+#include "proto/base/log.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>

@@ -1,7 +1,7 @@
 /* A life on a hidden stack: see aside.h. */
 #include "zygote/aside.h"
 
-#include "proto/stack.h"
+#include "proto/base/stack.h"
 #include "zygote/hidden.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * what is for children to have happens on the process's first stack: the interpreter's start, and births. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 struct aside;
 

@@ -1,7 +1,7 @@
 /* Ceilings: see ceilings.h. */
 #include "zygote/ceilings.h"
 
-#include "proto/limit.h"
+#include "proto/base/limit.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,8 +2,8 @@
  * requests above the same numbers. A pool that was taken over does not, so the zygote looks itself. */
 #pragma once
 
-#include "proto/channel.h"
-#include "proto/err.h"
+#include "proto/base/err.h"
+#include "proto/ipc/channel.h"
 
 enum { CEILINGS_ARG_SIZE = 72 };
 

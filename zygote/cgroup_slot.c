@@ -1,9 +1,9 @@
 /* The cgroup of one slot: see cgroup_slot.h. */
 #include "zygote/cgroup_slot.h"
 
-#include "proto/cpu.h"
-#include "proto/own.h"
-#include "zygote/usr_disk.h"
+#include "proto/base/own.h"
+#include "proto/ipc/cpu.h"
+#include "zygote/host/usr_disk.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -5,8 +5,8 @@
  * child writes "0" to the kept `tasks` descriptor (5 to 9 us here), on v2 it is born inside by CLONE_INTO_CGROUP. */
 #pragma once
 
-#include "proto/err.h"
-#include "zygote/cgroup.h"
+#include "proto/base/err.h"
+#include "zygote/host/cgroup.h"
 
 #include <stdbool.h>
 #include <stdint.h>

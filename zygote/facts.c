@@ -1,8 +1,8 @@
 /* What /proc says of the machine: see facts.h. */
 #include "zygote/facts.h"
 
-#include "proto/own.h"
-#include "zygote/newmount.h"
+#include "proto/base/own.h"
+#include "zygote/sandbox/newmount.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -13,7 +13,7 @@
  * put together before they are attached; before that /proc has processes alone. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -5,7 +5,7 @@
  * has a reason to. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 /* A descriptor to hold the locks with, or a negative errno. */
 int guard_open(struct err *e);

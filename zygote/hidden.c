@@ -1,7 +1,7 @@
 /* Memory that no child gets: see hidden.h. */
 #include "zygote/hidden.h"
 
-#include "proto/hide.h"
+#include "proto/base/hide.h"
 
 #include <errno.h>
 #include <sys/mman.h>

@@ -1,7 +1,7 @@
 /* Code on huge pages: see hugetext.h. */
 #include "zygote/hugetext.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,7 +4,7 @@
  * shorter. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* Copies of programs: see image.h. */
 #include "zygote/image.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

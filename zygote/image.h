@@ -3,7 +3,7 @@
  * tells no path of the host, can't be changed by anybody, and is locked by nobody else's lock. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <sys/types.h>
 

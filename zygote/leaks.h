@@ -3,7 +3,7 @@
  * started. Nothing of it is done in other builds. */
 #pragma once
 
-#include "proto/log.h"
+#include "proto/base/log.h"
 
 /* Reports go to this descriptor from now on. */
 void leaks_report_to(int fd);

@@ -1,7 +1,7 @@
 /* What a dead run may have left in its slot: see leftover.h. */
 #include "zygote/leftover.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -8,7 +8,7 @@
  * it can't do so with the other kind, which on a file that can't be written to excludes nobody. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 #include "zygote/facts.h"
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #include "zygote/zygote_parts.h"
 
 #include "lang/lang.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "zygote/image.h"
 #include "zygote/rights.h"
 

@@ -1,8 +1,8 @@
 /* Directories of the host inside sandboxes: see paths.h. */
 #include "zygote/paths.h"
 
-#include "proto/own.h"
-#include "zygote/newmount.h"
+#include "proto/base/own.h"
+#include "zygote/sandbox/newmount.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  * in a sandbox it is an overlay of its own, for the reasons that /usr is one (see mounts.c). */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* The rights of a zygote: see rights.h. */
 #include "zygote/rights.h"
 
-#include "zygote/creds.h"
-#include "zygote/seccomp.h"
+#include "zygote/sandbox/creds.h"
+#include "zygote/sandbox/seccomp.h"
 
 #include <errno.h>
 #include <linux/bpf_common.h>

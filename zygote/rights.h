@@ -4,8 +4,8 @@
  * zygote can take up again what the zygote keeps, as the zygote itself does. */
 #pragma once
 
-#include "proto/err.h"
-#include "zygote/fault.h"
+#include "proto/base/err.h"
+#include "zygote/sandbox/fault.h"
 
 #include <stdint.h>
 

@@ -1,8 +1,8 @@
 /* The zygote's own root: see root.h. */
 #include "zygote/root.h"
 
-#include "proto/own.h"
-#include "zygote/newmount.h"
+#include "proto/base/own.h"
+#include "zygote/sandbox/newmount.h"
 
 #include <dirent.h>
 #include <errno.h>

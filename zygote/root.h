@@ -5,7 +5,7 @@
  * /etc that programs need to start. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 #include "zygote/paths.h"
 
 #define ROOT_HOME        "/home/sandbox" /* the work directory, and HOME */

@@ -1,7 +1,7 @@
 /* One slot and its sandbox: see sandbox.h. */
 #include "zygote/sandbox.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "zygote/guard.h"
 
 #include <errno.h>

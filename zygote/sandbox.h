@@ -10,10 +10,10 @@
  */
 #pragma once
 
-#include "proto/channel.h"
-#include "proto/err.h"
-#include "proto/patience.h"
-#include "zygote/boot.h"
+#include "proto/base/err.h"
+#include "proto/ipc/channel.h"
+#include "proto/ipc/patience.h"
+#include "zygote/sandbox/boot.h"
 #include "zygote/slot.h"
 
 #include <stdbool.h>

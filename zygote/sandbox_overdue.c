@@ -2,8 +2,8 @@
  * long a loaded machine takes to give it. */
 #include "zygote/sandbox.h"
 
-#include "proto/cpu.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/cpu.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,7 +14,7 @@
  * stops by itself after five seconds (init.c), as soon as the kernel looks: killing it would be no faster.
  *
  * However little it was given, there is an end to waiting: after so many times its patience. The pool waits longer
- * (pool/zygotes.c). */
+ * (pool/link/zygote.c). */
 enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000, RECLAIM_PATIENCE_MS = 24000 };
 enum { PATIENCE_TIMES = 12, INIT_PATIENCE_TIMES = 5 };
 

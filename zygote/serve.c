@@ -1,7 +1,7 @@
 /* The zygote's loop: see serve.h. */
 #include "zygote/serve_parts.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "zygote/hidden.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
  * a sandbox wrote; the border is the closed table of orders in serve.c, each with the states it is permitted in. */
 #pragma once
 
-#include "proto/log.h"
+#include "proto/base/log.h"
 #include "zygote/sandbox.h"
 
 struct serve;

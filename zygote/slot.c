@@ -1,8 +1,8 @@
 /* A slot: see slot.h. */
 #include "zygote/slot.h"
 
-#include "proto/channel.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/channel.h"
 #include "zygote/hidden.h"
 #include "zygote/root.h"
 
@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Its set-up takes about 1 ms. Two in a row that hang must not make the zygote look dead (pool/zygotes.c). */
+/* Its set-up takes about 1 ms. Two in a row that hang must not make the zygote look dead (pool/link/zygote.c). */
 enum { INIT_TIMEOUT_MS = 5000 };
 
 /* In the child. Only descriptors 0 to 2 and the socket pass an exec, and init replaces the former. */

@@ -3,13 +3,13 @@
  */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 #include "zygote/aside.h"
 #include "zygote/cgroup_slot.h"
 #include "zygote/facts.h"
-#include "zygote/fault.h"
-#include "zygote/init.h"
+#include "zygote/init/init.h"
 #include "zygote/leftover.h"
+#include "zygote/sandbox/fault.h"
 
 #include <linux/sched.h>
 #include <stdbool.h>

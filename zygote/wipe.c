@@ -1,7 +1,7 @@
 /* Wiping what a start left: see wipe.h. */
 #include "zygote/wipe.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
  * that have returned, freed memory. */
 #pragma once
 
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 /* The kernel shows a process's first arguments and environment to whoever reads /proc/self, and every sandbox inherits
  * ours: options that name paths of the host, and the environment of whoever started the server. title takes their

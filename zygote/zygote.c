@@ -2,8 +2,8 @@
 #include "zygote/zygote.h"
 
 #include "lang/lang.h"
-#include "proto/channel.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/ipc/channel.h"
 #include "zygote/guard.h"
 #include "zygote/hidden.h"
 #include "zygote/leaks.h"

@@ -3,15 +3,15 @@
 #pragma once
 
 #include "lang/command.h"
-#include "proto/log.h"
-#include "zygote/cgroup.h"
+#include "proto/base/log.h"
+#include "zygote/host/cgroup.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { ZYGOTE_FD_CHANNEL = 3 }; /* the pool's packets, see proto/channel.h */
+enum { ZYGOTE_FD_CHANNEL = 3 }; /* the pool's packets, see proto/ipc/channel.h */
 
 /* The strings may lie in main's own argv: that memory is overwritten once the zygote is ready. */
 struct zygote_options {

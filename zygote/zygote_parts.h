@@ -2,7 +2,7 @@
  * has the order of things. */
 #pragma once
 
-#include "zygote/prepare.h"
+#include "zygote/host/prepare.h"
 #include "zygote/sandbox.h"
 #include "zygote/zygote.h"
 

@@ -184,7 +184,7 @@ class Confinement(Case):
             self.assert_alive()
             zygote = self.zygote()
             for channel in self.channels():
-                channel.send(struct.pack("=IIQqqqII", 2, 0, 1, *limits, 0, 0))  # ORDER_LIMIT; proto/channel.h
+                channel.send(struct.pack("=IIQqqqII", 2, 0, 1, *limits, 0, 0))  # ORDER_LIMIT; proto/ipc/channel.h
                 channel.close()
             wait_until(lambda zygote=zygote: not zygote.is_alive(), what="the zygote's end")
             self.assertIn(f"the pool ordered {said}", SERVER.log())
@@ -258,7 +258,7 @@ class Confinement(Case):
     def test_a_waiting_sandbox_has_its_limits(self):
         for process in self.warm():
             rows = limits(process)
-            # One byte, which is no dump and starts no handler: zygote/limits.c.
+            # One byte, which is no dump and starts no handler: zygote/sandbox/limits.c.
             self.assertEqual(("1", "1"), rows["Max core file size"])
             for name in ("Max msgqueue size", "Max nice priority", "Max realtime priority"):
                 self.assertEqual(("0", "0"), rows[name], name)

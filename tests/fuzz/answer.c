@@ -1,14 +1,14 @@
 /* Fuzzes what a server says, as a client takes it: proto/answer and proto/pbspan (decoding and encoding), pool/reply
  * (the same as a frame), and what the command makes of it: client/json, client/text, client/report. Input: a
  * ServerMessage. */
-#include "proto/answer.h"
+#include "proto/wire/answer.h"
 
 #include "client/json.h"
 #include "client/report.h"
 #include "client/text.h"
-#include "pool/reply.h"
-#include "proto/frame.h"
-#include "proto/lz4.h"
+#include "pool/native/reply.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/lz4.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>

@@ -4,7 +4,7 @@
  */
 #include "client/hatchery.h"
 
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* Fuzzes the stream of files that comes back from a sandbox: pool/collector, with pool/feed and proto/utf8 below it.
  * Input: what the other end says. */
-#include "pool/collector.h"
+#include "pool/core/collector.h"
 
-#include "proto/utf8.h"
+#include "proto/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

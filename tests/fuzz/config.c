@@ -1,8 +1,8 @@
 /* Fuzzes the configuration: pool/config (config_load), pool/config_runtime, pool/config_language, pool/config_value,
  * and libconfuse below them. What is taken must keep the bounds that the rest of the server counts on. */
-#include "pool/config.h"
+#include "pool/config/config.h"
 
-#include "proto/channel.h"
+#include "proto/ipc/channel.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdlib.h>

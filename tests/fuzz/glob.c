@@ -1,6 +1,6 @@
 /* Fuzzes the patterns of output files: proto/glob, against a plain matcher that tries everything (on short inputs; on
  * long ones only for its time and memory). Input: pattern, NUL, path. */
-#include "proto/glob.h"
+#include "proto/base/glob.h"
 
 #include "tests/fuzz/fuzz.h"
 

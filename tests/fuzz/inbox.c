@@ -1,7 +1,7 @@
 /* Fuzzes the server's end of a connection: proto/frame, pool/inbox. The stream arrives in pieces of any size, also read
  * directly into the place of a large frame, and must give the frames that it gives when it is read at once. Input: the
  * stream, then one byte that seeds the sizes of pieces. */
-#include "pool/inbox.h"
+#include "pool/native/inbox.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,5 +1,5 @@
 /* Fuzzes what a sandbox reads before its program starts: proto/job (job_read). Input: the bytes of the socket. */
-#include "proto/job.h"
+#include "proto/ipc/job.h"
 
 #include "tests/fuzz/fuzz.h"
 

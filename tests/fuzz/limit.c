@@ -1,6 +1,6 @@
 /* Fuzzes values with units: proto/limit, as the configuration and the command line use it. What is taken is compared
  * with arithmetic in 128 bits. */
-#include "proto/limit.h"
+#include "proto/base/limit.h"
 
 #include "tests/fuzz/fuzz.h"
 

@@ -1,8 +1,8 @@
 /* Mutation by shape: see messages.h. Runs under libFuzzer only. */
 #include "tests/fuzz/messages.h"
 
-#include "proto/frame.h"
-#include "proto/lz4.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/lz4.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <stdbool.h>

@@ -1,10 +1,10 @@
 /* Fuzzes what a client says: proto/request and proto/pbspan (decoding and encoding), pool/check with pool/names, and,
  * for what passes, the way to the sandbox: proto/job, packed and read again. Input: a ClientMessage. */
-#include "proto/request.h"
+#include "proto/wire/request.h"
 
-#include "pool/check.h"
-#include "proto/job.h"
-#include "proto/wire.h"
+#include "pool/core/check.h"
+#include "proto/ipc/job.h"
+#include "proto/wire/wire.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <errno.h>

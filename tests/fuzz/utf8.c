@@ -1,6 +1,6 @@
 /* Fuzzes text that came from elsewhere: proto/utf8 (against a decoder written from the standard's table), the client's
  * repair and cleaning of text (client/text) and its base64 (client/base64, against a decoder). */
-#include "proto/utf8.h"
+#include "proto/base/utf8.h"
 #include "client/base64.h"
 #include "client/text.h"
 #include "tests/fuzz/fuzz.h"

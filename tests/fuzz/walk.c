@@ -1,8 +1,8 @@
 /* Fuzzes the search for output files in a dead sandbox: zygote/collect_files, proto/glob, proto/job (job_read_bytes),
  * over a small directory with a link, a FIFO and odd names. Input: the request, as the pool sends it. */
-#include "zygote/collect_files.h"
+#include "zygote/init/collect_files.h"
 
-#include "proto/collect.h"
+#include "proto/ipc/collect.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <dirent.h>

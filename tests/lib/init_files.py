@@ -3,7 +3,7 @@ of the semantics table (lib/language_case.py). They are obeyed where the languag
 socket was closed, or not at all; `ours` says where a command would, and docs/languages.md why Hatchery does not.
 
 Each program prints "real". What is planted says so and ends the process with 77, having told whatever descriptor listens
-that a compiler refused the program (proto/job.h). Compilers and helpers have a table of their own: lib/planted.py."""
+that a compiler refused the program (proto/ipc/job.h). Compilers and helpers have a table of their own: lib/planted.py."""
 
 REAL = (b"real\n", b"", ("exit", 0))
 # Where the command has another home, or another path to it.

@@ -17,7 +17,7 @@ from typing import NamedTuple, Optional
 from lib import shared
 from lib.case import Case, describe
 
-# Walls as the steps of zygote/boot.c name them. Each set lacks all that those before it lack.
+# Walls as the steps of zygote/sandbox/boot.c name them. Each set lacks all that those before it lack.
 CALLS = ("system calls",)
 CAPABILITIES = (*CALLS, "init no nested namespaces", "capabilities", "proof")  # root's, in the slot's user namespace only
 HOST_ROOT = (*CAPABILITIES, "user namespace", "identity", "no new privileges")  # what the zygote keeps, on the host

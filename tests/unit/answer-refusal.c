@@ -1,7 +1,7 @@
 /* Answers that a client refuses, with the word that says why. */
-#include "proto/answer.h"
+#include "proto/wire/answer.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/wirebuf.h"
 

@@ -1,7 +1,7 @@
 /* Answers: what the server says comes through whole, and a client takes nothing else for one. */
-#include "proto/answer.h"
+#include "proto/wire/answer.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/mutate.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/wirebuf.h"

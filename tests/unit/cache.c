@@ -1,8 +1,8 @@
 /* The compile cache: what is put in comes out, survives a restart, stays within its bound, which clients share, and
  * nothing that is not exactly what was put in is ever handed out. */
-#include "pool/cache.h"
+#include "pool/cache/cache.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>

@@ -1,5 +1,5 @@
 /* Output of a run. */
-#include "pool/capture.h"
+#include "pool/core/capture.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,7 +1,7 @@
 /* Packets with descriptors, over the real socket type: nothing may be lost and nothing may leak. */
-#include "proto/channel.h"
+#include "proto/ipc/channel.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>

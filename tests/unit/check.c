@@ -1,5 +1,5 @@
 /* Does a request make sense? */
-#include "pool/check.h"
+#include "pool/core/check.h"
 
 #include "tests/unit/unit.h"
 

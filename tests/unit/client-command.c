@@ -6,7 +6,7 @@
 #include "client/program.h"
 #include "client/report.h"
 #include "client/text.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* libhatchery against a server that each test scripts: a forked child on a unix socket, which reads and writes whole
  * frames in the order that the test is about. The child ends with 0 when it saw what it was to see. */
 #include "client/hatchery.h"
-#include "proto/frame.h"
-#include "proto/lz4.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/lz4.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
-/* Reading a dead sandbox's files: zygote/collect_files.h, over a directory of this test's own. */
+/* Reading a dead sandbox's files: zygote/init/collect_files.h, over a directory of this test's own. */
 #include "unit.h"
 
-#include "proto/collect.h"
-#include "proto/job.h"
-#include "zygote/collect_files.h"
+#include "proto/ipc/collect.h"
+#include "proto/ipc/job.h"
+#include "zygote/init/collect_files.h"
 
 #include <fcntl.h>
 #include <ftw.h>

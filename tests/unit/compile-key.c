@@ -1,5 +1,5 @@
 /* Keys of the compile cache: whatever an artifact depends on makes another key, and so does whoever asks. */
-#include "pool/compile_key.h"
+#include "pool/cache/compile_key.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* What is wrong in a configuration, or in the file of a language: refused in a sentence that names file and line. */
-#include "pool/config.h"
+#include "pool/config/config.h"
 
 #include "tests/unit/unit.h"
 

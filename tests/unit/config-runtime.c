@@ -1,5 +1,5 @@
 /* Languages in the configuration: files of runtimes, languages of a runtime, and what is absent. */
-#include "pool/config.h"
+#include "pool/config/config.h"
 
 #include "tests/unit/unit.h"
 

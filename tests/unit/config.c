@@ -1,7 +1,7 @@
 /* Reading the configuration. */
-#include "pool/config.h"
+#include "pool/config/config.h"
 
-#include "proto/wire.h"
+#include "proto/wire/wire.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

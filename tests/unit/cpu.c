@@ -1,7 +1,7 @@
 /* CPU time of a cgroup, as both versions of cgroups write it. */
-#include "proto/cpu.h"
+#include "proto/ipc/cpu.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* Errors as values. */
-#include "proto/err.h"
+#include "proto/base/err.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* Bytes on their way into a sandbox. */
-#include "pool/feed.h"
+#include "pool/core/feed.h"
 
 #include "tests/unit/unit.h"
 

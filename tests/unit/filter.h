@@ -1,7 +1,7 @@
 /* Two readings of a sandbox's filter: what its instructions do, and what --print-seccomp says of it. */
 #pragma once
 
-#include "zygote/seccomp.h"
+#include "zygote/sandbox/seccomp.h"
 
 #include <linux/seccomp.h>
 #include <stdbool.h>

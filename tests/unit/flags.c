@@ -1,5 +1,5 @@
-/* Forms of compilers' flags, and what is of them: pool/flags.h. */
-#include "pool/flags.h"
+/* Forms of compilers' flags, and what is of them: pool/config/flags.h. */
+#include "pool/config/flags.h"
 
 #include "tests/unit/unit.h"
 

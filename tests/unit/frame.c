@@ -1,5 +1,5 @@
 /* Framing. */
-#include "proto/frame.h"
+#include "proto/wire/frame.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,7 +1,7 @@
-/* Patterns for output files: proto/glob.h. */
+/* Patterns for output files: proto/base/glob.h. */
 #include "unit.h"
 
-#include "proto/glob.h"
+#include "proto/base/glob.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* The heap of embedded nodes. */
-#include "pool/heap.h"
+#include "pool/base/heap.h"
 
 #include "tests/unit/unit.h"
 

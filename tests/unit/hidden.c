@@ -55,7 +55,7 @@ static void a_child_that_touches_it_dies(void **state)
         hidden_free(memory, SIZE);
 }
 
-/* As lang/node_embed.cc does it. */
+/* As lang/javascript/node_embed.cc does it. */
 static int swallow_dontfork(void)
 {
         struct sock_filter filter[] = {

@@ -1,5 +1,5 @@
 /* The histogram of durations: what goes in comes out again, within the promised error. */
-#include "proto/histogram.h"
+#include "proto/base/histogram.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* Frames put together from what arrives. */
-#include "pool/inbox.h"
+#include "pool/native/inbox.h"
 
 #include "tests/unit/unit.h"
 

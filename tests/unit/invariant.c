@@ -1,12 +1,12 @@
 /* The pool ends where it finds what can't be: by SIGABRT, and with a sentence. Each case in a process of its own. */
-#include "pool/invariant.h"
+#include "pool/base/invariant.h"
 
-#include "pool/budget.h"
+#include "pool/base/budget.h"
 #include "pool/confine.h"
-#include "pool/feed.h"
-#include "pool/language.h"
-#include "pool/run.h"
-#include "pool/slot.h"
+#include "pool/core/feed.h"
+#include "pool/core/run.h"
+#include "pool/link/slot.h"
+#include "pool/sched/language.h"
 #include "pool/state.h"
 
 #include "tests/unit/unit.h"

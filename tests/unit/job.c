@@ -1,8 +1,8 @@
 /* Jobs on their way from pool to sandbox, through a real socket that hands them over in odd pieces. */
-#include "proto/job.h"
+#include "proto/ipc/job.h"
 
-#include "proto/own.h"
-#include "proto/wire.h"
+#include "proto/base/own.h"
+#include "proto/wire/wire.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* The table of limits, and their notation. */
-#include "proto/limit.h"
+#include "proto/base/limit.h"
 
 #include "tests/unit/unit.h"
 

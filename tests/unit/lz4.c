@@ -1,7 +1,7 @@
 /* Compression: what the library packs comes back, and what an attacker would pack does not. */
-#include "proto/lz4.h"
+#include "proto/wire/lz4.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/mutate.h"
 #include "tests/unit/unit.h"
 

@@ -1,7 +1,7 @@
 /* The rules for names of files. */
-#include "pool/names.h"
+#include "pool/core/names.h"
 
-#include "proto/wire.h"
+#include "proto/wire/wire.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

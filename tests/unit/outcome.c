@@ -1,5 +1,5 @@
 /* How a run ended. */
-#include "pool/outcome.h"
+#include "pool/core/outcome.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* How long something was given to do its work. */
-#include "proto/patience.h"
+#include "proto/ipc/patience.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* Who a client is. */
-#include "pool/peer.h"
+#include "pool/native/peer.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,6 +1,6 @@
 /* What a language makes once: kept, made again when its command changes, and nothing of it where the command fails. */
-#include "zygote/prepare.h"
-#include "proto/own.h"
+#include "zygote/host/prepare.h"
+#include "proto/base/own.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>

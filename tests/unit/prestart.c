@@ -3,7 +3,7 @@
 #include "lang/prestart.h"
 
 #include "lang/spawn.h"
-#include "proto/job.h"
+#include "proto/ipc/job.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* What the kernel can start, and what compilers make besides. */
-#include "pool/program.h"
+#include "pool/core/program.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,7 +1,7 @@
 /* The queue against random clients in simulated time: nobody waits longer than its share says, and nobody gets more
  * than one that always has something waiting. A slot that is made again after a run is no slot of that client's, so it
  * may have all slots made again at one time: the next one waits for one of them, and is charged less. */
-#include "pool/queue.h"
+#include "pool/sched/queue.h"
 
 #include "tests/unit/unit.h"
 

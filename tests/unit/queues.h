@@ -1,7 +1,7 @@
 /* What tests of the queue share: a queue with two lanes, and entries to push. */
 #pragma once
 
-#include "pool/queue.h"
+#include "pool/sched/queue.h"
 
 #include "tests/unit/unit.h"
 

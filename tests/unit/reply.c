@@ -1,8 +1,8 @@
 /* Answers as frames. */
-#include "pool/reply.h"
+#include "pool/native/reply.h"
 
-#include "proto/frame.h"
-#include "proto/lz4.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/lz4.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* Requests: every bound is held, and what a client may not say is refused in a sentence. */
-#include "proto/request.h"
+#include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
-#include "proto/own.h"
-#include "proto/wire.h"
+#include "proto/base/own.h"
+#include "proto/wire/wire.h"
 #include "tests/unit/requests.h"
 #include "tests/unit/unit.h"
 #include "tests/unit/wirebuf.h"

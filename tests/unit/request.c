@@ -1,8 +1,8 @@
 /* Requests: what a client may say comes through whole, and what is damaged on its way does no harm. */
-#include "proto/request.h"
+#include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/mutate.h"
 #include "tests/unit/requests.h"
 #include "tests/unit/unit.h"

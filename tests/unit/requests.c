@@ -2,7 +2,7 @@
 #include "tests/unit/requests.h"
 
 #include "hatchery.pb.h"
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

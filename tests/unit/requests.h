@@ -1,7 +1,7 @@
 /* What the tests of requests share: making requests, and two ways to take them. */
 #pragma once
 
-#include "proto/request.h"
+#include "proto/wire/request.h"
 #include "tests/unit/wirebuf.h"
 
 /* The tag of a field: ID(Execute_code). */

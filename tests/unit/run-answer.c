@@ -1,12 +1,12 @@
 /* What a client is told of a failure that a sandbox told: a number that came out of it is any number. */
-#include "pool/language.h"
-#include "pool/loop.h"
-#include "pool/peer.h"
-#include "pool/run.h"
-#include "pool/run_answer.h"
-#include "pool/session.h"
+#include "pool/base/loop.h"
+#include "pool/core/run.h"
+#include "pool/core/run_answer.h"
+#include "pool/native/connection.h"
+#include "pool/native/peer.h"
+#include "pool/sched/language.h"
 #include "pool/state.h"
-#include "proto/job.h"
+#include "proto/ipc/job.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,8 +1,8 @@
 /* The time limits of a run, where libevent has no memory for a timer: the linker puts an event_add of this file in the
  * place of libevent's. A run whose limit can't be set is ended, or refused, and never runs without. */
-#include "pool/language.h"
-#include "pool/loop.h"
-#include "pool/run_parts.h"
+#include "pool/base/loop.h"
+#include "pool/core/run_parts.h"
+#include "pool/sched/language.h"
 #include "pool/state.h"
 
 #include "tests/unit/unit.h"

@@ -1,5 +1,5 @@
 /* How many sandboxes are kept warm: the policy by itself, and against arrivals that are made up. */
-#include "pool/scale.h"
+#include "pool/sched/scale.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* Programs that were run once. */
-#include "pool/seen.h"
+#include "pool/cache/seen.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,10 +1,10 @@
 /* Connections beside each other: what one sends does not decide how long the others wait. The pool here has no language
  * and no zygote; its loop is taken round by round. */
-#include "pool/loop.h"
-#include "pool/session_parts.h"
-#include "proto/answer.h"
-#include "proto/frame.h"
-#include "proto/lz4.h"
+#include "pool/base/loop.h"
+#include "pool/native/connection_parts.h"
+#include "proto/wire/answer.h"
+#include "proto/wire/frame.h"
+#include "proto/wire/lz4.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

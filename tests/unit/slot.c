@@ -1,5 +1,5 @@
 /* The state machine of slots. */
-#include "pool/slot.h"
+#include "pool/link/slot.h"
 
 #include "tests/unit/unit.h"
 

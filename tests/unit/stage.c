@@ -1,7 +1,7 @@
-/* Low places for descriptors: zygote/stage.h. */
+/* Low places for descriptors: zygote/sandbox/stage.h. */
 #include "unit.h"
 
-#include "zygote/stage.h"
+#include "zygote/sandbox/stage.h"
 
 #include <errno.h>
 #include <fcntl.h>

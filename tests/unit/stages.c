@@ -1,5 +1,5 @@
 /* Stages: no microsecond without an owner, and none with two. */
-#include "pool/stages.h"
+#include "pool/sched/stages.h"
 
 #include "tests/unit/unit.h"
 

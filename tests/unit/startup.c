@@ -2,7 +2,7 @@
 #include "unit.h"
 
 #include "lang/startup.h"
-#include "proto/job.h"
+#include "proto/ipc/job.h"
 
 #include <errno.h>
 #include <stdlib.h>

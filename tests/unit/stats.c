@@ -1,5 +1,5 @@
 /* Counters of a language. */
-#include "pool/stats.h"
+#include "pool/sched/stats.h"
 
 #include "tests/unit/unit.h"
 

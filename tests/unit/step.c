@@ -1,7 +1,7 @@
-/* Running a table of steps: zygote/step.h. */
+/* Running a table of steps: zygote/sandbox/step.h. */
 #include "unit.h"
 
-#include "zygote/step.h"
+#include "zygote/sandbox/step.h"
 
 #include <errno.h>
 #include <string.h>

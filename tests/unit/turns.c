@@ -1,8 +1,8 @@
 /* The loop's order of work, and turns. */
-#include "pool/turns.h"
+#include "pool/native/turns.h"
 
-#include "pool/clock.h"
-#include "pool/loop.h"
+#include "pool/base/loop.h"
+#include "proto/base/clock.h"
 #include "tests/unit/unit.h"
 
 static void spin(int64_t us)

@@ -1,8 +1,8 @@
-/* What a slot may read of the disk of /usr, as both versions of cgroups are told it: zygote/usr_disk.h. The groups here
- * are directories of ordinary files, which stay as they were written. */
-#include "zygote/usr_disk.h"
+/* What a slot may read of the disk of /usr, as both versions of cgroups are told it: zygote/host/usr_disk.h. The groups
+ * here are directories of ordinary files, which stay as they were written. */
+#include "zygote/host/usr_disk.h"
 
-#include "proto/own.h"
+#include "proto/base/own.h"
 #include "unit.h"
 #include "zygote/cgroup_slot.h"
 

@@ -1,5 +1,5 @@
 /* UTF-8. */
-#include "proto/utf8.h"
+#include "proto/base/utf8.h"
 
 #include "tests/unit/unit.h"
 

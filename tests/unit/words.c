@@ -3,7 +3,7 @@
 
 #include "lang/version.h"
 #include "lang/words.h"
-#include "proto/job.h"
+#include "proto/ipc/job.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -46,8 +46,8 @@ def begun(path):
     return re.findall(r'begin\(maker, "([^"]+)"', (ROOT / path).read_text())
 
 
-BOOT = table("zygote/boot.c", "struct step boot_steps[]")
-INIT = table("zygote/init.c", "struct step steps[]")
+BOOT = table("zygote/sandbox/boot.c", "struct step boot_steps[]")
+INIT = table("zygote/init/init.c", "struct step steps[]")
 SLOT = begun("zygote/sandbox.c")
 OF_RUNS = ["limits"]  # fails in the hand-over of a run, which is tried again once
 

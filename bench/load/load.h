@@ -1,0 +1,37 @@
+/* The load generators: requests to a server over libhatchery, every answer checked. Each is one thread, because on a
+ * small machine it shares the cores with what it measures; what it used of them is in the sample. */
+#pragma once
+
+#include "bench/load/asking.h"
+#include "bench/sample.h"
+#include "proto/base/err.h"
+
+#include <stdint.h>
+
+/* Longer than any limit of a run: an answer that takes this long is lost, and the benchmark ends instead of hanging. */
+enum { LOAD_LOST_MS = 60000 };
+
+/* How long a load goes on. */
+struct load_span {
+        uint64_t warm_ns;   /* first, and not counted */
+        uint64_t warm_runs; /* and so many at least, of a closed loop */
+        uint64_t measure_ns;
+};
+
+/* The CPU time of the calling thread. */
+double load_cpu_seconds(void);
+
+/* One connection, one request at a time, with a pause before each: from before the request is written to the answer
+ * decoded. */
+int load_paced(struct sample *s, const char *address, const struct asking *a, const struct pace *pace, struct err *e);
+
+/* A closed loop: each connection sends its next request as soon as it has the answer to the one before. Warming up
+ * begins when all are connected. Returns when it has passed and nothing is in flight any more. */
+int load_closed(struct sample *s, const char *address, const struct asking *a, unsigned connections,
+                const struct load_span *span, struct err *e);
+
+/* An open loop: requests leave at fixed times, per_second of them, on one connection after the other, whether those
+ * before were answered or not. Latency counts from when a request should have left, and the window is of those times:
+ * what had to wait, because the server or this process was late, shows its wait. */
+int load_open(struct sample *s, const char *address, const struct asking *a, unsigned connections, double per_second,
+              const struct load_span *span, struct err *e);

@@ -1,0 +1,30 @@
+/* The command lines of the peers that are programs: what each is told so that it does for `python3 -I -c CODE` what its
+ * users have it do for untrusted code. */
+#pragma once
+
+#include "bench/peers/lane.h"
+
+enum { PEERS_MAX_ARGS = 96, PEERS_LINKS = 6 };
+
+struct peers_argv {
+        const char *arg[PEERS_MAX_ARGS + 1]; /* ends with NULL */
+        unsigned n;                          /* 0: there is nothing to start */
+};
+
+/* A plain value that points into itself and into the lane: not to be copied. */
+struct peers_commands {
+        struct peers_argv before; /* of each run, as part of it */
+        struct peers_argv run;    /* its output is the answer */
+        struct peers_argv after;  /* of each run, no part of its latency */
+        struct peers_argv undo;   /* after a run that was given up */
+        char id[48];
+        char root[96];
+        char link[PEERS_LINKS][64];
+};
+
+void peers_commands_fill(struct peers_commands *c, const struct peers_lane *lane);
+
+/* Where a system with a merged /usr has links into it, as this one has them: "/bin" → "usr/bin". Gives the i-th path
+ * below the root, and what it is here; NULL at the end. */
+enum peers_root { PEERS_ROOT_LINK, PEERS_ROOT_FOLDER, PEERS_ROOT_NOTHING };
+const char *peers_root_entry(unsigned i, enum peers_root *kind, char *target, size_t size);

@@ -1,0 +1,42 @@
+/* What the peers' ways have in common. A lane is one of the parallel askers: a thread of its own, which opens its way
+ * to the peer, asks, judges each answer, and closes. */
+#pragma once
+
+#include "bench/peers/peers.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+
+struct peers_lane {
+        enum peer_id id;
+        unsigned number; /* among the lanes of this peer */
+        const struct peers *peers;
+        const struct program *program;
+        void *state; /* the way's own, from open to close */
+};
+
+struct peers_verdict {
+        bool right;
+        uint64_t ended_ns; /* when the answer was known; what a peer does for the next run comes after it */
+        char why[SAMPLE_TEXT_SIZE];
+};
+
+struct peers_way {
+        int (*open)(struct peers_lane *lane, struct err *e);
+        /* One run. 0 whether the answer is right or wrong; an error if there is none. */
+        int (*run)(struct peers_lane *lane, struct peers_verdict *v, struct err *e);
+        void (*close)(struct peers_lane *lane); /* also after a failed open */
+};
+
+extern const struct peers_way peers_process; /* a program started for each run */
+extern const struct peers_way peers_http;    /* a server */
+
+/* The client in the plug-in, started. It stays loaded: libcurl does not like to go. */
+int peers_http_load(const char *module, const struct http_client **client, struct err *e);
+
+void peers_wrong(struct peers_verdict *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static inline const char *peers_place(const struct peers_lane *lane)
+{
+        return lane->peers->place[lane->id];
+}

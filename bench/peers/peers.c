@@ -1,0 +1,220 @@
+/* Choosing peers, and asking one of them from several threads: see peers.h. */
+#include "bench/peers/peers.h"
+
+#include "bench/clock.h"
+#include "bench/peers/bundle.h"
+#include "bench/peers/lane.h"
+#include "proto/base/own.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct peer peer_table[PEER_COUNT] = {
+        [PEER_BUBBLEWRAP] = { "bubblewrap", "PATH", "/usr/bin/bwrap", false },
+        [PEER_CRUN] = { "crun", "PATH", "/usr/bin/crun", false },
+        [PEER_NSJAIL] = { "nsjail", "PATH", NULL, false },
+        [PEER_ISOLATE] = { "isolate", "PATH", NULL, false },
+        [PEER_SNEKBOX] = { "snekbox", "URL", NULL, true },
+        [PEER_PISTON] = { "piston", "URL", NULL, true },
+        [PEER_GO_JUDGE] = { "go-judge", "URL", NULL, true },
+};
+
+/* ---------------------------------------------------------------- choosing */
+
+static int set_place(struct peers *p, enum peer_id id, const char *place, struct err *e)
+{
+        const struct peer *peer = &peer_table[id];
+        size_t len = strlen(place);
+        if (peer->http && strncmp(place, "http://", 7) != 0 && strncmp(place, "https://", 8) != 0)
+                return err_say(e, EINVAL, "--peer %s=%s: give the server's address, http://HOST:PORT", peer->name,
+                               place);
+        if (!peer->http && place[0] != '/')
+                return err_say(e, EINVAL, "--peer %s=%s: give the program's full path", peer->name, place);
+        while (len > 1 && place[len - 1] == '/')
+                len--;
+        if (len >= PEERS_PATH_SIZE)
+                return err_say(e, EINVAL, "--peer %s: %zu bytes are too long", peer->name, len);
+        snprintf(p->place[id], sizeof p->place[id], "%.*s", (int)len, place);
+        return 0;
+}
+
+int peers_choose(struct peers *p, const char *text, struct err *e)
+{
+        size_t len = strcspn(text, "=");
+        enum peer_id id = 0;
+        while (id < PEER_COUNT && (strlen(peer_table[id].name) != len || memcmp(peer_table[id].name, text, len) != 0))
+                id++;
+        if (id == PEER_COUNT)
+                return err_say(e, EINVAL, "--peer: there is no peer \"%.*s\"; --help lists them", (int)len, text);
+        const char *place = text[len] == '=' ? text + len + 1 : peer_table[id].always;
+        if (!place)
+                return err_say(e, EINVAL, "--peer %s: say where it is, %s=%s", peer_table[id].name, peer_table[id].name,
+                               peer_table[id].needs);
+        return set_place(p, id, place, e);
+}
+
+void peers_choose_packaged(struct peers *p)
+{
+        for (enum peer_id id = 0; id < PEER_COUNT; id++)
+                if (peer_table[id].always && !peers_chosen(p, id))
+                        snprintf(p->place[id], sizeof p->place[id], "%s", peer_table[id].always);
+}
+
+bool peers_chosen(const struct peers *p, enum peer_id id)
+{
+        return p->place[id][0] != '\0';
+}
+
+int peers_open(struct peers *p, enum peer_id id, const struct program *program, const char *http_module, struct err *e)
+{
+        const struct peer *peer = &peer_table[id];
+        if (program->in || strcmp(program->w->language, "python") != 0)
+                return err_say(e, EINVAL, "%s is asked for Python without input alone", peer->name);
+        if (!peer->http && access(p->place[id], X_OK) < 0)
+                return err_set(e, errno, "%s: there is no program %s", peer->name, p->place[id]);
+        if (peer->http && !p->http)
+                return peers_http_load(http_module, &p->http, e);
+        if (id != PEER_CRUN || p->folder[0])
+                return 0;
+        return peers_bundle_make(p->folder, sizeof p->folder, program, e);
+}
+
+void peers_close(struct peers *p)
+{
+        if (p->folder[0])
+                peers_bundle_remove(p->folder);
+        p->folder[0] = '\0';
+}
+
+/* ---------------------------------------------------------------- asking */
+
+struct asker {
+        struct peers_lane lane;
+        const struct pace *pace; /* NULL: window counts */
+        const struct window *window;
+        struct sample sample;
+        struct err err;
+        pthread_t thread;
+};
+
+void peers_wrong(struct peers_verdict *v, const char *fmt, ...)
+{
+        va_list args;
+        va_start(args, fmt);
+        v->right = false;
+        vsnprintf(v->why, sizeof v->why, fmt, args);
+        va_end(args);
+}
+
+static const struct peers_way *way_to(enum peer_id id)
+{
+        return peer_table[id].http ? &peers_http : &peers_process;
+}
+
+static int ask(struct asker *a, const struct window *window, struct sample *s)
+{
+        struct peers_verdict v = { .right = true };
+        uint64_t began = clock_now();
+        int r = way_to(a->lane.id)->run(&a->lane, &v, &a->err);
+        if (r < 0)
+                return r;
+        if (v.right)
+                sample_right(s, window, began, v.ended_ns);
+        else
+                sample_wrong(s, "%s: %s", peer_table[a->lane.id].name, v.why);
+        return 0;
+}
+
+static int ask_paced(struct asker *a)
+{
+        int r = 0;
+        struct sample warm = { 0 }, *s = &a->sample;
+        for (uint32_t i = 0; r == 0 && i < a->pace->warm_runs; i++) {
+                clock_sleep(a->pace->pause_ns);
+                r = ask(a, &sample_always, &warm);
+        }
+        uint64_t start = clock_now();
+        for (uint32_t i = 0; r == 0 && i < a->pace->runs; i++) {
+                clock_sleep(a->pace->pause_ns);
+                r = ask(a, &sample_always, s);
+        }
+        s->seconds = (double)(clock_now() - start) / (double)CLOCK_SECOND;
+        if (warm.wrong > 0)
+                sample_wrong(s, "while warming up: %s", warm.first_wrong);
+        return r;
+}
+
+static int ask_window(struct asker *a)
+{
+        int r = 0;
+        while (r == 0 && clock_now() < a->window->end_ns)
+                r = ask(a, a->window, &a->sample);
+        a->sample.seconds = (double)(a->window->end_ns - a->window->start_ns) / (double)CLOCK_SECOND;
+        return r;
+}
+
+static void *asker_main(void *argument)
+{
+        struct asker *a = argument;
+        const struct peers_way *way = way_to(a->lane.id);
+        int r = way->open(&a->lane, &a->err);
+        if (r == 0)
+                r = a->pace ? ask_paced(a) : ask_window(a);
+        if (r < 0)
+                err_wrap(&a->err, "%s", peer_table[a->lane.id].name);
+        way->close(&a->lane);
+        return NULL;
+}
+
+/* Each lane is a thread because some of what a peer needs is a thread's own (see peers_process.c), and because a thread
+ * may wait for one run without holding up the others. */
+static int run_askers(struct sample *s, struct asker *askers, unsigned n, struct err *e)
+{
+        unsigned started = 0;
+        int r = 0;
+        while (r == 0 && started < n) {
+                r = -pthread_create(&askers[started].thread, NULL, asker_main, &askers[started]);
+                started += r == 0;
+        }
+        if (r < 0)
+                r = err_set(e, -r, "start a thread");
+        for (unsigned i = 0; i < started; i++) {
+                pthread_join(askers[i].thread, NULL);
+                sample_merge(s, &askers[i].sample);
+                if (r == 0 && askers[i].err.code) {
+                        *e = askers[i].err;
+                        r = -e->code;
+                }
+        }
+        return r;
+}
+
+int peers_paced(struct sample *s, const struct peers *p, enum peer_id id, const struct program *program,
+                const struct pace *pace, struct err *e)
+{
+        OWN_MEM struct asker *a = calloc(1, sizeof *a);
+        if (!a)
+                return err_set(e, ENOMEM, "ask %s", peer_table[id].name);
+        a->lane = (struct peers_lane){ .id = id, .peers = p, .program = program };
+        a->pace = pace;
+        return run_askers(s, a, 1, e);
+}
+
+int peers_window(struct sample *s, const struct peers *p, enum peer_id id, const struct program *program, unsigned n,
+                 const struct window *window, struct err *e)
+{
+        if (n > PEERS_MAX_PARALLEL)
+                n = PEERS_MAX_PARALLEL;
+        OWN_MEM struct asker *askers = calloc(n, sizeof *askers);
+        if (!askers)
+                return err_set(e, ENOMEM, "ask %s", peer_table[id].name);
+        for (unsigned i = 0; i < n; i++) {
+                askers[i].lane = (struct peers_lane){ .id = id, .number = i, .peers = p, .program = program };
+                askers[i].window = window;
+        }
+        return run_askers(s, askers, n, e);
+}

@@ -1,0 +1,132 @@
+/* LuaJIT, as Debian's `luajit` runs a file: what differs from Lua 5.4. Its hashes take their seed from the kernel. */
+#include "lang/lua/run.h"
+
+#include <lauxlib.h>
+#include <luajit.h>
+#include <lualib.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static lua_State *create(void)
+{
+        lua_State *L = luaL_newstate();
+        if (!L)
+                return NULL;
+        lua_gc(L, LUA_GCSTOP, 0);
+        luaL_openlibs(L);
+        lua_gc(L, LUA_GCRESTART, -1);
+        return L;
+}
+
+/* The command's math.random begins with the same number in every run; here it does in none. */
+static void seed(lua_State *L)
+{
+        uint64_t chance;
+        if (getrandom(&chance, sizeof chance, 0) != sizeof chance)
+                abort();
+        lua_getglobal(L, LUA_MATHLIBNAME);
+        lua_getfield(L, -1, "randomseed");
+        lua_pushnumber(L, (double)(chance >> 11)); /* what a double holds exactly */
+        lua_call(L, 1, 0);
+        lua_pop(L, 1);
+}
+
+static void interrupt(lua_State *L, lua_Debug *unused)
+{
+        (void)unused;
+        lua_sethook(L, NULL, 0, 0);
+        luaL_where(L, 0);
+        lua_pushfstring(L, "%sinterrupted!", lua_tostring(L, -1));
+        lua_error(L);
+}
+
+static int traceback(lua_State *L)
+{
+        if (!lua_isstring(L, 1)) {
+                if (lua_isnoneornil(L, 1) || !luaL_callmeta(L, 1, "__tostring") || !lua_isstring(L, -1))
+                        return 1;
+                lua_remove(L, 1);
+        }
+        luaL_traceback(L, L, lua_tostring(L, 1), 1);
+        return 1;
+}
+
+/* Code in LUA_INIT may have changed the table, or taken it away. */
+static int push_args(lua_State *L)
+{
+        int n = 0;
+        lua_getglobal(L, "arg");
+        if (!lua_istable(L, -1)) {
+                lua_pop(L, 1);
+                return 0;
+        }
+        do {
+                n++;
+                luaL_checkstack(L, 3, "too many arguments to script");
+                lua_rawgeti(L, -n, n);
+        } while (!lua_isnil(L, -1));
+        lua_pop(L, 1);
+        lua_remove(L, -n);
+        return n - 1;
+}
+
+static const char *describe(lua_State *L)
+{
+        if (lua_isnil(L, -1))
+                return NULL;
+        const char *message = lua_tostring(L, -1);
+        return message ? message : "(error object is not a string)";
+}
+
+static void recover(lua_State *L)
+{
+        lua_gc(L, LUA_GCCOLLECT, 0);
+}
+
+static const char *const init_variables[] = { "LUA_INIT", NULL };
+
+static const struct lua_dialect dialect = {
+        .program = "luajit",
+        .version = LUAJIT_VERSION,
+        .tree = "5.1",
+        .init_variables = init_variables,
+        .create = create,
+        .seed = seed,
+        .interrupt = interrupt,
+        .traceback = traceback,
+        .push_args = push_args,
+        .describe = describe,
+        .recover = recover,
+};
+
+static int luajit_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        return lua_run_warm(&dialect, setup, out, e);
+}
+
+/* Of variables that every process reads; Lua's own are read by a state that is made again. */
+static const char *const fresh[] = { "/usr/bin/luajit", "luajit", "{entry}", NULL };
+
+/* Two semicolons stand for the default. */
+static const struct lang_package_variable package_variables[] = {
+        { "LUA_PATH", ";", ";;" LANG_PACKAGES "/share/lua/5.1/?.lua;" LANG_PACKAGES "/share/lua/5.1/?/init.lua" },
+        { "LUA_CPATH", ";", ";;" LANG_PACKAGES "/lib/lua/5.1/?.so" },
+        { 0 },
+};
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "luajit",
+        .aliases = "",
+        .main_file = "main.lua",
+        .extensions = "",
+        .kind = KIND_FORKED,
+        .echoes = true,
+        .fresh = fresh,
+        .package_variables = package_variables,
+        .warm = luajit_warm,
+        .after_fork = lua_run_after_fork,
+        .rehearse = lua_run_rehearse,
+        .run = lua_run,
+};

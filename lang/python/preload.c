@@ -1,0 +1,56 @@
+/* Preloaded modules: see python_preload.h. */
+#include "lang/python/preload.h"
+#include "lang/preload.h"
+
+#include "lang/python/modules.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Libraries for numbers start threads when they are loaded, as many as there are processors, and a fork has none of
+ * them: what is handed to them there is never done. They read how many are wanted in these variables. No program sees
+ * them: os.environ was made before. */
+static const char *const thread_variables[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS" };
+
+enum { N_THREAD_VARIABLES = sizeof thread_variables / sizeof thread_variables[0] };
+
+static bool import(void *context, const char *name)
+{
+        (void)context;
+        PyObject *module = PyImport_ImportModule(name);
+        PyErr_Clear();
+        Py_XDECREF(module);
+        return module != NULL;
+}
+
+int python_preload(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        size_t n = setup->n_preload;
+        out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
+        if (!out->preloads)
+                return err_set(e, ENOMEM, "the preloaded modules");
+        for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
+                if (setenv(thread_variables[i], "1", 1) < 0)
+                        return err_set(e, errno, "the environment");
+        PyObject *original = python_modules_watch_imports();
+        if (!original)
+                return err_say(e, ENOMEM, "Python's imports can't be watched");
+        for (size_t i = 0; i < n; i++)
+                out->preloads[i] = preload_timed(import, NULL, setup->preload[i]);
+        if (python_modules_unwatch_imports(original) < 0)
+                return err_say(e, ENOMEM, "Python's imports can't be left alone");
+        for (size_t i = 0; i < N_THREAD_VARIABLES; i++)
+                unsetenv(thread_variables[i]);
+        return 0;
+}
+
+/* numpy.random.rand and its kind draw from one generator, which is seeded when numpy is imported. (That of `random` is
+ * renewed by random itself, in every fork; numpy leaves its own as it is, which a program that forks may rely on. So
+ * this is called here, and registered nowhere.) */
+PyObject *python_preload_find_reseed(void)
+{
+        PyObject *random = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy.random"); /* borrowed */
+        PyObject *seed = random ? PyObject_GetAttrString(random, "seed") : NULL;
+        PyErr_Clear();
+        return seed;
+}

@@ -1,0 +1,328 @@
+/* Python: CPython embedded, initialised once, and a child that runs a file as `python3 FILE` would. */
+#include "lang/lang.h"
+#include "lang/python/arena.h"
+#include "lang/python/echo.h"
+#include "lang/python/end.h"
+#include "lang/python/modules.h"
+#include "lang/python/preload.h"
+#include "lang/python/streams.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What sys.executable says and what subprocess and multiprocessing start: Debian's own interpreter of the same version.
+ */
+#define PROGRAM L"/usr/bin/python3"
+
+enum { PATH_SIZE = JOB_PATH_MAX + 256 }; /* a program's file in the work directory */
+
+static int fail_from_status(PyStatus status, struct err *e)
+{
+        return err_say(e, EIO, "initialising Python: %s: %s", status.func ? status.func : "?",
+                       status.err_msg ? status.err_msg : "it wants to exit");
+}
+
+/* As the command line does it, but for the command line. The environment is a sandbox's by now, not the operator's. */
+static int initialise(struct err *e)
+{
+        PyConfig config;
+        PyConfig_InitPythonConfig(&config);
+        config.parse_argv = 0;
+        PyStatus status = PyConfig_SetString(&config, &config.program_name, PROGRAM);
+        if (!PyStatus_Exception(status))
+                status = Py_InitializeFromConfig(&config);
+        PyConfig_Clear(&config);
+        return PyStatus_Exception(status) ? fail_from_status(status, e) : 0;
+}
+
+/* Moves all that exists out of the garbage collector's sight: a collection in a child would otherwise write into, and
+ * so copy, every page of it. */
+static int freeze(struct err *e)
+{
+        PyObject *gc = PyImport_ImportModule("gc");
+        PyObject *collected = gc ? PyObject_CallMethod(gc, "collect", NULL) : NULL;
+        PyObject *frozen = collected ? PyObject_CallMethod(gc, "freeze", NULL) : NULL;
+        int r = frozen ? 0 : err_say(e, EIO, "Python's garbage collector can't be frozen");
+        Py_XDECREF(frozen);
+        Py_XDECREF(collected);
+        Py_XDECREF(gc);
+        PyErr_Clear();
+        return r;
+}
+
+/* A __main__ that came after the freeze, with what python3 puts there: the first one's dictionary is out of the
+ * collector's sight, and with it every cycle through a program's global names, so that their finalizers would never
+ * run. */
+static int renew_main(struct err *e)
+{
+        PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
+        if (PyDict_DelItemString(modules, "__main__") < 0)
+                PyErr_Clear();
+        PyObject *module = PyImport_AddModule("__main__"); /* borrowed */
+        PyObject *globals = module ? PyModule_GetDict(module) : NULL;
+        PyObject *annotations = PyDict_New();
+        PyObject *builtins = PyImport_ImportModule("builtins");
+        int r = globals && annotations && builtins &&
+                                PyDict_SetItemString(globals, "__annotations__", annotations) == 0 &&
+                                PyDict_SetItemString(globals, "__builtins__", builtins) == 0
+                        ? 0
+                        : err_say(e, ENOMEM, "Python's __main__ can't be made");
+        Py_XDECREF(annotations);
+        Py_XDECREF(builtins);
+        return r;
+}
+
+/* The directory comes where site-packages does: behind the standard library, of which it hides nothing, and before
+ * what the host happens to have of the same packages. */
+static int add_packages(const char *directory)
+{
+        static const char host[] = "/dist-packages";
+        PyObject *path = PySys_GetObject("path"); /* borrowed */
+        PyObject *item = PyUnicode_DecodeFSDefault(directory);
+        Py_ssize_t at = 0, n = path ? PyList_Size(path) : 0;
+        for (; at < n; at++) {
+                const char *text = PyUnicode_AsUTF8(PyList_GetItem(path, at));
+                size_t len = text ? strlen(text) : 0;
+                if (len >= sizeof host - 1 && strcmp(text + len - (sizeof host - 1), host) == 0)
+                        break;
+        }
+        PyErr_Clear(); /* of a path that is no UTF-8, and so not this one */
+        int r = path && item ? PyList_Insert(path, at, item) : -1;
+        Py_XDECREF(item);
+        return r;
+}
+
+static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
+{
+        struct python_arenas *arenas = python_arena_install();
+        int r = initialise(e);
+        if (r < 0)
+                return r;
+        if (python_modules_note_startup() < 0)
+                return err_say(e, ENOMEM, "Python's modules can't be listed");
+        if (python_end_prepare() < 0)
+                return err_say(e, EIO, "Python has no exit functions");
+        if (setup->packages && add_packages(setup->packages) < 0)
+                return err_say(e, EIO, "Python takes no directory of packages");
+        r = python_preload(setup, out, e);
+        if (r < 0)
+                return r;
+        out->state = python_preload_find_reseed();
+        /* The frozen import system keeps a directory listing per sys.path entry; nothing of it changes in a sandbox. */
+        r = freeze(e);
+        if (r == 0)
+                r = renew_main(e);
+        if (r == 0 && python_modules_note_preloaded() < 0)
+                r = err_say(e, ENOMEM, "Python's modules can't be listed");
+        python_arena_close(arenas);
+        snprintf(out->version, sizeof out->version, "%.*s", (int)strcspn(Py_GetVersion(), " "), Py_GetVersion());
+        return r;
+}
+
+static int python_after_fork(void *state)
+{
+        PyObject *reseed = state;
+        PyOS_AfterFork_Child(); /* locks, thread state, and by its hooks random, and what else registered one */
+        PyObject *done = reseed ? PyObject_CallNoArgs(reseed) : NULL;
+        bool failed = reseed && !done;
+        Py_XDECREF(done);
+        PyErr_Clear();
+        return failed ? -EIO : 0;
+}
+
+/* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names into
+ * a dictionary that is thrown away. */
+static void python_rehearse(void *state)
+{
+        (void)state;
+        static const char program[] = "def f(n):\n"
+                                      "    return [str(i) for i in range(n)]\n"
+                                      "print(' '.join(f(3)), flush=True)\n";
+        int real = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
+                _exit(126);
+
+        PyObject *globals = PyDict_New();
+        PyObject *builtins = PyEval_GetBuiltins(); /* borrowed */
+        if (globals && PyDict_SetItemString(globals, "__builtins__", builtins) == 0)
+                Py_XDECREF(PyRun_String(program, Py_file_input, globals, globals));
+        Py_XDECREF(globals);
+        PyErr_Clear();
+
+        if (dup2(real, STDOUT_FILENO) < 0)
+                _exit(126);
+        close(real);
+        close(null);
+}
+
+/* ---------------------------------------------------------------- one program */
+
+static int set_list(const char *name, const char *first, const char *second, char *const *rest)
+{
+        PyObject *list = PyList_New(0);
+        for (int i = -2; list; i++) {
+                const char *text = i == -2 ? first : i == -1 ? second : rest[i];
+                if (i >= 0 && !text)
+                        break;
+                if (!text)
+                        continue;
+                PyObject *item = PyUnicode_DecodeFSDefault(text);
+                if (!item || PyList_Append(list, item) < 0)
+                        Py_CLEAR(list);
+                Py_XDECREF(item);
+        }
+        int r = list ? PySys_SetObject(name, list) : -1;
+        Py_XDECREF(list);
+        return r;
+}
+
+/* The module time took the zone's names and offsets when it was loaded. */
+static int renew_time_zone(char *const *env)
+{
+        while (*env && strncmp(*env, "TZ=", 3) != 0)
+                env++;
+        PyObject *module = *env ? python_modules_loaded("time") : NULL;
+        PyObject *done = module ? PyObject_CallMethod(module, "tzset", NULL) : NULL;
+        int r = module && !done ? -1 : 0;
+        Py_XDECREF(done);
+        Py_XDECREF(module);
+        return r;
+}
+
+/* os.environ was filled when os was imported, so a variable must be set there; it passes it on to the C library. */
+static int set_environment(char *const *env)
+{
+        if (!*env)
+                return 0;
+        PyObject *os = python_modules_loaded("os");
+        PyObject *variables = os ? PyObject_GetAttrString(os, "environ") : NULL;
+        int r = variables ? 0 : -1;
+        for (; r == 0 && *env; env++) {
+                const char *equals = strchr(*env, '=');
+                PyObject *name = PyUnicode_DecodeFSDefaultAndSize(*env, equals - *env);
+                PyObject *value = PyUnicode_DecodeFSDefault(equals + 1);
+                r = name && value ? PyObject_SetItem(variables, name, value) : -1;
+                Py_XDECREF(name);
+                Py_XDECREF(value);
+        }
+        Py_XDECREF(variables);
+        Py_XDECREF(os);
+        return r;
+}
+
+/* The directory of the program comes first in sys.path. */
+static int set_path(const char *filename)
+{
+        char directory[PATH_SIZE];
+        snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(filename, '/') - filename), filename);
+        PyObject *path = PySys_GetObject("path"); /* borrowed */
+        PyObject *item = PyUnicode_DecodeFSDefault(directory);
+        int r = path && item ? PyList_Insert(path, 0, item) : -1;
+        Py_XDECREF(item);
+        return r < 0 ? r : python_modules_unshadow(directory);
+}
+
+/* __main__ as python3 leaves it for a program from a file. */
+static int set_main(PyObject *globals, const char *filename)
+{
+        PyObject *external = python_modules_loaded("_frozen_importlib_external");
+        PyObject *loader =
+                external ? PyObject_CallMethod(external, "SourceFileLoader", "ss", "__main__", filename) : NULL;
+        PyObject *name = PyUnicode_DecodeFSDefault(filename);
+        int r = loader && name && PyDict_SetItemString(globals, "__file__", name) == 0 &&
+                                PyDict_SetItemString(globals, "__cached__", Py_None) == 0 &&
+                                PyDict_SetItemString(globals, "__loader__", loader) == 0
+                        ? 0
+                        : -1;
+        Py_XDECREF(name);
+        Py_XDECREF(loader);
+        Py_XDECREF(external);
+        return r;
+}
+
+static int run_file(const struct job *job, const char *filename, int *interrupted)
+{
+        FILE *file = fopen(filename, "rbe");
+        if (!file) {
+                fprintf(stderr, "python3: can't open file '%s': [Errno %d] %s\n", job->entry, errno, strerror(errno));
+                return 2;
+        }
+        PyObject *main_module = PyImport_AddModule("__main__"); /* borrowed */
+        PyObject *globals = main_module ? PyModule_GetDict(main_module) : NULL;
+        if (!globals || set_main(globals, filename) < 0) {
+                fclose(file);
+                return python_end_exception(interrupted);
+        }
+
+        PyCompilerFlags flags = { .cf_flags = 0, .cf_feature_version = PY_MINOR_VERSION };
+        struct python_echo echo;
+        PyObject *result;
+        if (job->header.echo && python_echo_compile(filename, &echo)) {
+                fclose(file);
+                result = python_echo_run(&echo, globals);
+        } else {
+                result = PyRun_FileExFlags(file, filename, Py_file_input, globals, globals, 1, &flags);
+        }
+        int status = result ? 0 : python_end_exception(interrupted);
+        Py_XDECREF(result);
+        /* python3 takes these away again before threads and exit functions have their turn. */
+        if (PyDict_DelItemString(globals, "__file__") < 0)
+                PyErr_Clear();
+        if (PyDict_DelItemString(globals, "__cached__") < 0)
+                PyErr_Clear();
+        return status;
+}
+
+static int python_run(void *state, const struct job *job)
+{
+        (void)state;
+        int interrupted = 0, status;
+        char directory[PATH_SIZE - JOB_PATH_MAX], filename[PATH_SIZE];
+
+        if (job->header.unbuffered)
+                python_streams_unbuffer();
+        if (!getcwd(directory, sizeof directory))
+                return 2;
+        snprintf(filename, sizeof filename, "%s/%s", directory, job->entry);
+
+        if (set_environment(job->env) < 0 || renew_time_zone(job->env) < 0 ||
+            set_list("argv", job->entry, NULL, job->args) < 0 ||
+            set_list("orig_argv", "python3", job->entry, job->args) < 0 || set_path(filename) < 0)
+                status = python_end_exception(&interrupted);
+        else
+                status = run_file(job, filename, &interrupted);
+
+        status = python_end(status);
+        if (interrupted) {
+                signal(SIGINT, SIG_DFL);
+                kill(getpid(), SIGINT);
+        }
+        return status;
+}
+
+/* Read by Python itself, or by the libraries of modules that may be preloaded. */
+static const char *const at_start[] = { "LANG", "LC_*", "MKL_*", "OMP_*", "OPENBLAS_*", "OPENSSL_*", "PYTHON*", NULL };
+static const char *const fresh[] = { "/usr/bin/python3", "python3", "{unbuffered}-u", "{entry}", NULL };
+static const struct lang_package_variable package_variables[] = { { "PYTHONPATH", ":", LANG_PACKAGES }, { 0 } };
+
+const struct lang hatchery_language = {
+        .abi = LANG_ABI,
+        .name = "python",
+        .aliases = "python3 py",
+        .main_file = "main.py",
+        .extensions = "py pyw",
+        .kind = KIND_FORKED,
+        .echoes = true,
+        .at_start = at_start,
+        .fresh = fresh,
+        .package_variables = package_variables,
+        .warm = python_warm,
+        .after_fork = python_after_fork,
+        .rehearse = python_rehearse,
+        .run = python_run,
+};

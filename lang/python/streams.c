@@ -1,0 +1,50 @@
+/* Streams without buffers: see python_streams.h. The objects stay, since preloaded modules may hold them: each is made
+ * once more in its place, on the file itself. */
+#include "lang/python/modules.h"
+
+#include "lang/python/streams.h"
+
+#include <stdio.h>
+
+/* Takes a text stream apart. A new reference to the file at its bottom, or NULL with an exception. */
+static PyObject *take_file(PyObject *stream)
+{
+        PyObject *buffer = PyObject_CallMethod(stream, "detach", NULL);
+        PyObject *file = buffer ? PyObject_CallMethod(buffer, "detach", NULL) : NULL;
+        Py_XDECREF(buffer);
+        return file;
+}
+
+static PyObject *make_again(PyObject *stream, PyObject *file, PyObject *encoding, PyObject *errors)
+{
+        PyObject *init = PyObject_GetAttrString(stream, "__init__");
+        PyObject *arguments = PyTuple_Pack(1, file);
+        PyObject *options = Py_BuildValue("{s:O,s:O,s:s,s:O,s:O}", "encoding", encoding, "errors", errors, "newline",
+                                          "\n", "line_buffering", Py_False, "write_through", Py_True);
+        PyObject *done = init && arguments && options ? PyObject_Call(init, arguments, options) : NULL;
+        Py_XDECREF(options);
+        Py_XDECREF(arguments);
+        Py_XDECREF(init);
+        return done;
+}
+
+static void unbuffer(const char *name)
+{
+        PyObject *stream = PySys_GetObject(name); /* borrowed */
+        PyObject *encoding = stream ? PyObject_GetAttrString(stream, "encoding") : NULL;
+        PyObject *errors = encoding ? PyObject_GetAttrString(stream, "errors") : NULL;
+        PyObject *file = errors ? take_file(stream) : NULL;
+        PyObject *done = file ? make_again(stream, file, encoding, errors) : NULL;
+        PyErr_Clear();
+        Py_XDECREF(done);
+        Py_XDECREF(file);
+        Py_XDECREF(errors);
+        Py_XDECREF(encoding);
+}
+
+void python_streams_unbuffer(void)
+{
+        unbuffer("__stdout__");
+        unbuffer("__stderr__");
+        setvbuf(stdout, NULL, _IONBF, 0); /* C's own, for what an extension prints */
+}

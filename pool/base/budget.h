@@ -1,0 +1,33 @@
+/* Memory that clients make the pool hold, counted: unsent answers, unfinished frames, requests that wait or run,
+ * captured output. Each holder says anew what it holds; the sum is what a bound is compared with. */
+#pragma once
+
+#include "pool/base/invariant.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct budget {
+        uint64_t max;
+        uint64_t used;
+};
+
+/* mine is what the holder had said last. */
+static inline void budget_set(struct budget *b, uint64_t *mine, uint64_t bytes)
+{
+        INVARIANT(b->used >= *mine, "%" PRIu64 " bytes are given back of %" PRIu64, *mine, b->used);
+        b->used += bytes - *mine;
+        *mine = bytes;
+}
+
+/* Beyond a margin as well, which lets what is under way come to an orderly end. */
+static inline bool budget_is_far_over(const struct budget *b)
+{
+        return b->used > b->max + b->max / 8;
+}
+
+static inline bool budget_is_over(const struct budget *b)
+{
+        return b->used > b->max;
+}

@@ -1,0 +1,20 @@
+/* Which flags of its compiler a request may set. The file of a language lists forms; all else is refused, since a
+ * compiler can be made to read, to load and to write whatever it may. A form is a flag as it is written, but for
+ * braces: {a,b,c} is one of these words, {NAME} an identifier, and {VALUE} letters, digits and . _ + -, or nothing.
+ * Pure. */
+#pragma once
+
+#include "pool/core/refusal.h"
+#include "proto/wire/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* May the text be the form of a flag? It begins with a dash, and its braces are closed. */
+bool flags_is_form(const char *text);
+
+/* Is the flag of that form? */
+bool flags_match(const char *form, struct span flag);
+
+/* 0, or REFUSED and a sentence that names what is allowed. forms ends with NULL, and is NULL where there are none. */
+int flags_check(const struct execute *x, char *const *forms, struct refusal *refusal);

@@ -1,0 +1,30 @@
+/* One output stream of a run: keeps exactly the first bytes up to a limit, and counts the rest. Memory grows with what
+ * comes, never with what the limit would allow. */
+#pragma once
+
+#include "proto/base/err.h"
+#include "proto/base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CAPTURE_MORE = 0, CAPTURE_END = 1 };
+
+struct capture {
+        uint8_t *data;
+        size_t len, room;
+        size_t limit;
+        uint64_t total; /* bytes seen, kept or not */
+};
+
+/* Puts len bytes on record. -ENOMEM. */
+int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *e);
+
+/* Reads a non-blocking descriptor once, by way of scratch. CAPTURE_END at its end; CAPTURE_MORE, with *n the number of
+ * bytes (0: there is nothing to read now); a negative errno when memory is out or reading fails. */
+int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_size, size_t *n, struct err *e);
+
+bool capture_is_over(const struct capture *c);
+struct span capture_span(const struct capture *c);
+void capture_fini(struct capture *c);

@@ -1,0 +1,208 @@
+/* Checking requests: see check.h. */
+#include "pool/core/check.h"
+
+#include "pool/config/flags.h"
+#include "pool/core/names.h"
+#include "pool/sched/queue.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#define INVALID hatchery_v1_Error_Code_INVALID_ARGUMENT
+
+/* The limits of one stage. */
+struct limits {
+        const char *field; /* of Execute */
+        bool of_compiler;
+        const bool *has; /* LIMIT_COUNT each */
+        const int64_t *asked, *standard, *ceiling;
+};
+
+/* Sentences have the name of the command's option, and values as people write them; the field is for programmers. */
+static int refuse_limit(const struct limits *l, size_t i, const char *too, int64_t bound, const char *least_or_most,
+                        struct refusal *refusal)
+{
+        const struct limit_row *row = &limit_table[i];
+        char asked[LIMIT_TEXT_SIZE], allowed[LIMIT_TEXT_SIZE];
+
+        return refuse(refusal, INVALID, "%s of %s is too %s: %s at %s here (%s.%s)",
+                      l->of_compiler ? row->compile_option : row->option, limit_text(asked, row->unit, l->asked[i]),
+                      too, limit_text(allowed, row->unit, bound), least_or_most, l->field, row->name);
+}
+
+static int check_stage(const struct limits *l, int64_t *limit, struct refusal *refusal)
+{
+        for (size_t i = 0; i < LIMIT_COUNT; i++) {
+                const struct limit_row *row = &limit_table[i];
+
+                limit[i] = l->has[i] ? l->asked[i] : l->standard[i];
+                if (!l->has[i])
+                        continue;
+                if (limit[i] < row->floor)
+                        return refuse_limit(l, i, "little", row->floor, "least", refusal);
+                if (limit[i] > l->ceiling[i])
+                        return refuse_limit(l, i, "much", l->ceiling[i], "most", refusal);
+        }
+        return 0;
+}
+
+static int check_limits(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+                        struct refusal *refusal)
+{
+        const struct limits run = { "limits", false, x->has_limit, x->limit, rules->standard, rules->ceiling };
+        const struct limits compile = { "compile_limits",        true,
+                                        x->has_compile_limit,    x->compile_limit,
+                                        rules->compile_standard, rules->compile_ceiling };
+        char asked[LIMIT_TEXT_SIZE];
+
+        int r = check_stage(&run, plan->limit, refusal);
+        if (r != 0)
+                return r;
+        if ((uint64_t)plan->limit[LIMIT_MEMORY] < rules->held_bytes)
+                return refuse(refusal, INVALID,
+                              "memory of %s is too little: a sandbox of %s that waits for a program needs %" PRIu64
+                              " MiB already (limits.%s); ask for more",
+                              limit_text(asked, LIMIT_UNIT_BYTES, plan->limit[LIMIT_MEMORY]),
+                              names_quote(x->language).text, (rules->held_bytes >> 20) + 1,
+                              limit_table[LIMIT_MEMORY].name);
+        if (x->has_compile_limits && !rules->compiled)
+                return refuse(refusal, INVALID, "compile_limits is set, but %s has no compile stage; leave it out",
+                              names_quote(x->language).text);
+        return rules->compiled ? check_stage(&compile, plan->compile_limit, refusal) : 0;
+}
+
+static bool same(struct span a, struct span b)
+{
+        return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
+}
+
+static bool is_below(struct span name, struct span directory)
+{
+        return name.len > directory.len && name.data[directory.len] == '/' &&
+               memcmp(name.data, directory.data, directory.len) == 0;
+}
+
+static int check_files(const struct execute *x, struct refusal *refusal)
+{
+        struct err e = { 0 };
+        for (size_t i = 0; i < x->n_files; i++) {
+                const struct file_span *f = &x->files[i];
+                if (names_check(f->name, &e) < 0)
+                        return refuse(refusal, INVALID, "%s", e.text);
+                if (f->mode > 0777)
+                        return refuse(refusal, INVALID,
+                                      "the mode of %s is 0%o; only the permission bits, 0777, are possible",
+                                      names_quote(f->name).text, f->mode);
+        }
+        int r = names_check_set(x->files, x->n_files, &e);
+        if (r < 0)
+                return refuse(refusal, r == -EINVAL ? INVALID : hatchery_v1_Error_Code_INTERNAL, "%s", e.text);
+        return 0;
+}
+
+static int check_size(const struct execute *x, const struct check_rules *rules, const struct check_plan *plan,
+                      struct refusal *refusal)
+{
+        uint64_t total = x->has_code ? x->code.len : 0;
+        for (size_t i = 0; i < x->n_files; i++)
+                total += x->files[i].content.len;
+
+        const struct limit_row *row = &limit_table[LIMIT_DISK];
+        char held[LIMIT_TEXT_SIZE], limit[LIMIT_TEXT_SIZE];
+        bool by_run = total > (uint64_t)plan->limit[LIMIT_DISK];
+        if (!by_run && !(rules->compiled && total > (uint64_t)plan->compile_limit[LIMIT_DISK]))
+                return 0;
+        return refuse(
+                refusal, INVALID, "the files hold %s, and %s is %s (%s.%s); send less or raise the limit",
+                limit_text(held, LIMIT_UNIT_BYTES, (int64_t)total), by_run ? row->option : row->compile_option,
+                limit_text(limit, LIMIT_UNIT_BYTES, by_run ? plan->limit[LIMIT_DISK] : plan->compile_limit[LIMIT_DISK]),
+                by_run ? "limits" : "compile_limits", row->name);
+}
+
+static int entry_of_code(const struct execute *x, struct span main_file, struct check_plan *plan,
+                         struct refusal *refusal)
+{
+        if (x->entry.len > 0)
+                return refuse(refusal, INVALID,
+                              "entry is %s, but there is code, which becomes %s; send one or the other",
+                              names_quote(x->entry).text, (const char *)main_file.data);
+        for (size_t i = 0; i < x->n_files; i++)
+                if (same(x->files[i].name, main_file) || is_below(x->files[i].name, main_file))
+                        return refuse(refusal, INVALID,
+                                      "the file %s is in the way of code, which becomes %s; rename it",
+                                      names_quote(x->files[i].name).text, (const char *)main_file.data);
+        plan->entry = main_file;
+        return 0;
+}
+
+static int entry_of_files(const struct execute *x, struct span main_file, struct check_plan *plan,
+                          struct refusal *refusal)
+{
+        struct span wanted = x->entry.len > 0 ? x->entry : x->n_files == 1 ? x->files[0].name : main_file;
+        for (size_t i = 0; i < x->n_files; i++)
+                if (same(x->files[i].name, wanted)) {
+                        plan->entry = x->files[i].name;
+                        return 0;
+                }
+        if (x->entry.len > 0)
+                return refuse(refusal, INVALID, "entry is %s, which is not among the files",
+                              names_quote(x->entry).text);
+        return refuse(refusal, INVALID,
+                      "there are %zu files, none of them called %s, and no entry; name the file to start in entry",
+                      x->n_files, (const char *)main_file.data);
+}
+
+static int64_t signed_of(uint64_t n)
+{
+        return n > INT64_MAX ? INT64_MAX : (int64_t)n;
+}
+
+static int check_collect(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+                         struct refusal *refusal)
+{
+        struct err e = { 0 };
+        char asked[LIMIT_TEXT_SIZE], allowed[LIMIT_TEXT_SIZE];
+
+        plan->collect_files = x->collect_max_files ? x->collect_max_files : rules->collect_max_files;
+        plan->collect_bytes = x->collect_max_bytes ? x->collect_max_bytes : rules->collect_max_bytes;
+        if (plan->collect_files > rules->collect_max_files)
+                return refuse(refusal, INVALID, "%u files back are too many: %u at most here (collect.max_files)",
+                              plan->collect_files, rules->collect_max_files);
+        if (plan->collect_bytes > rules->collect_max_bytes)
+                return refuse(refusal, INVALID, "files back of %s are too large: %s at most here (collect.max_bytes)",
+                              limit_text(asked, LIMIT_UNIT_BYTES, signed_of(plan->collect_bytes)),
+                              limit_text(allowed, LIMIT_UNIT_BYTES, signed_of(rules->collect_max_bytes)));
+        for (size_t i = 0; i < x->n_globs; i++)
+                if (names_check(x->globs[i], &e) < 0)
+                        return refuse(refusal, INVALID, "collect.globs: %s", e.text);
+        return 0;
+}
+
+int check_execute(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+                  struct refusal *refusal)
+{
+        *plan = (struct check_plan){ 0 };
+        if (!x->has_code && x->n_files == 0)
+                return refuse(refusal, INVALID, "there is nothing to run; send code, or files and entry");
+
+        if (x->priority >= QUEUE_PRIORITIES)
+                return refuse(refusal, INVALID, "priority is %u; it is at least 0, the default, and at most %d",
+                              x->priority, QUEUE_PRIORITIES - 1);
+        if (x->echo_last_expression && !rules->echoes)
+                return refuse(refusal, INVALID, "echo_last_expression is set, but %s has no such thing; leave it out",
+                              names_quote(x->language).text);
+        struct span main_file = span_of_text(rules->main_file);
+        int r = check_limits(x, rules, plan, refusal);
+        if (r == 0)
+                r = flags_check(x, rules->compile_flags, refusal);
+        if (r == 0)
+                r = check_files(x, refusal);
+        if (r == 0)
+                r = check_size(x, rules, plan, refusal);
+        if (r == 0)
+                r = x->has_code ? entry_of_code(x, main_file, plan, refusal)
+                                : entry_of_files(x, main_file, plan, refusal);
+        if (r == 0)
+                r = check_collect(x, rules, plan, refusal);
+        return r;
+}

@@ -1,0 +1,36 @@
+/* Does a decoded Execute make sense, and what exactly is to be run? Every refusal names the field, the value and the
+ * bound. Pure. */
+#pragma once
+
+#include "pool/core/refusal.h"
+#include "proto/base/limit.h"
+#include "proto/wire/request.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct check_rules {
+        const char *main_file;           /* what inline code is called */
+        bool echoes;                     /* the language knows echo_last_expression */
+        bool compiled;                   /* it has a compile stage, with limits of its own: */
+        const int64_t *compile_standard; /* LIMIT_COUNT each */
+        const int64_t *compile_ceiling;
+        char *const *compile_flags; /* forms of what its compiler may be told (pool/config/flags.h); NULL: nothing */
+        const int64_t *standard;    /* LIMIT_COUNT each */
+        const int64_t *ceiling;
+        uint64_t held_bytes; /* of memory that a warm sandbox holds, which no limit can be below; 0: next to nothing */
+        uint32_t collect_max_files;
+        uint64_t collect_max_bytes;
+};
+
+struct check_plan {
+        struct span entry; /* the file to start; its bytes are the request's or the rules' */
+        int64_t limit[LIMIT_COUNT];
+        int64_t compile_limit[LIMIT_COUNT]; /* where there is such a stage */
+        uint32_t collect_files;
+        uint64_t collect_bytes;
+};
+
+/* 0 and the plan, or REFUSED and the refusal. */
+int check_execute(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+                  struct refusal *refusal);

@@ -1,0 +1,16 @@
+/* Limits against what one zygote takes. A zygote knows the ceilings that it was started with, and ends when an order is
+ * above them. A reload may have changed them in the configuration since, so the pool looks here before it orders. Pure.
+ */
+#pragma once
+
+#include "proto/base/limit.h"
+#include "proto/ipc/channel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Lowers those of the limits that the kernel keeps to what the zygote takes. */
+void bounds_cut(int64_t limit[LIMIT_COUNT], const struct ceilings *of_zygote);
+
+/* The zygote takes them as they are. */
+bool bounds_hold(const int64_t limit[LIMIT_COUNT], const struct ceilings *of_zygote);

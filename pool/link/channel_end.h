@@ -1,0 +1,41 @@
+/* The pool's end of one channel to a zygote: orders go out without ever blocking, reports come in and are handed to
+ * whoever owns the end. What goes wrong on the channel ends it, and with it (by end of file at the other side) all
+ * sandboxes behind it. */
+#pragma once
+
+#include "proto/ipc/channel.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct channel_pending {
+        struct order order;
+        int fd; /* -1: none */
+};
+
+struct channel_end {
+        /* A report, with descriptors that now are the callee's. Negative: the zygote is not to be trusted further. */
+        int (*on_report)(void *owner, const struct report *report, const int *fds, size_t n_fds, struct err *e);
+        /* The channel has ended. The callee may free what the end lies in. */
+        void (*on_end)(void *owner, const char *why);
+        void *owner;
+
+        int sock;          /* -1: there is none */
+        struct err broken; /* why an order could not be sent */
+        struct event readable;
+        struct event writable;
+        struct channel_pending *pending; /* orders that the socket had no room for */
+        size_t n_pending, room;
+};
+
+/* The callbacks and the owner are set. Takes sock over, whatever comes of it. */
+int channel_end_open(struct channel_end *c, struct event_base *base, int sock, struct err *e);
+
+/* Harmless for one that was never opened, if its sock is -1. */
+void channel_end_close(struct channel_end *c);
+
+/* Sends an order, with a borrowed descriptor or -1. An order that can't be sent ends the channel; that is found, and
+ * acted upon, when the loop next looks at it, never within this call. */
+void channel_end_order(struct channel_end *c, const struct order *order, int fd);

@@ -1,0 +1,36 @@
+/* The frames of one client, put together from what arrives: at most one unfinished frame is held, and its memory grows
+ * with the bytes that came, not with the length that was announced. Pure over buffers. */
+#pragma once
+
+#include "proto/base/err.h"
+#include "proto/wire/frame.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { INBOX_MORE = 0, INBOX_FRAME = 1 };
+
+struct inbox {
+        uint8_t header[WIRE_HEADER_SIZE];
+        size_t header_have;
+        struct frame frame; /* valid once the header is whole */
+        uint8_t *body;
+        size_t have, room;
+};
+
+void inbox_fini(struct inbox *in);
+
+/* A frame has begun and is not whole. */
+bool inbox_is_partial(const struct inbox *in);
+
+/* Takes bytes from *data (moving it and *len on) until a frame is whole or nothing is left. INBOX_FRAME: *body is the
+ * message in memory that the caller frees, *f says its length and whether it is packed; there may be more in *data.
+ * Negative: the stream is broken (-EPROTO, -EMSGSIZE) or memory is out. */
+int inbox_take(struct inbox *in, const uint8_t **data, size_t *len, uint32_t max, struct frame *f, uint8_t **body,
+               struct err *e);
+
+/* Within the body of a large frame: where its next bytes can be read to directly, and how many; NULL otherwise. What
+ * was read is announced by inbox_filled, which answers like inbox_take. */
+uint8_t *inbox_direct(struct inbox *in, size_t *room);
+int inbox_filled(struct inbox *in, size_t n, struct frame *f, uint8_t **body, struct err *e);

@@ -1,0 +1,46 @@
+/* Work of clients that is too long for one piece, such as what is left of many requests sent at once, or a large one
+ * that has to be unpacked. Each turn does a piece; between two rounds of turns the loop sees to everything else.
+ *
+ * Short turns are taken in the order of their coming. Large ones are taken one at a time, since each needs memory while
+ * it is under way, and the smaller ones first; but waiting counts, so that each has its turn. */
+#pragma once
+
+#include "pool/base/heap.h"
+#include "proto/base/err.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/queue.h>
+
+enum { TURN_US = 200 }; /* a piece lasts about as long */
+
+struct turn {
+        /* Does a piece. True: of a large turn, there is more to do. It may put the turn in the line again, or free it.
+         */
+        bool (*take)(void *owner);
+        void *owner;
+        bool waits; /* in the line */
+        TAILQ_ENTRY(turn) link;
+        struct heap_node node; /* among the large ones */
+};
+
+struct turns {
+        struct event event;
+        TAILQ_HEAD(, turn) line;
+        struct heap large;
+        struct turn *begun; /* of the large ones; in no heap any more */
+};
+
+int turns_init(struct turns *t, struct event_base *base, struct err *e);
+void turns_fini(struct turns *t);
+
+/* At the end of the line. Nothing changes for one that is there already. */
+void turns_wait(struct turns *t, struct turn *turn);
+
+/* Among the large ones, likewise. bytes: how large. */
+void turns_wait_large(struct turns *t, struct turn *turn, size_t bytes);
+
+/* Harmless for one that does not wait. */
+void turns_leave(struct turns *t, struct turn *turn);

@@ -1,0 +1,137 @@
+/* One language at run time: the requests that wait for it, and its zygotes. One zygote serves; it is renewed from time
+ * to time, so that no memory layout and no hash seed serves for ever. The next one warms up beside it, takes its place
+ * when as many of its sandboxes are warm as are to be, and the old one ends when its last run has ended. */
+#pragma once
+
+#include "hatchery.pb.h"
+#include "pool/cache/seen.h"
+#include "pool/config/config.h"
+#include "pool/core/compile.h"
+#include "pool/link/zygote.h"
+#include "pool/sched/queue.h"
+#include "pool/sched/scale.h"
+#include "pool/sched/stats.h"
+#include "proto/ipc/kind.h"
+#include "proto/wire/wire.h"
+
+#include <sys/queue.h>
+
+struct pool;
+
+enum { LANGUAGE_MAX_PRELOADS = 32 }; /* more are loaded, but not told */
+
+struct language {
+        struct pool *pool;
+        char name[WIRE_MAX_LANGUAGE + 1];
+        int64_t standard[LIMIT_COUNT];
+        int64_t ceiling[LIMIT_COUNT];
+        struct compile_rules compile; /* of KIND_COMPILED, and where language_keeps() */
+        struct seen seen;             /* programs that were run once: those that come again are kept */
+        struct scale scale;           /* how many are kept warm */
+        unsigned running;             /* of all its zygotes together */
+        uint64_t generation_forks;
+        int64_t generation_us;
+
+        /* What its first zygote said. A later one may correct it. */
+        bool known;
+        char version[64];
+        char main_file[32];
+        char aliases[96];
+        char extensions[64];                                       /* where its runtime is no data, which has a list */
+        enum kind kind;                                            /* 0: not known yet */
+        bool echoes;                                               /* it knows echo_last_expression */
+        hatchery_v1_PreloadStatus preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
+        size_t n_preloads;
+
+        TAILQ_HEAD(, zygote) zygotes;
+        bool asked;          /* the supervisor owes a zygote */
+        unsigned renew_wait; /* ticks until the next try to renew, after one that failed */
+        unsigned renew_next; /* and how many after another failure */
+        struct queue_lane lane;
+        struct stats stats;
+        bool is_profile;        /* of a runtime of another name */
+        unsigned n_runs;        /* that point here */
+        unsigned failed_starts; /* zygotes in a row that ended before they could serve */
+        bool broken;            /* several did: nobody waits for it */
+        bool leaving;           /* it is configured no more */
+        LIST_ENTRY(language) leaving_link;
+        struct config_runtime kept; /* of one that is leaving: what it was configured with */
+        bool was_full;              /* has had the warm sandboxes that it is to have at least */
+        bool ready;                 /* since then: there is a zygote, and sandboxes come from it */
+};
+
+/* Of zeroed memory. */
+void language_init(struct language *l, struct pool *p, const struct config_language *config);
+void language_fini(struct language *l);
+
+/* What a new configuration can change. */
+void language_configure(struct language *l, const struct config_language *config);
+
+/* Its programs are translated in the process that runs them, but what that makes can be kept for a program that comes
+ * again. */
+static inline bool language_keeps(const struct language *l)
+{
+        const struct config_runtime *r = l->compile.runtime;
+        return r && r->kind == KIND_PRESTARTED && r->artifacts && !r->run;
+}
+
+/* Its programs have a compile stage before they run. */
+static inline bool language_is_compiled(const struct language *l)
+{
+        return l->kind == KIND_COMPILED;
+}
+
+/* Its zygotes were started with what the configuration says no more: they are renewed. */
+void language_outdate(struct language *l);
+
+/* It is configured no more: nothing new is begun, and its zygotes end with what runs in them. */
+void language_leave(struct language *l);
+/* Nothing is left of it: it may be freed. */
+bool language_is_gone(const struct language *l);
+/* It is configured again before it was gone. */
+void language_come_back(struct language *l, const struct config_language *config);
+
+/* A zygote for it; takes sock over. -1: there was one, but it could not be taken. */
+void language_adopt(struct language *l, uint32_t generation, int sock);
+
+/* Ends all its zygotes in good order. */
+void language_drain(struct language *l);
+
+/* To be called each second or so. */
+void language_tick(struct language *l);
+
+/* Orders the sandboxes that are missing, and the end of those that are too many. */
+void language_order_sandboxes(struct language *l);
+
+/* Gives warm sandboxes to waiting requests, and orders what should be ordered. */
+void language_kick(struct language *l);
+
+/* Could a request be started at once? */
+bool language_has_room(const struct language *l);
+
+/* How many slots have a run, that of one which is being answered included. */
+unsigned language_busy(const struct language *l);
+
+/* How many requests that wait could be started now if there were sandboxes enough. Shares of clients may hold back some
+ * of those that are counted, but not all. */
+unsigned language_demand(const struct language *l);
+
+/* The zygote that serves, or NULL. */
+const struct zygote *language_current(const struct language *l);
+
+/* What its zygotes tell: the first word of one; what it has preloaded; another sandbox is warm; one failed; it is gone,
+ * or must go. The last one frees it. */
+void language_greeted(struct language *l, struct zygote *z, const struct report *report);
+void language_preloaded(struct language *l, const struct report *report);
+void language_warmed(struct language *l, struct zygote *z);
+void language_failed(struct language *l, const struct zygote *z);
+void language_lost(struct zygote *z, const char *why);
+
+/* Of a slot that a run was given: */
+
+/* The run wants no more of it, before its job was handed over. */
+void language_return(struct language *l, struct slot *slot);
+/* The run, whose sandbox is dead, has all that it wanted. discard: the slot can't be trusted to be clean. */
+void language_recycle(struct language *l, struct slot *slot, bool discard);
+/* An order about its present sandbox. */
+void language_order(struct language *l, struct slot *slot, enum order_kind kind, int fd);

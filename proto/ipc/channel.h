@@ -1,0 +1,129 @@
+/* The pool and a zygote talk in fixed-size packets over a SOCK_SEQPACKET socket pair, descriptors beside them. This
+ * file is the whole border between the two: the pool gives orders, the zygote reports, and nothing else passes.
+ *
+ * Who speaks first: the zygote, with REPORT_HELLO, once its interpreter is initialised. After that every order is
+ * answered by the report named beside it, in any order between slots; REPORT_EXITED also comes by itself. An order
+ * about a sandbox that is no longer the slot's is late, not wrong, and is ignored. A packet of the wrong size or kind,
+ * an order with a number out of its bounds, or one that a slot's state forbids, ends the process that received it: one
+ * of the two is broken, and the supervisor starts afresh. End of file from the pool ends the zygote and all its
+ * sandboxes. */
+#pragma once
+
+#include "proto/base/err.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CHANNEL_MAX_FDS = 8, CHANNEL_MAX_SLOTS = 1024, CHANNEL_STEP_SIZE = 32 };
+
+enum order_kind {
+        /* -> WARM or FAILED. The slot is new or its sandbox DEAD; what is left of that one goes first */
+        ORDER_MAKE = 1,
+        ORDER_LIMIT,   /* -> LIMITED or FAILED. A warm sandbox; sets the three limits that the kernel keeps */
+        ORDER_KILL,    /* -> EXITED. A warm or running sandbox */
+        ORDER_COLLECT, /* -> nothing; with one descriptor (a socket, see collect.h). A DEAD sandbox */
+        ORDER_CLEAR,   /* -> nothing. What is left of a DEAD sandbox goes, none follows; the slot stays */
+        ORDER_DROP,    /* -> DROPPED. The slot with its init, namespaces and cgroup goes; its sandbox is DEAD or none */
+        ORDER_DRAIN,   /* -> end of file. Everything is killed and removed, the zygote exits */
+        ORDER_PING,    /* -> PONG. It is about no slot: does the zygote hang? */
+};
+
+/* The most that a zygote takes of the limits that the kernel keeps. More is an order that no pool gives. */
+struct ceilings {
+        int64_t memory_bytes;
+        int64_t disk_bytes;
+        int64_t pids;
+};
+
+struct order {
+        uint32_t kind;
+        uint32_t slot;        /* below CHANNEL_MAX_SLOTS */
+        uint64_t sandbox;     /* the pool's number for this sandbox: each MAKE has a higher one than the MAKE before */
+        int64_t memory_bytes; /* MAKE and LIMIT: these three, each from 1 to the zygote's ceiling */
+        int64_t disk_bytes;
+        int64_t pids;
+        uint32_t urgent; /* MAKE: a request waits for it, so it should be warm soon rather than well rehearsed; or 0 */
+        uint32_t unused; /* 0 */
+};
+
+enum report_kind {
+        /* Once, first: what the zygote runs. With one descriptor where the kernel has it, for patience_read: how long
+           the zygote is ready to run, and others run */
+        REPORT_HELLO = 1,
+        REPORT_PRELOAD, /* once for each module to preload, right after the hello */
+        REPORT_WARM,    /* with CHANNEL_WARM_FDS descriptors, in the order of enum warm_fd */
+        REPORT_LIMITED,
+        REPORT_EXITED, /* every process of the sandbox is dead and reaped, unless unproved is set */
+        REPORT_DROPPED,
+        REPORT_FAILED, /* step and error say where and why; the slot is as if dropped */
+        REPORT_PONG,
+        REPORT_RETIRED, /* after a MAKE: the slot kept something of its last run, and is made anew first */
+};
+
+enum warm_fd {
+        WARM_JOB,    /* stream socket: the job goes in (see job.h), what job.h lists may come out */
+        WARM_STDIN,  /* write end */
+        WARM_STDOUT, /* read end */
+        WARM_STDERR, /* read end */
+        WARM_CPU,    /* read-only; cpu_time_read gives the CPU time used in the slot's cgroup */
+        CHANNEL_WARM_FDS,
+};
+
+struct report {
+        uint32_t kind;
+        uint32_t slot;
+        uint64_t sandbox;
+        union {
+                struct {
+                        char version[64];    /* "3.11.2" */
+                        char main_file[32];  /* the name that inline code gets: "main.py" */
+                        char aliases[96];    /* other names of the language, separated by spaces */
+                        char extensions[64]; /* of its files, without the dot, likewise; none where it is data */
+                        uint32_t kind;       /* enum kind */
+                        uint32_t echoes;     /* it heeds echo_last_expression */
+                        struct ceilings ceilings;
+                } hello;
+                struct {
+                        char name[64];
+                        uint32_t missing;
+                        uint32_t unused;
+                        uint64_t first_us; /* what loading it took */
+                        uint64_t again_us; /* what naming it takes once it is there */
+                } preload;
+                struct {
+                        uint64_t cpu_base_us;  /* what WARM_CPU said when the sandbox was ready */
+                        uint64_t memory_bytes; /* charged to the slot's cgroup then; 0: not looked at this time */
+                        int64_t gone_us;       /* CLOCK_MONOTONIC: since when nothing was left of the one before it */
+                } warm;
+                struct {
+                        int32_t wait_status; /* of the main process, as wait4 gave it */
+                        uint32_t oom_kills;
+                        uint32_t processes_peak; /* 0: the kernel does not tell */
+                        uint8_t disk_full;
+                        uint8_t unproved; /* something may still live in the slot: it must be dropped */
+                        uint8_t unused[2];
+                        int64_t ended_us; /* CLOCK_MONOTONIC: when the main process was reaped */
+                        uint64_t cpu_us;  /* since warm, of all processes */
+                        uint64_t cpu_user_us;
+                        uint64_t cpu_system_us;
+                        uint64_t memory_peak_bytes;
+                        uint64_t disk_bytes;
+                        uint64_t pids_denied; /* forks that the limit of processes refused, since warm */
+                } exited;
+                struct {
+                        char step[CHANNEL_STEP_SIZE];
+                        int32_t error; /* an errno */
+                        uint32_t unused;
+                } failed;
+        };
+};
+
+/* Sends one packet with n_fds borrowed descriptors. Negative errno; -EAGAIN, and no sentence, on a full non-blocking
+ * socket. */
+int channel_send(int sock, const void *packet, size_t size, const int *fds, size_t n_fds, struct err *e);
+
+/* Receives one packet of exactly size bytes. Descriptors go to fds (owned by the caller, close-on-exec), their number
+ * to *n_fds; more than max_fds are closed and an error. Where this process can have no more descriptors, they are lost:
+ * *n_fds is 0, and the packet is good. Returns 1 for a packet, 0 at end of file, -EAGAIN, and no sentence, when there
+ * is none, -EPROTO for a wrong size. */
+int channel_recv(int sock, void *packet, size_t size, int *fds, size_t max_fds, size_t *n_fds, struct err *e);

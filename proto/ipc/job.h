@@ -1,0 +1,90 @@
+/* How the pool hands a job to a warm sandbox, over WARM_JOB: a header, a block of strings, then the files. The
+ * sandbox's side is still Hatchery's own code at that point (no byte of the program has run), and closes the socket
+ * before the program starts. So what comes back over it can't be forged by a program: nothing, or one job_failure when
+ * the job could not be set up.
+ *
+ * A language that translates its program in this very process reads what a client wrote while the socket is open, and a
+ * fault of the translator's is somebody else's code. So it says JOB_STEP_TRANSLATE before, which it can't take back,
+ * and after that there is one thing left to say, JOB_STEP_REFUSED, which holds nothing: the status of a refusal is that
+ * of the main process, as the zygote saw it.
+ *
+ * All integers are in host order: both ends are one build of one program. */
+#pragma once
+
+#include "proto/base/err.h"
+#include "proto/wire/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+        JOB_MAGIC = 0x48544a31,
+        JOB_PATH_MAX = 1028,       /* room for a name of WIRE_MAX_NAME bytes and its NUL */
+        JOB_MAX_STRINGS = 1 << 30, /* bytes: no configuration lets a request be larger */
+        JOB_MAX_ERROR = 4095,      /* the kernel's own bound */
+        JOB_MAX_TOLD = 2,          /* what may come back */
+};
+
+struct job_header {
+        uint32_t magic;
+        uint32_t n_args;
+        uint32_t n_env;
+        uint32_t n_files;
+        uint32_t open_files;  /* RLIMIT_NOFILE, soft and hard */
+        uint32_t stack_bytes; /* RLIMIT_STACK, soft: the hard limit is one for all */
+        uint32_t merge_stderr;
+        uint32_t echo;         /* the value of a last bare expression is printed */
+        uint32_t stage;        /* enum job_stage */
+        uint32_t n_flags;      /* of the compiler */
+        uint32_t unbuffered;   /* standard output waits in no buffer */
+        uint32_t reserved;     /* 0: no hole that would carry bytes of the pool */
+        uint64_t memory_bytes; /* the run's limit, for runtimes that size their heaps by it */
+        uint64_t strings_size; /* entry, args, env as name=value, then flags; each ends with NUL */
+};
+
+struct job_file {
+        uint64_t size;
+        uint32_t mode;
+        uint32_t name_len; /* without NUL, below JOB_PATH_MAX */
+};
+
+/* What the sandbox is for: only languages that are compiled have a stage before the run. JOB_RUN_COMPILED: what that
+ * made is among the files. */
+enum job_stage { JOB_RUN, JOB_COMPILE, JOB_RUN_COMPILED };
+
+/* The first three end the job; the others are said by languages that translate. */
+enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS, JOB_STEP_TRANSLATE, JOB_STEP_REFUSED };
+
+struct job_failure {
+        uint32_t step;
+        int32_t error;           /* an errno, 1 to JOB_MAX_ERROR; 0 for the last two steps */
+        char name[JOB_PATH_MAX]; /* of the file, for JOB_STEP_FILE */
+};
+
+/* A job as the sandbox holds it. The strings live in one block that is never freed: the process ends with the job. */
+struct job {
+        struct job_header header;
+        const char *entry;
+        char **args;  /* n_args, then NULL */
+        char **env;   /* n_env of name=value, then NULL */
+        char **flags; /* n_flags, then NULL */
+};
+
+/* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a
+ * job_file, the name and the content. The limits are those of the stage; the sandbox sets two of them itself. */
+int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
+             enum job_stage stage, uint8_t **out, size_t *out_len, struct err *e);
+
+/* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: what came is none;
+ * nothing is allocated for more strings than can be in it. */
+int job_read(int sock, struct job *job);
+
+/* What a sandbox has told when all of it is dead: the first so many bytes of what came back, which may be more than
+ * JOB_MAX_TOLD. JOB_TOLD_FAILURE: told[0] says which, and its name ends with NUL. Whatever is not on the closed list is
+ * nothing: then the end of the run is what was seen from outside. Pure. */
+enum job_told { JOB_TOLD_NOTHING, JOB_TOLD_FAILURE, JOB_TOLD_REFUSAL };
+enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes);
+
+/* Reads exactly len bytes. -EPIPE at an early end. */
+int job_read_bytes(int sock, void *data, size_t len);

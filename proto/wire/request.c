@@ -1,0 +1,482 @@
+/* Requests: see request.h. The tables below are the whole of what a client can make this process hold: every row that
+ * takes memory or hands bytes on has its bound here. */
+#include "proto/wire/request.h"
+
+#include "hatchery.pb.h"
+#include "proto/wire/pbspan.h"
+#include "proto/wire/wire.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Each limit, its field and its place in the generated struct, for both directions. */
+#define LIMITS(X)                                                                                                      \
+        X(LIMIT_WALL, wall_us)                                                                                         \
+        X(LIMIT_CPU, cpu_us)                                                                                           \
+        X(LIMIT_MEMORY, memory_bytes)                                                                                  \
+        X(LIMIT_PIDS, pids)                                                                                            \
+        X(LIMIT_OUTPUT, output_bytes)                                                                                  \
+        X(LIMIT_DISK, disk_bytes)                                                                                      \
+        X(LIMIT_OPEN_FILES, open_files)                                                                                \
+        X(LIMIT_STACK, stack_bytes)
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static int out_of_memory(struct err *e)
+{
+        return err_set(e, ENOMEM, "decoding a request");
+}
+
+/* ---------------------------------------------------------------- decoding */
+
+static const struct pbspan_field file_fields[] = {
+        { .tag = hatchery_v1_File_name_tag,
+          .name = "name",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct file_span, name),
+          .max = WIRE_MAX_NAME },
+        { .tag = hatchery_v1_File_content_tag,
+          .name = "content",
+          .kind = PBSPAN_BYTES,
+          .offset = offsetof(struct file_span, content) },
+        { .tag = hatchery_v1_File_mode_tag,
+          .name = "mode",
+          .kind = PBSPAN_UINT32,
+          .offset = offsetof(struct file_span, mode) },
+};
+static const struct pbspan_message file_message = { "File", file_fields, COUNT(file_fields) };
+
+static int add_file(void *target, struct span content, struct err *e)
+{
+        struct execute *x = target;
+        struct file_span *file = pbspan_grow((void **)&x->files, x->n_files, sizeof *file);
+        if (!file)
+                return out_of_memory(e);
+        x->n_files++;
+        return pbspan_decode(&file_message, content, file, e);
+}
+
+static const struct pbspan_field env_fields[] = {
+        { .tag = hatchery_v1_Execute_EnvEntry_key_tag,
+          .name = "key",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct env_span, name),
+          .max = WIRE_MAX_NAME },
+        { .tag = hatchery_v1_Execute_EnvEntry_value_tag,
+          .name = "value",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct env_span, value),
+          .max = WIRE_MAX_STRING },
+};
+static const struct pbspan_message env_message = { "env", env_fields, COUNT(env_fields) };
+
+static int add_env(void *target, struct span content, struct err *e)
+{
+        struct execute *x = target;
+        struct env_span *env = pbspan_grow((void **)&x->env, x->n_env, sizeof *env);
+        if (!env)
+                return out_of_memory(e);
+        x->n_env++;
+        int r = pbspan_decode(&env_message, content, env, e);
+        if (r < 0)
+                return r;
+        if (env->name.len == 0)
+                return err_say(e, EPROTO, "the name of a variable in env is empty; give it one");
+        if (memchr(env->name.data, '=', env->name.len))
+                return err_say(e, EPROTO, "the name of a variable in env holds '='; put what follows it in the value");
+        return 0;
+}
+
+static int add_span(struct span **list, size_t *n, struct span content, struct err *e)
+{
+        struct span *more = pbspan_grow((void **)list, *n, sizeof *more);
+        if (!more)
+                return out_of_memory(e);
+        (*list)[(*n)++] = content;
+        return 0;
+}
+
+static int add_arg(void *target, struct span content, struct err *e)
+{
+        struct execute *x = target;
+        return add_span(&x->args, &x->n_args, content, e);
+}
+
+static int add_compile_flag(void *target, struct span content, struct err *e)
+{
+        struct execute *x = target;
+        return add_span(&x->compile_flags, &x->n_compile_flags, content, e);
+}
+
+#define LIMIT_FIELD_OF(array, has_array, index, field)                                                                 \
+        { .tag = hatchery_v1_Limits_##field##_tag,                                                                     \
+          .name = #field,                                                                                              \
+          .kind = PBSPAN_INT64,                                                                                        \
+          .offset = offsetof(struct execute, array[index]),                                                            \
+          .has = offsetof(struct execute, has_array[index]) },
+#define LIMIT_FIELD(index, field)         LIMIT_FIELD_OF(limit, has_limit, index, field)
+#define COMPILE_LIMIT_FIELD(index, field) LIMIT_FIELD_OF(compile_limit, has_compile_limit, index, field)
+
+static const struct pbspan_field limit_fields[] = { LIMITS(LIMIT_FIELD) };
+static const struct pbspan_message limit_message = { "Limits", limit_fields, COUNT(limit_fields) };
+_Static_assert(COUNT(limit_fields) == LIMIT_COUNT, "each limit has its field");
+
+static const struct pbspan_field compile_limit_fields[] = { LIMITS(COMPILE_LIMIT_FIELD) };
+static const struct pbspan_message compile_limit_message = { "Limits", compile_limit_fields,
+                                                             COUNT(compile_limit_fields) };
+
+static int add_limits(void *target, struct span content, struct err *e)
+{
+        return pbspan_decode(&limit_message, content, target, e);
+}
+
+static int add_compile_limits(void *target, struct span content, struct err *e)
+{
+        return pbspan_decode(&compile_limit_message, content, target, e);
+}
+
+static int add_glob(void *target, struct span content, struct err *e)
+{
+        struct execute *x = target;
+        return add_span(&x->globs, &x->n_globs, content, e);
+}
+
+static const struct pbspan_field collect_fields[] = {
+        { .tag = hatchery_v1_Collect_globs_tag,
+          .name = "globs",
+          .kind = PBSPAN_TEXT,
+          .times = PBSPAN_MANY,
+          .max = WIRE_MAX_NAME,
+          .max_count = WIRE_MAX_GLOBS,
+          .add = add_glob },
+        { .tag = hatchery_v1_Collect_max_files_tag,
+          .name = "max_files",
+          .kind = PBSPAN_UINT32,
+          .offset = offsetof(struct execute, collect_max_files) },
+        { .tag = hatchery_v1_Collect_max_bytes_tag,
+          .name = "max_bytes",
+          .kind = PBSPAN_UINT64,
+          .offset = offsetof(struct execute, collect_max_bytes) },
+        { .tag = hatchery_v1_Collect_changed_only_tag,
+          .name = "changed_only",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute, collect_changed_only) },
+};
+static const struct pbspan_message collect_message = { "Collect", collect_fields, COUNT(collect_fields) };
+
+static int add_collect(void *target, struct span content, struct err *e)
+{
+        return pbspan_decode(&collect_message, content, target, e);
+}
+
+/* An Execute while it is decoded: the enum is judged afterwards. */
+struct execute_target {
+        struct execute x;
+        int32_t on_output_limit;
+};
+
+static const struct pbspan_field execute_fields[] = {
+        { .tag = hatchery_v1_Execute_language_tag,
+          .name = "language",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct execute_target, x.language),
+          .max = WIRE_MAX_LANGUAGE },
+        { .tag = hatchery_v1_Execute_code_tag,
+          .name = "code",
+          .kind = PBSPAN_BYTES,
+          .offset = offsetof(struct execute_target, x.code),
+          .has = offsetof(struct execute_target, x.has_code) },
+        { .tag = hatchery_v1_Execute_entry_tag,
+          .name = "entry",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct execute_target, x.entry),
+          .max = WIRE_MAX_NAME },
+        { .tag = hatchery_v1_Execute_files_tag,
+          .name = "files",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = WIRE_MAX_FILES,
+          .add = add_file },
+        { .tag = hatchery_v1_Execute_args_tag,
+          .name = "args",
+          .kind = PBSPAN_TEXT,
+          .times = PBSPAN_MANY,
+          .max = WIRE_MAX_STRING,
+          .max_count = WIRE_MAX_ARGS,
+          .add = add_arg },
+        { .tag = hatchery_v1_Execute_env_tag,
+          .name = "env",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = WIRE_MAX_ENV,
+          .add = add_env },
+        { .tag = hatchery_v1_Execute_stdin_tag,
+          .name = "stdin",
+          .kind = PBSPAN_BYTES,
+          .offset = offsetof(struct execute_target, x.standard_input) },
+        { .tag = hatchery_v1_Execute_limits_tag, .name = "limits", .kind = PBSPAN_MESSAGE, .add = add_limits },
+        { .tag = hatchery_v1_Execute_merge_stderr_tag,
+          .name = "merge_stderr",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute_target, x.merge_stderr) },
+        { .tag = hatchery_v1_Execute_on_output_limit_tag,
+          .name = "on_output_limit",
+          .kind = PBSPAN_INT32,
+          .offset = offsetof(struct execute_target, on_output_limit) },
+        { .tag = hatchery_v1_Execute_collect_tag,
+          .name = "collect",
+          .kind = PBSPAN_MESSAGE,
+          .has = offsetof(struct execute_target, x.has_collect),
+          .add = add_collect },
+        { .tag = hatchery_v1_Execute_deadline_us_tag,
+          .name = "deadline_us",
+          .kind = PBSPAN_UINT64,
+          .offset = offsetof(struct execute_target, x.deadline_us) },
+        { .tag = hatchery_v1_Execute_client_tag,
+          .name = "client",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct execute_target, x.client),
+          .max = WIRE_MAX_CLIENT },
+        { .tag = hatchery_v1_Execute_priority_tag,
+          .name = "priority",
+          .kind = PBSPAN_UINT32,
+          .offset = offsetof(struct execute_target, x.priority) },
+        { .tag = hatchery_v1_Execute_echo_last_expression_tag,
+          .name = "echo_last_expression",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute_target, x.echo_last_expression) },
+        { .tag = hatchery_v1_Execute_compile_limits_tag,
+          .name = "compile_limits",
+          .kind = PBSPAN_MESSAGE,
+          .has = offsetof(struct execute_target, x.has_compile_limits),
+          .add = add_compile_limits },
+        { .tag = hatchery_v1_Execute_unbuffered_tag,
+          .name = "unbuffered",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute_target, x.unbuffered) },
+        { .tag = hatchery_v1_Execute_compile_flags_tag,
+          .name = "compile_flags",
+          .kind = PBSPAN_TEXT,
+          .times = PBSPAN_MANY,
+          .max = WIRE_MAX_FLAG,
+          .max_count = WIRE_MAX_FLAGS,
+          .add = add_compile_flag },
+};
+static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
+_Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct execute is handed the target");
+
+static int add_execute(void *target, struct span content, struct err *e)
+{
+        struct request *r = target;
+        struct execute_target t = { 0 };
+
+        r->kind = REQUEST_EXECUTE;
+        int rc = pbspan_decode(&execute_message, content, &t, e);
+        r->execute = t.x; /* with the arrays, which request_fini frees after a refusal too */
+        if (rc < 0)
+                return rc;
+
+        switch (t.on_output_limit) {
+        case hatchery_v1_Execute_OnOutputLimit_KILL:
+                return 0;
+        case hatchery_v1_Execute_OnOutputLimit_TRUNCATE:
+                r->execute.truncate_output = true;
+                return 0;
+        default:
+                return err_say(e, EPROTO, "field on_output_limit of Execute is %d; send KILL (0) or TRUNCATE (1)",
+                               t.on_output_limit);
+        }
+}
+
+static const struct pbspan_field cancel_fields[] = {
+        { .tag = hatchery_v1_Cancel_request_id_tag,
+          .name = "request_id",
+          .kind = PBSPAN_UINT64,
+          .offset = offsetof(struct request, cancel_id) },
+};
+static const struct pbspan_message cancel_message = { "Cancel", cancel_fields, COUNT(cancel_fields) };
+static const struct pbspan_message ping_message = { "Ping", NULL, 0 };
+static const struct pbspan_message status_message = { "GetStatus", NULL, 0 };
+
+static int add_cancel(void *target, struct span content, struct err *e)
+{
+        ((struct request *)target)->kind = REQUEST_CANCEL;
+        return pbspan_decode(&cancel_message, content, target, e);
+}
+
+static int add_ping(void *target, struct span content, struct err *e)
+{
+        ((struct request *)target)->kind = REQUEST_PING;
+        return pbspan_decode(&ping_message, content, target, e);
+}
+
+static int add_status(void *target, struct span content, struct err *e)
+{
+        ((struct request *)target)->kind = REQUEST_STATUS;
+        return pbspan_decode(&status_message, content, target, e);
+}
+
+#define ONEOF_FIELD(field, function)                                                                                   \
+        {                                                                                                              \
+                .tag = hatchery_v1_ClientMessage_##field##_tag, .name = #field, .kind = PBSPAN_MESSAGE,                \
+                .times = PBSPAN_ONEOF, .add = function                                                                 \
+        }
+
+static const struct pbspan_field client_fields[] = {
+        { .tag = hatchery_v1_ClientMessage_id_tag,
+          .name = "id",
+          .kind = PBSPAN_UINT64,
+          .offset = offsetof(struct request, id) },
+        { .tag = hatchery_v1_ClientMessage_lz4_tag,
+          .name = "lz4",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct request, lz4) },
+        ONEOF_FIELD(execute, add_execute),
+        ONEOF_FIELD(cancel, add_cancel),
+        ONEOF_FIELD(ping, add_ping),
+        ONEOF_FIELD(get_status, add_status),
+};
+static const struct pbspan_message client_message = { "ClientMessage", client_fields, COUNT(client_fields) };
+
+int request_decode(struct request *r, const uint8_t *data, size_t len, struct err *e)
+{
+        struct span content = { data, len };
+
+        memset(r, 0, sizeof *r);
+        int rc = pbspan_decode(&client_message, content, r, e);
+        if (rc < 0) {
+                /* The id may stand behind what was refused, and the refusal needs it. */
+                r->id = pbspan_find_uint64(content, hatchery_v1_ClientMessage_id_tag);
+                return rc;
+        }
+        if (r->kind == REQUEST_NONE)
+                return err_say(e, EPROTO, "the message holds no request; send execute, cancel, ping or get_status");
+        if (r->id == 0)
+                return err_say(e, EPROTO, "the request has no id; number the requests of a connection from 1");
+        return 0;
+}
+
+void request_fini(struct request *r)
+{
+        struct execute *x = &r->execute;
+
+        free(x->files);
+        free(x->args);
+        free(x->env);
+        free(x->globs);
+        free(x->compile_flags);
+        x->files = NULL;
+        x->args = x->globs = x->compile_flags = NULL;
+        x->env = NULL;
+        x->n_files = x->n_args = x->n_env = x->n_globs = x->n_compile_flags = 0;
+}
+
+/* ---------------------------------------------------------------- encoding */
+
+struct span_list {
+        const struct span *spans;
+        size_t n;
+};
+
+static bool write_spans(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
+{
+        const struct span_list *list = *arg;
+        for (size_t i = 0; i < list->n; i++)
+                if (!pb_encode_tag_for_field(stream, field) ||
+                    !pb_encode_string(stream, list->spans[i].data, list->spans[i].len))
+                        return false;
+        return true;
+}
+
+static bool write_env(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
+{
+        const struct execute *x = *arg;
+        for (size_t i = 0; i < x->n_env; i++) {
+                hatchery_v1_Execute_EnvEntry entry = {
+                        .key = pbspan_of_span(&x->env[i].name),
+                        .value = pbspan_of_span(&x->env[i].value),
+                };
+                if (!pb_encode_tag_for_field(stream, field) ||
+                    !pb_encode_submessage(stream, hatchery_v1_Execute_EnvEntry_fields, &entry))
+                        return false;
+        }
+        return true;
+}
+
+#define LIMIT_FILL(index, field)                                                                                       \
+        limits->has_##field = has[index];                                                                              \
+        limits->field = value[index];
+
+static bool fill_limits(hatchery_v1_Limits *limits, const bool has[LIMIT_COUNT], const int64_t value[LIMIT_COUNT])
+{
+        bool any = false;
+
+        LIMITS(LIMIT_FILL)
+        for (size_t i = 0; i < LIMIT_COUNT; i++)
+                any |= has[i];
+        return any;
+}
+
+static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x, size_t room, uint8_t **out,
+                          size_t *out_len, struct err *e)
+{
+        struct pbspan_files files = { x->files, x->n_files };
+        struct span_list args = { x->args, x->n_args }, globs = { x->globs, x->n_globs };
+        struct span_list flags = { x->compile_flags, x->n_compile_flags };
+        hatchery_v1_Execute *to = &m->request.execute;
+
+        m->which_request = hatchery_v1_ClientMessage_execute_tag;
+        to->language = pbspan_of_span(&x->language);
+        if (x->has_code)
+                to->code = pbspan_of_present_span(&x->code);
+        to->entry = pbspan_of_span(&x->entry);
+        to->files = pbspan_of_files(&files);
+        to->args = (pb_callback_t){ .funcs.encode = write_spans, .arg = &args };
+        to->env = (pb_callback_t){ .funcs.encode = write_env, .arg = (void *)x };
+        to->stdin = pbspan_of_span(&x->standard_input);
+        to->has_limits = fill_limits(&to->limits, x->has_limit, x->limit);
+        to->has_compile_limits = fill_limits(&to->compile_limits, x->has_compile_limit, x->compile_limit);
+        to->has_compile_limits |= x->has_compile_limits;
+        to->compile_flags = (pb_callback_t){ .funcs.encode = write_spans, .arg = &flags };
+        to->merge_stderr = x->merge_stderr;
+        to->on_output_limit = x->truncate_output ? hatchery_v1_Execute_OnOutputLimit_TRUNCATE
+                                                 : hatchery_v1_Execute_OnOutputLimit_KILL;
+        to->has_collect = x->has_collect;
+        to->collect.globs = (pb_callback_t){ .funcs.encode = write_spans, .arg = &globs };
+        to->collect.max_files = x->collect_max_files;
+        to->collect.max_bytes = x->collect_max_bytes;
+        to->collect.changed_only = x->collect_changed_only;
+        to->deadline_us = x->deadline_us;
+        to->client = pbspan_of_span(&x->client);
+        to->priority = x->priority;
+        to->echo_last_expression = x->echo_last_expression;
+        to->unbuffered = x->unbuffered;
+        return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
+}
+
+int request_encode(const struct request *r, size_t room, uint8_t **out, size_t *out_len, struct err *e)
+{
+        hatchery_v1_ClientMessage m = hatchery_v1_ClientMessage_init_zero;
+
+        m.id = r->id;
+        m.lz4 = r->lz4;
+        switch (r->kind) {
+        case REQUEST_EXECUTE:
+                return encode_execute(&m, &r->execute, room, out, out_len, e);
+        case REQUEST_CANCEL:
+                m.which_request = hatchery_v1_ClientMessage_cancel_tag;
+                m.request.cancel.request_id = r->cancel_id;
+                break;
+        case REQUEST_PING:
+                m.which_request = hatchery_v1_ClientMessage_ping_tag;
+                break;
+        case REQUEST_STATUS:
+                m.which_request = hatchery_v1_ClientMessage_get_status_tag;
+                break;
+        case REQUEST_NONE:
+        default:
+                return err_say(e, EINVAL, "a request of no kind can't be encoded");
+        }
+        return pbspan_encode(hatchery_v1_ClientMessage_fields, &m, room, out, out_len, e);
+}

@@ -1,0 +1,64 @@
+/* The way of one new process from a fork of the zygote to a warm sandbox: the table of steps that builds its walls. */
+#pragma once
+
+#include "lang/lang.h"
+#include "zygote/host/cgroup.h"
+#include "zygote/sandbox/fault.h"
+#include "zygote/sandbox/mounts.h"
+#include "zygote/sandbox/seccomp.h"
+#include "zygote/sandbox/stage.h"
+#include "zygote/sandbox/step.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What all sandboxes of a zygote share, and may know. */
+struct boot_settings {
+        const struct lang *lang;
+        void *state; /* the language's */
+        struct seccomp_program seccomp;
+        uint32_t inodes;
+        struct paths paths;  /* what sandboxes see besides /usr */
+        int empty_namespace; /* what root_empty_namespace gave */
+        int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
+        struct faults faults;
+        int stages_end; /* see stages_leave */
+        int report;     /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
+};
+
+/* The descriptors that a child finds on its stage, from its first number on. */
+enum boot_fd { BOOT_STDIN, BOOT_STDOUT, BOOT_STDERR, BOOT_JOB, BOOT_PROC, BOOT_USER_NS, BOOT_FDS };
+_Static_assert((int)BOOT_FDS <= (int)STAGE_ROOM, "a stage is too small");
+
+/* What one child needs to know. It is wiped before the child goes on to a program: numbers of descriptors and of
+ * sandboxes tell how much there is of others. */
+struct boot {
+        const struct boot_settings *settings;
+        uint64_t sandbox; /* its number */
+        uint32_t slot;
+        int join[CGROUP_MAX_HIERARCHIES]; /* see cgroup_slot_join */
+        int net_ns;
+        int stage;   /* its first number */
+        bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */
+        struct mounts mounts;
+};
+
+/* What the child says, once, with the tmpfs's descriptor when step == boot_n_steps. */
+struct boot_report {
+        uint32_t slot;
+        uint32_t step; /* boot_n_steps: warm. Else the row that failed */
+        uint64_t sandbox;
+        int32_t error; /* negative errno */
+        uint32_t unused;
+};
+
+extern const struct step boot_steps[];
+extern const size_t boot_n_steps;
+
+/* The pid that a sandbox's main process has in its own namespace, always: init is 1, and a counter that told how many
+ * runs a slot has seen would be a leak. */
+enum { BOOT_PID = 2 };
+
+/* In the child, as the last thing it does for us: builds the sandbox, reports, waits for the job, runs it, exits. */
+_Noreturn void boot_run(struct boot *b);

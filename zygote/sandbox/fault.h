@@ -1,0 +1,27 @@
+/* Faults that a test asks for: a step that is left out, so that an attack can be seen to work without the wall that it
+ * meets, or one that fails, so that what follows a failure can be seen. They come from a file that root names on the
+ * command line (`hatcheryd --faults`), and stand in it one to a line:
+ *
+ *   skip STEP
+ *   fail STEP ERRNO
+ *
+ * The file is mapped and looked at again at each step, so a test may change it while the server runs; it must not
+ * shrink, and its last byte is a NUL. Nothing of this is in use in a server that was started without it. */
+#pragma once
+
+#include "proto/base/err.h"
+
+#include <stddef.h>
+
+struct faults {
+        const char *text; /* NULL: no faults */
+        size_t size;
+};
+
+enum fault { FAULT_NONE, FAULT_SKIP, FAULT_FAIL };
+
+/* Maps the file; it stays mapped for the process's life. */
+int faults_open(struct faults *f, const char *path, struct err *e);
+
+/* What is asked for a step; *error is a negative errno with FAULT_FAIL, else 0. f may be NULL. */
+enum fault faults_find(const struct faults *f, const char *step, int *error);

@@ -1,0 +1,49 @@
+/* The table of system calls that zygote/sandbox/seccomp.c makes filters of. What a call's name is in none of these
+ * lists for answers ENOSYS. */
+#pragma once
+
+#include <seccomp.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct seccomp_list {
+        const char *const *at;
+        size_t n;
+};
+
+/* A call with an answer of its own. */
+struct seccomp_answer {
+        const char *name;
+        int error;
+};
+
+struct seccomp_answers {
+        const struct seccomp_answer *at;
+        size_t n;
+};
+
+/* A call that depends on one argument. Comparisons are of all 64 bits (but for masked ones), so that an argument with
+ * odd high bits matches no rule that allows; what matches no rule of its call answers what seccomp_otherwise says, or
+ * ENOSYS. */
+struct seccomp_rule {
+        const char *name;
+        unsigned argument;
+        enum scmp_compare compare;
+        scmp_datum_t value;  /* of a masked comparison: the mask */
+        scmp_datum_t masked; /* of a masked comparison: what is left must equal this */
+        int error;           /* 0: allowed */
+        bool making;         /* allowed all the same while a sandbox is made */
+};
+
+struct seccomp_rules {
+        const struct seccomp_rule *at;
+        size_t n;
+};
+
+extern const struct seccomp_list seccomp_allowed;      /* whatever their arguments are */
+extern const struct seccomp_rules seccomp_rules;       /* depending on them */
+extern const struct seccomp_answers seccomp_otherwise; /* for values up to 32 bits; its calls compare one argument */
+extern const struct seccomp_list seccomp_pretended;    /* answered as done, and not done */
+extern const struct seccomp_answers seccomp_refused;   /* answered so that programs know how to take it */
+extern const struct seccomp_answers seccomp_making;    /* what making a sandbox takes, and no sandbox has */
+extern const struct seccomp_list seccomp_never_extra;  /* not for any language either, besides those refused above */
