@@ -9,7 +9,7 @@
 
 enum { STARTING_US = 10000000 };
 
-static uint64_t size_of(const struct execute *x)
+static uint64_t size_of(const struct submission *x)
 {
         uint64_t size = (x->has_code ? x->code.len : 0) + x->standard_input.len;
         for (size_t i = 0; i < x->n_files; i++)
@@ -18,7 +18,7 @@ static uint64_t size_of(const struct execute *x)
 }
 
 /* Said before a request is sent that would be refused. A server that does not tell its bound refuses by itself. */
-static int check_size(const struct execute *x, const struct answer *status, struct err *e)
+static int check_size(const struct submission *x, const struct answer *status, struct err *e)
 {
         char most[TEXT_SIZE], size[TEXT_SIZE], input[TEXT_SIZE];
         uint64_t max = status->m.answer.status.max_request_bytes;
@@ -35,7 +35,7 @@ static int check_size(const struct execute *x, const struct answer *status, stru
 /* 0, GUESS_NOT_YET, or a negative errno. */
 static int learn(struct hatchery *h, struct program *p, const struct options *o, struct err *e)
 {
-        struct execute *x = &p->request.execute;
+        struct submission *x = &p->request.execute;
         struct hatchery_answer a;
         const hatchery_v1_ServerMessage *m = &a.answer.m;
 

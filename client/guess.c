@@ -95,7 +95,7 @@ static void read_name(struct guess *g, struct span name)
         snprintf(g->file, sizeof g->file, "%.*s", (int)(text + name.len - start), start);
 }
 
-bool guess_read(struct guess *g, const struct execute *x)
+bool guess_read(struct guess *g, const struct submission *x)
 {
         const struct file_span *f = x->n_files > 0 ? &x->files[0] : NULL;
 

@@ -20,7 +20,7 @@ struct guess {
 };
 
 /* What the program that x starts tells. False: nothing, and it is code and no file. */
-bool guess_read(struct guess *g, const struct execute *x);
+bool guess_read(struct guess *g, const struct submission *x);
 
 /* The name of the language by what a server says of its own. GUESS_NOT_YET: none fits, but languages are still
  * starting. -EINVAL: none fits, or more than one does; the sentence tells what to do. */

@@ -67,7 +67,7 @@ static char *name_of(const char *path)
 
 static int add_program(struct program *p, const char *path, struct err *e)
 {
-        struct execute *x = &p->request.execute;
+        struct submission *x = &p->request.execute;
         if (strcmp(path, "-") == 0) {
                 x->has_code = true;
                 return keep_file(p, path, &x->code, NULL, e);
@@ -90,7 +90,7 @@ static int add_program(struct program *p, const char *path, struct err *e)
 /* word is NAME=PATH. */
 static int add_file(struct program *p, const char *word, struct err *e)
 {
-        struct execute *x = &p->request.execute;
+        struct submission *x = &p->request.execute;
         struct file_span *f = &x->files[x->n_files];
         const char *equals = strchr(word, '=');
         int executable;
@@ -105,7 +105,7 @@ static int add_file(struct program *p, const char *word, struct err *e)
 
 static int add_files(struct program *p, const struct options *o, struct err *e)
 {
-        struct execute *x = &p->request.execute;
+        struct submission *x = &p->request.execute;
         int r = 0;
         for (size_t i = 0; i < o->programs.n && r == 0; i++)
                 r = add_program(p, o->programs.items[i], e);
@@ -124,7 +124,7 @@ static int add_files(struct program *p, const struct options *o, struct err *e)
         return 0;
 }
 
-static void add_words(struct execute *x, const struct options *o)
+static void add_words(struct submission *x, const struct options *o)
 {
         for (size_t i = 0; i < o->args.n; i++)
                 x->args[x->n_args++] = span_of_text(o->args.items[i]);
@@ -145,7 +145,7 @@ int program_init(struct program *p, const struct options *o, struct err *e)
 {
         memset(p, 0, sizeof *p);
         p->request.kind = REQUEST_EXECUTE;
-        struct execute *x = &p->request.execute;
+        struct submission *x = &p->request.execute;
 
         size_t n_files = o->programs.n + o->files.n;
         p->owned = calloc(2 * n_files + FIXED_OWNED, sizeof *p->owned);

@@ -55,7 +55,7 @@ int report_exit_code(const hatchery_v1_Result *r)
 }
 
 /* " of 2 s" where the request named the limit; the server's default is not known here. */
-static const char *asked(char out[2 * TEXT_SIZE], const struct execute *x, enum limit limit)
+static const char *asked(char out[2 * TEXT_SIZE], const struct submission *x, enum limit limit)
 {
         char value[TEXT_SIZE];
         out[0] = '\0';
@@ -69,7 +69,7 @@ static const char *asked(char out[2 * TEXT_SIZE], const struct execute *x, enum 
         return out;
 }
 
-static void time_limit(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+static void time_limit(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r)
 {
         char wall[TEXT_SIZE], waited[TEXT_SIZE], limit[2 * TEXT_SIZE], deadline[TEXT_SIZE];
         text_us(wall, r->wall_us);
@@ -94,15 +94,15 @@ static void by_signal(char out[REPORT_SIZE], int number)
                 snprintf(out, REPORT_SIZE, "killed by signal %d", number);
 }
 
-static const char *asked_of_compiler(char out[2 * TEXT_SIZE], const struct execute *x, enum limit limit)
+static const char *asked_of_compiler(char out[2 * TEXT_SIZE], const struct submission *x, enum limit limit)
 {
-        struct execute of = { 0 };
+        struct submission of = { 0 };
         of.has_limit[limit] = x->has_compile_limit[limit];
         of.limit[limit] = x->compile_limit[limit];
         return asked(out, &of, limit);
 }
 
-static void compile_error(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+static void compile_error(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r)
 {
         const hatchery_v1_CompileStage *c = &r->compile;
         char limit[2 * TEXT_SIZE], a[TEXT_SIZE];
@@ -132,7 +132,7 @@ static void compile_error(char out[REPORT_SIZE], const struct execute *x, const 
         }
 }
 
-bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+bool report_sentence(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r)
 {
         char limit[2 * TEXT_SIZE], a[TEXT_SIZE], b[TEXT_SIZE];
 
@@ -177,7 +177,7 @@ bool report_sentence(char out[REPORT_SIZE], const struct execute *x, const hatch
         }
 }
 
-bool report_denied(char out[REPORT_SIZE], const struct execute *x, const hatchery_v1_Result *r)
+bool report_denied(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r)
 {
         bool compiling = (int)r->status == hatchery_v1_Result_Status_COMPILE_ERROR;
         bool has = compiling ? x->has_compile_limit[LIMIT_PIDS] : x->has_limit[LIMIT_PIDS];
@@ -247,7 +247,7 @@ static bool matches_any(const char *glob, const struct file_span *files, size_t 
         return false;
 }
 
-bool report_unmatched(char out[REPORT_SIZE], const struct execute *x, size_t glob, const struct answer *a)
+bool report_unmatched(char out[REPORT_SIZE], const struct submission *x, size_t glob, const struct answer *a)
 {
         const hatchery_v1_Result *r = &a->m.answer.result;
         char pattern[256];

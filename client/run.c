@@ -97,7 +97,7 @@ static bool write_files(struct voice *v, int dir)
 }
 
 /* What a person may have expected to get, and has not got. */
-static void say_what_is_missing(struct voice *v, const struct execute *x)
+static void say_what_is_missing(struct voice *v, const struct submission *x)
 {
         const hatchery_v1_Result *result = &v->a->m.answer.result;
         char sentence[REPORT_SIZE];
@@ -114,7 +114,7 @@ static void say_what_is_missing(struct voice *v, const struct execute *x)
 }
 
 /* dir is the output directory, or -1 where there is none. */
-static int deliver(const struct options *o, int dir, const struct execute *x, const struct answer *a)
+static int deliver(const struct options *o, int dir, const struct submission *x, const struct answer *a)
 {
         const hatchery_v1_Result *result = &a->m.answer.result;
         int code = report_exit_code(result);

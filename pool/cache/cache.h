@@ -12,7 +12,7 @@
 #pragma once
 
 #include "proto/base/err.h"
-#include "proto/wire/request.h"
+#include "proto/base/submission.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -30,14 +30,14 @@ static void add_runtime(struct digest *d, const struct config_runtime *r)
         digest_text(d, r->identity ? r->identity : "");
 }
 
-static void add_flags(struct digest *d, const struct execute *x)
+static void add_flags(struct digest *d, const struct submission *x)
 {
         digest_number(d, x->n_compile_flags);
         for (size_t i = 0; i < x->n_compile_flags; i++)
                 digest_span(d, x->compile_flags[i]);
 }
 
-static void add_files(struct digest *d, const struct execute *x)
+static void add_files(struct digest *d, const struct submission *x)
 {
         digest_number(d, x->has_code);
         if (x->has_code)

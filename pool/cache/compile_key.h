@@ -2,16 +2,16 @@
  * asks, so that no client can tell, or choose, what another one gets. Pure. */
 #pragma once
 
+#include "pool/base/peer.h"
 #include "pool/cache/cache.h"
 #include "pool/config/config.h"
-#include "pool/native/peer.h"
-#include "proto/wire/request.h"
+#include "proto/base/submission.h"
 
 struct compile_key_of {
         const char *language, *version;
         const struct config_runtime *runtime; /* the commands, and what they are run with */
         const struct peer *peer;
-        const struct execute *execute; /* its files, and the name that the peer gives */
+        const struct submission *execute; /* its files, and the name that the peer gives */
         struct span entry;
 };
 

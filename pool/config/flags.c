@@ -1,7 +1,7 @@
 /* Flags of compilers: see flags.h. */
 #include "pool/config/flags.h"
 
-#include "pool/core/names.h"
+#include "pool/base/names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -98,12 +98,12 @@ static void list_forms(char list[LIST_SIZE], char *const *forms)
         }
 }
 
-int flags_check(const struct execute *x, char *const *forms, struct refusal *refusal)
+int flags_check(const struct submission *x, char *const *forms, struct refusal *refusal)
 {
         char list[LIST_SIZE];
 
         if (x->n_compile_flags > 0 && (!forms || !*forms))
-                return refuse(refusal, hatchery_v1_Error_Code_INVALID_ARGUMENT,
+                return refuse(refusal, REFUSAL_INVALID_ARGUMENT,
                               "compile_flags is set, but %s takes none; leave it out", names_quote(x->language).text);
         for (size_t i = 0; i < x->n_compile_flags; i++) {
                 bool good = false;
@@ -112,7 +112,7 @@ int flags_check(const struct execute *x, char *const *forms, struct refusal *ref
                 if (good)
                         continue;
                 list_forms(list, forms);
-                return refuse(refusal, hatchery_v1_Error_Code_INVALID_ARGUMENT,
+                return refuse(refusal, REFUSAL_INVALID_ARGUMENT,
                               "compile_flags: %s is not allowed here for %s; allowed are %s",
                               names_quote(x->compile_flags[i]).text, names_quote(x->language).text, list);
         }

@@ -4,8 +4,8 @@
  * Pure. */
 #pragma once
 
-#include "pool/core/refusal.h"
-#include "proto/wire/request.h"
+#include "pool/base/refusal.h"
+#include "proto/base/submission.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,4 +17,4 @@ bool flags_is_form(const char *text);
 bool flags_match(const char *form, struct span flag);
 
 /* 0, or REFUSED and a sentence that names what is allowed. forms ends with NULL, and is NULL where there are none. */
-int flags_check(const struct execute *x, char *const *forms, struct refusal *refusal);
+int flags_check(const struct submission *x, char *const *forms, struct refusal *refusal);

@@ -1,8 +1,8 @@
 /* Accepting requests: see scheduler.h. */
 #include "pool/core/admission.h"
 
+#include "pool/base/names.h"
 #include "pool/core/check.h"
-#include "pool/core/names.h"
 #include "pool/native/connection.h"
 #include "pool/sched/language.h"
 #include "pool/sched/registry.h"
@@ -26,11 +26,10 @@ static int unknown_language(const struct pool *p, struct span wanted, struct ref
         }
         const struct config_absent *absent = languages_find_absent(p, wanted);
         if (absent)
-                return refuse(refusal, hatchery_v1_Error_Code_NOT_FOUND, "%s", absent->reason);
+                return refuse(refusal, REFUSAL_NOT_FOUND, "%s", absent->reason);
         if (wanted.len == 0)
-                return refuse(refusal, hatchery_v1_Error_Code_NOT_FOUND, "language is empty; this server knows: %s",
-                              known);
-        return refuse(refusal, hatchery_v1_Error_Code_NOT_FOUND, "there is no language %s here; this server knows: %s",
+                return refuse(refusal, REFUSAL_NOT_FOUND, "language is empty; this server knows: %s", known);
+        return refuse(refusal, REFUSAL_NOT_FOUND, "there is no language %s here; this server knows: %s",
                       names_quote(wanted).text, known);
 }
 
@@ -39,14 +38,14 @@ static int not_now(const struct session *s, const struct language *l, struct ref
         const struct pool *p = s->pool;
 
         if (p->draining) {
-                int r = refuse(refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+                int r = refuse(refusal, REFUSAL_UNAVAILABLE,
                                "the server is draining and takes no new work; send it elsewhere or later");
                 refusal->retry_after_ms = DRAIN_RETRY_MS;
                 return r;
         }
         if (s->in_flight >= p->config.max_in_flight) {
                 int r = refuse(
-                        refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                        refusal, REFUSAL_RESOURCE_EXHAUSTED,
                         "%u requests of this connection are in flight, and %u are possible; wait for an answer first",
                         s->in_flight, p->config.max_in_flight);
                 refusal->retry_after_ms = FLIGHT_RETRY_MS;
@@ -54,7 +53,7 @@ static int not_now(const struct session *s, const struct language *l, struct ref
         }
         if (budget_is_over(&p->memory)) {
                 int r = refuse(
-                        refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                        refusal, REFUSAL_RESOURCE_EXHAUSTED,
                         "all clients together make this server hold as much memory as it may; try again later, and "
                         "read answers as they come");
                 refusal->retry_after_ms =
@@ -66,14 +65,14 @@ static int not_now(const struct session *s, const struct language *l, struct ref
 
 int scheduler_refuse_broken(const struct language *l, struct refusal *refusal)
 {
-        int r = refuse(refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+        int r = refuse(refusal, REFUSAL_UNAVAILABLE,
                        "the language %s does not come up on this server, whose log says why; tell its operator",
                        l->name);
         refusal->retry_after_ms = BROKEN_RETRY_MS;
         return r;
 }
 
-static int check(const struct pool *p, const struct language *l, const struct execute *x, struct check_plan *plan,
+static int check(const struct pool *p, const struct language *l, const struct submission *x, struct check_plan *plan,
                  struct refusal *refusal)
 {
         const struct check_rules rules = {
@@ -100,7 +99,7 @@ static bool may_be_an_alias(struct pool *p, struct span name)
         return name.len > 0 && !languages_find_absent(p, name) && languages_first_unnamed(p);
 }
 
-int scheduler_check(struct pool *p, const struct language *l, const struct execute *x, struct check_plan *plan,
+int scheduler_check(struct pool *p, const struct language *l, const struct submission *x, struct check_plan *plan,
                     struct refusal *refusal)
 {
         if (!l)
@@ -130,7 +129,7 @@ void scheduler_execute(struct session *s, struct request *request, uint8_t **buf
         if (early)
                 r = 0;
         if (r == 0 && run_new(&run, s, l, request, buffer, buffer_len, early ? NULL : &plan, &e) < 0)
-                r = refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
+                r = refuse(&refusal, REFUSAL_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
         if (r == 0)
                 r = run_enqueue(run, &refusal);
         if (r == 0)

@@ -1,8 +1,8 @@
 /* What becomes of an Execute: refused, started at once, or queued. */
 #pragma once
 
+#include "pool/base/refusal.h"
 #include "pool/core/check.h"
-#include "pool/core/refusal.h"
 #include "proto/wire/request.h"
 
 #include <stddef.h>
@@ -19,7 +19,7 @@ void scheduler_execute(struct session *s, struct request *request, uint8_t **buf
 
 /* Whether an Execute may be run by l, the language of that name, or NULL: 0 and the plan; REFUSED and the refusal; or
  * SCHEDULER_EARLY: that can't be said before a language which is starting has spoken. */
-int scheduler_check(struct pool *p, const struct language *l, const struct execute *x, struct check_plan *plan,
+int scheduler_check(struct pool *p, const struct language *l, const struct submission *x, struct check_plan *plan,
                     struct refusal *refusal);
 
 /* What a request is told whose language does not come up. Returns REFUSED. */

@@ -1,14 +1,14 @@
 /* Checking requests: see check.h. */
 #include "pool/core/check.h"
 
+#include "pool/base/names.h"
 #include "pool/config/flags.h"
-#include "pool/core/names.h"
 #include "pool/sched/queue.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-#define INVALID hatchery_v1_Error_Code_INVALID_ARGUMENT
+#define INVALID REFUSAL_INVALID_ARGUMENT
 
 /* The limits of one stage. */
 struct limits {
@@ -46,7 +46,7 @@ static int check_stage(const struct limits *l, int64_t *limit, struct refusal *r
         return 0;
 }
 
-static int check_limits(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+static int check_limits(const struct submission *x, const struct check_rules *rules, struct check_plan *plan,
                         struct refusal *refusal)
 {
         const struct limits run = { "limits", false, x->has_limit, x->limit, rules->standard, rules->ceiling };
@@ -82,7 +82,7 @@ static bool is_below(struct span name, struct span directory)
                memcmp(name.data, directory.data, directory.len) == 0;
 }
 
-static int check_files(const struct execute *x, struct refusal *refusal)
+static int check_files(const struct submission *x, struct refusal *refusal)
 {
         struct err e = { 0 };
         for (size_t i = 0; i < x->n_files; i++) {
@@ -96,11 +96,11 @@ static int check_files(const struct execute *x, struct refusal *refusal)
         }
         int r = names_check_set(x->files, x->n_files, &e);
         if (r < 0)
-                return refuse(refusal, r == -EINVAL ? INVALID : hatchery_v1_Error_Code_INTERNAL, "%s", e.text);
+                return refuse(refusal, r == -EINVAL ? INVALID : REFUSAL_INTERNAL, "%s", e.text);
         return 0;
 }
 
-static int check_size(const struct execute *x, const struct check_rules *rules, const struct check_plan *plan,
+static int check_size(const struct submission *x, const struct check_rules *rules, const struct check_plan *plan,
                       struct refusal *refusal)
 {
         uint64_t total = x->has_code ? x->code.len : 0;
@@ -119,7 +119,7 @@ static int check_size(const struct execute *x, const struct check_rules *rules, 
                 by_run ? "limits" : "compile_limits", row->name);
 }
 
-static int entry_of_code(const struct execute *x, struct span main_file, struct check_plan *plan,
+static int entry_of_code(const struct submission *x, struct span main_file, struct check_plan *plan,
                          struct refusal *refusal)
 {
         if (x->entry.len > 0)
@@ -135,7 +135,7 @@ static int entry_of_code(const struct execute *x, struct span main_file, struct 
         return 0;
 }
 
-static int entry_of_files(const struct execute *x, struct span main_file, struct check_plan *plan,
+static int entry_of_files(const struct submission *x, struct span main_file, struct check_plan *plan,
                           struct refusal *refusal)
 {
         struct span wanted = x->entry.len > 0 ? x->entry : x->n_files == 1 ? x->files[0].name : main_file;
@@ -157,7 +157,7 @@ static int64_t signed_of(uint64_t n)
         return n > INT64_MAX ? INT64_MAX : (int64_t)n;
 }
 
-static int check_collect(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+static int check_collect(const struct submission *x, const struct check_rules *rules, struct check_plan *plan,
                          struct refusal *refusal)
 {
         struct err e = { 0 };
@@ -178,7 +178,7 @@ static int check_collect(const struct execute *x, const struct check_rules *rule
         return 0;
 }
 
-int check_execute(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+int check_execute(const struct submission *x, const struct check_rules *rules, struct check_plan *plan,
                   struct refusal *refusal)
 {
         *plan = (struct check_plan){ 0 };

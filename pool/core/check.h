@@ -2,7 +2,7 @@
  * bound. Pure. */
 #pragma once
 
-#include "pool/core/refusal.h"
+#include "pool/base/refusal.h"
 #include "proto/base/limit.h"
 #include "proto/wire/request.h"
 
@@ -32,5 +32,5 @@ struct check_plan {
 };
 
 /* 0 and the plan, or REFUSED and the refusal. */
-int check_execute(const struct execute *x, const struct check_rules *rules, struct check_plan *plan,
+int check_execute(const struct submission *x, const struct check_rules *rules, struct check_plan *plan,
                   struct refusal *refusal);

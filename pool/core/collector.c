@@ -1,8 +1,8 @@
 /* Files of a finished run: see collector.h. */
 #include "pool/core/collector.h"
 
+#include "pool/base/names.h"
 #include "pool/core/feed.h"
-#include "pool/core/names.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "proto/base/utf8.h"

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "proto/base/err.h"
+#include "proto/base/submission.h"
 #include "proto/ipc/collect.h"
-#include "proto/wire/request.h"
 
 #include <event2/event.h>
 #include <stdbool.h>

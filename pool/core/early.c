@@ -31,7 +31,7 @@ static struct run *find_early(struct pool *p)
 /* 0, or REFUSED. */
 static int settle(struct run *r, struct refusal *refusal)
 {
-        const struct execute *x = &r->request.execute;
+        const struct submission *x = &r->request.execute;
         struct language *l = languages_find(r->pool, x->language), *waits_for;
         struct check_plan plan;
 
@@ -40,8 +40,7 @@ static int settle(struct run *r, struct refusal *refusal)
                 return REFUSED;
         waits_for = l ? l : languages_first_unnamed(r->pool);
         if (waits_for != r->language && run_move(r, waits_for) < 0)
-                return refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
-                              "the server is out of memory; try again later");
+                return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "the server is out of memory; try again later");
         if (n == 0)
                 run_plan(r, &plan);
         return 0;

@@ -32,7 +32,7 @@ int run_new(struct run **out, struct session *s, struct language *l, struct requ
         r->session = s;
         r->language = l;
         r->request = *request;
-        request->execute = (struct execute){ 0 };
+        request->execute = (struct submission){ 0 };
         r->buffer = own_steal_ptr(buffer);
         r->buffer_len = buffer_len;
         if (plan)
@@ -101,13 +101,13 @@ void run_refuse(struct run *r, const struct refusal *refusal)
 void run_refuse_failed(struct run *r, const char *sentence)
 {
         struct refusal refusal;
-        refuse(&refusal, hatchery_v1_Error_Code_INTERNAL, "%s", sentence);
+        refuse(&refusal, REFUSAL_INTERNAL, "%s", sentence);
         run_refuse(r, &refusal);
 }
 
 void run_weigh(struct run *r)
 {
-        const struct execute *x = &r->request.execute;
+        const struct submission *x = &r->request.execute;
         uint64_t bytes = sizeof *r + r->buffer_len + x->n_files * sizeof *x->files + x->n_args * sizeof *x->args +
                          x->n_env * sizeof *x->env + (x->n_globs + x->n_compile_flags) * sizeof *x->globs;
 
@@ -123,7 +123,7 @@ void run_weigh(struct run *r)
 static void refuse_full(struct run *r, struct refusal *refusal)
 {
         const struct language *l = r->language;
-        refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+        refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED,
                "%u requests wait, which is what the queue holds, and nobody has more of them there than this client; try again later",
                r->pool->queue.count - 1);
         refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
@@ -149,7 +149,7 @@ static bool make_room(struct run *r, struct refusal *refusal)
 
 static int push(struct run *r)
 {
-        const struct execute *x = &r->request.execute;
+        const struct submission *x = &r->request.execute;
         const struct queue_who who = {
                 .peer = { r->session->peer.bytes, r->session->peer.len },
                 .name = x->client,
@@ -167,10 +167,9 @@ int run_enqueue(struct run *r, struct refusal *refusal)
                 stats_work_begins(&l->stats);
         r->state = RUN_QUEUED;
         if (run_limits_wait(r) < 0)
-                return refuse(refusal, hatchery_v1_Error_Code_INTERNAL, RUN_NO_DEADLINE);
+                return refuse(refusal, REFUSAL_INTERNAL, RUN_NO_DEADLINE);
         if (push(r) < 0)
-                return refuse(refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
-                              "the server is out of memory; try again later");
+                return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "the server is out of memory; try again later");
         if (!(has_room && queue_first(&l->lane) == &r->queued) && !make_room(r, refusal))
                 return REFUSED;
         return 0;
@@ -191,7 +190,7 @@ void run_wait_again(struct run *r, const char *why)
         r->slot = NULL;
         if (r->retried) {
                 struct refusal refusal;
-                refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
+                refuse(&refusal, REFUSAL_INTERNAL,
                        "two sandboxes in a row failed before the program was started, the second one: %s; try again, "
                        "and tell the operator",
                        why);
@@ -246,7 +245,7 @@ static void refuse_outdated(struct run *r)
 {
         struct refusal refusal;
         run_give_slot_back(r);
-        refuse(&refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+        refuse(&refusal, REFUSAL_UNAVAILABLE,
                "the server's ceilings of limits have changed while the request waited; send it again");
         refusal.retry_after_ms = RETRY_MS;
         run_refuse(r, &refusal);

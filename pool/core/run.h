@@ -11,14 +11,14 @@
  * answered exactly once, or its client is gone. */
 #pragma once
 
+#include "pool/base/refusal.h"
+#include "pool/base/stages.h"
 #include "pool/core/capture.h"
 #include "pool/core/check.h"
 #include "pool/core/compile.h"
 #include "pool/core/feed.h"
 #include "pool/core/outcome.h"
-#include "pool/core/refusal.h"
 #include "pool/sched/queue.h"
-#include "pool/sched/stages.h"
 #include "proto/ipc/job.h"
 #include "proto/wire/request.h"
 

@@ -22,15 +22,15 @@ void run_answer_failure(struct run *r, const struct job_failure *f)
         char disk[LIMIT_TEXT_SIZE];
 
         if (f->step == JOB_STEP_FILE && error == ENOSPC)
-                refuse(&refusal, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                refuse(&refusal, REFUSAL_RESOURCE_EXHAUSTED,
                        "the file \"%s\" does not fit on the sandbox's disk of %s (limits.disk_bytes); raise that or send "
                        "less",
                        f->name, limit_text(disk, LIMIT_UNIT_BYTES, r->limit[LIMIT_DISK]));
         else if (f->step == JOB_STEP_FILE)
-                refuse(&refusal, hatchery_v1_Error_Code_INVALID_ARGUMENT,
+                refuse(&refusal, REFUSAL_INVALID_ARGUMENT,
                        "the file \"%s\" can't be made in the sandbox: %s; choose another name", f->name, reason);
         else
-                refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
+                refuse(&refusal, REFUSAL_INTERNAL,
                        "the sandbox could not set the job up: %s; try again, and tell the operator", reason);
         session_refuse(r->session, r->request.id, &refusal);
 }
@@ -110,11 +110,11 @@ void run_answer_lost(struct run *r)
         struct refusal refusal;
 
         if (r->reason == KILL_SHUTDOWN) {
-                refuse(&refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+                refuse(&refusal, REFUSAL_UNAVAILABLE,
                        "the server shuts down, and the run was ended for it; send it again later");
                 refusal.retry_after_ms = RETRY_MS;
         } else {
-                refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
+                refuse(&refusal, REFUSAL_INTERNAL,
                        "the server could not see the run to its end; try again, and tell the operator");
                 r->language->stats.failures++;
         }

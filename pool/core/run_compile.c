@@ -1,7 +1,7 @@
 /* From the compile stage of a run to its run stage: the cache before, the artifacts behind. */
+#include "pool/base/names.h"
 #include "pool/cache/compile_key.h"
 #include "pool/core/collector.h"
-#include "pool/core/names.h"
 #include "pool/core/program.h"
 #include "pool/core/run_io.h"
 #include "pool/core/run_parts.h"

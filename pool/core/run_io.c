@@ -86,9 +86,9 @@ static void add_file(struct run *r, size_t i, struct span name, struct span cont
 
 /* What a compiler is told of the request: its files. Arguments and environment are the program's, and the result of the
  * compile stage, which is kept, must not depend on them. */
-static struct execute for_stage(const struct run *r)
+static struct submission for_stage(const struct run *r)
 {
-        struct execute x = r->request.execute;
+        struct submission x = r->request.execute;
 
         if (r->stage == JOB_RUN)
                 x.n_compile_flags = 0;
@@ -101,7 +101,7 @@ static struct execute for_stage(const struct run *r)
 }
 
 /* In what order they come: of a name that comes twice, in the request and among the artifacts, the artifact counts. */
-static void add_files(struct run *r, const struct execute *x)
+static void add_files(struct run *r, const struct submission *x)
 {
         const struct compile *c = &r->compile;
         uint32_t n = 0;
@@ -117,7 +117,7 @@ static void add_files(struct run *r, const struct execute *x)
 
 struct file_span *run_io_given(const struct run *r, size_t *n)
 {
-        const struct execute *x = &r->request.execute;
+        const struct submission *x = &r->request.execute;
         const struct compile *c = &r->compile;
         struct file_span *given = calloc(x->n_files + c->n_artifacts + 1, sizeof *given);
 
@@ -138,7 +138,7 @@ struct file_span *run_io_given(const struct run *r, size_t *n)
         return given;
 }
 
-static uint32_t count_files(const struct run *r, const struct execute *x)
+static uint32_t count_files(const struct run *r, const struct submission *x)
 {
         const struct compile *c = &r->compile;
         size_t n = x->n_files + x->has_code + c->n_artifacts;
@@ -150,7 +150,7 @@ static uint32_t count_files(const struct run *r, const struct execute *x)
 
 static int build_job(struct run *r, struct err *e)
 {
-        const struct execute for_this = for_stage(r), *x = &for_this;
+        const struct submission for_this = for_stage(r), *x = &for_this;
         uint32_t n_files = count_files(r, x);
         size_t head_len;
 

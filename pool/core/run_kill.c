@@ -36,7 +36,7 @@ void run_cancel(struct run *r)
                 return; /* its end has come already, and its answer is on its way */
         if (r->state == RUN_LIMITING)
                 run_give_slot_back(r);
-        refuse(&refusal, hatchery_v1_Error_Code_CANCELLED, "the request was cancelled before its program was started");
+        refuse(&refusal, REFUSAL_CANCELLED, "the request was cancelled before its program was started");
         run_refuse(r, &refusal);
 }
 
@@ -72,7 +72,7 @@ void run_shut_down(struct run *r)
                 return;
         if (r->state == RUN_LIMITING)
                 run_give_slot_back(r);
-        refuse(&refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+        refuse(&refusal, REFUSAL_UNAVAILABLE,
                "the server shuts down, and the request's turn did not come; send it again later");
         refusal.retry_after_ms = RETRY_MS;
         run_refuse(r, &refusal);
@@ -84,7 +84,7 @@ void run_language_gone(struct run *r)
 
         if (r->state != RUN_QUEUED)
                 return;
-        refuse(&refusal, hatchery_v1_Error_Code_NOT_FOUND, "the language %s has just been taken out of this server",
+        refuse(&refusal, REFUSAL_NOT_FOUND, "the language %s has just been taken out of this server",
                r->language->name);
         run_refuse(r, &refusal);
 }
@@ -97,7 +97,7 @@ void run_zygote_lost(struct run *r)
                 run_io_stop(r);
         r->slot = NULL;
         r->language->stats.failures++;
-        refuse(&refusal, hatchery_v1_Error_Code_UNAVAILABLE,
+        refuse(&refusal, REFUSAL_UNAVAILABLE,
                "the language is being restarted, and the run was lost with it; send it again");
         refusal.retry_after_ms = RETRY_MS;
         run_refuse(r, &refusal);
@@ -114,7 +114,7 @@ void run_slot_failed(struct run *r, const char *why)
         }
         run_io_stop(r);
         r->slot = NULL;
-        refuse(&refusal, hatchery_v1_Error_Code_INTERNAL,
-               "the sandbox failed during the run: %s; try again, and tell the operator", why);
+        refuse(&refusal, REFUSAL_INTERNAL, "the sandbox failed during the run: %s; try again, and tell the operator",
+               why);
         run_refuse(r, &refusal);
 }

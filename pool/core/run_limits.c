@@ -44,11 +44,11 @@ static void deadline_passed(struct run *r)
 
         limit_text(deadline, LIMIT_UNIT_US, us > INT64_MAX ? INT64_MAX : (int64_t)us);
         if (r->planned)
-                refuse(&refusal, hatchery_v1_Error_Code_DEADLINE_EXCEEDED,
+                refuse(&refusal, REFUSAL_DEADLINE_EXCEEDED,
                        "no sandbox became free within the deadline of %s (deadline_us); try again later, or wait longer",
                        deadline);
         else
-                refuse(&refusal, hatchery_v1_Error_Code_DEADLINE_EXCEEDED,
+                refuse(&refusal, REFUSAL_DEADLINE_EXCEEDED,
                        "the language %s is still starting, and the deadline of %s (deadline_us) is over; try again later, "
                        "or wait longer",
                        r->language->name, deadline);

@@ -99,7 +99,7 @@ void session_end(struct session *s)
                 session_linger(s);
 }
 
-void session_fail(struct session *s, hatchery_v1_Error_Code code, const char *sentence)
+void session_fail(struct session *s, enum refusal_code code, const char *sentence)
 {
         struct refusal r;
 
@@ -119,7 +119,7 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
         struct session *s = arg;
 
         if (s->state == SESSION_OPEN)
-                session_fail(s, hatchery_v1_Error_Code_INVALID_ARGUMENT,
+                session_fail(s, REFUSAL_INVALID_ARGUMENT,
                              "a frame was begun and not finished in time; send each frame in one go");
         else
                 session_doom(s);
@@ -179,6 +179,6 @@ void session_accept(struct pool *p, int fd, const struct peer *peer)
                 p->n_turned_away++;
                 snprintf(text, sizeof text, "this server serves %u connections and they are taken; try again later",
                          p->config.max_connections);
-                session_fail(s, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, text);
+                session_fail(s, REFUSAL_RESOURCE_EXHAUSTED, text);
         }
 }

@@ -5,10 +5,10 @@
  * sending side, and runs of the dead are to be killed; so clients must not half-close. */
 #pragma once
 
-#include "pool/core/refusal.h"
+#include "pool/base/peer.h"
+#include "pool/base/refusal.h"
 #include "pool/core/run.h"
 #include "pool/native/inbox.h"
-#include "pool/native/peer.h"
 #include "pool/native/turns.h"
 #include "pool/state.h"
 #include "proto/wire/answer.h"
@@ -63,7 +63,7 @@ void session_refuse(struct session *s, uint64_t id, const struct refusal *r);
 void session_answer_made(struct session *s, uint64_t id, struct span made);
 
 /* The connection as a whole is refused: an Error with id 0, then the end. */
-void session_fail(struct session *s, hatchery_v1_Error_Code code, const char *sentence);
+void session_fail(struct session *s, enum refusal_code code, const char *sentence);
 
 /* Sends what is to be sent, then closes. Its runs are abandoned. */
 void session_end(struct session *s);

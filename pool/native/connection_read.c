@@ -79,7 +79,7 @@ size_t session_unread(const struct session *s)
 
 static void no_memory(struct session *s)
 {
-        session_fail(s, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, "no memory for a request; come back later");
+        session_fail(s, REFUSAL_RESOURCE_EXHAUSTED, "no memory for a request; come back later");
 }
 
 static bool has_rest(const struct session *s)
@@ -104,12 +104,10 @@ static void read_failed(struct session *s, int r, const struct err *e)
                         "a request is %s at most here, and this one is larger: send less, or let the server's operator "
                         "raise max_request_bytes (%s)",
                         limit_text(most, LIMIT_UNIT_BYTES, s->pool->config.max_request_bytes), e->text);
-                session_fail(s, hatchery_v1_Error_Code_INVALID_ARGUMENT, text);
+                session_fail(s, REFUSAL_INVALID_ARGUMENT, text);
                 return;
         }
-        session_fail(s,
-                     r == -ENOMEM ? hatchery_v1_Error_Code_RESOURCE_EXHAUSTED : hatchery_v1_Error_Code_INVALID_ARGUMENT,
-                     e->text);
+        session_fail(s, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : REFUSAL_INVALID_ARGUMENT, e->text);
 }
 
 /* Takes both over. */
@@ -347,7 +345,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         session_weigh(s);
         /* Within the margin a frame may become whole, so that its request alone is refused, not the connection. */
         if (s->state == SESSION_OPEN && session_unread(s) > SMALL_FRAME && budget_is_far_over(&s->pool->memory))
-                session_fail(s, hatchery_v1_Error_Code_RESOURCE_EXHAUSTED,
+                session_fail(s, REFUSAL_RESOURCE_EXHAUSTED,
                              "all clients together make this server hold as much memory as it may; come back later");
         session_go_on(s);
 }

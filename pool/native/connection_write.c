@@ -175,8 +175,7 @@ static void put(struct session *s, uint8_t *frame, size_t len)
 static void refuse_answer(struct session *s, uint64_t id, int r, const struct err *e)
 {
         struct refusal refusal;
-        refuse(&refusal, r == -EMSGSIZE ? hatchery_v1_Error_Code_RESOURCE_EXHAUSTED : hatchery_v1_Error_Code_INTERNAL,
-               "%s", e->text);
+        refuse(&refusal, r == -EMSGSIZE ? REFUSAL_RESOURCE_EXHAUSTED : REFUSAL_INTERNAL, "%s", e->text);
         session_refuse(s, id, &refusal);
 }
 
@@ -233,7 +232,7 @@ void session_refuse(struct session *s, uint64_t id, const struct refusal *r)
         struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_error_tag } };
         hatchery_v1_Error *error = &a.m.answer.error;
 
-        error->code = r->code;
+        error->code = (hatchery_v1_Error_Code)r->code;
         error->retry_after_ms = r->retry_after_ms;
         snprintf(error->message, sizeof error->message, "%s", r->text);
         session_answer(s, &a);

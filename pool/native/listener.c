@@ -1,8 +1,8 @@
 /* Accepting connections: see listener.h. */
 #include "pool/native/listener.h"
 
+#include "pool/base/peer.h"
 #include "pool/native/connection.h"
-#include "pool/native/peer.h"
 #include "proto/base/clock.h"
 #include "proto/ipc/channel.h"
 

@@ -11,7 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define INVALID hatchery_v1_Error_Code_INVALID_ARGUMENT
+#define INVALID REFUSAL_INVALID_ARGUMENT
 
 static void answer_ping(struct session *s, uint64_t id)
 {
@@ -48,7 +48,7 @@ static void malformed(struct session *s, uint64_t id, int r, const struct err *e
         } else if (session_find(s, id)) {
                 in_flight_already(s, id);
         } else {
-                refuse(&refusal, r == -ENOMEM ? hatchery_v1_Error_Code_RESOURCE_EXHAUSTED : INVALID, "%s", e->text);
+                refuse(&refusal, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : INVALID, "%s", e->text);
                 session_refuse(s, id, &refusal);
         }
 }

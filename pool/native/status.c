@@ -196,7 +196,7 @@ void status_answer(struct session *s, uint64_t id)
 
         if ((!c->message || now >= c->until_us || c->results < s->seen_results) && renew(c, p, now, &e) < 0) {
                 struct refusal r;
-                refuse(&r, hatchery_v1_Error_Code_INTERNAL, "%s", e.text);
+                refuse(&r, REFUSAL_INTERNAL, "%s", e.text);
                 session_refuse(s, id, &r);
                 return;
         }

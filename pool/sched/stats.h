@@ -2,7 +2,7 @@
  * fast requests are answered at present. Pure. */
 #pragma once
 
-#include "pool/sched/stages.h"
+#include "pool/base/stages.h"
 #include "proto/base/histogram.h"
 
 #include <stdbool.h>

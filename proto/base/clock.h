@@ -1,16 +1,11 @@
-/* The pool's one clock: monotonic microseconds. */
+/* The one clock: CLOCK_MONOTONIC, the same in every process of the machine. */
 #pragma once
 
 #include <stdint.h>
 #include <sys/time.h>
-#include <time.h>
 
-static inline int64_t clock_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
+int64_t clock_us(void);
+int64_t clock_ms(void);
 
 /* For libevent, which rounds down: a delay is never nothing. */
 static inline struct timeval clock_delay(int64_t us)

@@ -20,7 +20,7 @@ static uint8_t *put_byte(uint8_t *at, uint8_t byte)
         return at + 1;
 }
 
-int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
+int job_pack(const struct submission *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
              enum job_stage stage, uint8_t **out, size_t *out_len, struct err *e)
 {
         struct job_header h = {

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "proto/base/err.h"
-#include "proto/wire/request.h"
+#include "proto/base/submission.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -73,7 +73,7 @@ struct job {
 
 /* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a
  * job_file, the name and the content. The limits are those of the stage; the sandbox sets two of them itself. */
-int job_pack(const struct execute *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
+int job_pack(const struct submission *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
              enum job_stage stage, uint8_t **out, size_t *out_len, struct err *e);
 
 /* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: what came is none;

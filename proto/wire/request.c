@@ -49,7 +49,7 @@ static const struct pbspan_message file_message = { "File", file_fields, COUNT(f
 
 static int add_file(void *target, struct span content, struct err *e)
 {
-        struct execute *x = target;
+        struct submission *x = target;
         struct file_span *file = pbspan_grow((void **)&x->files, x->n_files, sizeof *file);
         if (!file)
                 return out_of_memory(e);
@@ -73,7 +73,7 @@ static const struct pbspan_message env_message = { "env", env_fields, COUNT(env_
 
 static int add_env(void *target, struct span content, struct err *e)
 {
-        struct execute *x = target;
+        struct submission *x = target;
         struct env_span *env = pbspan_grow((void **)&x->env, x->n_env, sizeof *env);
         if (!env)
                 return out_of_memory(e);
@@ -99,13 +99,13 @@ static int add_span(struct span **list, size_t *n, struct span content, struct e
 
 static int add_arg(void *target, struct span content, struct err *e)
 {
-        struct execute *x = target;
+        struct submission *x = target;
         return add_span(&x->args, &x->n_args, content, e);
 }
 
 static int add_compile_flag(void *target, struct span content, struct err *e)
 {
-        struct execute *x = target;
+        struct submission *x = target;
         return add_span(&x->compile_flags, &x->n_compile_flags, content, e);
 }
 
@@ -113,8 +113,8 @@ static int add_compile_flag(void *target, struct span content, struct err *e)
         { .tag = hatchery_v1_Limits_##field##_tag,                                                                     \
           .name = #field,                                                                                              \
           .kind = PBSPAN_INT64,                                                                                        \
-          .offset = offsetof(struct execute, array[index]),                                                            \
-          .has = offsetof(struct execute, has_array[index]) },
+          .offset = offsetof(struct submission, array[index]),                                                         \
+          .has = offsetof(struct submission, has_array[index]) },
 #define LIMIT_FIELD(index, field)         LIMIT_FIELD_OF(limit, has_limit, index, field)
 #define COMPILE_LIMIT_FIELD(index, field) LIMIT_FIELD_OF(compile_limit, has_compile_limit, index, field)
 
@@ -138,7 +138,7 @@ static int add_compile_limits(void *target, struct span content, struct err *e)
 
 static int add_glob(void *target, struct span content, struct err *e)
 {
-        struct execute *x = target;
+        struct submission *x = target;
         return add_span(&x->globs, &x->n_globs, content, e);
 }
 
@@ -153,15 +153,15 @@ static const struct pbspan_field collect_fields[] = {
         { .tag = hatchery_v1_Collect_max_files_tag,
           .name = "max_files",
           .kind = PBSPAN_UINT32,
-          .offset = offsetof(struct execute, collect_max_files) },
+          .offset = offsetof(struct submission, collect_max_files) },
         { .tag = hatchery_v1_Collect_max_bytes_tag,
           .name = "max_bytes",
           .kind = PBSPAN_UINT64,
-          .offset = offsetof(struct execute, collect_max_bytes) },
+          .offset = offsetof(struct submission, collect_max_bytes) },
         { .tag = hatchery_v1_Collect_changed_only_tag,
           .name = "changed_only",
           .kind = PBSPAN_BOOL,
-          .offset = offsetof(struct execute, collect_changed_only) },
+          .offset = offsetof(struct submission, collect_changed_only) },
 };
 static const struct pbspan_message collect_message = { "Collect", collect_fields, COUNT(collect_fields) };
 
@@ -172,7 +172,7 @@ static int add_collect(void *target, struct span content, struct err *e)
 
 /* An Execute while it is decoded: the enum is judged afterwards. */
 struct execute_target {
-        struct execute x;
+        struct submission x;
         int32_t on_output_limit;
 };
 
@@ -264,7 +264,7 @@ static const struct pbspan_field execute_fields[] = {
           .add = add_compile_flag },
 };
 static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
-_Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct execute is handed the target");
+_Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct submission is handed the target");
 
 static int add_execute(void *target, struct span content, struct err *e)
 {
@@ -359,7 +359,7 @@ int request_decode(struct request *r, const uint8_t *data, size_t len, struct er
 
 void request_fini(struct request *r)
 {
-        struct execute *x = &r->execute;
+        struct submission *x = &r->execute;
 
         free(x->files);
         free(x->args);
@@ -391,7 +391,7 @@ static bool write_spans(pb_ostream_t *stream, const pb_field_t *field, void *con
 
 static bool write_env(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
 {
-        const struct execute *x = *arg;
+        const struct submission *x = *arg;
         for (size_t i = 0; i < x->n_env; i++) {
                 hatchery_v1_Execute_EnvEntry entry = {
                         .key = pbspan_of_span(&x->env[i].name),
@@ -418,7 +418,7 @@ static bool fill_limits(hatchery_v1_Limits *limits, const bool has[LIMIT_COUNT],
         return any;
 }
 
-static int encode_execute(hatchery_v1_ClientMessage *m, const struct execute *x, size_t room, uint8_t **out,
+static int encode_execute(hatchery_v1_ClientMessage *m, const struct submission *x, size_t room, uint8_t **out,
                           size_t *out_len, struct err *e)
 {
         struct pbspan_files files = { x->files, x->n_files };

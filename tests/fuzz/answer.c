@@ -83,7 +83,7 @@ static void check_json(json_t *object)
 static void check_result(const struct answer *a)
 {
         const hatchery_v1_Result *r = &a->m.answer.result;
-        const struct execute asked = { 0 };
+        const struct submission asked = { 0 };
         char line[REPORT_SIZE];
 
         check_json(json_of_result(a));

@@ -1,6 +1,6 @@
 /* Fuzzes the names of files: pool/names, single ones and sets, the latter against comparing each with each. Input:
  * names, separated by line feeds. */
-#include "pool/core/names.h"
+#include "pool/base/names.h"
 
 #include "tests/fuzz/fuzz.h"
 

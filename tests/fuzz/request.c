@@ -40,7 +40,7 @@ static void check_text(struct span want, const char *got)
         FUZZ_CHECK(strlen(got) == want.len && (want.len == 0 || memcmp(got, want.data, want.len) == 0));
 }
 
-static void check_job(const struct execute *x, const struct check_plan *plan)
+static void check_job(const struct submission *x, const struct check_plan *plan)
 {
         struct err e = { 0 };
         uint8_t *packed = NULL;
@@ -73,7 +73,7 @@ static void check_job(const struct execute *x, const struct check_plan *plan)
         free(packed);
 }
 
-static void check_sense(const struct execute *x)
+static void check_sense(const struct submission *x)
 {
         int64_t standard[LIMIT_COUNT], ceiling[LIMIT_COUNT];
         for (size_t i = 0; i < LIMIT_COUNT; i++) {

@@ -11,7 +11,7 @@ struct fixture {
         struct check_rules rules;
         struct check_plan plan;
         struct refusal refusal;
-        struct execute x;
+        struct submission x;
         struct file_span files[4];
         struct span globs[2];
 };
@@ -65,7 +65,7 @@ static void assert_taken(struct fixture *f, const char *entry)
 static void assert_invalid(struct fixture *f, const char *word)
 {
         assert_int_equal(check_execute(&f->x, &f->rules, &f->plan, &f->refusal), REFUSED);
-        assert_int_equal(f->refusal.code, hatchery_v1_Error_Code_INVALID_ARGUMENT);
+        assert_int_equal(f->refusal.code, REFUSAL_INVALID_ARGUMENT);
         if (!strstr(f->refusal.text, word))
                 fail_msg("\"%s\" does not speak of \"%s\"", f->refusal.text, word);
 }

@@ -170,7 +170,7 @@ static void files_get_their_names_and_the_program_its_language(void **state)
         struct err e = { 0 };
         assert_int_equal(PARSE(&o, &e, lua, tool, "--file", pair), 0);
         assert_int_equal(program_init(&p, &o, &e), 0);
-        const struct execute *x = &p.request.execute;
+        const struct submission *x = &p.request.execute;
         assert_int_equal(x->n_files, 3);
         assert_span_text(x->files[0].name, "m.lua");
         assert_span_text(x->files[0].content, "code");
@@ -215,7 +215,9 @@ static void what_did_not_come_is_told(void **state)
         (void)state;
         struct span globs[] = { span_of_text("*.txt"), span_of_text("in"), span_of_text("*.png") };
         struct file_span sent = { .name = span_of_text("in") }, came = { .name = span_of_text("a.txt") };
-        struct execute x = { .globs = globs, .n_globs = 3, .files = &sent, .n_files = 1, .collect_changed_only = true };
+        struct submission x = {
+                .globs = globs, .n_globs = 3, .files = &sent, .n_files = 1, .collect_changed_only = true
+        };
         struct answer a = { .files = &came, .n_files = 1, .out = span_of_text("0123456789") };
         hatchery_v1_Result *r = &a.m.answer.result;
         char out[REPORT_SIZE];
@@ -265,7 +267,7 @@ static void exit_codes_follow_the_outcome(void **state)
                 { hatchery_v1_Result_Status_CANCELLED, 0, 9, 130 },
                 { hatchery_v1_Result_Status_STATUS_UNSPECIFIED, 0, 0, 125 },
         };
-        const struct execute x = { 0 };
+        const struct submission x = { 0 };
         for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
                 hatchery_v1_Result r = hatchery_v1_Result_init_zero;
                 r.status = cases[i].status;
@@ -280,7 +282,7 @@ static void exit_codes_follow_the_outcome(void **state)
 static void the_sentence_names_the_limit_that_was_asked(void **state)
 {
         (void)state;
-        struct execute x = { 0 };
+        struct submission x = { 0 };
         char sentence[REPORT_SIZE];
         hatchery_v1_Result r = hatchery_v1_Result_init_zero;
         r.status = hatchery_v1_Result_Status_TIME_LIMIT;
@@ -300,7 +302,7 @@ static void the_sentence_names_the_limit_that_was_asked(void **state)
 static void processes_that_were_refused_are_told(void **state)
 {
         (void)state;
-        struct execute x = { 0 };
+        struct submission x = { 0 };
         char sentence[REPORT_SIZE];
         hatchery_v1_Result r = hatchery_v1_Result_init_zero;
         r.status = hatchery_v1_Result_Status_EXITED;

@@ -70,7 +70,7 @@ static void the_server_tells_the_language_of_a_file(void **state)
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
                 struct file_span file = { .name = span_of_text(rows[i].name ? rows[i].name : ""),
                                           .content = span_of_text(rows[i].content) };
-                struct execute x = {
+                struct submission x = {
                         .has_code = !rows[i].name, .code = file.content, .files = &file, .n_files = rows[i].name != NULL
                 };
                 struct guess g;
@@ -87,7 +87,7 @@ static void the_server_tells_the_language_of_a_file(void **state)
                 if (!rows[i].language && !strstr(rows[i].sentence, "may be"))
                         assert_int_equal(guess_find(&g, &a, language, &e), GUESS_NOT_YET);
         }
-        struct execute code = { .has_code = true, .code = span_of_text("print(1)") };
+        struct submission code = { .has_code = true, .code = span_of_text("print(1)") };
         struct guess g;
         assert_false(guess_read(&g, &code));
 }

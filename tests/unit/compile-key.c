@@ -10,7 +10,7 @@ struct fixture {
         struct config_runtime runtime;
         struct peer peer;
         struct file_span files[2];
-        struct execute x;
+        struct submission x;
         struct compile_key_of of;
         struct cache_key seen[MAX_KEYS];
         size_t n;
@@ -28,7 +28,7 @@ static int set_up(void **state)
         f->peer = (struct peer){ 5, { '4', 127, 0, 0, 1 } };
         f->files[0] = (struct file_span){ span_of_text("a.c"), span_of_text("int a;"), { 0 }, 0 };
         f->files[1] = (struct file_span){ span_of_text("b.h"), span_of_text(""), { 0 }, 0 };
-        f->x = (struct execute){ .files = f->files, .n_files = 2, .client = span_of_text("guild") };
+        f->x = (struct submission){ .files = f->files, .n_files = 2, .client = span_of_text("guild") };
         f->of = (struct compile_key_of){ "c", "12.2.0", &f->runtime, &f->peer, &f->x, span_of_text("a.c") };
         *state = f;
         return 0;

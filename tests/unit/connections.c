@@ -1,9 +1,9 @@
 /* Connections and listening sockets, where libevent has no memory for an event: the linker puts an event_add of this
  * file in the place of libevent's. No peer holds a connection without a time-out, and no listening socket is lost. */
 #include "pool/base/loop.h"
+#include "pool/base/peer.h"
 #include "pool/native/connection.h"
 #include "pool/native/listener.h"
-#include "pool/native/peer.h"
 #include "pool/state.h"
 
 #include "tests/unit/unit.h"

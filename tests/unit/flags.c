@@ -51,7 +51,7 @@ static void a_refusal_names_what_is_allowed(void **state)
         char debug[] = "-g", standard[] = "-std={c11,c17}";
         char *forms[] = { debug, standard, NULL };
         struct span flags[] = { span_of_text("-g"), span_of_text("-fplugin=x.so") };
-        struct execute x = { .language = span_of_text("c"), .compile_flags = flags, .n_compile_flags = 1 };
+        struct submission x = { .language = span_of_text("c"), .compile_flags = flags, .n_compile_flags = 1 };
         struct refusal refusal = { 0 };
 
         assert_int_equal(flags_check(&x, forms, &refusal), 0);
@@ -70,7 +70,7 @@ static void a_list_that_is_too_long_is_cut_between_two_forms(void **state)
         (void)state;
         char form[255], *forms[] = { form, form, form, NULL };
         struct span flag = span_of_text("-x");
-        struct execute x = { .language = span_of_text("c"), .compile_flags = &flag, .n_compile_flags = 1 };
+        struct submission x = { .language = span_of_text("c"), .compile_flags = &flag, .n_compile_flags = 1 };
         struct refusal refusal = { 0 };
 
         memset(form, 'a', sizeof form - 1);

@@ -82,14 +82,14 @@ static void a_job_arrives_as_it_was_packed(void **state)
                                   { text("EMPTY"), text("") },
                                   { text("EQ"), text("a=b") } };
         struct span flags[] = { text("-O3"), text("-lm") };
-        struct execute x = { .args = args,
-                             .n_args = 4,
-                             .env = env,
-                             .n_env = 3,
-                             .merge_stderr = true,
-                             .unbuffered = true,
-                             .compile_flags = flags,
-                             .n_compile_flags = 2 };
+        struct submission x = { .args = args,
+                                .n_args = 4,
+                                .env = env,
+                                .n_env = 3,
+                                .merge_stderr = true,
+                                .unbuffered = true,
+                                .compile_flags = flags,
+                                .n_compile_flags = 2 };
         const size_t pieces[] = { 7, 1000, 1 << 20 };
 
         for (size_t i = 0; i < sizeof pieces / sizeof *pieces; i++) {
@@ -131,7 +131,7 @@ static void a_job_of_nothing_but_an_entry_arrives(void **state)
 {
         (void)state;
         OWN_MEM uint8_t *packed = NULL;
-        struct execute x = { 0 };
+        struct submission x = { 0 };
         size_t len;
         struct err e = { 0 };
         struct job job;
@@ -151,7 +151,7 @@ static void a_job_that_is_cut_short_is_a_broken_pipe(void **state)
         (void)state;
         OWN_MEM uint8_t *packed = NULL;
         struct span args[] = { text("one"), text("two") };
-        struct execute x = { .args = args, .n_args = 2 };
+        struct submission x = { .args = args, .n_args = 2 };
         size_t len;
         struct err e = { 0 };
         struct job job;
@@ -167,7 +167,7 @@ static void a_job_that_contradicts_itself_is_refused(void **state)
         OWN_MEM uint8_t *packed = NULL;
         struct span args[] = { text("one"), text("two") };
         struct env_span env[] = { { text("A"), text("b") } };
-        struct execute x = { .args = args, .n_args = 2, .env = env, .n_env = 1 };
+        struct submission x = { .args = args, .n_args = 2, .env = env, .n_env = 1 };
         struct job_header good, h;
         size_t len;
         struct err e = { 0 };

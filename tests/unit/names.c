@@ -1,5 +1,5 @@
 /* The rules for names of files. */
-#include "pool/core/names.h"
+#include "pool/base/names.h"
 
 #include "proto/wire/wire.h"
 #include "tests/unit/unit.h"

@@ -1,5 +1,5 @@
 /* Who a client is. */
-#include "pool/native/peer.h"
+#include "pool/base/peer.h"
 
 #include "tests/unit/unit.h"
 

@@ -51,15 +51,15 @@ struct countable {
         const char *name;
         fill *fill;
         size_t max;
-        size_t offset; /* of the count in struct execute */
+        size_t offset; /* of the count in struct submission */
 };
 
 static const struct countable countables[] = {
-        { "files", fill_files, WIRE_MAX_FILES, offsetof(struct execute, n_files) },
-        { "args", fill_args, WIRE_MAX_ARGS, offsetof(struct execute, n_args) },
-        { "env", fill_env, WIRE_MAX_ENV, offsetof(struct execute, n_env) },
-        { "globs", fill_globs, WIRE_MAX_GLOBS, offsetof(struct execute, n_globs) },
-        { "compile_flags", fill_flags, WIRE_MAX_FLAGS, offsetof(struct execute, n_compile_flags) },
+        { "files", fill_files, WIRE_MAX_FILES, offsetof(struct submission, n_files) },
+        { "args", fill_args, WIRE_MAX_ARGS, offsetof(struct submission, n_args) },
+        { "env", fill_env, WIRE_MAX_ENV, offsetof(struct submission, n_env) },
+        { "globs", fill_globs, WIRE_MAX_GLOBS, offsetof(struct submission, n_globs) },
+        { "compile_flags", fill_flags, WIRE_MAX_FLAGS, offsetof(struct submission, n_compile_flags) },
 };
 
 static void counts_are_taken_up_to_their_bound_and_no_further(void **state)

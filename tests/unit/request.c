@@ -18,7 +18,7 @@ static void a_request_with_every_field_comes_through(void **state)
         OWN_MEM uint8_t *data = requests_full(&len);
         struct request r;
         struct err e = { 0 };
-        const struct execute *x = &r.execute;
+        const struct submission *x = &r.execute;
 
         assert_int_equal(request_decode(&r, data, len, &e), 0);
         assert_true(r.id == UINT64_MAX);
@@ -300,7 +300,7 @@ static void check_is_refused_or_sound(const uint8_t *data, size_t len)
                 return;
         }
 
-        const struct execute *x = &r.execute;
+        const struct submission *x = &r.execute;
         const struct span spans[] = { x->language, x->code, x->entry, x->standard_input, x->client };
         for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
                 assert_inside(spans[i], data, len);

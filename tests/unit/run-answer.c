@@ -1,9 +1,9 @@
 /* What a client is told of a failure that a sandbox told: a number that came out of it is any number. */
 #include "pool/base/loop.h"
+#include "pool/base/peer.h"
 #include "pool/core/run.h"
 #include "pool/core/run_answer.h"
 #include "pool/native/connection.h"
-#include "pool/native/peer.h"
 #include "pool/sched/language.h"
 #include "pool/state.h"
 #include "proto/ipc/job.h"

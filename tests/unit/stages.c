@@ -1,5 +1,5 @@
 /* Stages: no microsecond without an owner, and none with two. */
-#include "pool/sched/stages.h"
+#include "pool/base/stages.h"
 
 #include "tests/unit/unit.h"
 

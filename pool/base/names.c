@@ -1,5 +1,5 @@
 /* Names of files: see names.h. */
-#include "pool/core/names.h"
+#include "pool/base/names.h"
 
 #include "proto/base/own.h"
 #include "proto/wire/wire.h"

@@ -1,10 +1,10 @@
 /* Refusals: see refusal.h. */
-#include "pool/core/refusal.h"
+#include "pool/base/refusal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-int refuse(struct refusal *r, hatchery_v1_Error_Code code, const char *fmt, ...)
+int refuse(struct refusal *r, enum refusal_code code, const char *fmt, ...)
 {
         va_list args;
         va_start(args, fmt);

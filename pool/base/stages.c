@@ -1,5 +1,5 @@
 /* Stages: see stages.h. */
-#include "pool/sched/stages.h"
+#include "pool/base/stages.h"
 
 const char *const stage_name[STAGE_COUNT] = {
         [STAGE_QUEUE] = "queue",   [STAGE_DISPATCH] = "dispatch", [STAGE_RUN] = "run",

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "proto/base/err.h"
-#include "proto/wire/request.h"
+#include "proto/base/submission.h"
 
 /* Room for a name in a sentence: quoted, shortened, free of control characters. */
 struct names_quoted {

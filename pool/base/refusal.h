@@ -1,0 +1,26 @@
+/* A refusal: what a caller gets in place of an outcome. */
+#pragma once
+
+#include <stdint.h>
+
+enum { REFUSED = 1 };
+
+/* The numbers are those of hatchery.v1.Error.Code, which are gRPC's; pool/native asserts it. */
+enum refusal_code {
+        REFUSAL_CANCELLED = 1,
+        REFUSAL_INVALID_ARGUMENT = 3,
+        REFUSAL_DEADLINE_EXCEEDED = 4,
+        REFUSAL_NOT_FOUND = 5,
+        REFUSAL_RESOURCE_EXHAUSTED = 8,
+        REFUSAL_INTERNAL = 13,
+        REFUSAL_UNAVAILABLE = 14,
+};
+
+struct refusal {
+        enum refusal_code code;
+        uint64_t retry_after_ms; /* 0: at no time that is known */
+        char text[512];          /* what is wrong and what to do, as Error.message has room for */
+};
+
+/* Fills r and returns REFUSED. */
+int refuse(struct refusal *r, enum refusal_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));

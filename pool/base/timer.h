@@ -1,0 +1,28 @@
+/* One timer of the loop. All of the pool's limits and guards are set through here, so that a test can put a clock of
+ * its own in the place of this file and of proto/base/clock.c. */
+#pragma once
+
+#include "pool/base/loop.h"
+
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct timer {
+        struct event event;
+        void (*fire)(void *owner);
+        void *owner;
+};
+
+/* fire is called from the loop, once for each timer_set. -EIO. */
+int timer_init(struct timer *t, struct event_base *base, enum loop_priority priority, void (*fire)(void *owner),
+               void *owner);
+
+/* From now on, instead of what was set before. A delay is never nothing: libevent rounds down, so the least is 1 ms.
+ * -ENOMEM: it is not set. */
+int timer_set(struct timer *t, int64_t delay_us);
+
+/* Harmless for one that is not set, or was never initialised. */
+void timer_stop(struct timer *t);
+
+bool timer_is_set(const struct timer *t);

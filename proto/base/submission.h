@@ -1,0 +1,57 @@
+/* What somebody wants run, as plain C: the program, what it is given, and its limits. The wire's Execute is decoded
+ * into it, the pool's core takes it, and a sandbox's job is made of it. Nothing here owns bytes: spans point into
+ * memory of whoever made it. */
+#pragma once
+
+#include "proto/base/limit.h"
+#include "proto/base/span.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct file_span {
+        struct span name;
+        struct span content;
+        struct span raw_name; /* of a result only: the real bytes of a name that is not UTF-8 */
+        uint32_t mode;
+};
+
+struct env_span {
+        struct span name;
+        struct span value;
+};
+
+struct submission {
+        struct span language;
+        bool has_code;
+        struct span code;
+        struct span entry;
+        struct span standard_input;
+        struct span client;
+        struct file_span *files;
+        size_t n_files;
+        struct span *args;
+        size_t n_args;
+        struct env_span *env;
+        size_t n_env;
+        bool has_limit[LIMIT_COUNT];
+        int64_t limit[LIMIT_COUNT];
+        bool has_compile_limits; /* of the compile stage, even if none of them is named */
+        bool has_compile_limit[LIMIT_COUNT];
+        int64_t compile_limit[LIMIT_COUNT];
+        struct span *compile_flags;
+        size_t n_compile_flags;
+        bool merge_stderr;
+        bool echo_last_expression;
+        bool unbuffered;
+        bool truncate_output; /* on_output_limit = TRUNCATE */
+        bool has_collect;
+        struct span *globs;
+        size_t n_globs;
+        uint32_t collect_max_files; /* 0: the server's ceiling */
+        uint64_t collect_max_bytes; /* 0: the server's ceiling */
+        bool collect_changed_only;  /* not what the request brought and the run left as it was */
+        uint64_t deadline_us;       /* 0: none */
+        uint32_t priority;
+};
