@@ -51,13 +51,13 @@ static void add_files(struct digest *d, const struct submission *x)
 }
 
 /* 64 bits: two owners that are taken for one would share no entries, but only what they may hold together. */
-static void owner_id(uint8_t id[CACHE_OWNER_SIZE], const struct peer *peer, struct span name)
+static void owner_id(uint8_t id[CACHE_OWNER_SIZE], struct span peer, struct span name)
 {
         uint8_t hash[DIGEST_SIZE];
         struct digest d;
 
         digest_init(&d);
-        digest_span(&d, (struct span){ peer->bytes, peer->len });
+        digest_span(&d, peer);
         digest_span(&d, name);
         digest_end(&d, hash);
         memcpy(id, hash, CACHE_OWNER_SIZE);
@@ -70,7 +70,7 @@ void compile_key(struct cache_key *key, const struct compile_key_of *of)
         _Static_assert(sizeof key->bytes == DIGEST_SIZE, "a key is a hash");
         digest_init(&d);
         digest_number(&d, KEY_VERSION);
-        digest_span(&d, (struct span){ of->peer->bytes, of->peer->len });
+        digest_span(&d, of->peer);
         digest_span(&d, of->execute->client);
         digest_text(&d, of->language);
         digest_text(&d, of->version);

@@ -2,7 +2,6 @@
  * asks, so that no client can tell, or choose, what another one gets. Pure. */
 #pragma once
 
-#include "pool/base/peer.h"
 #include "pool/cache/cache.h"
 #include "pool/config/config.h"
 #include "proto/base/submission.h"
@@ -10,8 +9,8 @@
 struct compile_key_of {
         const char *language, *version;
         const struct config_runtime *runtime; /* the commands, and what they are run with */
-        const struct peer *peer;
-        const struct submission *execute; /* its files, and the name that the peer gives */
+        struct span peer;                     /* who asks */
+        const struct submission *execute;     /* its files, and the name that the caller gives */
         struct span entry;
 };
 

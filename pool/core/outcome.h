@@ -1,21 +1,69 @@
-/* How a run ended, from what was seen outside of the sandbox: the pool's own reason to kill it, and the zygote's
- * report. Pure. */
+/* How an execution ended, as a front is told. */
 #pragma once
 
-#include "hatchery.pb.h"
-#include "proto/ipc/channel.h"
+#include "pool/base/stages.h"
+#include "proto/base/span.h"
+#include "proto/base/submission.h"
 
-/* Why the pool ended a run. The first reason counts. */
-enum kill_reason {
-        KILL_NONE,
-        KILL_CANCELLED,
-        KILL_WALL,
-        KILL_CPU,
-        KILL_OUTPUT,
-        KILL_GONE,     /* the client has left: nobody reads the outcome */
-        KILL_SHUTDOWN, /* the drain took too long: the answer is an Error */
-        KILL_FAULT,    /* the pool itself can't go on with it: the answer is an Error */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The numbers are those of hatchery.v1.Result.Status; pool/native asserts it. */
+enum outcome_status {
+        OUTCOME_EXITED = 1,
+        OUTCOME_SIGNALED,
+        OUTCOME_TIME_LIMIT,
+        OUTCOME_CPU_LIMIT,
+        OUTCOME_MEMORY_LIMIT,
+        OUTCOME_OUTPUT_LIMIT,
+        OUTCOME_DISK_LIMIT,
+        OUTCOME_COMPILE_ERROR,
+        OUTCOME_CANCELLED,
 };
 
-/* Fills status, exit_code, signal and what was used. */
-void outcome_fill(hatchery_v1_Result *result, enum kill_reason reason, const struct report *exited);
+/* How the program of one sandbox ended, and what it used. */
+struct ending {
+        enum outcome_status status;
+        int exit_code; /* where it exited, else 0 */
+        int signal;    /* where it was killed by one, else 0 */
+        uint64_t wall_us;
+        uint64_t cpu_us, cpu_user_us, cpu_system_us;
+        uint64_t memory_peak_bytes;
+        uint64_t disk_bytes;
+        uint64_t pids_denied;    /* forks that the limit of processes refused */
+        uint32_t processes_peak; /* 0: the kernel does not tell */
+        bool oom_killed;
+};
+
+/* What came out of one sandbox. */
+struct output {
+        struct span out, err;
+        uint64_t out_total, err_total; /* bytes that were written, kept or not */
+        bool out_truncated, err_truncated;
+};
+
+/* The compile step, of an execution that had one. */
+struct compile_outcome {
+        struct ending end;
+        struct output output;
+        uint64_t compile_us;
+        bool cached; /* it was not run: its artifacts were there */
+};
+
+struct outcome {
+        struct ending end;
+        struct output output; /* no bytes where the sink was told as they came */
+        bool has_compile;
+        struct compile_outcome compile;
+
+        struct file_span *files; /* that were asked for and collected */
+        size_t n_files;
+        const char *files_note; /* NULL: nothing is missing; else why, as a sentence */
+
+        uint64_t queue_us; /* from its arrival to the hand-over of its job, what the compile step took left out */
+        uint64_t warm_us;  /* age of its sandbox then */
+        uint64_t stage_us[STAGES_OF_RUN];
+        char sandbox[48];
+        const char *language, *language_version;
+};

@@ -41,7 +41,7 @@ static bool look(struct run *r)
                 .language = l->name,
                 .version = l->version,
                 .runtime = l->compile.runtime,
-                .peer = &r->session->peer,
+                .peer = { r->session->peer.bytes, r->session->peer.len },
                 .execute = &r->request.execute,
                 .entry = r->plan.entry,
         };

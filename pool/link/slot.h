@@ -19,24 +19,25 @@ enum slot_state {
         SLOT_STATES,
 };
 
-struct run;
+struct slot_holder;
 struct zygote;
 
 struct slot {
         struct zygote *zygote; /* whose it is */
         enum slot_state state;
         uint32_t number;
-        bool alive;          /* the zygote keeps something for it: an init, namespaces, a cgroup */
-        bool dropping;       /* ORDER_DROP is on its way, and its report is waited for */
-        bool recycled;       /* it was alive when its present sandbox was ordered */
-        bool replaces;       /* its present sandbox was ordered in place of one that a request took */
-        bool urgent;         /* a request waited for its present sandbox when that was ordered */
-        bool busy;           /* its sandbox has had a job: from RUNNING on, until it is EMPTY */
-        bool owed;           /* an order is out that the zygote must answer */
-        unsigned owed_ticks; /* for how many of the pool's ticks */
-        uint64_t sandbox;    /* the present or last one's number */
-        int64_t since_us;    /* when it came into this state */
-        struct run *run;     /* whose job it has, if anybody still cares */
+        bool alive;                 /* the zygote keeps something for it: an init, namespaces, a cgroup */
+        bool dropping;              /* ORDER_DROP is on its way, and its report is waited for */
+        bool recycled;              /* it was alive when its present sandbox was ordered */
+        bool replaces;              /* its present sandbox was ordered in place of one that a request took */
+        bool urgent;                /* a request waited for its present sandbox when that was ordered */
+        bool busy;                  /* its sandbox has had a job: from RUNNING on, until it is EMPTY */
+        bool owed;                  /* an order is out that the zygote must answer */
+        unsigned owed_ticks;        /* for how many of the pool's ticks */
+        uint64_t sandbox;           /* the present or last one's number */
+        int64_t since_us;           /* when it came into this state */
+        struct slot_holder *holder; /* whose job it has; NULL: nobody cares any more */
+        bool limiting;              /* ORDER_LIMIT is on its way */
 
         /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */
         int fd[CHANNEL_WARM_FDS];
@@ -48,6 +49,7 @@ struct slot {
         int64_t memory_bytes; /* the limits it has now */
         int64_t disk_bytes;
         int64_t pids;
+        int signal; /* of ORDER_SIGNAL */
 
         TAILQ_ENTRY(slot) link; /* among the empty, or among the warm */
 };

@@ -1,20 +1,54 @@
 /* One zygote as the pool knows it: its channel, its slots, and how far it is in its life. Its reports become moves of
- * slots and calls to their runs, and it is kept at as many warm sandboxes as its slots are to have. Which zygote of a
- * language serves, and when another takes its place, is the language's business (language.h). */
+ * slots, calls to their holders, and news for its owner; it is kept at as many warm sandboxes as its slots are to have.
+ * Which zygote of a language serves, and when another takes its place, is its owner's business (pool/sched/language.h).
+ */
 #pragma once
 
+#include "pool/base/timer.h"
 #include "pool/link/channel_end.h"
 #include "pool/link/slot.h"
 #include "proto/ipc/patience.h"
 
-#include <event2/event_struct.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct language;
+struct zygote;
 
-enum zygote_stage {
+/* News of a zygote for its owner. The owner may call the functions below from within, but zygote_free from ended alone.
+ */
+struct zygote_ops {
+        void (*greeted)(struct zygote *z, const struct report *hello);
+        void (*preloaded)(struct zygote *z, const struct report *preload);
+        /* A sandbox is about to be ordered: its number, its limits, whether it replaces one that was taken, and whether
+         * it is urgent are to be set in the slot. */
+        void (*making)(struct zygote *z, struct slot *slot);
+        /* Its sandbox is WARM; ordered_us: when it was ordered. */
+        void (*warmed)(struct zygote *z, struct slot *slot, int64_t ordered_us, const struct report *warm);
+        /* A sandbox could not be made, or was lost while it waited: z->failures in a row. */
+        void (*failed)(struct zygote *z);
+        /* A slot failed while it had a holder, which is told for itself. */
+        void (*failed_holder)(struct zygote *z);
+        /* A slot is thrown away, because its teardown is not proved. */
+        void (*discarded)(struct zygote *z);
+        /* Something has changed: what waits may be served, and what is missing ordered. */
+        void (*changed)(struct zygote *z);
+        /* Its channel has ended, or is not to be trusted: the owner frees it. */
+        void (*ended)(struct zygote *z, const char *why);
+};
+
+struct zygote_options {
+        const struct zygote_ops *ops;
+        void *owner;
+        struct event_base *base;
+        struct log *log;
+        const char *name; /* of its language, for sentences; outlives it */
+        uint32_t generation;
+        bool prestarted; /* a program is started ahead in each sandbox: making one may take long. Known later:
+                            z->prestarted */
+};
+
+enum zygote_phase {
         ZYGOTE_COMING,   /* warms up beside the one that serves, and gets no job */
         ZYGOTE_CURRENT,  /* serves */
         ZYGOTE_RETIRING, /* makes no sandbox any more; what runs in it may finish, then it ends */
@@ -28,22 +62,28 @@ enum { ZYGOTE_MAX_FAILURES = 3 };
 enum { ZYGOTE_COMING_TICKS = 120 };
 
 struct zygote {
-        struct language *language;
+        const struct zygote_ops *ops;
+        void *owner;
+        struct event_base *base;
+        struct log *log;
+        const char *name;
+        bool prestarted;
         TAILQ_ENTRY(zygote) link; /* of its language, the oldest foremost */
         struct channel_end end;
         struct slots slots;
-        enum zygote_stage stage;
+        enum zygote_phase phase;
         uint32_t generation;      /* the supervisor's number for it, among those of its language */
         bool greeted;             /* it has said hello */
         bool stale;               /* it was started with what has changed since in the configuration */
         bool drained;             /* it has been told to end */
+        bool idle;                /* set by its owner: no sandbox is to be ordered at present */
         struct ceilings ceilings; /* the most that it takes; known when it has greeted */
         uint64_t forks;           /* sandboxes ordered from it */
         int64_t born_us;
 
         /* Sandboxes that could not be made: the next one is ordered later and later. */
         unsigned failures; /* in a row */
-        struct event backoff;
+        struct timer backoff;
         int64_t backoff_us;    /* 0: they come as they should */
         int64_t not_before_us; /* when the next one may be ordered; the timer only wakes the pool for it */
 
@@ -56,9 +96,9 @@ struct zygote {
 };
 
 /* Takes sock over, whatever comes of it. */
-int zygote_new(struct zygote **out, struct language *l, uint32_t generation, int sock, struct err *e);
+int zygote_new(struct zygote **out, const struct zygote_options *options, int sock, struct err *e);
 
-/* Closes the channel, tells all runs that they are lost, and frees. The zygote is in no list any more. */
+/* Closes the channel, tells all holders that they are lost, and frees. The zygote is in no list any more. */
 void zygote_free(struct zygote *z);
 
 /* Orders what should be ordered: sandboxes that are missing, the end of those that are too many. */
@@ -74,7 +114,19 @@ void zygote_drain(struct zygote *z);
  * whole must go, or NULL. */
 const char *zygote_tick(struct zygote *z);
 
-/* Of a slot that a run was given; see language.h, which hands these on. */
-void zygote_order(struct zygote *z, struct slot *slot, enum order_kind kind, int fd);
-void zygote_return(struct zygote *z, struct slot *slot);
-void zygote_recycle(struct zygote *z, struct slot *slot, bool discard);
+/* ---------------------------------------------------------------- a slot that somebody holds */
+
+/* Its present sandbox is h's from here on. It is RUNNING. */
+void slot_hold(struct slot *slot, struct slot_holder *h);
+
+/* An order about its present sandbox: LIMIT, KILL, SIGNAL or COLLECT. fd: borrowed, or -1. */
+void slot_order(struct slot *slot, enum order_kind kind, int fd);
+
+/* Given back before its job was handed over: it is killed unused. */
+void slot_return(struct slot *slot);
+
+/* Given back after its sandbox died. discard: it can't be trusted to be clean. */
+void slot_recycle(struct slot *slot, bool discard);
+
+/* Its holder gives up waiting for the death of its sandbox: the slot stays taken until the zygote speaks. */
+void slot_desert(struct slot *slot);

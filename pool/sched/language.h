@@ -3,10 +3,9 @@
  * when as many of its sandboxes are warm as are to be, and the old one ends when its last run has ended. */
 #pragma once
 
-#include "hatchery.pb.h"
+#include "pool/base/preload_fact.h"
 #include "pool/cache/seen.h"
 #include "pool/config/config.h"
-#include "pool/core/compile.h"
 #include "pool/link/zygote.h"
 #include "pool/sched/queue.h"
 #include "pool/sched/scale.h"
@@ -16,12 +15,19 @@
 
 #include <sys/queue.h>
 
-struct pool;
+struct sched;
 
 enum { LANGUAGE_MAX_PRELOADS = 32 }; /* more are loaded, but not told */
 
+/* What the configuration says of a language's compile step. What it points to is the configuration's. */
+struct compile_rules {
+        const struct config_runtime *runtime; /* NULL: it is no data, and has no such step */
+        int64_t standard[LIMIT_COUNT];        /* of the limits of the step */
+        int64_t ceiling[LIMIT_COUNT];
+};
+
 struct language {
-        struct pool *pool;
+        struct sched *sched;
         char name[WIRE_MAX_LANGUAGE + 1];
         int64_t standard[LIMIT_COUNT];
         int64_t ceiling[LIMIT_COUNT];
@@ -37,10 +43,10 @@ struct language {
         char version[64];
         char main_file[32];
         char aliases[96];
-        char extensions[64];                                       /* where its runtime is no data, which has a list */
-        enum kind kind;                                            /* 0: not known yet */
-        bool echoes;                                               /* it knows echo_last_expression */
-        hatchery_v1_PreloadStatus preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
+        char extensions[64];                                 /* where its runtime is no data, which has a list */
+        enum kind kind;                                      /* 0: not known yet */
+        bool echoes;                                         /* it knows echo_last_expression */
+        struct preload_fact preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
         size_t n_preloads;
 
         TAILQ_HEAD(, zygote) zygotes;
@@ -61,7 +67,7 @@ struct language {
 };
 
 /* Of zeroed memory. */
-void language_init(struct language *l, struct pool *p, const struct config_language *config);
+void language_init(struct language *l, struct sched *s, const struct config_language *config);
 void language_fini(struct language *l);
 
 /* What a new configuration can change. */
@@ -118,20 +124,3 @@ unsigned language_demand(const struct language *l);
 
 /* The zygote that serves, or NULL. */
 const struct zygote *language_current(const struct language *l);
-
-/* What its zygotes tell: the first word of one; what it has preloaded; another sandbox is warm; one failed; it is gone,
- * or must go. The last one frees it. */
-void language_greeted(struct language *l, struct zygote *z, const struct report *report);
-void language_preloaded(struct language *l, const struct report *report);
-void language_warmed(struct language *l, struct zygote *z);
-void language_failed(struct language *l, const struct zygote *z);
-void language_lost(struct zygote *z, const char *why);
-
-/* Of a slot that a run was given: */
-
-/* The run wants no more of it, before its job was handed over. */
-void language_return(struct language *l, struct slot *slot);
-/* The run, whose sandbox is dead, has all that it wanted. discard: the slot can't be trusted to be clean. */
-void language_recycle(struct language *l, struct slot *slot, bool discard);
-/* An order about its present sandbox. */
-void language_order(struct language *l, struct slot *slot, enum order_kind kind, int fd);

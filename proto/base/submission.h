@@ -28,6 +28,7 @@ struct submission {
         struct span code;
         struct span entry;
         struct span standard_input;
+        bool live_input; /* more of it follows while the program runs; not for the wire yet */
         struct span client;
         struct file_span *files;
         size_t n_files;

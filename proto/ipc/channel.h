@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CHANNEL_MAX_FDS = 8, CHANNEL_MAX_SLOTS = 1024, CHANNEL_STEP_SIZE = 32 };
+enum { CHANNEL_MAX_FDS = 8, CHANNEL_MAX_SLOTS = 1024, CHANNEL_STEP_SIZE = 32, CHANNEL_MAX_SIGNAL = 31 };
 
 enum order_kind {
         /* -> WARM or FAILED. The slot is new or its sandbox DEAD; what is left of that one goes first */
@@ -26,6 +26,7 @@ enum order_kind {
         ORDER_DROP,    /* -> DROPPED. The slot with its init, namespaces and cgroup goes; its sandbox is DEAD or none */
         ORDER_DRAIN,   /* -> end of file. Everything is killed and removed, the zygote exits */
         ORDER_PING,    /* -> PONG. It is about no slot: does the zygote hang? */
+        ORDER_SIGNAL,  /* -> nothing. The processes of a running sandbox's program get a signal */
 };
 
 /* The most that a zygote takes of the limits that the kernel keeps. More is an order that no pool gives. */
@@ -43,7 +44,7 @@ struct order {
         int64_t disk_bytes;
         int64_t pids;
         uint32_t urgent; /* MAKE: a request waits for it, so it should be warm soon rather than well rehearsed; or 0 */
-        uint32_t unused; /* 0 */
+        uint32_t signal; /* SIGNAL: its number, 1 to CHANNEL_MAX_SIGNAL; else 0 */
 };
 
 enum report_kind {

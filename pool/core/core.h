@@ -1,0 +1,171 @@
+/* The core: what the pool is for. It admits submissions, lets them wait, gives each a warm sandbox for each of its
+ * steps, and tells how they ended. This header is all that a front may know of it. Nothing here knows a connection, a
+ * socket or a message: a front (pool/native is one) makes submissions of what its callers say, and answers of what its
+ * sinks are told.
+ *
+ * All of it runs in one thread, that of the loop. Times are microseconds on CLOCK_MONOTONIC, sizes are bytes. */
+#pragma once
+
+#include "pool/base/budget.h"
+#include "pool/base/refusal.h"
+#include "pool/base/stages.h"
+#include "pool/core/outcome.h"
+#include "proto/base/err.h"
+#include "proto/base/log.h"
+#include "proto/base/span.h"
+#include "proto/base/submission.h"
+
+#include <event2/event.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cache;
+struct config;
+struct core;
+struct execution;
+struct language_facts;
+struct sink;
+
+/* ---------------------------------------------------------------- one execution */
+
+enum stream { STREAM_STDOUT, STREAM_STDERR };
+
+enum { SINK_TAKEN = 0, SINK_FULL = 1 };
+
+enum {
+        CORE_INPUT_ROOM = 256 << 10, /* bytes of live input that wait for the program at most */
+        CORE_MAX_SIGNAL = 31,        /* no real-time signals */
+};
+
+/* A front's side of one execution. Of finished and refused exactly one is called, exactly once; neither after
+ * execution_abandon. Everything that is handed over is valid during the call only. Neither is called from within
+ * core_execute; the others are called from the loop, or from within a call about this execution. */
+struct sink_ops {
+        /* NULL: output is captured, and comes with the outcome. Else it is told as it comes, and the outcome has none.
+         * offset: how many bytes of the stream came before. SINK_FULL: the bytes are taken, but no more of either
+         * stream is read before execution_resume. */
+        int (*output)(struct sink *, enum stream, struct span, uint64_t offset);
+
+        /* Of an execution whose submission says live_input: all that execution_input took is written, or half of what
+         * may wait. NULL: it need not be told. */
+        void (*input_wanted)(struct sink *);
+
+        /* STAGE_COMPILE or STAGE_RUN begins. NULL: it need not be told. */
+        void (*stage)(struct sink *, enum stage, int64_t at_us);
+
+        void (*finished)(struct sink *, const struct outcome *);
+        void (*refused)(struct sink *, const struct refusal *);
+};
+
+/* The first member of a front's own struct, which must live until finished, refused or execution_abandon. */
+struct sink {
+        const struct sink_ops *ops;
+};
+
+enum { CALLER_MAX = 64 };
+
+/* Who asks: shares are counted for it, and the compile cache keeps what it made apart. Any bytes. */
+struct caller {
+        uint8_t len;
+        uint8_t bytes[CALLER_MAX];
+};
+
+/* What the bytes of a submission lie in: taken over by an execution that is accepted, and freed with it. */
+struct payload {
+        uint8_t *buffer; /* of malloc */
+        size_t len;
+};
+
+/* Takes a submission. 0 and *out: it waits or runs from here on, has taken over the submission's arrays (which become
+ * NULL) and the payload, and its sink is told of its end. REFUSED: the refusal says why, nothing was taken over, and
+ * the sink is never called. */
+int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
+                 struct sink *sink, struct execution **out, struct refusal *refusal);
+
+/* Live input: the bytes are copied. end: none follows. -EAGAIN: there is no room for them, nothing was taken, and
+ * input_wanted will be called. -EPIPE: the program takes no more, which is no fault. -EINVAL: it has no live input, or
+ * that has ended. -ENOMEM. */
+int execution_input(struct execution *x, struct span bytes, bool end);
+
+/* After SINK_FULL: output is read again. */
+void execution_resume(struct execution *x);
+
+/* To the processes of the program that runs now, as a terminal would send it. -ESRCH: none runs, in which case nothing
+ * happens. -EINVAL: not a number from 1 to CORE_MAX_SIGNAL. */
+int execution_signal(struct execution *x, int number);
+
+/* Ends it, and the sink is told: finished where a program was begun, else refused. It may be told before this returns.
+ */
+void execution_cancel(struct execution *x);
+
+/* Nobody is left to be told: the sink is never called again. */
+void execution_abandon(struct execution *x);
+
+/* ---------------------------------------------------------------- the core itself */
+
+/* What the core asks of the process around it. */
+struct core_ops {
+        /* The supervisor is to start another zygote of this language. Negative: it was not told. */
+        int (*renew)(void *owner, const char *language);
+        /* This zygote serves; that one has ended, or must. */
+        void (*serves)(void *owner, const char *language, uint32_t generation);
+        void (*kill)(void *owner, const char *language, uint32_t generation);
+        /* Every language that comes up has its warm sandboxes. Once. */
+        void (*ready)(void *owner);
+        /* While it drains: an execution has ended. */
+        void (*progress)(void *owner);
+};
+
+struct core_options {
+        struct event_base *base;
+        struct log *log;
+        const struct config *config; /* core_reload brings another */
+        struct budget *memory;       /* what clients make the pool hold */
+        struct cache *cache;         /* of what was compiled; NULL: there is none */
+        unsigned cores;
+        const char *instance; /* names of sandboxes begin with it */
+        const struct core_ops *ops;
+        void *owner;
+};
+
+/* Everything in the options is borrowed, and outlives the core. */
+int core_new(struct core **out, const struct core_options *options, struct err *e);
+
+/* Executions are abandoned, zygotes lose their channels. */
+void core_free(struct core *c);
+
+/* A zygote for this language; takes sock over. -1: there was one, but its descriptor was lost. */
+void core_adopt_zygote(struct core *c, struct span language, uint32_t generation, int sock);
+
+/* was is what the core had until now. -ENOMEM: nothing has changed. */
+int core_reload(struct core *c, const struct config *was, const struct config *is, struct err *e);
+
+/* No new submission is taken any more. */
+void core_drain(struct core *c);
+
+/* The drain took too long: what waits is refused, what runs is ended. */
+void core_shut_down(struct core *c);
+
+/* No execution is left, or none is waited for: zygotes end in good order. */
+void core_close(struct core *c);
+
+/* To be called each second or so. */
+void core_tick(struct core *c);
+
+/* Executions that have been accepted, and whose end was not told. */
+unsigned core_running(const struct core *c);
+
+/* ---------------------------------------------------------------- what there is to know */
+
+struct core_facts {
+        unsigned queued;
+        size_t n_languages;
+        bool ready; /* each language that was to be served is */
+        bool draining;
+};
+
+void core_facts(const struct core *c, struct core_facts *facts);
+
+/* The i-th of the languages, in the configuration's order. What the facts point to is valid until the loop goes on. */
+void core_language(const struct core *c, size_t i, struct language_facts *facts);

@@ -1,0 +1,41 @@
+/* What there is to tell about one language: a front makes a status of it. */
+#pragma once
+
+#include "pool/base/preload_fact.h"
+#include "pool/base/stages.h"
+#include "proto/base/histogram.h"
+#include "proto/ipc/kind.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_language;
+struct config_runtime;
+
+/* Words of one list are separated by spaces; "" where there are none. */
+struct language_facts {
+        const char *name, *version;
+        enum kind kind; /* 0: not known yet */
+        bool known;     /* its first zygote has spoken */
+        bool ready;
+        bool echoes;
+        bool names_are_others; /* it is a profile: aliases and extensions are those of the language called as its
+                                  runtime */
+        const char *aliases;
+        const char *extensions;               /* of a plug-in; a language that is data has a list in data */
+        const struct config_runtime *data;    /* NULL: a plug-in */
+        const struct config_language *config; /* NULL: it is configured no more */
+        const struct preload_fact *preloads;
+        size_t n_preloads;
+
+        unsigned warm, running, preparing, zygotes;
+        unsigned warm_target, warm_min, warm_max;
+        unsigned queued;
+        uint32_t generation; /* of the zygote that serves; 0: there is none */
+        uint64_t forks;      /* sandboxes that it was ordered */
+        uint64_t runs, failures, discarded;
+        uint64_t sandbox_bytes;
+        uint64_t recycle_p50_us, recycle_p99_us;
+        const struct histogram *stage; /* STAGE_COUNT of them, in us */
+};

@@ -1,0 +1,25 @@
+/* Whoever has the sandbox of a slot, as the link sees it: what it is told of that sandbox. It is the first member of
+ * the holder's own struct. Each of exited, failed and lost is the end of the holding: the slot, where there still is
+ * one, is then given back with zygote_recycle (after exited), or is gone (after failed and lost). */
+#pragma once
+
+#include "proto/ipc/channel.h"
+
+struct slot_holder;
+
+struct slot_holder_ops {
+        /* ORDER_LIMIT has been carried out. */
+        void (*limited)(struct slot_holder *h);
+        /* All processes of the sandbox are dead. The slot is DYING, and still the holder's. */
+        void (*exited)(struct slot_holder *h, const struct report *report);
+        /* The slot failed, or was given up. Its descriptors are closed after this call. */
+        void (*failed)(struct slot_holder *h, const char *why);
+        /* The zygote is gone, and the slot with it. */
+        void (*lost)(struct slot_holder *h);
+        /* A tick has passed. */
+        void (*goes_on)(struct slot_holder *h);
+};
+
+struct slot_holder {
+        const struct slot_holder_ops *ops;
+};
