@@ -1,30 +1,28 @@
-/* Accepting requests: see scheduler.h. */
+/* Admission: see admission.h. */
 #include "pool/core/admission.h"
 
 #include "pool/base/names.h"
-#include "pool/core/check.h"
-#include "pool/native/connection.h"
+#include "pool/core/core_parts.h"
 #include "pool/sched/language.h"
-#include "pool/sched/registry.h"
-#include "pool/state.h"
 #include "proto/base/clock.h"
 
 #include <stdio.h>
 
-enum { START_RETRY_MS = 500, DRAIN_RETRY_MS = 1000, BROKEN_RETRY_MS = 10000, FLIGHT_RETRY_MS = 10 };
+enum { START_RETRY_MS = 500, DRAIN_RETRY_MS = 1000, BROKEN_RETRY_MS = 10000 };
 
-static int unknown_language(const struct pool *p, struct span wanted, struct refusal *refusal)
+static int unknown_language(const struct core *c, struct span wanted, struct refusal *refusal)
 {
+        const struct sched *s = &c->sched;
         char known[256] = "";
         size_t n = 0;
 
-        for (size_t i = 0; i < p->n_languages; i++) {
-                int added = snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", p->languages[i]->name);
+        for (size_t i = 0; i < s->n_languages; i++) {
+                int added = snprintf(known + n, sizeof known - n, "%s%s", i ? ", " : "", s->languages[i]->name);
                 if (added < 0 || (size_t)added >= sizeof known - n)
                         break;
                 n += (size_t)added;
         }
-        const struct config_absent *absent = languages_find_absent(p, wanted);
+        const struct config_absent *absent = sched_find_absent(s, wanted);
         if (absent)
                 return refuse(refusal, REFUSAL_NOT_FOUND, "%s", absent->reason);
         if (wanted.len == 0)
@@ -33,25 +31,15 @@ static int unknown_language(const struct pool *p, struct span wanted, struct ref
                       names_quote(wanted).text, known);
 }
 
-static int not_now(const struct session *s, const struct language *l, struct refusal *refusal)
+int admission_now(const struct core *c, const struct language *l, struct refusal *refusal)
 {
-        const struct pool *p = s->pool;
-
-        if (p->draining) {
+        if (c->draining) {
                 int r = refuse(refusal, REFUSAL_UNAVAILABLE,
                                "the server is draining and takes no new work; send it elsewhere or later");
                 refusal->retry_after_ms = DRAIN_RETRY_MS;
                 return r;
         }
-        if (s->in_flight >= p->config.max_in_flight) {
-                int r = refuse(
-                        refusal, REFUSAL_RESOURCE_EXHAUSTED,
-                        "%u requests of this connection are in flight, and %u are possible; wait for an answer first",
-                        s->in_flight, p->config.max_in_flight);
-                refusal->retry_after_ms = FLIGHT_RETRY_MS;
-                return r;
-        }
-        if (budget_is_over(&p->memory)) {
+        if (budget_is_over(c->memory)) {
                 int r = refuse(
                         refusal, REFUSAL_RESOURCE_EXHAUSTED,
                         "all clients together make this server hold as much memory as it may; try again later, and "
@@ -63,7 +51,7 @@ static int not_now(const struct session *s, const struct language *l, struct ref
         return 0;
 }
 
-int scheduler_refuse_broken(const struct language *l, struct refusal *refusal)
+int admission_refuse_broken(const struct language *l, struct refusal *refusal)
 {
         int r = refuse(refusal, REFUSAL_UNAVAILABLE,
                        "the language %s does not come up on this server, whose log says why; tell its operator",
@@ -72,7 +60,7 @@ int scheduler_refuse_broken(const struct language *l, struct refusal *refusal)
         return r;
 }
 
-static int check(const struct pool *p, const struct language *l, const struct submission *x, struct check_plan *plan,
+static int check(const struct core *c, const struct language *l, const struct submission *s, struct check_plan *plan,
                  struct refusal *refusal)
 {
         const struct check_rules rules = {
@@ -87,55 +75,26 @@ static int check(const struct pool *p, const struct language *l, const struct su
                 .compile_standard = l->compile.standard,
                 .compile_ceiling = l->compile.ceiling,
                 .compile_flags = l->compile.runtime ? l->compile.runtime->compile_flags : NULL,
-                .collect_max_files = p->config.collect_max_files,
-                .collect_max_bytes = p->config.collect_max_bytes,
+                .collect_max_files = c->config->collect_max_files,
+                .collect_max_bytes = c->config->collect_max_bytes,
         };
-        return check_execute(x, &rules, plan, refusal);
+        return check_execute(s, &rules, plan, refusal);
 }
 
 /* A name that no language has yet, and that none is known not to have. */
-static bool may_be_an_alias(struct pool *p, struct span name)
+static bool may_be_an_alias(const struct core *c, struct span name)
 {
-        return name.len > 0 && !languages_find_absent(p, name) && languages_first_unnamed(p);
+        return name.len > 0 && !sched_find_absent(&c->sched, name) && sched_first_unnamed(&c->sched);
 }
 
-int scheduler_check(struct pool *p, const struct language *l, const struct submission *x, struct check_plan *plan,
+int admission_check(const struct core *c, const struct language *l, const struct submission *s, struct check_plan *plan,
                     struct refusal *refusal)
 {
         if (!l)
-                return may_be_an_alias(p, x->language) ? SCHEDULER_EARLY : unknown_language(p, x->language, refusal);
+                return may_be_an_alias(c, s->language) ? ADMISSION_EARLY : unknown_language(c, s->language, refusal);
         if (l->broken && !language_current(l))
-                return scheduler_refuse_broken(l, refusal);
+                return admission_refuse_broken(l, refusal);
         if (!l->known)
-                return SCHEDULER_EARLY;
-        return check(p, l, x, plan, refusal);
-}
-
-void scheduler_execute(struct session *s, struct request *request, uint8_t **buffer, size_t buffer_len)
-{
-        struct language *l = languages_find(s->pool, request->execute.language);
-        struct check_plan plan;
-        struct refusal refusal;
-        struct run *run = NULL;
-        uint64_t id = request->id;
-        struct err e = { 0 };
-
-        int r = not_now(s, l, &refusal);
-        if (r == 0)
-                r = scheduler_check(s->pool, l, &request->execute, &plan, &refusal);
-        bool early = r == SCHEDULER_EARLY;
-        if (early && !l)
-                l = languages_first_unnamed(s->pool);
-        if (early)
-                r = 0;
-        if (r == 0 && run_new(&run, s, l, request, buffer, buffer_len, early ? NULL : &plan, &e) < 0)
-                r = refuse(&refusal, REFUSAL_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
-        if (r == 0)
-                r = run_enqueue(run, &refusal);
-        if (r == 0)
-                language_kick(l);
-        else if (run)
-                run_refuse(run, &refusal);
-        else
-                session_refuse(s, id, &refusal);
+                return ADMISSION_EARLY;
+        return check(c, l, s, plan, refusal);
 }

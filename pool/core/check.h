@@ -4,7 +4,7 @@
 
 #include "pool/base/refusal.h"
 #include "proto/base/limit.h"
-#include "proto/wire/request.h"
+#include "proto/base/submission.h"
 
 #include <stdbool.h>
 #include <stdint.h>

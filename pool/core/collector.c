@@ -2,6 +2,7 @@
 #include "pool/core/collector.h"
 
 #include "pool/base/names.h"
+#include "pool/base/timer.h"
 #include "pool/core/feed.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
@@ -27,7 +28,8 @@ struct collected {
 
 struct collector {
         int sock;
-        struct event readable, writable, guard;
+        struct event readable, writable;
+        struct timer guard;
         void (*done)(void *arg);
         void *arg;
 
@@ -68,7 +70,7 @@ void collector_free(struct collector *c)
                 return;
         event_del(&c->readable);
         event_del(&c->writable);
-        event_del(&c->guard);
+        timer_stop(&c->guard);
         own_close(&c->sock);
         feed_fini(&c->feed);
         free(c->question);
@@ -86,7 +88,7 @@ static void finish(struct collector *c, bool broken)
         c->broken = broken;
         event_del(&c->readable);
         event_del(&c->writable);
-        event_del(&c->guard);
+        timer_stop(&c->guard);
         c->done(c->arg);
 }
 
@@ -320,10 +322,8 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
         /* Where writing failed, reading finds the end. */
 }
 
-static void on_guard(evutil_socket_t fd, short what, void *arg)
+static void on_guard(void *arg)
 {
-        (void)fd;
-        (void)what;
         finish(arg, true);
 }
 
@@ -374,17 +374,16 @@ int collector_new(struct collector **out, struct event_base *base, const struct 
         c->bytes_left = c->keep_bytes = task->max_bytes;
         if (event_assign(&c->readable, base, c->sock, EV_READ | EV_PERSIST, on_readable, c) < 0 ||
             event_assign(&c->writable, base, c->sock, EV_WRITE, on_writable, c) < 0 ||
-            evtimer_assign(&c->guard, base, on_guard, c) < 0) {
+            timer_init(&c->guard, base, LOOP_CLIENTS, on_guard, c) < 0) {
                 close(c->sock);
                 free(c);
                 return err_say(e, EIO, "events for files");
         }
-        struct timeval guard = clock_delay(task->max_us + GUARD_US);
         int r = take_given(c, task, e);
         if (r == 0)
                 r = ask(c, task, e);
         if (r == 0 && (evutil_make_socket_nonblocking(c->sock) < 0 || event_add(&c->readable, NULL) < 0 ||
-                       event_add(&c->guard, &guard) < 0))
+                       timer_set(&c->guard, task->max_us + GUARD_US) < 0))
                 r = err_say(e, EIO, "the socket for files can't be watched");
         if (r < 0) {
                 collector_free(c);

@@ -35,16 +35,6 @@ uint64_t compile_weight(const struct compile *c)
         return bytes;
 }
 
-bool compile_replaces(const struct compile *c, struct span name)
-{
-        for (size_t i = 0; i < c->n_artifacts; i++) {
-                struct span artifact = c->artifacts[i].name;
-                if (artifact.len == name.len && memcmp(artifact.data, name.data, name.len) == 0)
-                        return true;
-        }
-        return false;
-}
-
 void compile_fini(struct compile *c)
 {
         collector_free(c->collector);

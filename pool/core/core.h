@@ -39,8 +39,9 @@ enum {
 };
 
 /* A front's side of one execution. Of finished and refused exactly one is called, exactly once; neither after
- * execution_abandon. Everything that is handed over is valid during the call only. Neither is called from within
- * core_execute; the others are called from the loop, or from within a call about this execution. */
+ * execution_abandon. Everything that is handed over is valid during the call only. All are called from the loop, or
+ * from within a call of the core; finished and refused as the last thing that concerns the execution, which is gone
+ * then. */
 struct sink_ops {
         /* NULL: output is captured, and comes with the outcome. Else it is told as it comes, and the outcome has none.
          * offset: how many bytes of the stream came before. SINK_FULL: the bytes are taken, but no more of either
@@ -77,9 +78,9 @@ struct payload {
         size_t len;
 };
 
-/* Takes a submission. 0 and *out: it waits or runs from here on, has taken over the submission's arrays (which become
- * NULL) and the payload, and its sink is told of its end. REFUSED: the refusal says why, nothing was taken over, and
- * the sink is never called. */
+/* Takes a submission. 0 and *out: it waits or runs from here on, and its sink is told of its end, later. REFUSED: the
+ * refusal says why, and the sink is never called again. The arrays of the submission and the payload may be taken over
+ * in either case: what is left in the two structs is the caller's to free. */
 int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
                  struct sink *sink, struct execution **out, struct refusal *refusal);
 

@@ -1,59 +1,37 @@
-/* Requests that come early: see early.h. */
+/* Submissions that come early: see early.h. */
 #include "pool/core/early.h"
 
 #include "pool/core/admission.h"
-#include "pool/core/run.h"
-#include "pool/native/connection.h"
-#include "pool/sched/language.h"
-#include "pool/sched/registry.h"
-#include "pool/state.h"
-
-#include <stddef.h>
-
-/* All that wait unexamined, in one list that takes no memory. The sessions have their newest runs foremost, so the
- * oldest come first here, and keep their order where they wait in another place. */
-static struct run *find_early(struct pool *p)
-{
-        struct run *first = NULL, *r;
-        struct session *s;
-
-        LIST_FOREACH(s, &p->sessions, link)
-        LIST_FOREACH(r, &s->runs, of_session)
-        {
-                if (r->planned)
-                        continue;
-                r->next_early = first;
-                first = r;
-        }
-        return first;
-}
+#include "pool/core/core_parts.h"
+#include "pool/core/execution.h"
 
 /* 0, or REFUSED. */
-static int settle(struct run *r, struct refusal *refusal)
+static int settle(struct execution *x, struct refusal *refusal)
 {
-        const struct submission *x = &r->request.execute;
-        struct language *l = languages_find(r->pool, x->language), *waits_for;
+        const struct sched *s = &x->core->sched;
+        struct language *l = sched_find(s, x->submission.language), *waits_for;
         struct check_plan plan;
 
-        int n = scheduler_check(r->pool, l, x, &plan, refusal);
+        int n = admission_check(x->core, l, &x->submission, &plan, refusal);
         if (n == REFUSED)
                 return REFUSED;
-        waits_for = l ? l : languages_first_unnamed(r->pool);
-        if (waits_for != r->language && run_move(r, waits_for) < 0)
+        waits_for = l ? l : sched_first_unnamed(s);
+        if (waits_for != x->language && execution_move(x, waits_for) < 0)
                 return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "the server is out of memory; try again later");
         if (n == 0)
-                run_plan(r, &plan);
+                execution_plan(x, &plan);
         return 0;
 }
 
-void early_settle(struct pool *p)
+void early_settle(struct core *c)
 {
-        struct run *r = find_early(p), *next;
+        struct execution *x;
         struct refusal refusal;
+        struct walk w;
 
-        for (; r; r = next) {
-                next = r->next_early;
-                if (settle(r, &refusal) == REFUSED)
-                        run_refuse(r, &refusal);
-        }
+        walk_begin(&w, c);
+        while ((x = walk_next(&w)))
+                if (!x->planned && settle(x, &refusal) == REFUSED)
+                        execution_refuse(x, &refusal);
+        walk_end(&w);
 }

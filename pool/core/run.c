@@ -1,292 +1,361 @@
-/* The beginning of a run, up to the hand-over of its job: see run.h. */
+/* The life of a run: see run.h. */
 #include "pool/core/run.h"
 
 #include "pool/base/invariant.h"
-#include "pool/core/collector.h"
-#include "pool/core/run_io.h"
 #include "pool/core/run_parts.h"
-#include "pool/link/bounds.h"
-#include "pool/native/connection.h"
-#include "pool/sched/language.h"
-#include "pool/state.h"
+#include "pool/link/slot.h"
+#include "pool/link/zygote.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { RETRY_MS = 1000 };
+/* ---------------------------------------------------------------- its slot */
 
-/* ---------------------------------------------------------------- beginning and end */
-
-int run_new(struct run **out, struct session *s, struct language *l, struct request *request, uint8_t **buffer,
-            size_t buffer_len, const struct check_plan *plan, struct err *e)
+/* Nothing of the slot is touched any more. */
+static struct slot *let_go(struct run *r)
 {
-        struct run *r = calloc(1, sizeof *r);
-        if (!r)
-                return err_set(e, ENOMEM, "a run");
-        r->pool = s->pool;
-        if (run_limits_init(r) < 0) {
-                free(r);
-                return err_say(e, EIO, "a timer");
-        }
-        r->session = s;
-        r->language = l;
-        r->request = *request;
-        request->execute = (struct submission){ 0 };
-        r->buffer = own_steal_ptr(buffer);
-        r->buffer_len = buffer_len;
-        if (plan)
-                run_plan(r, plan);
-        r->arrived_us = r->began_us = clock_us();
-        if (r->request.execute.deadline_us > 0) {
-                uint64_t us = r->request.execute.deadline_us;
-                r->deadline_us = r->arrived_us + (us > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)us);
-        }
-        LIST_INSERT_HEAD(&s->runs, r, of_session);
-        s->in_flight++;
-        r->pool->n_runs++;
-        l->n_runs++;
-        run_weigh(r);
-        *out = r;
-        return 0;
-}
+        struct slot *slot = r->slot;
 
-void run_plan(struct run *r, const struct check_plan *plan)
-{
-        r->planned = true;
-        r->plan = *plan;
-        r->stage = language_is_compiled(r->language) ? JOB_COMPILE : JOB_RUN;
-        r->limit = r->stage == JOB_COMPILE ? r->plan.compile_limit : r->plan.limit;
-}
-
-void run_leave_session(struct run *r)
-{
-        if (!r->session)
-                return;
-        LIST_REMOVE(r, of_session);
-        INVARIANT(r->session->in_flight > 0, "a run leaves a connection that has none");
-        r->session->in_flight--;
-        r->session = NULL;
-}
-
-void run_free(struct run *r)
-{
-        struct pool *p = r->pool;
-
-        run_leave_session(r);
-        queue_leave(&p->queue, &r->queued, r->started_us ? clock_us() - r->started_us : 0);
+        run_io_stop(r);
         run_limits_stop(r);
-        collector_free(r->collector);
-        run_io_fini(r);
-        compile_fini(&r->compile);
-        request_fini(&r->request);
-        free(r->buffer);
-        budget_set(&p->memory, &r->held, 0);
-        INVARIANT(r->language->n_runs > 0 && p->n_runs > 0, "a run ends, and none is counted");
-        r->language->n_runs--;
-        free(r);
-        p->n_runs--;
-        pool_progress(p);
-}
-
-void run_refuse(struct run *r, const struct refusal *refusal)
-{
-        if (r->session) {
-                r->session->seen_results = ++r->pool->n_results;
-                session_refuse(r->session, r->request.id, refusal);
-        }
-        run_free(r);
-}
-
-void run_refuse_failed(struct run *r, const char *sentence)
-{
-        struct refusal refusal;
-        refuse(&refusal, REFUSAL_INTERNAL, "%s", sentence);
-        run_refuse(r, &refusal);
-}
-
-void run_weigh(struct run *r)
-{
-        const struct submission *x = &r->request.execute;
-        uint64_t bytes = sizeof *r + r->buffer_len + x->n_files * sizeof *x->files + x->n_args * sizeof *x->args +
-                         x->n_env * sizeof *x->env + (x->n_globs + x->n_compile_flags) * sizeof *x->globs;
-
-        bytes += r->out.room + r->err.room + compile_weight(&r->compile);
-        if (r->job_files) /* each has three pieces in the feed */
-                bytes += (x->n_files + x->has_code + r->compile.n_artifacts) *
-                         (sizeof *r->job_files + 3 * sizeof *r->job.piece);
-        budget_set(&r->pool->memory, &r->held, bytes);
-}
-
-/* ---------------------------------------------------------------- waiting */
-
-static void refuse_full(struct run *r, struct refusal *refusal)
-{
-        const struct language *l = r->language;
-        refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED,
-               "%u requests wait, which is what the queue holds, and nobody has more of them there than this client; try again later",
-               r->pool->queue.count - 1);
-        refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
-}
-
-/* Whoever fills most of the queue gives way until the bounds hold. False: that is r. */
-static bool make_room(struct run *r, struct refusal *refusal)
-{
-        struct queue *q = &r->pool->queue;
-        struct queue_entry *entry;
-
-        while ((entry = queue_excess(q, &r->queued))) {
-                struct run *other = run_of_entry(entry);
-                refuse_full(other, refusal);
-                if (other == r) {
-                        queue_remove(q, entry);
-                        return false;
-                }
-                run_refuse(other, refusal);
-        }
-        return true;
-}
-
-static int push(struct run *r)
-{
-        const struct submission *x = &r->request.execute;
-        const struct queue_who who = {
-                .peer = { r->session->peer.bytes, r->session->peer.len },
-                .name = x->client,
-        };
-        return queue_push(&r->pool->queue, &r->language->lane, &r->queued, &who, x->priority, r->held);
-}
-
-int run_enqueue(struct run *r, struct refusal *refusal)
-{
-        struct language *l = r->language;
-
-        /* What can start at once passes by way of the queue, but does not wait, so its bounds are not asked. */
-        bool has_room = language_has_room(l);
-        if (l->lane.count == 0 && language_busy(l) == 0)
-                stats_work_begins(&l->stats);
-        r->state = RUN_QUEUED;
-        if (run_limits_wait(r) < 0)
-                return refuse(refusal, REFUSAL_INTERNAL, RUN_NO_DEADLINE);
-        if (push(r) < 0)
-                return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "the server is out of memory; try again later");
-        if (!(has_room && queue_first(&l->lane) == &r->queued) && !make_room(r, refusal))
-                return REFUSED;
-        return 0;
-}
-
-int run_move(struct run *r, struct language *l)
-{
-        queue_leave(&r->pool->queue, &r->queued, 0);
-        r->language->n_runs--;
-        r->language = l;
-        l->n_runs++;
-        return push(r);
-}
-
-/* Slots come and go, and a run that failed twice would fail for ever. */
-void run_wait_again(struct run *r, const char *why)
-{
         r->slot = NULL;
-        if (r->retried) {
-                struct refusal refusal;
-                refuse(&refusal, REFUSAL_INTERNAL,
-                       "two sandboxes in a row failed before the program was started, the second one: %s; try again, "
-                       "and tell the operator",
-                       why);
-                run_refuse(r, &refusal);
-                return;
-        }
-        r->retried = true;
-        r->state = RUN_QUEUED;
-        run_limits_stop(r);
-        if (run_limits_wait(r) < 0)
-                run_refuse_failed(r, RUN_NO_DEADLINE);
-        else
-                queue_again(&r->pool->queue, &r->queued);
+        r->state = RUN_NONE;
+        return slot;
 }
 
-void run_goes_on(struct run *r)
+void run_give_back(struct run *r)
 {
-        queue_goes_on(&r->pool->queue, &r->queued, clock_us() - r->started_us);
+        slot_return(let_go(r));
+}
+
+static void fail(struct run *r, enum run_failure failure, const char *why)
+{
+        let_go(r);
+        r->ops->failed(r, failure, why);
 }
 
 /* ---------------------------------------------------------------- handing over */
 
-void run_give_slot_back(struct run *r)
+/* Where a program is usually translated in its own run, what the compiler has to say comes before its output, and so
+ * does what it said when it was asked. */
+static int capture_said(struct run *r, struct err *e)
 {
-        struct slot *slot = r->slot;
-        r->slot = NULL;
-        language_return(r->language, slot);
+        const struct run_task *t = &r->task;
+
+        int rc = capture_put(&r->out, t->said_out.data, t->said_out.len, e);
+        return rc < 0 ? rc
+                      : capture_put(t->submission.merge_stderr ? &r->out : &r->err, t->said_err.data, t->said_err.len,
+                                    e);
+}
+
+static void tell_said(struct run *r)
+{
+        run_io_tell(r, false, r->task.said_out);
+        run_io_tell(r, !r->task.submission.merge_stderr, r->task.said_err);
 }
 
 static void hand_over(struct run *r)
 {
         struct err e = { 0 };
 
-        if (run_io_prepare(r, &e) < 0) {
-                log_error(&r->pool->log, "%s", e.text);
-                run_give_slot_back(r);
-                r->language->stats.failures++;
-                run_refuse_failed(r, "the server is out of memory; try again later");
+        r->out.limit = r->err.limit = (size_t)r->task.limit[LIMIT_OUTPUT];
+        int rc = run_job_build(r, &e);
+        if (rc == 0 && !r->task.streams)
+                rc = capture_said(r, &e);
+        if (rc == 0)
+                rc = run_io_prepare(r, &e);
+        if (rc < 0) {
+                log_error(r->host->log, "%s", e.text);
+                run_give_back(r);
+                r->ops->failed(r, RUN_NO_MEMORY, e.text);
                 return;
         }
-        run_weigh(r);
         r->state = RUN_RUNNING;
         r->handed_us = clock_us();
         r->warm_us = r->handed_us - r->slot->warm_us;
+        r->ops->weighs(r);
+        r->ops->began(r);
+        if (r->task.streams)
+                tell_said(r);
         run_io_start(r);
         if (r->reason == KILL_NONE) /* else its end is under way */
                 run_limits_start(r);
 }
 
-/* Since the request was taken, a ceiling has changed, and the zygote that serves does not have it, or not yet. */
-static void refuse_outdated(struct run *r)
+static void set_limits(struct run *r)
 {
-        struct refusal refusal;
-        run_give_slot_back(r);
-        refuse(&refusal, REFUSAL_UNAVAILABLE,
-               "the server's ceilings of limits have changed while the request waited; send it again");
-        refusal.retry_after_ms = RETRY_MS;
-        run_refuse(r, &refusal);
+        struct slot *slot = r->slot;
+
+        slot->memory_bytes = r->task.limit[LIMIT_MEMORY];
+        slot->disk_bytes = r->task.limit[LIMIT_DISK];
+        slot->pids = r->task.limit[LIMIT_PIDS];
+        slot_order(slot, ORDER_LIMIT, -1);
 }
 
-void run_start(struct run *r, struct slot *slot)
+void run_begin(struct run *r, struct slot *slot, const struct run_task *task)
 {
-        INVARIANT(r->state == RUN_QUEUED && r->planned && !r->slot && !slot->run,
-                  "slot %u is given to a run that has one, or is taken", slot->number);
-        r->slot = slot;
-        slot->run = r;
-        r->started_us = clock_us();
-        r->fed_us = 0;
-        queue_start(&r->pool->queue, &r->queued, slot->making_us);
-        if (r->stage == JOB_COMPILE || (language_keeps(r->language) && !r->compile.done))
-                run_compile_look(r);
+        const int64_t *limit = task->limit;
 
-        const int64_t *limit = r->limit;
-        if (!bounds_hold(limit, &slot->zygote->ceilings)) {
-                refuse_outdated(r);
-                return;
-        }
+        INVARIANT(r->state == RUN_NONE && !r->slot, "slot %u is given to a run that has one", slot->number);
+        run_fini(r);
+        r->task = *task;
+        r->slot = slot;
+        r->handed_us = r->fed_us = r->killed_us = r->exited_us = r->drained_us = r->over_us = 0;
+        r->reason = KILL_NONE;
+        r->refused = r->discard = r->full = false;
+        slot_hold(slot, &r->holder);
         if (slot->memory_bytes == limit[LIMIT_MEMORY] && slot->disk_bytes == limit[LIMIT_DISK] &&
             slot->pids == limit[LIMIT_PIDS]) {
                 hand_over(r);
                 return;
         }
-        slot->memory_bytes = limit[LIMIT_MEMORY];
-        slot->disk_bytes = limit[LIMIT_DISK];
-        slot->pids = limit[LIMIT_PIDS];
         r->state = RUN_LIMITING;
-        language_order(r->language, slot, ORDER_LIMIT, -1);
+        set_limits(r);
 }
 
-bool run_is_limiting(const struct run *r)
+static void on_limited(struct slot_holder *h)
 {
-        return r->state == RUN_LIMITING;
-}
+        struct run *r = (struct run *)h;
 
-void run_limited(struct run *r)
-{
         INVARIANT(r->state == RUN_LIMITING, "a run in state %d has its limits set", (int)r->state);
         hand_over(r);
+}
+
+/* ---------------------------------------------------------------- whatever ends it early */
+
+void run_kill(struct run *r, enum kill_reason reason)
+{
+        if (r->reason != KILL_NONE)
+                return; /* the first reason counts, and the order is on its way */
+        r->reason = reason;
+        if (r->state != RUN_RUNNING)
+                return;
+        r->killed_us = clock_us();
+        slot_order(r->slot, ORDER_KILL, -1);
+        run_limits_await_death(r);
+}
+
+int run_signal(struct run *r, int number)
+{
+        if (r->state != RUN_RUNNING || r->reason != KILL_NONE || !feed_is_done(&r->job))
+                return -ESRCH;
+        r->slot->signal = number;
+        slot_order(r->slot, ORDER_SIGNAL, -1);
+        return 0;
+}
+
+void run_give_up(struct run *r)
+{
+        log_error(r->host->log, "%s: the sandbox in slot %u does not die", r->task.language, r->slot->number);
+        slot_desert(r->slot);
+        fail(r, RUN_IMMORTAL, "it does not die");
+}
+
+/* ---------------------------------------------------------------- its end */
+
+/* What the owner does comes first, the slot's teardown afterwards: nobody waits for that. */
+static void end(struct run *r)
+{
+        bool discard = r->discard;
+
+        r->over_us = r->collector ? clock_us() : r->drained_us;
+        struct slot *slot = let_go(r);
+        slot->freed_us = r->over_us;
+        r->ops->ended(r);
+        slot_recycle(slot, discard);
+}
+
+bool run_abandon(struct run *r)
+{
+        switch (r->state) {
+        case RUN_NONE:
+                return true;
+        case RUN_LIMITING:
+                run_give_back(r);
+                return true;
+        case RUN_RUNNING:
+                run_kill(r, KILL_GONE);
+                return false;
+        case RUN_ENDING:
+                return false;
+        case RUN_COLLECTING:
+                break;
+        }
+        end(r); /* init, still busy with its files, finds nobody who listens and stops */
+        return false;
+}
+
+static void on_collected(void *arg)
+{
+        struct run *r = arg;
+
+        if (collector_is_broken(r->collector)) {
+                log_warn(r->host->log, "%s: collecting files from slot %u failed", r->task.language, r->slot->number);
+                r->discard = true;
+        }
+        end(r);
+}
+
+static int collect(struct run *r, struct collector_task *task, bool changed_only, struct err *e)
+{
+        OWN_MEM struct file_span *given = NULL;
+        int theirs;
+
+        if (changed_only) {
+                task->given = given = run_job_files(r, &task->n_given);
+                if (!given)
+                        return err_say(e, ENOMEM, "no memory to tell files that have changed from others");
+        }
+        int rc = collector_new(&r->collector, r->host->base, task, on_collected, r, &theirs, e);
+        if (rc < 0)
+                return rc;
+        r->state = RUN_COLLECTING;
+        slot_order(r->slot, ORDER_COLLECT, theirs);
+        close(theirs);
+        return 0;
+}
+
+void run_drained(struct run *r)
+{
+        struct collector_task task = { 0 };
+        bool changed_only = false;
+        struct err e = { 0 };
+
+        r->drained_us = clock_us();
+        run_limits_stop(r);
+        /* Whether the pool saw the excess before or after the program's end must make no difference. */
+        if (!run_truncates(r) && (run_is_over(r, false) || run_is_over(r, true)))
+                run_kill(r, KILL_OUTPUT);
+        if (r->reason != KILL_FAULT && r->ops->wants_files(r, &task, &changed_only) && !r->discard) {
+                if (collect(r, &task, changed_only, &e) == 0)
+                        return;
+                log_error(r->host->log, "%s", e.text);
+                r->reason = KILL_FAULT;
+        }
+        end(r);
+}
+
+static void unstarted(struct run *r, const char *why, const struct report *report)
+{
+        struct slot *slot = let_go(r);
+
+        log_warn(r->host->log, "%s: the sandbox in slot %u died before it had its job (wait status 0x%x)",
+                 r->task.language, slot->number, (unsigned)report->exited.wait_status);
+        r->ops->unstarted(r, true, why);
+        slot_recycle(slot, report->exited.unproved);
+}
+
+static void job_failed(struct run *r, const struct job_failure *failure)
+{
+        bool discard = r->discard;
+        struct slot *slot = let_go(r);
+
+        r->ops->job_failed(r, failure);
+        slot_recycle(slot, discard);
+}
+
+static bool was_killed_from_outside(const struct run *r)
+{
+        const int ws = r->report.exited.wait_status;
+        return r->discard && WIFSIGNALED(ws) && WTERMSIG(ws) == SIGKILL && r->report.exited.oom_kills == 0;
+}
+
+static void on_exited(struct slot_holder *h, const struct report *report)
+{
+        static const char early[] = "it died before it had its job";
+        struct run *r = (struct run *)h;
+        struct job_failure failure;
+
+        if (r->state == RUN_LIMITING) {
+                unstarted(r, early, report);
+                return;
+        }
+        INVARIANT(r->state == RUN_RUNNING, "a run in state %d ends", (int)r->state);
+        r->state = RUN_ENDING;
+        r->exited_us = clock_us();
+        r->report = *report;
+        r->discard = report->exited.unproved;
+        run_limits_stop(r);
+        enum job_told told = run_io_exited(r, &failure);
+        if (told == JOB_TOLD_FAILURE && r->reason == KILL_NONE) {
+                job_failed(r, &failure);
+                return;
+        }
+        /* Its status is that of the main process: without one there is no refusal, whatever was told. */
+        r->refused = told == JOB_TOLD_REFUSAL && r->reason == KILL_NONE && WIFEXITED(report->exited.wait_status) &&
+                     WEXITSTATUS(report->exited.wait_status) != 0;
+        if (r->reason == KILL_NONE && !feed_is_done(&r->job) && report->exited.oom_kills == 0) {
+                unstarted(r, early, report);
+                return;
+        }
+        if (r->reason == KILL_NONE && was_killed_from_outside(r))
+                r->reason = KILL_FAULT; /* its init died and took it along: no deed of the program's */
+        if (run_io_drain(r))
+                run_drained(r);
+        else
+                run_limits_drain(r);
+}
+
+static void on_failed(struct slot_holder *h, const char *why)
+{
+        struct run *r = (struct run *)h;
+
+        if (r->state != RUN_LIMITING) {
+                fail(r, RUN_SLOT_FAILED, why);
+                return;
+        }
+        let_go(r);
+        r->ops->unstarted(r, false, why);
+}
+
+static void on_lost(struct slot_holder *h)
+{
+        fail((struct run *)h, RUN_ZYGOTE_LOST, "its zygote is gone");
+}
+
+static void on_goes_on(struct slot_holder *h)
+{
+        struct run *r = (struct run *)h;
+        r->ops->goes_on(r);
+}
+
+/* ---------------------------------------------------------------- beginning and end of the struct */
+
+static const struct slot_holder_ops holder_ops = {
+        .limited = on_limited,
+        .exited = on_exited,
+        .failed = on_failed,
+        .lost = on_lost,
+        .goes_on = on_goes_on,
+};
+
+int run_init(struct run *r, struct run_host *host, const struct run_ops *ops)
+{
+        r->holder.ops = &holder_ops;
+        r->ops = ops;
+        r->host = host;
+        return run_limits_init(r);
+}
+
+void run_fini(struct run *r)
+{
+        INVARIANT(r->state == RUN_NONE, "a run in state %d is freed", (int)r->state);
+        run_limits_stop(r);
+        collector_free(r->collector);
+        r->collector = NULL;
+        run_job_fini(r);
+        capture_fini(&r->out);
+        capture_fini(&r->err);
+        r->told[0] = r->told[1] = 0;
+}
+
+uint64_t run_weight(const struct run *r)
+{
+        return r->out.room + r->err.room + run_job_weight(r);
 }

@@ -1,39 +1,92 @@
-/* One accepted request, from its arrival to its answer: it waits, gets a slot, hands its job over, feeds standard
- * input, takes output, watches the limits that the kernel does not watch, and turns the exit report into a Result.
- * run.c is its beginning, up to the hand-over; run_limits.c its time limits; run_kill.c whatever ends it early;
- * run_end.c its end; run_io.c its descriptors; run_answer.c its answers. run_parts.h is what these say to each other.
+/* One run: a stay in one sandbox. It gets a slot and a task, hands the job over, feeds standard input, takes output,
+ * watches the limits that the kernel does not watch, collects files, and tells its owner how it ended. It knows nothing
+ * of who asked, of queues, and of what comes before or after it.
  *
- * Where the language is compiled, a run goes this way twice, in two sandboxes: for the compile stage, whose artifacts
- * are collected, and then, back in the queue, for the run stage, which finds them among its files. run_compile.c is the
- * way from one to the other. What the cache has needs no compile stage: it is asked when the turn has come.
- *
- * A run is always in its session's list, until that is gone, and either in the queue or with a slot. Every run is
- * answered exactly once, or its client is gone. */
+ * run.c is its life; run_job.c makes its job; run_io.c has its descriptors; run_limits.c its time limits. run_parts.h
+ * is what these say to each other: they are one object. */
 #pragma once
 
-#include "pool/base/refusal.h"
-#include "pool/base/stages.h"
+#include "pool/base/timer.h"
 #include "pool/core/capture.h"
-#include "pool/core/check.h"
-#include "pool/core/compile.h"
+#include "pool/core/collector.h"
+#include "pool/core/ending.h"
 #include "pool/core/feed.h"
-#include "pool/core/outcome.h"
-#include "pool/sched/queue.h"
+#include "pool/link/holder.h"
+#include "proto/base/log.h"
+#include "proto/base/submission.h"
 #include "proto/ipc/job.h"
-#include "proto/wire/request.h"
 
 #include <event2/event_struct.h>
 #include <stdbool.h>
-#include <sys/queue.h>
+#include <stddef.h>
+#include <stdint.h>
 
-struct collector;
-struct language;
-struct pool;
-struct session;
+struct live_input;
+struct run;
 struct slot;
 
+enum { RUN_SCRATCH = 64 << 10 };
+
+/* What all runs share. */
+struct run_host {
+        struct event_base *base;
+        struct log *log;
+        unsigned cores;
+        unsigned running; /* executions that wait or run */
+        uint8_t scratch[RUN_SCRATCH];
+};
+
+/* What a run is given. What it points to outlives the run. */
+struct run_task {
+        const char *language; /* for sentences of the log */
+        struct submission submission;
+        struct span entry;
+        enum job_stage purpose;
+        const int64_t *limit;              /* LIMIT_COUNT */
+        const struct file_span *artifacts; /* among its files, instead of those of the same name */
+        size_t n_artifacts;
+        struct span said_out, said_err; /* come before its own output */
+        int64_t deadline_us;            /* on the clock; 0: none */
+        bool truncates;                 /* too much output is thrown away, and no reason to kill */
+        bool streams;                   /* output is told as it comes */
+        struct live_input *live;        /* NULL: submission.standard_input is all */
+};
+
+/* Why a run that was begun has neither an end nor a sandbox. */
+enum run_failure {
+        RUN_NO_MEMORY, /* its job could not be made; nothing was started */
+        RUN_IMMORTAL,  /* it was ordered killed, and does not die */
+        RUN_SLOT_FAILED,
+        RUN_ZYGOTE_LOST,
+};
+
+/* Exactly one of ended, unstarted, job_failed and failed is called, once, and none after run_give_back and run_abandon;
+ * the owner may free the run within. Its slot is given back, or gone, when that has returned. */
+struct run_ops {
+        /* The job was handed over. */
+        void (*began)(struct run *r);
+        /* It was seen to its end: report, reason, refused, out, err and collector tell. */
+        void (*ended)(struct run *r);
+        /* Its sandbox died, or else its slot failed, before it had the job: nothing was started. */
+        void (*unstarted)(struct run *r, bool died, const char *why);
+        /* The sandbox could not lay the job out. */
+        void (*job_failed)(struct run *r, const struct job_failure *failure);
+        void (*failed)(struct run *r, enum run_failure failure, const char *why);
+        /* It is dead and drained, and its files could be collected. False: none are wanted. changed_only: only what the
+         * run has changed; the task's given is then the run's to fill. */
+        bool (*wants_files)(struct run *r, struct collector_task *task, bool *changed_only);
+        /* As in core.h. SINK_FULL: no more is read before run_resume. */
+        int (*output)(struct run *r, bool is_stderr, struct span bytes, uint64_t offset);
+        /* Of live input, something was written, or it is closed. */
+        void (*input_moved)(struct run *r);
+        /* It holds another number of bytes. */
+        void (*weighs)(struct run *r);
+        /* A second or so has passed. */
+        void (*goes_on)(struct run *r);
+};
+
 enum run_state {
-        RUN_QUEUED,
+        RUN_NONE,       /* not begun, or over */
         RUN_LIMITING,   /* has a slot, whose limits are being changed */
         RUN_RUNNING,    /* the job is handed over */
         RUN_ENDING,     /* everything in the sandbox is dead; its pipes are drained */
@@ -41,101 +94,71 @@ enum run_state {
 };
 
 struct run {
+        struct slot_holder holder; /* the first member */
+        const struct run_ops *ops;
+        struct run_host *host;
         enum run_state state;
-        struct pool *pool;
-        struct language *language;
-        struct session *session; /* NULL: gone */
-        LIST_ENTRY(run) of_session;
-        struct queue_entry queued;
-        struct slot *slot;
+        struct slot *slot; /* NULL: it has none, or has given it back */
+        struct run_task task;
 
-        struct request request; /* its spans point into buffer */
-        uint8_t *buffer;
-        size_t buffer_len;
-        uint64_t held; /* bytes of memory, as the pool's budget has them */
-        struct check_plan plan;
-        bool planned; /* else it came before its language was known, and waits unexamined: pool/core/early.h */
-        struct run *next_early;
-        enum job_stage stage;
-        const int64_t *limit; /* of this stage: the plan's */
-        struct compile compile;
-        bool retried; /* a slot has failed it before */
-
-        int64_t arrived_us;
-        int64_t began_us;    /* of its stages: its arrival, moved on by the time that the compile stage took */
-        int64_t deadline_us; /* on the clock; 0: none */
-        int64_t started_us;  /* when it got its slot */
         int64_t handed_us;
         int64_t end_us;    /* when the wall limit or the deadline is reached */
-        int64_t fed_us;    /* when all of its job was written */
+        int64_t fed_us;    /* when all of its job was written; 0: not yet */
         int64_t killed_us; /* when the order to kill it went out; 0: none */
         int64_t exited_us;
         int64_t drained_us;
-        int64_t warm_us;                 /* age of the sandbox at the hand-over */
-        uint64_t took_us[STAGES_OF_RUN]; /* at its end */
+        int64_t over_us; /* when there was nothing more to wait for */
+        int64_t warm_us; /* age of the sandbox at the hand-over */
         enum kill_reason reason;
         bool refused; /* by the language, which could not translate the program: nothing of it has run */
         bool discard; /* the slot can't be trusted afterwards */
+        bool full;    /* nothing is read before run_resume */
 
-        struct event timer; /* of the deadline, the wall limit, or the guard of the present state */
-        struct event cpu_timer;
-        struct event look_timer; /* until then output stays in the pipes */
+        struct timer timer; /* of the wall limit, or the guard of the present state */
+        struct timer cpu_timer;
+        struct timer look_timer; /* until then output stays in the pipes */
         int64_t look_us;         /* how long that is */
         struct event job_writable, stdin_writable, first_output, out_readable, err_readable;
         uint8_t *job_head;
         struct job_file *job_files;
         struct feed job, input;
         struct capture out, err;
+        uint64_t told[2]; /* bytes of each stream that ops->output was told */
 
         struct report report;
         struct collector *collector;
 };
 
-/* Takes over the request and *buffer (which becomes NULL) on success. plan may be NULL: run_plan is called before the
- * run is started. */
-int run_new(struct run **out, struct session *s, struct language *l, struct request *request, uint8_t **buffer,
-            size_t buffer_len, const struct check_plan *plan, struct err *e);
+/* Of zeroed memory. -EIO: there is no timer for it. */
+int run_init(struct run *r, struct run_host *host, const struct run_ops *ops);
 
-/* What is to be run, now that it is known. */
-void run_plan(struct run *r, const struct check_plan *plan);
+/* Frees what it holds; the run must not be under way. It may be begun again. */
+void run_fini(struct run *r);
 
-/* It waits for this language from now on. -ENOMEM: for none, and the caller refuses it. */
-int run_move(struct run *r, struct language *l);
+/* In a slot that was just moved to RUNNING for it, whose zygote takes the task's limits. A run that was over, and whose
+ * task was taken back, may be begun anew. It may be over before this returns. */
+void run_begin(struct run *r, struct slot *slot, const struct run_task *task);
 
-static inline struct run *run_of_entry(struct queue_entry *entry)
-{
-        return (struct run *)(void *)((char *)entry - offsetof(struct run, queued));
-}
+/* Everything in its sandbox shall die. The first reason counts. */
+void run_kill(struct run *r, enum kill_reason reason);
 
-/* Into the queue. Where there is no room, another gives way and is answered; or REFUSED and the refusal: this one has
- * to, and stays the caller's. */
-int run_enqueue(struct run *r, struct refusal *refusal);
+/* While it is LIMITING: its slot is given back, and nothing is told. */
+void run_give_back(struct run *r);
 
-/* With a warm slot that was just moved to RUNNING. */
-void run_start(struct run *r, struct slot *slot);
+/* Nobody waits for it any more: it ends as soon as it can. True: at once, and ended is not called. */
+bool run_abandon(struct run *r);
 
-/* What the language says about its slot: now and then that time passes; else what has happened. */
-void run_goes_on(struct run *r);
-bool run_is_limiting(const struct run *r);
-void run_limited(struct run *r);
-void run_exited(struct run *r, const struct report *report);
-void run_slot_failed(struct run *r, const char *why);
-void run_zygote_lost(struct run *r);
+/* What is read of its output is told again. */
+void run_resume(struct run *r);
 
-/* By Cancel: the run is answered, now or once it is dead. */
-void run_cancel(struct run *r);
+/* There is more live input, or none follows. */
+void run_input(struct run *r);
 
-/* Its client is gone: nothing is answered. */
-void run_abandon(struct run *r);
+/* -ESRCH: its program does not run. */
+int run_signal(struct run *r, int number);
 
-/* Its language is configured no more: if it waits, it is answered. */
-void run_language_gone(struct run *r);
+/* Bytes of memory that it holds. */
+uint64_t run_weight(const struct run *r);
 
-/* The drain took too long. */
-void run_shut_down(struct run *r);
-
-/* Answers with an Error and frees. */
-void run_refuse(struct run *r, const struct refusal *refusal);
-
-/* Frees; the run must have neither a slot nor a place in the queue that others count on. */
-void run_free(struct run *r);
+/* More was written than its limit of output allows. */
+bool run_is_over(const struct run *r, bool is_stderr);

@@ -5,71 +5,54 @@
 
 /* ---------------------------------------------------------------- run.c */
 
-/* Nobody is to be answered any more. */
-void run_leave_session(struct run *r);
+/* The pipes are at their end, or taken to be. It may be freed by this. */
+void run_drained(struct run *r);
 
-/* Tells the pool's budget how much memory it holds now. */
-void run_weigh(struct run *r);
+/* The order to kill it has had no effect for very long. It may be freed by this. */
+void run_give_up(struct run *r);
 
-/* Its slot is none of its any more, and its program was not started: waits again, before the others of its client, but
- * only once. It may be freed by this. why: what its slot failed of. */
-void run_wait_again(struct run *r, const char *why);
+/* ---------------------------------------------------------------- run_job.c */
 
-/* Its job was not handed over, and shall not be. */
-void run_give_slot_back(struct run *r);
+int run_job_build(struct run *r, struct err *e);
+void run_job_fini(struct run *r);
 
-/* What a request is told whose deadline can't be kept. */
-#define RUN_NO_DEADLINE "the server is out of memory and could not keep deadline_us; try again, and tell the operator"
+/* The files that the run finds in its work directory, in an array that the caller frees; their bytes are the task's.
+ * NULL: no memory. */
+struct file_span *run_job_files(const struct run *r, size_t *n);
 
-/* INTERNAL. The failure is counted by whoever saw it first: each one once. */
-void run_refuse_failed(struct run *r, const char *sentence);
+uint64_t run_job_weight(const struct run *r);
 
-/* ---------------------------------------------------------------- run_compile.c */
+/* ---------------------------------------------------------------- run_io.c */
 
-/* It has its slot: where the cache has the artifacts, it is in the run stage from here on. One whose language keeps
- * what comes again is in the compile stage from here on, if it comes for the second time. */
-void run_compile_look(struct run *r);
+/* Assigns the events to the slot's descriptors. */
+int run_io_prepare(struct run *r, struct err *e);
 
-/* It has been run, and translated in its own sandbox. */
-void run_compile_remember(struct run *r);
+/* Writes what the sandbox takes at once, and leaves the rest to events. */
+void run_io_start(struct run *r);
 
-/* Its compiler is dead and has said what it has to say. True: it did its work, and the artifacts are wanted. */
-bool run_compile_succeeded(const struct run *r);
+/* Everything in the sandbox is dead: nothing more is written. What came back on the job's socket; *failure is only that
+ * of JOB_TOLD_FAILURE. */
+enum job_told run_io_exited(struct run *r, struct job_failure *failure);
 
-/* The artifacts are here, or what there was of them: the run waits for its second sandbox, or ends. */
-void run_compile_collected(struct run *r);
+/* Of a run that streams: tells of these bytes what the limit of output leaves. */
+void run_io_tell(struct run *r, bool is_stderr, struct span bytes);
 
-/* The compile stage as the result tells it, from what is known of a stage that ended without artifacts. */
-void run_compile_fill(struct run *r);
+/* Reads both streams as far as they go; true at the end of both, else events bring the rest. */
+bool run_io_drain(struct run *r);
+
+/* No event fires any more. The descriptors are the slot's. Harmless before run_io_prepare. */
+void run_io_stop(struct run *r);
 
 /* ---------------------------------------------------------------- run_limits.c */
 
 int run_limits_init(struct run *r);
-/* It waits: its deadline holds from here on, if it has one. Negative: it has one that can't be kept. */
-int run_limits_wait(struct run *r);
 void run_limits_start(struct run *r);       /* the job was handed over */
 void run_limits_await_death(struct run *r); /* it was ordered killed */
 void run_limits_drain(struct run *r);       /* it is dead, and its pipes are not at their end; it may be freed */
 void run_limits_stop(struct run *r);
 
-/* ---------------------------------------------------------------- run_kill.c */
-
-/* Everything in its sandbox shall die. The first reason counts. */
-void run_kill(struct run *r, enum kill_reason reason);
-
-/* ---------------------------------------------------------------- run_end.c */
-
-/* A stream may have come to its end. */
-void run_output_ended(struct run *r);
-
-/* The pipes are at their end, or taken to be. */
-void run_drained(struct run *r);
-
-/* Answers, and gives the slot on. */
-void run_finish(struct run *r);
-
 /* Too much output is thrown away, and no reason to kill. */
 static inline bool run_truncates(const struct run *r)
 {
-        return r->request.execute.truncate_output || r->stage == JOB_COMPILE || r->refused;
+        return r->task.truncates || r->refused;
 }

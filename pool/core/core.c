@@ -1,0 +1,294 @@
+/* The core as its front, and the process around it, see it: see core.h. */
+#include "pool/core/core.h"
+
+#include "pool/core/admission.h"
+#include "pool/core/core_parts.h"
+#include "pool/core/early.h"
+#include "pool/core/execution.h"
+#include "pool/core/facts.h"
+#include "pool/sched/language.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---------------------------------------------------------------- submissions */
+
+/* What is refused at once is refused by the call, and not told to the sink. */
+static int begin(struct execution *x, struct refusal *refusal)
+{
+        struct language *l = x->language;
+
+        if (execution_enqueue(x, refusal) == REFUSED) {
+                execution_free(x);
+                return REFUSED;
+        }
+        refusal->text[0] = '\0';
+        x->at_once = refusal;
+        language_kick(l);
+        if (refusal->text[0] != '\0')
+                return REFUSED;
+        x->at_once = NULL;
+        return 0;
+}
+
+int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
+                 struct sink *sink, struct execution **out, struct refusal *refusal)
+{
+        struct language *l = sched_find(&c->sched, submission->language);
+        struct check_plan plan;
+        struct err e = { 0 };
+
+        int r = admission_now(c, l, refusal);
+        if (r == 0)
+                r = admission_check(c, l, submission, &plan, refusal);
+        bool early = r == ADMISSION_EARLY;
+        if (early && !l)
+                l = sched_first_unnamed(&c->sched);
+        if (r == REFUSED)
+                return r;
+        const struct execution_parts parts = { caller, submission, payload, sink };
+        if (execution_new(out, c, l, &parts, early ? NULL : &plan, &e) < 0)
+                return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
+        return begin(*out, refusal);
+}
+
+/* ---------------------------------------------------------------- what the scheduler tells */
+
+static void on_start(void *owner, struct queue_entry *entry, struct slot *slot)
+{
+        (void)owner;
+        execution_start(execution_of_entry(entry), slot);
+}
+
+static void on_spoken(void *owner)
+{
+        early_settle(owner);
+}
+
+static void refuse_what_waits_for_broken(struct core *c, struct language *l)
+{
+        struct refusal refusal;
+        struct execution *x;
+        struct walk w;
+
+        admission_refuse_broken(l, &refusal);
+        walk_begin(&w, c);
+        while (!language_current(l) && (x = walk_next(&w)))
+                if (x->language == l && x->planned && x->state == EXECUTION_WAITING)
+                        execution_refuse(x, &refusal);
+        walk_end(&w);
+}
+
+/* Whoever waits would wait for ever: no sandbox is made any more. */
+static void refuse_what_waits_for_leaving(struct core *c, const struct language *l)
+{
+        struct execution *x;
+        struct walk w;
+
+        walk_begin(&w, c);
+        while ((x = walk_next(&w)))
+                if (x->language == l)
+                        execution_language_gone(x);
+        walk_end(&w);
+}
+
+static void on_lost(void *owner, struct language *l, enum sched_loss loss)
+{
+        struct core *c = owner;
+
+        if (loss == SCHED_BROKEN)
+                refuse_what_waits_for_broken(c, l);
+        else
+                refuse_what_waits_for_leaving(c, l);
+}
+
+static void on_ready(void *owner)
+{
+        const struct core *c = owner;
+        c->ops->ready(c->owner);
+}
+
+static int on_renew(void *owner, const char *language)
+{
+        const struct core *c = owner;
+        return c->ops->renew(c->owner, language);
+}
+
+static void on_serves(void *owner, const char *language, uint32_t generation)
+{
+        const struct core *c = owner;
+        c->ops->serves(c->owner, language, generation);
+}
+
+static void on_kill(void *owner, const char *language, uint32_t generation)
+{
+        const struct core *c = owner;
+        c->ops->kill(c->owner, language, generation);
+}
+
+/* ---------------------------------------------------------------- its life */
+
+int core_new(struct core **out, const struct core_options *o, struct err *e)
+{
+        static const struct sched_ops sched_ops = {
+                .start = on_start,
+                .spoken = on_spoken,
+                .lost = on_lost,
+                .ready = on_ready,
+                .renew = on_renew,
+                .serves = on_serves,
+                .kill = on_kill,
+        };
+        struct core *c = calloc(1, sizeof *c);
+        if (!c)
+                return err_set(e, ENOMEM, "the core");
+        c->ops = o->ops;
+        c->owner = o->owner;
+        c->config = o->config;
+        c->memory = o->memory;
+        c->cache = o->cache;
+        c->instance = o->instance;
+        c->host.base = o->base;
+        c->host.log = o->log;
+        c->host.cores = o->cores;
+        TAILQ_INIT(&c->executions);
+        c->sched.ops = &sched_ops;
+        c->sched.owner = c;
+        c->sched.base = o->base;
+        c->sched.log = o->log;
+        c->sched.config = o->config;
+        c->sched.cores = o->cores;
+        int r = sched_init(&c->sched, e);
+        if (r < 0) {
+                free(c);
+                return r;
+        }
+        *out = c;
+        return 0;
+}
+
+void core_free(struct core *c)
+{
+        struct execution *x;
+        struct walk w;
+
+        if (!c)
+                return;
+        c->draining = c->sched.draining = c->sched.closing = true;
+        walk_begin(&w, c);
+        while ((x = walk_next(&w)))
+                execution_abandon(x);
+        walk_end(&w);
+        sched_fini(&c->sched); /* what still has a slot loses it, and ends */
+        free(c);
+}
+
+void core_adopt_zygote(struct core *c, struct span language, uint32_t generation, int sock)
+{
+        sched_adopt(&c->sched, language, generation, sock);
+}
+
+int core_reload(struct core *c, const struct config *was, const struct config *is, struct err *e)
+{
+        c->config = c->sched.config = is;
+        int r = sched_reload(&c->sched, was, e);
+        if (r < 0) {
+                c->config = c->sched.config = was;
+                return r;
+        }
+        c->sched.queue.max = is->max_queue;
+        c->sched.queue.max_bytes = is->max_queue_bytes;
+        return 0;
+}
+
+void core_drain(struct core *c)
+{
+        c->draining = c->sched.draining = true;
+}
+
+void core_shut_down(struct core *c)
+{
+        struct execution *x;
+        struct walk w;
+
+        walk_begin(&w, c);
+        while ((x = walk_next(&w)))
+                execution_shut_down(x);
+        walk_end(&w);
+}
+
+void core_close(struct core *c)
+{
+        sched_close(&c->sched);
+}
+
+void core_tick(struct core *c)
+{
+        sched_tick(&c->sched);
+}
+
+unsigned core_running(const struct core *c)
+{
+        return c->host.running;
+}
+
+/* ---------------------------------------------------------------- what there is to know */
+
+void core_facts(const struct core *c, struct core_facts *facts)
+{
+        *facts = (struct core_facts){
+                .queued = c->sched.queue.count,
+                .n_languages = c->sched.n_languages,
+                .ready = c->sched.was_ready && sched_is_ready(&c->sched),
+                .draining = c->draining,
+        };
+}
+
+static void count_zygotes(const struct language *l, struct language_facts *f)
+{
+        const struct zygote *current = language_current(l), *z;
+
+        TAILQ_FOREACH(z, &l->zygotes, link)
+        {
+                f->warm += z->slots.count[SLOT_WARM];
+                f->running += z->slots.busy;
+                f->preparing += z->slots.count[SLOT_PREPARING];
+                f->zygotes++;
+        }
+        f->generation = current ? current->generation : 0;
+        f->forks = current ? current->forks : 0;
+}
+
+void core_language(const struct core *c, size_t i, struct language_facts *facts)
+{
+        const struct language *l = c->sched.languages[i];
+        const struct config_language *config = config_find_language(c->config, l->name);
+
+        *facts = (struct language_facts){
+                .name = l->name,
+                .version = l->version,
+                .kind = l->kind,
+                .known = l->known,
+                .ready = l->ready,
+                .echoes = l->echoes,
+                .names_are_others = l->is_profile && config && config_find_language(c->config, config->runtime),
+                .aliases = l->aliases,
+                .extensions = l->extensions,
+                .data = l->compile.runtime,
+                .config = config,
+                .preloads = l->preloads,
+                .n_preloads = l->n_preloads,
+                .warm_target = l->scale.target,
+                .warm_min = l->scale.min,
+                .warm_max = l->scale.max,
+                .queued = l->lane.count,
+                .runs = l->stats.runs,
+                .failures = l->stats.failures,
+                .discarded = l->stats.discarded,
+                .sandbox_bytes = l->scale.bytes,
+                .recycle_p50_us = stats_recycle_percentile(&l->stats, 50),
+                .recycle_p99_us = stats_recycle_percentile(&l->stats, 99),
+                .stage = l->stats.stage,
+        };
+        count_zygotes(l, facts);
+}

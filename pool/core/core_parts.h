@@ -1,0 +1,30 @@
+/* What the core holds: private to pool/core. Whoever looks at all executions does so with a walk, since what is told to
+ * a sink may end any of them. */
+#pragma once
+
+#include "pool/core/core.h"
+#include "pool/core/run.h"
+#include "pool/sched/sched.h"
+
+#include <sys/queue.h>
+
+/* Lies on the stack of whoever walks. */
+struct walk {
+        struct core *core;
+        struct execution *next;
+        struct walk *outer;
+};
+
+struct core {
+        const struct core_ops *ops;
+        void *owner;
+        const struct config *config;
+        struct budget *memory;
+        struct cache *cache;
+        const char *instance;
+        struct run_host host; /* host.running: executions whose end was not told */
+        struct sched sched;
+        TAILQ_HEAD(executions, execution) executions; /* in the order of their coming */
+        struct walk *walks;
+        bool draining;
+};

@@ -1,0 +1,432 @@
+/* The life of an execution: see execution.h. */
+#include "pool/core/execution.h"
+
+#include "pool/base/invariant.h"
+#include "pool/core/execution_parts.h"
+#include "pool/link/bounds.h"
+#include "pool/link/zygote.h"
+#include "pool/sched/language.h"
+#include "proto/base/clock.h"
+#include "proto/base/own.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* ---------------------------------------------------------------- beginning and end */
+
+static void on_deadline(void *arg);
+
+static void free_submission(struct submission *s)
+{
+        free(s->files);
+        free(s->args);
+        free(s->env);
+        free(s->globs);
+        free(s->compile_flags);
+        *s = (struct submission){ 0 };
+}
+
+static int init(struct execution *x, const struct submission *s)
+{
+        if (timer_init(&x->deadline, x->core->host.base, LOOP_LIMITS, on_deadline, x) < 0 ||
+            run_init(&x->run, &x->core->host, &execution_run_ops) < 0)
+                return -EIO;
+        return s->live_input ? live_input_init(&x->live) : 0;
+}
+
+int execution_new(struct execution **out, struct core *c, struct language *l, const struct execution_parts *parts,
+                  const struct check_plan *plan, struct err *e)
+{
+        struct execution *x = calloc(1, sizeof *x);
+        if (!x)
+                return err_set(e, ENOMEM, "a run");
+        x->core = c;
+        int rc = init(x, parts->submission);
+        if (rc < 0) {
+                free(x);
+                return rc == -ENOMEM ? err_set(e, ENOMEM, "a run") : err_say(e, EIO, "a timer");
+        }
+        x->sink = parts->sink;
+        x->language = l;
+        x->caller = *parts->caller;
+        x->submission = *parts->submission;
+        *parts->submission = (struct submission){ 0 };
+        x->payload = *parts->payload;
+        *parts->payload = (struct payload){ 0 };
+        if (plan)
+                execution_plan(x, plan);
+        x->arrived_us = x->began_us = clock_us();
+        if (x->submission.deadline_us > 0) {
+                uint64_t us = x->submission.deadline_us;
+                x->deadline_us = x->arrived_us + (us > INT64_MAX / 4 ? INT64_MAX / 4 : (int64_t)us);
+        }
+        TAILQ_INSERT_TAIL(&c->executions, x, link);
+        c->host.running++;
+        l->n_executions++;
+        execution_weigh(x);
+        *out = x;
+        return 0;
+}
+
+void execution_plan(struct execution *x, const struct check_plan *plan)
+{
+        x->planned = true;
+        x->plan = *plan;
+        x->step = language_is_compiled(x->language) ? STEP_COMPILE : STEP_RUN;
+        x->limit = x->step == STEP_COMPILE ? x->plan.compile_limit : x->plan.limit;
+}
+
+/* No walk goes on with it. */
+static void leave_list(struct execution *x)
+{
+        for (struct walk *w = x->core->walks; w; w = w->outer)
+                if (w->next == x)
+                        w->next = TAILQ_NEXT(x, link);
+        TAILQ_REMOVE(&x->core->executions, x, link);
+}
+
+void execution_free(struct execution *x)
+{
+        struct core *c = x->core;
+
+        leave_list(x);
+        queue_leave(&c->sched.queue, &x->queued, x->started_us ? clock_us() - x->started_us : 0);
+        timer_stop(&x->deadline);
+        run_fini(&x->run);
+        compile_fini(&x->compile);
+        live_input_fini(&x->live);
+        free_submission(&x->submission);
+        free(x->payload.buffer);
+        budget_set(c->memory, &x->held, 0);
+        INVARIANT(x->language->n_executions > 0 && c->host.running > 0, "an execution ends, and none is counted");
+        x->language->n_executions--;
+        free(x);
+        c->host.running--;
+        if (c->draining)
+                c->ops->progress(c->owner);
+}
+
+void execution_weigh(struct execution *x)
+{
+        const struct submission *s = &x->submission;
+        uint64_t bytes = sizeof *x + x->payload.len + s->n_files * sizeof *s->files + s->n_args * sizeof *s->args +
+                         s->n_env * sizeof *s->env + (s->n_globs + s->n_compile_flags) * sizeof *s->globs;
+
+        bytes += run_weight(&x->run) + compile_weight(&x->compile) + live_input_held(&x->live);
+        budget_set(x->core->memory, &x->held, bytes);
+}
+
+/* ---------------------------------------------------------------- all of them */
+
+void walk_begin(struct walk *w, struct core *c)
+{
+        *w = (struct walk){ .core = c, .next = TAILQ_FIRST(&c->executions), .outer = c->walks };
+        c->walks = w;
+}
+
+struct execution *walk_next(struct walk *w)
+{
+        struct execution *x = w->next;
+        if (x)
+                w->next = TAILQ_NEXT(x, link);
+        return x;
+}
+
+void walk_end(struct walk *w)
+{
+        w->core->walks = w->outer;
+}
+
+/* ---------------------------------------------------------------- waiting */
+
+static void refuse_full(const struct execution *x, struct refusal *refusal)
+{
+        const struct language *l = x->language;
+        refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED,
+               "%u requests wait, which is what the queue holds, and nobody has more of them there than this client; try again later",
+               x->core->sched.queue.count - 1);
+        refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
+}
+
+/* Whoever fills most of the queue gives way until the bounds hold. False: that is x. */
+static bool make_room(struct execution *x, struct refusal *refusal)
+{
+        struct queue *q = &x->core->sched.queue;
+        struct queue_entry *entry;
+
+        while ((entry = queue_excess(q, &x->queued))) {
+                struct execution *other = execution_of_entry(entry);
+                refuse_full(other, refusal);
+                if (other == x) {
+                        queue_remove(q, entry);
+                        return false;
+                }
+                execution_refuse(other, refusal);
+        }
+        return true;
+}
+
+static int push(struct execution *x)
+{
+        const struct submission *s = &x->submission;
+        const struct queue_who who = {
+                .peer = { x->caller.bytes, x->caller.len },
+                .name = s->client,
+        };
+        return queue_push(&x->core->sched.queue, &x->language->lane, &x->queued, &who, s->priority, x->held);
+}
+
+int execution_await(struct execution *x)
+{
+        x->state = EXECUTION_WAITING;
+        if (!x->deadline_us)
+                return 0;
+        if (timer_set(&x->deadline, x->deadline_us - clock_us()) == 0)
+                return 0;
+        log_error(x->core->host.log, "%s: a timer of a run can't be set", x->language->name);
+        return -ENOMEM;
+}
+
+int execution_enqueue(struct execution *x, struct refusal *refusal)
+{
+        struct language *l = x->language;
+
+        /* What can start at once passes by way of the queue, but does not wait, so its bounds are not asked. */
+        bool has_room = language_has_room(l);
+        if (l->lane.count == 0 && language_busy(l) == 0)
+                stats_work_begins(&l->stats);
+        if (execution_await(x) < 0)
+                return refuse(refusal, REFUSAL_INTERNAL, EXECUTION_NO_DEADLINE);
+        if (push(x) < 0)
+                return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "the server is out of memory; try again later");
+        if (!(has_room && queue_first(&l->lane) == &x->queued) && !make_room(x, refusal))
+                return REFUSED;
+        return 0;
+}
+
+int execution_move(struct execution *x, struct language *l)
+{
+        queue_leave(&x->core->sched.queue, &x->queued, 0);
+        x->language->n_executions--;
+        x->language = l;
+        l->n_executions++;
+        return push(x);
+}
+
+/* Slots come and go, and one that failed twice would fail for ever. */
+void execution_wait_again(struct execution *x, const char *why)
+{
+        if (x->retried) {
+                struct refusal refusal;
+                refuse(&refusal, REFUSAL_INTERNAL,
+                       "two sandboxes in a row failed before the program was started, the second one: %s; try again, "
+                       "and tell the operator",
+                       why);
+                execution_refuse(x, &refusal);
+                return;
+        }
+        x->retried = true;
+        run_fini(&x->run);
+        if (execution_await(x) < 0)
+                execution_refuse_failed(x, EXECUTION_NO_DEADLINE);
+        else
+                queue_again(&x->core->sched.queue, &x->queued);
+}
+
+static void on_deadline(void *arg)
+{
+        struct execution *x = arg;
+        int64_t now = clock_us();
+
+        if (now < x->deadline_us && timer_set(&x->deadline, x->deadline_us - now) == 0)
+                return; /* libevent's clock is coarse */
+        if (x->state == EXECUTION_RUNNING)
+                run_give_back(&x->run);
+        execution_refuse_deadline(x);
+}
+
+/* ---------------------------------------------------------------- its run */
+
+void execution_start(struct execution *x, struct slot *slot)
+{
+        INVARIANT(x->state == EXECUTION_WAITING && x->planned, "slot %u is given to an execution that does not wait",
+                  slot->number);
+        x->state = EXECUTION_RUNNING;
+        x->started_us = clock_us();
+        queue_start(&x->core->sched.queue, &x->queued, slot->making_us);
+        execution_look(x, slot);
+        if (!bounds_hold(x->limit, &slot->zygote->ceilings)) {
+                slot_return(slot);
+                execution_refuse_outdated(x);
+                return;
+        }
+        const struct run_task task = execution_task(x);
+        run_begin(&x->run, slot, &task);
+}
+
+static struct execution *execution_of(struct run *r)
+{
+        return (struct execution *)(void *)((char *)r - offsetof(struct execution, run));
+}
+
+static void on_began(struct run *r)
+{
+        struct execution *x = execution_of(r);
+
+        timer_stop(&x->deadline);
+        if (x->sink && x->sink->ops->stage)
+                x->sink->ops->stage(x->sink, x->step == STEP_COMPILE ? STAGE_COMPILE : STAGE_RUN, r->handed_us);
+}
+
+static void on_ended(struct run *r)
+{
+        struct execution *x = execution_of(r);
+
+        if (x->step == STEP_RUN || !execution_compiled(x))
+                execution_finish(x);
+}
+
+static void on_unstarted(struct run *r, bool died, const char *why)
+{
+        struct execution *x = execution_of(r);
+
+        if (died) /* else its language has counted the failure of the slot */
+                x->language->stats.failures++;
+        execution_wait_again(x, why);
+}
+
+static void on_job_failed(struct run *r, const struct job_failure *failure)
+{
+        execution_job_failed(execution_of(r), failure);
+}
+
+static void on_failed(struct run *r, enum run_failure failure, const char *why)
+{
+        execution_failed(execution_of(r), failure, why);
+}
+
+static int on_output(struct run *r, bool is_stderr, struct span bytes, uint64_t offset)
+{
+        struct execution *x = execution_of(r);
+
+        if (!x->sink)
+                return SINK_TAKEN;
+        return x->sink->ops->output(x->sink, is_stderr ? STREAM_STDERR : STREAM_STDOUT, bytes, offset);
+}
+
+static void on_input_moved(struct run *r)
+{
+        struct execution *x = execution_of(r);
+
+        execution_weigh(x);
+        if (x->sink && x->sink->ops->input_wanted && live_input_wants(&x->live))
+                x->sink->ops->input_wanted(x->sink);
+}
+
+static void on_weighs(struct run *r)
+{
+        execution_weigh(execution_of(r));
+}
+
+static void on_goes_on(struct run *r)
+{
+        struct execution *x = execution_of(r);
+        queue_goes_on(&x->core->sched.queue, &x->queued, clock_us() - x->started_us);
+}
+
+const struct run_ops execution_run_ops = {
+        .began = on_began,
+        .ended = on_ended,
+        .unstarted = on_unstarted,
+        .job_failed = on_job_failed,
+        .failed = on_failed,
+        .wants_files = execution_wants_files,
+        .output = on_output,
+        .input_moved = on_input_moved,
+        .weighs = on_weighs,
+        .goes_on = on_goes_on,
+};
+
+/* ---------------------------------------------------------------- what a front may do */
+
+int execution_input(struct execution *x, struct span bytes, bool end)
+{
+        int rc = live_input_put(&x->live, bytes, end);
+
+        if (rc < 0)
+                return rc;
+        execution_weigh(x);
+        if (x->state == EXECUTION_RUNNING && x->step == STEP_RUN)
+                run_input(&x->run);
+        return 0;
+}
+
+void execution_resume(struct execution *x)
+{
+        if (x->state == EXECUTION_DELIVERING)
+                execution_deliver(x);
+        else
+                run_resume(&x->run);
+}
+
+int execution_signal(struct execution *x, int number)
+{
+        if (number < 1 || number > CORE_MAX_SIGNAL)
+                return -EINVAL;
+        if (x->state != EXECUTION_RUNNING || x->step != STEP_RUN)
+                return -ESRCH;
+        return run_signal(&x->run, number);
+}
+
+void execution_abandon(struct execution *x)
+{
+        x->sink = NULL;
+        if (x->telling)
+                return; /* whoever tells finds that nobody listens */
+        if (x->state != EXECUTION_RUNNING || run_abandon(&x->run))
+                execution_free(x);
+}
+
+/* Its program runs, or is yet to run: what the compile step leaves is being looked at. */
+static bool may_be_ended(const struct execution *x)
+{
+        enum run_state state = x->run.state;
+
+        return x->state == EXECUTION_RUNNING &&
+               (state == RUN_RUNNING || (x->step == STEP_COMPILE && (state == RUN_ENDING || state == RUN_COLLECTING)));
+}
+
+/* True: it was not begun, its slot is given back, and it is the caller's to refuse. */
+static bool end_early(struct execution *x, enum kill_reason reason)
+{
+        if (may_be_ended(x))
+                run_kill(&x->run, reason);
+        if (x->state == EXECUTION_RUNNING && x->run.state == RUN_LIMITING) {
+                run_give_back(&x->run);
+                return true;
+        }
+        return x->state == EXECUTION_WAITING; /* else its end is on its way */
+}
+
+void execution_cancel(struct execution *x)
+{
+        struct refusal refusal;
+
+        if (!end_early(x, KILL_CANCELLED))
+                return;
+        refuse(&refusal, REFUSAL_CANCELLED, "the request was cancelled before its program was started");
+        execution_refuse(x, &refusal);
+}
+
+void execution_shut_down(struct execution *x)
+{
+        enum { RETRY_MS = 1000 };
+        struct refusal refusal;
+
+        if (!end_early(x, KILL_SHUTDOWN) && x->state != EXECUTION_DELIVERING)
+                return;
+        refuse(&refusal, REFUSAL_UNAVAILABLE,
+               "the server shuts down, and the request's turn did not come; send it again later");
+        refusal.retry_after_ms = RETRY_MS;
+        execution_refuse(x, &refusal);
+}

@@ -1,0 +1,107 @@
+/* What a caller asked for, from its admission to what its sink is told. It waits in the queue, and has a run for each
+ * of its steps: where the language is compiled, one whose artifacts are collected, and then, back in the queue, one
+ * that finds them among its files. What the cache has needs no compile step: it is asked when the turn has come.
+ *
+ * execution.c is its life, and execution_steps.c the way from step to step; execution_end.c has its ends, and
+ * execution_parts.h what these say to each other: they are one object. */
+#pragma once
+
+#include "pool/core/check.h"
+#include "pool/core/compile.h"
+#include "pool/core/core.h"
+#include "pool/core/live_input.h"
+#include "pool/core/run.h"
+#include "pool/sched/queue.h"
+
+#include <sys/queue.h>
+
+struct core;
+struct language;
+struct slot;
+struct walk;
+
+enum step { STEP_COMPILE, STEP_RUN };
+
+enum execution_state {
+        EXECUTION_WAITING,    /* in the queue */
+        EXECUTION_RUNNING,    /* its run has a slot */
+        EXECUTION_DELIVERING, /* it is over, and its sink takes nothing at present */
+};
+
+struct execution {
+        enum execution_state state;
+        struct core *core;
+        struct language *language;
+        struct sink *sink;       /* NULL: it was abandoned */
+        struct refusal *at_once; /* while core_execute takes it: where a refusal goes, in place of the sink */
+        TAILQ_ENTRY(execution) link;
+        struct queue_entry queued;
+        struct caller caller;
+        struct submission submission; /* its spans point into the payload */
+        struct payload payload;
+        struct live_input live;
+        uint64_t held; /* bytes of memory, as the budget has them */
+        struct check_plan plan;
+        bool planned; /* else it came before its language was known, and waits unexamined: early.h */
+        enum step step;
+        const int64_t *limit;                             /* of this step: the plan's */
+        struct span artifact_globs[COMPILE_MAX_PATTERNS]; /* what is collected of the compile step */
+        struct compile compile;
+        bool retried; /* a slot has failed it before */
+        bool telling; /* its sink is being told the rest of its output */
+
+        int64_t arrived_us;
+        int64_t began_us;    /* of its stages: its arrival, moved on by the time that the compile step took */
+        int64_t deadline_us; /* on the clock; 0: none */
+        int64_t started_us;  /* when it got its slot */
+        uint64_t took_us[STAGES_OF_RUN];
+        struct timer deadline; /* while it waits for a slot, or for that slot's limits */
+        struct run run;
+};
+
+static inline struct execution *execution_of_entry(struct queue_entry *entry)
+{
+        return (struct execution *)(void *)((char *)entry - offsetof(struct execution, queued));
+}
+
+/* What it is made of; taken over on success. */
+struct execution_parts {
+        const struct caller *caller;
+        struct submission *submission;
+        struct payload *payload;
+        struct sink *sink;
+};
+
+/* plan may be NULL: execution_plan is called before it is started. */
+int execution_new(struct execution **out, struct core *c, struct language *l, const struct execution_parts *parts,
+                  const struct check_plan *plan, struct err *e);
+
+/* What is to be run, now that it is known. */
+void execution_plan(struct execution *x, const struct check_plan *plan);
+
+/* Into the queue. Where there is no room, another gives way and is refused; or REFUSED and the refusal: this one has
+ * to, and stays the caller's. */
+int execution_enqueue(struct execution *x, struct refusal *refusal);
+
+/* It waits for this language from now on. -ENOMEM: for none, and the caller refuses it. */
+int execution_move(struct execution *x, struct language *l);
+
+/* With a warm slot that was just moved to RUNNING. */
+void execution_start(struct execution *x, struct slot *slot);
+
+/* Tells its sink, or core_execute, and frees it. */
+void execution_refuse(struct execution *x, const struct refusal *refusal);
+
+/* Frees it without a word; it must not have a slot. */
+void execution_free(struct execution *x);
+
+/* Its language is configured no more: if it waits, it is refused. */
+void execution_language_gone(struct execution *x);
+
+/* The drain took too long. */
+void execution_shut_down(struct execution *x);
+
+/* All executions in the order of their coming: begin, then next until NULL, then end. */
+void walk_begin(struct walk *w, struct core *c);
+struct execution *walk_next(struct walk *w);
+void walk_end(struct walk *w);

@@ -1,0 +1,307 @@
+/* Ends of executions: what their sinks are told. */
+#include "pool/core/execution_parts.h"
+#include "pool/link/slot.h"
+#include "pool/sched/language.h"
+#include "proto/base/clock.h"
+#include "proto/base/limit.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RETRY_MS = 1000 };
+
+/* ---------------------------------------------------------------- refusals */
+
+void execution_refuse(struct execution *x, const struct refusal *refusal)
+{
+        struct sink *sink = x->sink;
+        struct refusal *at_once = x->at_once;
+
+        execution_free(x);
+        if (at_once)
+                *at_once = *refusal;
+        else if (sink)
+                sink->ops->refused(sink, refusal);
+}
+
+void execution_refuse_failed(struct execution *x, const char *sentence)
+{
+        struct refusal refusal;
+        refuse(&refusal, REFUSAL_INTERNAL, "%s", sentence);
+        execution_refuse(x, &refusal);
+}
+
+void execution_refuse_deadline(struct execution *x)
+{
+        struct refusal refusal;
+        uint64_t us = x->submission.deadline_us;
+        char deadline[LIMIT_TEXT_SIZE];
+
+        limit_text(deadline, LIMIT_UNIT_US, us > INT64_MAX ? INT64_MAX : (int64_t)us);
+        if (x->planned)
+                refuse(&refusal, REFUSAL_DEADLINE_EXCEEDED,
+                       "no sandbox became free within the deadline of %s (deadline_us); try again later, or wait longer",
+                       deadline);
+        else
+                refuse(&refusal, REFUSAL_DEADLINE_EXCEEDED,
+                       "the language %s is still starting, and the deadline of %s (deadline_us) is over; try again later, "
+                       "or wait longer",
+                       x->language->name, deadline);
+        execution_refuse(x, &refusal);
+}
+
+/* Since it was taken, a ceiling has changed, and the zygote that serves does not have it, or not yet. */
+void execution_refuse_outdated(struct execution *x)
+{
+        struct refusal refusal;
+        refuse(&refusal, REFUSAL_UNAVAILABLE,
+               "the server's ceilings of limits have changed while the request waited; send it again");
+        refusal.retry_after_ms = RETRY_MS;
+        execution_refuse(x, &refusal);
+}
+
+void execution_language_gone(struct execution *x)
+{
+        struct refusal refusal;
+
+        if (x->state != EXECUTION_WAITING)
+                return;
+        refuse(&refusal, REFUSAL_NOT_FOUND, "the language %s has just been taken out of this server",
+               x->language->name);
+        execution_refuse(x, &refusal);
+}
+
+void execution_job_failed(struct execution *x, const struct job_failure *f)
+{
+        struct refusal refusal;
+        int error = err_told(f->error);
+        const char *reason = strerror(error);
+        char disk[LIMIT_TEXT_SIZE];
+
+        if (f->step == JOB_STEP_FILE && error == ENOSPC)
+                refuse(&refusal, REFUSAL_RESOURCE_EXHAUSTED,
+                       "the file \"%s\" does not fit on the sandbox's disk of %s (limits.disk_bytes); raise that or send "
+                       "less",
+                       f->name, limit_text(disk, LIMIT_UNIT_BYTES, x->limit[LIMIT_DISK]));
+        else if (f->step == JOB_STEP_FILE)
+                refuse(&refusal, REFUSAL_INVALID_ARGUMENT,
+                       "the file \"%s\" can't be made in the sandbox: %s; choose another name", f->name, reason);
+        else
+                refuse(&refusal, REFUSAL_INTERNAL,
+                       "the sandbox could not set the job up: %s; try again, and tell the operator", reason);
+        execution_refuse(x, &refusal);
+}
+
+void execution_failed(struct execution *x, enum run_failure failure, const char *why)
+{
+        struct language *l = x->language;
+        struct refusal refusal;
+
+        switch (failure) {
+        case RUN_NO_MEMORY:
+                l->stats.failures++;
+                execution_refuse_failed(x, "the server is out of memory; try again later");
+                break;
+        case RUN_IMMORTAL:
+                l->stats.failures++;
+                execution_refuse_failed(x, "the run could not be ended; try again, and tell the operator");
+                language_kick(l); /* its client may have another one now */
+                break;
+        case RUN_SLOT_FAILED: /* which its language has counted */
+                refuse(&refusal, REFUSAL_INTERNAL,
+                       "the sandbox failed during the run: %s; try again, and tell the operator", why);
+                execution_refuse(x, &refusal);
+                break;
+        case RUN_ZYGOTE_LOST:
+                l->stats.failures++;
+                refuse(&refusal, REFUSAL_UNAVAILABLE,
+                       "the language is being restarted, and the run was lost with it; send it again");
+                refusal.retry_after_ms = RETRY_MS;
+                execution_refuse(x, &refusal);
+                break;
+        }
+}
+
+/* It was ended for a reason of the server's. */
+static void refuse_lost(struct execution *x)
+{
+        struct refusal refusal;
+
+        if (x->run.reason == KILL_SHUTDOWN) {
+                refuse(&refusal, REFUSAL_UNAVAILABLE,
+                       "the server shuts down, and the run was ended for it; send it again later");
+                refusal.retry_after_ms = RETRY_MS;
+        } else {
+                refuse(&refusal, REFUSAL_INTERNAL,
+                       "the server could not see the run to its end; try again, and tell the operator");
+                x->language->stats.failures++;
+        }
+        execution_refuse(x, &refusal);
+}
+
+/* ---------------------------------------------------------------- outcomes */
+
+/* What there is to tell of every one that was seen to its end. */
+static struct outcome common(const struct execution *x)
+{
+        const struct run *r = &x->run;
+        struct outcome o = {
+                .queue_us = (uint64_t)(r->handed_us - x->began_us),
+                .warm_us = (uint64_t)r->warm_us,
+                .language = x->language->name,
+                .language_version = x->language->version,
+        };
+
+        memcpy(o.stage_us, x->took_us, sizeof o.stage_us);
+        snprintf(o.sandbox, sizeof o.sandbox, "%s-%" PRIu64, x->core->instance, r->report.sandbox);
+        return o;
+}
+
+/* The program could not be translated, or that was ended early: the compile step is all there is. */
+static struct outcome untranslated(struct execution *x)
+{
+        struct outcome o;
+
+        execution_fill_compile(x);
+        o = common(x);
+        o.has_compile = true;
+        o.compile = x->compile.outcome;
+        o.end.status = x->run.reason == KILL_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_COMPILE_ERROR;
+        o.end.exit_code = o.compile.end.exit_code;
+        o.end.pids_denied = o.compile.end.pids_denied; /* a compiler's, which has no other place */
+        return o;
+}
+
+static struct outcome seen_to_its_end(struct execution *x)
+{
+        struct run *r = &x->run;
+        struct outcome o = common(x);
+
+        o.end = ending_of(r->reason, &r->report);
+        o.end.wall_us = (uint64_t)(r->exited_us - r->handed_us);
+        o.output = (struct output){
+                .out = r->task.streams ? (struct span){ 0 } : capture_span(&r->out),
+                .err = r->task.streams ? (struct span){ 0 } : capture_span(&r->err),
+                .out_total = r->out.total,
+                .err_total = r->err.total,
+                .out_truncated = run_is_over(r, false),
+                .err_truncated = run_is_over(r, true),
+        };
+        if (r->collector) {
+                o.files = collector_files(r->collector, &o.n_files);
+                o.files_note = collector_note(r->collector);
+        }
+        o.has_compile = x->compile.done;
+        if (o.has_compile)
+                o.compile = x->compile.outcome;
+        if (language_keeps(x->language)) /* they are in the run's own */
+                o.compile.output.out = o.compile.output.err = (struct span){ 0 };
+        return o;
+}
+
+static bool is_lost(const struct execution *x)
+{
+        return x->run.reason == KILL_SHUTDOWN || x->run.reason == KILL_FAULT;
+}
+
+/* It has no slot, and nothing more to wait for. The sink's own memory may be gone after this. */
+static void tell(struct execution *x)
+{
+        struct sink *sink = x->sink;
+
+        if (!sink) {
+                execution_free(x);
+                return;
+        }
+        if (is_lost(x)) {
+                refuse_lost(x);
+                return;
+        }
+        const struct outcome o = x->step == STEP_COMPILE || x->run.refused ? untranslated(x) : seen_to_its_end(x);
+        x->sink = NULL;
+        sink->ops->finished(sink, &o);
+        execution_free(x);
+}
+
+/* ---------------------------------------------------------------- what its sink has not taken yet */
+
+/* Of what the pipes of its dead sandbox held. True: all of it is told, or nobody listens. */
+static bool deliver_rest(struct execution *x)
+{
+        struct run *r = &x->run;
+        struct capture *of[] = { &r->out, &r->err };
+
+        for (size_t i = 0; r->task.streams && i < 2; i++) {
+                const struct span rest = capture_span(of[i]);
+                const uint64_t offset = r->told[i];
+                if (rest.len == 0)
+                        continue;
+                if (r->full || !x->sink)
+                        return !x->sink;
+                of[i]->len = 0;
+                r->told[i] += rest.len;
+                x->telling = true;
+                if (x->sink->ops->output(x->sink, i == 0 ? STREAM_STDOUT : STREAM_STDERR, rest, offset) != SINK_TAKEN)
+                        r->full = true;
+                x->telling = false;
+        }
+        return true;
+}
+
+void execution_deliver(struct execution *x)
+{
+        x->run.full = false;
+        if (deliver_rest(x))
+                tell(x);
+}
+
+/* ---------------------------------------------------------------- the end of its last run */
+
+/* The program's end is the death of its main process, as the zygote saw it, or the order to kill it. */
+static int64_t end_of_program(const struct run *r)
+{
+        int64_t ended_us = r->report.exited.ended_us;
+        return r->killed_us && r->killed_us < ended_us ? r->killed_us : ended_us;
+}
+
+/* Of what was not run there is only the waiting: the rest is the compile step's. */
+static void count_stages(struct execution *x)
+{
+        const struct run *r = &x->run;
+        struct compile_outcome *compile = &x->compile.outcome;
+        struct stats *stats = &x->language->stats;
+        const int64_t end_us[STAGES_OF_RUN] = {
+                [STAGE_QUEUE] = x->started_us, [STAGE_DISPATCH] = r->fed_us, [STAGE_RUN] = end_of_program(r),
+                [STAGE_DRAIN] = r->drained_us, [STAGE_COLLECT] = r->over_us,
+        };
+
+        if (x->step == STEP_COMPILE || r->refused) {
+                x->took_us[STAGE_QUEUE] = (uint64_t)(x->started_us - x->began_us);
+                compile->compile_us = (uint64_t)(r->over_us - x->started_us);
+                stats_compiled(stats, compile->compile_us);
+                return;
+        }
+        if (x->compile.done && !compile->cached)
+                stats_compiled(stats, compile->compile_us);
+        stages_of_run(x->began_us, end_us, x->took_us);
+        stats_run_stages(stats, x->took_us, r->collector != NULL);
+}
+
+void execution_finish(struct execution *x)
+{
+        struct language *l = x->language;
+
+        count_stages(x);
+        execution_remember(x);
+        stats_run_ended(&l->stats, x->run.over_us, language_busy(l) > 1 || l->lane.count > 0);
+        if (!is_lost(x) && !deliver_rest(x)) {
+                x->state = EXECUTION_DELIVERING;
+                queue_leave(&x->core->sched.queue, &x->queued, clock_us() - x->started_us);
+                x->started_us = 0;
+                execution_weigh(x);
+                return;
+        }
+        tell(x);
+}

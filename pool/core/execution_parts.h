@@ -1,0 +1,62 @@
+/* What the parts of an execution say to each other: private to execution*.c. */
+#pragma once
+
+#include "pool/core/core_parts.h"
+#include "pool/core/execution.h"
+
+/* ---------------------------------------------------------------- execution.c */
+
+extern const struct run_ops execution_run_ops;
+
+/* Tells the budget how much memory it holds now. */
+void execution_weigh(struct execution *x);
+
+/* Its slot is none of its any more, and its program was not started: waits again, before the others of its client, but
+ * only once. It may be freed by this. why: what its slot failed of. */
+void execution_wait_again(struct execution *x, const char *why);
+
+/* It waits: its deadline holds from here on, if it has one. Negative: it has one that can't be kept. */
+int execution_await(struct execution *x);
+
+/* What a caller is told whose deadline can't be kept. */
+#define EXECUTION_NO_DEADLINE                                                                                          \
+        "the server is out of memory and could not keep deadline_us; try again, and tell the operator"
+
+/* ---------------------------------------------------------------- execution_steps.c */
+
+/* It has its slot: where the cache has the artifacts, it is in the run step from here on. One whose language keeps what
+ * comes again is in the compile step from here on, if it comes for the second time. */
+void execution_look(struct execution *x, const struct slot *slot);
+
+/* What its run is given in the present step. */
+struct run_task execution_task(const struct execution *x);
+
+bool execution_wants_files(struct run *r, struct collector_task *task, bool *changed_only);
+
+/* The compile step is over, and its artifacts are here. True: it waits for its second sandbox. False: it is over, too.
+ */
+bool execution_compiled(struct execution *x);
+
+/* The compile step as the outcome tells it, from what is known of one that ended without artifacts. */
+void execution_fill_compile(struct execution *x);
+
+/* It has been run, and translated in its own sandbox. */
+void execution_remember(struct execution *x);
+
+/* ---------------------------------------------------------------- execution_end.c */
+
+/* Its run was seen to its end: its sink is told, now or when it has taken what it is yet to be told. */
+void execution_finish(struct execution *x);
+
+/* Of one that is DELIVERING: its sink may take more. */
+void execution_deliver(struct execution *x);
+
+/* INTERNAL. The failure is counted by whoever saw it first: each one once. */
+void execution_refuse_failed(struct execution *x, const char *sentence);
+
+void execution_job_failed(struct execution *x, const struct job_failure *failure);
+void execution_failed(struct execution *x, enum run_failure failure, const char *why);
+void execution_refuse_deadline(struct execution *x);
+
+/* Its language's ceilings have changed since it was admitted. */
+void execution_refuse_outdated(struct execution *x);

@@ -1,0 +1,68 @@
+/* Live input: see live_input.h. */
+#include "pool/core/live_input.h"
+
+#include "pool/core/core.h"
+
+#include <errno.h>
+
+int live_input_init(struct live_input *l)
+{
+        *l = (struct live_input){ .bytes = evbuffer_new() };
+        return l->bytes ? 0 : -ENOMEM;
+}
+
+void live_input_fini(struct live_input *l)
+{
+        if (l->bytes)
+                evbuffer_free(l->bytes);
+        *l = (struct live_input){ 0 };
+}
+
+size_t live_input_held(const struct live_input *l)
+{
+        return l->bytes ? evbuffer_get_length(l->bytes) : 0;
+}
+
+int live_input_put(struct live_input *l, struct span bytes, bool end)
+{
+        if (!l->bytes || l->ended)
+                return -EINVAL;
+        if (l->closed)
+                return -EPIPE;
+        if (bytes.len > CORE_INPUT_ROOM - live_input_held(l)) {
+                l->wanted = true;
+                return -EAGAIN;
+        }
+        if (evbuffer_add(l->bytes, bytes.data, bytes.len) < 0)
+                return -ENOMEM;
+        l->ended = end;
+        l->wanted = !end;
+        return 0;
+}
+
+int live_input_write(struct live_input *l, int fd)
+{
+        while (evbuffer_get_length(l->bytes) > 0) {
+                int n = evbuffer_write(l->bytes, fd);
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return errno == EAGAIN ? LIVE_MORE : -errno;
+        }
+        return l->ended ? LIVE_END : LIVE_WAITS;
+}
+
+bool live_input_wants(struct live_input *l)
+{
+        if (!l->wanted || l->closed || live_input_held(l) > CORE_INPUT_ROOM / 2)
+                return false;
+        l->wanted = false;
+        return true;
+}
+
+void live_input_close(struct live_input *l)
+{
+        l->closed = true;
+        if (l->bytes)
+                evbuffer_drain(l->bytes, evbuffer_get_length(l->bytes));
+}
