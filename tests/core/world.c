@@ -1,0 +1,337 @@
+/* Fronts, and the world as a whole: see world.h. */
+#include "tests/core/world.h"
+
+#include "pool/base/loop.h"
+#include "pool/core/outcome.h"
+#include "pool/sched/language.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+const char world_config[] = "runtime comp {\n"
+                            "  kind = compiled  main_file = main.c  version = { cc }\n"
+                            "  compile = { cc, main.c }  artifacts = { main }  run = { ./main }\n"
+                            "}\n"
+                            "runtime pre {\n"
+                            "  kind = prestarted  main_file = main.p  version = { p }  warm = { p }\n"
+                            "}\n"
+                            "language fork { warm_min = 2 warm_max = 4 running = 4 }\n"
+                            "language comp { warm_min = 1 warm_max = 3 running = 3 }\n"
+                            "language pre { warm_min = 1 warm_max = 2 running = 2 }\n"
+                            "max_queue = 20\n";
+
+/* ---------------------------------------------------------------- what a sink is told */
+
+static void assert_open(const struct front *f)
+{
+        assert_true(f->used && !f->abandoned);
+        assert_int_equal(f->finished + f->refused, 0);
+}
+
+static int on_output(struct sink *s, enum stream stream, struct span bytes, uint64_t offset)
+{
+        struct front *f = (struct front *)s;
+
+        assert_open(f);
+        assert_false(f->full);
+        assert_true(bytes.len > 0);
+        assert_int_equal(offset, f->told[stream]);
+        f->told[stream] += bytes.len;
+        f->full = f->full_next;
+        f->full_next = false;
+        return f->full ? SINK_FULL : SINK_TAKEN;
+}
+
+static void on_input_wanted(struct sink *s)
+{
+        struct front *f = (struct front *)s;
+        assert_open(f);
+        f->wanted++;
+}
+
+static void on_stage(struct sink *s, enum stage stage, int64_t at_us)
+{
+        struct front *f = (struct front *)s;
+        assert_open(f);
+        assert_true(stage == STAGE_COMPILE || stage == STAGE_RUN);
+        assert_true(at_us > 0);
+        f->stages++;
+}
+
+static void on_finished(struct sink *s, const struct outcome *o)
+{
+        struct front *f = (struct front *)s;
+
+        assert_open(f);
+        f->finished++;
+        f->status = o->end.status;
+        f->total[STREAM_STDOUT] = o->output.out_total;
+        f->total[STREAM_STDERR] = o->output.err_total;
+        if (f->streams && o->end.status != OUTCOME_COMPILE_ERROR) {
+                assert_int_equal(o->output.out.len + o->output.err.len, 0);
+                assert_true(f->told[0] <= f->total[0] && f->told[1] <= f->total[1]);
+                assert_true(o->output.out_truncated || f->told[0] == f->total[0]);
+                assert_true(o->output.err_truncated || f->told[1] == f->total[1]);
+        }
+        f->execution = NULL;
+}
+
+static void on_refused(struct sink *s, const struct refusal *r)
+{
+        struct front *f = (struct front *)s;
+
+        assert_open(f);
+        assert_true(r->text[0] != '\0');
+        f->refused++;
+        f->refusal = *r;
+        f->execution = NULL;
+}
+
+static const struct sink_ops captured = {
+        .input_wanted = on_input_wanted,
+        .stage = on_stage,
+        .finished = on_finished,
+        .refused = on_refused,
+};
+
+static const struct sink_ops streamed = {
+        .output = on_output,
+        .input_wanted = on_input_wanted,
+        .stage = on_stage,
+        .finished = on_finished,
+        .refused = on_refused,
+};
+
+/* ---------------------------------------------------------------- submissions */
+
+static struct front *free_front(struct world *w)
+{
+        for (unsigned i = 0; i < WORLD_FRONTS; i++)
+                if (!w->front[i].execution) {
+                        w->front[i] = (struct front){ .world = w };
+                        return &w->front[i];
+                }
+        return NULL;
+}
+
+static void free_submission(struct submission *s)
+{
+        free(s->globs);
+        free(s->files);
+}
+
+struct front *world_submit(struct world *w, const struct front_wish *wish)
+{
+        static const uint8_t input[1 << 18];
+        static const char code[] = "a program";
+        struct front *f = free_front(w);
+        struct caller caller = { .len = 2, .bytes = { 'p', (uint8_t)wish->peer } };
+
+        if (!f)
+                return NULL;
+        struct payload payload = { .buffer = malloc(sizeof code), .len = sizeof code };
+        struct submission s = {
+                .language = span_of_text(wish->language),
+                .has_code = true,
+                .code = { payload.buffer, payload.buffer ? sizeof code : 0 },
+                .standard_input = { input, wish->input },
+                .live_input = wish->live_input,
+                .truncate_output = wish->truncates,
+                .collect_changed_only = wish->changed_only,
+                .has_collect = wish->collects,
+                .deadline_us = (uint64_t)wish->deadline_us,
+                .priority = wish->priority,
+        };
+        if (payload.buffer)
+                memcpy(payload.buffer, code, sizeof code);
+        if (wish->collects)
+                s.globs = calloc(1, sizeof *s.globs);
+        if (s.globs) {
+                s.globs[0] = span_of_text("*");
+                s.n_globs = 1;
+        }
+        if (wish->memory_bytes) {
+                s.has_limit[LIMIT_MEMORY] = true;
+                s.limit[LIMIT_MEMORY] = wish->memory_bytes;
+        }
+        f->used = true;
+        f->streams = wish->streams;
+        f->sink.ops = wish->streams ? &streamed : &captured;
+        if (core_execute(w->core, &caller, &s, &payload, &f->sink, &f->execution, &f->refusal) == REFUSED) {
+                assert_true(f->refusal.text[0] != '\0');
+                f->refused = 1;
+                f->execution = NULL;
+        }
+        free_submission(&s);
+        free(payload.buffer);
+        return f;
+}
+
+void world_abandon(struct front *f)
+{
+        struct execution *x = f->execution;
+        f->execution = NULL;
+        f->abandoned = true;
+        execution_abandon(x);
+}
+
+struct fake_slot *world_sandbox_of(struct world *w, const struct front *f, struct fake_zygote **z, unsigned *number)
+{
+        for (unsigned i = 0; f->execution && i < WORLD_ZYGOTES; i++) {
+                struct channel_end *end = w->zygote[i].end;
+                if (!end)
+                        continue;
+                const struct zygote *theirs = end->owner;
+                for (unsigned k = 0; k < WORLD_SLOTS; k++) {
+                        if (theirs->slots.slot[k].holder != &((struct execution *)f->execution)->run.holder)
+                                continue;
+                        *z = &w->zygote[i];
+                        *number = k;
+                        return &w->zygote[i].slot[k];
+                }
+        }
+        return NULL;
+}
+
+/* ---------------------------------------------------------------- the process around the core */
+
+static int on_renew(void *owner, const char *language)
+{
+        struct world *w = owner;
+        assert_true(w->n_asked < WORLD_ZYGOTES);
+        snprintf(w->asked[w->n_asked++], sizeof w->asked[0], "%s", language);
+        return 0;
+}
+
+static void on_serves(void *owner, const char *language, uint32_t generation)
+{
+        (void)owner;
+        (void)language;
+        (void)generation;
+}
+
+static void on_ready(void *owner)
+{
+        struct world *w = owner;
+        w->ready++;
+}
+
+static void on_progress(void *owner)
+{
+        struct world *w = owner;
+        w->progress++;
+}
+
+void world_make(struct world *w)
+{
+        static const struct core_ops ops = {
+                .renew = on_renew,
+                .serves = on_serves,
+                .kill = on_serves,
+                .ready = on_ready,
+                .progress = on_progress,
+        };
+        struct err e = { 0 };
+
+        memset(w, 0, sizeof *w);
+        assert_int_equal(loop_new(&w->base, &e), 0);
+        w->log = (struct log){ .who = "test", .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) };
+        if (config_load(&w->config, world_config, "test", &e) < 0)
+                fail_msg("%s", e.text);
+        w->memory.max = w->config.max_memory;
+        for (unsigned i = 0; i < WORLD_ZYGOTES; i++)
+                w->zygote[i].world = w;
+        const struct core_options options = {
+                .base = w->base,
+                .log = &w->log,
+                .config = &w->config,
+                .memory = &w->memory,
+                .cores = 2,
+                .instance = "test",
+                .ops = &ops,
+                .owner = w,
+        };
+        if (core_new(&w->core, &options, &e) < 0)
+                fail_msg("%s", e.text);
+        fake_adopt(w, "fork");
+        fake_adopt(w, "comp");
+        fake_adopt(w, "pre");
+}
+
+void world_end(struct world *w)
+{
+        core_free(w->core);
+        assert_int_equal(w->memory.used, 0);
+        config_fini(&w->config);
+        event_base_free(w->base);
+        close(w->log.fd);
+}
+
+void world_turn(struct world *w)
+{
+        for (int i = 0; i < 8 && event_base_loop(w->base, EVLOOP_NONBLOCK | EVLOOP_ONCE) == 0; i++)
+                ;
+}
+
+void world_bring_zygotes(struct world *w)
+{
+        while (w->n_asked > 0) {
+                char language[32];
+                snprintf(language, sizeof language, "%s", w->asked[--w->n_asked]);
+                fake_adopt(w, language);
+        }
+        for (unsigned i = 0; i < WORLD_ZYGOTES; i++)
+                if (w->zygote[i].end && !w->zygote[i].greeted)
+                        fake_greet(&w->zygote[i]);
+}
+
+static bool answer_one(struct world *w)
+{
+        for (unsigned i = 0; i < WORLD_ZYGOTES; i++)
+                if (w->zygote[i].end && w->zygote[i].n_pending > 0) {
+                        fake_answer(&w->zygote[i], 0);
+                        return true;
+                }
+        return false;
+}
+
+void world_settle(struct world *w)
+{
+        do
+                world_turn(w);
+        while (answer_one(w));
+}
+
+/* ---------------------------------------------------------------- the end of all */
+
+static void assert_told(const struct front *f)
+{
+        if (f->used && !f->abandoned)
+                assert_int_equal(f->finished + f->refused, 1);
+        if (f->abandoned)
+                assert_int_equal(f->finished + f->refused, 0);
+}
+
+void world_assert_clean(struct world *w)
+{
+        struct core_facts facts;
+
+        for (unsigned i = 0; i < WORLD_FRONTS; i++)
+                assert_told(&w->front[i]);
+        core_facts(w->core, &facts);
+        assert_int_equal(core_running(w->core), 0);
+        assert_int_equal(facts.queued, 0);
+        assert_int_equal(w->memory.used, 0);
+        assert_int_equal(w->core->sched.queue.bytes, 0);
+        for (size_t i = 0; i < w->core->sched.n_languages; i++) {
+                struct language *l = w->core->sched.languages[i];
+                assert_int_equal(l->n_executions, 0);
+                assert_int_equal(l->lane.count, 0);
+                assert_int_equal(language_busy(l), 0);
+        }
+}

@@ -1,0 +1,149 @@
+/* A world around the core in which nothing is real but the core, the scheduler and the link: a clock that stands until it
+ * is moved, timers on that clock, zygotes that do what a test lets them do, and fronts that write down what their sinks
+ * are told. Channels, clock and timers of this folder take the place of pool/link/channel_end.c, proto/base/clock.c and
+ * pool/base/timer.c in the link.
+ *
+ * What a sandbox reads and writes are real pipes, so that reading and writing are the core's own. */
+#pragma once
+
+#include "pool/config/config.h"
+#include "pool/core/core.h"
+#include "pool/core/core_parts.h"
+#include "pool/link/channel_end.h"
+#include "proto/ipc/channel.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+        WORLD_ZYGOTES = 24,
+        WORLD_SLOTS = 64, /* of a zygote; a test that needs more fails */
+        WORLD_FRONTS = 256,
+        WORLD_PENDING = 256,
+};
+
+/* ---------------------------------------------------------------- clock and timers */
+
+void world_advance(int64_t us); /* timers that become due fire in their order */
+void world_fail_timers(bool fail);
+
+/* ---------------------------------------------------------------- memory */
+
+/* The n-th allocation of the project's and its libraries' code from now on fails, and only that; 0: none does. */
+void world_fail_allocation(unsigned n);
+/* Since the last call of the above: how many were tried. */
+unsigned world_allocations(void);
+
+/* ---------------------------------------------------------------- zygotes */
+
+enum fake_state {
+        FAKE_NONE,
+        FAKE_MAKING,
+        FAKE_WARM,
+        FAKE_DEAD,
+};
+
+struct fake_slot {
+        enum fake_state state;
+        uint64_t sandbox;
+        int job, in, out, err; /* the sandbox's ends; -1: closed */
+        int cpu;               /* the file behind WARM_CPU */
+        int signal;            /* the last one that was ordered */
+};
+
+struct fake_pending {
+        struct order order;
+        int fd; /* of ORDER_COLLECT; else -1 */
+};
+
+struct fake_zygote {
+        struct world *world;
+        struct channel_end *end; /* NULL: there is none */
+        char language[32];
+        uint32_t generation;
+        bool greeted, told_to_end;
+        struct fake_slot slot[WORLD_SLOTS];
+        struct fake_pending pending[WORLD_PENDING];
+        unsigned n_pending;
+};
+
+/* Answers the i-th pending order as a zygote would that has no fault. False: it has ended by that. */
+bool fake_answer(struct fake_zygote *z, unsigned i);
+/* ... or by a failure, where the order can fail. */
+bool fake_fail(struct fake_zygote *z, unsigned i);
+/* The channel ends. */
+void fake_die(struct fake_zygote *z);
+void fake_adopt(struct world *w, const char *language);
+void fake_greet(struct fake_zygote *z);
+
+/* A warm sandbox that has been given a job: writes, ends with this wait status, or says that the job can't be laid out. */
+bool fake_has_job(const struct fake_slot *s);
+void fake_write(struct fake_slot *s, bool is_stderr, size_t len);
+bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unproved);
+void fake_tell_failure(struct fake_slot *s);
+void fake_use_cpu(struct fake_slot *s, int64_t us);
+
+/* ---------------------------------------------------------------- fronts */
+
+struct front {
+        struct sink sink; /* the first member */
+        struct world *world;
+        struct execution *execution; /* NULL: it has ended, or was abandoned */
+        bool used, abandoned, full_next, full;
+        unsigned finished, refused;
+        struct refusal refusal;
+        enum outcome_status status;
+        uint64_t told[2];
+        uint64_t total[2];
+        unsigned stages, wanted;
+        bool streams;
+};
+
+struct front_wish {
+        const char *language;
+        bool streams, live_input, truncates, collects, changed_only;
+        int64_t deadline_us, memory_bytes;
+        unsigned peer, priority;
+        size_t input;
+};
+
+/* ---------------------------------------------------------------- the world */
+
+struct world {
+        struct event_base *base;
+        struct log log;
+        struct config config;
+        struct budget memory;
+        struct core *core;
+        struct fake_zygote zygote[WORLD_ZYGOTES];
+        struct front front[WORLD_FRONTS];
+        char asked[WORLD_ZYGOTES][32]; /* languages for which a zygote is to come */
+        unsigned n_asked;
+        uint32_t generations;
+        unsigned ready, progress;
+};
+
+/* fork: an interpreter; comp: compiled; pre: started ahead, and kept when it comes again. */
+extern const char world_config[];
+
+void world_make(struct world *w);
+void world_end(struct world *w);
+
+/* The loop goes round until nothing is left to do. */
+void world_turn(struct world *w);
+
+/* Zygotes that were asked for come, and greet. */
+void world_bring_zygotes(struct world *w);
+
+/* Answers everything, until nothing is pending. */
+void world_settle(struct world *w);
+
+/* NULL: every front is in use. REFUSED ones count as told. */
+struct front *world_submit(struct world *w, const struct front_wish *wish);
+void world_abandon(struct front *f);
+
+/* A running sandbox whose job is f's; NULL: it has none. z is set, too. */
+struct fake_slot *world_sandbox_of(struct world *w, const struct front *f, struct fake_zygote **z, unsigned *number);
+
+/* Everything has come to its end: each front was told once, and nothing is held or counted. */
+void world_assert_clean(struct world *w);
