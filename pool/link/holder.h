@@ -1,6 +1,6 @@
-/* Whoever has the sandbox of a slot, as the link sees it: what it is told of that sandbox. It is the first member of
- * the holder's own struct. Each of exited, failed and lost is the end of the holding: the slot, where there still is
- * one, is then given back with zygote_recycle (after exited), or is gone (after failed and lost). */
+/* Who has the sandbox of a slot, as the link sees it, and what it is told of that sandbox. It is the first member of
+ * the holder's own struct. After exited the holder still has the slot, until it gives it back with slot_recycle; failed
+ * or lost may come even then. After failed or lost it has none. */
 #pragma once
 
 #include "proto/ipc/channel.h"

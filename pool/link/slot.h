@@ -36,7 +36,7 @@ struct slot {
         unsigned owed_ticks;        /* for how many of the pool's ticks */
         uint64_t sandbox;           /* the present or last one's number */
         int64_t since_us;           /* when it came into this state */
-        struct slot_holder *holder; /* whose job it has; NULL: nobody cares any more */
+        struct slot_holder *holder; /* who has its sandbox; NULL: nobody cares any more */
         bool limiting;              /* ORDER_LIMIT is on its way */
 
         /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */
@@ -49,7 +49,7 @@ struct slot {
         int64_t memory_bytes; /* the limits it has now */
         int64_t disk_bytes;
         int64_t pids;
-        int signal; /* of ORDER_SIGNAL */
+        int signal; /* that ORDER_SIGNAL is about */
 
         TAILQ_ENTRY(slot) link; /* among the empty, or among the warm */
 };

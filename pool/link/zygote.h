@@ -1,12 +1,16 @@
 /* One zygote as the pool knows it: its channel, its slots, and how far it is in its life. Its reports become moves of
  * slots, calls to their holders, and news for its owner; it is kept at as many warm sandboxes as its slots are to have.
  * Which zygote of a language serves, and when another takes its place, is its owner's business (pool/sched/language.h).
- */
+ *
+ * zygote.c is its life and its pulse; zygote_slots.c gives orders about slots and serves their holders;
+ * zygote_reports.c takes what comes from the channel. zygote_parts.h is what these say to each other. */
 #pragma once
 
 #include "pool/base/timer.h"
 #include "pool/link/channel_end.h"
+#include "pool/link/holder.h"
 #include "pool/link/slot.h"
+#include "proto/base/log.h"
 #include "proto/ipc/patience.h"
 
 #include <stdbool.h>
@@ -27,7 +31,7 @@ struct zygote_ops {
         void (*warmed)(struct zygote *z, struct slot *slot, int64_t ordered_us, const struct report *warm);
         /* A sandbox could not be made, or was lost while it waited: z->failures in a row. */
         void (*failed)(struct zygote *z);
-        /* A slot failed while it had a holder, which is told for itself. */
+        /* A slot failed whose sandbox had a job. Its holder is told for itself. */
         void (*failed_holder)(struct zygote *z);
         /* A slot is thrown away, because its teardown is not proved. */
         void (*discarded)(struct zygote *z);
@@ -44,8 +48,6 @@ struct zygote_options {
         struct log *log;
         const char *name; /* of its language, for sentences; outlives it */
         uint32_t generation;
-        bool prestarted; /* a program is started ahead in each sandbox: making one may take long. Known later:
-                            z->prestarted */
 };
 
 enum zygote_phase {
@@ -67,16 +69,16 @@ struct zygote {
         struct event_base *base;
         struct log *log;
         const char *name;
-        bool prestarted;
         TAILQ_ENTRY(zygote) link; /* of its language, the oldest foremost */
         struct channel_end end;
         struct slots slots;
         enum zygote_phase phase;
-        uint32_t generation;      /* the supervisor's number for it, among those of its language */
-        bool greeted;             /* it has said hello */
-        bool stale;               /* it was started with what has changed since in the configuration */
-        bool drained;             /* it has been told to end */
-        bool idle;                /* set by its owner: no sandbox is to be ordered at present */
+        uint32_t generation; /* the supervisor's number for it, among those of its language */
+        bool greeted;        /* it has said hello */
+        bool stale;          /* it was started with what has changed since in the configuration */
+        bool drained;        /* it has been told to end */
+        bool prestarted;     /* set by its owner: a program is started ahead in each sandbox, which may take long */
+        bool idle;           /* set by its owner: no sandbox is to be ordered at present */
         struct ceilings ceilings; /* the most that it takes; known when it has greeted */
         uint64_t forks;           /* sandboxes ordered from it */
         int64_t born_us;
@@ -119,7 +121,8 @@ const char *zygote_tick(struct zygote *z);
 /* Its present sandbox is h's from here on. It is RUNNING. */
 void slot_hold(struct slot *slot, struct slot_holder *h);
 
-/* An order about its present sandbox: LIMIT, KILL, SIGNAL or COLLECT. fd: borrowed, or -1. */
+/* An order about its present sandbox: LIMIT, KILL, SIGNAL or COLLECT. The slot says the limits and the signal. fd:
+ * borrowed, or -1. */
 void slot_order(struct slot *slot, enum order_kind kind, int fd);
 
 /* Given back before its job was handed over: it is killed unused. */
