@@ -1,6 +1,9 @@
 /* One language at run time: the requests that wait for it, and its zygotes. One zygote serves; it is renewed from time
  * to time, so that no memory layout and no hash seed serves for ever. The next one warms up beside it, takes its place
- * when as many of its sandboxes are warm as are to be, and the old one ends when its last run has ended. */
+ * when as many of its sandboxes are warm as are to be, and the old one ends when its last run has ended.
+ *
+ * language.c is who is served, and readiness; language_zygotes.c is how zygotes come and go. language_parts.h is what
+ * these say to each other, and what the scheduler tells its languages. */
 #pragma once
 
 #include "pool/base/preload_fact.h"
@@ -56,7 +59,7 @@ struct language {
         struct queue_lane lane;
         struct stats stats;
         bool is_profile;        /* of a runtime of another name */
-        unsigned n_runs;        /* that point here */
+        unsigned n_executions;  /* that point here */
         unsigned failed_starts; /* zygotes in a row that ended before they could serve */
         bool broken;            /* several did: nobody waits for it */
         bool leaving;           /* it is configured no more */
@@ -65,13 +68,6 @@ struct language {
         bool was_full;              /* has had the warm sandboxes that it is to have at least */
         bool ready;                 /* since then: there is a zygote, and sandboxes come from it */
 };
-
-/* Of zeroed memory. */
-void language_init(struct language *l, struct sched *s, const struct config_language *config);
-void language_fini(struct language *l);
-
-/* What a new configuration can change. */
-void language_configure(struct language *l, const struct config_language *config);
 
 /* Its programs are translated in the process that runs them, but what that makes can be kept for a program that comes
  * again. */
@@ -87,28 +83,6 @@ static inline bool language_is_compiled(const struct language *l)
         return l->kind == KIND_COMPILED;
 }
 
-/* Its zygotes were started with what the configuration says no more: they are renewed. */
-void language_outdate(struct language *l);
-
-/* It is configured no more: nothing new is begun, and its zygotes end with what runs in them. */
-void language_leave(struct language *l);
-/* Nothing is left of it: it may be freed. */
-bool language_is_gone(const struct language *l);
-/* It is configured again before it was gone. */
-void language_come_back(struct language *l, const struct config_language *config);
-
-/* A zygote for it; takes sock over. -1: there was one, but it could not be taken. */
-void language_adopt(struct language *l, uint32_t generation, int sock);
-
-/* Ends all its zygotes in good order. */
-void language_drain(struct language *l);
-
-/* To be called each second or so. */
-void language_tick(struct language *l);
-
-/* Orders the sandboxes that are missing, and the end of those that are too many. */
-void language_order_sandboxes(struct language *l);
-
 /* Gives warm sandboxes to waiting requests, and orders what should be ordered. */
 void language_kick(struct language *l);
 
@@ -118,9 +92,15 @@ bool language_has_room(const struct language *l);
 /* How many slots have a run, that of one which is being answered included. */
 unsigned language_busy(const struct language *l);
 
-/* How many requests that wait could be started now if there were sandboxes enough. Shares of clients may hold back some
- * of those that are counted, but not all. */
-unsigned language_demand(const struct language *l);
-
 /* The zygote that serves, or NULL. */
 const struct zygote *language_current(const struct language *l);
+
+/* Sandboxes of all its zygotes together. */
+struct language_count {
+        unsigned warm, running, preparing, zygotes;
+};
+
+void language_count(const struct language *l, struct language_count *count);
+
+/* It is a profile, and its aliases and extensions are those of the language that is called as its runtime is. */
+bool language_names_are_others(const struct language *l);

@@ -1,6 +1,9 @@
 /* The scheduler: who gets a sandbox next, and how many are kept. It has the queue, the languages with their zygotes,
  * and the memory that warm sandboxes may take together. What it serves are entries of the queue: whose they are, and
- * what is done with a sandbox, is its owner's business (pool/core). */
+ * what is done with a sandbox, is its owner's business (pool/core).
+ *
+ * sched.c is its life, and languages that come and go with the configuration; registry.c finds them by name; what each
+ * of them does is language.h's. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -27,7 +30,8 @@ enum sched_loss {
 };
 
 struct sched_ops {
-        /* The entry has been taken out of the queue, and the slot moved to RUNNING, for it. */
+        /* The entry has been taken out of the queue, and the slot moved to RUNNING, for it: the callee holds the slot
+         * (slot_hold) before it does anything else with it, and says queue_start. */
         void (*start)(void *owner, struct queue_entry *entry, struct slot *slot);
         /* A language has said what it is, has turned out to be broken, or goes: what waits unexamined can be looked at.
          */
@@ -58,12 +62,16 @@ struct sched {
         struct event unblocked;        /* clients may start more, in languages where nothing else has happened */
 
         bool was_ready; /* every language that comes up has had its least number of warm sandboxes */
-        bool draining;  /* no new work */
-        bool closing;   /* all work is done */
+        bool draining;  /* set by its owner: no new work, so no sandbox is made that nothing waits for */
+        bool closing;   /* sched_close was called: all work is done, and zygotes that end are no news */
 };
 
-/* Of zeroed memory, with everything from ops to cores set; the languages are those of the configuration. */
+/* Of zeroed memory, with everything from ops to cores set; the languages are those of the configuration. After an error
+ * sched_fini is due all the same. */
 int sched_init(struct sched *s, struct err *e);
+
+/* Nothing of its owner's waits in the queue any more; holders of slots are told that they are lost. Harmless for zeroed
+ * memory. */
 void sched_fini(struct sched *s);
 
 /* s->config is the present configuration, was the one before. -ENOMEM: nothing has changed; the caller puts the old one
@@ -73,7 +81,7 @@ int sched_reload(struct sched *s, const struct config *was, struct err *e);
 /* A zygote for this language; takes sock over. -1: there was one, but it could not be taken. */
 void sched_adopt(struct sched *s, struct span language, uint32_t generation, int sock);
 
-/* Ends all zygotes in good order. */
+/* No execution is left, or none is waited for: ends all zygotes in good order. */
 void sched_close(struct sched *s);
 
 /* To be called each second or so. */
@@ -94,5 +102,5 @@ struct language *sched_first_unnamed(const struct sched *s);
 /* Why there is no such language, where that is known; or NULL. */
 const struct config_absent *sched_find_absent(const struct sched *s, struct span name);
 
-/* At this moment: each that was to be served is, also those that never came up. */
+/* At this moment: each that was to be served is, also those that never came up. Not before ops->ready was called. */
 bool sched_is_ready(const struct sched *s);
