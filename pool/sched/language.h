@@ -52,7 +52,7 @@ struct language {
         struct preload_fact preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
         size_t n_preloads;
 
-        TAILQ_HEAD(, zygote) zygotes;
+        TAILQ_HEAD(language_zygotes, zygote) zygotes;
         bool asked;          /* the supervisor owes a zygote */
         unsigned renew_wait; /* ticks until the next try to renew, after one that failed */
         unsigned renew_next; /* and how many after another failure */
@@ -77,7 +77,7 @@ static inline bool language_keeps(const struct language *l)
         return r && r->kind == KIND_PRESTARTED && r->artifacts && !r->run;
 }
 
-/* Its programs have a compile stage before they run. */
+/* Its programs have a compile step before they run. */
 static inline bool language_is_compiled(const struct language *l)
 {
         return l->kind == KIND_COMPILED;
