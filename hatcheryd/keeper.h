@@ -11,8 +11,8 @@
 #include "hatcheryd/pace.h"
 #include "hatcheryd/process.h"
 #include "pool/config/config.h"
-#include "pool/pool.h"
 #include "proto/base/log.h"
+#include "proto/ipc/control.h"
 #include "proto/wire/wire.h"
 #include "zygote/host/cgroup.h"
 

@@ -1,8 +1,8 @@
 /* Starting roles: see role.h. */
 #include "hatcheryd/role.h"
 
-#include "pool/pool.h"
 #include "proto/base/own.h"
+#include "proto/ipc/control.h"
 #include "zygote/ceilings.h"
 #include "zygote/host/usr_disk.h"
 #include "zygote/image.h"

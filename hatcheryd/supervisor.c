@@ -11,8 +11,8 @@
 #include "hatcheryd/settings.h"
 #include "hatcheryd/upgrade.h"
 #include "pool/config/config.h"
-#include "pool/pool.h"
 #include "proto/base/own.h"
+#include "proto/ipc/control.h"
 #include "zygote/host/cgroup.h"
 #include "zygote/host/usr_disk.h"
 

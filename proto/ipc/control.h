@@ -1,0 +1,32 @@
+/* Between supervisor and pool, over a SOCK_SEQPACKET pair, go the packets below, each of fixed size. The supervisor
+ * trusts them as far as its own processes go: the worst that a pool can ask for is that zygotes end and start. Its end
+ * of file means that the other one is dead. */
+#pragma once
+
+#include <stdint.h>
+
+enum control_kind {
+        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language. The first one
+                             * comes unasked */
+        CONTROL_DRAIN,      /* to the pool: take no new work, finish what runs, then exit */
+        CONTROL_RELOAD,     /* to the pool, with one descriptor: the new configuration's text */
+        CONTROL_READY,      /* from the pool, once: every language has had its least number of warm sandboxes */
+        CONTROL_ALIVE,      /* from the pool, every second: it does not hang */
+        CONTROL_RENEW,      /* from the pool: another zygote for language, please; CONTROL_ZYGOTE is the answer */
+        CONTROL_SERVES,     /* from the pool: this zygote of language has come up */
+        CONTROL_KILL,       /* from the pool: this zygote of language has ended, or hangs, or does what it should not */
+};
+
+struct control {
+        uint32_t kind;
+        uint32_t generation; /* which zygote of the language: ZYGOTE, SERVES, KILL */
+        char language[32];   /* ZYGOTE, RENEW, SERVES, KILL; ends with a NUL */
+};
+
+/* Descriptors that the pool is started with. */
+enum pool_fd {
+        POOL_FD_CONTROL = 3,
+        POOL_FD_CONFIG = 4,         /* the configuration's text */
+        POOL_FD_CACHE = 5,          /* the directory of the compile cache; without one it is of no use */
+        POOL_FD_FIRST_LISTENER = 6, /* bound and listening, as many as --listeners says */
+};
