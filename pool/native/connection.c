@@ -1,7 +1,6 @@
-/* A session's life: see session.h. Reading is in session_read.c, writing in session_write.c. */
+/* A connection's life: see connection.h. Reading is in connection_read.c, writing in connection_write.c. */
+#include "pool/native/call.h"
 #include "pool/native/connection_parts.h"
-
-#include "proto/base/clock.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,156 +14,136 @@ enum {
         MAX_TURNED_AWAY = 64,
 };
 
-void session_weigh(struct session *s)
+void connection_weigh(struct connection *c)
 {
-        budget_set(&s->pool->memory, &s->held, session_unsent(s) + session_unread(s));
+        budget_set(c->native->memory, &c->held, connection_unsent(c) + connection_unread(c) + call_weight(c));
 }
 
 /* ---------------------------------------------------------------- the end */
 
-static void abandon_runs(struct session *s)
+void connection_doom(struct connection *c)
 {
-        struct run *r;
-        while ((r = LIST_FIRST(&s->runs)))
-                run_abandon(r);
-}
+        struct native *n = c->native;
 
-void session_doom(struct session *s)
-{
-        struct pool *p = s->pool;
-
-        if (s->state == SESSION_DOOMED)
+        if (c->state == CONNECTION_DOOMED)
                 return;
-        s->state = SESSION_DOOMED;
-        event_del(&s->readable);
-        event_del(&s->writable);
-        event_del(&s->timer);
-        session_drop_unsent(s);
-        session_drop_unread(s);
-        session_weigh(s);
-        if (s->turned_away)
-                p->n_turned_away--;
-        s->turned_away = false;
-        p->n_doomed++;
-        turns_wait(&p->turns, &s->turn);
+        c->state = CONNECTION_DOOMED;
+        event_del(&c->readable);
+        event_del(&c->writable);
+        timer_stop(&c->timer);
+        connection_drop_unsent(c);
+        connection_drop_unread(c);
+        connection_weigh(c);
+        if (c->turned_away)
+                n->n_turned_away--;
+        c->turned_away = false;
+        n->n_doomed++;
+        turns_wait(&n->turns, &c->turn);
 }
 
-void session_free(struct session *s)
+void connection_free(struct connection *c)
 {
-        struct pool *p = s->pool;
+        struct native *n = c->native;
 
-        session_doom(s);
-        turns_leave(&p->turns, &s->turn);
-        abandon_runs(s);
-        LIST_REMOVE(s, link);
-        p->n_sessions--;
-        p->n_doomed--;
-        session_weigh(s);
-        close(s->fd);
-        free(s);
-        pool_progress(p);
+        connection_doom(c);
+        turns_leave(&n->turns, &c->turn);
+        call_abandon_all(c);
+        LIST_REMOVE(c, link);
+        n->n_connections--;
+        n->n_doomed--;
+        connection_weigh(c);
+        close(c->fd);
+        free(c);
+        n->progress(n->owner);
 }
 
 static bool on_turn(void *arg)
 {
-        struct session *s = arg;
+        struct connection *c = arg;
 
-        if (s->state != SESSION_DOOMED)
-                return session_read_turn(s);
-        session_free(s);
+        if (c->state != CONNECTION_DOOMED)
+                return connection_read_turn(c);
+        connection_free(c);
         return false;
 }
 
-void session_linger(struct session *s)
+void connection_linger(struct connection *c)
 {
-        struct timeval delay = clock_delay(LINGER_US);
-
-        s->state = SESSION_LINGERING;
-        shutdown(s->fd, SHUT_WR);
-        if (event_add(&s->timer, &delay) < 0 || session_watch(s, true) < 0)
-                session_doom(s);
+        c->state = CONNECTION_LINGERING;
+        shutdown(c->fd, SHUT_WR);
+        if (timer_set(&c->timer, LINGER_US) < 0 || connection_watch(c, true) < 0)
+                connection_doom(c);
 }
 
-void session_end(struct session *s)
+void connection_end(struct connection *c)
 {
-        if (s->state != SESSION_OPEN)
+        if (c->state != CONNECTION_OPEN)
                 return;
-        s->state = SESSION_ENDING;
-        event_del(&s->readable);
-        event_del(&s->timer);
-        session_drop_unread(s);
-        session_weigh(s);
-        abandon_runs(s);
-        if (session_unsent(s) == 0)
-                session_linger(s);
+        c->state = CONNECTION_ENDING;
+        event_del(&c->readable);
+        timer_stop(&c->timer);
+        connection_drop_unread(c);
+        connection_weigh(c);
+        call_abandon_all(c);
+        if (connection_unsent(c) == 0)
+                connection_linger(c);
 }
 
-void session_fail(struct session *s, enum refusal_code code, const char *sentence)
+void connection_fail(struct connection *c, enum refusal_code code, const char *sentence)
 {
         struct refusal r;
 
-        if (s->state != SESSION_OPEN)
+        if (c->state != CONNECTION_OPEN)
                 return;
         refuse(&r, code, "%s", sentence);
-        log_debug(&s->pool->log, "a connection is closed: %s", sentence);
-        abandon_runs(s);
-        session_refuse(s, 0, &r);
-        session_end(s);
+        log_debug(c->native->log, "a connection is closed: %s", sentence);
+        call_abandon_all(c);
+        connection_refuse(c, 0, &r);
+        connection_end(c);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *arg)
+static void on_timer(void *arg)
 {
-        (void)fd;
-        (void)what;
-        struct session *s = arg;
+        struct connection *c = arg;
 
-        if (s->state == SESSION_OPEN)
-                session_fail(s, REFUSAL_INVALID_ARGUMENT,
-                             "a frame was begun and not finished in time; send each frame in one go");
+        if (c->state == CONNECTION_OPEN)
+                connection_fail(c, REFUSAL_INVALID_ARGUMENT,
+                                "a frame was begun and not finished in time; send each frame in one go");
         else
-                session_doom(s);
-}
-
-struct run *session_find(const struct session *s, uint64_t id)
-{
-        struct run *r;
-        LIST_FOREACH(r, &s->runs, of_session)
-        if (r->request.id == id)
-                return r;
-        return NULL;
+                connection_doom(c);
 }
 
 /* ---------------------------------------------------------------- the beginning */
 
-static struct session *session_new(struct pool *p, int fd, const struct peer *peer)
+static struct connection *connection_new(struct native *n, int fd, const struct peer *peer)
 {
-        struct session *s = calloc(1, sizeof *s);
-        if (!s)
+        struct connection *c = calloc(1, sizeof *c);
+        if (!c)
                 return NULL;
-        s->pool = p;
-        s->fd = fd;
-        s->peer = *peer;
-        s->seen_results = p->n_results;
-        s->turn = (struct turn){ .take = on_turn, .owner = s };
-        if (event_assign(&s->writable, p->base, fd, EV_WRITE, session_on_writable, s) < 0 ||
-            evtimer_assign(&s->timer, p->base, on_timer, s) < 0 || session_watch(s, true) < 0) {
-                free(s);
+        c->native = n;
+        c->fd = fd;
+        c->peer = *peer;
+        c->seen_results = n->n_results;
+        c->turn = (struct turn){ .take = on_turn, .owner = c };
+        if (event_assign(&c->writable, n->base, fd, EV_WRITE, connection_on_writable, c) < 0 ||
+            timer_init(&c->timer, n->base, LOOP_CLIENTS, on_timer, c) < 0 || connection_watch(c, true) < 0) {
+                free(c);
                 return NULL;
         }
-        LIST_INIT(&s->runs);
-        LIST_INSERT_HEAD(&p->sessions, s, link);
-        p->n_sessions++;
-        return s;
+        LIST_INIT(&c->calls);
+        LIST_INSERT_HEAD(&n->connections, c, link);
+        n->n_connections++;
+        return c;
 }
 
-void session_accept(struct pool *p, int fd, const struct peer *peer)
+void connection_accept(struct native *n, int fd, const struct peer *peer)
 {
-        bool full = p->n_sessions - p->n_doomed - p->n_turned_away >= p->config.max_connections;
+        bool full = n->n_connections - n->n_doomed - n->n_turned_away >= n->max_connections;
         const int on = 1, keep_idle_s = 60;
 
-        struct session *s = full && p->n_turned_away >= MAX_TURNED_AWAY ? NULL : session_new(p, fd, peer);
-        if (!s) {
-                log_warn(&p->log, "a connection is closed at once: there is no room for more");
+        struct connection *c = full && n->n_turned_away >= MAX_TURNED_AWAY ? NULL : connection_new(n, fd, peer);
+        if (!c) {
+                log_warn(n->log, "a connection is closed at once: there is no room for more");
                 close(fd);
                 return;
         }
@@ -175,10 +154,10 @@ void session_accept(struct pool *p, int fd, const struct peer *peer)
         setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof keep_idle_s);
         if (full) {
                 char text[128];
-                s->turned_away = true;
-                p->n_turned_away++;
+                c->turned_away = true;
+                n->n_turned_away++;
                 snprintf(text, sizeof text, "this server serves %u connections and they are taken; try again later",
-                         p->config.max_connections);
-                session_fail(s, REFUSAL_RESOURCE_EXHAUSTED, text);
+                         n->max_connections);
+                connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED, text);
         }
 }

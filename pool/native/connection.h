@@ -1,5 +1,5 @@
 /* One client's connection: frames come in, answers go out, in any order. It owns the socket, the unfinished frame, the
- * answers not yet taken, and (by list) the runs that it asked for: when it ends, they end.
+ * answers not yet taken, and (by list) the executions that it asked for: when it ends, they are abandoned.
  *
  * End of file from the client means that it is gone. A client that died looks the same as one that only shut down its
  * sending side, and runs of the dead are to be killed; so clients must not half-close. */
@@ -7,69 +7,73 @@
 
 #include "pool/base/peer.h"
 #include "pool/base/refusal.h"
-#include "pool/core/run.h"
+#include "pool/base/timer.h"
 #include "pool/native/inbox.h"
+#include "pool/native/native_parts.h"
 #include "pool/native/turns.h"
-#include "pool/state.h"
 #include "proto/wire/answer.h"
 
 #include <event2/buffer.h>
+#include <event2/event_struct.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
 
-enum session_state {
-        SESSION_OPEN,
-        SESSION_ENDING,    /* nothing more is read; what is to be sent leaves */
-        SESSION_LINGERING, /* all is sent; reads and forgets for a moment, because closing with bytes unread would reset
-                            * the connection, and take the last answer from the client */
-        SESSION_DOOMED,    /* to be freed when its turn comes */
+struct call;
+
+enum connection_state {
+        CONNECTION_OPEN,
+        CONNECTION_ENDING,    /* nothing more is read; what is to be sent leaves */
+        CONNECTION_LINGERING, /* all is sent; reads and forgets for a moment, because closing with bytes unread would
+                               * reset the connection, and take the last answer from the client */
+        CONNECTION_DOOMED,    /* to be freed when its turn comes */
 };
 
-struct session {
-        struct pool *pool;
+struct connection {
+        struct native *native;
         int fd;
-        enum session_state state;
+        enum connection_state state;
         bool turned_away; /* came when there was no room */
         bool compress;    /* has sent LZ4, so it can read it */
         bool paused;      /* not read from: too many answers wait */
         bool reads;       /* its socket is watched for bytes, not for the peer's end alone */
         struct peer peer;
-        uint64_t held; /* bytes of memory, as the pool's budget has them */
+        uint64_t held; /* bytes of memory, as the budget has them */
         struct inbox in;
         struct unread *unread;  /* what was read and has its turn to come; NULL: nothing ever had */
         struct evbuffer *out;   /* what the kernel did not take yet; NULL: nothing */
-        struct heap_node hoard; /* in the pool's heap of those, while much waits in out */
+        struct heap_node hoard; /* in the front's heap of those, while much waits in out */
         struct event readable;
         struct event writable; /* with write_timeout */
-        struct event timer;    /* of the unfinished frame, then of lingering */
+        struct timer timer;    /* of the unfinished frame, then of lingering */
         struct turn turn;
-        LIST_HEAD(, run) runs;
-        unsigned in_flight;
-        uint64_t seen_results; /* the pool's number of results, when it had its last one, or came */
-        LIST_ENTRY(session) link;
+        LIST_HEAD(, call) calls; /* requests that have no answer yet, */
+        unsigned in_flight;      /* and how many */
+        uint64_t seen_results;   /* the front's number of results, when it had its last one, or came */
+        LIST_ENTRY(connection) link;
 };
 
-static inline struct session *session_of_hoard(struct heap_node *node)
+static inline struct connection *connection_of_hoard(struct heap_node *node)
 {
-        return (struct session *)(void *)((char *)node - offsetof(struct session, hoard));
+        return (struct connection *)(void *)((char *)node - offsetof(struct connection, hoard));
 }
 
 /* Takes over a connected socket. */
-void session_accept(struct pool *p, int fd, const struct peer *peer);
+void connection_accept(struct native *n, int fd, const struct peer *peer);
 
 /* The answer to one request. */
-void session_answer(struct session *s, struct answer *a);
-void session_refuse(struct session *s, uint64_t id, const struct refusal *r);
+void connection_answer(struct connection *c, struct answer *a);
+void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r);
 
 /* The same of a message that was encoded before, without its id. */
-void session_answer_made(struct session *s, uint64_t id, struct span made);
+void connection_answer_made(struct connection *c, uint64_t id, struct span made);
 
 /* The connection as a whole is refused: an Error with id 0, then the end. */
-void session_fail(struct session *s, enum refusal_code code, const char *sentence);
+void connection_fail(struct connection *c, enum refusal_code code, const char *sentence);
 
-/* Sends what is to be sent, then closes. Its runs are abandoned. */
-void session_end(struct session *s);
+/* Sends what is to be sent, then closes. Its executions are abandoned. */
+void connection_end(struct connection *c);
 
-/* Frees at once; only where no event of the session can be running. */
-void session_free(struct session *s);
-
-/* A request of this id has no answer yet. */
-struct run *session_find(const struct session *s, uint64_t id);
+/* Frees at once; only where no event of the connection can be running. */
+void connection_free(struct connection *c);

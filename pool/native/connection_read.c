@@ -1,4 +1,4 @@
-/* A session's reading: frames from bytes, in pieces of bounded time, so that no client's flood keeps the others
+/* A connection's reading: frames from bytes, in pieces of bounded time, so that no client's flood keeps the others
  * waiting.
  *
  * What was read in one go and not looked at within a piece is kept, and goes on in a later turn. A large request gets a
@@ -38,11 +38,11 @@ struct unread {
 
 /* ---------------------------------------------------------------- what is kept */
 
-static struct unread *unread(struct session *s)
+static struct unread *unread(struct connection *c)
 {
-        if (!s->unread)
-                s->unread = calloc(1, sizeof *s->unread);
-        return s->unread;
+        if (!c->unread)
+                c->unread = calloc(1, sizeof *c->unread);
+        return c->unread;
 }
 
 static void drop_large(struct unread *u)
@@ -55,46 +55,46 @@ static void drop_large(struct unread *u)
         u->unpacking = false;
 }
 
-void session_drop_unread(struct session *s)
+void connection_drop_unread(struct connection *c)
 {
-        turns_leave(&s->pool->turns, &s->turn);
-        inbox_fini(&s->in);
-        if (!s->unread)
+        turns_leave(&c->native->turns, &c->turn);
+        inbox_fini(&c->in);
+        if (!c->unread)
                 return;
-        drop_large(s->unread);
-        free(s->unread->rest);
-        free(s->unread);
-        s->unread = NULL;
+        drop_large(c->unread);
+        free(c->unread->rest);
+        free(c->unread);
+        c->unread = NULL;
 }
 
-size_t session_unread(const struct session *s)
+size_t connection_unread(const struct connection *c)
 {
-        const struct unread *u = s->unread;
-        size_t bytes = s->in.room;
+        const struct unread *u = c->unread;
+        size_t bytes = c->in.room;
 
         if (u)
                 bytes += u->rest_len + u->large_len + (u->unpacking ? lz4_unpacker_size(u->unpacker) : 0);
         return bytes;
 }
 
-static void no_memory(struct session *s)
+static void no_memory(struct connection *c)
 {
-        session_fail(s, REFUSAL_RESOURCE_EXHAUSTED, "no memory for a request; come back later");
+        connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED, "no memory for a request; come back later");
 }
 
-static bool has_rest(const struct session *s)
+static bool has_rest(const struct connection *c)
 {
-        return s->unread && s->unread->rest;
+        return c->unread && c->unread->rest;
 }
 
-static bool has_large(const struct session *s)
+static bool has_large(const struct connection *c)
 {
-        return s->unread && s->unread->large;
+        return c->unread && c->unread->large;
 }
 
 /* ---------------------------------------------------------------- frames */
 
-static void read_failed(struct session *s, int r, const struct err *e)
+static void read_failed(struct connection *c, int r, const struct err *e)
 {
         char text[2 * ERR_TEXT_SIZE], most[LIMIT_TEXT_SIZE];
 
@@ -103,21 +103,21 @@ static void read_failed(struct session *s, int r, const struct err *e)
                         text, sizeof text,
                         "a request is %s at most here, and this one is larger: send less, or let the server's operator "
                         "raise max_request_bytes (%s)",
-                        limit_text(most, LIMIT_UNIT_BYTES, s->pool->config.max_request_bytes), e->text);
-                session_fail(s, REFUSAL_INVALID_ARGUMENT, text);
+                        limit_text(most, LIMIT_UNIT_BYTES, c->native->config->max_request_bytes), e->text);
+                connection_fail(c, REFUSAL_INVALID_ARGUMENT, text);
                 return;
         }
-        session_fail(s, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : REFUSAL_INVALID_ARGUMENT, e->text);
+        connection_fail(c, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : REFUSAL_INVALID_ARGUMENT, e->text);
 }
 
 /* Takes both over. */
-static void put_off(struct session *s, uint8_t **body, size_t len, struct lz4_unpacker *unpacker)
+static void put_off(struct connection *c, uint8_t **body, size_t len, struct lz4_unpacker *unpacker)
 {
-        struct unread *u = unread(s);
+        struct unread *u = unread(c);
 
         if (!u) {
                 lz4_unpacker_free(unpacker);
-                no_memory(s);
+                no_memory(c);
                 return;
         }
         u->large = own_steal_ptr(body);
@@ -135,15 +135,15 @@ static int unpack(struct lz4_unpacker *u, int64_t until, uint8_t **out, size_t *
         return r;
 }
 
-static void take_packed(struct session *s, uint8_t **body, size_t len)
+static void take_packed(struct connection *c, uint8_t **body, size_t len)
 {
         struct lz4_unpacker *unpacker = NULL;
         struct err e = { 0 };
 
-        s->compress = true;
-        int r = lz4_unpacker_new(&unpacker, *body, len, s->pool->config.max_request_bytes, &e);
+        c->compress = true;
+        int r = lz4_unpacker_new(&unpacker, *body, len, c->native->config->max_request_bytes, &e);
         if (r == 0 && (len > LARGE_FRAME || lz4_unpacker_size(unpacker) > LARGE_FRAME)) {
-                put_off(s, body, len, unpacker);
+                put_off(c, body, len, unpacker);
                 return;
         }
         uint8_t *plain = NULL;
@@ -151,33 +151,33 @@ static void take_packed(struct session *s, uint8_t **body, size_t len)
                 r = unpack(unpacker, 0, &plain, &len, &e);
         lz4_unpacker_free(unpacker);
         if (r < 0)
-                read_failed(s, r, &e);
+                read_failed(c, r, &e);
         else
-                dispatch_request(s, plain, len);
+                requests_take(c, plain, len);
 }
 
 /* Takes the body over. */
-static void take_frame(struct session *s, const struct frame *f, uint8_t *body)
+static void take_frame(struct connection *c, const struct frame *f, uint8_t *body)
 {
         OWN_MEM uint8_t *owned = body;
 
-        event_del(&s->timer);
+        timer_stop(&c->timer);
         if (f->compressed)
-                take_packed(s, &owned, f->length);
+                take_packed(c, &owned, f->length);
         else if (f->length > LARGE_FRAME)
-                put_off(s, &owned, f->length, NULL);
+                put_off(c, &owned, f->length, NULL);
         else
-                dispatch_request(s, own_steal_ptr(&owned), f->length);
+                requests_take(c, own_steal_ptr(&owned), f->length);
 }
 
 /* May the next frame be taken? */
-static bool may_take(const struct session *s)
+static bool may_take(const struct connection *c)
 {
-        return s->state == SESSION_OPEN && !s->paused && !has_large(s);
+        return c->state == CONNECTION_OPEN && !c->paused && !has_large(c);
 }
 
 /* Whole frames from *data, moving it and *len on, until the time is over; at least one. */
-static void take_frames(struct session *s, const uint8_t **data, size_t *len)
+static void take_frames(struct connection *c, const uint8_t **data, size_t *len)
 {
         const int64_t until = clock_us() + TURN_US;
         struct frame f;
@@ -185,53 +185,53 @@ static void take_frames(struct session *s, const uint8_t **data, size_t *len)
         struct err e = { 0 };
 
         do {
-                int r = inbox_take(&s->in, data, len, s->pool->config.max_request_bytes, &f, &body, &e);
+                int r = inbox_take(&c->in, data, len, c->native->config->max_request_bytes, &f, &body, &e);
                 if (r == INBOX_FRAME)
-                        take_frame(s, &f, body);
+                        take_frame(c, &f, body);
                 else if (r < 0)
-                        read_failed(s, r, &e);
+                        read_failed(c, r, &e);
                 if (r != INBOX_FRAME)
                         return;
-        } while (*len > 0 && may_take(s) && clock_us() < until);
+        } while (*len > 0 && may_take(c) && clock_us() < until);
 }
 
-static void take_direct(struct session *s, size_t n)
+static void take_direct(struct connection *c, size_t n)
 {
         struct frame f;
         uint8_t *body;
         struct err e = { 0 };
 
-        int r = inbox_filled(&s->in, n, &f, &body, &e);
+        int r = inbox_filled(&c->in, n, &f, &body, &e);
         if (r < 0)
-                read_failed(s, r, &e);
+                read_failed(c, r, &e);
         else if (r == INBOX_FRAME)
-                take_frame(s, &f, body);
+                take_frame(c, &f, body);
 }
 
 /* ---------------------------------------------------------------- turns */
 
-static void take_rest(struct session *s)
+static void take_rest(struct connection *c)
 {
-        struct unread *u = s->unread;
-        OWN_MEM uint8_t *bytes = own_steal_ptr(&u->rest); /* a frame may end the session, and what it keeps */
+        struct unread *u = c->unread;
+        OWN_MEM uint8_t *bytes = own_steal_ptr(&u->rest); /* a frame may end the connection, and what it keeps */
         size_t all = u->rest_len, at = u->rest_at;
         const uint8_t *data = bytes + at;
         size_t len = all - at;
 
         u->rest_len = 0;
-        take_frames(s, &data, &len);
-        if (len == 0 || s->state != SESSION_OPEN)
+        take_frames(c, &data, &len);
+        if (len == 0 || c->state != CONNECTION_OPEN)
                 return;
-        u = s->unread; /* there still, since the session is open */
+        u = c->unread; /* there still, since the connection is open */
         u->rest = own_steal_ptr(&bytes);
         u->rest_len = all;
         u->rest_at = all - len;
 }
 
 /* True: there is more to unpack. */
-static bool take_large(struct session *s)
+static bool take_large(struct connection *c)
 {
-        struct unread *u = s->unread;
+        struct unread *u = c->unread;
         OWN_MEM uint8_t *plain = NULL;
         size_t len = u->large_len;
         struct err e = { 0 };
@@ -247,63 +247,63 @@ static bool take_large(struct session *s)
         }
         drop_large(u);
         if (r < 0)
-                read_failed(s, r, &e);
+                read_failed(c, r, &e);
         else
-                dispatch_request(s, own_steal_ptr(&plain), len);
+                requests_take(c, own_steal_ptr(&plain), len);
         return false;
 }
 
-bool session_read_turn(struct session *s)
+bool connection_read_turn(struct connection *c)
 {
         bool more = false;
 
         /* What is begun goes on, since nobody else's large request is begun before its end. */
-        if (s->state != SESSION_OPEN || (s->paused && !(has_large(s) && s->unread->unpacking)))
+        if (c->state != CONNECTION_OPEN || (c->paused && !(has_large(c) && c->unread->unpacking)))
                 return false;
-        if (has_large(s))
-                more = take_large(s);
-        else if (has_rest(s))
-                take_rest(s);
-        session_weigh(s);
+        if (has_large(c))
+                more = take_large(c);
+        else if (has_rest(c))
+                take_rest(c);
+        connection_weigh(c);
         if (!more)
-                session_go_on(s);
+                connection_go_on(c);
         return more;
 }
 
-static void await_frame(struct session *s)
+static void await_frame(struct connection *c)
 {
-        struct timeval delay = clock_delay(s->pool->config.frame_timeout_us);
-        if (inbox_is_partial(&s->in) && !event_pending(&s->timer, EV_TIMEOUT, NULL) && event_add(&s->timer, &delay) < 0)
-                session_doom(s);
+        if (inbox_is_partial(&c->in) && !timer_is_set(&c->timer) &&
+            timer_set(&c->timer, c->native->config->frame_timeout_us) < 0)
+                connection_doom(c);
 }
 
-void session_go_on(struct session *s)
+void connection_go_on(struct connection *c)
 {
-        if (s->state != SESSION_OPEN)
+        if (c->state != CONNECTION_OPEN)
                 return;
-        bool reads = !s->paused && !has_large(s) && !has_rest(s);
-        if (!s->paused && has_large(s))
-                turns_wait_large(&s->pool->turns, &s->turn,
-                                 s->unread->unpacker ? lz4_unpacker_size(s->unread->unpacker) : s->unread->large_len);
-        else if (!s->paused && has_rest(s))
-                turns_wait(&s->pool->turns, &s->turn);
+        bool reads = !c->paused && !has_large(c) && !has_rest(c);
+        if (!c->paused && has_large(c))
+                turns_wait_large(&c->native->turns, &c->turn,
+                                 c->unread->unpacker ? lz4_unpacker_size(c->unread->unpacker) : c->unread->large_len);
+        else if (!c->paused && has_rest(c))
+                turns_wait(&c->native->turns, &c->turn);
         if (reads)
-                await_frame(s);
+                await_frame(c);
         else
-                event_del(&s->timer);
-        if (s->state == SESSION_OPEN && reads != s->reads && session_watch(s, reads) < 0)
-                session_doom(s);
+                timer_stop(&c->timer);
+        if (c->state == CONNECTION_OPEN && reads != c->reads && connection_watch(c, reads) < 0)
+                connection_doom(c);
 }
 
 /* ---------------------------------------------------------------- the socket */
 
-static void keep_rest(struct session *s, const uint8_t *data, size_t len)
+static void keep_rest(struct connection *c, const uint8_t *data, size_t len)
 {
-        struct unread *u = unread(s);
+        struct unread *u = unread(c);
         uint8_t *rest = u ? malloc(len) : NULL;
 
         if (!rest) {
-                no_memory(s);
+                no_memory(c);
                 return;
         }
         memcpy(rest, data, len);
@@ -312,59 +312,59 @@ static void keep_rest(struct session *s, const uint8_t *data, size_t len)
         u->rest_at = 0;
 }
 
-static void take_read(struct session *s, const uint8_t *data, size_t len)
+static void take_read(struct connection *c, const uint8_t *data, size_t len)
 {
-        take_frames(s, &data, &len);
-        if (s->state == SESSION_OPEN && len > 0)
-                keep_rest(s, data, len);
+        take_frames(c, &data, &len);
+        if (c->state == CONNECTION_OPEN && len > 0)
+                keep_rest(c, data, len);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
         (void)what;
-        struct session *s = arg;
+        struct connection *c = arg;
         size_t room;
 
-        uint8_t *direct = s->state == SESSION_OPEN ? inbox_direct(&s->in, &room) : NULL;
+        uint8_t *direct = c->state == CONNECTION_OPEN ? inbox_direct(&c->in, &room) : NULL;
         if (direct && room > READ_AT_ONCE)
                 room = READ_AT_ONCE;
-        ssize_t n = direct ? recv(fd, direct, room, 0) : recv(fd, s->pool->session_scratch, POOL_SCRATCH, 0);
+        ssize_t n = direct ? recv(fd, direct, room, 0) : recv(fd, c->native->scratch, NATIVE_SCRATCH, 0);
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (n <= 0) {
-                session_doom(s); /* gone: see session.h */
+                connection_doom(c); /* gone: see connection.h */
                 return;
         }
-        if (s->state != SESSION_OPEN)
+        if (c->state != CONNECTION_OPEN)
                 return;
 
         if (direct)
-                take_direct(s, (size_t)n);
+                take_direct(c, (size_t)n);
         else
-                take_read(s, s->pool->session_scratch, (size_t)n);
-        session_weigh(s);
+                take_read(c, c->native->scratch, (size_t)n);
+        connection_weigh(c);
         /* Within the margin a frame may become whole, so that its request alone is refused, not the connection. */
-        if (s->state == SESSION_OPEN && session_unread(s) > SMALL_FRAME && budget_is_far_over(&s->pool->memory))
-                session_fail(s, REFUSAL_RESOURCE_EXHAUSTED,
-                             "all clients together make this server hold as much memory as it may; come back later");
-        session_go_on(s);
+        if (c->state == CONNECTION_OPEN && connection_unread(c) > SMALL_FRAME && budget_is_far_over(c->native->memory))
+                connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED,
+                                "all clients together make this server hold as much memory as it may; come back later");
+        connection_go_on(c);
 }
 
 static void on_gone(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;
         (void)what;
-        session_doom(arg);
+        connection_doom(arg);
 }
 
-int session_watch(struct session *s, bool reads)
+int connection_watch(struct connection *c, bool reads)
 {
         const short what = reads ? EV_READ : EV_CLOSED;
 
-        if (event_initialized(&s->readable))
-                event_del(&s->readable);
-        s->reads = reads;
-        if (event_assign(&s->readable, s->pool->base, s->fd, what | EV_PERSIST, reads ? on_readable : on_gone, s) < 0)
+        if (event_initialized(&c->readable))
+                event_del(&c->readable);
+        c->reads = reads;
+        if (event_assign(&c->readable, c->native->base, c->fd, what | EV_PERSIST, reads ? on_readable : on_gone, c) < 0)
                 return -EIO;
-        return event_add(&s->readable, NULL) < 0 ? -EIO : 0;
+        return event_add(&c->readable, NULL) < 0 ? -EIO : 0;
 }

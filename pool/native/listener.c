@@ -3,7 +3,7 @@
 
 #include "pool/base/peer.h"
 #include "pool/native/connection.h"
-#include "proto/base/clock.h"
+#include "pool/native/native_parts.h"
 #include "proto/ipc/channel.h"
 
 #include <errno.h>
@@ -23,30 +23,27 @@ enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 static void resume(struct listener *l)
 {
         if (event_add(&l->readable, NULL) < 0)
-                log_error(&l->pool->log, "a listening socket can't be watched; trying again");
+                log_error(l->native->log, "a listening socket can't be watched; trying again");
 }
 
 void listener_tick(struct listener *l)
 {
-        if (l->fd >= 0 && !event_pending(&l->readable, EV_READ, NULL) && !event_pending(&l->pause, EV_TIMEOUT, NULL))
+        if (l->fd >= 0 && !event_pending(&l->readable, EV_READ, NULL) && !timer_is_set(&l->pause))
                 resume(l);
 }
 
-static void on_pause_over(evutil_socket_t fd, short what, void *arg)
+static void on_pause_over(void *arg)
 {
-        (void)fd;
-        (void)what;
         resume(arg);
 }
 
 /* Out of descriptors or memory: the connection stays in the kernel's backlog, and a look at it now would spin. */
 static void pause_listener(struct listener *l, int error)
 {
-        struct timeval delay = clock_delay(PAUSE_US);
-        log_warn(&l->pool->log, "accepting a connection: %s; trying again in 100 ms", strerror(error));
+        log_warn(l->native->log, "accepting a connection: %s; trying again in 100 ms", strerror(error));
         event_del(&l->readable);
-        if (event_add(&l->pause, &delay) < 0)
-                log_error(&l->pool->log, "a timer can't be set: connections are taken again at the next tick");
+        if (timer_set(&l->pause, PAUSE_US) < 0)
+                log_error(l->native->log, "a timer can't be set: connections are taken again at the next tick");
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -60,7 +57,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                 int client = accept4(fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
                 if (client >= 0) {
                         struct peer peer = peer_of_socket(client, &address);
-                        session_accept(l->pool, client, &peer);
+                        connection_accept(l->native, client, &peer);
                         continue;
                 }
                 if (errno == EINTR || errno == ECONNABORTED)
@@ -71,20 +68,20 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         }
 }
 
-int listener_init(struct listener *l, struct pool *p, int fd, struct err *e)
+int listener_init(struct listener *l, struct native *n, int fd, struct err *e)
 {
-        *l = (struct listener){ .pool = p, .fd = fd };
+        *l = (struct listener){ .native = n, .fd = fd };
         if (evutil_make_socket_nonblocking(fd) < 0)
                 return err_set(e, errno, "a listening socket");
-        if (event_assign(&l->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, l) < 0 ||
-            evtimer_assign(&l->pause, p->base, on_pause_over, l) < 0 || event_add(&l->readable, NULL) < 0)
+        if (event_assign(&l->readable, n->base, fd, EV_READ | EV_PERSIST, on_readable, l) < 0 ||
+            timer_init(&l->pause, n->base, LOOP_CLIENTS, on_pause_over, l) < 0 || event_add(&l->readable, NULL) < 0)
                 return err_say(e, EIO, "a listening socket can't be watched");
         return 0;
 }
 
-void listener_check_files(struct pool *p)
+unsigned listener_room(const struct native *n)
 {
-        struct config *c = &p->config;
+        const struct config *c = n->config;
         uint64_t others = OTHER_FILES;
         struct rlimit files;
 
@@ -92,22 +89,22 @@ void listener_check_files(struct pool *p)
         for (size_t i = 0; i < c->n_languages; i++)
                 others += (uint64_t)(2 * c->languages[i].warm_max + c->languages[i].running) * FILES_OF_SLOT;
         if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= others + c->max_connections)
-                return;
+                return c->max_connections;
         uint32_t possible = files.rlim_cur > others ? (uint32_t)(files.rlim_cur - others) : 1;
         log_warn(
-                &p->log,
+                n->log,
                 "max_connections is %u, but the limit of descriptors is %llu, of which sandboxes need %llu: %u connections "
                 "are possible; raise the limit (LimitNOFILE, ulimit -Hn)",
                 c->max_connections, (unsigned long long)files.rlim_cur, (unsigned long long)others, possible);
-        c->max_connections = possible;
+        return possible;
 }
 
 void listener_fini(struct listener *l)
 {
-        if (!l->pool || l->fd < 0)
+        if (!l->native || l->fd < 0)
                 return;
         event_del(&l->readable);
-        event_del(&l->pause);
+        timer_stop(&l->pause);
         close(l->fd);
         l->fd = -1;
 }

@@ -1,23 +1,27 @@
 /* One listening socket, inherited from the supervisor: accepts connections, and pauses when descriptors run out. */
 #pragma once
 
-#include "pool/state.h"
+#include "pool/base/timer.h"
 #include "proto/base/err.h"
 
+#include <event2/event_struct.h>
+
+struct native;
+
 struct listener {
-        struct pool *pool;
+        struct native *native;
         int fd;
         struct event readable;
-        struct event pause;
+        struct timer pause;
 };
 
 /* Takes fd over. */
-int listener_init(struct listener *l, struct pool *p, int fd, struct err *e);
+int listener_init(struct listener *l, struct native *n, int fd, struct err *e);
 void listener_fini(struct listener *l);
 
 /* To be called each second or so: one whose pause could not be timed, or could not be ended, is watched again. */
 void listener_tick(struct listener *l);
 
-/* Lowers max_connections to what the limit of descriptors leaves for connections, and says so: without descriptors for
- * its sandboxes a server serves nobody. */
-void listener_check_files(struct pool *p);
+/* How many connections there may be: max_connections, or what the limit of descriptors leaves for them, in which case
+ * it says so: without descriptors for its sandboxes a server serves nobody. */
+unsigned listener_room(const struct native *n);

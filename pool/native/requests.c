@@ -1,7 +1,7 @@
-/* Requests to their handlers: see dispatch.h. */
+/* Requests to their handlers: see requests.h. */
 #include "pool/native/requests.h"
 
-#include "pool/core/admission.h"
+#include "pool/native/call.h"
 #include "pool/native/connection.h"
 #include "pool/native/status.h"
 #include "proto/base/own.h"
@@ -13,71 +13,71 @@
 
 #define INVALID REFUSAL_INVALID_ARGUMENT
 
-static void answer_ping(struct session *s, uint64_t id)
+static void answer_ping(struct connection *c, uint64_t id)
 {
         struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_pong_tag } };
         snprintf(a.m.answer.pong.server_version, sizeof a.m.answer.pong.server_version, "%s", HATCHERY_VERSION);
-        session_answer(s, &a);
+        connection_answer(c, &a);
 }
 
-static void cancel(struct session *s, uint64_t id, uint64_t wanted)
+static void cancel(struct connection *c, uint64_t id, uint64_t wanted)
 {
         struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_cancelled_tag } };
-        struct run *run = session_find(s, wanted);
+        struct call *call = call_find(c, wanted);
 
-        a.m.answer.cancelled.found = run != NULL;
-        if (run)
-                run_cancel(run);
-        session_answer(s, &a);
+        a.m.answer.cancelled.found = call != NULL;
+        if (call)
+                call_cancel(call);
+        connection_answer(c, &a);
 }
 
-static void in_flight_already(struct session *s, uint64_t id)
+static void in_flight_already(struct connection *c, uint64_t id)
 {
         char text[128];
         snprintf(text, sizeof text, "id %" PRIu64 " is already in flight; number the requests of a connection apart",
                  id);
-        session_fail(s, INVALID, text);
+        connection_fail(c, INVALID, text);
 }
 
-static void malformed(struct session *s, uint64_t id, int r, const struct err *e)
+static void malformed(struct connection *c, uint64_t id, int r, const struct err *e)
 {
         struct refusal refusal;
 
         if (id == 0) {
-                session_fail(s, INVALID, e->text);
-        } else if (session_find(s, id)) {
-                in_flight_already(s, id);
+                connection_fail(c, INVALID, e->text);
+        } else if (call_find(c, id)) {
+                in_flight_already(c, id);
         } else {
                 refuse(&refusal, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : INVALID, "%s", e->text);
-                session_refuse(s, id, &refusal);
+                connection_refuse(c, id, &refusal);
         }
 }
 
-void dispatch_request(struct session *s, uint8_t *body, size_t len)
+void requests_take(struct connection *c, uint8_t *body, size_t len)
 {
         OWN_MEM uint8_t *owned = body;
         struct request request;
         struct err e = { 0 };
 
         int r = request_decode(&request, owned, len, &e);
-        s->compress = s->compress || request.lz4;
+        c->compress = c->compress || request.lz4;
         if (r < 0) {
-                malformed(s, request.id, r, &e);
-        } else if (session_find(s, request.id)) {
-                in_flight_already(s, request.id);
+                malformed(c, request.id, r, &e);
+        } else if (call_find(c, request.id)) {
+                in_flight_already(c, request.id);
         } else {
                 switch (request.kind) {
                 case REQUEST_EXECUTE:
-                        scheduler_execute(s, &request, &owned, len);
+                        call_begin(c, &request, &owned, len);
                         break;
                 case REQUEST_CANCEL:
-                        cancel(s, request.id, request.cancel_id);
+                        cancel(c, request.id, request.cancel_id);
                         break;
                 case REQUEST_PING:
-                        answer_ping(s, request.id);
+                        answer_ping(c, request.id);
                         break;
                 case REQUEST_STATUS:
-                        status_answer(s, request.id);
+                        status_answer(c, request.id);
                         break;
                 case REQUEST_NONE:
                         break; /* request_decode refuses it */

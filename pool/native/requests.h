@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct session;
+struct connection;
 
 /* One message, unpacked. Takes body over. */
-void dispatch_request(struct session *s, uint8_t *body, size_t len);
+void requests_take(struct connection *c, uint8_t *body, size_t len);

@@ -1,9 +1,11 @@
 /* The answer to GetStatus: see status.h. */
 #include "pool/native/status.h"
 
+#include "pool/base/words.h"
+#include "pool/config/config.h"
+#include "pool/core/core.h"
+#include "pool/core/facts.h"
 #include "pool/native/connection.h"
-#include "pool/sched/language.h"
-#include "pool/sched/registry.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "proto/wire/wire.h"
@@ -13,17 +15,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->preloads == sizeof((struct language *)0)->preloads,
-               "there is room for each module");
+_Static_assert((int)KIND_FORKED == (int)hatchery_v1_LanguageStatus_Kind_FORKED &&
+                       (int)KIND_PRESTARTED == (int)hatchery_v1_LanguageStatus_Kind_PRESTARTED &&
+                       (int)KIND_COMPILED == (int)hatchery_v1_LanguageStatus_Kind_COMPILED &&
+                       (int)KIND_EXEC == (int)hatchery_v1_LanguageStatus_Kind_EXEC &&
+                       (int)KIND_EXEC == (int)_hatchery_v1_LanguageStatus_Kind_MAX,
+               "kinds have the numbers of the protocol");
 _Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->stages / sizeof(hatchery_v1_StageStatus) >= STAGE_COUNT,
                "there is room for each stage");
+_Static_assert(sizeof((hatchery_v1_PreloadStatus *)0)->name >= sizeof((struct preload_fact *)0)->name,
+               "a module's name comes whole");
 
 enum { STATUS_SERVES_US = 50000 };
 
-static void fill_stages(hatchery_v1_LanguageStatus *out, const struct stats *s)
+static void fill_stages(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
 {
         for (int i = 0; i < STAGE_COUNT; i++) {
-                const struct histogram *h = &s->stage[i];
+                const struct histogram *h = &l->stage[i];
                 hatchery_v1_StageStatus *stage = &out->stages[i];
 
                 snprintf(stage->name, sizeof stage->name, "%s", stage_name[i]);
@@ -38,7 +46,7 @@ static void fill_stages(hatchery_v1_LanguageStatus *out, const struct stats *s)
 }
 
 /* A field that is a list of words: those that are too long, too many, or there already, are left out. */
-struct words {
+struct word_list {
         char *at;
         size_t room; /* of one word */
         size_t max;
@@ -46,12 +54,12 @@ struct words {
 };
 
 #define WORDS(field)                                                                                                   \
-        (struct words)                                                                                                 \
+        (struct word_list)                                                                                             \
         {                                                                                                              \
                 field[0], sizeof field[0], sizeof field / sizeof field[0], &field##_count                              \
         }
 
-static void add_word(const struct words *to, const char *word, size_t len)
+static void add_word(const struct word_list *to, const char *word, size_t len)
 {
         if (len == 0 || len >= to->room)
                 return;
@@ -65,25 +73,23 @@ static void add_word(const struct words *to, const char *word, size_t len)
 }
 
 /* Of a text with spaces between. */
-static void add_words(const struct words *to, const char *text)
+static void add_words(const struct word_list *to, const char *text)
 {
-        for (; *text; text += strspn(text, " ")) {
-                size_t len = strcspn(text, " ");
-                add_word(to, text, len);
-                text += len;
-        }
+        struct span word;
+        while ((word = words_next(&text)).len > 0)
+                add_word(to, (const char *)word.data, word.len);
 }
 
-static void fill_flags(hatchery_v1_LanguageStatus *out, const struct language *l)
+static void fill_flags(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
 {
         size_t max = sizeof out->compile_flags / sizeof out->compile_flags[0];
-        char *const *form = l->compile.runtime ? l->compile.runtime->compile_flags : NULL;
+        char *const *form = l->data ? l->data->compile_flags : NULL;
         for (; form && *form && out->compile_flags_count < max; form++)
                 snprintf(out->compile_flags[out->compile_flags_count++], sizeof out->compile_flags[0], "%s", *form);
 }
 
 /* The command that runs programs of a language that is data; not what a compiler has made, nor what starts anything. */
-static void add_command(const struct words *to, char *const *line)
+static void add_command(const struct word_list *to, char *const *line)
 {
         const char *slash = line && line[0] ? strrchr(line[0], '/') : NULL;
         const char *name = slash ? slash + 1 : line && line[0] ? line[0] : ".";
@@ -94,60 +100,72 @@ static void add_command(const struct words *to, char *const *line)
 
 /* By what its files are told. Where one runtime serves under several names, they are those of the language that is
  * called as the runtime is. */
-static void fill_files(hatchery_v1_LanguageStatus *out, const struct language *l)
+static void fill_files(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
 {
-        const struct config_runtime *data = l->compile.runtime;
-        const struct config_language *config = config_find_language(&l->pool->config, l->name);
-        const struct words extensions = WORDS(out->extensions), interpreters = WORDS(out->interpreters);
+        const struct config_runtime *data = l->data;
+        const struct word_list extensions = WORDS(out->extensions), interpreters = WORDS(out->interpreters);
 
-        if ((!l->known && !data) ||
-            (l->is_profile && config && config_find_language(&l->pool->config, config->runtime)))
+        if ((!l->known && !data) || l->names_are_others)
                 return;
         add_words(&extensions, l->extensions);
         for (char *const *word = data ? data->extensions : NULL; word && *word; word++)
                 add_word(&extensions, *word, strlen(*word));
         add_word(&interpreters, l->name, strlen(l->name));
-        if (config)
-                add_word(&interpreters, config->runtime, strlen(config->runtime));
+        if (l->config)
+                add_word(&interpreters, l->config->runtime, strlen(l->config->runtime));
         add_words(&interpreters, l->aliases);
         if (data)
                 add_command(&interpreters, data->run);
 }
 
-static void fill(hatchery_v1_LanguageStatus *out, const struct language *l)
+static void fill_preloads(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
 {
-        const struct zygote *current = language_current(l), *z;
+        const size_t max = sizeof out->preloads / sizeof out->preloads[0];
 
+        for (size_t i = 0; i < l->n_preloads && i < max; i++) {
+                const struct preload_fact *fact = &l->preloads[i];
+                hatchery_v1_PreloadStatus *preload = &out->preloads[out->preloads_count++];
+
+                snprintf(preload->name, sizeof preload->name, "%s", fact->name);
+                preload->missing = fact->missing;
+                preload->first_us = fact->first_us;
+                preload->again_us = fact->again_us;
+        }
+}
+
+static void fill_counts(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
+{
+        out->warm = l->warm;
+        out->running = l->running;
+        out->preparing = l->preparing;
+        out->zygotes = l->zygotes;
+        out->generation = l->generation;
+        out->forks = l->forks;
+        out->queued = l->queued;
+        out->runs = l->runs;
+        out->failures = l->failures;
+        out->discarded = l->discarded;
+        out->warm_target = l->warm_target;
+        out->warm_min = l->warm_min;
+        out->warm_max = l->warm_max;
+        out->sandbox_bytes = l->sandbox_bytes;
+        out->recycle_p50_us = l->recycle_p50_us;
+        out->recycle_p99_us = l->recycle_p99_us;
+}
+
+static void fill(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
+{
         snprintf(out->name, sizeof out->name, "%s", l->name);
         snprintf(out->version, sizeof out->version, "%s", l->version);
-        TAILQ_FOREACH(z, &l->zygotes, link)
-        {
-                out->warm += z->slots.count[SLOT_WARM];
-                out->running += z->slots.busy;
-                out->preparing += z->slots.count[SLOT_PREPARING];
-                out->zygotes++;
-        }
         out->ready = l->ready;
-        out->generation = current ? current->generation : 0;
-        out->forks = current ? current->forks : 0;
-        out->queued = l->lane.count;
-        out->runs = l->stats.runs;
-        out->failures = l->stats.failures;
-        out->discarded = l->stats.discarded;
-        out->warm_target = l->scale.target;
-        out->warm_min = l->scale.min;
-        out->warm_max = l->scale.max;
-        out->sandbox_bytes = l->scale.bytes;
         out->kind = (hatchery_v1_LanguageStatus_Kind)l->kind;
         out->echoes = l->echoes;
+        fill_counts(out, l);
         add_words(&WORDS(out->aliases), l->aliases);
         fill_files(out, l);
         fill_flags(out, l);
-        memcpy(out->preloads, l->preloads, l->n_preloads * sizeof l->preloads[0]);
-        out->preloads_count = (pb_size_t)l->n_preloads;
-        out->recycle_p50_us = stats_recycle_percentile(&l->stats, 50);
-        out->recycle_p99_us = stats_recycle_percentile(&l->stats, 99);
-        fill_stages(out, &l->stats);
+        fill_preloads(out, l);
+        fill_stages(out, l);
 }
 
 void status_cache_fini(struct status_cache *c)
@@ -156,49 +174,54 @@ void status_cache_fini(struct status_cache *c)
         *c = (struct status_cache){ 0 };
 }
 
-static int encode(const struct pool *p, uint8_t **message, size_t *len, struct err *e)
+static int encode(const struct native *n, uint8_t **message, size_t *len, struct err *e)
 {
         struct answer a = { .m = { .which_answer = hatchery_v1_ServerMessage_status_tag } };
         hatchery_v1_Status *status = &a.m.answer.status;
+        struct core_facts facts;
 
-        OWN_MEM hatchery_v1_LanguageStatus *languages = calloc(p->n_languages + 1, sizeof *languages);
+        core_facts(n->core, &facts);
+        OWN_MEM hatchery_v1_LanguageStatus *languages = calloc(facts.n_languages + 1, sizeof *languages);
         if (!languages)
                 return err_set(e, ENOMEM, "a status; try again");
-        for (size_t i = 0; i < p->n_languages; i++)
-                fill(&languages[i], p->languages[i]);
+        for (size_t i = 0; i < facts.n_languages; i++) {
+                struct language_facts language = { 0 };
+                core_language(n->core, i, &language);
+                fill(&languages[i], &language);
+        }
         a.languages = languages;
-        a.n_languages = p->n_languages;
+        a.n_languages = facts.n_languages;
 
         snprintf(status->server_version, sizeof status->server_version, "%s", HATCHERY_VERSION);
-        status->uptime_us = (uint64_t)(clock_us() - p->started_us);
-        status->connections = p->n_sessions - p->n_doomed;
-        status->queued = p->queue.count;
-        status->ready = p->was_ready && languages_are_ready(p);
-        status->draining = p->draining;
-        status->max_request_bytes = p->config.max_request_bytes;
+        status->uptime_us = (uint64_t)(clock_us() - n->started_us);
+        status->connections = n->n_connections - n->n_doomed;
+        status->queued = facts.queued;
+        status->ready = facts.ready;
+        status->draining = facts.draining;
+        status->max_request_bytes = n->config->max_request_bytes;
         return answer_encode(&a, 0, message, len, e);
 }
 
-static int renew(struct status_cache *c, const struct pool *p, int64_t now, struct err *e)
+static int renew(struct status_cache *cache, const struct native *n, int64_t now, struct err *e)
 {
-        status_cache_fini(c);
-        c->results = p->n_results;
-        c->until_us = now + STATUS_SERVES_US;
-        return encode(p, &c->message, &c->len, e);
+        status_cache_fini(cache);
+        cache->results = n->n_results;
+        cache->until_us = now + STATUS_SERVES_US;
+        return encode(n, &cache->message, &cache->len, e);
 }
 
-void status_answer(struct session *s, uint64_t id)
+void status_answer(struct connection *c, uint64_t id)
 {
-        struct pool *p = s->pool;
-        struct status_cache *c = &p->last_status;
+        struct status_cache *cache = &c->native->last_status;
         const int64_t now = clock_us();
         struct err e = { 0 };
 
-        if ((!c->message || now >= c->until_us || c->results < s->seen_results) && renew(c, p, now, &e) < 0) {
+        if ((!cache->message || now >= cache->until_us || cache->results < c->seen_results) &&
+            renew(cache, c->native, now, &e) < 0) {
                 struct refusal r;
                 refuse(&r, REFUSAL_INTERNAL, "%s", e.text);
-                session_refuse(s, id, &r);
+                connection_refuse(c, id, &r);
                 return;
         }
-        session_answer_made(s, id, (struct span){ c->message, c->len });
+        connection_answer_made(c, id, (struct span){ cache->message, cache->len });
 }

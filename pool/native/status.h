@@ -8,15 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct session;
+struct connection;
 
 struct status_cache {
         uint8_t *message; /* a ServerMessage without its id; NULL: none yet */
         size_t len;
         int64_t until_us;
-        uint64_t results; /* the pool's number of results at its making */
+        uint64_t results; /* the front's number of results at its making */
 };
 
 void status_cache_fini(struct status_cache *c);
 
-void status_answer(struct session *s, uint64_t id);
+void status_answer(struct connection *c, uint64_t id);

@@ -1,0 +1,177 @@
+/* Executions of a connection: see call.h. */
+#include "pool/native/call.h"
+
+#include "pool/base/invariant.h"
+#include "pool/core/core.h"
+#include "pool/native/answers.h"
+#include "pool/native/connection_parts.h"
+#include "proto/base/own.h"
+#include "proto/wire/request.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FLIGHT_RETRY_MS = 10 };
+
+struct call {
+        struct sink sink; /* first, since the core knows the call by it */
+        uint64_t id;      /* of the request */
+        struct connection *connection;
+        struct execution *execution;
+        LIST_ENTRY(call) link;
+};
+
+_Static_assert(sizeof((struct peer *)0)->bytes <= CALLER_MAX, "the core has room for a client's address");
+
+/* ---------------------------------------------------------------- the end */
+
+static void leave(struct call *call)
+{
+        struct connection *c = call->connection;
+
+        LIST_REMOVE(call, link);
+        INVARIANT(c->in_flight > 0, "a call leaves a connection that has none");
+        c->in_flight--;
+        free(call);
+        connection_weigh(c);
+}
+
+/* A client that has this answer must not get a status from before it. */
+static void count_result(struct connection *c)
+{
+        c->seen_results = ++c->native->n_results;
+}
+
+static void on_finished(struct sink *sink, const struct outcome *outcome)
+{
+        struct call *call = (struct call *)sink;
+        struct connection *c = call->connection;
+        struct answer a;
+
+        answers_result(&a, call->id, outcome);
+        leave(call);
+        count_result(c);
+        connection_answer(c, &a);
+}
+
+static void on_refused(struct sink *sink, const struct refusal *refusal)
+{
+        struct call *call = (struct call *)sink;
+        struct connection *c = call->connection;
+        const uint64_t id = call->id;
+
+        leave(call);
+        count_result(c);
+        connection_refuse(c, id, refusal);
+}
+
+void call_cancel(struct call *call)
+{
+        execution_cancel(call->execution);
+}
+
+void call_abandon_all(struct connection *c)
+{
+        struct call *call;
+
+        while ((call = LIST_FIRST(&c->calls))) {
+                execution_abandon(call->execution);
+                leave(call);
+        }
+}
+
+/* ---------------------------------------------------------------- the beginning */
+
+/* All output comes with the outcome, and all input with the request. */
+static const struct sink_ops sink_ops = { .finished = on_finished, .refused = on_refused };
+
+static bool is_draining(const struct connection *c)
+{
+        struct core_facts facts;
+
+        core_facts(c->native->core, &facts);
+        return facts.draining;
+}
+
+/* A server that drains says so itself, which tells the client more. */
+static int check_room(const struct connection *c, struct refusal *refusal)
+{
+        const unsigned max = c->native->config->max_in_flight;
+
+        if (c->in_flight < max || is_draining(c))
+                return 0;
+        refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED,
+               "%u requests of this connection are in flight, and %u are possible; wait for an answer first",
+               c->in_flight, max);
+        refusal->retry_after_ms = FLIGHT_RETRY_MS;
+        return REFUSED;
+}
+
+static struct call *new_call(struct connection *c, uint64_t id)
+{
+        struct call *call = calloc(1, sizeof *call);
+
+        if (call)
+                *call = (struct call){ .sink.ops = &sink_ops, .id = id, .connection = c };
+        return call;
+}
+
+static int no_memory(struct refusal *refusal)
+{
+        struct err e = { 0 };
+
+        err_set(&e, ENOMEM, "a run");
+        return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
+}
+
+static int execute(struct call *call, struct submission *submission, uint8_t **body, size_t len,
+                   struct refusal *refusal)
+{
+        struct connection *c = call->connection;
+        struct payload payload = { .buffer = *body, .len = len };
+        struct caller caller = { .len = c->peer.len };
+
+        memcpy(caller.bytes, c->peer.bytes, c->peer.len);
+        int r = core_execute(c->native->core, &caller, submission, &payload, &call->sink, &call->execution, refusal);
+        if (r == 0) {
+                *body = NULL;
+                return 0;
+        }
+        /* It tells of the queue, which the client may look at next. */
+        if (refusal->code == REFUSAL_RESOURCE_EXHAUSTED)
+                count_result(c);
+        return r;
+}
+
+void call_begin(struct connection *c, struct request *request, uint8_t **body, size_t len)
+{
+        OWN_MEM struct call *call = new_call(c, request->id);
+        struct refusal refusal;
+
+        int r = check_room(c, &refusal);
+        if (r == 0)
+                r = call ? execute(call, &request->execute, body, len, &refusal) : no_memory(&refusal);
+        if (r != 0) {
+                connection_refuse(c, request->id, &refusal);
+                return;
+        }
+        LIST_INSERT_HEAD(&c->calls, call, link);
+        call = NULL;
+        c->in_flight++;
+        connection_weigh(c);
+}
+
+struct call *call_find(const struct connection *c, uint64_t id)
+{
+        struct call *call;
+        LIST_FOREACH(call, &c->calls, link)
+        if (call->id == id)
+                return call;
+        return NULL;
+}
+
+size_t call_weight(const struct connection *c)
+{
+        return c->in_flight * sizeof(struct call);
+}

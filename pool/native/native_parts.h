@@ -1,0 +1,48 @@
+/* The front as its parts see it: private to pool/native. */
+#pragma once
+
+#include "pool/base/budget.h"
+#include "pool/base/heap.h"
+#include "pool/config/config.h"
+#include "pool/native/native.h"
+#include "pool/native/status.h"
+#include "pool/native/turns.h"
+#include "proto/base/log.h"
+
+#include <event2/event.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct connection;
+struct listener;
+
+enum { NATIVE_SCRATCH = 64 << 10 };
+
+struct native {
+        /* Borrowed, as the options had them. */
+        struct event_base *base;
+        struct log *log;
+        const struct config *config;
+        struct budget *memory;
+        struct core *core;
+        int64_t started_us;
+        void (*progress)(void *owner);
+        void *owner;
+
+        struct listener *listeners;
+        size_t n_listeners;
+
+        LIST_HEAD(, connection) connections;
+        unsigned max_connections; /* as configured, or what the limit of descriptors leaves */
+        unsigned n_connections;
+        unsigned n_turned_away; /* of them, those that are only told that there is no room */
+        unsigned n_doomed;      /* of them, those that are to be freed */
+        struct turns turns;     /* of connections */
+        struct heap hoards;     /* connections whose clients do not take their answers, most of them first */
+
+        struct status_cache last_status;
+        uint64_t n_results; /* of executions, and refusals of them, sent so far */
+
+        uint8_t scratch[NATIVE_SCRATCH]; /* what is read is looked at here before it gets memory of its own */
+};
