@@ -2,53 +2,45 @@
 #include "pool/control.h"
 
 #include "pool/base/loop.h"
-#include "pool/pool.h"
-#include "pool/sched/language.h"
-#include "pool/sched/registry.h"
-#include "pool/state.h"
 #include "proto/base/own.h"
 #include "proto/ipc/channel.h"
+#include "proto/ipc/control.h"
 
 #include <errno.h>
 #include <event2/event_struct.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct control_socket {
-        struct pool *pool;
+        const struct control_ops *ops;
+        void *owner;
+        struct log *log;
         int fd;
         struct event readable;
 };
 
-/* *fd may be -1: this process could have no more descriptors, and it was lost on the way. */
-static void on_zygote(struct pool *p, const struct control *c, int *fd)
-{
-        struct span name = { (const uint8_t *)c->language, strnlen(c->language, sizeof c->language) };
-        struct language *l = languages_named(p, name);
-        if (l)
-                language_adopt(l, c->generation, own_steal_fd(fd));
-        else /* a configuration was lost on the way; the zygote finds its channel closed, and ends */
-                log_error(&p->log, "a zygote came for %.*s, which is not configured", (int)name.len, c->language);
-}
-
-static int carry_out(struct pool *p, const struct control *c, int *fd, struct err *e)
+static int carry_out(const struct control_socket *s, const struct control *c, int *fd, struct err *e)
 {
         bool wants_fd = c->kind == CONTROL_ZYGOTE || c->kind == CONTROL_RELOAD;
         if (*fd >= 0 && !wants_fd)
                 return err_say(e, EPROTO, "order %u with a descriptor", c->kind);
 
+        const struct span language = { (const uint8_t *)c->language, strnlen(c->language, sizeof c->language) };
         switch (c->kind) {
         case CONTROL_ZYGOTE:
-                on_zygote(p, c, fd);
+                s->ops->zygote(s->owner, language, c->generation, own_steal_fd(fd));
                 return 0;
         case CONTROL_DRAIN:
-                pool_drain(p);
+                s->ops->drain(s->owner);
                 return 0;
         case CONTROL_RELOAD:
                 if (*fd >= 0)
-                        pool_reload(p, *fd);
+                        s->ops->reload(s->owner, *fd);
                 else
-                        log_error(&p->log, "reload: no descriptor is left for the configuration; the old one stays");
+                        log_error(s->log, "reload: no descriptor is left for the configuration; the old one stays");
                 return 0;
         default:
                 return err_say(e, EPROTO, "an order of no kind (%u)", c->kind);
@@ -69,26 +61,27 @@ static void on_readable(evutil_socket_t sock, short what, void *arg)
         if (r == -EAGAIN)
                 return;
         if (r == 0) {
-                log_error(&s->pool->log, "the supervisor is gone");
-                pool_stop(s->pool, 1);
+                log_error(s->log, "the supervisor is gone");
+                s->ops->lost(s->owner);
                 return;
         }
         if (r > 0)
-                r = carry_out(s->pool, &c, &fd, &e);
+                r = carry_out(s, &c, &fd, &e);
         if (r < 0) {
-                log_error(&s->pool->log, "the supervisor's socket: %s", e.text);
-                pool_stop(s->pool, 1);
+                log_error(s->log, "the supervisor's socket: %s", e.text);
+                s->ops->lost(s->owner);
         }
 }
 
-int control_new(struct control_socket **out, struct pool *p, int fd, struct err *e)
+int control_new(struct control_socket **out, struct event_base *base, struct log *log, const struct control_ops *ops,
+                void *owner, int fd, struct err *e)
 {
         struct control_socket *s = calloc(1, sizeof *s);
         if (!s)
                 return err_set(e, ENOMEM, "the supervisor's socket");
-        *s = (struct control_socket){ .pool = p, .fd = fd };
+        *s = (struct control_socket){ .ops = ops, .owner = owner, .log = log, .fd = fd };
         if (evutil_make_socket_nonblocking(fd) < 0 ||
-            event_assign(&s->readable, p->base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0 ||
+            event_assign(&s->readable, base, fd, EV_READ | EV_PERSIST, on_readable, s) < 0 ||
             loop_urgent(&s->readable, LOOP_LIMITS) < 0 || event_add(&s->readable, NULL) < 0) {
                 free(s);
                 return err_say(e, EIO, "the supervisor's socket can't be watched");
@@ -114,7 +107,7 @@ static int tell(struct control_socket *c, enum control_kind kind, const char *la
         snprintf(packet.language, sizeof packet.language, "%s", language);
         int r = channel_send(c->fd, &packet, sizeof packet, NULL, 0, &e);
         if (r < 0 && r != -EAGAIN)
-                log_error(&c->pool->log, "telling the supervisor: %s", e.text);
+                log_error(c->log, "telling the supervisor: %s", e.text);
         return r;
 }
 

@@ -1,76 +1,126 @@
-/* The pool process: see pool.h for its place, state.h for what it holds. Start, readiness, reload, drain and end. */
+/* The pool process: see pool.h for its place. What is around the core and the front: start, readiness, reload, drain
+ * and end, and what the supervisor says and is told. */
 #include "pool/pool.h"
 
+#include "pool/base/budget.h"
 #include "pool/base/loop.h"
+#include "pool/base/timer.h"
 #include "pool/cache/cache.h"
+#include "pool/config/config.h"
 #include "pool/confine.h"
 #include "pool/control.h"
-#include "pool/native/connection.h"
-#include "pool/native/listener.h"
-#include "pool/sched/registry.h"
-#include "pool/state.h"
+#include "pool/core/core.h"
+#include "pool/native/native.h"
 #include "proto/base/clock.h"
+#include "proto/base/log.h"
 #include "proto/base/own.h"
+#include "proto/ipc/control.h"
 
 #include <errno.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
 #include <malloc.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
 enum {
         AFTER_DRAIN_US = 2000000, /* for the dying, and for clients to take their answers */
+        TICK_US = 1000000,
 };
 
-/* ---------------------------------------------------------------- what modules tell */
+struct pool {
+        struct event_base *base;
+        struct log log;
+        struct config *config; /* NULL: not loaded yet */
+        const char *config_name;
+        int64_t started_us;
+        unsigned cores;
+        char instance[9]; /* random, so that names of sandboxes are never used again */
 
-void pool_stop(struct pool *p, int status)
+        struct control_socket *control;
+        struct cache *cache;  /* of what was compiled; NULL: there is none */
+        struct budget memory; /* that clients make it hold */
+        struct core *core;
+        struct native *native;
+
+        bool draining;      /* no new work */
+        bool closing;       /* all work is done: answers leave, connections end */
+        bool shutting_down; /* the time for draining is over, what still ran has been killed */
+        struct timer drain_timer;
+        struct timer tick;     /* every second */
+        struct event progress; /* something ended that a drain may be waiting for */
+        int status;            /* the process's exit status */
+};
+
+/* Leaves the loop at once. */
+static void stop(struct pool *p, int status)
 {
         p->status = status;
         event_base_loopbreak(p->base);
 }
 
-void pool_language_ready(struct pool *p)
+/* ---------------------------------------------------------------- what the core and the front tell */
+
+/* A run or a connection has ended. By way of the loop: whoever tells this is in the middle of something. */
+static void on_end(void *arg)
 {
-        if (p->was_ready || !languages_have_come_up(p))
-                return;
-        p->was_ready = true;
+        struct pool *p = arg;
+        if (p->draining)
+                event_active(&p->progress, EV_TIMEOUT, 1);
+}
+
+static void on_ready(void *arg)
+{
+        struct pool *p = arg;
         log_info(&p->log, "ready after %lld ms", (long long)(clock_us() - p->started_us) / 1000);
         control_ready(p->control);
 }
 
-void pool_progress(struct pool *p)
+static int on_renew(void *arg, const char *language)
 {
-        /* By way of the loop: who calls this is in the middle of something. */
-        if (p->draining)
-                event_active(&p->progress, EV_TIMEOUT, 1);
+        const struct pool *p = arg;
+        return control_renew(p->control, language);
 }
+
+static void on_serves(void *arg, const char *language, uint32_t generation)
+{
+        const struct pool *p = arg;
+        control_serves(p->control, language, generation);
+}
+
+static void on_kill(void *arg, const char *language, uint32_t generation)
+{
+        const struct pool *p = arg;
+        control_kill(p->control, language, generation);
+}
+
+static const struct core_ops core_ops = {
+        .renew = on_renew,
+        .serves = on_serves,
+        .kill = on_kill,
+        .ready = on_ready,
+        .progress = on_end,
+};
 
 /* ---------------------------------------------------------------- draining */
 
 static void arm_drain_timer(struct pool *p, int64_t us)
 {
-        struct timeval delay = clock_delay(us);
-        if (event_add(&p->drain_timer, &delay) < 0)
+        if (timer_set(&p->drain_timer, us) < 0)
                 log_error(&p->log, "a timer can't be set: the supervisor will have to end what does not end by itself");
 }
 
 /* All runs are answered: zygotes may go, answers leave, connections end. */
 static void begin_closing(struct pool *p)
 {
-        struct session *s, *next;
-
         p->closing = true;
-        for (size_t i = 0; i < p->n_listeners; i++)
-                listener_fini(&p->listeners[i]);
-        languages_drain(p);
-        for (s = LIST_FIRST(&p->sessions); s; s = next) {
-                next = LIST_NEXT(s, link);
-                session_end(s);
-        }
+        core_close(p->core);
+        native_close(p->native);
         arm_drain_timer(p, AFTER_DRAIN_US);
 }
 
@@ -82,60 +132,71 @@ static void on_progress(evutil_socket_t fd, short what, void *arg)
 
         if (!p->draining)
                 return;
-        if (!p->closing && p->n_runs == 0)
+        if (!p->closing && core_running(p->core) == 0)
                 begin_closing(p);
-        if (p->closing && p->n_sessions == 0)
-                pool_stop(p, 0);
-}
-
-static void shut_down_runs(struct pool *p)
-{
-        struct session *s;
-        LIST_FOREACH(s, &p->sessions, link)
-        {
-                struct run *r = LIST_FIRST(&s->runs), *next;
-                for (; r; r = next) {
-                        next = LIST_NEXT(r, of_session);
-                        run_shut_down(r);
-                }
-        }
+        if (p->closing && native_connections(p->native) == 0)
+                stop(p, 0);
 }
 
 /* First the time for runs is over, then that for their deaths, then that for answers to leave. */
-static void on_drain_timer(evutil_socket_t fd, short what, void *arg)
+static void on_drain_timer(void *arg)
 {
-        (void)fd;
-        (void)what;
         struct pool *p = arg;
 
         if (p->closing) {
-                pool_stop(p, 0);
+                stop(p, 0);
         } else if (!p->shutting_down) {
-                log_warn(&p->log, "%u runs have outlasted the drain and are ended", p->n_runs);
+                log_warn(&p->log, "%u runs have outlasted the drain and are ended", core_running(p->core));
                 p->shutting_down = true;
-                shut_down_runs(p);
+                core_shut_down(p->core);
                 arm_drain_timer(p, AFTER_DRAIN_US);
         } else {
-                log_error(&p->log, "%u runs could not be ended", p->n_runs);
+                log_error(&p->log, "%u runs could not be ended", core_running(p->core));
                 begin_closing(p);
         }
 }
 
-void pool_drain(struct pool *p)
+static void on_drain(void *arg)
 {
+        struct pool *p = arg;
+
         if (p->draining)
                 return;
-        log_info(&p->log, "draining: %u runs to finish", p->n_runs);
+        log_info(&p->log, "draining: %u runs to finish", core_running(p->core));
         p->draining = true; /* connections are still taken, so that whoever comes is told */
-        arm_drain_timer(p, p->config.drain_us);
-        pool_progress(p);
+        core_drain(p->core);
+        arm_drain_timer(p, p->config->drain_us);
+        on_end(p);
 }
 
-/* ---------------------------------------------------------------- reloading */
+/* ---------------------------------------------------------------- the configuration */
+
+/* Into fresh memory. fd is borrowed. */
+static int load(struct config **out, int fd, const char *name, struct err *e)
+{
+        OWN_MEM char *text = NULL;
+        OWN_MEM struct config *config = calloc(1, sizeof *config);
+
+        if (!config)
+                return err_set(e, ENOMEM, "the configuration");
+        int r = config_read_fd(fd, &text, e);
+        if (r == 0)
+                r = config_load(config, text, name, e);
+        if (r == 0)
+                *out = own_steal_ptr(&config);
+        return r;
+}
+
+static void unload(struct config *config)
+{
+        if (config)
+                config_fini(config);
+        free(config);
+}
 
 static void log_what_needs_a_restart(const struct pool *p, const struct config *was)
 {
-        const struct config *is = &p->config;
+        const struct config *is = p->config;
 
         if (!config_list_same(was->listen, is->listen))
                 log_warn(&p->log, "reload: listen has changed, which takes effect at the next start");
@@ -145,75 +206,72 @@ static void log_what_needs_a_restart(const struct pool *p, const struct config *
                 log_warn(&p->log, "reload: uid_base has changed, which takes effect at the next start");
 }
 
-void pool_reload(struct pool *p, int config_fd)
+static void on_reload(void *arg, int config_fd)
 {
-        OWN_MEM char *text = NULL;
-        struct config next = { 0 };
+        struct pool *p = arg;
+        struct config *was = p->config, *is = NULL;
         struct err e = { 0 };
 
-        int r = config_read_fd(config_fd, &text, &e);
+        int r = load(&is, config_fd, p->config_name, &e);
         if (r == 0)
-                r = config_load(&next, text, p->config_name, &e);
+                r = core_reload(p->core, was, is, &e);
         if (r < 0) {
                 log_error(&p->log, "reload: %s; the old configuration stays", e.text);
+                unload(is);
                 return;
         }
-        struct config was = p->config; /* gone after a success */
-        p->config = next;
-        r = languages_reload(p, &was, &e);
-        if (r < 0) {
-                log_error(&p->log, "reload: %s; the old configuration stays", e.text);
-                p->config = was;
-                config_fini(&next);
-                return;
-        }
-        log_what_needs_a_restart(p, &was);
-        config_fini(&was);
-        listener_check_files(p);
-        p->log.level = next.log_level;
-        p->queue.max = next.max_queue;
-        p->queue.max_bytes = next.max_queue_bytes;
-        p->memory.max = next.max_memory;
+        p->config = is;
+        log_what_needs_a_restart(p, was);
+        native_reload(p->native, is);
+        unload(was);
+        p->log.level = is->log_level;
+        p->memory.max = is->max_memory;
         if (p->cache)
-                cache_bound(p->cache, next.cache_bytes);
+                cache_bound(p->cache, is->cache_bytes);
         log_info(&p->log, "reloaded %s", p->config_name);
 }
 
+/* ---------------------------------------------------------------- what the supervisor tells */
+
+static void on_zygote(void *arg, struct span language, uint32_t generation, int channel)
+{
+        const struct pool *p = arg;
+        core_adopt_zygote(p->core, language, generation, channel);
+}
+
+static void on_supervisor_lost(void *arg)
+{
+        stop(arg, 1);
+}
+
+static const struct control_ops control_ops = {
+        .zygote = on_zygote,
+        .drain = on_drain,
+        .reload = on_reload,
+        .lost = on_supervisor_lost,
+};
+
 /* ---------------------------------------------------------------- the pulse */
 
-static void on_tick(evutil_socket_t fd, short what, void *arg)
+static void start_tick(struct pool *p)
 {
-        (void)fd;
-        (void)what;
+        if (timer_set(&p->tick, TICK_US) < 0)
+                log_error(&p->log, "a timer can't be set: the supervisor will think that this process hangs");
+}
+
+static void on_tick(void *arg)
+{
         struct pool *p = arg;
 
+        start_tick(p);
         control_alive(p->control);
         if (p->closing)
                 return;
-        for (size_t i = 0; i < p->n_listeners; i++)
-                listener_tick(&p->listeners[i]);
-        languages_tick(p);
-}
-
-static int start_ticking(struct pool *p, struct err *e)
-{
-        const struct timeval second = { .tv_sec = 1 };
-        if (event_assign(&p->tick, p->base, -1, EV_PERSIST, on_tick, p) < 0 || loop_urgent(&p->tick, LOOP_LIMITS) < 0 ||
-            event_add(&p->tick, &second) < 0)
-                return err_say(e, EIO, "a timer");
-        return 0;
+        native_tick(p->native);
+        core_tick(p->core);
 }
 
 /* ---------------------------------------------------------------- start and end */
-
-static void on_unblocked(evutil_socket_t fd, short what, void *arg)
-{
-        (void)fd;
-        (void)what;
-        struct pool *p = arg;
-        if (!p->closing)
-                languages_kick(p);
-}
 
 static void no_libevent_log(int severity, const char *message)
 {
@@ -221,17 +279,16 @@ static void no_libevent_log(int severity, const char *message)
         (void)message; /* what it would say is said by those who see the call fail */
 }
 
-static int load(struct pool *p, struct err *e)
+static int load_first(struct pool *p, struct err *e)
 {
         OWN_FD int fd = POOL_FD_CONFIG;
-        OWN_MEM char *text = NULL;
 
-        int r = config_read_fd(fd, &text, e);
-        if (r == 0)
-                r = config_load(&p->config, text, p->config_name, e);
-        if (r == 0)
-                p->log.level = p->config.log_level;
-        return r;
+        int r = load(&p->config, fd, p->config_name, e);
+        if (r < 0)
+                return r;
+        p->log.level = p->config->log_level;
+        p->memory.max = p->config->max_memory;
+        return 0;
 }
 
 static int name_instance(struct pool *p, struct err *e)
@@ -253,87 +310,90 @@ static unsigned count_cores(void)
 static int make_base(struct pool *p, struct err *e)
 {
         int r = loop_new(&p->base, e);
-        if (r == 0)
-                r = turns_init(&p->turns, p->base, e);
-        if (r == 0 && (evtimer_assign(&p->drain_timer, p->base, on_drain_timer, p) < 0 ||
-                       loop_urgent(&p->drain_timer, LOOP_LIMITS) < 0 ||
-                       evtimer_assign(&p->progress, p->base, on_progress, p) < 0 ||
-                       evtimer_assign(&p->unblocked, p->base, on_unblocked, p) < 0 ||
-                       loop_urgent(&p->unblocked, LOOP_REPORTS) < 0))
+        if (r == 0 && (timer_init(&p->drain_timer, p->base, LOOP_LIMITS, on_drain_timer, p) < 0 ||
+                       timer_init(&p->tick, p->base, LOOP_LIMITS, on_tick, p) < 0 ||
+                       evtimer_assign(&p->progress, p->base, on_progress, p) < 0))
                 r = err_say(e, EIO, "libevent can't be set up");
         return r;
-}
-
-static int open_listeners(struct pool *p, unsigned n, struct err *e)
-{
-        p->listeners = calloc(n ? n : 1, sizeof *p->listeners);
-        if (!p->listeners)
-                return err_set(e, ENOMEM, "the listeners");
-        for (; p->n_listeners < n; p->n_listeners++) {
-                int r = listener_init(&p->listeners[p->n_listeners], p, POOL_FD_FIRST_LISTENER + (int)p->n_listeners,
-                                      e);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
 }
 
 static void open_cache(struct pool *p, bool has_cache)
 {
         struct err e = { 0 };
-        if (has_cache && cache_new(&p->cache, POOL_FD_CACHE, p->config.cache_bytes, &e) < 0)
+        if (has_cache && cache_new(&p->cache, POOL_FD_CACHE, p->config->cache_bytes, &e) < 0)
                 log_warn(&p->log, "there is no compile cache: %s", e.text);
+}
+
+static int make_core(struct pool *p, struct err *e)
+{
+        const struct core_options options = {
+                .base = p->base,
+                .log = &p->log,
+                .config = p->config,
+                .memory = &p->memory,
+                .cache = p->cache,
+                .cores = p->cores,
+                .instance = p->instance,
+                .ops = &core_ops,
+                .owner = p,
+        };
+        return core_new(&p->core, &options, e);
+}
+
+static int make_front(struct pool *p, struct err *e)
+{
+        const struct native_options options = {
+                .base = p->base,
+                .log = &p->log,
+                .config = p->config,
+                .memory = &p->memory,
+                .core = p->core,
+                .started_us = p->started_us,
+                .progress = on_end,
+                .owner = p,
+        };
+        return native_new(&p->native, &options, e);
 }
 
 static int prepare(struct pool *p, const struct pool_options *options, struct err *e)
 {
-        int r = load(p, e);
+        int r = load_first(p, e);
         if (r == 0)
                 r = name_instance(p, e);
         if (r == 0)
                 r = make_base(p, e);
         if (r < 0)
                 return r;
-        listener_check_files(p);
-        queue_init(&p->queue, p->config.max_queue, p->config.max_queue_bytes);
-        p->memory.max = p->config.max_memory;
-        r = languages_init(p, e);
+        open_cache(p, options->has_cache);
+        r = make_core(p, e);
         if (r == 0)
-                open_cache(p, options->has_cache);
+                r = make_front(p, e);
         if (r == 0)
-                r = control_new(&p->control, p, POOL_FD_CONTROL, e);
+                r = control_new(&p->control, p->base, &p->log, &control_ops, p, POOL_FD_CONTROL, e);
         if (r == 0)
-                r = open_listeners(p, options->n_listeners, e);
-        if (r == 0)
-                r = start_ticking(p, e);
+                r = native_listen(p->native, POOL_FD_FIRST_LISTENER, options->n_listeners, e);
+        if (r == 0 && timer_set(&p->tick, TICK_US) < 0)
+                r = err_say(e, EIO, "a timer");
         return r;
 }
 
 static void pool_free(struct pool *p)
 {
-        struct session *s;
-
         if (!p)
                 return;
-        p->closing = true;
-        while ((s = LIST_FIRST(&p->sessions)))
-                session_free(s);
-        languages_fini(p);
-        for (size_t i = 0; i < p->n_listeners; i++)
-                listener_fini(&p->listeners[i]);
-        free(p->listeners);
+        p->draining = false; /* no end of anything is waited for any more */
+        native_free(p->native);
+        core_free(p->core);
         control_free(p->control);
         cache_free(p->cache);
+        timer_stop(&p->drain_timer);
+        timer_stop(&p->tick);
         if (p->base) {
-                event_del(&p->drain_timer);
-                event_del(&p->progress);
-                event_del(&p->unblocked);
-                event_del(&p->tick);
-                turns_fini(&p->turns);
+                if (event_initialized(&p->progress))
+                        event_del(&p->progress);
                 event_base_free(p->base);
         }
-        status_cache_fini(&p->last_status);
-        config_fini(&p->config);
+        unload(p->config);
         free(p);
 }
 
@@ -346,8 +406,6 @@ static struct pool *pool_new(const struct pool_options *options)
         p->config_name = options->config_name;
         p->started_us = clock_us();
         p->cores = count_cores();
-        LIST_INIT(&p->sessions);
-        LIST_INIT(&p->leaving);
         return p;
 }
 
