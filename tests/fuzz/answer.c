@@ -1,6 +1,6 @@
-/* Fuzzes what a server says, as a client takes it: proto/answer and proto/pbspan (decoding and encoding), pool/reply
- * (the same as a frame), and what the command makes of it: client/json, client/text, client/report. Input: a
- * ServerMessage. */
+/* Fuzzes what a server says, as a client takes it: proto/wire/answer and proto/wire/pbspan (decoding and encoding),
+ * pool/native/reply (the same as a frame), and what the command makes of it: client/json, client/text, client/report.
+ * Input: a ServerMessage. */
 #include "proto/wire/answer.h"
 
 #include "client/json.h"

@@ -1,6 +1,6 @@
 /* Fuzzes a client's end of a connection against a server that sends anything: client/hatchery (hatchery_receive), below
- * it proto/frame, proto/lz4, proto/answer. The bytes travel through a unix socket, as they do in earnest. Input: the
- * stream.
+ * it proto/wire/frame, proto/wire/lz4, proto/wire/answer. The bytes travel through a unix socket, as they do in
+ * earnest. Input: the stream.
  */
 #include "client/hatchery.h"
 

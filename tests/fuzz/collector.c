@@ -1,5 +1,5 @@
-/* Fuzzes the stream of files that comes back from a sandbox: pool/collector, with pool/feed and proto/utf8 below it.
- * Input: what the other end says. */
+/* Fuzzes the stream of files that comes back from a sandbox: pool/core/collector, with pool/core/feed and
+ * proto/base/utf8 below it. Input: what the other end says. */
 #include "pool/core/collector.h"
 
 #include "proto/base/utf8.h"

@@ -1,5 +1,6 @@
-/* Fuzzes the configuration: pool/config (config_load), pool/config_runtime, pool/config_language, pool/config_value,
- * and libconfuse below them. What is taken must keep the bounds that the rest of the server counts on. */
+/* Fuzzes the configuration: pool/config/config (config_load), pool/config/config_runtime, pool/config/config_language,
+ * pool/config/config_value, and libconfuse below them. What is taken must keep the bounds that the rest of the server
+ * counts on. */
 #include "pool/config/config.h"
 
 #include "proto/ipc/channel.h"

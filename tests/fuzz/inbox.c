@@ -1,6 +1,6 @@
-/* Fuzzes the server's end of a connection: proto/frame, pool/inbox. The stream arrives in pieces of any size, also read
- * directly into the place of a large frame, and must give the frames that it gives when it is read at once. Input: the
- * stream, then one byte that seeds the sizes of pieces. */
+/* Fuzzes the server's end of a connection: proto/wire/frame, pool/native/inbox. The stream arrives in pieces of any
+ * size, also read directly into the place of a large frame, and must give the frames that it gives when it is read at
+ * once. Input: the stream, then one byte that seeds the sizes of pieces. */
 #include "pool/native/inbox.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -35,7 +35,7 @@ static void check_frame(const struct frame *f, uint8_t *body, struct fuzz_input 
         expected->len -= (size_t)size;
 }
 
-/* One piece, as session.c takes it. */
+/* One piece, as connection_read.c takes it. */
 static int take_piece(struct inbox *in, const uint8_t *piece, size_t len, struct fuzz_input *expected, struct err *e)
 {
         struct frame f;

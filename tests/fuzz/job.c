@@ -1,4 +1,4 @@
-/* Fuzzes what a sandbox reads before its program starts: proto/job (job_read). Input: the bytes of the socket. */
+/* Fuzzes what a sandbox reads before its program starts: proto/ipc/job (job_read). Input: the bytes of the socket. */
 #include "proto/ipc/job.h"
 
 #include "tests/fuzz/fuzz.h"

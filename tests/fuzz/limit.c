@@ -1,5 +1,5 @@
-/* Fuzzes values with units: proto/limit, as the configuration and the command line use it. What is taken is compared
- * with arithmetic in 128 bits. */
+/* Fuzzes values with units: proto/base/limit, as the configuration and the command line use it. What is taken is
+ * compared with arithmetic in 128 bits. */
 #include "proto/base/limit.h"
 
 #include "tests/fuzz/fuzz.h"

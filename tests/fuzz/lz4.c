@@ -1,4 +1,5 @@
-/* Fuzzes compression: proto/lz4. Every input is unpacked as if it were a frame, and packed as if it were a message. */
+/* Fuzzes compression: proto/wire/lz4. Every input is unpacked as if it were a frame, and packed as if it were a
+ * message. */
 #include "proto/wire/lz4.h"
 
 #include "tests/fuzz/fuzz.h"

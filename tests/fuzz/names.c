@@ -1,4 +1,4 @@
-/* Fuzzes the names of files: pool/names, single ones and sets, the latter against comparing each with each. Input:
+/* Fuzzes the names of files: pool/base/names, single ones and sets, the latter against comparing each with each. Input:
  * names, separated by line feeds. */
 #include "pool/base/names.h"
 

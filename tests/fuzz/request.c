@@ -1,5 +1,6 @@
-/* Fuzzes what a client says: proto/request and proto/pbspan (decoding and encoding), pool/check with pool/names, and,
- * for what passes, the way to the sandbox: proto/job, packed and read again. Input: a ClientMessage. */
+/* Fuzzes what a client says: proto/wire/request and proto/wire/pbspan (decoding and encoding), pool/core/check with
+ * pool/base/names, and, for what passes, the way to the sandbox: proto/ipc/job, packed and read again. Input: a
+ * ClientMessage. */
 #include "proto/wire/request.h"
 
 #include "pool/core/check.h"

@@ -27,9 +27,10 @@ MERGE_GUARD = 1800
 # What the fuzzers are for; a change of these lists belongs next to a change of a fuzzer's first comment.
 AIMS = [
     "client/address.c", "client/base64.c", "client/hatchery.c", "client/json.c", "client/options.c", "client/text.c",
-    "pool/core/check.c", "pool/core/collector.c", "pool/config/config.c", "pool/config/config_value.c", "pool/native/inbox.c", "pool/base/names.c",
-    "pool/native/reply.c", "proto/wire/answer.c", "proto/wire/frame.c", "proto/ipc/job.c", "proto/base/limit.c", "proto/wire/lz4.c", "proto/wire/pbspan.c",
-    "proto/wire/request.c", "proto/base/utf8.c", "zygote/init/collect_files.c", "proto/base/glob.c",
+    "pool/base/names.c", "pool/config/config.c", "pool/config/config_value.c", "pool/core/check.c",
+    "pool/core/collector.c", "pool/native/inbox.c", "pool/native/reply.c", "proto/base/glob.c", "proto/base/limit.c",
+    "proto/base/utf8.c", "proto/ipc/job.c", "proto/wire/answer.c", "proto/wire/frame.c", "proto/wire/lz4.c",
+    "proto/wire/pbspan.c", "proto/wire/request.c", "zygote/init/collect_files.c",
 ]
 
 

@@ -1,5 +1,5 @@
-/* Fuzzes text that came from elsewhere: proto/utf8 (against a decoder written from the standard's table), the client's
- * repair and cleaning of text (client/text) and its base64 (client/base64, against a decoder). */
+/* Fuzzes text that came from elsewhere: proto/base/utf8 (against a decoder written from the standard's table), the
+ * client's repair and cleaning of text (client/text) and its base64 (client/base64, against a decoder). */
 #include "proto/base/utf8.h"
 #include "client/base64.h"
 #include "client/text.h"

@@ -1,5 +1,6 @@
-/* Fuzzes the search for output files in a dead sandbox: zygote/collect_files, proto/glob, proto/job (job_read_bytes),
- * over a small directory with a link, a FIFO and odd names. Input: the request, as the pool sends it. */
+/* Fuzzes the search for output files in a dead sandbox: zygote/init/collect_files, proto/base/glob, proto/ipc/job
+ * (job_read_bytes), over a small directory with a link, a FIFO and odd names. Input: the request, as the pool sends it.
+ */
 #include "zygote/init/collect_files.h"
 
 #include "proto/ipc/collect.h"

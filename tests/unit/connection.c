@@ -1,10 +1,10 @@
-/* Connections beside each other: what one sends does not decide how long the others wait. The pool here has no language
- * and no zygote; its loop is taken round by round. */
-#include "pool/base/loop.h"
+/* Connections beside each other: what one sends does not decide how long the others wait. The core here
+ * refuses all; the loop is taken round by round. */
 #include "pool/native/connection_parts.h"
 #include "proto/wire/answer.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/lz4.h"
+#include "tests/unit/front.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -18,64 +18,38 @@ enum { MIB = 1 << 20, READ = 64 << 10 };
 /* The client's end of one connection. */
 struct client {
         int fd;
-        const struct session *session; /* the other end */
-        uint8_t *bytes;                /* of answers */
+        const struct connection *connection; /* the other end */
+        uint8_t *bytes;                      /* of answers */
         size_t have, room, at;
         uint64_t last; /* id answered */
         unsigned answers;
 };
 
-static struct pool *new_pool(void)
+static struct front *new_front(void)
 {
-        struct pool *p = calloc(1, sizeof *p);
-        struct err e = { 0 };
-
-        assert_non_null(p);
-        p->log = (struct log){ .who = "test", .level = LOG_LEVEL_ERROR };
-        p->config.max_request_bytes = 16 * MIB;
-        p->config.max_answer_bytes = 64 * MIB;
-        p->config.max_unsent_bytes = 64 * MIB;
-        p->config.max_connections = 1000;
-        p->config.max_in_flight = 256;
-        p->config.frame_timeout_us = p->config.write_timeout_us = 600000000;
-        p->memory.max = 1 << 30;
-        LIST_INIT(&p->sessions);
-        assert_int_equal(loop_new(&p->base, &e), 0);
-        assert_int_equal(turns_init(&p->turns, p->base, &e), 0);
-        return p;
+        struct front *f = front_new();
+        refuse(&f->core.refusal, REFUSAL_NOT_FOUND, "there is no such language here");
+        return f;
 }
 
-static void free_pool(struct pool *p)
+static void free_front(struct front *f)
 {
-        while (!LIST_EMPTY(&p->sessions))
-                session_free(LIST_FIRST(&p->sessions));
-        assert_int_equal(p->memory.used, 0);
-        assert_null(p->hoards.top);
-        status_cache_fini(&p->last_status);
-        turns_fini(&p->turns);
-        event_base_free(p->base);
-        free(p);
+        while (!LIST_EMPTY(&f->native->connections))
+                connection_free(LIST_FIRST(&f->native->connections));
+        assert_null(f->native->hoards.top);
+        front_free(f);
 }
 
-static struct client connect_to(struct pool *p)
+static struct client connect_to(struct front *f)
 {
-        const struct peer peer = { .len = 1 };
-        int pair[2];
-
-        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-        session_accept(p, pair[1], &peer);
-        return (struct client){ .fd = pair[0], .session = LIST_FIRST(&p->sessions) };
+        int fd = front_connect(f);
+        return (struct client){ .fd = fd, .connection = LIST_FIRST(&f->native->connections) };
 }
 
 static void leave(struct client *c)
 {
         close(c->fd);
         free(c->bytes);
-}
-
-static void round_of(struct pool *p)
-{
-        assert_true(event_base_loop(p->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
 }
 
 /* As much as the socket takes; the rest is left. */
@@ -140,8 +114,8 @@ static void take_answers(struct client *c, pb_size_t kind)
 static void a_reading_full_of_requests_lets_others_go_between(void **state)
 {
         (void)state;
-        struct pool *p = new_pool();
-        struct client flood = connect_to(p), other = connect_to(p);
+        struct front *f = new_front();
+        struct client flood = connect_to(f), other = connect_to(f);
         static uint8_t bytes[READ];
         size_t len = 0;
         unsigned wanted = 0;
@@ -151,37 +125,37 @@ static void a_reading_full_of_requests_lets_others_go_between(void **state)
         assert_int_equal(offer(&flood, bytes, len), len);
         ask(&other, PING, 1);
         while (other.answers == 0) {
-                round_of(p);
+                front_round(f);
                 take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
                 take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
         }
-        assert_true(session_unread(flood.session) > 0); /* its rest waits */
+        assert_true(connection_unread(flood.connection) > 0); /* its rest waits */
 
         /* And again, while the rest has its turns. */
         ask(&other, PING, 2);
         while (other.answers == 1) {
-                round_of(p);
+                front_round(f);
                 take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
                 take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
         }
-        assert_true(session_unread(flood.session) > 0); /* its rest waits */
+        assert_true(connection_unread(flood.connection) > 0); /* its rest waits */
         while (flood.answers < wanted) {
-                round_of(p);
+                front_round(f);
                 take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
         }
-        round_of(p);
+        front_round(f);
         take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
         assert_int_equal(flood.answers, wanted);
 
         /* It is read from again. */
         ask(&flood, PING, wanted + 1);
         while (flood.answers == wanted) {
-                round_of(p);
+                front_round(f);
                 take_answers(&flood, hatchery_v1_ServerMessage_pong_tag);
         }
         leave(&flood);
         leave(&other);
-        free_pool(p);
+        free_front(f);
 }
 
 /* An Execute in no language here, of so many bytes of code, packed. */
@@ -208,22 +182,22 @@ static void large_requests_are_unpacked_one_at_a_time_between_others(void **stat
 {
         (void)state;
         enum { LARGE = 4, SIZE = 16 * MIB };
-        struct pool *p = new_pool();
-        struct client large[LARGE], other = connect_to(p);
+        struct front *f = new_front();
+        struct client large[LARGE], other = connect_to(f);
         size_t len, sent[LARGE] = { 0 };
         uint8_t *frame = packed_execute(SIZE, &len);
         unsigned done = 0, beside = 0;
         uint64_t most = 0;
 
         for (size_t i = 0; i < LARGE; i++)
-                large[i] = connect_to(p);
+                large[i] = connect_to(f);
         ask(&other, PING, 1);
         while (done < LARGE) {
                 for (size_t i = 0; i < LARGE; i++)
                         sent[i] += offer(&large[i], frame + sent[i], len - sent[i]);
-                round_of(p);
-                if (p->memory.used > most)
-                        most = p->memory.used;
+                front_round(f);
+                if (f->memory.used > most)
+                        most = f->memory.used;
                 unsigned before = other.answers;
                 take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
                 if (other.answers > before) {
@@ -242,14 +216,14 @@ static void large_requests_are_unpacked_one_at_a_time_between_others(void **stat
         for (size_t i = 0; i < LARGE; i++)
                 leave(&large[i]);
         free(frame);
-        free_pool(p);
+        free_front(f);
 }
 
 static void those_that_leave_in_the_middle_are_forgotten(void **state)
 {
         (void)state;
-        struct pool *p = new_pool();
-        struct client c[3] = { connect_to(p), connect_to(p), connect_to(p) };
+        struct front *f = new_front();
+        struct client c[3] = { connect_to(f), connect_to(f), connect_to(f) };
         static uint8_t bytes[READ];
         size_t len = 0, packed_len, sent = 0;
         uint8_t *frame = packed_execute(16 * MIB, &packed_len);
@@ -259,16 +233,16 @@ static void those_that_leave_in_the_middle_are_forgotten(void **state)
         assert_int_equal(offer(&c[0], bytes, len), len); /* has turns to come */
         while (sent < packed_len) {                      /* is being unpacked */
                 sent += offer(&c[1], frame + sent, packed_len - sent);
-                round_of(p);
+                front_round(f);
         }
         for (int i = 0; i < 3; i++)
                 leave(&c[i]);
-        while (p->n_sessions > 0)
-                round_of(p);
-        assert_int_equal(p->memory.used, 0);
-        assert_int_equal(p->n_doomed, 0);
+        while (f->native->n_connections > 0)
+                front_round(f);
+        assert_int_equal(f->memory.used, 0);
+        assert_int_equal(f->native->n_doomed, 0);
         free(frame);
-        free_pool(p);
+        free_front(f);
 }
 
 int main(void)

@@ -1,0 +1,63 @@
+/* A native front without a process around it: a loop that is taken round by round, and a core that is a fake, which
+ * keeps what it is given and ends it when the test says so. */
+#pragma once
+
+#include "pool/base/budget.h"
+#include "pool/config/config.h"
+#include "pool/core/core.h"
+#include "pool/core/facts.h"
+#include "pool/native/native.h"
+#include "proto/base/log.h"
+#include "proto/wire/answer.h"
+#include "proto/wire/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { FRONT_MAX_EXECUTIONS = 16 };
+
+struct execution {
+        struct core *core;
+        struct sink *sink; /* NULL: it has ended */
+        struct payload payload;
+};
+
+struct core {
+        struct refusal refusal; /* what each submission is told; code 0: it is accepted */
+        bool draining;
+        const struct language_facts *languages;
+        size_t n_languages;
+
+        struct caller caller; /* of the last one */
+        struct execution execution[FRONT_MAX_EXECUTIONS];
+        size_t begun; /* so many of them */
+        unsigned cancelled, abandoned;
+        unsigned looked; /* how often it was asked for facts */
+};
+
+struct front {
+        struct event_base *base;
+        struct log log;
+        struct config config;
+        struct budget memory;
+        struct core core;
+        struct native *native;
+        unsigned ended; /* connections, as the front has told */
+};
+
+struct front *front_new(void);
+void front_free(struct front *f);
+
+void front_round(struct front *f);
+
+/* Returns the client's end of a new connection. */
+int front_connect(struct front *f);
+
+/* A message of the client, and the next answer, for which the loop is taken round; the answer's bytes are *bytes, which
+ * the caller frees after answer_fini. */
+void front_say(int client, const struct request *r);
+void front_hear(struct front *f, int client, struct answer *a, uint8_t **bytes);
+
+/* The fake core ends the i-th execution. */
+void front_finish(struct front *f, size_t i, const struct outcome *o);
+void front_refuse(struct front *f, size_t i, enum refusal_code code, const char *sentence);
