@@ -167,18 +167,25 @@ int core_new(struct core **out, const struct core_options *o, struct err *e)
         return 0;
 }
 
-void core_free(struct core *c)
+static void abandon_all(struct core *c, bool waiting)
 {
         struct execution *x;
         struct walk w;
 
+        walk_begin(&w, c);
+        while ((x = walk_next(&w)))
+                if ((x->state == EXECUTION_WAITING) == waiting)
+                        execution_abandon(x);
+        walk_end(&w);
+}
+
+void core_free(struct core *c)
+{
         if (!c)
                 return;
         c->draining = c->sched.draining = c->sched.closing = true;
-        walk_begin(&w, c);
-        while ((x = walk_next(&w)))
-                execution_abandon(x);
-        walk_end(&w);
+        abandon_all(c, true); /* first, so that none of them is begun when a slot becomes free */
+        abandon_all(c, false);
         sched_fini(&c->sched); /* what still has a slot loses it, and ends */
         free(c);
 }

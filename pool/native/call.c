@@ -134,10 +134,9 @@ static int execute(struct call *call, struct submission *submission, uint8_t **b
 
         memcpy(caller.bytes, c->peer.bytes, c->peer.len);
         int r = core_execute(c->native->core, &caller, submission, &payload, &call->sink, &call->execution, refusal);
-        if (r == 0) {
-                *body = NULL;
+        *body = payload.buffer; /* NULL where the core has taken it over */
+        if (r == 0)
                 return 0;
-        }
         /* It tells of the queue, which the client may look at next. */
         if (refusal->code == REFUSAL_RESOURCE_EXHAUSTED)
                 count_result(c);

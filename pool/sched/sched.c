@@ -83,7 +83,6 @@ void sched_language_ready(struct sched *s)
         if (s->was_ready || !have_come_up(s))
                 return;
         s->was_ready = true;
-        log_info(s->log, "ready after %lld ms", (long long)(clock_us() - s->started_us) / 1000);
         s->ops->ready(s->owner);
 }
 
@@ -249,7 +248,6 @@ int sched_init(struct sched *s, struct err *e)
 {
         struct language **list = NULL;
 
-        s->started_us = clock_us();
         queue_init(&s->queue, s->config->max_queue, s->config->max_queue_bytes);
         LIST_INIT(&s->leaving);
         if (evtimer_assign(&s->unblocked, s->base, on_unblocked, s) < 0 || loop_urgent(&s->unblocked, LOOP_REPORTS) < 0)

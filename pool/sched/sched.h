@@ -52,7 +52,6 @@ struct sched {
         struct log *log;
         const struct config *config;
         unsigned cores;
-        int64_t started_us;
 
         struct queue queue;
         struct language **languages; /* in the configuration's order */

@@ -2,6 +2,7 @@
 #include "tests/core/world.h"
 
 #include "pool/base/loop.h"
+#include "pool/core/execution.h"
 #include "pool/core/outcome.h"
 #include "pool/sched/language.h"
 #include "tests/unit/unit.h"

@@ -1,7 +1,7 @@
-/* A world around the core in which nothing is real but the core, the scheduler and the link: a clock that stands until it
- * is moved, timers on that clock, zygotes that do what a test lets them do, and fronts that write down what their sinks
- * are told. Channels, clock and timers of this folder take the place of pool/link/channel_end.c, proto/base/clock.c and
- * pool/base/timer.c in the link.
+/* A world around the core in which nothing is real but the core, the scheduler and the link: a clock that stands until
+ * it is moved, timers on that clock, zygotes that do what a test lets them do, and fronts that write down what their
+ * sinks are told. Channels, clock and timers of this folder take the place of pool/link/channel_end.c,
+ * proto/base/clock.c and pool/base/timer.c in the link.
  *
  * What a sandbox reads and writes are real pipes, so that reading and writing are the core's own. */
 #pragma once
@@ -76,7 +76,8 @@ void fake_die(struct fake_zygote *z);
 void fake_adopt(struct world *w, const char *language);
 void fake_greet(struct fake_zygote *z);
 
-/* A warm sandbox that has been given a job: writes, ends with this wait status, or says that the job can't be laid out. */
+/* A warm sandbox that has been given a job: writes, ends with this wait status, or says that the job can't be laid out.
+ */
 bool fake_has_job(const struct fake_slot *s);
 void fake_write(struct fake_slot *s, bool is_stderr, size_t len);
 bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unproved);

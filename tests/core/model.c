@@ -1,0 +1,288 @@
+/* The core under random fronts, zygotes and time: whatever comes in whatever order, each execution is told its end
+ * exactly once, no slot is lost, and every counter comes back to zero.
+ *
+ * HATCHERY_TEST_SEED=N repeats one episode; HATCHERY_TEST_STEPS=N makes it more or fewer steps. */
+#include "pool/core/execution.h"
+#include "tests/core/world.h"
+#include "tests/unit/unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+        STEPS = 1000000, /* in all episodes together */
+        EPISODE = 4000,
+        SECOND = 1000000,
+};
+
+static unsigned seed;
+
+static unsigned below(unsigned n)
+{
+        return (unsigned)rand_r(&seed) % n;
+}
+
+static bool one_in(unsigned n)
+{
+        return below(n) == 0;
+}
+
+/* ---------------------------------------------------------------- fronts */
+
+static void submit(struct world *w)
+{
+        static const char *const languages[] = { "fork", "fork", "comp", "pre", "none" };
+        const struct front_wish wish = {
+                .language = languages[below(5)],
+                .streams = one_in(3),
+                .live_input = one_in(4),
+                .truncates = one_in(4),
+                .collects = one_in(4),
+                .changed_only = one_in(2),
+                .deadline_us = one_in(4) ? 1 + (int64_t)below(3 * SECOND) : 0,
+                .memory_bytes = one_in(4) ? 64 << 20 : 0,
+                .peer = below(4),
+                .priority = one_in(5) ? below(8) : 0,
+                .input = one_in(3) ? below(1 << 18) : 0,
+        };
+        world_submit(w, &wish);
+}
+
+static struct front *some_front(struct world *w)
+{
+        unsigned at = below(WORLD_FRONTS);
+
+        for (unsigned i = 0; i < WORLD_FRONTS; i++) {
+                struct front *f = &w->front[(at + i) % WORLD_FRONTS];
+                if (f->execution)
+                        return f;
+        }
+        return NULL;
+}
+
+static void put_input(struct front *f)
+{
+        static const uint8_t bytes[100000];
+        int r = execution_input(f->execution, (struct span){ bytes, below(sizeof bytes) }, one_in(6));
+        (void)r; /* every refusal of it is a fair answer */
+}
+
+static void touch_a_front(struct world *w)
+{
+        struct front *f = some_front(w);
+
+        if (!f)
+                return;
+        switch (below(8)) {
+        case 0:
+                execution_cancel(f->execution);
+                break;
+        case 1:
+                world_abandon(f);
+                break;
+        case 2:
+                put_input(f);
+                break;
+        case 3:
+                execution_signal(f->execution, (int)below(34) - 1);
+                break;
+        case 4:
+                f->full_next = f->streams;
+                break;
+        default:
+                f->full = false;
+                execution_resume(f->execution);
+                break;
+        }
+}
+
+/* ---------------------------------------------------------------- zygotes */
+
+static struct fake_zygote *some_zygote(struct world *w)
+{
+        unsigned at = below(WORLD_ZYGOTES);
+
+        for (unsigned i = 0; i < WORLD_ZYGOTES; i++) {
+                struct fake_zygote *z = &w->zygote[(at + i) % WORLD_ZYGOTES];
+                if (z->end)
+                        return z;
+        }
+        return NULL;
+}
+
+static int some_wait_status(void)
+{
+        static const int statuses[] = { 0, 1 << 8, SIGKILL, SIGSEGV };
+        return statuses[below(4)];
+}
+
+static void touch_a_sandbox(struct fake_zygote *z)
+{
+        unsigned at = below(WORLD_SLOTS);
+
+        for (unsigned i = 0; i < WORLD_SLOTS; i++) {
+                unsigned number = (at + i) % WORLD_SLOTS;
+                struct fake_slot *s = &z->slot[number];
+                if (s->state != FAKE_WARM || (!fake_has_job(s) && !one_in(200)))
+                        continue;
+                switch (below(6)) {
+                case 0:
+                case 1:
+                        fake_write(s, one_in(3), 1 + below(60000));
+                        return;
+                case 2:
+                        fake_use_cpu(s, (int64_t)below(20 * SECOND));
+                        return;
+                case 3:
+                        if (one_in(10))
+                                fake_tell_failure(s);
+                        return;
+                default:
+                        fake_exit(z, number, some_wait_status(), one_in(40));
+                        return;
+                }
+        }
+}
+
+static void touch_a_zygote(struct world *w)
+{
+        struct fake_zygote *z = some_zygote(w);
+
+        if (!z)
+                return;
+        if (!z->greeted)
+                fake_greet(z);
+        else if (one_in(3))
+                touch_a_sandbox(z);
+        else if (z->n_pending > 0 && one_in(60))
+                fake_fail(z, below(z->n_pending));
+        else if (z->n_pending > 0)
+                fake_answer(z, below(z->n_pending));
+        else if (one_in(300))
+                fake_die(z);
+}
+
+/* ---------------------------------------------------------------- the configuration */
+
+static void reload(struct world *w)
+{
+        static const char *const changes[] = {
+                "language fork { warm_min = 1 warm_max = 2 running = 6 }\n",
+                "language fork { warm_min = 2 warm_max = 4 running = 4 preload = { m } }\nmax_queue = 5\n",
+        };
+        struct config was = w->config, is;
+        struct err e = { 0 };
+        const char *text = one_in(2) ? world_config : changes[below(2)];
+
+        if (config_load(&is, text, "test", &e) < 0)
+                fail_msg("%s", e.text);
+        w->config = is;
+        if (core_reload(w->core, &was, &w->config, &e) < 0)
+                fail_msg("%s", e.text);
+        config_fini(&was);
+}
+
+/* ---------------------------------------------------------------- episodes */
+
+static void step(struct world *w)
+{
+        unsigned what = below(100);
+
+        if (what < 14)
+                submit(w);
+        else if (what < 30)
+                touch_a_front(w);
+        else if (what < 80)
+                touch_a_zygote(w);
+        else if (what < 90)
+                world_advance(below(one_in(8) ? 4 * SECOND : 20000));
+        else if (what < 92)
+                core_tick(w->core);
+        else if (what < 93)
+                world_bring_zygotes(w);
+        else if (one_in(400))
+                reload(w);
+        if (one_in(2))
+                world_turn(w);
+}
+
+/* Whoever streams takes what there is. */
+static void take_all(struct world *w)
+{
+        for (unsigned i = 0; i < WORLD_FRONTS; i++) {
+                struct front *f = &w->front[i];
+                f->full_next = f->full = false;
+                if (f->execution)
+                        execution_resume(f->execution);
+        }
+}
+
+static void end_all_sandboxes(struct world *w)
+{
+        for (unsigned i = 0; i < WORLD_ZYGOTES; i++)
+                for (unsigned k = 0; k < WORLD_SLOTS; k++)
+                        if (w->zygote[i].end && fake_has_job(&w->zygote[i].slot[k]))
+                                fake_exit(&w->zygote[i], k, 0, false);
+}
+
+/* Either runs are given the time that they need, or they are ended. */
+static void drain(struct world *w)
+{
+        bool shuts_down = one_in(2);
+
+        core_drain(w->core);
+        for (unsigned i = 0; core_running(w->core) > 0 && i < 400; i++) {
+                if (shuts_down && i == 3)
+                        core_shut_down(w->core);
+                world_bring_zygotes(w);
+                world_settle(w);
+                end_all_sandboxes(w);
+                world_settle(w);
+                take_all(w);
+                world_advance(SECOND);
+                core_tick(w->core);
+        }
+        world_assert_clean(w);
+}
+
+static void episode(unsigned with, unsigned steps)
+{
+        static struct world w;
+
+        seed = with;
+        world_make(&w);
+        for (unsigned i = 0; i < steps; i++)
+                step(&w);
+        if (one_in(4)) {
+                for (unsigned i = 0; i < WORLD_FRONTS; i++) /* they know of nothing any more */
+                        w.front[i].abandoned = w.front[i].abandoned || w.front[i].execution;
+        } else {
+                drain(&w);
+                core_close(w.core);
+                world_settle(&w);
+        }
+        world_end(&w);
+}
+
+static void whatever_comes_each_is_told_once_and_nothing_is_left(void **state)
+{
+        (void)state;
+        const char *one = getenv("HATCHERY_TEST_SEED"), *steps = getenv("HATCHERY_TEST_STEPS");
+        unsigned long n = steps ? strtoul(steps, NULL, 10) : STEPS;
+        unsigned first = one ? (unsigned)strtoul(one, NULL, 10) : (unsigned)getpid();
+
+        for (unsigned i = 0; i * (unsigned long)EPISODE < n && !(one && i > 0); i++) {
+                fprintf(stderr, "# HATCHERY_TEST_SEED=%u\n", first + i);
+                episode(first + i, EPISODE);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(whatever_comes_each_is_told_once_and_nothing_is_left),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
