@@ -15,12 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-_Static_assert((int)KIND_FORKED == (int)hatchery_v1_LanguageStatus_Kind_FORKED &&
-                       (int)KIND_PRESTARTED == (int)hatchery_v1_LanguageStatus_Kind_PRESTARTED &&
-                       (int)KIND_COMPILED == (int)hatchery_v1_LanguageStatus_Kind_COMPILED &&
-                       (int)KIND_EXEC == (int)hatchery_v1_LanguageStatus_Kind_EXEC &&
-                       (int)KIND_EXEC == (int)_hatchery_v1_LanguageStatus_Kind_MAX,
-               "kinds have the numbers of the protocol");
+#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " is the number of " #theirs)
+
+SAME(KIND_FORKED, hatchery_v1_LanguageStatus_Kind_FORKED);
+SAME(KIND_PRESTARTED, hatchery_v1_LanguageStatus_Kind_PRESTARTED);
+SAME(KIND_COMPILED, hatchery_v1_LanguageStatus_Kind_COMPILED);
+SAME(KIND_EXEC, hatchery_v1_LanguageStatus_Kind_EXEC);
+SAME(KIND_EXEC, _hatchery_v1_LanguageStatus_Kind_MAX);
+
 _Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->stages / sizeof(hatchery_v1_StageStatus) >= STAGE_COUNT,
                "there is room for each stage");
 _Static_assert(sizeof((hatchery_v1_PreloadStatus *)0)->name >= sizeof((struct preload_fact *)0)->name,
