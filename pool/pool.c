@@ -76,8 +76,7 @@ static void on_end(void *arg)
 
 static void on_ready(void *arg)
 {
-        struct pool *p = arg;
-        log_info(&p->log, "ready after %lld ms", (long long)(clock_us() - p->started_us) / 1000);
+        const struct pool *p = arg;
         control_ready(p->control);
 }
 
@@ -171,20 +170,17 @@ static void on_drain(void *arg)
 
 /* ---------------------------------------------------------------- the configuration */
 
-/* Into fresh memory. fd is borrowed. */
-static int load(struct config **out, int fd, const char *name, struct err *e)
+/* Into fresh memory; NULL after an error. fd is borrowed. */
+static struct config *load(int fd, const char *name, struct err *e)
 {
         OWN_MEM char *text = NULL;
         OWN_MEM struct config *config = calloc(1, sizeof *config);
 
         if (!config)
-                return err_set(e, ENOMEM, "the configuration");
-        int r = config_read_fd(fd, &text, e);
-        if (r == 0)
-                r = config_load(config, text, name, e);
-        if (r == 0)
-                *out = own_steal_ptr(&config);
-        return r;
+                err_set(e, ENOMEM, "the configuration");
+        if (!config || config_read_fd(fd, &text, e) < 0 || config_load(config, text, name, e) < 0)
+                return NULL;
+        return own_steal_ptr(&config);
 }
 
 static void unload(struct config *config)
@@ -209,13 +205,11 @@ static void log_what_needs_a_restart(const struct pool *p, const struct config *
 static void on_reload(void *arg, int config_fd)
 {
         struct pool *p = arg;
-        struct config *was = p->config, *is = NULL;
+        struct config *was = p->config;
         struct err e = { 0 };
 
-        int r = load(&is, config_fd, p->config_name, &e);
-        if (r == 0)
-                r = core_reload(p->core, was, is, &e);
-        if (r < 0) {
+        struct config *is = load(config_fd, p->config_name, &e);
+        if (!is || core_reload(p->core, was, is, &e) < 0) {
                 log_error(&p->log, "reload: %s; the old configuration stays", e.text);
                 unload(is);
                 return;
@@ -283,9 +277,9 @@ static int load_first(struct pool *p, struct err *e)
 {
         OWN_FD int fd = POOL_FD_CONFIG;
 
-        int r = load(&p->config, fd, p->config_name, e);
-        if (r < 0)
-                return r;
+        p->config = load(fd, p->config_name, e);
+        if (!p->config)
+                return -EINVAL;
         p->log.level = p->config->log_level;
         p->memory.max = p->config->max_memory;
         return 0;
