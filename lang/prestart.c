@@ -29,8 +29,11 @@ enum { LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
  * a loaded machine takes to give it (zygote/sandbox_overdue.c); a zygote that does not greet is found by the pool. */
 enum { PATIENCE_MS = 450000, TRY_PATIENCE_MS = 100000 };
 
+static const int own_streams[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
+
 /* The program's side of the socket is its descriptor 3. */
-static int start(struct prestart *p, char *const *warm, char *const *variables, int in, int out, int error)
+static int start(struct prestart *p, enum spawn_group group, char *const *warm, char *const *variables,
+                 const int streams[3])
 {
         static char job[] = "HATCHERY_JOB=3";
         OWN_MEM char **base = words_environment(environ, variables);
@@ -40,7 +43,7 @@ static int start(struct prestart *p, char *const *warm, char *const *variables, 
                 return -ENOMEM;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
                 return -errno;
-        int r = spawn_program(&p->pid, warm, (int[4]){ in, out, error, ends[1] }, env);
+        int r = spawn_program(&p->pid, group, warm, (int[4]){ streams[0], streams[1], streams[2], ends[1] }, env);
         close(ends[1]);
         if (r < 0) {
                 close(ends[0]);
@@ -110,7 +113,7 @@ int prestart_try(char *const *warm, struct err *e)
         OWN_FD int from = ends[0];
         OWN_FD int to = ends[1];
         OWN_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-        int r = start(&p, tied_line, no_variables, null, to, to);
+        int r = start(&p, SPAWN_APART, tied_line, no_variables, (int[3]){ null, to, to });
         if (r < 0)
                 return err_set(e, -r, "starting %s", warm[0]);
         own_close(&to);
@@ -127,7 +130,7 @@ int prestart_try(char *const *warm, struct err *e)
 int prestart_start(struct prestart *p, char *const *warm)
 {
         char *const no_variables[] = { NULL };
-        int r = start(p, warm, no_variables, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
+        int r = start(p, SPAWN_WITH_US, warm, no_variables, own_streams);
         if (r < 0)
                 return r;
         r = wait_ready(p, PATIENCE_MS);
@@ -228,7 +231,7 @@ int prestart_start_fresh(struct prestart *p, char *const *line, const struct job
         /* The request's variables may name code that the program loads at its start. */
         int r = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
         if (r == 0)
-                r = start(p, line, job->env, STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO);
+                r = start(p, SPAWN_WITH_US, line, job->env, own_streams);
         if (r < 0)
                 return r;
         r = wait_ready(p, PATIENCE_MS);
@@ -270,6 +273,7 @@ int prestart_offer(struct prestart *p, const struct job *job)
 int prestart_follow(struct prestart *p)
 {
         char go = START;
+        spawn_ignore_signals(); /* they are the program's, which is in this process's group */
         send_all(p->sock, &go, 1); /* if it is dead, its end is what counts */
         close(p->sock);
         /* The streams are the program's alone: one that it closes shall be closed. */

@@ -48,5 +48,5 @@ int prestart_offer(struct prestart *p, const struct job *job);
 void prestart_end(struct prestart *p);
 
 /* Lets a program run whose job was taken, and ends this process as it ends: returns its exit status, or dies of the
- * same signal. */
+ * same signal. A signal for the process group is the program's to heed; this process stops and goes on with it. */
 int prestart_follow(struct prestart *p);

@@ -24,20 +24,21 @@ static int64_t now_ms(void)
         return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-static int set_attributes(posix_spawnattr_t *a)
+static int set_attributes(posix_spawnattr_t *a, enum spawn_group group)
 {
         sigset_t all, none;
         sigfillset(&all);
         sigemptyset(&none);
+        int flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | (group == SPAWN_APART ? POSIX_SPAWN_SETSID : 0);
         int r = posix_spawnattr_setsigdefault(a, &all);
         if (r == 0)
                 r = posix_spawnattr_setsigmask(a, &none);
         if (r == 0)
-                r = posix_spawnattr_setflags(a, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSID);
+                r = posix_spawnattr_setflags(a, (short)flags);
         return r;
 }
 
-int spawn_program(pid_t *pid, char *const *argv, const int descriptors[4], char *const *env)
+int spawn_program(pid_t *pid, enum spawn_group group, char *const *argv, const int descriptors[4], char *const *env)
 {
         posix_spawnattr_t attributes;
         posix_spawn_file_actions_t actions;
@@ -54,7 +55,7 @@ int spawn_program(pid_t *pid, char *const *argv, const int descriptors[4], char 
                 if (descriptors[i] >= 0)
                         r = posix_spawn_file_actions_adddup2(&actions, descriptors[i], i);
         if (r == 0)
-                r = set_attributes(&attributes);
+                r = set_attributes(&attributes, group);
         if (r == 0)
                 r = posix_spawnp(pid, argv[0], &actions, &attributes, argv, env ? env : environ);
         posix_spawn_file_actions_destroy(&actions);
@@ -149,18 +150,30 @@ int spawn_end(pid_t pid)
 {
         int status = 0;
         kill(-pid, SIGKILL);
-        kill(pid, SIGKILL); /* it may have left its group */
+        kill(pid, SIGKILL); /* it may lead none */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         return status;
 }
 
+static void set_signals(const struct sigaction *action)
+{
+        for (int s = 1; s < NSIG; s++)
+                sigaction(s, action, NULL); /* refused for two, and for libc's own */
+}
+
+void spawn_ignore_signals(void)
+{
+        const struct sigaction ignored = { .sa_handler = SIG_IGN }, by_default = { .sa_handler = SIG_DFL };
+        set_signals(&ignored);
+        sigaction(SIGCHLD, &by_default, NULL); /* ignored, it would have children reaped unseen */
+}
+
 void spawn_reset_signals(void)
 {
         sigset_t none;
-        struct sigaction by_default = { .sa_handler = SIG_DFL };
-        for (int s = 1; s < NSIG; s++)
-                sigaction(s, &by_default, NULL); /* refused for two, and for libc's own */
+        const struct sigaction by_default = { .sa_handler = SIG_DFL };
+        set_signals(&by_default);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
 }

@@ -1,13 +1,15 @@
-/* Programs that are started beside the process that asks for them: with chosen descriptors, fresh signal settings and a
- * session of their own, so that what they do to their process group does not reach the starter. */
+/* Programs that are started beside the process that asks for them, with chosen descriptors and fresh signal settings. */
 #pragma once
 
 #include <stddef.h>
 #include <sys/types.h>
 
+/* Apart: in a session of its own, so that what it does to its process group does not reach the starter. */
+enum spawn_group { SPAWN_APART, SPAWN_WITH_US };
+
 /* argv[0] is looked up in PATH. descriptors become 0 to 3 of the program, the last is left out if it is -1; all others
  * must be close-on-exec. env: NULL for the process's own. 0, or a negative errno. */
-int spawn_program(pid_t *pid, char *const *argv, const int descriptors[4], char *const *env);
+int spawn_program(pid_t *pid, enum spawn_group group, char *const *argv, const int descriptors[4], char *const *env);
 
 /* Becomes the program, which is looked up in PATH. Returns only if it can't, a negative errno. The functions of libc
  * that search PATH hand a file that is no program to a shell, and so would run a library as a script. */
@@ -19,8 +21,11 @@ int spawn_read(int fd, char *text, size_t size, int patience_ms);
 /* One byte, or -EPIPE at the end, or -ETIMEDOUT; patience_ms -1: for ever. */
 int spawn_wait_byte(int fd, int patience_ms);
 
-/* Kills its whole process group if it still runs, waits for it, and returns its wait status. */
+/* Kills it and the process group that it leads, if it still runs, waits for it, and returns its wait status. */
 int spawn_end(pid_t pid);
+
+/* Signals that can be caught are ignored from here on; children that are waited for are still told of. */
+void spawn_ignore_signals(void);
 
 /* Signals as a program finds them that was started from a shell: all by default, none blocked. */
 void spawn_reset_signals(void);

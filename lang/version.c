@@ -73,7 +73,7 @@ int version_ask(char *const *command, char *out, size_t size, struct err *e)
         OWN_FD int to = ends[1];
         OWN_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         pid_t pid;
-        int r = spawn_program(&pid, command, (int[4]){ null, to, to, -1 }, NULL);
+        int r = spawn_program(&pid, SPAWN_APART, command, (int[4]){ null, to, to, -1 }, NULL);
         if (r < 0)
                 return err_set(e, -r, "starting %s", command[0]);
         own_close(&to);

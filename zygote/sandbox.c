@@ -378,6 +378,16 @@ int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const st
         return 0;
 }
 
+/* The number is that of a group in this sandbox, or of none: an ALIVE main process leads its session, so it can't leave
+ * its group and none but its own descendants can join; and until it is reaped, which no other process does, its pid
+ * names nothing else. */
+int sandbox_signal(const struct sandbox *s, int number, struct err *e)
+{
+        if (s->pid <= 1) /* which would be all processes, or our own group */
+                return err_say(e, ESRCH, "no main process to signal");
+        return kill(-s->pid, number) < 0 && errno != ESRCH ? err_set(e, errno, "signal %d", number) : 0;
+}
+
 void sandbox_kill(struct sandbox *s)
 {
         /* Both: init reaches all, but not a main process that is still booting as root. */

@@ -96,6 +96,9 @@ int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int disk,
 /* Sets the limits that the kernel keeps, for a sandbox that is alive. */
 int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, struct err *e);
 
+/* Sends the signal to the process group of an ALIVE sandbox's main process, as a terminal would. */
+int sandbox_signal(const struct sandbox *s, int number, struct err *e);
+
 /* Starts to kill all of it; the pidfd and init tell when it is done. */
 void sandbox_kill(struct sandbox *s);
 

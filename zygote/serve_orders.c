@@ -116,6 +116,15 @@ static int order_kill(struct serve *s, const struct order *o, int fd, struct err
         return 0;
 }
 
+static int order_signal(struct serve *s, const struct order *o, int fd, struct err *e)
+{
+        struct err why = { 0 };
+        (void)fd, (void)e;
+        if (sandbox_signal(&s->at[o->slot], (int)o->signal, &why) < 0)
+                log_warn(s->log, "slot %u: %s", o->slot, why.text);
+        return 0;
+}
+
 static int order_collect(struct serve *s, const struct order *o, int fd, struct err *e)
 {
         struct err why = { 0 };
@@ -178,6 +187,7 @@ static const struct order_row order_table[] = {
         [ORDER_CLEAR] = { "clear", IN(DEAD), 0, true, false, order_clear },
         [ORDER_DROP] = { "drop", IN(NONE) | IN(BOOTING) | IN(ALIVE) | IN(REAPING) | IN(DEAD) | IN(GOING), 0, false,
                          false, order_drop },
+        [ORDER_SIGNAL] = { "signal", IN(ALIVE), 0, true, false, order_signal },
         [ORDER_DRAIN] = { "drain", ~0u, 0, false, false, order_drain },
         [ORDER_PING] = { "ping", ~0u, 0, false, false, order_ping },
 };
@@ -185,7 +195,8 @@ static const struct order_row order_table[] = {
 /* What it says itself, whatever state its slot is in. */
 static int check_order(const struct serve *s, const struct order_row *row, const struct order *o, struct err *e)
 {
-        if (o->unused != 0 || o->urgent > (o->kind == ORDER_MAKE))
+        const bool signals = o->kind == ORDER_SIGNAL;
+        if (o->urgent > (o->kind == ORDER_MAKE) || signals != (o->signal != 0) || o->signal > CHANNEL_MAX_SIGNAL)
                 return err_say(e, EPROTO, "the pool sent the order %s with fields that it has not", row->name);
         if (o->kind == ORDER_MAKE && o->sandbox <= s->last_sandbox)
                 return err_say(e, EPROTO, "the pool numbered two sandboxes %" PRIu64 " and then %" PRIu64,
@@ -195,7 +206,7 @@ static int check_order(const struct serve *s, const struct order_row *row, const
 
 int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds, struct err *e)
 {
-        if (o->kind < ORDER_MAKE || o->kind > ORDER_PING || o->slot >= CHANNEL_MAX_SLOTS)
+        if (o->kind < ORDER_MAKE || o->kind > ORDER_SIGNAL || o->slot >= CHANNEL_MAX_SLOTS)
                 return err_say(e, EPROTO, "the pool sent order %u for slot %u", o->kind, o->slot);
         const struct order_row *row = &order_table[o->kind];
         struct sandbox *sb = &s->at[o->slot];

@@ -5,9 +5,14 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
-enum { MEMORY = 64 << 20, DISK = 32 << 20, PIDS = 8, SLOT = 3 };
+enum { MEMORY = 64 << 20, DISK = 32 << 20, PIDS = 8, SLOT = 3, PATIENCE_S = 120 };
 
 /* The slot's last sandbox is going, so an order to make another is noted, and nothing is forked. */
 static struct serve *going(void)
@@ -88,11 +93,15 @@ static void a_number_that_no_pool_gives_ends_the_zygote(void **state)
                 const char *word;
         } rows[] = {
                 { { .kind = 0 }, "order 0" },
-                { { .kind = ORDER_PING + 1 }, "order 9" },
+                { { .kind = ORDER_SIGNAL + 1 }, "order 10" },
                 { { .kind = UINT32_MAX }, "order" },
                 { { .kind = ORDER_KILL, .slot = CHANNEL_MAX_SLOTS }, "slot 1024" },
                 { { .kind = ORDER_KILL, .slot = UINT32_MAX }, "slot" },
-                { { .kind = ORDER_PING, .unused = 1 }, "fields" },
+                { { .kind = ORDER_PING, .signal = 1 }, "fields" },
+                { { .kind = ORDER_KILL, .signal = SIGINT, .slot = SLOT, .sandbox = 11 }, "fields" },
+                { { .kind = ORDER_SIGNAL, .slot = SLOT, .sandbox = 11 }, "fields" },
+                { { .kind = ORDER_SIGNAL, .signal = CHANNEL_MAX_SIGNAL + 1, .slot = SLOT, .sandbox = 11 }, "fields" },
+                { { .kind = ORDER_SIGNAL, .signal = UINT32_MAX, .slot = SLOT, .sandbox = 11 }, "fields" },
                 { { .kind = ORDER_LIMIT, .urgent = 1 }, "fields" },
                 { { .kind = ORDER_MAKE, .urgent = 2, .sandbox = 11 }, "fields" },
                 { { .kind = ORDER_MAKE, .sandbox = 10 }, "numbered" },
@@ -104,6 +113,95 @@ static void a_number_that_no_pool_gives_ends_the_zygote(void **state)
                 int r = give(&rows[i].order, &e);
                 assert_refused(r, &e, EPROTO, rows[i].word);
         }
+}
+
+/* A main process as the step "session" leaves it, and its child, which tell of each SIGINT that they get by a byte. */
+static int told_to;
+
+static void tell_of_it(int number)
+{
+        (void)number;
+        if (write(told_to, "i", 1) != 1)
+                _exit(1);
+}
+
+static pid_t main_process(int told, int parent_only)
+{
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid > 0)
+                return pid;
+        told_to = told;
+        if (setsid() < 0 || signal(SIGINT, tell_of_it) == SIG_ERR || (!parent_only && fork() < 0) ||
+            prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || write(told, "r", 1) != 1)
+                _exit(1);
+        for (;;)
+                pause();
+}
+
+static void assert_told(int from, const char *what)
+{
+        for (; *what; what++) {
+                char byte = 0;
+                assert_int_equal(read(from, &byte, 1), 1);
+                assert_int_equal(byte, *what);
+        }
+}
+
+static void give_signal(struct serve *s, int number, uint64_t sandbox)
+{
+        struct err e = { 0 };
+        const struct order o = { .kind = ORDER_SIGNAL, .slot = SLOT, .sandbox = sandbox, .signal = (uint32_t)number };
+        assert_int_equal(serve_on_order(s, &o, -1, 0, &e), 0);
+}
+
+static void a_signal_reaches_the_group_of_a_living_sandbox_and_none_other(void **state)
+{
+        (void)state;
+        int ends[2], other_ends[2], status;
+        char byte;
+        alarm(PATIENCE_S);
+        struct serve *s = going();
+        struct sandbox *sb = &s->at[SLOT];
+        assert_int_equal(pipe2(ends, O_CLOEXEC) | pipe2(other_ends, O_CLOEXEC | O_NONBLOCK), 0);
+        pid_t pid = main_process(ends[1], 0), other = main_process(other_ends[1], 1);
+        assert_told(ends[0], "rr");
+        while (read(other_ends[0], &byte, 1) != 1)
+                assert_int_equal(errno, EAGAIN);
+        *sb = (struct sandbox){ .state = SANDBOX_ALIVE, .id = 11, .pid = pid, .pidfd = -1 };
+
+        give_signal(s, SIGINT, 11);
+        assert_told(ends[0], "ii");
+        give_signal(s, SIGSTOP, 11);
+        assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+        assert_true(WIFSTOPPED(status));
+        give_signal(s, SIGINT, 11); /* is told of when they go on */
+        give_signal(s, SIGCONT, 11);
+        assert_told(ends[0], "ii");
+
+        give_signal(s, SIGKILL, 10); /* of a sandbox that was there before: late */
+        static const enum sandbox_state others[] = { SANDBOX_NONE, SANDBOX_BOOTING, SANDBOX_REAPING, SANDBOX_DEAD,
+                                                     SANDBOX_GOING };
+        for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+                sb->state = others[i];
+                give_signal(s, SIGKILL, 11);
+        }
+        sb->state = SANDBOX_ALIVE;
+        sb->pid = 0; /* would be this process's own group */
+        struct err e = { 0 };
+        assert_refused(sandbox_signal(sb, SIGKILL, &e), &e, ESRCH, "no main process");
+        sb->pid = pid;
+        give_signal(s, SIGINT, 11); /* all of them live */
+        assert_told(ends[0], "ii");
+        give_signal(s, SIGKILL, 11);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(read(other_ends[0], &byte, 1), -1);
+        give_signal(s, SIGKILL, 11); /* its group is gone, which is no error */
+
+        assert_int_equal(kill(other, SIGKILL), 0);
+        assert_int_equal(waitpid(other, NULL, 0), other);
+        alarm(0);
+        free(s);
 }
 
 static void ceilings_cross_the_command_line(void **state)
@@ -139,6 +237,7 @@ int main(void)
                 cmocka_unit_test(an_order_within_the_ceilings_is_taken),
                 cmocka_unit_test(a_limit_above_its_ceiling_or_below_one_ends_the_zygote),
                 cmocka_unit_test(a_number_that_no_pool_gives_ends_the_zygote),
+                cmocka_unit_test(a_signal_reaches_the_group_of_a_living_sandbox_and_none_other),
                 cmocka_unit_test(ceilings_cross_the_command_line),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,10 +8,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Offers a job to a helper that is ready and then does this. */
@@ -63,6 +66,38 @@ static void its_starter_is_out_of_its_reach(void **state)
         assert_true(p.taken);
 }
 
+/* As a terminal would: one signal for the whole group of the process that is seen from outside. */
+static void a_signal_for_the_group_is_the_helpers(void **state)
+{
+        (void)state;
+        static const char script[] = "trap 'exit 9' INT; printf G >&3; head -c 1 <&3 >/dev/null; "
+                                     "printf s >&4; read x <&4; exit 3";
+        int told[2], status;
+        char byte = 0;
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, told), 0);
+        pid_t pid = fork();
+        if (pid == 0) {
+                struct prestart p;
+                if (setsid() < 0 || dup2(told[1], 4) < 0)
+                        _exit(1);
+                close(told[0]);
+                close(told[1]);
+                _exit(offer(script, &p) == 0 ? prestart_follow(&p) : 1);
+        }
+        close(told[1]);
+        assert_int_equal(read(told[0], &byte, 1), 1);
+        assert_int_equal(kill(-pid, SIGSTOP), 0);
+        assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+        assert_true(WIFSTOPPED(status));
+        assert_int_equal(kill(-pid, SIGINT), 0);
+        assert_int_equal(kill(-pid, SIGCONT), 0);
+        assert_int_equal(shutdown(told[0], SHUT_WR), 0); /* so one that it does not reach ends, too */
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 9);
+        close(told[0]);
+}
+
 /* This process would be a shell from then on, and its plan of tests not fulfilled. */
 static void what_is_no_program_is_handed_to_no_shell(void **state)
 {
@@ -92,6 +127,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(what_a_helper_says_is_a_closed_list),
+                cmocka_unit_test(a_signal_for_the_group_is_the_helpers),
                 cmocka_unit_test(what_is_no_program_is_handed_to_no_shell),
                 cmocka_unit_test(its_starter_is_out_of_its_reach),
         };
