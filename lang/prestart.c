@@ -273,7 +273,7 @@ int prestart_offer(struct prestart *p, const struct job *job)
 int prestart_follow(struct prestart *p)
 {
         char go = START;
-        spawn_ignore_signals(); /* they are the program's, which is in this process's group */
+        spawn_ignore_signals();    /* they are the program's, which is in this process's group */
         send_all(p->sock, &go, 1); /* if it is dead, its end is what counts */
         close(p->sock);
         /* The streams are the program's alone: one that it closes shall be closed. */

@@ -1,4 +1,5 @@
-/* Programs that are started beside the process that asks for them, with chosen descriptors and fresh signal settings. */
+/* Programs that are started beside the process that asks for them, with chosen descriptors and fresh signal settings.
+ */
 #pragma once
 
 #include <stddef.h>

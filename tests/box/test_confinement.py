@@ -3,6 +3,8 @@ all; zygotes have the nine capabilities that their table names; init has two, in
 
 import os
 import re
+import select
+import signal
 import socket
 import struct
 import unittest
@@ -191,6 +193,42 @@ class Confinement(Case):
             wait_until(lambda: len(SERVER.zygote_processes()) == 1 and self.client.status().ready, what="the next zygote")
         self.assert_alive()
         SERVER.wait_idle(connections=1)
+
+    # ------------------------------------------------------------ signals
+
+    # It and its child have the handler before the child can be seen.
+    HEEDS = ("import os, signal, time\ngot = []\nsignal.signal(signal.SIGINT, lambda *_: got.append(1))\nchild = os.fork()\n"
+             "while not got: time.sleep(0.01)\nif child == 0: os._exit(7)\n"
+             "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(got))")
+
+    def test_a_signal_reaches_the_program_and_its_child(self):
+        """Ordered in the pool's place. A signal reaches the group of a run's main process, and the child's state shows it"""
+        number = self.client.send_execute(self.HEEDS)
+        family = wait_until(self.family, what="a program with a child")
+        slot = int(re.search(r"/python\.\w-(\d+)", str(family[0].cgroups())).group(1))
+        for signal_number, states in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "RSD"), (signal.SIGINT, "")):
+            self.order_signal(slot, signal_number)
+            wait_until(lambda states=states: not states or all(p.status()["State"][0] in states for p in family), what=f"signal {signal_number}")
+        result = self.client.result(number)
+        self.assert_exited(result)
+        self.assertEqual(b"7 1\n", result.stdout)
+
+    def family(self):
+        """A child of the zygote, and its child."""
+        everybody, zygote = host.processes(), self.zygote().pid
+        for parent in everybody:
+            children = [p for p in everybody if p.parent == parent.pid and p.name == parent.name == "python"]
+            if parent.parent == zygote and children:
+                return [parent, *children]
+        return None
+
+    def order_signal(self, slot, number):
+        """To each sandbox that the slot may have: orders about others are late, and ignored."""
+        for channel in self.channels():
+            for sandbox in range(1, 1 << 14):
+                select.select([], [channel], [])
+                channel.send(struct.pack("=IIQqqqII", 9, slot, sandbox, 0, 0, 0, 0, number))  # ORDER_SIGNAL
+            channel.close()
 
     def channels(self):
         """The pool's ends of its sockets to zygotes: of packets, and not the supervisor's, which is on 3."""
