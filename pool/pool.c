@@ -77,6 +77,7 @@ static void on_end(void *arg)
 static void on_ready(void *arg)
 {
         const struct pool *p = arg;
+        log_info(&p->log, "ready after %lld ms", (long long)(clock_us() - p->started_us) / 1000);
         control_ready(p->control);
 }
 

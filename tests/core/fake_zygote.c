@@ -107,6 +107,8 @@ static void make_sandbox(struct fake_slot *s, int fds[CHANNEL_WARM_FDS])
 void fake_use_cpu(struct fake_slot *s, int64_t us)
 {
         char text[32];
+        if (s->cpu < 0)
+                return; /* it is dead */
         int n = snprintf(text, sizeof text, "%lld000\n", (long long)us);
         assert_int_equal(pwrite(s->cpu, text, (size_t)n, 0), n);
 }
@@ -118,7 +120,7 @@ bool fake_has_job(const struct fake_slot *s)
         return s->state == FAKE_WARM && s->job >= 0 && recv(s->job, &byte, 1, MSG_PEEK) == 1;
 }
 
-static void read_job(struct fake_slot *s)
+void fake_read_job(struct fake_slot *s)
 {
         char buffer[1 << 16];
         while (s->job >= 0 && recv(s->job, buffer, sizeof buffer, 0) > 0)
@@ -185,13 +187,38 @@ bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unpro
         struct fake_slot *s = &z->slot[slot];
         struct report r = { .kind = REPORT_EXITED, .slot = slot, .sandbox = s->sandbox };
 
-        read_job(s);
+        fake_read_job(s);
         s->state = FAKE_DEAD;
         close_slot(s);
         r.exited.wait_status = wait_status;
         r.exited.ended_us = 1;
         r.exited.unproved = unproved;
         return report(z, &r, NULL, 0);
+}
+
+bool fake_exit_with_open_pipes(struct fake_zygote *z, unsigned slot)
+{
+        struct report r = { .kind = REPORT_EXITED, .slot = slot, .sandbox = z->slot[slot].sandbox };
+
+        fake_read_job(&z->slot[slot]);
+        z->slot[slot].state = FAKE_DEAD;
+        return report(z, &r, NULL, 0);
+}
+
+static bool report_failed(struct fake_zygote *z, unsigned slot)
+{
+        struct report r = { .kind = REPORT_FAILED, .slot = slot, .sandbox = z->slot[slot].sandbox };
+
+        close_slot(&z->slot[slot]);
+        z->slot[slot].state = FAKE_NONE;
+        snprintf(r.failed.step, sizeof r.failed.step, "a step");
+        r.failed.error = EIO;
+        return report(z, &r, NULL, 0);
+}
+
+bool fake_fail_slot(struct fake_zygote *z, unsigned slot)
+{
+        return report_failed(z, slot);
 }
 
 /* What the slot's init says of a dead sandbox's files: none, or one of the compiler's. */
@@ -280,15 +307,10 @@ bool fake_fail(struct fake_zygote *z, unsigned i)
                 return fake_answer(z, i);
         const struct fake_pending p = take(z, i);
         struct fake_slot *s = &z->slot[p.order.slot];
-        struct report r = { .kind = REPORT_FAILED, .slot = p.order.slot, .sandbox = p.order.sandbox };
         if (kind == ORDER_LIMIT && (s->sandbox != p.order.sandbox || s->state != FAKE_WARM))
                 return true;
-        close_slot(s);
-        s->state = FAKE_NONE;
         s->sandbox = p.order.sandbox;
-        snprintf(r.failed.step, sizeof r.failed.step, "a step");
-        r.failed.error = EIO;
-        return report(z, &r, NULL, 0);
+        return report_failed(z, p.order.slot);
 }
 
 /* ---------------------------------------------------------------- how they come */

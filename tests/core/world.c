@@ -126,20 +126,30 @@ static void free_submission(struct submission *s)
         free(s->files);
 }
 
+static void set_limit(struct submission *s, enum limit limit, int64_t value)
+{
+        s->has_limit[limit] = value > 0;
+        s->limit[limit] = value;
+        if (limit == LIMIT_WALL || limit == LIMIT_CPU) { /* the compiler has its own */
+                s->has_compile_limit[limit] = s->has_limit[limit];
+                s->compile_limit[limit] = value;
+        }
+}
+
 struct front *world_submit(struct world *w, const struct front_wish *wish)
 {
         static const uint8_t input[1 << 18];
-        static const char code[] = "a program";
+        const size_t code = wish->code ? wish->code : 10;
         struct front *f = free_front(w);
         struct caller caller = { .len = 2, .bytes = { 'p', (uint8_t)wish->peer } };
 
         if (!f)
                 return NULL;
-        struct payload payload = { .buffer = malloc(sizeof code), .len = sizeof code };
+        struct payload payload = { .buffer = calloc(1, code), .len = code };
         struct submission s = {
                 .language = span_of_text(wish->language),
                 .has_code = true,
-                .code = { payload.buffer, payload.buffer ? sizeof code : 0 },
+                .code = { payload.buffer, payload.buffer ? code : 0 },
                 .standard_input = { input, wish->input },
                 .live_input = wish->live_input,
                 .truncate_output = wish->truncates,
@@ -148,18 +158,16 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
                 .deadline_us = (uint64_t)wish->deadline_us,
                 .priority = wish->priority,
         };
-        if (payload.buffer)
-                memcpy(payload.buffer, code, sizeof code);
         if (wish->collects)
                 s.globs = calloc(1, sizeof *s.globs);
         if (s.globs) {
                 s.globs[0] = span_of_text("*");
                 s.n_globs = 1;
         }
-        if (wish->memory_bytes) {
-                s.has_limit[LIMIT_MEMORY] = true;
-                s.limit[LIMIT_MEMORY] = wish->memory_bytes;
-        }
+        set_limit(&s, LIMIT_MEMORY, wish->memory_bytes);
+        set_limit(&s, LIMIT_OUTPUT, wish->output_bytes);
+        set_limit(&s, LIMIT_WALL, wish->wall_us);
+        set_limit(&s, LIMIT_CPU, wish->cpu_us);
         f->used = true;
         f->streams = wish->streams;
         f->sink.ops = wish->streams ? &streamed : &captured;

@@ -79,8 +79,12 @@ void fake_greet(struct fake_zygote *z);
 /* A warm sandbox that has been given a job: writes, ends with this wait status, or says that the job can't be laid out.
  */
 bool fake_has_job(const struct fake_slot *s);
+void fake_read_job(struct fake_slot *s); /* ..., and its input, as far as they have come */
 void fake_write(struct fake_slot *s, bool is_stderr, size_t len);
 bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unproved);
+/* The same, but somebody else still has the writing ends of its pipes. */
+bool fake_exit_with_open_pipes(struct fake_zygote *z, unsigned slot);
+bool fake_fail_slot(struct fake_zygote *z, unsigned slot);
 void fake_tell_failure(struct fake_slot *s);
 void fake_use_cpu(struct fake_slot *s, int64_t us);
 
@@ -103,7 +107,8 @@ struct front {
 struct front_wish {
         const char *language;
         bool streams, live_input, truncates, collects, changed_only;
-        int64_t deadline_us, memory_bytes;
+        int64_t deadline_us, memory_bytes, output_bytes, wall_us, cpu_us;
+        size_t code; /* bytes; 0: a few */
         unsigned peer, priority;
         size_t input;
 };
