@@ -2,7 +2,7 @@
 #include "pool/cache/cache_entry.h"
 
 #include "pool/base/digest.h"
-#include "pool/core/feed.h"
+#include "pool/base/feed.h"
 #include "proto/base/own.h"
 
 #include <errno.h>

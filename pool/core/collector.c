@@ -3,7 +3,7 @@
 
 #include "pool/base/names.h"
 #include "pool/base/timer.h"
-#include "pool/core/feed.h"
+#include "pool/base/feed.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "proto/base/utf8.h"

@@ -10,7 +10,7 @@
 #include "pool/core/capture.h"
 #include "pool/core/collector.h"
 #include "pool/core/ending.h"
-#include "pool/core/feed.h"
+#include "pool/base/feed.h"
 #include "pool/link/holder.h"
 #include "proto/base/log.h"
 #include "proto/base/submission.h"

@@ -287,9 +287,9 @@ static void let_happen(struct scene *s, enum happening event)
                 break_files(w);
                 break;
         case NO_TIMERS:
-                world_fail_timers(true);
+                world_fail_timer(WORLD_ALL);
                 answer_all(w);
-                world_fail_timers(false);
+                world_fail_timer(0);
                 break;
         case NOTHING:
         case EVENTS:
@@ -328,6 +328,7 @@ struct expected {
 };
 
 static const struct expected table[] = {
+        { LIMITING, NO_TIMERS, true, REFUSAL_INTERNAL }, /* no run goes on without its limits */
         { EARLY, CANCEL, true, REFUSAL_CANCELLED },
         { EARLY, DEADLINE, true, REFUSAL_DEADLINE_EXCEEDED },
         { EARLY, SHUT_DOWN, true, REFUSAL_UNAVAILABLE },

@@ -137,10 +137,9 @@ void fake_write(struct fake_slot *s, bool is_stderr, size_t len)
                 assert_true(errno == EAGAIN || errno == EPIPE);
 }
 
-void fake_tell_failure(struct fake_slot *s)
+void fake_tell_failure(struct fake_slot *s, const struct job_failure *f)
 {
-        const struct job_failure f = { .step = JOB_STEP_FILE, .error = ENOSPC, .name = "f" };
-        if (s->job >= 0 && send(s->job, &f, sizeof f, MSG_NOSIGNAL) < 0)
+        if (s->job >= 0 && send(s->job, f, sizeof *f, MSG_NOSIGNAL) < 0)
                 assert_true(errno == EPIPE || errno == ECONNRESET || errno == EAGAIN);
 }
 

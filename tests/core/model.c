@@ -6,6 +6,7 @@
 #include "tests/core/world.h"
 #include "tests/unit/unit.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +119,8 @@ static int some_wait_status(void)
         return statuses[below(4)];
 }
 
+static const struct job_failure no_room = { .step = JOB_STEP_FILE, .error = ENOSPC, .name = "f" };
+
 static void touch_a_sandbox(struct fake_zygote *z)
 {
         unsigned at = below(WORLD_SLOTS);
@@ -137,7 +140,7 @@ static void touch_a_sandbox(struct fake_zygote *z)
                         return;
                 case 3:
                         if (one_in(10))
-                                fake_tell_failure(s);
+                                fake_tell_failure(s, &no_room);
                         return;
                 default:
                         fake_exit(z, number, some_wait_status(), one_in(40));

@@ -9,7 +9,7 @@
 
 /* One process tests one world, so what the seams know is static. */
 static int64_t now_us = 1000000000;
-static bool timers_fail;
+static unsigned fail_timer, timers_tried;
 
 enum { MAX_TIMERS = 4096 };
 static struct {
@@ -48,7 +48,7 @@ int timer_init(struct timer *t, struct event_base *base, enum loop_priority prio
 
 int timer_set(struct timer *t, int64_t delay_us)
 {
-        if (timers_fail)
+        if (++timers_tried == fail_timer || fail_timer == WORLD_ALL)
                 return -ENOMEM;
         unsigned i = find(t);
         if (i == MAX_TIMERS) {
@@ -72,9 +72,10 @@ bool timer_is_set(const struct timer *t)
         return find(t) < MAX_TIMERS;
 }
 
-void world_fail_timers(bool fail)
+void world_fail_timer(unsigned n)
 {
-        timers_fail = fail;
+        fail_timer = n;
+        timers_tried = 0;
 }
 
 void world_advance(int64_t us)

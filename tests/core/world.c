@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -248,6 +249,7 @@ void world_make(struct world *w)
         struct err e = { 0 };
 
         memset(w, 0, sizeof *w);
+        signal(SIGPIPE, SIG_IGN); /* as in the pool */
         assert_int_equal(loop_new(&w->base, &e), 0);
         w->log = (struct log){ .who = "test", .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) };
         if (config_load(&w->config, world_config, "test", &e) < 0)

@@ -11,6 +11,7 @@
 #include "pool/core/core_parts.h"
 #include "pool/link/channel_end.h"
 #include "proto/ipc/channel.h"
+#include "proto/ipc/job.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,12 +21,14 @@ enum {
         WORLD_SLOTS = 64, /* of a zygote; a test that needs more fails */
         WORLD_FRONTS = 256,
         WORLD_PENDING = 256,
+        WORLD_ALL = 0x7fffffff,
 };
 
 /* ---------------------------------------------------------------- clock and timers */
 
 void world_advance(int64_t us); /* timers that become due fire in their order */
-void world_fail_timers(bool fail);
+/* The n-th timer_set from now on fails; WORLD_ALL: each does; 0: none. */
+void world_fail_timer(unsigned n);
 
 /* ---------------------------------------------------------------- memory */
 
@@ -85,7 +88,7 @@ bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unpro
 /* The same, but somebody else still has the writing ends of its pipes. */
 bool fake_exit_with_open_pipes(struct fake_zygote *z, unsigned slot);
 bool fake_fail_slot(struct fake_zygote *z, unsigned slot);
-void fake_tell_failure(struct fake_slot *s);
+void fake_tell_failure(struct fake_slot *s, const struct job_failure *failure);
 void fake_use_cpu(struct fake_slot *s, int64_t us);
 
 /* ---------------------------------------------------------------- fronts */

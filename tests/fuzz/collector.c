@@ -1,4 +1,4 @@
-/* Fuzzes the stream of files that comes back from a sandbox: pool/core/collector, with pool/core/feed and
+/* Fuzzes the stream of files that comes back from a sandbox: pool/core/collector, with pool/base/feed and
  * proto/base/utf8 below it. Input: what the other end says. */
 #include "pool/core/collector.h"
 

@@ -8,7 +8,7 @@ enum { MAX_KEYS = 64 };
 struct fixture {
         char *compile[4], *artifacts[2], *env[2];
         struct config_runtime runtime;
-        struct peer peer;
+        uint8_t peer[5];
         struct file_span files[2];
         struct submission x;
         struct compile_key_of of;
@@ -25,11 +25,12 @@ static int set_up(void **state)
         f->runtime = (struct config_runtime){
                 .name = (char *)"c", .main_file = (char *)"main.c", .compile = f->compile, .artifacts = f->artifacts
         };
-        f->peer = (struct peer){ 5, { '4', 127, 0, 0, 1 } };
+        memcpy(f->peer, (const uint8_t[]){ '4', 127, 0, 0, 1 }, sizeof f->peer);
         f->files[0] = (struct file_span){ span_of_text("a.c"), span_of_text("int a;"), { 0 }, 0 };
         f->files[1] = (struct file_span){ span_of_text("b.h"), span_of_text(""), { 0 }, 0 };
         f->x = (struct submission){ .files = f->files, .n_files = 2, .client = span_of_text("guild") };
-        f->of = (struct compile_key_of){ "c", "12.2.0", &f->runtime, &f->peer, &f->x, span_of_text("a.c") };
+        f->of = (struct compile_key_of){ "c",   "12.2.0",           &f->runtime, { f->peer, sizeof f->peer },
+                                         &f->x, span_of_text("a.c") };
         *state = f;
         return 0;
 }
@@ -109,11 +110,11 @@ static void no_two_clients_share_a_key(void **state)
         is_new(f);
         f->x.client = span_of_text("");
         is_new(f);
-        f->peer.bytes[4] = 2;
+        f->peer[4] = 2;
         is_new(f);
-        f->peer.bytes[0] = 'u';
+        f->peer[0] = 'u';
         is_new(f);
-        f->peer.len = 4;
+        f->of.peer.len = 4;
         is_new(f);
 }
 
@@ -133,7 +134,7 @@ static void the_owner_is_the_peer_and_the_name_alone(void **state)
         assert_memory_equal(first.peer, other.peer, sizeof first.peer);
         assert_memory_not_equal(first.name, other.name, sizeof first.name);
         f->x.client = span_of_text("guild");
-        f->peer.bytes[4] = 2;
+        f->peer[4] = 2;
         compile_key(&other, &f->of);
         assert_memory_not_equal(first.peer, other.peer, sizeof first.peer);
         assert_memory_not_equal(first.name, other.name, sizeof first.name);

@@ -1,5 +1,5 @@
 /* Bytes on their way into a sandbox. */
-#include "pool/core/feed.h"
+#include "pool/base/feed.h"
 
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
 /* Writing into a sandbox: see feed.h. */
-#include "pool/core/feed.h"
+#include "pool/base/feed.h"
 
 #include "pool/base/invariant.h"
 

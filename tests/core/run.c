@@ -1,0 +1,313 @@
+/* One run at a time: its time limits where a timer can't be set, what a sandbox says of a job that it can't lay out,
+ * live input, output as it comes, and signals. */
+#include "pool/core/execution.h"
+#include "tests/core/world.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SECOND = 1000000 };
+
+struct stage_set {
+        struct world w;
+        struct front *f;
+        struct fake_zygote *z;
+        struct fake_slot *s; /* where the run is */
+        unsigned number;
+};
+
+static int set_up(void **state)
+{
+        struct stage_set *t = calloc(1, sizeof *t);
+
+        assert_non_null(t);
+        world_make(&t->w);
+        world_bring_zygotes(&t->w);
+        world_settle(&t->w);
+        *state = t;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        struct stage_set *t = *state;
+
+        world_fail_timer(0);
+        world_settle(&t->w);
+        world_assert_clean(&t->w);
+        world_end(&t->w);
+        free(t);
+        return 0;
+}
+
+static void submit(struct stage_set *t, const struct front_wish *wish)
+{
+        t->f = world_submit(&t->w, wish);
+        world_turn(&t->w);
+        t->s = world_sandbox_of(&t->w, t->f, &t->z, &t->number);
+}
+
+static void end(struct stage_set *t)
+{
+        if (t->s && t->s->state == FAKE_WARM)
+                fake_exit(t->z, t->number, 0, false);
+        world_settle(&t->w);
+}
+
+static const struct front_wish plain = { .language = "fork", .wall_us = 5 * SECOND, .cpu_us = SECOND };
+
+/* ---------------------------------------------------------------- limits */
+
+/* In this order: the next look at its output, which watching it replaces; the wall limit; the limit of CPU time. */
+static void no_run_goes_on_without_its_limits(void **state)
+{
+        struct stage_set *t = *state;
+
+        for (unsigned n = 1; n <= 3; n++) {
+                world_fail_timer(n);
+                submit(t, &plain);
+                world_fail_timer(0);
+                assert_int_equal(t->f->execution->run.reason, n == 1 ? KILL_NONE : KILL_FAULT);
+                if (n == 1)
+                        end(t);
+                world_settle(&t->w);
+                assert_int_equal(t->f->finished, n == 1);
+                assert_int_equal(t->f->refused, n > 1);
+        }
+}
+
+static void a_limit_that_is_looked_at_again_is_not_lost(void **state)
+{
+        struct stage_set *t = *state;
+
+        submit(t, &plain);
+        world_fail_timer(WORLD_ALL);
+        world_advance(SECOND); /* next to no CPU time was used */
+        world_fail_timer(0);
+        assert_int_equal(t->f->execution->run.reason, KILL_FAULT);
+        world_settle(&t->w);
+        assert_int_equal(t->f->refusal.code, REFUSAL_INTERNAL);
+}
+
+static void a_deadline_that_can_not_be_kept_is_told(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.deadline_us = 5 * SECOND;
+        world_fail_timer(1);
+        submit(t, &wish);
+        assert_int_equal(t->f->refused, 1);
+        assert_int_equal(t->f->refusal.code, REFUSAL_INTERNAL);
+        assert_non_null(strstr(t->f->refusal.text, "deadline_us"));
+}
+
+/* ---------------------------------------------------------------- jobs */
+
+static void a_failure_of_any_number_is_told(void **state)
+{
+        static const struct {
+                struct job_failure failure;
+                const char *word;
+        } rows[] = {
+                { { .step = JOB_STEP_LIMITS, .error = EMFILE }, "Too many open files" },
+                { { .step = JOB_STEP_FILE, .error = ENOSPC, .name = "a" }, "\"a\" does not fit" },
+                { { .step = JOB_STEP_FILE, .error = EINVAL, .name = "a" }, "\"a\" can't be made" },
+        };
+        struct stage_set *t = *state;
+
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                submit(t, &plain);
+                fake_tell_failure(t->s, &rows[i].failure);
+                end(t);
+                assert_int_equal(t->f->refused, 1);
+                if (!strstr(t->f->refusal.text, rows[i].word))
+                        fail_msg("\"%s\" does not speak of \"%s\"", t->f->refusal.text, rows[i].word);
+        }
+}
+
+/* ---------------------------------------------------------------- live input */
+
+static size_t read_input(struct stage_set *t)
+{
+        char bytes[1 << 16];
+        size_t n = 0;
+
+        world_turn(&t->w);
+        for (ssize_t got; (got = read(t->s->in, bytes, sizeof bytes)) > 0; world_turn(&t->w))
+                n += (size_t)got;
+        return n;
+}
+
+static void live_input_comes_whole_and_is_bounded(void **state)
+{
+        static const uint8_t bytes[CORE_INPUT_ROOM];
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+        char byte;
+
+        wish.live_input = true;
+        wish.input = 100;
+        submit(t, &wish);
+        assert_int_equal(read_input(t), 100);
+        assert_int_equal(read(t->s->in, &byte, 1), -1); /* it stays open */
+
+        assert_int_equal(execution_input(t->f->execution, (struct span){ bytes, sizeof bytes }, false), 0);
+        assert_int_equal(execution_input(t->f->execution, (struct span){ bytes, sizeof bytes }, false), -EAGAIN);
+        unsigned wanted = t->f->wanted;
+        assert_int_equal(read_input(t), sizeof bytes);
+        assert_int_equal(t->f->wanted, wanted + 1);
+        assert_int_equal(execution_input(t->f->execution, (struct span){ bytes, 7 }, true), 0);
+        assert_int_equal(read_input(t), 7);
+        assert_int_equal(read(t->s->in, &byte, 1), 0);
+        assert_int_equal(execution_input(t->f->execution, (struct span){ bytes, 1 }, true), -EINVAL);
+        end(t);
+        assert_int_equal(t->f->status, OUTCOME_EXITED);
+}
+
+static void input_that_nobody_reads_is_no_fault(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.live_input = true;
+        submit(t, &wish);
+        close(t->s->in);
+        t->s->in = -1;
+        assert_int_equal(execution_input(t->f->execution, span_of_text("more"), false), 0);
+        world_turn(&t->w);
+        assert_int_equal(execution_input(t->f->execution, span_of_text("more"), false), -EPIPE);
+        end(t);
+        assert_int_equal(t->f->status, OUTCOME_EXITED);
+}
+
+static void what_has_no_live_input_takes_none(void **state)
+{
+        struct stage_set *t = *state;
+
+        submit(t, &plain);
+        assert_int_equal(execution_input(t->f->execution, span_of_text("more"), false), -EINVAL);
+        end(t);
+}
+
+/* ---------------------------------------------------------------- output as it comes */
+
+static void a_full_sink_stops_the_reading_and_loses_nothing(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.streams = true;
+        submit(t, &wish);
+        fake_write(t->s, false, 10);
+        world_turn(&t->w);
+        assert_int_equal(t->f->told[STREAM_STDOUT], 10);
+
+        t->f->full_next = true;
+        fake_write(t->s, true, 5);
+        world_turn(&t->w);
+        assert_true(t->f->full);
+        fake_write(t->s, false, 20);
+        world_turn(&t->w);
+        assert_int_equal(t->f->told[STREAM_STDOUT], 10);
+        t->f->full = false;
+        execution_resume(t->f->execution);
+        world_turn(&t->w);
+        assert_int_equal(t->f->told[STREAM_STDOUT], 30);
+        end(t);
+        assert_int_equal(t->f->total[STREAM_STDERR], 5);
+}
+
+/* The slot of a dead sandbox does not wait for a slow reader. */
+static void a_dead_sandbox_waits_for_no_sink(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.streams = true;
+        submit(t, &wish);
+        t->f->full_next = true;
+        fake_write(t->s, false, 1);
+        world_turn(&t->w);
+        fake_write(t->s, false, 50000);
+        fake_exit(t->z, t->number, 0, false);
+        world_settle(&t->w);
+        assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
+        assert_null(t->f->execution->run.slot);
+        assert_int_equal(t->f->told[STREAM_STDOUT], 1);
+        t->f->full = false;
+        execution_resume(t->f->execution);
+        assert_int_equal(t->f->told[STREAM_STDOUT], 50001);
+        assert_int_equal(t->f->finished, 1);
+}
+
+static void no_more_is_told_than_the_limit_allows(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.streams = wish.truncates = true;
+        wish.output_bytes = 1000;
+        submit(t, &wish);
+        fake_write(t->s, false, 1500);
+        world_turn(&t->w);
+        end(t);
+        assert_int_equal(t->f->told[STREAM_STDOUT], 1000);
+        assert_int_equal(t->f->total[STREAM_STDOUT], 1500);
+        assert_int_equal(t->f->status, OUTCOME_EXITED);
+}
+
+/* ---------------------------------------------------------------- signals */
+
+static void a_signal_goes_to_what_runs(void **state)
+{
+        struct stage_set *t = *state;
+
+        submit(t, &plain);
+        assert_int_equal(execution_signal(t->f->execution, 0), -EINVAL);
+        assert_int_equal(execution_signal(t->f->execution, CORE_MAX_SIGNAL + 1), -EINVAL);
+        assert_int_equal(t->s->signal, 0);
+        assert_int_equal(execution_signal(t->f->execution, SIGINT), 0);
+        assert_int_equal(t->s->signal, SIGINT);
+        execution_cancel(t->f->execution);
+        assert_int_equal(execution_signal(t->f->execution, SIGTERM), -ESRCH);
+        world_settle(&t->w);
+}
+
+static void a_compiler_gets_no_signal(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.language = "comp";
+        submit(t, &wish);
+        assert_int_equal(execution_signal(t->f->execution, SIGINT), -ESRCH);
+        execution_cancel(t->f->execution);
+        world_settle(&t->w);
+        assert_int_equal(t->f->status, OUTCOME_CANCELLED);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(no_run_goes_on_without_its_limits),
+                TEST(a_limit_that_is_looked_at_again_is_not_lost),
+                TEST(a_deadline_that_can_not_be_kept_is_told),
+                TEST(a_failure_of_any_number_is_told),
+                TEST(live_input_comes_whole_and_is_bounded),
+                TEST(input_that_nobody_reads_is_no_fault),
+                TEST(what_has_no_live_input_takes_none),
+                TEST(a_full_sink_stops_the_reading_and_loses_nothing),
+                TEST(a_dead_sandbox_waits_for_no_sink),
+                TEST(no_more_is_told_than_the_limit_allows),
+                TEST(a_signal_goes_to_what_runs),
+                TEST(a_compiler_gets_no_signal),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
