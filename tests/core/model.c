@@ -237,7 +237,8 @@ static void drain(struct world *w)
 
         core_drain(w->core);
         for (unsigned i = 0; core_running(w->core) > 0 && i < 400; i++) {
-                if (shuts_down && i == 3)
+                /* In the end in any case, as the pool does: who waits for a zygote that has died waits in vain by now. */
+                if (i == (shuts_down ? 3 : 200))
                         core_shut_down(w->core);
                 world_bring_zygotes(w);
                 world_settle(w);
