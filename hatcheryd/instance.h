@@ -5,7 +5,7 @@
 #include "pool/config/config.h"
 #include "proto/base/err.h"
 #include "proto/ipc/channel.h"
-#include "zygote/slot.h"
+#include "zygote/cell.h"
 
 #include <stdint.h>
 

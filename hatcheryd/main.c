@@ -92,7 +92,7 @@ static const char help_text[] =
         "  --check-host      say line by line what this host gives and what is missing, languages included\n"
         "  --print-config    the built-in configuration, with every setting and its default\n"
         "  --print-seccomp   the system calls of a sandbox, and what single languages have beyond them\n"
-        "  --faults FILE     for tests: leaves out walls or lets steps fail, see zygote/sandbox/fault.h; never for service\n"
+        "  --faults FILE     for tests: leaves out walls or lets steps fail, see zygote/base/fault.h; never for service\n"
         "  --version, --help\n"
         "\n"
         "Prints `ready ADDR...` once every language that comes up has its warm sandboxes. SIGTERM drains and stops.\n";

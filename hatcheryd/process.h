@@ -1,4 +1,4 @@
-/* Starting hatcheryd again in another role: fork and exec of a copy of the same binary (zygote/image.h), with a closed
+/* Starting hatcheryd again in another role: fork and exec of a copy of the same binary (zygote/base/image.h), with a closed
  * list of descriptors. */
 #pragma once
 

@@ -3,9 +3,9 @@
 
 #include "proto/base/own.h"
 #include "proto/ipc/control.h"
-#include "zygote/ceilings.h"
+#include "zygote/base/ceilings.h"
+#include "zygote/base/image.h"
 #include "zygote/host/usr_disk.h"
-#include "zygote/image.h"
 
 #include <errno.h>
 #include <stdio.h>

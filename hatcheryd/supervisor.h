@@ -11,7 +11,7 @@ struct supervisor_options {
         const char *const *listen; /* in place of the configuration's, where n_listen is not 0 */
         size_t n_listen;
         const char *program_directory; /* where plug-ins and hatchery-init are looked for */
-        const char *faults;            /* NULL, or for tests: see zygote/sandbox/fault.h */
+        const char *faults;            /* NULL, or for tests: see zygote/base/fault.h */
 };
 
 /* Runs until SIGTERM or SIGINT. Returns the exit status. */

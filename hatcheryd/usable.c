@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* As zygote/warm.c and zygote/host/prepare.c set it. */
+/* As zygote/warm.c and zygote/prepare.c set it. */
 static const char standard_path[] = "/usr/local/bin:/usr/bin:/bin";
 
 /* What every sandbox sees of the host without being told to. */

@@ -26,7 +26,7 @@ enum { READY = 'R', GO = 'G', START = 'S', REFUSED = 'C' };
 enum { LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
 
 /* Guards alone. A sandbox that does not come up is found by the zygote, which counts what it was given and not how long
- * a loaded machine takes to give it (zygote/sandbox_overdue.c); a zygote that does not greet is found by the pool. */
+ * a loaded machine takes to give it (zygote/tenant_overdue.c); a zygote that does not greet is found by the pool. */
 enum { PATIENCE_MS = 450000, TRY_PATIENCE_MS = 100000 };
 
 static const int own_streams[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };

@@ -2,7 +2,7 @@
 #include "zygote/facts.h"
 
 #include "proto/base/own.h"
-#include "zygote/sandbox/newmount.h"
+#include "zygote/base/newmount.h"
 
 #include <errno.h>
 #include <fcntl.h>

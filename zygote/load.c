@@ -3,7 +3,7 @@
 
 #include "lang/lang.h"
 #include "proto/base/own.h"
-#include "zygote/image.h"
+#include "zygote/base/image.h"
 #include "zygote/rights.h"
 
 #include <dlfcn.h>

@@ -1,7 +1,7 @@
 /* The rights of a zygote: see rights.h. */
 #include "zygote/rights.h"
 
-#include "zygote/sandbox/creds.h"
+#include "zygote/base/creds.h"
 #include "zygote/sandbox/seccomp.h"
 
 #include <errno.h>

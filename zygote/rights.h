@@ -5,7 +5,7 @@
 #pragma once
 
 #include "proto/base/err.h"
-#include "zygote/sandbox/fault.h"
+#include "zygote/base/fault.h"
 
 #include <stdint.h>
 

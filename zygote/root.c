@@ -2,7 +2,7 @@
 #include "zygote/root.h"
 
 #include "proto/base/own.h"
-#include "zygote/sandbox/newmount.h"
+#include "zygote/base/newmount.h"
 
 #include <dirent.h>
 #include <errno.h>

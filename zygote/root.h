@@ -6,7 +6,7 @@
 #pragma once
 
 #include "proto/base/err.h"
-#include "zygote/paths.h"
+#include "zygote/base/paths.h"
 
 #define ROOT_HOME        "/home/sandbox" /* the work directory, and HOME */
 #define ROOT_MOUNT_POINT "/mnt"          /* where a sandbox's root is put together, in the empty namespace, too */

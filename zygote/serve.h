@@ -3,7 +3,7 @@
 #pragma once
 
 #include "proto/base/log.h"
-#include "zygote/sandbox.h"
+#include "zygote/tenant.h"
 
 struct serve;
 

@@ -2,7 +2,7 @@
  * orders, serve_ends.c takes note of deaths and buries. */
 #pragma once
 
-#include "zygote/ceilings.h"
+#include "zygote/base/ceilings.h"
 #include "zygote/serve.h"
 
 #include <stdbool.h>

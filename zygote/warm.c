@@ -4,7 +4,7 @@
 
 #include "lang/lang.h"
 #include "zygote/hugetext.h"
-#include "zygote/leaks.h"
+#include "zygote/base/leaks.h"
 #include "zygote/rights.h"
 #include "zygote/root.h"
 

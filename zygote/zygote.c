@@ -6,7 +6,7 @@
 #include "proto/ipc/channel.h"
 #include "zygote/guard.h"
 #include "zygote/hidden.h"
-#include "zygote/leaks.h"
+#include "zygote/base/leaks.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
 #include "zygote/wipe.h"

@@ -2,8 +2,8 @@
  * has the order of things. */
 #pragma once
 
-#include "zygote/host/prepare.h"
-#include "zygote/sandbox.h"
+#include "zygote/prepare.h"
+#include "zygote/tenant.h"
 #include "zygote/zygote.h"
 
 /* What children get, besides the interpreter's own memory. */

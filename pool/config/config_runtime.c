@@ -13,7 +13,7 @@ enum {
         MAX_ALIASES = 95,   /* bytes of all, as a zygote's hello has room for them */
         MAX_MAIN_FILE = 31, /* likewise */
         MAX_PATHS = 12,     /* of the zygote's PATHS_MAX, which has more to show */
-        MAX_PREPARE = 64,   /* words of the prepare command, as zygote/host/prepare.c has room for them */
+        MAX_PREPARE = 64,   /* words of the prepare command, as zygote/prepare.c has room for them */
         KIND_BITS = 8,
 };
 

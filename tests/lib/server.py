@@ -125,7 +125,7 @@ class Server:
         return words[1:]
 
     def set_faults(self, *lines):
-        """Steps to skip or to fail from the next sandbox on, as zygote/sandbox/fault.h has it: `skip STEP`, `fail STEP ERRNO`.
+        """Steps to skip or to fail from the next sandbox on, as zygote/base/fault.h has it: `skip STEP`, `fail STEP ERRNO`.
 
         The file is mapped by the zygotes, so it is written in place and always has the same size."""
         text = "".join(f"{line}\n" for line in lines).encode()

@@ -1,5 +1,5 @@
 /* What a zygote says to orders that no pool gives: those that a pool sends which was taken over. */
-#include "zygote/ceilings.h"
+#include "zygote/base/ceilings.h"
 #include "zygote/serve_parts.h"
 
 #include "tests/unit/unit.h"

@@ -1,5 +1,5 @@
 /* Which directories of the host sandboxes may be shown, and which never. */
-#include "zygote/paths.h"
+#include "zygote/base/paths.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>

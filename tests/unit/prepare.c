@@ -1,5 +1,5 @@
 /* What a language makes once: kept, made again when its command changes, and nothing of it where the command fails. */
-#include "zygote/host/prepare.h"
+#include "zygote/prepare.h"
 #include "proto/base/own.h"
 #include "tests/unit/unit.h"
 

@@ -2,7 +2,7 @@
  * through, and held against what --print-seccomp says; then loaded, and tried. */
 #include "filter.h"
 #include "unit.h"
-#include "zygote/sandbox/creds.h"
+#include "zygote/base/creds.h"
 
 #include <errno.h>
 #include <linux/audit.h>

@@ -1,7 +1,7 @@
-/* Running a table of steps: zygote/sandbox/step.h. */
+/* Running a table of steps: zygote/base/step.h. */
 #include "unit.h"
 
-#include "zygote/sandbox/step.h"
+#include "zygote/base/step.h"
 
 #include <errno.h>
 #include <string.h>

@@ -48,7 +48,7 @@ def begun(path):
 
 BOOT = table("zygote/sandbox/boot.c", "struct step boot_steps[]")
 INIT = table("zygote/init/init.c", "struct step steps[]")
-SLOT = begun("zygote/sandbox.c")
+SLOT = begun("zygote/tenant.c")
 OF_RUNS = ["limits"]  # fails in the hand-over of a run, which is tried again once
 
 

@@ -5,7 +5,7 @@
 #include "zygote/host/cgroup.h"
 #include "zygote/host/usr_disk.h"
 #include "zygote/root.h"
-#include "zygote/sandbox.h"
+#include "zygote/tenant.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,9 +4,9 @@
 #include "proto/ipc/channel.h"
 #include "zygote/init/collect_files.h"
 #include "zygote/root.h"
-#include "zygote/sandbox/creds.h"
-#include "zygote/sandbox/newmount.h"
-#include "zygote/sandbox/step.h"
+#include "zygote/base/creds.h"
+#include "zygote/base/newmount.h"
+#include "zygote/base/step.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,9 +3,9 @@
 
 #include "proto/ipc/channel.h"
 #include "zygote/cgroup_slot.h"
-#include "zygote/leaks.h"
+#include "zygote/base/leaks.h"
 #include "zygote/root.h"
-#include "zygote/sandbox/creds.h"
+#include "zygote/base/creds.h"
 #include "zygote/sandbox/limits.h"
 #include "zygote/sandbox/worker.h"
 

@@ -3,11 +3,11 @@
 
 #include "lang/lang.h"
 #include "zygote/host/cgroup.h"
-#include "zygote/sandbox/fault.h"
+#include "zygote/base/fault.h"
 #include "zygote/sandbox/mounts.h"
 #include "zygote/sandbox/seccomp.h"
-#include "zygote/sandbox/stage.h"
-#include "zygote/sandbox/step.h"
+#include "zygote/sandbox/shelf.h"
+#include "zygote/base/step.h"
 
 #include <stdbool.h>
 #include <stddef.h>

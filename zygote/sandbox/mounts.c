@@ -2,7 +2,7 @@
 #include "zygote/sandbox/mounts.h"
 
 #include "zygote/root.h"
-#include "zygote/sandbox/newmount.h"
+#include "zygote/base/newmount.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "zygote/paths.h"
+#include "zygote/base/paths.h"
 
 #include <stdint.h>
 

@@ -1,9 +1,9 @@
 /* What sanitizers need in a zygote: see leaks.h. */
-#include "zygote/leaks.h"
+#include "zygote/base/leaks.h"
 
 #ifdef __SANITIZE_ADDRESS__
 
-#include "zygote/slot.h"
+#include "zygote/cell.h"
 
 #include <dlfcn.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-/* Low places for descriptors: zygote/sandbox/stage.h. */
+/* Low places for descriptors: zygote/sandbox/shelf.h. */
 #include "unit.h"
 
-#include "zygote/sandbox/stage.h"
+#include "zygote/sandbox/shelf.h"
 
 #include <errno.h>
 #include <fcntl.h>

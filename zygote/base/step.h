@@ -2,7 +2,7 @@
  * in every new sandbox, names the place in an error, and is walked by `hatcheryd --check-host`. */
 #pragma once
 
-#include "zygote/sandbox/fault.h"
+#include "zygote/base/fault.h"
 
 #include <stddef.h>
 

@@ -1,5 +1,5 @@
 /* Faults that a test asks for: see fault.h. */
-#include "zygote/sandbox/fault.h"
+#include "zygote/base/fault.h"
 
 #include "proto/base/own.h"
 

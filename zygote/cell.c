@@ -1,5 +1,5 @@
 /* A slot: see slot.h. */
-#include "zygote/slot.h"
+#include "zygote/cell.h"
 
 #include "proto/base/own.h"
 #include "proto/ipc/channel.h"

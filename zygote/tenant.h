@@ -14,7 +14,7 @@
 #include "proto/ipc/channel.h"
 #include "proto/ipc/patience.h"
 #include "zygote/sandbox/boot.h"
-#include "zygote/slot.h"
+#include "zygote/cell.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* Dropping privilege: see creds.h. */
-#include "zygote/sandbox/creds.h"
+#include "zygote/base/creds.h"
 
 #include <errno.h>
 #include <linux/capability.h>

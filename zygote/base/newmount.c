@@ -1,5 +1,5 @@
 /* The mount API by descriptor: see newmount.h. */
-#include "zygote/sandbox/newmount.h"
+#include "zygote/base/newmount.h"
 
 #include "proto/base/own.h"
 

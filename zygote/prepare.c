@@ -1,5 +1,5 @@
 /* What a language makes once: see prepare.h. */
-#include "zygote/host/prepare.h"
+#include "zygote/prepare.h"
 
 #include "lang/spawn.h"
 #include "proto/base/fnv.h"

@@ -1,8 +1,8 @@
 /* Directories of the host inside sandboxes: see paths.h. */
-#include "zygote/paths.h"
+#include "zygote/base/paths.h"
 
 #include "proto/base/own.h"
-#include "zygote/sandbox/newmount.h"
+#include "zygote/base/newmount.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -9,7 +9,7 @@
 #include "zygote/facts.h"
 #include "zygote/init/init.h"
 #include "zygote/leftover.h"
-#include "zygote/sandbox/fault.h"
+#include "zygote/base/fault.h"
 
 #include <linux/sched.h>
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* Ceilings: see ceilings.h. */
-#include "zygote/ceilings.h"
+#include "zygote/base/ceilings.h"
 
 #include "proto/base/limit.h"
 

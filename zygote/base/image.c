@@ -1,5 +1,5 @@
 /* Copies of programs: see image.h. */
-#include "zygote/image.h"
+#include "zygote/base/image.h"
 
 #include "proto/base/own.h"
 

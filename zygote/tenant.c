@@ -1,5 +1,5 @@
 /* One slot and its sandbox: see sandbox.h. */
-#include "zygote/sandbox.h"
+#include "zygote/tenant.h"
 
 #include "proto/base/own.h"
 #include "zygote/guard.h"

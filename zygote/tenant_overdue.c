@@ -1,6 +1,6 @@
 /* Whether a sandbox, or its init, is waited for in vain: see sandbox.h. What counts is what it was given, and not how
  * long a loaded machine takes to give it. */
-#include "zygote/sandbox.h"
+#include "zygote/tenant.h"
 
 #include "proto/base/own.h"
 #include "proto/ipc/cpu.h"

@@ -1,5 +1,5 @@
 /* Running a table of steps: see step.h. */
-#include "zygote/sandbox/step.h"
+#include "zygote/base/step.h"
 
 size_t step_run(const struct step *steps, size_t n, void *context, const struct faults *faults, int *error)
 {

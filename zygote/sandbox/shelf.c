@@ -1,5 +1,5 @@
 /* Low places for descriptors: see stage.h. */
-#include "zygote/sandbox/stage.h"
+#include "zygote/sandbox/shelf.h"
 
 #include "proto/base/own.h"
 
