@@ -65,7 +65,7 @@ static int take_boot_report(struct serve *s, struct err *e)
                 return r < 0 ? r : 1;
         }
 
-        sandbox_leave_stage(sb, s->maker);
+        sandbox_leave_shelf(sb, s->maker);
         struct report warm = { .kind = REPORT_WARM, .slot = b.slot, .sandbox = b.sandbox };
         struct err why = { 0 };
         r = sandbox_warm(sb, s->maker, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);

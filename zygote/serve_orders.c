@@ -34,7 +34,7 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
         if (sb->state == SANDBOX_DEAD && !sb->collecting)
                 sandbox_clear(sb);
         bool later = sb->state == SANDBOX_GOING || sb->collecting || sb->releasing;
-        if (!later && stages_are_full(&s->maker->stages))
+        if (!later && shelves_are_full(&s->maker->shelves))
                 later = s->starved = true;
         enum sandbox_rest rest = later || sb->init_lost ? SANDBOX_RESTS : sandbox_rest(sb, s->maker);
         if (rest == SANDBOX_STAYS)
@@ -64,7 +64,7 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
         return serve_fail(s, o->slot, o->sandbox, step, r, e);
 }
 
-/* Stages may be free again. */
+/* Shelves may be free again. */
 int serve_make_starved(struct serve *s, struct err *e)
 {
         int r = 0;
@@ -72,7 +72,7 @@ int serve_make_starved(struct serve *s, struct err *e)
                 struct sandbox *sb = &s->at[slot];
                 if (!sb->remake || sb->state == SANDBOX_GOING || sb->collecting || sb->releasing)
                         continue;
-                if (stages_are_full(&s->maker->stages))
+                if (shelves_are_full(&s->maker->shelves))
                         return 0;
                 const struct order next = sb->remake_order;
                 r = serve_make(s, &next, -1, e);

@@ -19,7 +19,7 @@ struct serve {
         struct ceilings ceilings;
         uint64_t last_sandbox; /* the highest number that was ordered */
         bool done;
-        bool starved;         /* a sandbox waits for a stage */
+        bool starved;         /* a sandbox waits for a shelf */
         bool resting;         /* a slot waits for what its last run left with the kernel */
         int64_t next_rest_ms; /* when such are looked at again */
         int64_t next_look_ms; /* for sandboxes that are overdue */

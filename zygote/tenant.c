@@ -42,7 +42,7 @@ static int64_t now_ms(void)
 
 void sandbox_init(struct sandbox *s)
 {
-        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .stage = -1, .mount_ns = -1 };
+        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .shelf = -1, .mount_ns = -1 };
         memset(s->pool_fds, -1, sizeof s->pool_fds);
 }
 
@@ -92,16 +92,16 @@ void sandbox_released(struct sandbox *s)
         s->asked_ms = s->gone_us / 1000;
 }
 
-void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker)
+void sandbox_leave_shelf(struct sandbox *s, struct sandbox_maker *maker)
 {
-        stages_give_back(&maker->stages, s->stage);
-        s->stage = -1;
+        shelf_give_back(&maker->shelves, s->shelf);
+        s->shelf = -1;
 }
 
 /* What a sandbox leaves with the zygote. */
 static void release(struct sandbox *s, struct sandbox_maker *maker)
 {
-        sandbox_leave_stage(s, maker);
+        sandbox_leave_shelf(s, maker);
         close_file_systems(s);
         close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
@@ -185,15 +185,15 @@ static int make_pipes(struct sandbox *s, int ours[BOOT_JOB + 1], struct err *e)
         return s->pool_fds[WARM_CPU] < 0 ? err_set(e, errno, "the cgroup's clock") : 0;
 }
 
-/* What the child needs of descriptors, on a stage. */
-static int set_stage(struct sandbox *s, struct sandbox_maker *maker, struct err *e)
+/* What the child needs of descriptors, on a shelf. */
+static int fill_shelf(struct sandbox *s, struct sandbox_maker *maker, struct err *e)
 {
         int fds[BOOT_FDS] = { [BOOT_STDIN] = -1, [BOOT_STDOUT] = -1,          [BOOT_STDERR] = -1,
                               [BOOT_JOB] = -1,   [BOOT_PROC] = s->slot->proc, [BOOT_USER_NS] = s->slot->user_ns };
         int r = make_pipes(s, fds, e);
         if (r == 0) {
-                s->stage = stages_take(&maker->stages, fds, BOOT_FDS);
-                r = s->stage < 0 ? err_set(e, -s->stage, "places for descriptors") : 0;
+                s->shelf = shelf_take(&maker->shelves, fds, BOOT_FDS);
+                r = s->shelf < 0 ? err_set(e, -s->shelf, "places for descriptors") : 0;
         }
         for (int i = BOOT_STDIN; i <= BOOT_JOB; i++)
                 close_fd(&fds[i]);
@@ -251,7 +251,7 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
 
 static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, struct err *e)
 {
-        int r = set_stage(s, maker, e);
+        int r = fill_shelf(s, maker, e);
         if (r < 0)
                 return r;
         struct birth *b = maker->birth;
@@ -261,14 +261,14 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
                 .sandbox = s->id,
                 .slot = s->slot->number,
                 .net_ns = s->slot->net_ns,
-                .stage = s->stage,
+                .shelf = s->shelf,
                 .urgent = order->urgent,
                 .mounts = {
                         .disk_bytes = order->disk_bytes,
                         .inodes = b->settings.inodes,
                         .host_uid = s->slot->host_uid,
                         .host_gid = s->slot->host_uid,
-                        .proc = s->stage + BOOT_PROC,
+                        .proc = s->shelf + BOOT_PROC,
                         .empty_namespace = b->settings.empty_namespace,
                         .paths = &b->settings.paths,
                         .disk = -1,

@@ -29,7 +29,7 @@ struct sandbox {
         pid_t pid;    /* of the main process, until it is reaped */
         int pidfd;    /* owned, as the descriptors below; -1 */
         int disk;     /* the tmpfs, from warm to the next make */
-        int stage;    /* BOOTING: where its descriptors are; -1 */
+        int shelf;    /* BOOTING: where its descriptors are; -1 */
         int mount_ns; /* held, so that the mounts are taken down after the answer and not in the dying process */
         int pool_fds[CHANNEL_WARM_FDS];         /* the pool's ends, until they are sent */
         int64_t memory_bytes, disk_bytes, pids; /* the limits it was made with */
@@ -47,7 +47,7 @@ struct sandbox {
         int64_t looked_since_ms;  /* the asked_ms that patience is about */
         struct patience patience; /* with the one that is waited for */
         struct report farewell;   /* GOING: sent when it is gone; kind 0: nothing */
-        bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no stage free,
+        bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no shelf free,
                       * or something left with the kernel */
         struct order remake_order;
         int wait_status;
@@ -72,7 +72,7 @@ struct birth {
 /* What sandboxes are made from; owned by the zygote. */
 struct sandbox_maker {
         struct birth *birth;
-        struct stages stages;
+        struct shelves shelves;
         struct slot_maker slots;
         int guard; /* for guard_hold */
 };
@@ -87,8 +87,8 @@ int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct or
 enum sandbox_rest { SANDBOX_RESTS, SANDBOX_WAITS, SANDBOX_STAYS };
 enum sandbox_rest sandbox_rest(struct sandbox *s, const struct sandbox_maker *maker);
 
-/* The child has its own copies of what lay on its stage, or is dead. */
-void sandbox_leave_stage(struct sandbox *s, struct sandbox_maker *maker);
+/* The child has its own copies of what lay on its shelf, or is dead. */
+void sandbox_leave_shelf(struct sandbox *s, struct sandbox_maker *maker);
 
 /* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes disk over. */
 int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int disk, uint64_t *cpu_base_us, struct err *e);

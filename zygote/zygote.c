@@ -103,8 +103,8 @@ static int prepare(struct zygote *z, struct err *e)
         if (r == 0)
                 r = seccomp_program_build(&boot->seccomp, SECCOMP_INNER, NULL, e);
         if (r == 0)
-                r = stages_init(&z->maker.stages, e);
-        boot->stages_end = stages_end(&z->maker.stages);
+                r = shelves_init(&z->maker.shelves, e);
+        boot->shelves_end = shelves_end(&z->maker.shelves);
         settle_heap();
         return r;
 }

@@ -24,16 +24,16 @@ static bool is_same(int a, int b)
         return fstat(a, &one) == 0 && fstat(b, &other) == 0 && one.st_ino == other.st_ino && one.st_dev == other.st_dev;
 }
 
-static void set_up(struct stages *s, int pipe_fds[2])
+static void set_up(struct shelves *s, int pipe_fds[2])
 {
         struct err e;
-        assert_int_equal(stages_init(s, &e), 0);
+        assert_int_equal(shelves_init(s, &e), 0);
         assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
 }
 
-static void tear_down(const struct stages *s, const int pipe_fds[2])
+static void tear_down(const struct shelves *s, const int pipe_fds[2])
 {
-        for (int fd = s->holder; fd < s->first + STAGE_COUNT * STAGE_ROOM; fd++)
+        for (int fd = s->holder; fd < s->first + SHELF_COUNT * SHELF_ROOM; fd++)
                 assert_int_equal(close(fd), 0);
         close(pipe_fds[0]);
         close(pipe_fds[1]);
@@ -42,89 +42,89 @@ static void tear_down(const struct stages *s, const int pipe_fds[2])
 static void all_numbers_are_taken_from_the_start(void **state)
 {
         (void)state;
-        struct stages s;
+        struct shelves s;
         int ends[2];
         set_up(&s, ends);
-        for (int fd = s.first; fd < s.first + STAGE_COUNT * STAGE_ROOM; fd++)
+        for (int fd = s.first; fd < s.first + SHELF_COUNT * SHELF_ROOM; fd++)
                 assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
         int next = fcntl(ends[0], F_DUPFD_CLOEXEC, s.first);
-        assert_true(next >= s.first + STAGE_COUNT * STAGE_ROOM);
+        assert_true(next >= s.first + SHELF_COUNT * SHELF_ROOM);
         close(next);
-        assert_false(stages_are_full(&s));
+        assert_false(shelves_are_full(&s));
         tear_down(&s, ends);
 }
 
 static void each_has_copies_and_there_are_so_many(void **state)
 {
         (void)state;
-        struct stages s;
-        int ends[2], at[STAGE_COUNT];
+        struct shelves s;
+        int ends[2], at[SHELF_COUNT];
         set_up(&s, ends);
-        for (int i = 0; i < STAGE_COUNT; i++) {
-                assert_false(stages_are_full(&s));
-                at[i] = stages_take(&s, (int[]){ ends[1], ends[0] }, 2);
-                assert_true(at[i] >= s.first && (at[i] - s.first) % STAGE_ROOM == 0);
+        for (int i = 0; i < SHELF_COUNT; i++) {
+                assert_false(shelves_are_full(&s));
+                at[i] = shelf_take(&s, (int[]){ ends[1], ends[0] }, 2);
+                assert_true(at[i] >= s.first && (at[i] - s.first) % SHELF_ROOM == 0);
                 for (int j = 0; j < i; j++)
                         assert_true(at[i] != at[j]);
                 assert_true(is_same(at[i], ends[1]) && is_same(at[i] + 1, ends[0]));
                 assert_int_equal(fcntl(at[i], F_GETFD), FD_CLOEXEC);
                 assert_false(is_same(at[i] + 2, ends[0]));
         }
-        assert_true(stages_are_full(&s));
-        assert_int_equal(stages_take(&s, ends, 2), -EAGAIN);
+        assert_true(shelves_are_full(&s));
+        assert_int_equal(shelf_take(&s, ends, 2), -EAGAIN);
 
-        stages_give_back(&s, at[5]);
-        assert_false(stages_are_full(&s));
-        assert_int_equal(stages_take(&s, ends, 2), at[5]);
-        assert_true(stages_are_full(&s));
+        shelf_give_back(&s, at[5]);
+        assert_false(shelves_are_full(&s));
+        assert_int_equal(shelf_take(&s, ends, 2), at[5]);
+        assert_true(shelves_are_full(&s));
         tear_down(&s, ends);
 }
 
 static void what_is_given_back_is_closed_and_stays_reserved(void **state)
 {
         (void)state;
-        struct stages s;
+        struct shelves s;
         int ends[2];
         char byte;
         set_up(&s, ends);
-        int at = stages_take(&s, &ends[1], 1);
+        int at = shelf_take(&s, &ends[1], 1);
         assert_true(at >= 0);
         close(ends[1]);
         assert_int_equal(write(at, "x", 1), 1);
         assert_int_equal(read(ends[0], &byte, 1), 1);
 
-        stages_give_back(&s, at);
+        shelf_give_back(&s, at);
         assert_int_equal(read(ends[0], &byte, 1), 0); /* nobody can write any more */
         assert_true(is_open(at));
-        stages_give_back(&s, -1);
-        assert_false(stages_are_full(&s));
+        shelf_give_back(&s, -1);
+        assert_false(shelves_are_full(&s));
         ends[1] = fcntl(ends[0], F_DUPFD_CLOEXEC, 0);
         tear_down(&s, ends);
 }
 
-static void what_can_not_be_copied_takes_no_stage(void **state)
+static void what_can_not_be_copied_takes_no_shelf(void **state)
 {
         (void)state;
-        struct stages s;
+        struct shelves s;
         int ends[2];
         set_up(&s, ends);
-        assert_int_equal(stages_take(&s, (int[]){ ends[0], -1 }, 2), -EBADF);
+        assert_int_equal(shelf_take(&s, (int[]){ ends[0], -1 }, 2), -EBADF);
         assert_false(is_same(s.first, ends[0]));
-        for (int i = 0; i < STAGE_COUNT; i++)
-                assert_true(stages_take(&s, ends, 2) >= 0);
+        for (int i = 0; i < SHELF_COUNT; i++)
+                assert_true(shelf_take(&s, ends, 2) >= 0);
         tear_down(&s, ends);
 }
 
 /* What the child finds of its parent's descriptors, as an exit code: 0 is as it should be. */
-static int look_in_child(const struct stages *s, int at, int low, int high)
+static int look_in_child(const struct shelves *s, int at, int low, int high)
 {
         if (!is_open(high))
                 return 1; /* the table is not the parent's */
-        if (stages_leave(stages_end(s)) != 0)
+        if (shelves_leave(shelves_end(s)) != 0)
                 return 2;
         if (is_open(high))
                 return 3;
-        if (!is_open(low) || !is_open(at) || !is_open(s->first + STAGE_COUNT * STAGE_ROOM - 1))
+        if (!is_open(low) || !is_open(at) || !is_open(s->first + SHELF_COUNT * SHELF_ROOM - 1))
                 return 4;
         /* And from here on nothing that the child does shows in the parent. */
         return close(at) == 0 && close(low) == 0 ? 0 : 5;
@@ -133,11 +133,11 @@ static int look_in_child(const struct stages *s, int at, int low, int high)
 static void a_child_leaves_with_the_lower_end_alone(void **state)
 {
         (void)state;
-        struct stages s;
+        struct shelves s;
         int ends[2], wait_status = -1;
         int low = open("/", O_PATH | O_CLOEXEC);
         set_up(&s, ends);
-        int at = stages_take(&s, ends, 2);
+        int at = shelf_take(&s, ends, 2);
         int high = fcntl(ends[0], F_DUPFD_CLOEXEC, s.first);
         struct clone_args args = { .flags = CLONE_FILES, .exit_signal = SIGCHLD };
 
@@ -160,7 +160,7 @@ int main(void)
                 cmocka_unit_test(all_numbers_are_taken_from_the_start),
                 cmocka_unit_test(each_has_copies_and_there_are_so_many),
                 cmocka_unit_test(what_is_given_back_is_closed_and_stays_reserved),
-                cmocka_unit_test(what_can_not_be_copied_takes_no_stage),
+                cmocka_unit_test(what_can_not_be_copied_takes_no_shelf),
                 cmocka_unit_test(a_child_leaves_with_the_lower_end_alone),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

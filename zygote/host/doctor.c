@@ -241,11 +241,11 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
         }
         maker->birth->robust_list.head = (uint64_t)(uintptr_t)head;
         maker->birth->settings.report = report[1];
-        if (stages_init(&maker->stages, &e) < 0) {
+        if (shelves_init(&maker->shelves, &e) < 0) {
                 say(d, 0, "process", "%s", e.text);
                 return;
         }
-        maker->birth->settings.stages_end = stages_end(&maker->stages);
+        maker->birth->settings.shelves_end = shelves_end(&maker->shelves);
         check_sandbox(d, maker, report[0]);
 }
 

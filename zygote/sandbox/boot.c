@@ -52,7 +52,7 @@ static int join_network(void *context)
 static int own_table(void *context)
 {
         struct boot *b = context;
-        return stages_leave(b->settings->stages_end);
+        return shelves_leave(b->settings->shelves_end);
 }
 
 static int host_name(void *context)
@@ -146,7 +146,7 @@ static int pid_counter(void *context)
 static int user_namespace(void *context)
 {
         struct boot *b = context;
-        return creds_join_user_namespace(b->stage + BOOT_USER_NS);
+        return creds_join_user_namespace(b->shelf + BOOT_USER_NS);
 }
 
 static int descriptors(void *context)
@@ -156,11 +156,11 @@ static int descriptors(void *context)
         if (close_range(~0u, ~0u, CLOSE_RANGE_UNSHARE) < 0)
                 return -errno;
         /* First out of the way of their future places. */
-        int job = fcntl(b->stage + BOOT_JOB, F_DUPFD_CLOEXEC, FD_ABOVE);
+        int job = fcntl(b->shelf + BOOT_JOB, F_DUPFD_CLOEXEC, FD_ABOVE);
         int report = fcntl(b->settings->report, F_DUPFD_CLOEXEC, FD_ABOVE);
         int tmpfs = fcntl(b->mounts.disk, F_DUPFD_CLOEXEC, FD_ABOVE);
         for (int i = 0; i < 3; i++)
-                if (dup2(b->stage + BOOT_STDIN + i, i) < 0)
+                if (dup2(b->shelf + BOOT_STDIN + i, i) < 0)
                         return -errno;
         if (dup3(job, FD_JOB, O_CLOEXEC) < 0 || dup3(report, FD_REPORT, O_CLOEXEC) < 0 ||
             dup3(tmpfs, FD_DISK, O_CLOEXEC) < 0)

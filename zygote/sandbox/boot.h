@@ -23,13 +23,13 @@ struct boot_settings {
         int empty_namespace; /* what root_empty_namespace gave */
         int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
-        int stages_end; /* see stages_leave */
+        int shelves_end; /* see shelves_leave */
         int report;     /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
 };
 
-/* The descriptors that a child finds on its stage, from its first number on. */
+/* The descriptors that a child finds on its shelf, from its first number on. */
 enum boot_fd { BOOT_STDIN, BOOT_STDOUT, BOOT_STDERR, BOOT_JOB, BOOT_PROC, BOOT_USER_NS, BOOT_FDS };
-_Static_assert((int)BOOT_FDS <= (int)STAGE_ROOM, "a stage is too small");
+_Static_assert((int)BOOT_FDS <= (int)SHELF_ROOM, "a shelf is too small");
 
 /* What one child needs to know. It is wiped before the child goes on to a program: numbers of descriptors and of
  * sandboxes tell how much there is of others. */
@@ -39,7 +39,7 @@ struct boot {
         uint32_t slot;
         int join[CGROUP_MAX_HIERARCHIES]; /* see cgroup_slot_join */
         int net_ns;
-        int stage;   /* its first number */
+        int shelf;   /* its first number */
         bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */
         struct mounts mounts;
 };

@@ -1,4 +1,4 @@
-/* Low places for descriptors: see stage.h. */
+/* Low places for descriptors: see shelf.h. */
 #include "zygote/sandbox/shelf.h"
 
 #include "proto/base/own.h"
@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 /* What a zygote opens before its first sandbox is some dozens. */
-enum { LOOK_UP_TO = 1024, ROOM_OF_ALL = STAGE_COUNT * STAGE_ROOM };
+enum { LOOK_UP_TO = 1024, ROOM_OF_ALL = SHELF_COUNT * SHELF_ROOM };
 
 /* All of them are copies of one that is good for nothing. */
-static int reserve(const struct stages *s, int from, int n)
+static int reserve(const struct shelves *s, int from, int n)
 {
         for (int fd = from; fd < from + n; fd++)
                 if (dup3(s->holder, fd, O_CLOEXEC) < 0)
@@ -20,14 +20,14 @@ static int reserve(const struct stages *s, int from, int n)
         return 0;
 }
 
-int stages_init(struct stages *s, struct err *e)
+int shelves_init(struct shelves *s, struct err *e)
 {
         int last = 0;
         for (int fd = 0; fd < LOOK_UP_TO; fd++)
                 if (fcntl(fd, F_GETFD) >= 0)
                         last = fd;
         OWN_FD int nothing = open("/", O_PATH | O_CLOEXEC);
-        *s = (struct stages){ .holder = fcntl(nothing, F_DUPFD_CLOEXEC, last + 1) };
+        *s = (struct shelves){ .holder = fcntl(nothing, F_DUPFD_CLOEXEC, last + 1) };
         s->first = s->holder + 1;
         if (s->holder < 0)
                 return err_set(e, errno, "a descriptor to hold places");
@@ -35,48 +35,48 @@ int stages_init(struct stages *s, struct err *e)
         return r < 0 ? err_set(e, -r, "reserving descriptors") : 0;
 }
 
-int stages_take(struct stages *s, const int *fds, unsigned n)
+int shelf_take(struct shelves *s, const int *fds, unsigned n)
 {
-        unsigned stage = 0;
-        while (stage < STAGE_COUNT && s->taken[stage])
-                stage++;
-        if (stage == STAGE_COUNT)
+        unsigned shelf = 0;
+        while (shelf < SHELF_COUNT && s->taken[shelf])
+                shelf++;
+        if (shelf == SHELF_COUNT)
                 return -EAGAIN;
-        int first = s->first + (int)stage * STAGE_ROOM;
+        int first = s->first + (int)shelf * SHELF_ROOM;
         for (unsigned i = 0; i < n; i++)
                 if (dup3(fds[i], first + (int)i, O_CLOEXEC) < 0) {
                         int r = -errno;
-                        reserve(s, first, STAGE_ROOM);
+                        reserve(s, first, SHELF_ROOM);
                         return r;
                 }
-        s->taken[stage] = true;
+        s->taken[shelf] = true;
         return first;
 }
 
-void stages_give_back(struct stages *s, int stage)
+void shelf_give_back(struct shelves *s, int shelf)
 {
-        if (stage < 0)
+        if (shelf < 0)
                 return;
-        if (reserve(s, stage, STAGE_ROOM) < 0)
-                for (int i = 0; i < STAGE_ROOM; i++)
-                        close(stage + i);
-        s->taken[(stage - s->first) / STAGE_ROOM] = false;
+        if (reserve(s, shelf, SHELF_ROOM) < 0)
+                for (int i = 0; i < SHELF_ROOM; i++)
+                        close(shelf + i);
+        s->taken[(shelf - s->first) / SHELF_ROOM] = false;
 }
 
-bool stages_are_full(const struct stages *s)
+bool shelves_are_full(const struct shelves *s)
 {
-        for (unsigned i = 0; i < STAGE_COUNT; i++)
+        for (unsigned i = 0; i < SHELF_COUNT; i++)
                 if (!s->taken[i])
                         return false;
         return true;
 }
 
-int stages_end(const struct stages *s)
+int shelves_end(const struct shelves *s)
 {
         return s->first + ROOM_OF_ALL;
 }
 
-int stages_leave(int end)
+int shelves_leave(int end)
 {
         return close_range((unsigned)end, ~0u, CLOSE_RANGE_UNSHARE) < 0 ? -errno : 0;
 }

@@ -1,9 +1,9 @@
-/* Stages: places for descriptors at low numbers, so that a sandbox is born with few.
+/* Shelves: places for descriptors at low numbers, so that a sandbox is born with few.
  *
  * A fork copies the parent's whole table of descriptors, and the zygote has some 20 per slot: with 64 slots copying and
  * closing them took 200 us of a sandbox's 2.7 ms. So a child shares the zygote's table at first (CLONE_FILES) and then
  * takes a copy of its lower end alone (close_range with CLOSE_RANGE_UNSHARE, Linux 5.9), which costs the same whatever
- * lies above. What a child needs is put there, on a stage of its own, until it has reported; the numbers of all stages
+ * lies above. What a child needs is put there, on a shelf of its own, until it has reported; the numbers of all shelves
  * are reserved, so that nothing else lands between them. */
 #pragma once
 
@@ -11,28 +11,28 @@
 
 #include <stdbool.h>
 
-enum { STAGE_COUNT = 8, STAGE_ROOM = 6 };
+enum { SHELF_COUNT = 8, SHELF_ROOM = 6 };
 
-struct stages {
+struct shelves {
         int holder; /* owned; the number below the first */
         int first;
-        bool taken[STAGE_COUNT];
+        bool taken[SHELF_COUNT];
 };
 
 /* Reserves the numbers above all that is open now. What is opened later lands above them, or in gaps far below. */
-int stages_init(struct stages *s, struct err *e);
+int shelves_init(struct shelves *s, struct err *e);
 
-/* The first number of a free stage with copies of the n <= STAGE_ROOM descriptors (borrowed), in their order; -EAGAIN
+/* The first number of a free shelf with copies of the n <= SHELF_ROOM descriptors (borrowed), in their order; -EAGAIN
  * if none is free. */
-int stages_take(struct stages *s, const int *fds, unsigned n);
+int shelf_take(struct shelves *s, const int *fds, unsigned n);
 
-/* Closes the copies on the stage that begins at this number; -1 is ignored. */
-void stages_give_back(struct stages *s, int stage);
+/* Closes the copies on the shelf that begins at this number; -1 is ignored. */
+void shelf_give_back(struct shelves *s, int shelf);
 
-bool stages_are_full(const struct stages *s);
+bool shelves_are_full(const struct shelves *s);
 
 /* The number above the last place. */
-int stages_end(const struct stages *s);
+int shelves_end(const struct shelves *s);
 
-/* In the child: a table of its own without what lies above the stages, that is from end on. 0 or a negative errno. */
-int stages_leave(int end);
+/* In the child: a table of its own without what lies above the shelves, that is from end on. 0 or a negative errno. */
+int shelves_leave(int end);
