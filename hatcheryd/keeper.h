@@ -36,7 +36,7 @@ struct keeper_settings {
         const struct instance *instance;
         const struct cgroup_tree *cgroups;
         const char *disk; /* see usr_disk_find; "": none whose reads can be limited */
-        const struct listener *listeners;
+        const struct listen_socket *listeners;
         size_t n_listeners;
         int cache_fd; /* the directory of the compile cache; -1: there is none */
 };

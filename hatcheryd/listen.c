@@ -27,7 +27,7 @@ static int remove_stale(const struct sockaddr_un *address, struct err *e)
         return unlink(address->sun_path) < 0 ? err_set(e, errno, "unlink %s", address->sun_path) : 0;
 }
 
-static int open_unix(struct listener *l, const char *path, struct err *e)
+static int open_unix(struct listen_socket *l, const char *path, struct err *e)
 {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         if (*path == '\0' || strlen(path) >= sizeof address.sun_path || strlen(path) >= sizeof l->path)
@@ -65,7 +65,7 @@ static int split(const char *address, char *host, size_t size, const char **port
         return 0;
 }
 
-static int name_listener(struct listener *l, struct err *e)
+static int name_socket(struct listen_socket *l, struct err *e)
 {
         struct sockaddr_storage bound = { 0 };
         socklen_t size = sizeof bound;
@@ -78,7 +78,7 @@ static int name_listener(struct listener *l, struct err *e)
         return 0;
 }
 
-static int open_tcp(struct listener *l, const char *address, struct err *e)
+static int open_tcp(struct listen_socket *l, const char *address, struct err *e)
 {
         char host[256] = "";
         const char *port = "";
@@ -104,18 +104,18 @@ static int open_tcp(struct listener *l, const char *address, struct err *e)
         if (r < 0)
                 return r;
         l->fd = own_steal_fd(&fd);
-        return name_listener(l, e);
+        return name_socket(l, e);
 }
 
-int listener_open(struct listener *l, const char *address, struct err *e)
+int listen_open(struct listen_socket *l, const char *address, struct err *e)
 {
-        *l = (struct listener){ .fd = -1 };
+        *l = (struct listen_socket){ .fd = -1 };
         if (strncmp(address, "unix:", 5) == 0)
                 return open_unix(l, address + 5, e);
         return open_tcp(l, address, e);
 }
 
-void listener_close(struct listener *l)
+void listen_close(struct listen_socket *l)
 {
         own_close(&l->fd);
         l->fd = -1;

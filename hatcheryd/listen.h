@@ -6,12 +6,12 @@
 
 enum { LISTEN_NAME_SIZE = 128 };
 
-struct listener {
+struct listen_socket {
         int fd;                      /* owned */
         char name[LISTEN_NAME_SIZE]; /* as a client would write it: "127.0.0.1:40123", "unix:/run/h.sock" */
         char path[LISTEN_NAME_SIZE]; /* of a unix socket, to be removed; else "" */
 };
 
 /* address is "HOST:PORT", "[HOST]:PORT" (port 0: a free one) or "unix:PATH". */
-int listener_open(struct listener *l, const char *address, struct err *e);
-void listener_close(struct listener *l);
+int listen_open(struct listen_socket *l, const char *address, struct err *e);
+void listen_close(struct listen_socket *l);

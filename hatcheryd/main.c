@@ -203,7 +203,7 @@ static int run_zygote(const struct command_line *c)
         struct config config = { 0 };
         struct lang_command command;
         struct err e = { 0 };
-        struct zygote_options options = {
+        struct zygote_arguments options = {
                 .language = c->language,
                 .runtime = c->runtime,
                 .plugin = c->plugin,

@@ -22,7 +22,7 @@ enum { ROLE_MAX_LISTENERS = 32, ROLE_MAX_PRELOAD = 256 };
 struct role_pool {
         uint32_t uid;
         int config_fd; /* borrowed, as all below */
-        const struct listener *listeners;
+        const struct listen_socket *listeners;
         size_t n_listeners; /* at most ROLE_MAX_LISTENERS */
         int cache_fd;       /* -1: none */
 };

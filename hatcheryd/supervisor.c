@@ -43,7 +43,7 @@ struct supervisor {
         bool have_cgroups;
         char disk[USR_DISK_SIZE]; /* see usr_disk_find */
         struct err no_disk;       /* why there is none */
-        struct listener listeners[ROLE_MAX_LISTENERS];
+        struct listen_socket listeners[ROLE_MAX_LISTENERS];
         size_t n_listeners;
         int signals;
         struct keeper_settings settings; /* with the configuration's text as the pool gets it */
@@ -67,7 +67,7 @@ static int open_listeners(struct supervisor *s, struct err *e)
         if (n == 0 || n > ROLE_MAX_LISTENERS)
                 return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d can be", n, ROLE_MAX_LISTENERS);
         for (size_t i = 0; i < n; i++) {
-                int r = listener_open(&s->listeners[i], list[i], e);
+                int r = listen_open(&s->listeners[i], list[i], e);
                 if (r < 0)
                         return r;
                 s->n_listeners++;
@@ -230,7 +230,7 @@ static void on_signal(struct supervisor *s)
 static void close_listeners(struct supervisor *s)
 {
         for (size_t i = 0; i < s->n_listeners; i++)
-                listener_close(&s->listeners[i]);
+                listen_close(&s->listeners[i]);
 }
 
 static int timeout(const struct supervisor *s)

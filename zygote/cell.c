@@ -24,7 +24,7 @@
 enum { INIT_TIMEOUT_MS = 5000 };
 
 /* In the child. Only descriptors 0 to 2 and the socket pass an exec, and init replaces the former. */
-static _Noreturn void exec_init(const struct slot_birth *b)
+static _Noreturn void exec_init(const struct cell_birth *b)
 {
         char name[] = "hatchery-init";
         char *const argv[] = { name, (char *)b->faults, NULL }; /* exec writes to none of it */
@@ -43,7 +43,7 @@ static _Noreturn void exec_init(const struct slot_birth *b)
         _exit(127);
 }
 
-int slot_leave_namespace(struct err *e)
+int cell_leave_namespace(struct err *e)
 {
         OWN_FD int own = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
         if (own < 0 || setns(own, CLONE_NEWPID) < 0)
@@ -54,14 +54,14 @@ int slot_leave_namespace(struct err *e)
 /* On the first stack (aside.h), which the child runs on until its exec. */
 static long give_birth(void *argument)
 {
-        struct slot_birth *b = argument;
+        struct cell_birth *b = argument;
         long pid = syscall(SYS_clone3, &b->args, sizeof b->args);
         if (pid == 0)
                 exec_init(b);
         return pid < 0 ? -errno : pid;
 }
 
-static int start_init(struct slot *s, const struct slot_maker *maker, struct err *e)
+static int start_init(struct cell *s, const struct cell_maker *maker, struct err *e)
 {
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -69,8 +69,8 @@ static int start_init(struct slot *s, const struct slot_maker *maker, struct err
         s->init_sock = pair[0];
         OWN_FD int theirs = pair[1];
 
-        struct slot_birth *b = maker->birth;
-        *b = (struct slot_birth){
+        struct cell_birth *b = maker->birth;
+        *b = (struct cell_birth){
                 .args = { .flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
                           .pidfd = (uint64_t)(uintptr_t)&s->init_pidfd,
                           .exit_signal = SIGCHLD },
@@ -83,7 +83,7 @@ static int start_init(struct slot *s, const struct slot_maker *maker, struct err
                 b->args.flags |= CLONE_INTO_CGROUP;
                 b->args.cgroup = (unsigned)maker->inits.into;
         }
-        int r = slot_leave_namespace(e);
+        int r = cell_leave_namespace(e);
         if (r < 0)
                 return r;
         long pid = aside_leave(maker->aside, give_birth, b);
@@ -94,7 +94,7 @@ static int start_init(struct slot *s, const struct slot_maker *maker, struct err
         return 0;
 }
 
-static int expect(struct slot *s, enum init_kind kind, int *fd, struct err *e)
+static int expect(struct cell *s, enum init_kind kind, int *fd, struct err *e)
 {
         struct init_packet p;
         size_t n_fds = 0;
@@ -124,7 +124,7 @@ static int write_map(pid_t pid, const char *file, uint32_t host_id, uint32_t inn
         return 0;
 }
 
-static int open_namespace(const struct slot *s, const char *name, int *fd, struct err *e)
+static int open_namespace(const struct cell *s, const char *name, int *fd, struct err *e)
 {
         char path[64];
         snprintf(path, sizeof path, "/proc/%d/ns/%s", (int)s->init_pid, name);
@@ -132,14 +132,14 @@ static int open_namespace(const struct slot *s, const char *name, int *fd, struc
         return *fd < 0 ? err_set(e, errno, "open %s", path) : 0;
 }
 
-static int watch_leftovers(struct slot *s, struct err *e)
+static int watch_leftovers(struct cell *s, struct err *e)
 {
         int kept[LEFTOVER_KEPT] = { s->pid_ns, s->user_ns, s->net_ns };
         memcpy(kept + LEFTOVER_KEPT - FACTS_FILES, s->facts.fd, sizeof s->facts.fd);
         return leftover_open(&s->leftover, s->init_pid, s->proc, kept, e);
 }
 
-static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
+static int set_up(struct cell *s, const struct cell_maker *maker, struct err *e)
 {
         int r = start_init(s, maker, e);
         if (r == 0)
@@ -163,7 +163,7 @@ static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
         if (r == 0)
                 r = watch_leftovers(s, e);
         if (r == 0)
-                r = slot_tell(s, INIT_MAPPED, NULL, 0, e);
+                r = cell_tell(s, INIT_MAPPED, NULL, 0, e);
         if (r == 0)
                 r = expect(s, INIT_READY, NULL, e);
         if (r == 0 && fcntl(s->init_sock, F_SETFL, O_NONBLOCK) < 0)
@@ -171,13 +171,13 @@ static int set_up(struct slot *s, const struct slot_maker *maker, struct err *e)
         return r;
 }
 
-int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e)
+int cell_new(struct cell **out, uint32_t number, const struct cell_maker *maker, struct err *e)
 {
-        struct slot *s = hidden_new(sizeof *s);
+        struct cell *s = hidden_new(sizeof *s);
         if (!s)
                 return err_set(e, errno, "slot %u", number);
         s->number = number;
-        s->host_uid = maker->uid_base + SLOT_UIDS * number + 1;
+        s->host_uid = maker->uid_base + CELL_UIDS * number + 1;
         s->init_pidfd = s->init_sock = s->proc = s->pid_ns = s->user_ns = s->net_ns = -1;
         s->leftover = (struct leftover){ .sockstat = -1, .proc = -1 };
         facts_init(&s->facts);
@@ -186,14 +186,14 @@ int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker,
         if (r == 0)
                 r = set_up(s, maker, e);
         if (r < 0) {
-                slot_free(s, NULL);
+                cell_free(s, NULL);
                 return r;
         }
         *out = s;
         return 0;
 }
 
-static void close_all(struct slot *s)
+static void close_all(struct cell *s)
 {
         int *fds[] = { &s->init_pidfd, &s->init_sock, &s->proc, &s->pid_ns, &s->user_ns, &s->net_ns };
         for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++)
@@ -202,31 +202,31 @@ static void close_all(struct slot *s)
         facts_close(&s->facts);
 }
 
-void slot_kill(struct slot *s)
+void cell_kill(struct cell *s)
 {
         if (s->init_pid > 0)
                 pidfd_send_signal(s->init_pidfd, SIGKILL, NULL, 0);
 }
 
-void slot_let_end(struct slot *s)
+void cell_let_end(struct cell *s)
 {
         if (shutdown(s->init_sock, SHUT_WR) < 0)
-                slot_kill(s);
+                cell_kill(s);
 }
 
-bool slot_is_dead(struct slot *s)
+bool cell_is_dead(struct cell *s)
 {
         if (s->init_pid > 0 && waitpid(s->init_pid, NULL, WNOHANG) == s->init_pid)
                 s->init_pid = 0;
         return s->init_pid == 0;
 }
 
-int slot_free(struct slot *s, struct err *e)
+int cell_free(struct cell *s, struct err *e)
 {
         if (!s)
                 return 0;
         if (s->init_pid > 0) {
-                slot_kill(s);
+                cell_kill(s);
                 /* Returns once the kernel has killed and reaped the whole namespace. */
                 while (waitpid(s->init_pid, NULL, 0) < 0 && errno == EINTR)
                         ;
@@ -237,13 +237,13 @@ int slot_free(struct slot *s, struct err *e)
         return r;
 }
 
-int slot_tell(struct slot *s, enum init_kind kind, const int *fds, size_t n_fds, struct err *e)
+int cell_tell(struct cell *s, enum init_kind kind, const int *fds, size_t n_fds, struct err *e)
 {
         struct init_packet p = { .kind = kind };
         return channel_send(s->init_sock, &p, sizeof p, fds, n_fds, e);
 }
 
-int slot_hear(struct slot *s, enum init_kind *kind, struct err *e)
+int cell_hear(struct cell *s, enum init_kind *kind, struct err *e)
 {
         struct init_packet p;
         size_t n_fds;

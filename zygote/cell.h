@@ -1,15 +1,15 @@
-/* A slot: what sandboxes that follow each other have in common, because it is dear to make and can hold no state of a
+/* A cell: what the zygote keeps of a slot, for all its sandboxes, because it is dear to make and can hold no state of a
  * run: an init with its pid, user and network namespaces, a /proc for that pid namespace, two host uids and a cgroup.
  */
 #pragma once
 
 #include "proto/base/err.h"
 #include "zygote/aside.h"
+#include "zygote/base/fault.h"
 #include "zygote/cgroup_slot.h"
 #include "zygote/facts.h"
 #include "zygote/init/init.h"
 #include "zygote/leftover.h"
-#include "zygote/base/fault.h"
 
 #include <linux/sched.h>
 #include <stdbool.h>
@@ -17,10 +17,10 @@
 #include <sys/types.h>
 
 /* Host uids per slot: one for init (root of the namespace), one for the program. */
-enum { SLOT_UIDS = 2 };
+enum { CELL_UIDS = 2 };
 
 /* In hidden memory. */
-struct slot {
+struct cell {
         uint32_t number;
         uint32_t host_uid; /* of the program, and its gid; init has the one below */
         pid_t init_pid;
@@ -34,16 +34,16 @@ struct slot {
 };
 
 /* What an init is born with. It lies where children get it, and the rest of what the zygote knows does not. */
-struct slot_birth {
+struct cell_birth {
         struct clone_args args;
         int program, sock;
         int join[CGROUP_MAX_HIERARCHIES];
         const char *faults; /* or NULL */
 };
 
-/* What slots are made from. */
-struct slot_maker {
-        struct slot_birth *birth; /* borrowed, as aside */
+/* What cells are made from. */
+struct cell_maker {
+        struct cell_birth *birth; /* borrowed, as aside */
         struct aside *aside;      /* or NULL */
 
         int init_program;  /* a descriptor of the hatchery-init binary */
@@ -54,28 +54,28 @@ struct slot_maker {
         struct facts_base facts;
 };
 
-/* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the slot. */
-int slot_new(struct slot **out, uint32_t number, const struct slot_maker *maker, struct err *e);
+/* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the cell. */
+int cell_new(struct cell **out, uint32_t number, const struct cell_maker *maker, struct err *e);
 
 /* Kills init and with it everything in the pid namespace, and does not wait. */
-void slot_kill(struct slot *slot);
+void cell_kill(struct cell *cell);
 
 /* Lets init finish what it was told; it then ends by itself. It must be the last of its namespace. Does not wait. */
-void slot_let_end(struct slot *slot);
+void cell_let_end(struct cell *cell);
 
 /* After one of these: is it done? The death of thousands of processes and of their memory can take many seconds. */
-bool slot_is_dead(struct slot *slot);
+bool cell_is_dead(struct cell *cell);
 
 /* Kills init and with it everything in the pid namespace, waits for it, removes the cgroup. Accepts NULL. -EBUSY if the
  * cgroup is not empty even so: it is then left, with a sentence. */
-int slot_free(struct slot *slot, struct err *e);
+int cell_free(struct cell *cell, struct err *e);
 
 /* Forking into a slot carries the zygote's children into its pid namespace from then on; this takes them back to the
  * zygote's own. */
-int slot_leave_namespace(struct err *e);
+int cell_leave_namespace(struct err *e);
 
 /* Tells init; fds are borrowed. */
-int slot_tell(struct slot *slot, enum init_kind kind, const int *fds, size_t n_fds, struct err *e);
+int cell_tell(struct cell *cell, enum init_kind kind, const int *fds, size_t n_fds, struct err *e);
 
 /* What init says: 1 and *kind, 0 if it is gone, -EAGAIN if it has not spoken. */
-int slot_hear(struct slot *slot, enum init_kind *kind, struct err *e);
+int cell_hear(struct cell *cell, enum init_kind *kind, struct err *e);

@@ -42,7 +42,7 @@ static int forbid_threads(struct err *e)
 
 /* From a copy in memory. Its path is one that no program uses for a file of its own: the dynamic linker compares paths
  * before it looks at files. */
-static int load_language(struct zygote *z, struct err *e)
+static int load_language(struct zygote_self *z, struct err *e)
 {
         char name[64], path[64];
         if (z->options->command) {
@@ -64,8 +64,8 @@ static int load_language(struct zygote *z, struct err *e)
 /* On the first stack, since the command is forked. */
 static long prepare_language(void *argument)
 {
-        struct zygote *z = argument;
-        const struct zygote_options *o = z->options;
+        struct zygote_self *z = argument;
+        const struct zygote_arguments *o = z->options;
         const struct prepare p = {
                 .language = o->language,
                 .command = o->prepare,
@@ -79,9 +79,9 @@ static long prepare_language(void *argument)
 }
 
 /* What sandboxes see of the host besides /usr. */
-static int choose_paths(struct zygote *z, struct err *e)
+static int choose_paths(struct zygote_self *z, struct err *e)
 {
-        const struct zygote_options *o = z->options;
+        const struct zygote_arguments *o = z->options;
         struct paths *paths = &z->shown->birth.settings.paths;
         int r = o->packages ? paths_add(paths, o->packages, LANG_PACKAGES, e) : 0;
         char closed[NAME_MAX + 1];
@@ -119,18 +119,18 @@ int zygote_check_paths(const char *files, bool prepares, char *const *list, stru
         return r;
 }
 
-int zygote_load(struct zygote *z, struct err *e)
+int zygote_load(struct zygote_self *z, struct err *e)
 {
-        const struct zygote_options *o = z->options;
+        const struct zygote_arguments *o = z->options;
         if (o->faults) {
                 int opened = faults_open(&z->shown->birth.settings.faults, o->faults, e);
                 if (opened < 0)
                         return opened;
-                z->maker.slots.faults = z->shown->birth.settings.faults;
+                z->maker.cells.faults = z->shown->birth.settings.faults;
                 log_warn(&z->log, "faults are injected from %s: walls may be missing, this is no server for strangers",
                          o->faults);
         }
-        int r = rights_leave_network(&z->maker.slots.faults, e);
+        int r = rights_leave_network(&z->maker.cells.faults, e);
         if (r == 0)
                 r = (int)aside_leave(z->aside, prepare_language, z);
         if (r == 0)
@@ -140,14 +140,14 @@ int zygote_load(struct zygote *z, struct err *e)
         if (r < 0)
                 return r;
 
-        z->maker.slots.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
-        if (z->maker.slots.init_program < 0)
+        z->maker.cells.init_program = open(o->init_program, O_PATH | O_CLOEXEC);
+        if (z->maker.cells.init_program < 0)
                 return err_set(e, errno, "open %s", o->init_program);
-        z->maker.slots.uid_base = o->uid_base;
-        r = cgroup_base_init(&z->maker.slots.cgroups, o->cgroups, o->n_cgroups, o->group, e);
+        z->maker.cells.uid_base = o->uid_base;
+        r = cgroup_base_init(&z->maker.cells.cgroups, o->cgroups, o->n_cgroups, o->group, e);
         if (o->disk_read)
-                snprintf(z->maker.slots.cgroups.disk_read, sizeof z->maker.slots.cgroups.disk_read, "%s", o->disk_read);
-        return r < 0 ? r : cgroup_slot_init(&z->maker.slots.inits, &z->maker.slots.cgroups, CGROUP_SLOT_INITS, e);
+                snprintf(z->maker.cells.cgroups.disk_read, sizeof z->maker.cells.cgroups.disk_read, "%s", o->disk_read);
+        return r < 0 ? r : cgroup_slot_init(&z->maker.cells.inits, &z->maker.cells.cgroups, CGROUP_SLOT_INITS, e);
 }
 
 int zygote_check_plugin(const char *runtime, const char *plugin, struct err *e)

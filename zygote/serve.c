@@ -55,8 +55,8 @@ static int take_boot_report(struct serve *s, struct err *e)
         if (r <= 0)
                 return r == -EAGAIN ? 0 : r;
         OWN_FD int owned = n_fds == 1 ? tmpfs : -1;
-        struct sandbox *sb = b.slot < CHANNEL_MAX_SLOTS ? &s->at[b.slot] : NULL;
-        if (!sb || sb->state != SANDBOX_BOOTING || sb->id != b.sandbox)
+        struct tenant *sb = b.slot < CHANNEL_MAX_SLOTS ? &s->at[b.slot] : NULL;
+        if (!sb || sb->state != TENANT_BOOTING || sb->id != b.sandbox)
                 return 1; /* dropped meanwhile */
         if (b.step < boot_n_steps || n_fds != 1) {
                 const char *step = b.step < boot_n_steps ? boot_steps[b.step].name : "report";
@@ -65,17 +65,17 @@ static int take_boot_report(struct serve *s, struct err *e)
                 return r < 0 ? r : 1;
         }
 
-        sandbox_leave_shelf(sb, s->maker);
+        tenant_leave_shelf(sb, s->maker);
         struct report warm = { .kind = REPORT_WARM, .slot = b.slot, .sandbox = b.sandbox };
         struct err why = { 0 };
-        r = sandbox_warm(sb, s->maker, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);
+        r = tenant_warm(sb, s->maker, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);
         warm.warm.gone_us = sb->gone_us;
         if (r < 0) {
                 log_warn(s->log, "slot %u: %s", b.slot, why.text);
                 r = serve_fail(s, b.slot, b.sandbox, "warm", r, e);
                 return r < 0 ? r : 1;
         }
-        warm.warm.memory_bytes = cgroup_slot_weigh(&sb->slot->cgroup);
+        warm.warm.memory_bytes = cgroup_slot_weigh(&sb->cell->cgroup);
         r = serve_report(s, &warm, sb->pool_fds, CHANNEL_WARM_FDS, e);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++) {
                 own_close(&sb->pool_fds[i]);
@@ -136,7 +136,7 @@ static int round_of_events(struct serve *s, struct err *e)
         return r == 0 && n < BATCH ? serve_give_up_overdue(s, e) : r;
 }
 
-int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct sandbox_maker *maker,
+int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct tenant_maker *maker,
               const char *ceilings, struct err *e)
 {
         struct serve *s = hidden_new(sizeof *s);
@@ -147,7 +147,7 @@ int serve_new(struct serve **out, const struct log *log, int channel, int report
         s->channel = channel;
         s->report_sock = report_sock;
         for (size_t i = 0; i < CHANNEL_MAX_SLOTS; i++)
-                sandbox_init(&s->at[i]);
+                tenant_init(&s->at[i]);
         s->epoll = epoll_create1(EPOLL_CLOEXEC);
         int r = s->epoll < 0 ? err_set(e, errno, "epoll") : ceilings_from_arg(&s->ceilings, ceilings, e);
         if (r == 0)
@@ -176,7 +176,7 @@ int serve_run(struct serve *s, struct err *e)
                 r = 0; /* the pool ended while it was being told something: the same as its end of file */
         for (size_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
                 struct err why = { 0 };
-                sandbox_drop(&s->at[i], s->maker, &why);
+                tenant_drop(&s->at[i], s->maker, &why);
                 if (why.code)
                         log_warn(s->log, "dropping slot %zu: %s", i, why.text);
         }

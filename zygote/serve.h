@@ -9,7 +9,7 @@ struct serve;
 
 /* report_sock is the zygote's end of the socket whose other end is maker->boot.report. ceilings is their text, as
  * ceilings_to_arg makes it. Borrows everything but that. */
-int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct sandbox_maker *maker,
+int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct tenant_maker *maker,
               const char *ceilings, struct err *e);
 
 /* What the pool may order at most; no child gets the memory that this points to. */

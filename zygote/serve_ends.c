@@ -9,20 +9,20 @@
 /* If all of a slot that goes is dead, says farewell for it, and makes it anew if that was ordered meanwhile. */
 static int bury(struct serve *s, uint32_t slot, struct err *e)
 {
-        struct sandbox *sb = &s->at[slot];
+        struct tenant *sb = &s->at[slot];
         const struct report farewell = sb->farewell;
         const struct order next = sb->remake_order;
         const bool remake = sb->remake;
         struct err why = { 0 };
 
-        bool gone = sandbox_is_gone(sb);
+        bool gone = tenant_is_gone(sb);
         if (sb->pid == 0 && sb->pidfd >= 0)
                 epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->pidfd, NULL); /* it would be told again and again */
         if (!gone)
                 return 0;
-        if (sb->slot)
-                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_pidfd, NULL);
-        sandbox_drop(sb, s->maker, &why);
+        if (sb->cell)
+                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->cell->init_pidfd, NULL);
+        tenant_drop(sb, s->maker, &why);
         if (why.code)
                 log_warn(s->log, "dropping slot %u: %s", slot, why.text);
         int r = farewell.kind ? serve_report(s, &farewell, NULL, 0, e) : 0;
@@ -33,16 +33,16 @@ static int bury(struct serve *s, uint32_t slot, struct err *e)
  * of hundreds of processes with page tables full), and other slots do not wait for it. */
 int serve_let_go(struct serve *s, uint32_t slot, const struct report *farewell, struct err *e)
 {
-        struct sandbox *sb = &s->at[slot];
+        struct tenant *sb = &s->at[slot];
         struct err why = { 0 };
 
         sb->farewell = *farewell;
-        if (sb->state != SANDBOX_GOING && sb->slot) {
-                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_sock, NULL);
-                if (serve_watch(s, sb->slot->init_pidfd, SOURCE_INIT, slot, &why) < 0)
+        if (sb->state != TENANT_GOING && sb->cell) {
+                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->cell->init_sock, NULL);
+                if (serve_watch(s, sb->cell->init_pidfd, SOURCE_INIT, slot, &why) < 0)
                         log_warn(s->log, "slot %u: %s", slot, why.text); /* then it is looked at each second */
         }
-        sandbox_go(sb);
+        tenant_go(sb);
         return bury(s, slot, e);
 }
 
@@ -59,19 +59,19 @@ int serve_fail(struct serve *s, uint32_t slot, uint64_t id, const char *step, in
 static int report_dead(struct serve *s, uint32_t slot, struct err *e)
 {
         struct report r;
-        sandbox_report(&s->at[slot], &r);
+        tenant_report(&s->at[slot], &r);
         return serve_report(s, &r, NULL, 0, e);
 }
 
 int serve_on_process(struct serve *s, uint32_t slot, struct err *e)
 {
-        struct sandbox *sb = &s->at[slot];
-        if (sb->state == SANDBOX_GOING)
+        struct tenant *sb = &s->at[slot];
+        if (sb->state == TENANT_GOING)
                 return bury(s, slot, e);
-        bool booting = sb->state == SANDBOX_BOOTING;
+        bool booting = sb->state == TENANT_BOOTING;
         int pidfd = sb->pidfd;
         /* A registration outlives its descriptor while a newborn sibling still holds a copy: the event may be stale. */
-        if (!sandbox_reap(sb))
+        if (!tenant_reap(sb))
                 return 0;
         epoll_ctl(s->epoll, EPOLL_CTL_DEL, pidfd, NULL);
         if (booting) {
@@ -79,23 +79,23 @@ int serve_on_process(struct serve *s, uint32_t slot, struct err *e)
                 log_warn(s->log, "slot %u: a sandbox died while booting", slot);
                 return serve_fail(s, slot, sb->id, "boot", -ECHILD, e);
         }
-        return sb->state == SANDBOX_DEAD ? report_dead(s, slot, e) : 0;
+        return sb->state == TENANT_DEAD ? report_dead(s, slot, e) : 0;
 }
 
 static int init_lost(struct serve *s, uint32_t slot, struct err *e)
 {
-        struct sandbox *sb = &s->at[slot];
+        struct tenant *sb = &s->at[slot];
         const char *step = sb->collecting ? "collect" : "release";
         log_error(s->log, "slot %u: init is gone", slot);
-        epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->slot->init_sock, NULL);
+        epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->cell->init_sock, NULL);
         sb->init_lost = true;
         sb->collecting = sb->releasing = false;
         if (sb->remake) {
                 uint64_t next = sb->remake_order.sandbox;
                 return serve_fail(s, slot, next, step, -EPIPE, e);
         }
-        if (sb->state == SANDBOX_REAPING) {
-                sandbox_swept(sb);
+        if (sb->state == TENANT_REAPING) {
+                tenant_swept(sb);
                 return report_dead(s, slot, e);
         }
         return 0;
@@ -103,25 +103,25 @@ static int init_lost(struct serve *s, uint32_t slot, struct err *e)
 
 int serve_on_init(struct serve *s, uint32_t slot, struct err *e)
 {
-        struct sandbox *sb = &s->at[slot];
+        struct tenant *sb = &s->at[slot];
         enum init_kind kind;
-        if (!sb->slot)
+        if (!sb->cell)
                 return 0;
-        if (sb->state == SANDBOX_GOING)
+        if (sb->state == TENANT_GOING)
                 return bury(s, slot, e);
-        int r = slot_hear(sb->slot, &kind, NULL);
+        int r = cell_hear(sb->cell, &kind, NULL);
         if (r == -EAGAIN)
                 return 0;
         if (r == 1 && kind == INIT_KILLED) {
-                bool reaping = sb->state == SANDBOX_REAPING;
-                sandbox_swept(sb);
-                return reaping && sb->state == SANDBOX_DEAD ? report_dead(s, slot, e) : 0;
+                bool reaping = sb->state == TENANT_REAPING;
+                tenant_swept(sb);
+                return reaping && sb->state == TENANT_DEAD ? report_dead(s, slot, e) : 0;
         }
         if (r == 1 && (kind == INIT_COLLECTED || kind == INIT_RELEASED)) {
                 if (kind == INIT_COLLECTED)
                         sb->collecting = false;
                 else
-                        sandbox_released(sb);
+                        tenant_released(sb);
                 struct order next = sb->remake_order;
                 return sb->remake ? serve_make(s, &next, -1, e) : 0;
         }
@@ -143,14 +143,14 @@ int serve_give_up_overdue(struct serve *s, struct err *e)
         if (was_asleep)
                 return 0;
         for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && r == 0; slot++) {
-                struct sandbox *sb = &s->at[slot];
-                if (sb->state == SANDBOX_GOING)
+                struct tenant *sb = &s->at[slot];
+                if (sb->state == TENANT_GOING)
                         r = bury(s, slot, e);
-                if (r < 0 || !sandbox_is_overdue(sb, now))
+                if (r < 0 || !tenant_is_overdue(sb, now))
                         continue;
                 log_error(s->log, "slot %u: %s, and is killed", slot,
-                          sb->state == SANDBOX_BOOTING ? "a sandbox does not come up" : "init does not answer");
-                sandbox_kill_init(sb);
+                          sb->state == TENANT_BOOTING ? "a sandbox does not come up" : "init does not answer");
+                tenant_kill_init(sb);
                 r = init_lost(s, slot, e);
         }
         return r;

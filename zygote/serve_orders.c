@@ -16,7 +16,7 @@ static int64_t now_ms(void)
 static int retire(struct serve *s, const struct order *next, struct err *e)
 {
         const struct report retired = { .kind = REPORT_RETIRED, .slot = next->slot, .sandbox = next->sandbox };
-        struct sandbox *sb = &s->at[next->slot];
+        struct tenant *sb = &s->at[next->slot];
         sb->remake = true;
         sb->remake_order = *next;
         log_info(s->log, "slot %u: sockets or locks of its last run stay, it is made anew", next->slot);
@@ -26,20 +26,20 @@ static int retire(struct serve *s, const struct order *next, struct err *e)
 
 int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
 {
-        struct sandbox *sb = &s->at[o->slot];
+        struct tenant *sb = &s->at[o->slot];
         const char *step = "";
         struct err why = { 0 };
         (void)fd;
 
-        if (sb->state == SANDBOX_DEAD && !sb->collecting)
-                sandbox_clear(sb);
-        bool later = sb->state == SANDBOX_GOING || sb->collecting || sb->releasing;
+        if (sb->state == TENANT_DEAD && !sb->collecting)
+                tenant_clear(sb);
+        bool later = sb->state == TENANT_GOING || sb->collecting || sb->releasing;
         if (!later && shelves_are_full(&s->maker->shelves))
                 later = s->starved = true;
-        enum sandbox_rest rest = later || sb->init_lost ? SANDBOX_RESTS : sandbox_rest(sb, s->maker);
-        if (rest == SANDBOX_STAYS)
+        enum tenant_rest rest = later || sb->init_lost ? TENANT_RESTS : tenant_rest(sb, s->maker);
+        if (rest == TENANT_STAYS)
                 return retire(s, o, e);
-        if (rest == SANDBOX_WAITS) {
+        if (rest == TENANT_WAITS) {
                 if (!s->resting)
                         s->next_rest_ms = now_ms() + REST_LOOK_MS;
                 later = s->resting = true;
@@ -52,12 +52,12 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
                 return 0;
         if (sb->init_lost) /* nothing can be forked into its pid namespace any more */
                 return serve_let_go(s, o->slot, &(const struct report){ .kind = 0 }, e);
-        bool fresh = !sb->slot;
-        int r = sandbox_make(sb, s->maker, o, &step, &why);
+        bool fresh = !sb->cell;
+        int r = tenant_make(sb, s->maker, o, &step, &why);
         if (r == 0)
                 r = serve_watch(s, sb->pidfd, SOURCE_PROCESS, o->slot, &why);
         if (r == 0 && fresh)
-                r = serve_watch(s, sb->slot->init_sock, SOURCE_INIT, o->slot, &why);
+                r = serve_watch(s, sb->cell->init_sock, SOURCE_INIT, o->slot, &why);
         if (r == 0)
                 return 0;
         log_warn(s->log, "slot %u: %s: %s", o->slot, step, why.text);
@@ -69,8 +69,8 @@ int serve_make_starved(struct serve *s, struct err *e)
 {
         int r = 0;
         for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && s->starved && r == 0; slot++) {
-                struct sandbox *sb = &s->at[slot];
-                if (!sb->remake || sb->state == SANDBOX_GOING || sb->collecting || sb->releasing)
+                struct tenant *sb = &s->at[slot];
+                if (!sb->remake || sb->state == TENANT_GOING || sb->collecting || sb->releasing)
                         continue;
                 if (shelves_are_full(&s->maker->shelves))
                         return 0;
@@ -90,7 +90,7 @@ int serve_make_rested(struct serve *s, struct err *e)
         s->resting = false;
         for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && r == 0; slot++) {
                 const struct order next = s->at[slot].remake_order;
-                if (s->at[slot].state == SANDBOX_DEAD && s->at[slot].remake && s->at[slot].left_ms > 0)
+                if (s->at[slot].state == TENANT_DEAD && s->at[slot].remake && s->at[slot].left_ms > 0)
                         r = serve_make(s, &next, -1, e);
         }
         return r;
@@ -102,7 +102,7 @@ static int order_limit(struct serve *s, const struct order *o, int fd, struct er
         struct err why = { 0 };
         (void)fd;
 
-        int r = sandbox_limit(&s->at[o->slot], s->maker, o, &why);
+        int r = tenant_limit(&s->at[o->slot], s->maker, o, &why);
         if (r == 0)
                 return serve_report(s, &done, NULL, 0, e);
         log_warn(s->log, "slot %u: %s", o->slot, why.text);
@@ -112,7 +112,7 @@ static int order_limit(struct serve *s, const struct order *o, int fd, struct er
 static int order_kill(struct serve *s, const struct order *o, int fd, struct err *e)
 {
         (void)fd, (void)e;
-        sandbox_kill(&s->at[o->slot]);
+        tenant_kill(&s->at[o->slot]);
         return 0;
 }
 
@@ -120,7 +120,7 @@ static int order_signal(struct serve *s, const struct order *o, int fd, struct e
 {
         struct err why = { 0 };
         (void)fd, (void)e;
-        if (sandbox_signal(&s->at[o->slot], (int)o->signal, &why) < 0)
+        if (tenant_signal(&s->at[o->slot], (int)o->signal, &why) < 0)
                 log_warn(s->log, "slot %u: %s", o->slot, why.text);
         return 0;
 }
@@ -131,7 +131,7 @@ static int order_collect(struct serve *s, const struct order *o, int fd, struct 
         (void)e;
         if (fd < 0) /* it was lost on its way here */
                 log_warn(s->log, "slot %u: collecting files: no descriptor is left", o->slot);
-        else if (sandbox_collect(&s->at[o->slot], fd, &why) < 0)
+        else if (tenant_collect(&s->at[o->slot], fd, &why) < 0)
                 log_warn(s->log, "slot %u: collecting files: %s", o->slot,
                          why.text); /* the pool sees its socket close */
         return 0;
@@ -140,7 +140,7 @@ static int order_collect(struct serve *s, const struct order *o, int fd, struct 
 static int order_clear(struct serve *s, const struct order *o, int fd, struct err *e)
 {
         (void)fd, (void)e;
-        sandbox_clear(&s->at[o->slot]);
+        tenant_clear(&s->at[o->slot]);
         return 0;
 }
 
@@ -170,14 +170,14 @@ static int order_ping(struct serve *s, const struct order *o, int fd, struct err
  * which its number shows, or the pool is broken. */
 struct order_row {
         const char *name;
-        unsigned states; /* bits of enum sandbox_state */
+        unsigned states; /* bits of enum tenant_state */
         unsigned n_fds;
         bool same_sandbox; /* it is about the sandbox that is there, not about a next one */
         bool has_limits;
         int (*carry_out)(struct serve *s, const struct order *o, int fd, struct err *e);
 };
 
-#define IN(state) (1u << SANDBOX_##state)
+#define IN(state) (1u << TENANT_##state)
 
 static const struct order_row order_table[] = {
         [ORDER_MAKE] = { "make", IN(NONE) | IN(DEAD) | IN(GOING), 0, false, true, serve_make },
@@ -209,14 +209,14 @@ int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds,
         if (o->kind < ORDER_MAKE || o->kind > ORDER_SIGNAL || o->slot >= CHANNEL_MAX_SLOTS)
                 return err_say(e, EPROTO, "the pool sent order %u for slot %u", o->kind, o->slot);
         const struct order_row *row = &order_table[o->kind];
-        struct sandbox *sb = &s->at[o->slot];
+        struct tenant *sb = &s->at[o->slot];
 
         if (n_fds != 0 && n_fds != row->n_fds)
                 return err_say(e, EPROTO, "the pool sent the order %s with %zu descriptors", row->name, n_fds);
         int r = check_order(s, row, o, e);
         if (r < 0)
                 return r;
-        if (row->same_sandbox && (sb->state == SANDBOX_NONE || sb->id != o->sandbox))
+        if (row->same_sandbox && (sb->state == TENANT_NONE || sb->id != o->sandbox))
                 return 0; /* late */
         if (!(row->states & 1u << sb->state)) {
                 if (row->same_sandbox)

@@ -1,5 +1,6 @@
 /* What the parts of the zygote's loop share: serve.c waits and hands out, serve_orders.c carries out what the pool
- * orders, serve_ends.c takes note of deaths and buries. */
+ * orders, serve_ends.c takes note of deaths and buries. The three are one object and call each other: an order may end
+ * a sandbox, and an end may have an order carried out that waited for it. */
 #pragma once
 
 #include "zygote/base/ceilings.h"
@@ -12,7 +13,7 @@ enum { LOOK_MS = 1000, REST_LOOK_MS = 2 };
 
 struct serve {
         const struct log *log;
-        struct sandbox_maker *maker;
+        struct tenant_maker *maker;
         int channel;
         int report_sock;
         int epoll; /* owned */
@@ -23,7 +24,7 @@ struct serve {
         bool resting;         /* a slot waits for what its last run left with the kernel */
         int64_t next_rest_ms; /* when such are looked at again */
         int64_t next_look_ms; /* for sandboxes that are overdue */
-        struct sandbox at[CHANNEL_MAX_SLOTS];
+        struct tenant at[CHANNEL_MAX_SLOTS];
 };
 
 /* What an epoll event is about: a kind, and the slot. */

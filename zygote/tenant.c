@@ -40,9 +40,9 @@ static int64_t now_ms(void)
         return now_us() / 1000;
 }
 
-void sandbox_init(struct sandbox *s)
+void tenant_init(struct tenant *s)
 {
-        *s = (struct sandbox){ .pidfd = -1, .disk = -1, .shelf = -1, .mount_ns = -1 };
+        *s = (struct tenant){ .pidfd = -1, .disk = -1, .shelf = -1, .mount_ns = -1 };
         memset(s->pool_fds, -1, sizeof s->pool_fds);
 }
 
@@ -52,7 +52,7 @@ static void close_fd(int *fd)
         *fd = -1;
 }
 
-static void close_file_systems(struct sandbox *s)
+static void close_file_systems(struct tenant *s)
 {
         close_fd(&s->mount_ns);
         close_fd(&s->disk);
@@ -60,48 +60,48 @@ static void close_file_systems(struct sandbox *s)
 
 /* Closing the last reference to its mounts is the teardown of a sandbox's overlay, and whoever does it waits for it:
  * not the zygote, which others wait for. */
-void sandbox_clear(struct sandbox *s)
+void tenant_clear(struct tenant *s)
 {
         int fds[2] = { s->mount_ns, s->disk };
         if (s->disk < 0 || s->mount_ns < 0 || s->init_lost)
                 return;
-        if (slot_tell(s->slot, INIT_RELEASE, fds, 2, NULL) == 0)
+        if (cell_tell(s->cell, INIT_RELEASE, fds, 2, NULL) == 0)
                 s->releasing = true;
         s->asked_ms = now_ms();
         close_file_systems(s);
 }
 
-static bool empty(const struct sandbox *s)
+static bool empty(const struct tenant *s)
 {
-        return cgroup_slot_pids(&s->slot->cgroup) == 0;
+        return cgroup_slot_pids(&s->cell->cgroup) == 0;
 }
 
 /* Names that a run looked up outlive it, and its group, unless the kernel is told: six runs left nine million. It takes
  * seconds, so init does it: this slot waits for it, others don't. True: init was told. */
-static bool reclaim(struct sandbox *s)
+static bool reclaim(struct tenant *s)
 {
-        int fd = s->init_lost || s->reclaimed ? -1 : cgroup_slot_residue(&s->slot->cgroup);
-        s->reclaimed = fd >= 0 && slot_tell(s->slot, INIT_RECLAIM, &fd, 1, NULL) == 0;
+        int fd = s->init_lost || s->reclaimed ? -1 : cgroup_slot_residue(&s->cell->cgroup);
+        s->reclaimed = fd >= 0 && cell_tell(s->cell, INIT_RECLAIM, &fd, 1, NULL) == 0;
         return s->reclaimed;
 }
 
-void sandbox_released(struct sandbox *s)
+void tenant_released(struct tenant *s)
 {
         s->releasing = reclaim(s);
         s->gone_us = now_us();
         s->asked_ms = s->gone_us / 1000;
 }
 
-void sandbox_leave_shelf(struct sandbox *s, struct sandbox_maker *maker)
+void tenant_leave_shelf(struct tenant *s, struct tenant_maker *maker)
 {
         shelf_give_back(&maker->shelves, s->shelf);
         s->shelf = -1;
 }
 
 /* What a sandbox leaves with the zygote. */
-static void release(struct sandbox *s, struct sandbox_maker *maker)
+static void release(struct tenant *s, struct tenant_maker *maker)
 {
-        sandbox_leave_shelf(s, maker);
+        tenant_leave_shelf(s, maker);
         close_file_systems(s);
         close_fd(&s->pidfd);
         for (size_t i = 0; i < CHANNEL_WARM_FDS; i++)
@@ -110,41 +110,41 @@ static void release(struct sandbox *s, struct sandbox_maker *maker)
         s->kill_sent = s->swept_again = s->collecting = s->releasing = s->reclaimed = s->remake = false;
 }
 
-void sandbox_go(struct sandbox *s)
+void tenant_go(struct tenant *s)
 {
         if (s->pid > 0 && s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
-        bool was_dead = s->state == SANDBOX_DEAD && empty(s);
-        sandbox_clear(s); /* before init dies: what it was sent is closed in its time, read or not */
-        if (s->slot && was_dead && reclaim(s))
-                slot_let_end(s->slot);
-        else if (s->slot)
-                slot_kill(s->slot);
-        s->state = SANDBOX_GOING;
+        bool was_dead = s->state == TENANT_DEAD && empty(s);
+        tenant_clear(s); /* before init dies: what it was sent is closed in its time, read or not */
+        if (s->cell && was_dead && reclaim(s))
+                cell_let_end(s->cell);
+        else if (s->cell)
+                cell_kill(s->cell);
+        s->state = TENANT_GOING;
 }
 
-bool sandbox_is_gone(struct sandbox *s)
+bool tenant_is_gone(struct tenant *s)
 {
         if (s->pid > 0 && waitpid(s->pid, NULL, WNOHANG) == s->pid)
                 s->pid = 0;
-        return s->pid == 0 && (!s->slot || slot_is_dead(s->slot));
+        return s->pid == 0 && (!s->cell || cell_is_dead(s->cell));
 }
 
-void sandbox_drop(struct sandbox *s, struct sandbox_maker *maker, struct err *e)
+void tenant_drop(struct tenant *s, struct tenant_maker *maker, struct err *e)
 {
         if (s->pid > 0 && s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
-        struct slot *slot = s->slot;
+        struct cell *cell = s->cell;
         if (s->pid > 0)
                 while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
                         ;
         release(s, maker);
-        slot_free(slot, e);
-        sandbox_init(s);
+        cell_free(cell, e);
+        tenant_init(s);
 }
 
 /* A step that is not in a table begins: it may be one that a test lets fail. */
-static int begin(const struct sandbox_maker *maker, const char *name, const char **step, struct err *e)
+static int begin(const struct tenant_maker *maker, const char *name, const char **step, struct err *e)
 {
         int error;
         *step = name;
@@ -153,7 +153,7 @@ static int begin(const struct sandbox_maker *maker, const char *name, const char
 }
 
 /* The sandbox's ends in ours, the pool's in s. The pool's must not block the pool. */
-static int make_pipes(struct sandbox *s, int ours[BOOT_JOB + 1], struct err *e)
+static int make_pipes(struct tenant *s, int ours[BOOT_JOB + 1], struct err *e)
 {
         int job[2], in[2], out[2], err[2];
 
@@ -176,20 +176,20 @@ static int make_pipes(struct sandbox *s, int ours[BOOT_JOB + 1], struct err *e)
 
         /* A program may open /dev/stdout, which is one of these by name. */
         for (int i = BOOT_STDIN; i <= BOOT_STDERR; i++)
-                if (fchown(ours[i], s->slot->host_uid, s->slot->host_uid) < 0)
+                if (fchown(ours[i], s->cell->host_uid, s->cell->host_uid) < 0)
                         return err_set(e, errno, "the owner of a pipe");
         for (size_t i = WARM_JOB; i <= WARM_STDERR; i++)
                 if (fcntl(s->pool_fds[i], F_SETFL, O_NONBLOCK) < 0)
                         return err_set(e, errno, "a non-blocking pipe");
-        s->pool_fds[WARM_CPU] = fcntl(s->slot->cgroup.file[CGROUP_FILE_CPU], F_DUPFD_CLOEXEC, 0);
+        s->pool_fds[WARM_CPU] = fcntl(s->cell->cgroup.file[CGROUP_FILE_CPU], F_DUPFD_CLOEXEC, 0);
         return s->pool_fds[WARM_CPU] < 0 ? err_set(e, errno, "the cgroup's clock") : 0;
 }
 
 /* What the child needs of descriptors, on a shelf. */
-static int fill_shelf(struct sandbox *s, struct sandbox_maker *maker, struct err *e)
+static int fill_shelf(struct tenant *s, struct tenant_maker *maker, struct err *e)
 {
         int fds[BOOT_FDS] = { [BOOT_STDIN] = -1, [BOOT_STDOUT] = -1,          [BOOT_STDERR] = -1,
-                              [BOOT_JOB] = -1,   [BOOT_PROC] = s->slot->proc, [BOOT_USER_NS] = s->slot->user_ns };
+                              [BOOT_JOB] = -1,   [BOOT_PROC] = s->cell->proc, [BOOT_USER_NS] = s->cell->user_ns };
         int r = make_pipes(s, fds, e);
         if (r == 0) {
                 s->shelf = shelf_take(&maker->shelves, fds, BOOT_FDS);
@@ -217,7 +217,7 @@ static long give_birth(void *argument)
         return pid;
 }
 
-static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, struct err *e)
+static int fork_child(struct tenant *s, const struct tenant_maker *maker, struct err *e)
 {
         static const pid_t pid_in_slot = BOOT_PID;
         struct birth *b = maker->birth;
@@ -236,20 +236,20 @@ static int fork_child(struct sandbox *s, const struct sandbox_maker *maker, stru
                 b->args.flags &= ~(uint64_t)CLONE_NEWIPC;
         if (faults_find(faults, "uts namespace", &error) == FAULT_SKIP)
                 b->args.flags &= ~(uint64_t)CLONE_NEWUTS;
-        if (s->slot->cgroup.into >= 0 && faults_find(faults, "cgroup", &error) != FAULT_SKIP) {
+        if (s->cell->cgroup.into >= 0 && faults_find(faults, "cgroup", &error) != FAULT_SKIP) {
                 b->args.flags |= CLONE_INTO_CGROUP;
-                b->args.cgroup = (unsigned)s->slot->cgroup.into;
+                b->args.cgroup = (unsigned)s->cell->cgroup.into;
         }
-        if (setns(s->slot->pid_ns, CLONE_NEWPID) < 0)
+        if (setns(s->cell->pid_ns, CLONE_NEWPID) < 0)
                 return err_set(e, errno, "the slot's pid namespace");
-        long pid = aside_leave(maker->slots.aside, give_birth, b);
+        long pid = aside_leave(maker->cells.aside, give_birth, b);
         if (pid < 0)
                 return err_set(e, (int)-pid, "clone");
         s->pid = (pid_t)pid;
         return 0;
 }
 
-static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, struct err *e)
+static int fork_into(struct tenant *s, struct tenant_maker *maker, const struct order *order, struct err *e)
 {
         int r = fill_shelf(s, maker, e);
         if (r < 0)
@@ -259,15 +259,15 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
         b->boot = (struct boot){
                 .settings = &b->settings,
                 .sandbox = s->id,
-                .slot = s->slot->number,
-                .net_ns = s->slot->net_ns,
+                .slot = s->cell->number,
+                .net_ns = s->cell->net_ns,
                 .shelf = s->shelf,
                 .urgent = order->urgent,
                 .mounts = {
                         .disk_bytes = order->disk_bytes,
                         .inodes = b->settings.inodes,
-                        .host_uid = s->slot->host_uid,
-                        .host_gid = s->slot->host_uid,
+                        .host_uid = s->cell->host_uid,
+                        .host_gid = s->cell->host_uid,
                         .proc = s->shelf + BOOT_PROC,
                         .empty_namespace = b->settings.empty_namespace,
                         .paths = &b->settings.paths,
@@ -276,42 +276,42 @@ static int fork_into(struct sandbox *s, struct sandbox_maker *maker, const struc
                         .root = -1,
                 },
         };
-        memcpy(b->boot.join, s->slot->cgroup.join, sizeof b->boot.join);
+        memcpy(b->boot.join, s->cell->cgroup.join, sizeof b->boot.join);
         return fork_child(s, maker, e);
 }
 
-enum sandbox_rest sandbox_rest(struct sandbox *s, const struct sandbox_maker *maker)
+enum tenant_rest tenant_rest(struct tenant *s, const struct tenant_maker *maker)
 {
         int error;
-        if (!s->slot || leftover_is_none(&s->slot->leftover) ||
+        if (!s->cell || leftover_is_none(&s->cell->leftover) ||
             faults_find(&maker->birth->settings.faults, "leftovers", &error) == FAULT_SKIP)
-                return SANDBOX_RESTS;
+                return TENANT_RESTS;
         int64_t now = now_ms();
         if (s->left_ms == 0)
                 s->left_ms = now;
-        return now - s->left_ms > REST_MS ? SANDBOX_STAYS : SANDBOX_WAITS;
+        return now - s->left_ms > REST_MS ? TENANT_STAYS : TENANT_WAITS;
 }
 
-int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, const char **step,
-                 struct err *e)
+int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order *order, const char **step,
+                struct err *e)
 {
         release(s, maker);
         if (s->gone_us == 0)
                 s->gone_us = now_us();
         guard_hold(maker->guard);
         int r = begin(maker, "slot", step, e);
-        if (r == 0 && !s->slot)
-                r = slot_new(&s->slot, order->slot, &maker->slots, e);
+        if (r == 0 && !s->cell)
+                r = cell_new(&s->cell, order->slot, &maker->cells, e);
         if (r == 0)
                 r = begin(maker, "cgroup renewal", step, e);
         if (r == 0)
-                r = cgroup_slot_renew(&s->slot->cgroup, e);
+                r = cgroup_slot_renew(&s->cell->cgroup, e);
         if (r == 0)
                 r = begin(maker, "cgroup limits", step, e);
         if (r == 0)
-                r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
+                r = cgroup_slot_limit(&s->cell->cgroup, order->memory_bytes, order->pids, e);
         if (r == 0)
-                r = facts_tell(&s->slot->facts, order->memory_bytes, e);
+                r = facts_tell(&s->cell->facts, order->memory_bytes, e);
         if (r == 0)
                 r = begin(maker, "fork", step, e);
         if (r == 0) {
@@ -322,16 +322,16 @@ int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct or
                 r = fork_into(s, maker, order, e);
         }
         if (r < 0) {
-                sandbox_drop(s, maker, NULL);
+                tenant_drop(s, maker, NULL);
                 return r;
         }
-        s->state = SANDBOX_BOOTING;
+        s->state = TENANT_BOOTING;
         s->asked_ms = now_ms();
         return 0;
 }
 
 /* Linux 6.11 gives it away at the pidfd; the way through /proc takes some 50 us for the entries that it makes. */
-static int open_mount_namespace(const struct sandbox *s)
+static int open_mount_namespace(const struct tenant *s)
 {
         char path[64];
         int fd = ioctl(s->pidfd, PIDFD_GET_MNT_NAMESPACE, 0);
@@ -341,7 +341,7 @@ static int open_mount_namespace(const struct sandbox *s)
         return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int tmpfs, uint64_t *cpu_base_us, struct err *e)
+int tenant_warm(struct tenant *s, const struct tenant_maker *maker, int tmpfs, uint64_t *cpu_base_us, struct err *e)
 {
         const char *step;
         OWN_FD int owned = tmpfs;
@@ -353,20 +353,20 @@ int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int tmpfs
         if (s->mount_ns < 0)
                 return err_set(e, errno, "open the mount namespace");
         s->disk = own_steal_fd(&owned);
-        cgroup_slot_start(&s->slot->cgroup);
-        *cpu_base_us = (uint64_t)s->slot->cgroup.cpu_base_us;
-        s->state = SANDBOX_ALIVE;
+        cgroup_slot_start(&s->cell->cgroup);
+        *cpu_base_us = (uint64_t)s->cell->cgroup.cpu_base_us;
+        s->state = TENANT_ALIVE;
         return 0;
 }
 
-int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, struct err *e)
+int tenant_limit(struct tenant *s, const struct tenant_maker *maker, const struct order *order, struct err *e)
 {
         const char *step;
         int r = begin(maker, "limits", &step, e);
         if (r == 0)
-                r = cgroup_slot_limit(&s->slot->cgroup, order->memory_bytes, order->pids, e);
+                r = cgroup_slot_limit(&s->cell->cgroup, order->memory_bytes, order->pids, e);
         if (r == 0)
-                r = facts_tell(&s->slot->facts, order->memory_bytes, e);
+                r = facts_tell(&s->cell->facts, order->memory_bytes, e);
         if (r < 0)
                 return r;
         if (order->disk_bytes == s->disk_bytes)
@@ -381,74 +381,74 @@ int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const st
 /* The number is that of a group in this sandbox, or of none: an ALIVE main process leads its session, so it can't leave
  * its group and none but its own descendants can join; and until it is reaped, which no other process does, its pid
  * names nothing else. */
-int sandbox_signal(const struct sandbox *s, int number, struct err *e)
+int tenant_signal(const struct tenant *s, int number, struct err *e)
 {
         if (s->pid <= 1) /* which would be all processes, or our own group */
                 return err_say(e, ESRCH, "no main process to signal");
         return kill(-s->pid, number) < 0 && errno != ESRCH ? err_set(e, errno, "signal %d", number) : 0;
 }
 
-void sandbox_kill(struct sandbox *s)
+void tenant_kill(struct tenant *s)
 {
         /* Both: init reaches all, but not a main process that is still booting as root. */
         if (s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
         if (s->kill_sent || s->init_lost)
                 return;
-        if (slot_tell(s->slot, INIT_KILL, NULL, 0, NULL) < 0)
+        if (cell_tell(s->cell, INIT_KILL, NULL, 0, NULL) < 0)
                 s->init_lost = true;
         else
                 s->kill_sent = true;
         s->asked_ms = now_ms();
 }
 
-void sandbox_kill_init(struct sandbox *s)
+void tenant_kill_init(struct tenant *s)
 {
-        pidfd_send_signal(s->slot->init_pidfd, SIGKILL, NULL, 0);
+        pidfd_send_signal(s->cell->init_pidfd, SIGKILL, NULL, 0);
 }
 
-bool sandbox_reap(struct sandbox *s)
+bool tenant_reap(struct tenant *s)
 {
         if (s->pid == 0 || waitpid(s->pid, &s->wait_status, WNOHANG) != s->pid)
                 return false;
         s->pid = 0;
         s->ended_us = now_us();
         s->gone_us = 0;
-        s->state = SANDBOX_REAPING;
+        s->state = TENANT_REAPING;
         if (s->init_lost || (empty(s) && !s->kill_sent)) {
-                s->state = SANDBOX_DEAD;
+                s->state = TENANT_DEAD;
                 return true;
         }
-        sandbox_kill(s);
+        tenant_kill(s);
         if (s->init_lost)
-                s->state = SANDBOX_DEAD;
+                s->state = TENANT_DEAD;
         return true;
 }
 
-void sandbox_swept(struct sandbox *s)
+void tenant_swept(struct tenant *s)
 {
         s->kill_sent = false;
-        if (s->state != SANDBOX_REAPING)
+        if (s->state != TENANT_REAPING)
                 return;
         /* If init swept while the main process still lived, its children came to init afterwards. Another sweep is
          * proof. */
         if (!s->swept_again && !s->init_lost && !empty(s)) {
                 s->swept_again = true;
-                sandbox_kill(s);
+                tenant_kill(s);
                 if (s->kill_sent)
                         return;
         }
-        s->state = SANDBOX_DEAD;
+        s->state = TENANT_DEAD;
 }
 
-void sandbox_report(const struct sandbox *s, struct report *r)
+void tenant_report(const struct tenant *s, struct report *r)
 {
         struct cgroup_usage used;
         int full = 0;
 
-        cgroup_slot_usage(&s->slot->cgroup, &used);
+        cgroup_slot_usage(&s->cell->cgroup, &used);
         int64_t bytes = s->disk < 0 ? 0 : mounts_used(s->disk, &full);
-        *r = (struct report){ .kind = REPORT_EXITED, .slot = s->slot->number, .sandbox = s->id };
+        *r = (struct report){ .kind = REPORT_EXITED, .slot = s->cell->number, .sandbox = s->id };
         r->exited.wait_status = s->wait_status;
         r->exited.oom_kills = used.oom_kills;
         r->exited.processes_peak = used.processes_peak;
@@ -463,7 +463,7 @@ void sandbox_report(const struct sandbox *s, struct report *r)
         r->exited.disk_bytes = bytes < 0 ? 0 : (uint64_t)bytes;
 }
 
-int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e)
+int tenant_collect(struct tenant *s, int pool_sock, struct err *e)
 {
         if (s->disk < 0)
                 return err_say(e, ENOENT, "no disk to collect from");
@@ -472,7 +472,7 @@ int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e)
         if (home < 0)
                 return err_set(e, errno, "open the work directory");
         int fds[2] = { home, pool_sock };
-        int r = slot_tell(s->slot, INIT_COLLECT, fds, 2, e);
+        int r = cell_tell(s->cell, INIT_COLLECT, fds, 2, e);
         if (r == 0)
                 s->collecting = true;
         return r;

@@ -1,4 +1,5 @@
-/* One slot and the sandbox that lives in it, as the zygote sees them: an explicit state machine.
+/* The tenant of one slot: what the zygote keeps of a sandbox, beside the cell that it lives in (cell.h). An explicit
+ * state machine.
  *
  *   NONE --make--> BOOTING --boot report--> ALIVE --main process exits--> REAPING --nothing left--> DEAD --make-->
  * BOOTING
@@ -13,18 +14,18 @@
 #include "proto/base/err.h"
 #include "proto/ipc/channel.h"
 #include "proto/ipc/patience.h"
-#include "zygote/sandbox/boot.h"
 #include "zygote/cell.h"
+#include "zygote/sandbox/boot.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-enum sandbox_state { SANDBOX_NONE, SANDBOX_BOOTING, SANDBOX_ALIVE, SANDBOX_REAPING, SANDBOX_DEAD, SANDBOX_GOING };
+enum tenant_state { TENANT_NONE, TENANT_BOOTING, TENANT_ALIVE, TENANT_REAPING, TENANT_DEAD, TENANT_GOING };
 
-struct sandbox {
-        enum sandbox_state state;
-        struct slot *slot; /* owned; NULL in NONE */
+struct tenant {
+        enum tenant_state state;
+        struct cell *cell; /* owned; NULL in NONE */
         uint64_t id;
         pid_t pid;    /* of the main process, until it is reaped */
         int pidfd;    /* owned, as the descriptors below; -1 */
@@ -53,7 +54,7 @@ struct sandbox {
         int wait_status;
 };
 
-void sandbox_init(struct sandbox *s);
+void tenant_init(struct tenant *s);
 
 /* What the children of a zygote get, besides the interpreter: it lies on the first stack or on the heap, and all else
  * that the zygote knows in hidden memory (hidden.h, aside.h). */
@@ -66,73 +67,73 @@ struct birth {
         } robust_list;
         struct clone_args args; /* from here on: of the next child */
         struct boot boot;
-        struct slot_birth init;
+        struct cell_birth init;
 };
 
 /* What sandboxes are made from; owned by the zygote. */
-struct sandbox_maker {
+struct tenant_maker {
         struct birth *birth;
         struct shelves shelves;
-        struct slot_maker slots;
+        struct cell_maker cells;
         int guard; /* for guard_hold */
 };
 
 /* Forks a new sandbox into the slot, making the slot first where there is none, and taking down what is left of a DEAD
  * one. On error *step is the place (static text), the state is NONE, and the slot is gone. */
-int sandbox_make(struct sandbox *s, struct sandbox_maker *maker, const struct order *order, const char **step,
-                 struct err *e);
+int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order *order, const char **step,
+                struct err *e);
 
 /* A DEAD sandbox's slot may have the next when nothing of it is left with the kernel (leftover.h). That can't be waited
  * for without end, since others pay for it: a slot that it stays in is retired. */
-enum sandbox_rest { SANDBOX_RESTS, SANDBOX_WAITS, SANDBOX_STAYS };
-enum sandbox_rest sandbox_rest(struct sandbox *s, const struct sandbox_maker *maker);
+enum tenant_rest { TENANT_RESTS, TENANT_WAITS, TENANT_STAYS };
+enum tenant_rest tenant_rest(struct tenant *s, const struct tenant_maker *maker);
 
 /* The child has its own copies of what lay on its shelf, or is dead. */
-void sandbox_leave_shelf(struct sandbox *s, struct sandbox_maker *maker);
+void tenant_leave_shelf(struct tenant *s, struct tenant_maker *maker);
 
 /* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes disk over. */
-int sandbox_warm(struct sandbox *s, const struct sandbox_maker *maker, int disk, uint64_t *cpu_base_us, struct err *e);
+int tenant_warm(struct tenant *s, const struct tenant_maker *maker, int disk, uint64_t *cpu_base_us, struct err *e);
 
 /* Sets the limits that the kernel keeps, for a sandbox that is alive. */
-int sandbox_limit(struct sandbox *s, const struct sandbox_maker *maker, const struct order *order, struct err *e);
+int tenant_limit(struct tenant *s, const struct tenant_maker *maker, const struct order *order, struct err *e);
 
 /* Sends the signal to the process group of an ALIVE sandbox's main process, as a terminal would. */
-int sandbox_signal(const struct sandbox *s, int number, struct err *e);
+int tenant_signal(const struct tenant *s, int number, struct err *e);
 
 /* Starts to kill all of it; the pidfd and init tell when it is done. */
-void sandbox_kill(struct sandbox *s);
+void tenant_kill(struct tenant *s);
 
 /* If the main process is dead, reaps it: BOOTING or ALIVE to REAPING, or straight to DEAD. False if it is not. */
-bool sandbox_reap(struct sandbox *s);
+bool tenant_reap(struct tenant *s);
 
 /* Init has said INIT_KILLED: REAPING to DEAD. */
-void sandbox_swept(struct sandbox *s);
+void tenant_swept(struct tenant *s);
 
 /* Fills the report of a DEAD sandbox. */
-void sandbox_report(const struct sandbox *s, struct report *r);
+void tenant_report(const struct tenant *s, struct report *r);
 
 /* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
-int sandbox_collect(struct sandbox *s, int pool_sock, struct err *e);
+int tenant_collect(struct tenant *s, int pool_sock, struct err *e);
 
 /* To be asked each second. True if it boots, or init kills or takes down, and was given more time for it than it can
  * need; now is CLOCK_MONOTONIC in ms. */
-bool sandbox_is_overdue(struct sandbox *s, int64_t now);
+bool tenant_is_overdue(struct tenant *s, int64_t now);
 
 /* Kills an init that is no use any more, and with it all that is left in its slot. */
-void sandbox_kill_init(struct sandbox *s);
+void tenant_kill_init(struct tenant *s);
 
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
-void sandbox_clear(struct sandbox *s);
+void tenant_clear(struct tenant *s);
 
 /* Init has said INIT_RELEASED. Where the run has left much charged to its group, init goes on with that: releasing
  * stays set, and it says the same again. */
-void sandbox_released(struct sandbox *s);
+void tenant_released(struct tenant *s);
 
 /* Kills everything and does not wait: any state to GOING. */
-void sandbox_go(struct sandbox *s);
+void tenant_go(struct tenant *s);
 
-/* Reaps what has died of one that is GOING; true when that was all. sandbox_drop then waits for nothing. */
-bool sandbox_is_gone(struct sandbox *s);
+/* Reaps what has died of one that is GOING; true when that was all. tenant_drop then waits for nothing. */
+bool tenant_is_gone(struct tenant *s);
 
 /* Takes down everything, living or dead, and the slot, and waits for it: any state to NONE. */
-void sandbox_drop(struct sandbox *s, struct sandbox_maker *maker, struct err *e);
+void tenant_drop(struct tenant *s, struct tenant_maker *maker, struct err *e);

@@ -20,30 +20,30 @@ enum { PATIENCE_TIMES = 12, INIT_PATIENCE_TIMES = 5 };
 
 /* Who is waited for: the one that boots and all that it started; or init, and the dying, which need the processor to
  * die. */
-static void look_at(const struct sandbox *s, bool boots, struct patience_look *look)
+static void look_at(const struct tenant *s, bool boots, struct patience_look *look)
 {
         char path[64];
-        snprintf(path, sizeof path, "/proc/%d/schedstat", (int)(boots ? s->pid : s->slot->init_pid));
+        snprintf(path, sizeof path, "/proc/%d/schedstat", (int)(boots ? s->pid : s->cell->init_pid));
         OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
         patience_read(fd, look);
-        int64_t cpu_us = cpu_time_read(s->slot->cgroup.file[CGROUP_FILE_CPU]);
+        int64_t cpu_us = cpu_time_read(s->cell->cgroup.file[CGROUP_FILE_CPU]);
         if (boots) /* it is in the group itself */
                 look->cpu_us = cpu_us;
         else
                 look->cpu_us += cpu_us;
 }
 
-bool sandbox_is_overdue(struct sandbox *s, int64_t now)
+bool tenant_is_overdue(struct tenant *s, int64_t now)
 {
-        bool boots = s->state == SANDBOX_BOOTING && !s->kill_sent && !s->releasing;
-        bool waits = s->state == SANDBOX_BOOTING || s->kill_sent || s->releasing;
+        bool boots = s->state == TENANT_BOOTING && !s->kill_sent && !s->releasing;
+        bool waits = s->state == TENANT_BOOTING || s->kill_sent || s->releasing;
         bool reclaims = s->releasing && s->reclaimed;
         int64_t patience_ms = boots && s->prestarts ? PRESTART_PATIENCE_MS
                               : reclaims            ? RECLAIM_PATIENCE_MS
                                                     : PATIENCE_MS;
         struct patience_look look = { .now_us = now * 1000 };
 
-        if (!waits || s->state == SANDBOX_GOING || s->init_lost)
+        if (!waits || s->state == TENANT_GOING || s->init_lost)
                 return false;
         if (s->looked_since_ms != s->asked_ms) {
                 s->looked_since_ms = s->asked_ms;

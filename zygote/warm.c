@@ -3,8 +3,8 @@
 #include "zygote/zygote_parts.h"
 
 #include "lang/lang.h"
-#include "zygote/hugetext.h"
 #include "zygote/base/leaks.h"
+#include "zygote/hugetext.h"
 #include "zygote/rights.h"
 #include "zygote/root.h"
 
@@ -34,7 +34,7 @@ static int set_environment(struct err *e)
 
 /* Interpreters look at their standard streams once, at the start, and remember what they saw: whether they can seek,
  * how large a block is. In a sandbox these are pipes, so here they are too. The log moves out of their way. */
-static int set_standard_streams(struct zygote *z, struct err *e)
+static int set_standard_streams(struct zygote_self *z, struct err *e)
 {
         z->log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);
         if (z->log.fd < 0)
@@ -68,14 +68,14 @@ static void warn_of_threads(const struct log *log)
 }
 
 struct warming {
-        struct zygote *zygote;
+        struct zygote_self *zygote;
         struct err *e;
 };
 
 static long warm(void *argument)
 {
         struct warming *w = argument;
-        struct zygote *z = w->zygote;
+        struct zygote_self *z = w->zygote;
         signal(SIGPIPE, SIG_DFL); /* as a program finds it; interpreters change it as they see fit */
         return z->lang->warm(&z->shown->setup, &z->shown->warmed, w->e);
 }
@@ -83,22 +83,22 @@ static long warm(void *argument)
 static long limit(void *argument)
 {
         struct warming *w = argument;
-        return rights_limit(w->zygote->lang->extra_calls, &w->zygote->maker.slots.faults, w->e);
+        return rights_limit(w->zygote->lang->extra_calls, &w->zygote->maker.cells.faults, w->e);
 }
 
 /* They are taken up again even if it failed: looking for leaks at the end takes some. */
-static int warm_without_rights(struct zygote *z, struct warming *w, struct err *e)
+static int warm_without_rights(struct zygote_self *z, struct warming *w, struct err *e)
 {
-        int r = rights_lay_down(z->options->uid_base, &z->maker.slots.faults, e);
+        int r = rights_lay_down(z->options->uid_base, &z->maker.cells.faults, e);
         if (r < 0)
                 return r;
         r = (int)aside_leave(z->aside, warm, w);
         struct err unsaid = { 0 };
-        int up = rights_take_up(&z->maker.slots.faults, r < 0 ? &unsaid : e);
+        int up = rights_take_up(&z->maker.cells.faults, r < 0 ? &unsaid : e);
         return r < 0 ? r : up;
 }
 
-int zygote_warm(struct zygote *z, struct err *e)
+int zygote_warm(struct zygote_self *z, struct err *e)
 {
         struct zygote_shown *shown = z->shown;
         struct warming w = { .zygote = z, .e = e };

@@ -4,9 +4,9 @@
 #include "lang/lang.h"
 #include "proto/base/own.h"
 #include "proto/ipc/channel.h"
+#include "zygote/base/leaks.h"
 #include "zygote/guard.h"
 #include "zygote/hidden.h"
-#include "zygote/base/leaks.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
 #include "zygote/wipe.h"
@@ -63,7 +63,7 @@ static void settle_heap(void)
         free(large);
 }
 
-static int prepare(struct zygote *z, struct err *e)
+static int prepare(struct zygote_self *z, struct err *e)
 {
         struct boot_settings *boot = &z->shown->birth.settings;
         int r = zygote_load(z, e);
@@ -87,7 +87,7 @@ static int prepare(struct zygote *z, struct err *e)
         z->maker.guard = guard_open(e);
         if (z->maker.guard < 0)
                 return z->maker.guard;
-        r = facts_base_init(&z->maker.slots.facts, e);
+        r = facts_base_init(&z->maker.cells.facts, e);
         if (r < 0)
                 return r;
         boot->report = z->report[1];
@@ -109,7 +109,7 @@ static int prepare(struct zygote *z, struct err *e)
         return r;
 }
 
-static int say_hello(struct zygote *z, const struct ceilings *ceilings, struct err *e)
+static int say_hello(struct zygote_self *z, const struct ceilings *ceilings, struct err *e)
 {
         struct report hello = { .kind = REPORT_HELLO };
         snprintf(hello.hello.version, sizeof hello.hello.version, "%s", z->shown->warmed.version);
@@ -123,7 +123,7 @@ static int say_hello(struct zygote *z, const struct ceilings *ceilings, struct e
         return channel_send(ZYGOTE_FD_CHANNEL, &hello, sizeof hello, &load, load >= 0 ? 1 : 0, e);
 }
 
-static int say_preloads(const struct zygote *z, struct err *e)
+static int say_preloads(const struct zygote_self *z, struct err *e)
 {
         int r = 0;
         for (size_t i = 0; z->shown->warmed.preloads && i < z->shown->setup.n_preload && r == 0; i++) {
@@ -148,9 +148,9 @@ static long forget(void *unused)
 /* Aside, so that nothing of it is on the stack that children get. */
 static int live(struct aside *aside, void *context, struct err *e)
 {
-        struct zygote *z = context;
+        struct zygote_self *z = context;
         struct serve *serve = NULL;
-        z->aside = z->maker.slots.aside = aside;
+        z->aside = z->maker.cells.aside = aside;
         int r = prepare(z, e);
         if (r == 0)
                 r = serve_new(&serve, &z->log, ZYGOTE_FD_CHANNEL, z->report[0], &z->maker, z->options->ceilings, e);
@@ -166,15 +166,15 @@ static int live(struct aside *aside, void *context, struct err *e)
         serve_free(serve);
         free(z->shown->warmed.preloads);
         seccomp_program_fini(&z->shown->birth.settings.seccomp);
-        facts_base_fini(&z->maker.slots.facts);
-        cgroup_slot_fini(&z->maker.slots.inits, NULL);
-        cgroup_base_fini(&z->maker.slots.cgroups);
+        facts_base_fini(&z->maker.cells.facts);
+        cgroup_slot_fini(&z->maker.cells.inits, NULL);
+        cgroup_base_fini(&z->maker.cells.cgroups);
         leaks_keep(z->shown->warmed.state);
         leaks_prepare(&z->log);
         return r;
 }
 
-int zygote_main(const struct zygote_options *options)
+int zygote_main(const struct zygote_arguments *options)
 {
         struct zygote_shown shown = {
                 .setup = { .preload = options->preload,
@@ -182,18 +182,18 @@ int zygote_main(const struct zygote_options *options)
                            .packages = options->packages ? LANG_PACKAGES : NULL,
                            .command = options->command },
         };
-        struct zygote *z = hidden_new(sizeof *z);
+        struct zygote_self *z = hidden_new(sizeof *z);
         const struct log log = { .who = "zygote", .level = options->log_level };
         if (!z) {
                 log_error(&log, "hidden memory: %s", strerror(errno));
                 return 1;
         }
-        *z = (struct zygote){
+        *z = (struct zygote_self){
                 .options = options,
                 .shown = &shown,
                 .maker = { .birth = &shown.birth,
-                           .slots.birth = &shown.birth.init,
-                           .slots.facts = { .disk = -1, .same_for_all = -1 } },
+                           .cells.birth = &shown.birth.init,
+                           .cells.facts = { .disk = -1, .same_for_all = -1 } },
                 .report = { -1, -1 },
         };
         snprintf(z->who, sizeof z->who, "zygote/%s", options->language);

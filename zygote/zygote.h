@@ -14,7 +14,7 @@
 enum { ZYGOTE_FD_CHANNEL = 3 }; /* the pool's packets, see proto/ipc/channel.h */
 
 /* The strings may lie in main's own argv: that memory is overwritten once the zygote is ready. */
-struct zygote_options {
+struct zygote_arguments {
         const char *language;
         const char *runtime;      /* what the plug-in calls itself */
         const char *plugin;       /* path of the language's shared object */
@@ -40,7 +40,7 @@ struct zygote_options {
 };
 
 /* The whole life of a zygote process: confine, initialise, serve. Returns the exit status. */
-int zygote_main(const struct zygote_options *options);
+int zygote_main(const struct zygote_arguments *options);
 
 /* Can sandboxes be shown these directories of the host, for a language that is data? files may be NULL; paths ends with
  * NULL, and may be NULL. A negative errno with a sentence if not. */

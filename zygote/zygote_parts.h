@@ -15,8 +15,8 @@ struct zygote_shown {
 };
 
 /* In hidden memory (hidden.h). */
-struct zygote {
-        const struct zygote_options *options;
+struct zygote_self {
+        const struct zygote_arguments *options;
         struct zygote_shown *shown; /* borrowed */
         struct aside *aside;        /* borrowed */
         struct log log;
@@ -24,13 +24,13 @@ struct zygote {
         const struct lang *lang;
         char prepared[PREPARE_PATH_SIZE];
         int prepared_held; /* kept open for life */
-        struct sandbox_maker maker;
+        struct tenant_maker maker;
         struct err error;
         int report[2]; /* where the zygote reads, where children write */
 };
 
 /* Takes what is on the host's paths, which are about to be left behind. */
-int zygote_load(struct zygote *z, struct err *e);
+int zygote_load(struct zygote_self *z, struct err *e);
 
 /* Starts the interpreter, on the first stack and with few rights. */
-int zygote_warm(struct zygote *z, struct err *e);
+int zygote_warm(struct zygote_self *z, struct err *e);

@@ -21,7 +21,7 @@ static struct serve *going(void)
         assert_non_null(s);
         s->ceilings = (struct ceilings){ .memory_bytes = MEMORY, .disk_bytes = DISK, .pids = PIDS };
         s->last_sandbox = 10;
-        s->at[SLOT].state = SANDBOX_GOING;
+        s->at[SLOT].state = TENANT_GOING;
         return s;
 }
 
@@ -162,13 +162,13 @@ static void a_signal_reaches_the_group_of_a_living_sandbox_and_none_other(void *
         char byte;
         alarm(PATIENCE_S);
         struct serve *s = going();
-        struct sandbox *sb = &s->at[SLOT];
+        struct tenant *sb = &s->at[SLOT];
         assert_int_equal(pipe2(ends, O_CLOEXEC) | pipe2(other_ends, O_CLOEXEC | O_NONBLOCK), 0);
         pid_t pid = main_process(ends[1], 0), other = main_process(other_ends[1], 1);
         assert_told(ends[0], "rr");
         while (read(other_ends[0], &byte, 1) != 1)
                 assert_int_equal(errno, EAGAIN);
-        *sb = (struct sandbox){ .state = SANDBOX_ALIVE, .id = 11, .pid = pid, .pidfd = -1 };
+        *sb = (struct tenant){ .state = TENANT_ALIVE, .id = 11, .pid = pid, .pidfd = -1 };
 
         give_signal(s, SIGINT, 11);
         assert_told(ends[0], "ii");
@@ -180,16 +180,16 @@ static void a_signal_reaches_the_group_of_a_living_sandbox_and_none_other(void *
         assert_told(ends[0], "ii");
 
         give_signal(s, SIGKILL, 10); /* of a sandbox that was there before: late */
-        static const enum sandbox_state others[] = { SANDBOX_NONE, SANDBOX_BOOTING, SANDBOX_REAPING, SANDBOX_DEAD,
-                                                     SANDBOX_GOING };
+        static const enum tenant_state others[] = { TENANT_NONE, TENANT_BOOTING, TENANT_REAPING, TENANT_DEAD,
+                                                    TENANT_GOING };
         for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
                 sb->state = others[i];
                 give_signal(s, SIGKILL, 11);
         }
-        sb->state = SANDBOX_ALIVE;
+        sb->state = TENANT_ALIVE;
         sb->pid = 0; /* would be this process's own group */
         struct err e = { 0 };
-        assert_refused(sandbox_signal(sb, SIGKILL, &e), &e, ESRCH, "no main process");
+        assert_refused(tenant_signal(sb, SIGKILL, &e), &e, ESRCH, "no main process");
         sb->pid = pid;
         give_signal(s, SIGINT, 11); /* all of them live */
         assert_told(ends[0], "ii");

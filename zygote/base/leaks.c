@@ -77,7 +77,7 @@ void leaks_report_to(int fd)
 void leaks_prepare(const struct log *log)
 {
         struct err e = { 0 };
-        if (slot_leave_namespace(&e) < 0)
+        if (cell_leave_namespace(&e) < 0)
                 log_error(log, "looking for leaks: %s", e.text);
 }
 

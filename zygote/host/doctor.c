@@ -131,7 +131,7 @@ static void check_disk_reads(struct doctor *d, struct cgroup_base *base)
         say(d, 1, "disk reads", "can be limited, of the disk %s of /usr", disk);
 }
 
-static int find_last_pid(struct sandbox_maker *maker)
+static int find_last_pid(struct tenant_maker *maker)
 {
         maker->birth->settings.last_pid = open("/proc/sys/kernel/ns_last_pid", O_WRONLY | O_CLOEXEC);
         return maker->birth->settings.last_pid < 0 ? -errno : 0;
@@ -163,9 +163,9 @@ static void check_boot(struct doctor *d, int report_sock)
         own_close(&tmpfs);
 }
 
-static void check_sandbox(struct doctor *d, struct sandbox_maker *maker, int report_sock)
+static void check_sandbox(struct doctor *d, struct tenant_maker *maker, int report_sock)
 {
-        struct sandbox s;
+        struct tenant s;
         struct order order = {
                 .kind = ORDER_MAKE,
                 .sandbox = 1,
@@ -176,14 +176,14 @@ static void check_sandbox(struct doctor *d, struct sandbox_maker *maker, int rep
         struct err e = { 0 };
         const char *step = "";
 
-        sandbox_init(&s);
-        if (sandbox_make(&s, maker, &order, &step, &e) < 0) {
+        tenant_init(&s);
+        if (tenant_make(&s, maker, &order, &step, &e) < 0) {
                 say(d, 0, step, "%s", e.text);
                 return;
         }
         say(d, 1, "slot", "init, pid, user and network namespace, cgroup");
         check_boot(d, report_sock);
-        sandbox_drop(&s, maker, &e);
+        tenant_drop(&s, maker, &e);
         if (e.code)
                 say(d, 0, "teardown", "%s", e.text);
         else
@@ -191,7 +191,7 @@ static void check_sandbox(struct doctor *d, struct sandbox_maker *maker, int rep
 }
 
 /* In a process of its own, because it moves into another root. Its exit status is the number of failures. */
-static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
+static void examine_sandbox(struct doctor *d, struct tenant_maker *maker)
 {
         struct err e = { 0 };
         int report[2];
@@ -208,12 +208,12 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
                 return;
         }
         say(d, 1, "zygote root", "tmpfs, read-only /usr, pivot_root");
-        if (facts_base_init(&maker->slots.facts, &e) < 0) {
+        if (facts_base_init(&maker->cells.facts, &e) < 0) {
                 say(d, 0, "facts of proc", "%s", e.text);
                 return;
         }
         say(d, 1, "facts of proc", "%s",
-            maker->slots.facts.usable ? "of the run: memory, processors"
+            maker->cells.facts.usable ? "of the run: memory, processors"
                                       : "none: programs find no /proc/meminfo before Linux 6.15");
         int r = find_last_pid(maker);
         if (r < 0) {
@@ -252,9 +252,9 @@ static void examine_sandbox(struct doctor *d, struct sandbox_maker *maker)
 static void check_walls(struct doctor *d)
 {
         struct birth birth = { .init = { .sock = -1 } };
-        struct sandbox_maker maker = {
+        struct tenant_maker maker = {
                 .birth = &birth,
-                .slots = { .birth = &birth.init,
+                .cells = { .birth = &birth.init,
                            .uid_base = d->options->uid_base,
                            .facts = { .disk = -1, .same_for_all = -1 } },
                 .guard = -1,
@@ -271,7 +271,7 @@ static void check_walls(struct doctor *d)
                 say(d, 0, "cgroup creation", "%s", e.text);
                 return;
         }
-        maker.slots.init_program = init_program;
+        maker.cells.init_program = init_program;
         int r = 0;
         for (size_t i = 0; i < d->cgroups.n && r == 0; i++) {
                 char arg[CGROUP_ARG_SIZE];
@@ -279,11 +279,11 @@ static void check_walls(struct doctor *d)
                 r = cgroup_from_arg(&opened[i], arg, &e);
         }
         if (r == 0)
-                r = cgroup_base_init(&maker.slots.cgroups, opened, d->cgroups.n, "check", &e);
+                r = cgroup_base_init(&maker.cells.cgroups, opened, d->cgroups.n, "check", &e);
         if (r == 0)
-                check_disk_reads(d, &maker.slots.cgroups);
+                check_disk_reads(d, &maker.cells.cgroups);
         if (r == 0)
-                r = cgroup_slot_init(&maker.slots.inits, &maker.slots.cgroups, CGROUP_SLOT_INITS, &e);
+                r = cgroup_slot_init(&maker.cells.inits, &maker.cells.cgroups, CGROUP_SLOT_INITS, &e);
         if (r < 0) {
                 say(d, 0, "cgroup creation", "%s", e.text);
                 cgroup_remove_instance(&d->cgroups, NULL);
@@ -310,8 +310,8 @@ static void check_walls(struct doctor *d)
                 say(d, 0, "examination", "it died");
         else
                 d->failures += WEXITSTATUS(status);
-        cgroup_slot_fini(&maker.slots.inits, NULL);
-        cgroup_base_fini(&maker.slots.cgroups);
+        cgroup_slot_fini(&maker.cells.inits, NULL);
+        cgroup_base_fini(&maker.cells.cgroups);
         if (cgroup_remove_instance(&d->cgroups, &e) < 0)
                 say(d, 0, "cgroup removal", "%s", e.text);
 }

@@ -2,11 +2,11 @@
 #include "zygote/init/init.h"
 
 #include "proto/ipc/channel.h"
-#include "zygote/init/collect_files.h"
-#include "zygote/root.h"
 #include "zygote/base/creds.h"
 #include "zygote/base/newmount.h"
 #include "zygote/base/step.h"
+#include "zygote/init/collect_files.h"
+#include "zygote/root.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,10 +2,10 @@
 #include "zygote/sandbox/boot.h"
 
 #include "proto/ipc/channel.h"
-#include "zygote/cgroup_slot.h"
-#include "zygote/base/leaks.h"
-#include "zygote/root.h"
 #include "zygote/base/creds.h"
+#include "zygote/base/leaks.h"
+#include "zygote/cgroup_slot.h"
+#include "zygote/root.h"
 #include "zygote/sandbox/limits.h"
 #include "zygote/sandbox/worker.h"
 

@@ -2,12 +2,12 @@
 #pragma once
 
 #include "lang/lang.h"
-#include "zygote/host/cgroup.h"
 #include "zygote/base/fault.h"
+#include "zygote/base/step.h"
+#include "zygote/host/cgroup.h"
 #include "zygote/sandbox/mounts.h"
 #include "zygote/sandbox/seccomp.h"
 #include "zygote/sandbox/shelf.h"
-#include "zygote/base/step.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ struct boot_settings {
         int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
         int shelves_end; /* see shelves_leave */
-        int report;     /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
+        int report;      /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
 };
 
 /* The descriptors that a child finds on its shelf, from its first number on. */

@@ -1,8 +1,8 @@
 /* The file system of one sandbox: see mounts.h. */
 #include "zygote/sandbox/mounts.h"
 
-#include "zygote/root.h"
 #include "zygote/base/newmount.h"
+#include "zygote/root.h"
 
 #include <errno.h>
 #include <fcntl.h>
