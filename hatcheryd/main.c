@@ -131,7 +131,7 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
         case OPTION_CGROUP:
                 if (c->n_cgroups == CGROUP_MAX_HIERARCHIES)
                         return err_say(e, EINVAL, "too many cgroups");
-                return cgroup_from_arg(&c->cgroups[c->n_cgroups++], value, e);
+                return hierarchy_from_arg(&c->cgroups[c->n_cgroups++], value, e);
         case OPTION_CONFIG:
                 c->config = value;
                 return 0;

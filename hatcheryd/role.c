@@ -167,7 +167,7 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         for (size_t i = 0; i < role->cgroups->n; i++) {
                 if (role->cgroups->at[i].controllers == CGROUP_BLKIO && !limits_reads)
                         continue; /* each sandbox that joins one more hierarchy pays for it */
-                cgroup_to_arg(&role->cgroups->at[i], cgroups[i]);
+                hierarchy_to_arg(&role->cgroups->at[i], cgroups[i]);
                 option(&a, "--cgroup", cgroups[i]);
         }
 

@@ -3,8 +3,8 @@
 
 #include "proto/base/own.h"
 #include "proto/ipc/channel.h"
+#include "zygote/base/root_places.h"
 #include "zygote/hidden.h"
-#include "zygote/root.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -36,7 +36,7 @@ static _Noreturn void exec_init(const struct cell_birth *b)
         /* Out of the way of INIT_FD first. */
         int program = fcntl(b->program, F_DUPFD_CLOEXEC, INIT_FD + 1);
         int control = fcntl(b->sock, F_DUPFD_CLOEXEC, INIT_FD + 1);
-        if (cgroup_slot_join(b->join) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 ||
+        if (hierarchy_join(b->join) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 ||
             dup2(control, INIT_FD) < 0)
                 _exit(127);
         syscall(SYS_execveat, program, "", argv, env, AT_EMPTY_PATH);

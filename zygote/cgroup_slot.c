@@ -3,7 +3,6 @@
 
 #include "proto/base/own.h"
 #include "proto/ipc/cpu.h"
-#include "zygote/host/usr_disk.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -158,7 +157,7 @@ static int limit_disk_reads(const struct cgroup_slot *c, size_t hierarchy, struc
         const char *limit = c->base->disk_read;
         if (!(c->base->at[hierarchy].controllers & CGROUP_BLKIO) || limit[0] == '\0' || c->number == CGROUP_SLOT_INITS)
                 return 0;
-        const char *file = usr_disk_file(c->base->at[hierarchy].v2);
+        const char *file = hierarchy_disk_file(c->base->at[hierarchy].v2);
         OWN_FD int fd = openat(c->dir[hierarchy], file, O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, limit, strlen(limit)) < 0)
                 return err_set(e, errno, "%s = %s", file, limit);
@@ -286,14 +285,6 @@ int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids,
                         return err_set(e, -r, "a limit of %" PRId64 " processes", pids);
                 c->pids_limit = pids;
         }
-        return 0;
-}
-
-int cgroup_slot_join(const int join[CGROUP_MAX_HIERARCHIES])
-{
-        for (size_t i = 0; i < CGROUP_MAX_HIERARCHIES; i++)
-                if (join[i] >= 0 && write(join[i], "0", 1) < 0)
-                        return -errno;
         return 0;
 }
 

@@ -6,9 +6,10 @@
 #pragma once
 
 #include "proto/base/err.h"
-#include "zygote/host/cgroup.h"
+#include "zygote/base/hierarchy.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Directories of the instance, one per hierarchy, that slots are made below. */
@@ -91,10 +92,6 @@ int cgroup_slot_residue(const struct cgroup_slot *c);
 
 /* Sets both limits; nothing is written that is already so. -EBUSY: memory below what is in use. */
 int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids, struct err *e);
-
-/* In the child, with a copy of a slot's join: moves itself in, where it was not born inside. Async-signal-safe.
- * Negative errno. */
-int cgroup_slot_join(const int join[CGROUP_MAX_HIERARCHIES]);
 
 /* When the sandbox is warm: what was used until now is not the run's. */
 void cgroup_slot_start(struct cgroup_slot *c);

@@ -1,5 +1,6 @@
 /* The zygote's own root: see root.h. */
 #include "zygote/root.h"
+#include "zygote/base/root_places.h"
 
 #include "proto/base/own.h"
 #include "zygote/base/newmount.h"

@@ -8,13 +8,6 @@
 #include "proto/base/err.h"
 #include "zygote/base/paths.h"
 
-#define ROOT_HOME        "/home/sandbox" /* the work directory, and HOME */
-#define ROOT_MOUNT_POINT "/mnt"          /* where a sandbox's root is put together, in the empty namespace, too */
-#define ROOT_EMPTY       "/run/empty"    /* an empty directory of a file system of its own */
-#define ROOT_BESIDE      "/run/beside"   /* an empty directory of the root's file system, beside the root */
-
-enum { ROOT_UID = 1000, ROOT_GID = 1000 }; /* who a program is inside its sandbox: sandbox:sandbox */
-
 /* In the zygote, root, single-threaded: leaves the host's mount tree for good. Descriptors opened before stay good.
  * paths: what is seen besides /usr, or NULL. */
 int root_enter(const struct paths *paths, struct err *e);

@@ -4,6 +4,7 @@
 
 #include "lang/lang.h"
 #include "zygote/base/leaks.h"
+#include "zygote/base/root_places.h"
 #include "zygote/hugetext.h"
 #include "zygote/rights.h"
 #include "zygote/root.h"

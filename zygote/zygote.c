@@ -145,6 +145,15 @@ static long forget(void *unused)
         return 0;
 }
 
+/* Another process looks for leaks at the end, and the pid namespace of the last slot takes none any more. */
+static void prepare_for_leaks(const struct zygote_self *z)
+{
+        struct err e = { 0 };
+        leaks_keep(z->shown->warmed.state);
+        if (leaks_are_looked_for() && cell_leave_namespace(&e) < 0)
+                log_error(&z->log, "looking for leaks: %s", e.text);
+}
+
 /* Aside, so that nothing of it is on the stack that children get. */
 static int live(struct aside *aside, void *context, struct err *e)
 {
@@ -169,8 +178,7 @@ static int live(struct aside *aside, void *context, struct err *e)
         facts_base_fini(&z->maker.cells.facts);
         cgroup_slot_fini(&z->maker.cells.inits, NULL);
         cgroup_base_fini(&z->maker.cells.cgroups);
-        leaks_keep(z->shown->warmed.state);
-        leaks_prepare(&z->log);
+        prepare_for_leaks(z);
         return r;
 }
 

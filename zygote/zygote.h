@@ -4,7 +4,7 @@
 
 #include "lang/command.h"
 #include "proto/base/log.h"
-#include "zygote/host/cgroup.h"
+#include "zygote/base/hierarchy.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@ struct zygote_arguments {
         const char *init_program; /* path of hatchery-init */
         char *const *preload;
         size_t n_preload;
-        const struct cgroup_hierarchy *cgroups; /* of the instance, as cgroup_from_arg gives them */
+        const struct cgroup_hierarchy *cgroups; /* of the instance, as hierarchy_from_arg gives them */
         size_t n_cgroups;
         const char *group;     /* what the names of its slots' cgroups begin with */
         const char *ceilings;  /* see ceilings_to_arg */

@@ -3,7 +3,7 @@
  * started. Nothing of it is done in other builds. */
 #pragma once
 
-#include "proto/base/log.h"
+#include <stdbool.h>
 
 /* Reports go to this descriptor from now on. */
 void leaks_report_to(int fd);
@@ -11,8 +11,8 @@ void leaks_report_to(int fd);
 /* This process is a sandbox's: its end is a program's, which is not to be traced. */
 void leaks_off(void);
 
-/* Just before the end of the process. */
-void leaks_prepare(const struct log *log);
+/* At the end of the process, by another process that traces it. */
+bool leaks_are_looked_for(void);
 
 /* What a language keeps as long as the process lives is no leak. */
 void leaks_keep(const void *state);

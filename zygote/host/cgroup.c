@@ -419,20 +419,3 @@ int cgroup_remove_slots(const struct cgroup_tree *tree, const char *prefix, stru
         }
         return result;
 }
-
-void cgroup_to_arg(const struct cgroup_hierarchy *h, char arg[CGROUP_ARG_SIZE])
-{
-        snprintf(arg, CGROUP_ARG_SIZE, "%d:%u:%.240s/%.240s", h->v2 ? 2 : 1, h->controllers, h->mount, h->group);
-}
-
-int cgroup_from_arg(struct cgroup_hierarchy *h, const char *arg, struct err *e)
-{
-        int version, used = 0;
-        memset(h, 0, sizeof *h);
-        if (sscanf(arg, "%d:%u:%n", &version, &h->controllers, &used) != 2 || used == 0 ||
-            strlen(arg + used) >= sizeof h->mount)
-                return err_say(e, EINVAL, "\"%s\" does not name a cgroup hierarchy", arg);
-        h->v2 = version == 2;
-        snprintf(h->mount, sizeof h->mount, "%s", arg + used);
-        return 0;
-}

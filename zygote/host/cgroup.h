@@ -6,28 +6,10 @@
 #pragma once
 
 #include "proto/base/err.h"
+#include "zygote/base/hierarchy.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-enum cgroup_controller_bit {
-        CGROUP_MEMORY = 1 << 0,
-        CGROUP_PIDS = 1 << 1,
-        CGROUP_CPUACCT = 1 << 2, /* on v2 part of every group */
-        CGROUP_CPU = 1 << 3,
-        CGROUP_BLKIO = 1 << 4, /* v2 calls it io; used there where v2 has others of these, too */
-};
-
-enum { CGROUP_MAX_HIERARCHIES = 5, CGROUP_PATH_SIZE = 512, CGROUP_ARG_SIZE = CGROUP_PATH_SIZE + 16 };
-
-struct cgroup_hierarchy {
-        bool v2;
-        bool made;         /* group is an instance's, so it is there to be removed */
-        bool is_elsewhere; /* the instance is not below the caller's own group, whose limits then don't count for us */
-        unsigned controllers;         /* of enum cgroup_controller_bit */
-        char mount[CGROUP_PATH_SIZE]; /* "/sys/fs/cgroup/memory" */
-        char group[CGROUP_PATH_SIZE]; /* below the mount, without a leading slash: the caller's own, or an instance's */
-};
 
 struct cgroup_tree {
         struct cgroup_hierarchy at[CGROUP_MAX_HIERARCHIES];
@@ -53,7 +35,3 @@ int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e);
 /* Removes what one zygote left below the instance (groups called PREFIX-N and PREFIX-init); -EBUSY while a process is
  * in one of them. */
 int cgroup_remove_slots(const struct cgroup_tree *tree, const char *prefix, struct err *e);
-
-/* A hierarchy as one command-line word, to hand an instance to a zygote, and back. */
-void cgroup_to_arg(const struct cgroup_hierarchy *h, char arg[CGROUP_ARG_SIZE]);
-int cgroup_from_arg(struct cgroup_hierarchy *h, const char *arg, struct err *e);

@@ -275,8 +275,8 @@ static void check_walls(struct doctor *d)
         int r = 0;
         for (size_t i = 0; i < d->cgroups.n && r == 0; i++) {
                 char arg[CGROUP_ARG_SIZE];
-                cgroup_to_arg(&d->cgroups.at[i], arg);
-                r = cgroup_from_arg(&opened[i], arg, &e);
+                hierarchy_to_arg(&d->cgroups.at[i], arg);
+                r = hierarchy_from_arg(&opened[i], arg, &e);
         }
         if (r == 0)
                 r = cgroup_base_init(&maker.cells.cgroups, opened, d->cgroups.n, "check", &e);

@@ -31,16 +31,11 @@ static int whole_disk(unsigned major, unsigned minor, char disk[USR_DISK_SIZE])
         return 0;
 }
 
-const char *usr_disk_file(bool v2)
-{
-        return v2 ? "io.max" : "blkio.throttle.read_bps_device";
-}
-
 /* No limit changes nothing, and tells whether the kernel takes one. */
 static int try_limit(const struct cgroup_hierarchy *h, const char *disk, struct err *e)
 {
         char path[2 * CGROUP_PATH_SIZE + 64], limit[USR_DISK_LIMIT_SIZE];
-        snprintf(path, sizeof path, "%s/%s/%s", h->mount, h->group, usr_disk_file(h->v2));
+        snprintf(path, sizeof path, "%s/%s/%s", h->mount, h->group, hierarchy_disk_file(h->v2));
         OWN_FD int fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd < 0)
                 return err_set(e, errno, "the kernel needs CONFIG_BLK_DEV_THROTTLING; open %s", path);

@@ -14,8 +14,5 @@ enum { USR_DISK_SIZE = 24, USR_DISK_LIMIT_SIZE = 48 };
  * "MAJOR:MINOR"; or "", with an error whose sentence says why not. */
 int usr_disk_find(const struct cgroup_tree *tree, char disk[USR_DISK_SIZE], struct err *e);
 
-/* The file of a group that is told. */
-const char *usr_disk_file(bool v2);
-
 /* What a slot's group is told, by the version of its hierarchy; see struct cgroup_base. 0: no limit. */
 void usr_disk_limit(const char *disk, uint64_t bytes_per_second, bool v2, char limit[USR_DISK_LIMIT_SIZE]);

@@ -4,9 +4,9 @@
 #include "proto/ipc/channel.h"
 #include "zygote/base/creds.h"
 #include "zygote/base/newmount.h"
+#include "zygote/base/root_places.h"
 #include "zygote/base/step.h"
 #include "zygote/init/collect_files.h"
-#include "zygote/root.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,7 @@
 #include "proto/ipc/channel.h"
 #include "zygote/base/creds.h"
 #include "zygote/base/leaks.h"
-#include "zygote/cgroup_slot.h"
-#include "zygote/root.h"
+#include "zygote/base/root_places.h"
 #include "zygote/sandbox/limits.h"
 #include "zygote/sandbox/worker.h"
 
@@ -34,7 +33,7 @@ static int session(void *context)
 static int join_cgroup(void *context)
 {
         struct boot *b = context;
-        return cgroup_slot_join(b->join);
+        return hierarchy_join(b->join);
 }
 
 static int cgroup_namespace(void *context)

@@ -3,8 +3,8 @@
 
 #include "lang/lang.h"
 #include "zygote/base/fault.h"
+#include "zygote/base/hierarchy.h"
 #include "zygote/base/step.h"
-#include "zygote/host/cgroup.h"
 #include "zygote/sandbox/mounts.h"
 #include "zygote/sandbox/seccomp.h"
 #include "zygote/sandbox/shelf.h"
@@ -37,7 +37,7 @@ struct boot {
         const struct boot_settings *settings;
         uint64_t sandbox; /* its number */
         uint32_t slot;
-        int join[CGROUP_MAX_HIERARCHIES]; /* see cgroup_slot_join */
+        int join[CGROUP_MAX_HIERARCHIES]; /* see hierarchy_join */
         int net_ns;
         int shelf;   /* its first number */
         bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */

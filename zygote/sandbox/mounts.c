@@ -2,7 +2,7 @@
 #include "zygote/sandbox/mounts.h"
 
 #include "zygote/base/newmount.h"
-#include "zygote/root.h"
+#include "zygote/base/root_places.h"
 
 #include <errno.h>
 #include <fcntl.h>
