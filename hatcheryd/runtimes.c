@@ -4,6 +4,7 @@
 
 #include "hatcheryd/home.h"
 #include "hatcheryd/usable.h"
+#include "pool/config/plugins.h"
 #include "proto/base/own.h"
 #include "zygote/zygote.h"
 
@@ -20,27 +21,6 @@
 #define DEFAULT_FILES "/etc/hatchery/lang"
 
 enum { PROBE_SECONDS = 60 }; /* a guard: on a loaded machine a virtual machine takes long to say its version */
-
-struct plugin_row {
-        const char *name;
-        const char *package; /* that its library is in */
-        const char *build;   /* that it is built with */
-};
-
-/* Known also where they are not: so that somebody who looks for one is told what to install. */
-static const struct plugin_row known_plugins[] = {
-        { "c-fast", "libtcc-dev libc6-dev", "libtcc-dev" },
-        { "lua", "liblua5.4-0", "liblua5.4-dev" },
-        { "luajit", "libluajit-5.1-2", "libluajit-5.1-dev" },
-        { "perl", "libperl5.36", "libperl-dev" },
-        { "php", "libphp8.2-embed php8.2-mbstring", "libphp-embed php8.2-dev" },
-        { "prolog", "swi-prolog-nox", "swi-prolog-nox" },
-        { "python", "libpython3.11", "libpython3.11-dev" },
-        { "r", "r-base-core", "r-base-core" },
-        { "ruby", "libruby3.1", "ruby-dev" },
-        { "sqlite", "libsqlite3-0", "libsqlite3-dev" },
-        { "tcl", "libtcl8.6", "tcl-dev" },
-};
 
 static struct runtime *find(const struct runtimes *r, const char *name)
 {
@@ -120,7 +100,7 @@ static void set_not_built(struct runtime *row, const char *file, const char *bui
         snprintf(row->why, sizeof row->why, "%s was not built%s%s", file, *build ? ": that takes " : "", build);
 }
 
-static int add_plugin(struct runtimes *r, const struct plugin_row *known, const char *directory, struct err *e)
+static int add_plugin(struct runtimes *r, const struct config_plugin *known, const char *directory, struct err *e)
 {
         char file[80];
         struct err missing = { 0 };
@@ -152,15 +132,17 @@ static int add_plugins(struct runtimes *r, const char *program_directory, struct
 {
         int n = 0;
 
-        for (size_t i = 0; i < sizeof known_plugins / sizeof known_plugins[0] && n == 0; i++)
-                n = add_plugin(r, &known_plugins[i], program_directory, e);
+        /* Known also where they are not: so that somebody who looks for one is told what to install. */
+        for (const struct config_plugin *known = config_plugins; known->name && n == 0; known++)
+                n = add_plugin(r, known, program_directory, e);
         for (size_t i = 0; home_place(i); i++) {
                 char path[2 * HOME_PATH_SIZE], name[32];
                 snprintf(path, sizeof path, "%s%s", program_directory, home_place(i));
                 DIR *dir = opendir(path);
                 for (struct dirent *d; dir && n == 0 && (d = readdir(dir));)
                         if (is_plugin(d->d_name, name))
-                                n = add_plugin(r, &(struct plugin_row){ name, "", "" }, program_directory, e);
+                                n = add_plugin(r, &(struct config_plugin){ .name = name, .package = "", .build = "" },
+                                               program_directory, e);
                 if (dir)
                         closedir(dir);
         }

@@ -2,6 +2,7 @@
 #include "pool/config/config_language.h"
 
 #include "pool/config/config_limits.h"
+#include "pool/config/plugins.h"
 #include "proto/ipc/channel.h"
 #include "proto/wire/wire.h"
 
@@ -23,21 +24,6 @@ static const struct config_setting settings[] = {
 };
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
-
-/* What is loaded ahead in a language of nobody's wishes: of what many programs ask for, what takes longest. A runtime
- * that is not here has nothing of the kind, or none that a program would not notice. */
-enum { MAX_STANDARD_PRELOAD = 16 };
-
-static const struct preload {
-        const char *runtime;
-        const char *names[MAX_STANDARD_PRELOAD + 1];
-} preloads[] = {
-        { "python",
-          { "json", "re", "random", "math", "datetime", "collections", "itertools", "functools", "string", "time", "os",
-            "sys", "typing", "dataclasses", "io", "enum" } },
-        { "perl", { "POSIX", "Data::Dumper", "JSON::PP", "Time::HiRes" } },
-        { "ruby", { "json", "set", "time" } },
-};
 
 /* The empty word stands for the runtime's own list, which is not known while a section is read. So += adds to it. */
 static char standard_preload[] = "{ '' }";
@@ -154,13 +140,20 @@ static int take_packages(struct config_language *l, const struct config *c, cfg_
         return err_set(e, ENOMEM, "a language");
 }
 
+/* A runtime that is not in the table has nothing of the kind, or none that a program would not notice. */
 static const char *const *find_preload(const struct config_language *l)
 {
         static const char *const none[] = { NULL };
-        for (size_t i = 0; !l->data && i < sizeof preloads / sizeof preloads[0]; i++)
-                if (strcmp(preloads[i].runtime, l->runtime) == 0)
-                        return preloads[i].names;
-        return none;
+        const struct config_plugin *plugin = l->data ? NULL : config_find_plugin(l->runtime);
+        return plugin ? plugin->preload : none;
+}
+
+static size_t count_words(const char *const *list)
+{
+        size_t n = 0;
+        while (list[n])
+                n++;
+        return n;
 }
 
 static int add_preload(struct config_language *l, const char *name, struct err *e)
@@ -175,7 +168,7 @@ static int take_preload(struct config_language *l, cfg_t *section, struct err *e
         const char *const *standard = find_preload(l);
         int r = 0;
 
-        l->preload = calloc((size_t)n + MAX_STANDARD_PRELOAD + 1, sizeof *l->preload);
+        l->preload = calloc(n + count_words(standard) + 1, sizeof *l->preload);
         if (!l->preload)
                 return err_set(e, ENOMEM, "preload");
         for (unsigned i = 0; i < n && r == 0; i++) {

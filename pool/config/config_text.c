@@ -2,6 +2,8 @@
  * A unit test sees to it that it says exactly what config.c assumes, also where it is commented out. */
 #include "pool/config/config.h"
 
+#include "pool/config/plugin_table.h"
+
 const char config_builtin[] =
         "# Hatchery's configuration. Every key is optional; the values below are the built-in ones.\n"
         "# Times take us, ms, s or m (bare: seconds), sizes K, M or G. SIGHUP re-reads the file; what needs a restart is\n"
@@ -90,10 +92,9 @@ const char config_builtin[] =
         "#        generation_time = 60m\n"
         "#\n"
         "#        # Modules that are loaded before the sandboxes are forked, by the name that the language gives them. Not\n"
-        "#        # given: these; of perl { POSIX, Data::Dumper, JSON::PP, Time::HiRes }; of ruby { json, set, time }; of all\n"
+        "#        # given: these; " PLUGIN_PRELOAD_LISTS "of all\n"
         "#        # others none. Only forked languages have it. `hatchery languages -v` shows what each is worth.\n"
-        "#        preload = { json, re, random, math, datetime, collections, itertools, functools, string, time, os, sys,\n"
-        "#                    typing, dataclasses, io, enum }\n"
+        "#        preload = { " PLUGIN_PRELOAD_SHOWN " }\n"
         "#\n"
         "#        # What a run gets that does not ask for more or less, and the most that it may ask for. Not given: as the file\n"
         "#        # of the language says. compile_limits and compile_ceilings are those of a compile stage.\n"
