@@ -1,4 +1,4 @@
-/* Where the last expression of a Lua program begins: see lua_echo.h.
+/* Where the last expression of a Lua program begins: see echo.h.
  *
  * Lua's own compiler is the judge. The tokens outside of all brackets and blocks are tried from the first one on: if
  * what follows is a list of expressions by itself, and the program can be compiled with `return` before it, it is

@@ -132,12 +132,14 @@ static const char *describe(lua_State *L)
         return message ? message : "(null)"; /* what printf makes of it */
 }
 
+#define TREE LUA_VERSION_MAJOR "." LUA_VERSION_MINOR
+
 static const char *const init_variables[] = { "LUA_INIT_5_4", "LUA_INIT", NULL };
 
-static const struct lua_dialect dialect = {
+const struct lua_dialect lua_dialect = {
         .program = "lua",
         .version = LUA_VERSION_MAJOR "." LUA_VERSION_MINOR "." LUA_VERSION_RELEASE,
-        .tree = LUA_VERSION_MAJOR "." LUA_VERSION_MINOR,
+        .tree = TREE,
         .init_variables = init_variables,
         .create = create,
         .seed = seed,
@@ -147,33 +149,19 @@ static const struct lua_dialect dialect = {
         .describe = describe,
 };
 
-static int lua_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
-{
-        return lua_run_warm(&dialect, setup, out, e);
-}
-
 /* Of variables that every process reads; Lua's own are read by a state that is made again. */
 static const char *const fresh[] = { "/usr/bin/lua5.4", "lua", "{entry}", NULL };
-
-/* Two semicolons stand for the default. */
 static const struct lang_package_variable package_variables[] = {
-        { "LUA_PATH_5_4", ";", ";;" LANG_PACKAGES "/share/lua/5.4/?.lua;" LANG_PACKAGES "/share/lua/5.4/?/init.lua" },
-        { "LUA_CPATH_5_4", ";", ";;" LANG_PACKAGES "/lib/lua/5.4/?.so" },
+        { "LUA_PATH_5_4", ";", LUA_PACKAGE_PATH(TREE) },
+        { "LUA_CPATH_5_4", ";", LUA_PACKAGE_CPATH(TREE) },
         { 0 },
 };
 
 const struct lang hatchery_language = {
-        .abi = LANG_ABI,
         .name = "lua",
         .aliases = "lua5.4",
-        .main_file = "main.lua",
         .extensions = "lua",
-        .kind = KIND_FORKED,
-        .echoes = true,
         .fresh = fresh,
         .package_variables = package_variables,
-        .warm = lua_warm,
-        .after_fork = lua_run_after_fork,
-        .rehearse = lua_run_rehearse,
-        .run = lua_run,
+        LUA_MEMBERS,
 };

@@ -84,12 +84,14 @@ static void recover(lua_State *L)
         lua_gc(L, LUA_GCCOLLECT, 0);
 }
 
+#define TREE "5.1"
+
 static const char *const init_variables[] = { "LUA_INIT", NULL };
 
-static const struct lua_dialect dialect = {
+const struct lua_dialect lua_dialect = {
         .program = "luajit",
         .version = LUAJIT_VERSION,
-        .tree = "5.1",
+        .tree = TREE,
         .init_variables = init_variables,
         .create = create,
         .seed = seed,
@@ -100,33 +102,19 @@ static const struct lua_dialect dialect = {
         .recover = recover,
 };
 
-static int luajit_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
-{
-        return lua_run_warm(&dialect, setup, out, e);
-}
-
 /* Of variables that every process reads; Lua's own are read by a state that is made again. */
 static const char *const fresh[] = { "/usr/bin/luajit", "luajit", "{entry}", NULL };
-
-/* Two semicolons stand for the default. */
 static const struct lang_package_variable package_variables[] = {
-        { "LUA_PATH", ";", ";;" LANG_PACKAGES "/share/lua/5.1/?.lua;" LANG_PACKAGES "/share/lua/5.1/?/init.lua" },
-        { "LUA_CPATH", ";", ";;" LANG_PACKAGES "/lib/lua/5.1/?.so" },
+        { "LUA_PATH", ";", LUA_PACKAGE_PATH(TREE) },
+        { "LUA_CPATH", ";", LUA_PACKAGE_CPATH(TREE) },
         { 0 },
 };
 
 const struct lang hatchery_language = {
-        .abi = LANG_ABI,
         .name = "luajit",
         .aliases = "",
-        .main_file = "main.lua",
         .extensions = "",
-        .kind = KIND_FORKED,
-        .echoes = true,
         .fresh = fresh,
         .package_variables = package_variables,
-        .warm = luajit_warm,
-        .after_fork = lua_run_after_fork,
-        .rehearse = lua_run_rehearse,
-        .run = lua_run,
+        LUA_MEMBERS,
 };

@@ -1,4 +1,4 @@
-/* Lua in a sandbox: see lua_run.h.
+/* Lua in a sandbox: see run.h.
  *
  * A state takes 20 to 40 us to make, so it is not inherited from the zygote, but made in each sandbox before it reports
  * warm: the seed of its hashes is then its own. Where modules are preloaded they need a state to be loaded into, and
@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 struct lua_runtime {
-        const struct lua_dialect *dialect;
         const char *packages; /* NULL for none */
         lua_State *L;         /* NULL until there is one */
 };
@@ -47,7 +46,7 @@ static void append_path(lua_State *L, const char *name, const char *format, cons
 static int prepare_state(lua_State *L)
 {
         const struct lua_runtime *lua = lua_touserdata(L, 1);
-        const char *packages = lua->packages, *tree = lua->dialect->tree;
+        const char *packages = lua->packages, *tree = lua_dialect.tree;
         if (packages) {
                 append_path(L, "path", "%s;%s/share/lua/%s/?.lua;%s/share/lua/%s/?/init.lua", packages, tree);
                 append_path(L, "cpath", "%s;%s/lib/lua/%s/?.so", packages, tree);
@@ -65,7 +64,7 @@ static int call_protected(lua_State *L, lua_CFunction f, void *argument)
 
 static int make_state(struct lua_runtime *lua)
 {
-        lua->L = lua->dialect->create();
+        lua->L = lua_dialect.create();
         return lua->L && call_protected(lua->L, prepare_state, lua) == 0 ? 0 : -ENOMEM;
 }
 
@@ -96,17 +95,16 @@ static bool load_module(void *context, const char *name)
         return loaded;
 }
 
-int lua_run_warm(const struct lua_dialect *dialect, const struct lang_setup *setup, struct lang_warmed *out,
-                 struct err *e)
+int lua_run_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e)
 {
         size_t n = setup->n_preload;
         struct lua_runtime *lua = calloc(1, sizeof *lua);
         out->state = lua;
         if (!lua)
                 return err_set(e, ENOMEM, "Lua's state");
-        lua->dialect = dialect;
         lua->packages = setup->packages;
-        snprintf(out->version, sizeof out->version, "%s", dialect->version + strcspn(dialect->version, "0123456789"));
+        snprintf(out->version, sizeof out->version, "%s",
+                 lua_dialect.version + strcspn(lua_dialect.version, "0123456789"));
         if (n == 0)
                 return 0;
         out->preloads = calloc(n, sizeof *out->preloads);
@@ -121,8 +119,7 @@ int lua_run_warm(const struct lua_dialect *dialect, const struct lang_setup *set
 
 static int seed(lua_State *L)
 {
-        const struct lua_runtime *lua = lua_touserdata(L, 1);
-        lua->dialect->seed(L);
+        lua_dialect.seed(L);
         return 0;
 }
 
@@ -132,7 +129,7 @@ int lua_run_after_fork(void *state)
         if (exit_without_zygote() != 0)
                 return -ENOMEM;
         int r = lua->L ? 0 : make_state(lua);
-        if (r == 0 && call_protected(lua->L, seed, lua) != 0)
+        if (r == 0 && call_protected(lua->L, seed, NULL) != 0)
                 r = -EIO;
         return r;
 }
@@ -174,29 +171,29 @@ static void on_interrupt(int number)
         lua_sethook(interrupted, interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
-static void report(lua_State *L, const struct lua_dialect *dialect)
+static void report(lua_State *L)
 {
-        const char *message = dialect->describe(L);
+        const char *message = lua_dialect.describe(L);
         if (message)
-                fprintf(stderr, "%s: %s\n", dialect->program, message);
+                fprintf(stderr, "%s: %s\n", lua_dialect.program, message);
         fflush(stderr);
         lua_pop(L, 1);
 }
 
 /* Calls the function below n arguments; its results replace them, or the error object does. */
-static int call(lua_State *L, const struct lua_dialect *dialect, int n)
+static int call(lua_State *L, int n)
 {
         int base = lua_gettop(L) - n;
-        lua_pushcfunction(L, dialect->traceback);
+        lua_pushcfunction(L, lua_dialect.traceback);
         lua_insert(L, base);
         interrupted = L;
-        interrupt = dialect->interrupt;
+        interrupt = lua_dialect.interrupt;
         signal(SIGINT, on_interrupt);
         int r = lua_pcall(L, n, LUA_MULTRET, base);
         signal(SIGINT, SIG_DFL);
         lua_remove(L, base);
-        if (r != 0 && dialect->recover)
-                dialect->recover(L);
+        if (r != 0 && lua_dialect.recover)
+                lua_dialect.recover(L);
         return r;
 }
 
@@ -215,9 +212,9 @@ static void set_arg(lua_State *L, const char *program, const struct job *job)
 }
 
 /* LUA_INIT: code, or @ and the name of a file. 0, or an error object on the stack. */
-static int run_init(lua_State *L, const struct lua_dialect *dialect)
+static int run_init(lua_State *L)
 {
-        const char *const *name = dialect->init_variables;
+        const char *const *name = lua_dialect.init_variables;
         while (*name && !getenv(*name))
                 name++;
         const char *code = *name ? getenv(*name) : NULL;
@@ -228,7 +225,7 @@ static int run_init(lua_State *L, const struct lua_dialect *dialect)
                 r = luaL_loadfile(L, code + 1);
         else
                 r = luaL_loadbuffer(L, code, strlen(code), lua_pushfstring(L, "=%s", *name));
-        return r == 0 ? call(L, dialect, 0) : r;
+        return r == 0 ? call(L, 0) : r;
 }
 
 /* The whole file as a string on the stack, as luaL_loadfile takes it: without a byte order mark, and without what is in
@@ -271,7 +268,7 @@ static bool replace_by_echo(lua_State *L, const char *entry, bool is_valid)
 }
 
 /* As lua.c prints the values of an expression: by the global print. The first is the nil before them. */
-static void print_values(lua_State *L, const struct lua_dialect *dialect, int first)
+static void print_values(lua_State *L, int first)
 {
         lua_remove(L, first);
         int n = lua_gettop(L) - first + 1;
@@ -282,11 +279,11 @@ static void print_values(lua_State *L, const struct lua_dialect *dialect, int fi
         lua_insert(L, first);
         if (lua_pcall(L, n, 0, 0) != 0) {
                 const char *message = lua_tostring(L, -1);
-                fprintf(stderr, "%s: error calling 'print' (%s)\n", dialect->program, message ? message : "(null)");
+                fprintf(stderr, "%s: error calling 'print' (%s)\n", lua_dialect.program, message ? message : "(null)");
         }
 }
 
-static int run_entry(lua_State *L, const struct lua_dialect *dialect, const struct job *job)
+static int run_entry(lua_State *L, const struct job *job)
 {
         int first = lua_gettop(L) + 1;
         int r = luaL_loadfile(L, job->entry);
@@ -294,9 +291,9 @@ static int run_entry(lua_State *L, const struct lua_dialect *dialect, const stru
         if (echo)
                 r = 0;
         if (r == 0)
-                r = call(L, dialect, dialect->push_args(L));
+                r = call(L, lua_dialect.push_args(L));
         if (r == 0 && echo)
-                print_values(L, dialect, first);
+                print_values(L, first);
         return r;
 }
 
@@ -304,13 +301,12 @@ static int run_entry(lua_State *L, const struct lua_dialect *dialect, const stru
 static int main_function(lua_State *L)
 {
         struct program *p = lua_touserdata(L, 1);
-        const struct lua_dialect *dialect = p->lua->dialect;
-        set_arg(L, dialect->program, p->job);
-        int r = run_init(L, dialect);
+        set_arg(L, lua_dialect.program, p->job);
+        int r = run_init(L);
         if (r == 0)
-                r = run_entry(L, dialect, p->job);
+                r = run_entry(L, p->job);
         if (r != 0)
-                report(L, dialect);
+                report(L);
         p->failed = r != 0;
         return 0;
 }
@@ -332,13 +328,13 @@ int lua_run(void *state, const struct job *job)
         struct program p = { .lua = lua, .job = job };
         if (job->header.unbuffered)
                 setvbuf(stdout, NULL, _IONBF, 0);
-        if (set_environment(job->env) && (make_state(lua) < 0 || call_protected(lua->L, seed, lua) != 0)) {
-                fprintf(stderr, "%s: cannot create state: not enough memory\n", lua->dialect->program);
+        if (set_environment(job->env) && (make_state(lua) < 0 || call_protected(lua->L, seed, NULL) != 0)) {
+                fprintf(stderr, "%s: cannot create state: not enough memory\n", lua_dialect.program);
                 return EXIT_FAILURE;
         }
         int r = call_protected(lua->L, main_function, &p);
         if (r != 0)
-                report(lua->L, lua->dialect);
+                report(lua->L);
         lua_close(lua->L); /* finalizers run */
         exit(r != 0 || p.failed ? EXIT_FAILURE : EXIT_SUCCESS);
 }

@@ -35,9 +35,19 @@ struct lua_dialect {
         void (*recover)(lua_State *L);
 };
 
-/* The members of struct lang; warm needs to be told the dialect. */
-int lua_run_warm(const struct lua_dialect *dialect, const struct lang_setup *setup, struct lang_warmed *out,
-                 struct err *e);
+/* Of the plug-in: that of lua.c, or that of luajit.c. */
+extern const struct lua_dialect lua_dialect;
+
+/* The members of struct lang that both have in common. */
+int lua_run_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e);
 int lua_run_after_fork(void *state);
 void lua_run_rehearse(void *state);
 int lua_run(void *state, const struct job *job);
+#define LUA_MEMBERS                                                                                                    \
+        .abi = LANG_ABI, .main_file = "main.lua", .kind = KIND_FORKED, .echoes = true, .warm = lua_run_warm,           \
+        .after_fork = lua_run_after_fork, .rehearse = lua_run_rehearse, .run = lua_run
+
+/* What its own command finds packages by, for files of Lua and of C. Two semicolons stand for the default. */
+#define LUA_PACKAGE_PATH(tree)                                                                                         \
+        ";;" LANG_PACKAGES "/share/lua/" tree "/?.lua;" LANG_PACKAGES "/share/lua/" tree "/?/init.lua"
+#define LUA_PACKAGE_CPATH(tree) ";;" LANG_PACKAGES "/lib/lua/" tree "/?.so"
