@@ -4,7 +4,7 @@
  * struct lang hatchery_language`, built as a library of its own (hatchery-lang-NAME.so), so that hatcheryd links no
  * interpreter and a missing one is simply absent.
  *
- * Everything that has a command line is data instead (a file lang/NAME.conf), and carried out by lang/command.c. */
+ * Everything that has a command line is data instead (a file NAME.conf), and carried out by lang/command.c. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -1,4 +1,4 @@
-/* Modules that wait for their `require`: see perl_modules.h. */
+/* Modules that wait for their `require`: see modules.h. */
 #include "lang/perl/modules.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Which settings and extensions PHP starts with: see php_ini.h. Debian's libphp looks for those of "embed", which its
+/* Which settings and extensions PHP starts with: see ini.h. Debian's libphp looks for those of "embed", which its
  * administrator will hardly have thought of. */
 #include "lang/php/ini.h"
 

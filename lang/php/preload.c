@@ -1,4 +1,4 @@
-/* Packages and preloading: see php_preload.h. */
+/* Packages and preloading: see preload.h. */
 #include "lang/php/preload.h"
 #include "lang/preload.h"
 

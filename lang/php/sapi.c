@@ -1,4 +1,4 @@
-/* The SAPI "cli" in the library: see php_sapi.h. Debian's libphp has one of its own, "embed", which differs in what a
+/* The SAPI "cli" in the library: see sapi.h. Debian's libphp has one of its own, "embed", which differs in what a
  * program can see: the name, the settings, where messages go, the functions that only `php` has. */
 #include "lang/php/sapi.h"
 
@@ -99,7 +99,7 @@ static void register_variables(zval *server)
         php_register_variable("DOCUMENT_ROOT", "", server);
 }
 
-/* What a php.ini may change; what it may not is in php_ini.c. */
+/* What a php.ini may change; what it may not is in ini.c. */
 static void set_defaults(HashTable *settings)
 {
         zval on;

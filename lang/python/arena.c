@@ -1,4 +1,4 @@
-/* Arenas on huge pages: see python_arena.h. */
+/* Arenas on huge pages: see arena.h. */
 #include "lang/python/arena.h"
 
 #include <Python.h>

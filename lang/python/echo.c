@@ -1,4 +1,4 @@
-/* A last expression that is printed: see python_echo.h. The compiler has a mode for it, "single", in which expressions
+/* A last expression that is printed: see echo.h. The compiler has a mode for it, "single", in which expressions
  * print their values; all that the program says before runs in the usual mode, where they do not. */
 #include "lang/python/echo.h"
 

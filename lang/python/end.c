@@ -1,4 +1,4 @@
-/* The end of a Python program: see python_end.h.
+/* The end of a Python program: see end.h.
  *
  * Py_FinalizeEx takes down the whole interpreter, which touches nearly every page of it: in a fork each is a copy,
  * several milliseconds in all, for a process that is about to vanish. What a program can see of it is less: its threads

@@ -1,4 +1,4 @@
-/* Whose a module is: see python_modules.h. */
+/* Whose a module is: see modules.h. */
 #include "lang/python/modules.h"
 
 #include <dirent.h>

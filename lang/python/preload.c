@@ -1,4 +1,4 @@
-/* Preloaded modules: see python_preload.h. */
+/* Preloaded modules: see preload.h. */
 #include "lang/python/preload.h"
 #include "lang/preload.h"
 

@@ -1,4 +1,4 @@
-/* The short way out: see ruby_end.h. */
+/* The short way out: see end.h. */
 #include "lang/ruby/end.h"
 
 #include <link.h>

@@ -1,4 +1,4 @@
-/* One program: see ruby_main.h. */
+/* One program: see main.h. */
 #include "lang/ruby/main.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* The main program of a Ruby process: read, compiled and run as `ruby FILE` does, in an interpreter that was
  * initialised for another one. Ruby's own functions for that want a fresh interpreter, so those that they are made of
- * are called, which libruby exports without a header of its own; see ruby_main.c. */
+ * are called, which libruby exports without a header of its own; see main.c. */
 #pragma once
 
 #include <stdbool.h>

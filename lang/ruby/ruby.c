@@ -1,5 +1,5 @@
 /* Ruby: libruby embedded, initialised once, and a child that runs a file as `ruby FILE` would. What a fork has to renew
- * is here; the program itself is in ruby_main.c. */
+ * is here; the program itself is in main.c. */
 #include "lang/lang.h"
 #include "lang/preload.h"
 #include "lang/ruby/end.h"
