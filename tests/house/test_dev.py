@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # With names it tells of each that it is installed; without, what the machine has.
 DPKG_QUERY = """#!/bin/sh
 case $2 in
--f*) shift 2; for package in "$@"; do echo "$package installed"; done ;;
+-f*) shift 2; echo "$@" >>"$HERE/asked"; for package in "$@"; do echo "$package installed"; done ;;
 *) cat "$HERE/packages" ;;
 esac
 """
@@ -40,11 +40,17 @@ class Dev(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.dir = Path(folder.name)
         shutil.copy(ROOT / "dev", self.dir)
+        self.write("lang/python/python.plugin", "package = libpython\nbuild = libpython-dev\ncommand = python\n")
         (self.dir / "bin").mkdir()
         for name, text in (("dpkg-query", DPKG_QUERY), ("cmake", CMAKE), *((tool, "#!/bin/sh\nexit 1\n") for tool in TOOLS)):
             (self.dir / "bin" / name).write_text(text)
             (self.dir / "bin" / name).chmod(0o755)
         self.install("gcc 12.2.0-14")
+
+    def write(self, name, text):
+        path = self.dir / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
 
     def install(self, *packages):
         (self.dir / "packages").write_text("".join(f"{package}\n" for package in packages))
@@ -73,6 +79,16 @@ class Dev(unittest.TestCase):
             # What was found is looked for once more: it may be gone.
             self.assertIn("-U *_LIBRARY", (self.dir / "log").read_text())
             self.assertEqual([], self.configured("build"))
+
+    def test_the_packages_of_a_language_are_those_that_its_folder_names(self):
+        self.write("lang/newt/newt.plugin", "# a comment\npackage = libnewt\nbuild = libnewt-dev newt-headers\ncommand = newt\npreload = eggs\n")
+        self.write("lang/toad/toad.conf", "runtime toad {\n        main_file = a.t\n        package = \"toad toad-libs\"\n}\n")
+        self.dev("setup")
+        base = set((self.dir / "asked").read_text().split())
+        self.assertLessEqual({"libpython", "libpython-dev", "python"}, base)
+        self.dev("setup", "--languages")
+        self.assertEqual({"libnewt", "libnewt-dev", "newt-headers", "newt", "toad", "toad-libs"},
+                         set((self.dir / "asked").read_text().split()) - base)
 
     def test_what_it_does_not_know_is_refused_before_anything_is_done(self):
         for command, word in (("setup", "--language"), ("build", "relase"), ("demo", "--fast"), ("lint", "--al"),
