@@ -36,8 +36,8 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
 DAEMONS = ("hatchery-pool", "hatchery-zygote")
 # A sandbox's main process is called as its language until a program of its own takes its place.
-LANGUAGES = ("awk", "bash", "bc", "c", "c-fast", "cpp", "go", "java", "javascript", "lua", "luajit", "node", "node-prestarted", "perl", "php", "prolog",
-             "pytest", "python", "r", "ruby", "rust", "sed", "sqlite", "tcl", "typescript")
+LANGUAGES = ("node", "node-prestarted", *sorted(path.stem for path in BUILD.glob("share/hatchery/lang/*.conf")),
+             *sorted(path.stem.removeprefix("hatchery-lang-") for path in BUILD.glob("hatchery-lang-*.so")))
 PARTS = (*DAEMONS, "hatchery-init", *LANGUAGES)
 
 
