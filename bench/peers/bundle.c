@@ -1,4 +1,4 @@
-/* Making the bundle: see peers_bundle.h. What it asks for is what container engines ask for by default: six namespaces,
+/* Making the bundle: see bundle.h. What it asks for is what container engines ask for by default: six namespaces,
  * a read-only root, no capability, no_new_privs, masked and read-only paths of /proc and /sys, no device but the usual
  * ones, limits for memory and processes. A system call filter is not among it. */
 #include "bench/peers/bundle.h"

@@ -1,4 +1,4 @@
-/* What is said to bubblewrap, crun, nsjail and isolate: see peers_commands.h.
+/* What is said to bubblewrap, crun, nsjail and isolate: see commands.h.
  *
  * Common to all: every namespace the peer knows, the host's /usr read-only and nothing else of the host, an
  * unprivileged user without capabilities, a writable /tmp in memory, an empty environment but for PATH and LANG. What a
@@ -66,7 +66,7 @@ static void fill_bubblewrap(struct peers_commands *c, const struct peers_lane *l
         add_program(a, lane->program);
 }
 
-/* What is in the container is said by the bundle (peers_bundle.c). `run` also deletes it. */
+/* What is in the container is said by the bundle (bundle.c). `run` also deletes it. */
 static void fill_crun(struct peers_commands *c, const struct peers_lane *lane)
 {
         snprintf(c->id, sizeof c->id, "hatchery-bench-%d-%u", (int)getpid(), lane->number);

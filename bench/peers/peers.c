@@ -170,7 +170,7 @@ static void *asker_main(void *argument)
         return NULL;
 }
 
-/* Each lane is a thread because some of what a peer needs is a thread's own (see peers_process.c), and because a thread
+/* Each lane is a thread because some of what a peer needs is a thread's own (see process.c), and because a thread
  * may wait for one run without holding up the others. */
 static int run_askers(struct sample *s, struct asker *askers, unsigned n, struct err *e)
 {

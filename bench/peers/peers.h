@@ -1,6 +1,6 @@
 /* The peers: other systems that run untrusted snippets, asked for the same program at the same concurrency as the
  * baselines, and held to the same answer. Some are programs that are started for each run, some are servers that
- * already run somewhere; what they are told is in peers_commands.c and peers_http.c. None of them is an opponent of
+ * already run somewhere; what they are told is in commands.c and peers_http.c. None of them is an opponent of
  * straw: each gets the options that its own documentation gives for untrusted code, and no more. */
 #pragma once
 

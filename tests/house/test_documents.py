@@ -1,4 +1,4 @@
-"""Numbers that a document, a header and the configuration all tell are one number."""
+"""Numbers that a document, a header and the configuration all tell are one number, and files that are named are there."""
 
 import re
 import shutil
@@ -10,6 +10,9 @@ from pathlib import Path
 from lib.server import HATCHERYD
 
 ROOT = Path(__file__).resolve().parents[2]
+SOURCES = ("proto", "pool", "zygote", "lang", "client", "hatcheryd", "bench", "cmake", "docs")
+NAMED = re.compile(r"(?<![\w./-])(?:tests|" + "|".join(SOURCES) + r")/[\w./*-]*\.(?:c|h|cc|cmake|conf|js|java|md|plugin|proto|py|sh|txt)\b(?!\.\w)")
+NEIGHBOUR = re.compile(r"\b[Ss]ee (\w+\.h)\b")
 CONSTANTS = ("INSTANCE_UIDS", "INSTANCE_FIRST_UIDS", "INSTANCE_LANGUAGE_UIDS", "INSTANCE_LANGUAGES", "INSTANCE_SIDE_UIDS", "CHANNEL_MAX_SLOTS")
 
 
@@ -41,6 +44,30 @@ class HostUids(unittest.TestCase):
         manual = set(re.findall(r"[a-z_-]+", (ROOT / "hatcheryd" / "hatcheryd.conf.5").read_text()))
         self.assertLessEqual({"listen", "warm_min", "open-files"}, keys)
         self.assertEqual(set(), keys - manual)
+
+    def test_every_limit_is_told_in_the_protocol_and_in_the_manual(self):
+        rows = re.findall(r'\[LIMIT_\w+\] = \{ "(\w+)", "([\w-]+)",', (ROOT / "proto" / "base" / "limit.c").read_text())
+        self.assertGreaterEqual(len(rows), 8)
+        protocol = (ROOT / "docs" / "protocol.md").read_text()
+        manual = (ROOT / "client" / "hatchery.1").read_text()
+        for name, option in rows:
+            self.assertIn(f"\n| `{name}` |", protocol)
+            self.assertIn(f"\n.It Fl -{option} ", manual)
+
+
+@unittest.skipUnless((ROOT / "hatcheryd").is_dir(), "the sources are not here")
+class Names(unittest.TestCase):
+    def test_a_file_that_a_comment_or_a_document_names_is_there(self):
+        places = [path for folder in SOURCES for path in (ROOT / folder).rglob("*") if path.suffix in (".c", ".h", ".cc", ".cmake", ".conf", ".md", ".txt")]
+        self.assertGreater(len(places), 300)
+        missing = []
+        for path in (*places, ROOT / "README.md", ROOT / "dev"):
+            for number, line in enumerate(path.read_text().splitlines(), 1):
+                named = () if line.startswith("#include") else NAMED.findall(line)
+                missing += [f"{path.relative_to(ROOT)}:{number}: {name}" for name in named if "NAME" not in name and not any(ROOT.glob(name))]
+                if path.suffix in (".c", ".cc") and number < 4:
+                    missing += [f"{path.relative_to(ROOT)}:{number}: {name}" for name in NEIGHBOUR.findall(line) if not (path.parent / name).is_file()]
+        self.assertEqual([], missing)
 
 
 if __name__ == "__main__":
