@@ -248,6 +248,7 @@ static void drain(struct world *w)
                 world_advance(SECOND);
                 core_tick(w->core);
         }
+        world_settle(w); /* who was given up on may be dead only now */
         world_assert_clean(w);
 }
 
