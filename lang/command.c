@@ -130,13 +130,13 @@ static int become(const struct lang_command *c, char *const *line, enum words_us
 static int command_run(void *state, const struct job *job)
 {
         struct command *c = state;
-        if (c->started.taken && job->header.stage == JOB_COMPILE) {
+        if (c->started.taken && job->header.purpose == JOB_COMPILE) {
                 prestart_end(&c->started); /* what was wanted is in the work directory */
                 return 0;
         }
         if (c->started.taken)
                 return prestart_follow(&c->started);
-        if (job->header.stage == JOB_COMPILE)
+        if (job->header.purpose == JOB_COMPILE)
                 return become(c->is, c->is->compile, WORDS_COMPILE, job);
         return become(c->is, c->is->run, WORDS_RUN, job);
 }

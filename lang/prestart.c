@@ -166,7 +166,7 @@ static size_t put(char *at, const char *text)
 
 static const char *words_of_way(const struct job_header *h)
 {
-        return h->stage == JOB_RUN_COMPILED ? "compiled" : h->echo ? "echo" : "";
+        return h->purpose == JOB_RUN_COMPILED ? "compiled" : h->echo ? "echo" : "";
 }
 
 static size_t put_job(char *frame, const struct job *job)

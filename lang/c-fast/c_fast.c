@@ -30,7 +30,7 @@ FILE *__wrap_stderr;          /* NOLINT(bugprone-reserved-identifier) */
 char **__wrap_environ;        /* NOLINT(bugprone-reserved-identifier): for tcc_run alone, which is not called */
 
 /* #pragma comment(lib, ...) makes libtcc load a library while it still translates, and a library that is loaded runs.
- * So it gets those of the system alone: no file of a request is to run before the compile stage is over. */
+ * So it gets those of the system alone: no file of a request is to run before the compile step is over. */
 extern void *__real_dlopen(const char *file, int flags); /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags);        /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags)         /* NOLINT(bugprone-reserved-identifier): for libtcc */

@@ -54,7 +54,7 @@ struct config_runtime {
         bool echoes;    /* of prestarted ones: warm heeds echo_last_expression */
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
         int64_t ceiling[LIMIT_COUNT];
-        int64_t compile_standard[LIMIT_COUNT]; /* the same for the compile stage */
+        int64_t compile_standard[LIMIT_COUNT]; /* the same for the compile step */
         int64_t compile_ceiling[LIMIT_COUNT];
 };
 
@@ -74,7 +74,7 @@ struct config_language {
         size_t n_preload;
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
         int64_t ceiling[LIMIT_COUNT];
-        int64_t compile_standard[LIMIT_COUNT]; /* the same for the compile stage */
+        int64_t compile_standard[LIMIT_COUNT]; /* the same for the compile step */
         int64_t compile_ceiling[LIMIT_COUNT];
 };
 

@@ -12,7 +12,7 @@
 struct check_rules {
         const char *main_file;           /* what inline code is called */
         bool echoes;                     /* the language knows echo_last_expression */
-        bool compiled;                   /* it has a compile stage, with limits of its own: */
+        bool compiled;                   /* it has a compile step, with limits of its own: */
         const int64_t *compile_standard; /* LIMIT_COUNT each */
         const int64_t *compile_ceiling;
         char *const *compile_flags; /* forms of what its compiler may be told (pool/config/flags.h); NULL: nothing */

@@ -1,9 +1,9 @@
 /* Files of a finished run: see collector.h. */
 #include "pool/core/collector.h"
 
+#include "pool/base/feed.h"
 #include "pool/base/names.h"
 #include "pool/base/timer.h"
-#include "pool/base/feed.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "proto/base/utf8.h"

@@ -219,7 +219,7 @@ static void tell(struct execution *x)
                 refuse_lost(x);
                 return;
         }
-        const struct outcome o = x->step == STEP_COMPILE || x->run.refused ? untranslated(x) : seen_to_its_end(x);
+        const struct outcome o = x->step == STEP_COMPILE || x->run.untranslated ? untranslated(x) : seen_to_its_end(x);
         x->sink = NULL;
         sink->ops->finished(sink, &o);
         execution_free(x);
@@ -277,7 +277,7 @@ static void count_stages(struct execution *x)
                 [STAGE_DRAIN] = r->drained_us, [STAGE_COLLECT] = r->over_us,
         };
 
-        if (x->step == STEP_COMPILE || r->refused) {
+        if (x->step == STEP_COMPILE || r->untranslated) {
                 x->took_us[STAGE_QUEUE] = (uint64_t)(x->started_us - x->began_us);
                 compile->compile_us = (uint64_t)(r->over_us - x->started_us);
                 stats_compiled(stats, compile->compile_us);

@@ -55,7 +55,7 @@ struct run_task execution_task(const struct execution *x)
 static bool compiler_did_its_work(const struct run *r)
 {
         const struct ending end = ending_of(r->reason, &r->report);
-        return !r->refused && end.status == OUTCOME_EXITED && end.exit_code == 0;
+        return !r->untranslated && end.status == OUTCOME_EXITED && end.exit_code == 0;
 }
 
 static struct execution *execution_of(struct run *r)
@@ -84,7 +84,7 @@ bool execution_wants_files(struct run *r, struct collector_task *task, bool *cha
         task->max_files = x->plan.collect_files;
         task->max_bytes = x->plan.collect_bytes;
         *changed_only = s->collect_changed_only;
-        return s->n_globs > 0 && !r->refused;
+        return s->n_globs > 0 && !r->untranslated;
 }
 
 /* ---------------------------------------------------------------- over to the run step */
@@ -156,8 +156,8 @@ void execution_remember(struct execution *x)
 {
         const struct run *r = &x->run;
 
-        if (language_keeps(x->language) && x->step == STEP_RUN && x->compile.keyed && !x->compile.done && !r->refused &&
-            r->reason == KILL_NONE)
+        if (language_keeps(x->language) && x->step == STEP_RUN && x->compile.keyed && !x->compile.done &&
+            !r->untranslated && r->reason == KILL_NONE)
                 seen_add(&x->language->seen, &x->compile.key);
 }
 
@@ -182,7 +182,7 @@ void execution_fill_compile(struct execution *x)
         struct compile_outcome *o = &x->compile.outcome;
 
         o->end = ending_of(r->reason, &r->report);
-        if (r->refused)
+        if (r->untranslated)
                 o->end.status = OUTCOME_EXITED;
         o->end.wall_us = (uint64_t)(r->exited_us - r->handed_us);
         o->output = (struct output){

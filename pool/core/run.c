@@ -108,7 +108,7 @@ void run_begin(struct run *r, struct slot *slot, const struct run_task *task)
         r->slot = slot;
         r->handed_us = r->fed_us = r->killed_us = r->exited_us = r->drained_us = r->over_us = 0;
         r->reason = KILL_NONE;
-        r->refused = r->discard = r->full = false;
+        r->untranslated = r->discard = r->full = false;
         slot_hold(slot, &r->holder);
         if (slot->memory_bytes == limit[LIMIT_MEMORY] && slot->disk_bytes == limit[LIMIT_DISK] &&
             slot->pids == limit[LIMIT_PIDS]) {
@@ -288,8 +288,8 @@ static void on_exited(struct slot_holder *h, const struct report *report)
                 return;
         }
         /* Its status is that of the main process: without one there is no refusal, whatever was told. */
-        r->refused = told == JOB_TOLD_REFUSAL && r->reason == KILL_NONE && WIFEXITED(report->exited.wait_status) &&
-                     WEXITSTATUS(report->exited.wait_status) != 0;
+        r->untranslated = told == JOB_TOLD_REFUSAL && r->reason == KILL_NONE && WIFEXITED(report->exited.wait_status) &&
+                          WEXITSTATUS(report->exited.wait_status) != 0;
         if (r->reason == KILL_NONE && !feed_is_done(&r->job) && report->exited.oom_kills == 0) {
                 unstarted(r, early, report);
                 return;

@@ -6,11 +6,11 @@
  * is what these say to each other: they are one object. */
 #pragma once
 
+#include "pool/base/feed.h"
 #include "pool/base/timer.h"
 #include "pool/core/capture.h"
 #include "pool/core/collector.h"
 #include "pool/core/ending.h"
-#include "pool/base/feed.h"
 #include "pool/link/holder.h"
 #include "proto/base/log.h"
 #include "proto/base/submission.h"
@@ -41,7 +41,7 @@ struct run_task {
         const char *language; /* for sentences of the log */
         struct submission submission;
         struct span entry;
-        enum job_stage purpose;
+        enum job_purpose purpose;
         const int64_t *limit;              /* LIMIT_COUNT */
         const struct file_span *artifacts; /* among its files, instead of those of the same name */
         size_t n_artifacts;
@@ -65,7 +65,7 @@ enum run_failure {
 struct run_ops {
         /* The job was handed over. */
         void (*began)(struct run *r);
-        /* It was seen to its end: report, reason, refused, out, err and collector tell. */
+        /* It was seen to its end: report, reason, untranslated, out, err and collector tell. */
         void (*ended)(struct run *r);
         /* Its sandbox died, or else its slot failed, before it had the job: nothing was started. */
         void (*unstarted)(struct run *r, bool died, const char *why);
@@ -110,9 +110,9 @@ struct run {
         int64_t over_us; /* when there was nothing more to wait for */
         int64_t warm_us; /* age of the sandbox at the hand-over */
         enum kill_reason reason;
-        bool refused; /* by the language, which could not translate the program: nothing of it has run */
-        bool discard; /* the slot can't be trusted afterwards */
-        bool full;    /* nothing is read before run_resume */
+        bool untranslated; /* the language refused the program, which it could not translate: nothing of it has run */
+        bool discard;      /* the slot can't be trusted afterwards */
+        bool full;         /* nothing is read before run_resume */
 
         struct timer timer; /* of the wall limit, or the guard of the present state */
         struct timer cpu_timer;

@@ -54,5 +54,5 @@ void run_limits_stop(struct run *r);
 /* Too much output is thrown away, and no reason to kill. */
 static inline bool run_truncates(const struct run *r)
 {
-        return r->task.truncates || r->refused;
+        return r->task.truncates || r->untranslated;
 }

@@ -24,7 +24,7 @@ enum limit_unit { LIMIT_UNIT_US, LIMIT_UNIT_BYTES, LIMIT_UNIT_COUNT };
 struct limit_row {
         const char *name;           /* on the wire and in the configuration: "wall_us" */
         const char *option;         /* of the command: "wall" */
-        const char *compile_option; /* the same for the compile stage */
+        const char *compile_option; /* the same for the compile step */
         enum limit_unit unit;
         int64_t floor;    /* the least that a request may ask for */
         int64_t standard; /* the built-in default */

@@ -38,7 +38,7 @@ struct submission {
         size_t n_env;
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
-        bool has_compile_limits; /* of the compile stage, even if none of them is named */
+        bool has_compile_limits; /* of the compile step, even if none of them is named */
         bool has_compile_limit[LIMIT_COUNT];
         int64_t compile_limit[LIMIT_COUNT];
         struct span *compile_flags;

@@ -21,7 +21,7 @@ static uint8_t *put_byte(uint8_t *at, uint8_t byte)
 }
 
 int job_pack(const struct submission *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
-             enum job_stage stage, uint8_t **out, size_t *out_len, struct err *e)
+             enum job_purpose purpose, uint8_t **out, size_t *out_len, struct err *e)
 {
         struct job_header h = {
                 .magic = JOB_MAGIC,
@@ -32,7 +32,7 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
                 .stack_bytes = (uint32_t)limit[LIMIT_STACK],
                 .merge_stderr = x->merge_stderr,
                 .echo = x->echo_last_expression,
-                .stage = stage,
+                .purpose = purpose,
                 .n_flags = (uint32_t)x->n_compile_flags,
                 .memory_bytes = (uint64_t)limit[LIMIT_MEMORY],
                 .unbuffered = x->unbuffered,

@@ -35,7 +35,7 @@ struct job_header {
         uint32_t stack_bytes; /* RLIMIT_STACK, soft: the hard limit is one for all */
         uint32_t merge_stderr;
         uint32_t echo;         /* the value of a last bare expression is printed */
-        uint32_t stage;        /* enum job_stage */
+        uint32_t purpose;      /* enum job_purpose */
         uint32_t n_flags;      /* of the compiler */
         uint32_t unbuffered;   /* standard output waits in no buffer */
         uint32_t reserved;     /* 0: no hole that would carry bytes of the pool */
@@ -51,7 +51,7 @@ struct job_file {
 
 /* What the sandbox is for: only languages that are compiled have a stage before the run. JOB_RUN_COMPILED: what that
  * made is among the files. */
-enum job_stage { JOB_RUN, JOB_COMPILE, JOB_RUN_COMPILED };
+enum job_purpose { JOB_RUN, JOB_COMPILE, JOB_RUN_COMPILED };
 
 /* The first three end the job; the others are said by languages that translate. */
 enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS, JOB_STEP_TRANSLATE, JOB_STEP_REFUSED };
@@ -74,7 +74,7 @@ struct job {
 /* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a
  * job_file, the name and the content. The limits are those of the stage; the sandbox sets two of them itself. */
 int job_pack(const struct submission *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
-             enum job_stage stage, uint8_t **out, size_t *out_len, struct err *e);
+             enum job_purpose purpose, uint8_t **out, size_t *out_len, struct err *e);
 
 /* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: what came is none;
  * nothing is allocated for more strings than can be in it. */

@@ -16,7 +16,7 @@ struct answer {
         hatchery_v1_ServerMessage m;
         struct span out;         /* of a result: standard output */
         struct span err;         /* of a result: standard error */
-        struct span compile_out; /* of a result with a compile stage: what the compiler said */
+        struct span compile_out; /* of a result with a compile step: what the compiler said */
         struct span compile_err;
         struct file_span *files;
         size_t n_files;
