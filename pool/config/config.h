@@ -167,7 +167,7 @@ const struct config_language *config_find_language(const struct config *c, const
 int config_read_file(const char *path, char **text, struct err *e);
 int config_read_fd(int fd, char **text, struct err *e);
 
-/* The most that a run of this language may have of each limit, in either of its stages. */
+/* The most that a run of this language may have of each limit, in either of its steps. */
 void config_most(const struct config_language *l, int64_t most[LIMIT_COUNT]);
 
 void config_fini(struct config *c);

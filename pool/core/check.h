@@ -26,7 +26,7 @@ struct check_rules {
 struct check_plan {
         struct span entry; /* the file to start; its bytes are the request's or the rules' */
         int64_t limit[LIMIT_COUNT];
-        int64_t compile_limit[LIMIT_COUNT]; /* where there is such a stage */
+        int64_t compile_limit[LIMIT_COUNT]; /* where there is such a step */
         uint32_t collect_files;
         uint64_t collect_bytes;
 };

@@ -33,6 +33,7 @@ static void leave(struct call *call)
         LIST_REMOVE(call, link);
         INVARIANT(c->in_flight > 0, "a call leaves a connection that has none");
         c->in_flight--;
+        c->held_by_calls -= sizeof *call;
         free(call);
         connection_weigh(c);
 }
@@ -156,8 +157,9 @@ void call_begin(struct connection *c, struct request *request, uint8_t **body, s
                 return;
         }
         LIST_INSERT_HEAD(&c->calls, call, link);
-        call = NULL;
         c->in_flight++;
+        c->held_by_calls += sizeof *call;
+        call = NULL;
         connection_weigh(c);
 }
 
@@ -168,9 +170,4 @@ struct call *call_find(const struct connection *c, uint64_t id)
         if (call->id == id)
                 return call;
         return NULL;
-}
-
-size_t call_weight(const struct connection *c)
-{
-        return c->in_flight * sizeof(struct call);
 }

@@ -22,6 +22,3 @@ void call_cancel(struct call *call);
 
 /* None of this connection is answered any more. */
 void call_abandon_all(struct connection *c);
-
-/* Bytes of memory that they hold, but for what the core holds for them. */
-size_t call_weight(const struct connection *c);

@@ -1,5 +1,4 @@
 /* A connection's life: see connection.h. Reading is in connection_read.c, writing in connection_write.c. */
-#include "pool/native/call.h"
 #include "pool/native/connection_parts.h"
 
 #include <netinet/in.h>
@@ -16,7 +15,7 @@ enum {
 
 void connection_weigh(struct connection *c)
 {
-        budget_set(c->native->memory, &c->held, connection_unsent(c) + connection_unread(c) + call_weight(c));
+        budget_set(c->native->memory, &c->held, connection_unsent(c) + connection_unread(c) + c->held_by_calls);
 }
 
 /* ---------------------------------------------------------------- the end */
@@ -47,7 +46,7 @@ void connection_free(struct connection *c)
 
         connection_doom(c);
         turns_leave(&n->turns, &c->turn);
-        call_abandon_all(c);
+        c->native->connection_ops->ended(c);
         LIST_REMOVE(c, link);
         n->n_connections--;
         n->n_doomed--;
@@ -84,7 +83,7 @@ void connection_end(struct connection *c)
         timer_stop(&c->timer);
         connection_drop_unread(c);
         connection_weigh(c);
-        call_abandon_all(c);
+        c->native->connection_ops->ended(c);
         if (connection_unsent(c) == 0)
                 connection_linger(c);
 }
@@ -97,7 +96,7 @@ void connection_fail(struct connection *c, enum refusal_code code, const char *s
                 return;
         refuse(&r, code, "%s", sentence);
         log_debug(c->native->log, "a connection is closed: %s", sentence);
-        call_abandon_all(c);
+        c->native->connection_ops->ended(c);
         connection_refuse(c, 0, &r);
         connection_end(c);
 }

@@ -21,6 +21,7 @@
 #include <sys/queue.h>
 
 struct call;
+struct connection;
 
 enum connection_state {
         CONNECTION_OPEN,
@@ -28,6 +29,14 @@ enum connection_state {
         CONNECTION_LINGERING, /* all is sent; reads and forgets for a moment, because closing with bytes unread would
                                * reset the connection, and take the last answer from the client */
         CONNECTION_DOOMED,    /* to be freed when its turn comes */
+};
+
+/* What a connection tells whoever answers for it. */
+struct connection_ops {
+        /* One message has come, unpacked. Takes body over. */
+        void (*message)(struct connection *c, uint8_t *body, size_t len);
+        /* Nobody takes answers any more: the calls end. */
+        void (*ended)(struct connection *c);
 };
 
 struct connection {
@@ -49,7 +58,8 @@ struct connection {
         struct timer timer;    /* of the unfinished frame, then of lingering */
         struct turn turn;
         LIST_HEAD(, call) calls; /* requests that have no answer yet, */
-        unsigned in_flight;      /* and how many */
+        unsigned in_flight;      /* how many, */
+        size_t held_by_calls;    /* and bytes of memory that they are */
         uint64_t seen_results;   /* the front's number of results, when it had its last one, or came */
         LIST_ENTRY(connection) link;
 };

@@ -5,7 +5,6 @@
  * turn among the large ones, where it is unpacked bit by bit. Meanwhile nothing more is read: so what a connection
  * holds is bounded by one reading and one request. */
 #include "pool/native/connection_parts.h"
-#include "pool/native/requests.h"
 #include "proto/base/clock.h"
 #include "proto/base/limit.h"
 #include "proto/base/own.h"
@@ -153,7 +152,7 @@ static void take_packed(struct connection *c, uint8_t **body, size_t len)
         if (r < 0)
                 read_failed(c, r, &e);
         else
-                requests_take(c, plain, len);
+                c->native->connection_ops->message(c, plain, len);
 }
 
 /* Takes the body over. */
@@ -167,7 +166,7 @@ static void take_frame(struct connection *c, const struct frame *f, uint8_t *bod
         else if (f->length > LARGE_FRAME)
                 put_off(c, &owned, f->length, NULL);
         else
-                requests_take(c, own_steal_ptr(&owned), f->length);
+                c->native->connection_ops->message(c, own_steal_ptr(&owned), f->length);
 }
 
 /* May the next frame be taken? */
@@ -249,7 +248,7 @@ static bool take_large(struct connection *c)
         if (r < 0)
                 read_failed(c, r, &e);
         else
-                requests_take(c, own_steal_ptr(&plain), len);
+                c->native->connection_ops->message(c, own_steal_ptr(&plain), len);
         return false;
 }
 

@@ -1,12 +1,17 @@
 /* The front as a whole: see native.h. */
 #include "pool/native/native.h"
 
+#include "pool/native/call.h"
 #include "pool/native/connection.h"
 #include "pool/native/listener.h"
 #include "pool/native/native_parts.h"
+#include "pool/native/requests.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+/* Calls go down from here: a connection knows neither requests nor calls. */
+const struct connection_ops native_connection_ops = { .message = requests_take, .ended = call_abandon_all };
 
 int native_new(struct native **out, const struct native_options *options, struct err *e)
 {
@@ -21,6 +26,7 @@ int native_new(struct native **out, const struct native_options *options, struct
         n->started_us = options->started_us;
         n->progress = options->progress;
         n->owner = options->owner;
+        n->connection_ops = &native_connection_ops;
         LIST_INIT(&n->connections);
         int r = turns_init(&n->turns, n->base, e);
         if (r < 0) {

@@ -15,7 +15,10 @@
 #include <sys/queue.h>
 
 struct connection;
+struct connection_ops;
 struct listener;
+
+extern const struct connection_ops native_connection_ops;
 
 enum { NATIVE_SCRATCH = 64 << 10 };
 
@@ -33,6 +36,7 @@ struct native {
         struct listener *listeners;
         size_t n_listeners;
 
+        const struct connection_ops *connection_ops;
         LIST_HEAD(, connection) connections;
         unsigned max_connections; /* as configured, or what the limit of descriptors leaves */
         unsigned n_connections;

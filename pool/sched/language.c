@@ -200,7 +200,7 @@ void language_kick(struct language *l)
         scale_waits(&l->scale, demand, clock_us());
         scale_runs(&l->scale, language_busy(l) + demand);
         if (l->scale.grown)
-                sched_share(l->sched);
+                l->sched->language_ops->grown(l->sched);
         language_order_sandboxes(l);
         language_ask_if_due(l);
         if (queue_unblocked(&l->sched->queue))
@@ -231,7 +231,7 @@ void language_set_broken(struct language *l, const char *why)
                   l->name, why);
         l->sched->ops->lost(l->sched->owner, l, SCHED_BROKEN);
         l->sched->ops->spoken(l->sched->owner);
-        sched_language_ready(l->sched);
+        l->sched->language_ops->came_up(l->sched);
 }
 
 static void set_whole(struct language *l)
@@ -250,7 +250,7 @@ void language_serves_well(struct language *l, const struct zygote *z)
                 l->was_full = true;
                 set_whole(l);
                 language_set_ready(l, true, "its sandboxes are warm");
-                sched_language_ready(l->sched);
+                l->sched->language_ops->came_up(l->sched);
         } else if (z->slots.count[SLOT_WARM] > 0 && z->failures < ZYGOTE_MAX_FAILURES && l->was_full) {
                 set_whole(l);
                 language_set_ready(l, true, "there are warm sandboxes again");

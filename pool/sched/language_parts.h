@@ -3,7 +3,7 @@
 #pragma once
 
 #include "pool/sched/language.h"
-#include "pool/sched/sched_parts.h"
+#include "pool/sched/sched.h"
 
 /* ---------------------------------------------------------------- language.c: for the scheduler */
 

@@ -26,7 +26,8 @@ static void say_share(const struct language *l, unsigned before)
                          s->min, s->target);
 }
 
-void sched_share(struct sched *s)
+/* Divides the memory for warm sandboxes among all languages anew, by what they want now. */
+static void share(struct sched *s)
 {
         struct scale *all[CONFIG_MAX_LANGUAGES];
         unsigned before[CONFIG_MAX_LANGUAGES];
@@ -78,7 +79,7 @@ static bool have_come_up(const struct sched *s)
         return any;
 }
 
-void sched_language_ready(struct sched *s)
+static void language_came_up(struct sched *s)
 {
         if (s->was_ready || !have_come_up(s))
                 return;
@@ -246,8 +247,10 @@ static void on_unblocked(evutil_socket_t fd, short what, void *arg)
 
 int sched_init(struct sched *s, struct err *e)
 {
+        static const struct language_ops ops = { .grown = share, .came_up = language_came_up };
         struct language **list = NULL;
 
+        s->language_ops = &ops;
         queue_init(&s->queue, s->config->max_queue, s->config->max_queue_bytes);
         LIST_INIT(&s->leaving);
         if (evtimer_assign(&s->unblocked, s->base, on_unblocked, s) < 0 || loop_urgent(&s->unblocked, LOOP_REPORTS) < 0)
@@ -258,7 +261,7 @@ int sched_init(struct sched *s, struct err *e)
         s->languages = list;
         for (; s->n_languages < s->config->n_languages; s->n_languages++)
                 come(s, list[s->n_languages], &s->config->languages[s->n_languages]);
-        sched_share(s);
+        share(s);
         share_clients(s);
         return 0;
 }
@@ -281,7 +284,7 @@ int sched_reload(struct sched *s, const struct config *was, struct err *e)
                 if (!config_find_language(s->config, old[i]->name))
                         leave(old[i]);
         free(old);
-        sched_share(s);
+        share(s);
         share_clients(s);
         sched_kick(s);
         s->queue.max = s->config->max_queue;
@@ -302,7 +305,7 @@ void sched_tick(struct sched *s)
         for (size_t i = 0; i < s->n_languages; i++)
                 language_tick(s->languages[i]);
         let_go(s);
-        sched_share(s);
+        share(s);
 }
 
 void sched_close(struct sched *s)

@@ -45,6 +45,14 @@ struct sched_ops {
         void (*kill)(void *owner, const char *language, uint32_t generation);
 };
 
+/* What its languages tell it. */
+struct language_ops {
+        /* One wants more memory for warm sandboxes, or wants it more, than when it was last shared. */
+        void (*grown)(struct sched *s);
+        /* One has had its least number of warm sandboxes, or the others need not wait for it any more. */
+        void (*came_up)(struct sched *s);
+};
+
 struct sched {
         const struct sched_ops *ops;
         void *owner;
@@ -53,6 +61,7 @@ struct sched {
         const struct config *config;
         unsigned cores;
 
+        const struct language_ops *language_ops; /* sched_init sets it */
         struct queue queue;
         struct language **languages; /* in the configuration's order */
         size_t n_languages;
