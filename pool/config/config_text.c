@@ -97,7 +97,7 @@ const char config_builtin[] =
         "#        preload = { " PLUGIN_PRELOAD_SHOWN " }\n"
         "#\n"
         "#        # What a run gets that does not ask for more or less, and the most that it may ask for. Not given: as the file\n"
-        "#        # of the language says. compile_limits and compile_ceilings are those of a compile step.\n"
+        "#        # of the language says. compile_limits and compile_ceilings are those of a compile stage.\n"
         "#        limits {\n"
         "#                wall = 6s\n"
         "#                cpu = 5s\n"

@@ -66,7 +66,7 @@ static int check_limits(const struct submission *x, const struct check_rules *ru
                               names_quote(x->language).text, (rules->held_bytes >> 20) + 1,
                               limit_table[LIMIT_MEMORY].name);
         if (x->has_compile_limits && !rules->compiled)
-                return refuse(refusal, INVALID, "compile_limits is set, but %s has no compile step; leave it out",
+                return refuse(refusal, INVALID, "compile_limits is set, but %s has no compile stage; leave it out",
                               names_quote(x->language).text);
         return rules->compiled ? check_stage(&compile, plan->compile_limit, refusal) : 0;
 }

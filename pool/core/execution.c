@@ -15,21 +15,12 @@
 /* ---------------------------------------------------------------- beginning and end */
 
 static void on_deadline(void *arg);
-
-static void free_submission(struct submission *s)
-{
-        free(s->files);
-        free(s->args);
-        free(s->env);
-        free(s->globs);
-        free(s->compile_flags);
-        *s = (struct submission){ 0 };
-}
+static const struct run_ops run_ops;
 
 static int init(struct execution *x, const struct submission *s)
 {
         if (timer_init(&x->deadline, x->core->host.base, LOOP_LIMITS, on_deadline, x) < 0 ||
-            run_init(&x->run, &x->core->host, &execution_run_ops) < 0)
+            run_init(&x->run, &x->core->host, &run_ops) < 0)
                 return -EIO;
         return s->live_input ? live_input_init(&x->live) : 0;
 }
@@ -76,67 +67,6 @@ void execution_plan(struct execution *x, const struct check_plan *plan)
         x->limit = x->step == STEP_COMPILE ? x->plan.compile_limit : x->plan.limit;
 }
 
-/* No walk goes on with it. */
-static void leave_list(struct execution *x)
-{
-        for (struct walk *w = x->core->walks; w; w = w->outer)
-                if (w->next == x)
-                        w->next = TAILQ_NEXT(x, link);
-        TAILQ_REMOVE(&x->core->executions, x, link);
-}
-
-void execution_free(struct execution *x)
-{
-        struct core *c = x->core;
-
-        leave_list(x);
-        queue_leave(&c->sched.queue, &x->queued, x->started_us ? clock_us() - x->started_us : 0);
-        timer_stop(&x->deadline);
-        run_fini(&x->run);
-        compile_fini(&x->compile);
-        live_input_fini(&x->live);
-        free_submission(&x->submission);
-        free(x->payload.buffer);
-        budget_set(c->memory, &x->held, 0);
-        INVARIANT(x->language->n_executions > 0 && c->host.running > 0, "an execution ends, and none is counted");
-        x->language->n_executions--;
-        free(x);
-        c->host.running--;
-        if (c->draining)
-                c->ops->progress(c->owner);
-}
-
-void execution_weigh(struct execution *x)
-{
-        const struct submission *s = &x->submission;
-        uint64_t bytes = sizeof *x + x->payload.len + s->n_files * sizeof *s->files + s->n_args * sizeof *s->args +
-                         s->n_env * sizeof *s->env + (s->n_globs + s->n_compile_flags) * sizeof *s->globs;
-
-        bytes += run_weight(&x->run) + compile_weight(&x->compile) + live_input_held(&x->live);
-        budget_set(x->core->memory, &x->held, bytes);
-}
-
-/* ---------------------------------------------------------------- all of them */
-
-void walk_begin(struct walk *w, struct core *c)
-{
-        *w = (struct walk){ .core = c, .next = TAILQ_FIRST(&c->executions), .outer = c->walks };
-        c->walks = w;
-}
-
-struct execution *walk_next(struct walk *w)
-{
-        struct execution *x = w->next;
-        if (x)
-                w->next = TAILQ_NEXT(x, link);
-        return x;
-}
-
-void walk_end(struct walk *w)
-{
-        w->core->walks = w->outer;
-}
-
 /* ---------------------------------------------------------------- waiting */
 
 static void refuse_full(const struct execution *x, struct refusal *refusal)
@@ -176,17 +106,6 @@ static int push(struct execution *x)
         return queue_push(&x->core->sched.queue, &x->language->lane, &x->queued, &who, s->priority, x->held);
 }
 
-int execution_await(struct execution *x)
-{
-        x->state = EXECUTION_WAITING;
-        if (!x->deadline_us)
-                return 0;
-        if (timer_set(&x->deadline, x->deadline_us - clock_us()) == 0)
-                return 0;
-        log_error(x->core->host.log, "%s: a timer of a run can't be set", x->language->name);
-        return -ENOMEM;
-}
-
 int execution_enqueue(struct execution *x, struct refusal *refusal)
 {
         struct language *l = x->language;
@@ -213,8 +132,10 @@ int execution_move(struct execution *x, struct language *l)
         return push(x);
 }
 
-/* Slots come and go, and one that failed twice would fail for ever. */
-void execution_wait_again(struct execution *x, const char *why)
+/* Slots come and go, and one that failed twice would fail for ever. It may be freed by this. why: what its slot failed
+ * of.
+ */
+static void wait_again(struct execution *x, const char *why)
 {
         if (x->retried) {
                 struct refusal refusal;
@@ -278,11 +199,24 @@ static void on_began(struct run *r)
                 x->sink->ops->stage(x->sink, x->step == STEP_COMPILE ? STAGE_COMPILE : STAGE_RUN, r->handed_us);
 }
 
+/* It waits for its second sandbox, before the others of its client. */
+static void wait_for_run_step(struct execution *x, int64_t held_us)
+{
+        execution_weigh(x);
+        if (execution_await(x) < 0)
+                execution_refuse_failed(x, EXECUTION_NO_DEADLINE);
+        else
+                queue_next_step(&x->core->sched.queue, &x->queued, held_us, x->held);
+}
+
 static void on_ended(struct run *r)
 {
         struct execution *x = execution_of(r);
+        const int64_t held_us = r->over_us - x->started_us;
 
-        if (x->step == STEP_RUN || !execution_compiled(x))
+        if (x->step == STEP_COMPILE && execution_compiled(x))
+                wait_for_run_step(x, held_us);
+        else
                 execution_finish(x);
 }
 
@@ -292,7 +226,7 @@ static void on_unstarted(struct run *r, bool died, const char *why)
 
         if (died) /* else its language has counted the failure of the slot */
                 x->language->stats.failures++;
-        execution_wait_again(x, why);
+        wait_again(x, why);
 }
 
 static void on_job_failed(struct run *r, const struct job_failure *failure)
@@ -334,7 +268,7 @@ static void on_goes_on(struct run *r)
         queue_goes_on(&x->core->sched.queue, &x->queued, clock_us() - x->started_us);
 }
 
-const struct run_ops execution_run_ops = {
+static const struct run_ops run_ops = {
         .began = on_began,
         .ended = on_ended,
         .unstarted = on_unstarted,

@@ -2,8 +2,8 @@
  * of its steps: where the language is compiled, one whose artifacts are collected, and then, back in the queue, one
  * that finds them among its files. What the cache has needs no compile step: it is asked when the turn has come.
  *
- * execution.c is its life, and execution_steps.c the way from step to step; execution_end.c has its ends, and
- * execution_parts.h what these say to each other: they are one object. */
+ * execution.c is its life; below that, execution_end.c has its ends, execution_steps.c the way from step to step, and
+ * execution_books.c what it holds and is counted as. execution_parts.h is what the lower ones offer the upper ones. */
 #pragma once
 
 #include "pool/core/check.h"

@@ -4,16 +4,10 @@
 #include "pool/core/core_parts.h"
 #include "pool/core/execution.h"
 
-/* ---------------------------------------------------------------- execution.c */
-
-extern const struct run_ops execution_run_ops;
+/* ---------------------------------------------------------------- execution_books.c */
 
 /* Tells the budget how much memory it holds now. */
 void execution_weigh(struct execution *x);
-
-/* Its slot is none of its any more, and its program was not started: waits again, before the others of its client, but
- * only once. It may be freed by this. why: what its slot failed of. */
-void execution_wait_again(struct execution *x, const char *why);
 
 /* It waits: its deadline holds from here on, if it has one. Negative: it has one that can't be kept. */
 int execution_await(struct execution *x);

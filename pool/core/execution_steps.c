@@ -271,13 +271,7 @@ bool execution_compiled(struct execution *x)
                 say(x, fault);
                 return false;
         }
-        const int64_t over_us = r->over_us;
         keep_artifacts(x, files, n);
         store(x);
-        execution_weigh(x);
-        if (execution_await(x) < 0)
-                execution_refuse_failed(x, EXECUTION_NO_DEADLINE);
-        else
-                queue_next_stage(&x->core->sched.queue, &x->queued, over_us - x->started_us, x->held);
         return true;
 }

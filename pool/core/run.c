@@ -129,18 +129,6 @@ static void on_limited(struct slot_holder *h)
 
 /* ---------------------------------------------------------------- whatever ends it early */
 
-void run_kill(struct run *r, enum kill_reason reason)
-{
-        if (r->reason != KILL_NONE)
-                return; /* the first reason counts, and the order is on its way */
-        r->reason = reason;
-        if (r->state != RUN_RUNNING)
-                return;
-        r->killed_us = clock_us();
-        slot_order(r->slot, ORDER_KILL, -1);
-        run_limits_await_death(r);
-}
-
 int run_signal(struct run *r, int number)
 {
         if (r->state != RUN_RUNNING || r->reason != KILL_NONE || !feed_is_done(&r->job))
@@ -150,7 +138,7 @@ int run_signal(struct run *r, int number)
         return 0;
 }
 
-void run_give_up(struct run *r)
+static void give_up(struct run *r)
 {
         log_error(r->host->log, "%s: the sandbox in slot %u does not die", r->task.language, r->slot->number);
         slot_desert(r->slot);
@@ -221,7 +209,7 @@ static int collect(struct run *r, struct collector_task *task, bool changed_only
         return 0;
 }
 
-void run_drained(struct run *r)
+static void drained(struct run *r)
 {
         struct collector_task task = { 0 };
         bool changed_only = false;
@@ -297,7 +285,7 @@ static void on_exited(struct slot_holder *h, const struct report *report)
         if (r->reason == KILL_NONE && was_killed_from_outside(r))
                 r->reason = KILL_FAULT; /* its init died and took it along: no deed of the program's */
         if (run_io_drain(r))
-                run_drained(r);
+                drained(r);
         else
                 run_limits_drain(r);
 }
@@ -337,7 +325,10 @@ static const struct slot_holder_ops holder_ops = {
 
 int run_init(struct run *r, struct run_host *host, const struct run_ops *ops)
 {
+        static const struct run_life life = { .drained = drained, .immortal = give_up };
+
         r->holder.ops = &holder_ops;
+        r->life = &life;
         r->ops = ops;
         r->host = host;
         return run_limits_init(r);

@@ -2,8 +2,8 @@
  * watches the limits that the kernel does not watch, collects files, and tells its owner how it ended. It knows nothing
  * of who asked, of queues, and of what comes before or after it.
  *
- * run.c is its life; run_job.c makes its job; run_io.c has its descriptors; run_limits.c its time limits. run_parts.h
- * is what these say to each other: they are one object. */
+ * run.c is its life; below that, run_io.c has its descriptors, run_job.c makes its job, and run_limits.c has its time
+ * limits. run_parts.h is what these offer run.c, and what they tell it. */
 #pragma once
 
 #include "pool/base/feed.h"
@@ -23,6 +23,7 @@
 
 struct live_input;
 struct run;
+struct run_life;
 struct slot;
 
 enum { RUN_SCRATCH = 64 << 10 };
@@ -94,7 +95,8 @@ enum run_state {
 };
 
 struct run {
-        struct slot_holder holder; /* the first member */
+        struct slot_holder holder;   /* the first member */
+        const struct run_life *life; /* run_parts.h */
         const struct run_ops *ops;
         struct run_host *host;
         enum run_state state;

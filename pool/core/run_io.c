@@ -210,7 +210,7 @@ static void on_output(struct run *r, enum warm_fd which)
 {
         take_output(r, which);
         if (r->state == RUN_ENDING && is_at_its_end(r))
-                run_drained(r);
+                r->life->drained(r);
 }
 
 static void on_out(evutil_socket_t fd, short what, void *arg)

@@ -1,6 +1,6 @@
-/* A run's limits that the kernel does not watch, and the guards of its states. */
+/* A run's limits that the kernel does not watch, the guards of its states, and the order to kill it. */
 #include "pool/core/run_parts.h"
-#include "pool/link/slot.h"
+#include "pool/link/zygote.h"
 #include "proto/base/clock.h"
 #include "proto/ipc/cpu.h"
 
@@ -31,6 +31,24 @@ static int arm_cpu(struct run *r, int64_t left_us)
         return set(r, &r->cpu_timer, left_us / r->host->cores);
 }
 
+static void await_death(struct run *r)
+{
+        timer_stop(&r->cpu_timer);
+        arm(r, KILL_GUARD_US); /* where it can't be set, the zygote's slot is given up some seconds later */
+}
+
+void run_kill(struct run *r, enum kill_reason reason)
+{
+        if (r->reason != KILL_NONE)
+                return; /* the first reason counts, and the order is on its way */
+        r->reason = reason;
+        if (r->state != RUN_RUNNING)
+                return;
+        r->killed_us = clock_us();
+        slot_order(r->slot, ORDER_KILL, -1);
+        await_death(r);
+}
+
 static void on_timer(void *arg)
 {
         struct run *r = arg;
@@ -42,7 +60,7 @@ static void on_timer(void *arg)
                 break; /* whoever has it waits for a deadline, if there is one */
         case RUN_RUNNING:
                 if (r->reason != KILL_NONE)
-                        run_give_up(r);
+                        r->life->immortal(r);
                 else if (now >= r->end_us)
                         run_kill(r, KILL_WALL);
                 else if (arm(r, r->end_us - now) < 0)
@@ -52,7 +70,7 @@ static void on_timer(void *arg)
                 log_warn(r->host->log, "%s: slot %u is dead, but its pipes are still open somewhere", r->task.language,
                          r->slot->number);
                 r->discard = true;
-                run_drained(r);
+                r->life->drained(r);
                 break;
         case RUN_COLLECTING:
                 break; /* the collector has a guard of its own */
@@ -103,18 +121,12 @@ void run_limits_start(struct run *r)
                 run_kill(r, KILL_FAULT);
 }
 
-void run_limits_await_death(struct run *r)
-{
-        timer_stop(&r->cpu_timer);
-        arm(r, KILL_GUARD_US); /* where it can't be set, the zygote's slot is given up some seconds later */
-}
-
 void run_limits_drain(struct run *r)
 {
         if (arm(r, DRAIN_GUARD_US) == 0)
                 return;
         r->discard = true;
-        run_drained(r);
+        r->life->drained(r);
 }
 
 void run_limits_stop(struct run *r)

@@ -3,13 +3,11 @@
 
 #include "pool/core/run.h"
 
-/* ---------------------------------------------------------------- run.c */
-
-/* The pipes are at their end, or taken to be. It may be freed by this. */
-void run_drained(struct run *r);
-
-/* The order to kill it has had no effect for very long. It may be freed by this. */
-void run_give_up(struct run *r);
+/* What the parts tell run.c, which is above them. The run may be freed by each. */
+struct run_life {
+        void (*drained)(struct run *r);  /* the pipes are at their end, or taken to be */
+        void (*immortal)(struct run *r); /* the order to kill it has had no effect for very long */
+};
 
 /* ---------------------------------------------------------------- run_job.c */
 
@@ -46,9 +44,8 @@ void run_io_stop(struct run *r);
 /* ---------------------------------------------------------------- run_limits.c */
 
 int run_limits_init(struct run *r);
-void run_limits_start(struct run *r);       /* the job was handed over */
-void run_limits_await_death(struct run *r); /* it was ordered killed */
-void run_limits_drain(struct run *r);       /* it is dead, and its pipes are not at their end; it may be freed */
+void run_limits_start(struct run *r); /* the job was handed over */
+void run_limits_drain(struct run *r); /* it is dead, and its pipes are not at their end; it may be freed */
 void run_limits_stop(struct run *r);
 
 /* Too much output is thrown away, and no reason to kill. */

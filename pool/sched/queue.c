@@ -269,7 +269,7 @@ void queue_again(struct queue *q, struct queue_entry *entry)
         wait_first(q, entry);
 }
 
-void queue_next_stage(struct queue *q, struct queue_entry *entry, int64_t held_us, uint64_t bytes)
+void queue_next_step(struct queue *q, struct queue_entry *entry, int64_t held_us, uint64_t bytes)
 {
         stop_after(q, entry, held_us);
         entry->bytes = bytes;

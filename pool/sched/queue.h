@@ -116,7 +116,7 @@ void queue_again(struct queue *q, struct queue_entry *entry);
 /* One that was started has had a part of what it asked for, and waits again for the next one: before the others of its
  * account, whatever the bounds say. held_us: how long it held its slot, which it is charged with; bytes: what it holds
  * now. */
-void queue_next_stage(struct queue *q, struct queue_entry *entry, int64_t held_us, uint64_t bytes);
+void queue_next_step(struct queue *q, struct queue_entry *entry, int64_t held_us, uint64_t bytes);
 
 /* The end of an entry, in whatever state. held_us: how long it held a slot, if it was started. Harmless for one that is
  * not known. */

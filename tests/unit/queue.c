@@ -297,7 +297,7 @@ static void a_second_stage_is_first_of_its_client_and_pays_for_the_first_one(voi
         struct queue_entry *first = add(&f, "a"), *second = add(&f, "a");
         struct queue_entry *b = add(&f, "b");
         assert_ptr_equal(next(&f), first);
-        queue_next_stage(&f.q, first, 50 * QUEUE_FIRST_GUESS_US, 40);
+        queue_next_step(&f.q, first, 50 * QUEUE_FIRST_GUESS_US, 40);
         assert_int_equal(f.q.bytes, 42);
         assert_int_equal(f.python.count, 3);
         assert_ptr_equal(next(&f), b); /* whose account is far behind */
@@ -366,7 +366,7 @@ static void nothing_is_lost_whatever_comes_and_goes(void **state)
                         while ((victim = queue_excess(&f.q, e)))
                                 queue_leave(&f.q, victim, 0);
                 } else if (e->state == QUEUE_STARTED && rand_r(&seed) % 4 == 0 && f.q.count < 20) {
-                        queue_next_stage(&f.q, e, rand_r(&seed) % 20000, (uint64_t)(rand_r(&seed) % 60));
+                        queue_next_step(&f.q, e, rand_r(&seed) % 20000, (uint64_t)(rand_r(&seed) % 60));
                         while ((victim = queue_excess(&f.q, e)))
                                 queue_leave(&f.q, victim, 0);
                 } else {
