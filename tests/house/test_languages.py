@@ -7,6 +7,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+from lib import memory
 from lib.scale import patience
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +45,9 @@ class Languages(unittest.TestCase):
         for name in names:
             self.assertTrue((ROOT / "tests" / "lang" / f"test_{name.replace('-', '_')}.py").is_file(), name)
             self.assertIn(name, told)
+
+    def test_the_memory_of_every_plugin_is_searched_for_what_is_not_its_own(self):
+        self.assertEqual(set(), {path.stem for path in (ROOT / "lang").glob("*/*.plugin")} - memory.LANGUAGES)
 
 
 if __name__ == "__main__":
