@@ -1,4 +1,4 @@
-/* A slot: see slot.h. */
+/* A cell: see cell.h. */
 #include "zygote/cell.h"
 
 #include "proto/base/own.h"

@@ -1,4 +1,4 @@
-/* One slot and its sandbox: see sandbox.h. */
+/* The tenant of one slot: see tenant.h. */
 #include "zygote/tenant.h"
 
 #include "proto/base/own.h"

@@ -1,4 +1,4 @@
-/* Whether a sandbox, or its init, is waited for in vain: see sandbox.h. What counts is what it was given, and not how
+/* Whether a sandbox, or its init, is waited for in vain: see tenant.h. What counts is what it was given, and not how
  * long a loaded machine takes to give it. */
 #include "zygote/tenant.h"
 

@@ -15,7 +15,7 @@ enum {
         SILENT_TICKS = 120,
 
         /* Of one slot, while the zygote answers for others. The zygote itself gives up sooner, and knows what a sandbox
-         * was given (zygote/sandbox_overdue.c). */
+         * was given (zygote/tenant_overdue.c). */
         STUCK_TICKS = 45,
         MAKING_TICKS = 150,
         PRESTART_TICKS = 540, /* where a program is started ahead in it, which may be a large one */
