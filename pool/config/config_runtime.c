@@ -1,6 +1,7 @@
 /* Runtimes in the configuration: see config_runtime.h. */
 #include "pool/config/config_runtime.h"
 
+#include "pool/base/words.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
@@ -388,11 +389,12 @@ static void print_limits(FILE *to, const char *key, const int64_t *values)
 
 static void print_aliases(FILE *to, const char *aliases)
 {
+        const char *joint = "";
+
         fprintf(to, "        aliases = {");
-        for (const char *at = aliases; *at; at += strspn(at, " ")) {
-                size_t len = strcspn(at, " ");
-                fprintf(to, "%s '%.*s'", at == aliases ? "" : ",", (int)len, at);
-                at += len;
+        for (struct span word = words_next(&aliases); word.len > 0; word = words_next(&aliases)) {
+                fprintf(to, "%s '%.*s'", joint, (int)word.len, (const char *)word.data);
+                joint = ",";
         }
         fprintf(to, " }\n");
 }
