@@ -4,11 +4,11 @@
 #include "bench/baseline/cold.h"
 #include "bench/baseline/forkers.h"
 #include "bench/clock.h"
-#include "bench/io.h"
 #include "bench/languages_report.h"
 #include "bench/load/load.h"
 #include "bench/server.h"
 #include "bench/status.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 #include "proto/ipc/kind.h"
 

@@ -2,7 +2,7 @@
 #include "bench/server.h"
 
 #include "bench/clock.h"
-#include "bench/io.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 
 #include <errno.h>

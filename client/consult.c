@@ -3,6 +3,7 @@
 
 #include "client/reach.h"
 #include "client/text.h"
+#include "proto/base/clock.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
@@ -56,7 +57,7 @@ static int learn(struct hatchery *h, struct program *p, const struct options *o,
 
 int consult(struct hatchery *h, struct program *p, const struct options *o, struct err *e)
 {
-        const int64_t wait_us = o->wait_us > STARTING_US ? o->wait_us : STARTING_US, now = reach_now_us();
+        const int64_t wait_us = o->wait_us > STARTING_US ? o->wait_us : STARTING_US, now = clock_us();
         const int64_t end = wait_us < INT64_MAX - now ? now + wait_us : INT64_MAX;
         int r;
 

@@ -3,6 +3,7 @@
 #include "client/hatchery.h"
 
 #include "client/address.h"
+#include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/lz4.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 enum {
         CONNECT_TIMEOUT_MS = 10000,
@@ -205,20 +205,13 @@ static int take(struct hatchery *h, struct hatchery_answer *a, struct err *e)
         return HATCHERY_OK;
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Waits for events on the socket until the time end, or for ever if that is negative. 0: time is up. */
 static int await(struct hatchery *h, short events, int64_t end, struct err *e)
 {
         for (;;) {
                 int wait = -1;
                 if (end >= 0) {
-                        int64_t left = end - now_ms();
+                        int64_t left = end - clock_ms();
                         wait = left < 0 ? 0 : (int)left;
                 }
                 struct pollfd p = { .fd = h->fd, .events = events };
@@ -233,7 +226,7 @@ static int await(struct hatchery *h, short events, int64_t end, struct err *e)
 
 int hatchery_receive(struct hatchery *h, struct hatchery_answer *a, int timeout_ms, struct err *e)
 {
-        int64_t end = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+        int64_t end = timeout_ms < 0 ? -1 : clock_ms() + timeout_ms;
 
         memset(a, 0, sizeof *a);
         for (;;) {

@@ -1,6 +1,7 @@
 /* Whole files: see load.h. */
 #include "client/load.h"
 
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 
 #include <errno.h>
@@ -11,18 +12,16 @@
 enum { FIRST_READ = 64 << 10 };
 
 /* Reads to the end, by doubling: what a file's size says is a hint at best, and nothing for a pipe. */
-static int read_all(int fd, const char *name, uint8_t **out, size_t *out_len, struct err *e)
+static int read_to_end(int fd, const char *name, uint8_t **out, size_t *out_len, struct err *e)
 {
         size_t room = FIRST_READ, len = 0;
         OWN_MEM uint8_t *data = malloc(room);
         if (!data)
                 return err_set(e, ENOMEM, "read %s", name);
         for (;;) {
-                ssize_t n = read(fd, data + len, room - len);
-                if (n < 0 && errno == EINTR)
-                        continue;
+                ssize_t n = io_read(fd, data + len, room - len);
                 if (n < 0)
-                        return err_set(e, errno, "read %s", name);
+                        return err_set(e, (int)-n, "read %s", name);
                 if (n == 0)
                         break;
                 len += (size_t)n;
@@ -46,7 +45,7 @@ int load_file(const char *path, uint8_t **out, size_t *out_len, int *executable,
         if (executable)
                 *executable = 0;
         if (strcmp(path, "-") == 0)
-                return read_all(STDIN_FILENO, "standard input", out, out_len, e);
+                return read_to_end(STDIN_FILENO, "standard input", out, out_len, e);
 
         OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
         if (fd < 0)
@@ -56,5 +55,5 @@ int load_file(const char *path, uint8_t **out, size_t *out_len, int *executable,
                 return err_set(e, errno, "look at %s", path);
         if (executable)
                 *executable = (st.st_mode & S_IXUSR) != 0;
-        return read_all(fd, path, out, out_len, e);
+        return read_to_end(fd, path, out, out_len, e);
 }

@@ -2,6 +2,7 @@
  * link that an earlier run, or an earlier file, left behind leads nowhere. */
 #include "client/outdir.h"
 
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 #include "proto/wire/wire.h"
 
@@ -51,18 +52,6 @@ static int enter(int dir, const char *name)
         return fd < 0 ? -errno : fd;
 }
 
-static int write_all(int fd, struct span content)
-{
-        for (size_t done = 0; done < content.len;) {
-                ssize_t n = write(fd, content.data + done, content.len - done);
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n > 0)
-                        done += (size_t)n;
-        }
-        return 0;
-}
-
 /* Replaces name in dir. Unlinked first: what is there may be a link, a device, or have other names elsewhere. */
 static int replace(int dir, const char *name, const struct file_span *f)
 {
@@ -72,7 +61,7 @@ static int replace(int dir, const char *name, const struct file_span *f)
                 openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, f->mode & 0111 ? 0777 : 0666);
         if (fd < 0)
                 return -errno;
-        int r = write_all(fd, f->content);
+        int r = io_write_all(fd, f->content.data, f->content.len);
         if (r == 0 && close(own_steal_fd(&fd)) < 0)
                 r = -errno;
         return r;

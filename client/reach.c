@@ -1,21 +1,16 @@
 /* The way to the server: see reach.h. */
 #include "client/reach.h"
 
+#include "proto/base/clock.h"
+
 #include <errno.h>
 #include <time.h>
 
 enum { ANSWER_TIMEOUT_MS = 10000, PAUSE_US = 50000 };
 
-int64_t reach_now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 bool reach_pause(int64_t end_us)
 {
-        int64_t left = end_us - reach_now_us();
+        int64_t left = end_us - clock_us();
         if (left <= 0)
                 return false;
         const struct timespec pause = { .tv_nsec = (left < PAUSE_US ? left : PAUSE_US) * 1000 };
@@ -25,7 +20,7 @@ bool reach_pause(int64_t end_us)
 
 int reach(struct hatchery **h, const struct options *o, struct err *e)
 {
-        const int64_t now = reach_now_us(), end = o->wait_us < INT64_MAX - now ? now + o->wait_us : INT64_MAX;
+        const int64_t now = clock_us(), end = o->wait_us < INT64_MAX - now ? now + o->wait_us : INT64_MAX;
         int r;
 
         do

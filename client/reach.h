@@ -12,8 +12,6 @@ int reach(struct hatchery **h, const struct options *o, struct err *e);
 int reach_ask(struct hatchery *h, enum request_kind kind, const struct options *o, struct hatchery_answer *a,
               struct err *e);
 
-/* CLOCK_MONOTONIC. */
-int64_t reach_now_us(void);
-
-/* Sleeps until it is worth to try again; false once the end has come. */
+/* Sleeps until it is worth to try again, up to end_us on the clock of proto/base/clock.h; false once the end has come.
+ */
 bool reach_pause(int64_t end_us);

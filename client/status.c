@@ -8,6 +8,7 @@
 #include "client/refuse.h"
 #include "client/report.h"
 #include "client/text.h"
+#include "proto/base/clock.h"
 #include "proto/ipc/kind.h"
 
 #include <errno.h>
@@ -31,9 +32,9 @@ static int ask(struct inquiry *q, const struct options *o, enum request_kind kin
         q->address = hatchery_address(o->address);
         if (reach(&h, o, &e) < 0)
                 return refuse_connection(o->json, &e);
-        int64_t start = reach_now_us();
+        int64_t start = clock_us();
         int r = reach_ask(h, kind, o, &q->answer, &e);
-        q->round_trip_us = (uint64_t)(reach_now_us() - start);
+        q->round_trip_us = (uint64_t)(clock_us() - start);
         hatchery_close(h);
         if (r < 0)
                 return refuse_connection(o->json, &e);

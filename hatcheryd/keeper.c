@@ -4,6 +4,7 @@
 #include "hatcheryd/home.h"
 #include "hatcheryd/places.h"
 #include "hatcheryd/role.h"
+#include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "proto/ipc/channel.h"
 
@@ -13,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum {
         SETTLED_MS = 1000,   /* what came up and lived so long did not die of its start */
@@ -25,13 +25,6 @@ enum {
         MAX_FAILED_STARTS = 5,
         POOL_SILENT_TICKS = 15 /* a pool that says nothing for so long hangs; it speaks every second */
 };
-
-static int64_t now_ms(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 void keeper_init(struct keeper *k, const struct keeper_settings *settings)
 {
@@ -121,7 +114,7 @@ static int start_pool(struct keeper *k, struct err *e)
         close_control(k);
         k->control = own_steal_fd(&control);
         k->pool.came_up = false;
-        k->pool.started_ms = now_ms();
+        k->pool.started_ms = clock_ms();
         k->tick_ms = k->pool.started_ms + TICK_MS;
         k->pool_silent = 0;
         for (size_t i = 0; i < KEEPER_MAX_LANGUAGES; i++)
@@ -198,7 +191,7 @@ static int start_zygote(struct keeper *k, size_t index, size_t side, struct err 
         r = role_start_zygote(&z->process, &role, &channel, e);
         if (r < 0)
                 return r;
-        z->started_ms = now_ms();
+        z->started_ms = clock_ms();
         z->kill_at_ms = 0;
         z->came_up = false;
         z->unclean = false;
@@ -289,7 +282,7 @@ static void watch_pool(struct keeper *k, int64_t now)
 void keeper_do_due(struct keeper *k)
 {
         struct err e = { 0 };
-        int64_t now = now_ms();
+        int64_t now = clock_ms();
 
         kill_overdue(k, now);
         watch_pool(k, now);
@@ -312,7 +305,7 @@ static void sooner(int64_t *next, int64_t when)
 
 int keeper_timeout(const struct keeper *k)
 {
-        int64_t now = now_ms(), next = now + 60000;
+        int64_t now = clock_ms(), next = now + 60000;
         bool starts = keeper_pool_runs(k) && !k->stopping;
 
         if (keeper_pool_runs(k))
@@ -349,12 +342,12 @@ static void say_death(const struct keeper *k, const char *who, int status)
 
 static bool has_settled(const struct kept *p)
 {
-        return p->came_up && now_ms() - p->started_ms >= SETTLED_MS;
+        return p->came_up && clock_ms() - p->started_ms >= SETTLED_MS;
 }
 
 static void on_pool_death(struct keeper *k, int status)
 {
-        int64_t now = now_ms();
+        int64_t now = clock_ms();
 
         say_death(k, "the pool", status);
         process_ended(&k->pool.process);
@@ -376,7 +369,7 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
 
         process_ended(&z->process);
         z->unclean = true;
-        z->sweep_at_ms = now_ms();
+        z->sweep_at_ms = clock_ms();
         z->sweep_by_ms = z->sweep_at_ms + CLEAN_MS;
         if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
                 if (z->came_up)
@@ -389,7 +382,7 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
         say_death(k, who, status);
         if (has_settled(z))
                 pace_settled(&l->pace);
-        pace_failed(&l->pace, now_ms());
+        pace_failed(&l->pace, clock_ms());
         if (!z->came_up && z->kill_at_ms == 0) /* else the pool's death was counted, which took it along */
                 l->failed_starts++;
 }

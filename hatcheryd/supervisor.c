@@ -11,6 +11,7 @@
 #include "hatcheryd/settings.h"
 #include "hatcheryd/upgrade.h"
 #include "pool/config/config.h"
+#include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "proto/ipc/control.h"
 #include "zygote/host/cgroup.h"
@@ -25,7 +26,6 @@
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum {
         CLEAN_MS = 3000,       /* what was killed needs a moment to die */
@@ -52,13 +52,6 @@ struct supervisor {
         int64_t stop_by_ms;
         int status; /* the process's exit status */
 };
-
-static int64_t now_ms(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int open_listeners(struct supervisor *s, struct err *e)
 {
@@ -97,7 +90,7 @@ static void stop(struct supervisor *s)
         }
         log_info(&s->log, "draining: what runs may finish within %lld s", (long long)s->config.drain_us / 1000000);
         s->keeper.stopping = true;
-        s->stop_by_ms = now_ms() + s->config.drain_us / 1000 + STOP_GRACE_MS;
+        s->stop_by_ms = clock_ms() + s->config.drain_us / 1000 + STOP_GRACE_MS;
         if (keeper_tell(&s->keeper, &c, -1, &e) < 0)
                 keeper_kill_all(&s->keeper);
 }
@@ -236,7 +229,7 @@ static void close_listeners(struct supervisor *s)
 static int timeout(const struct supervisor *s)
 {
         int due = keeper_timeout(&s->keeper);
-        int64_t left = s->stop_by_ms - now_ms();
+        int64_t left = s->stop_by_ms - clock_ms();
         return !s->keeper.stopping || left > due ? due : left < 10 ? 10 : (int)left;
 }
 
@@ -255,11 +248,11 @@ static void one_round(struct supervisor *s)
                 keeper_hear(&s->keeper);
         say_ready(s);
         give_up_if_hopeless(s);
-        if (!s->keeper.stopping && upgrade_is_over(&s->upgrade, now_ms()))
+        if (!s->keeper.stopping && upgrade_is_over(&s->upgrade, clock_ms()))
                 look_at_compilers(s);
         if (s->keeper.stopping && !keeper_pool_runs(&s->keeper))
                 close_listeners(s); /* nobody would take what comes */
-        if (s->keeper.stopping && now_ms() >= s->stop_by_ms)
+        if (s->keeper.stopping && clock_ms() >= s->stop_by_ms)
                 keeper_kill_all(&s->keeper);
         keeper_do_due(&s->keeper);
 }
@@ -321,14 +314,14 @@ static int prepare(struct supervisor *s, struct err *e)
 static void wait_for_the_dead(struct supervisor *s)
 {
         struct err e = { 0 };
-        int64_t until = now_ms() + CLEAN_MS;
+        int64_t until = clock_ms() + CLEAN_MS;
         int r;
 
         for (;;) {
                 keeper_reap(&s->keeper);
                 bool children = waitpid(-1, NULL, WNOHANG) == 0;
                 r = cgroup_remove_instance(&s->cgroups, &e);
-                if ((r != -EBUSY && !children) || now_ms() >= until)
+                if ((r != -EBUSY && !children) || clock_ms() >= until)
                         break;
                 poll(NULL, 0, 10);
         }
@@ -379,7 +372,7 @@ int supervisor_main(const struct supervisor_options *options)
                 s.status = 1;
         } else {
                 s.settings.n_listeners = s.n_listeners;
-                upgrade_init(&s.upgrade, now_ms());
+                upgrade_init(&s.upgrade, clock_ms());
                 keeper_configure(&s.keeper);
                 keeper_do_due(&s.keeper);
                 while (!s.keeper.stopping || !keeper_is_empty(&s.keeper))

@@ -2,29 +2,21 @@
 #pragma once
 
 #include "lang/lang.h"
-
-#include <time.h>
-
-static inline uint64_t preload_now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
+#include "proto/base/clock.h"
 
 /* load is called with the name, and once more where it was there: false where it is not. */
 static inline struct lang_preload preload_timed(bool (*load)(void *context, const char *name), void *context,
                                                 const char *name)
 {
-        uint64_t began_us = preload_now_us();
+        uint64_t began_us = (uint64_t)clock_us();
         bool is_there = load(context, name);
-        uint64_t loaded_us = preload_now_us();
+        uint64_t loaded_us = (uint64_t)clock_us();
         if (is_there)
                 load(context, name);
         return (struct lang_preload){
                 .name = name,
                 .missing = !is_there,
                 .first_us = loaded_us - began_us,
-                .again_us = preload_now_us() - loaded_us,
+                .again_us = (uint64_t)clock_us() - loaded_us,
         };
 }

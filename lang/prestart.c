@@ -3,6 +3,7 @@
 
 #include "lang/spawn.h"
 #include "lang/words.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 #include "proto/ipc/job.h"
 
@@ -141,20 +142,6 @@ int prestart_start(struct prestart *p, char *const *warm)
 
 /* ---------------------------------------------------------------- the job */
 
-static int send_all(int sock, const char *data, size_t len)
-{
-        while (len > 0) {
-                ssize_t n = send(sock, data, len, MSG_NOSIGNAL);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                len -= (size_t)n;
-        }
-        return 0;
-}
-
 /* A string with its NUL, or only its length where at is NULL. */
 static size_t put(char *at, const char *text)
 {
@@ -194,7 +181,7 @@ static int send_job(int sock, const struct job *job)
         uint32_t length = htonl((uint32_t)len);
         memcpy(frame, &length, sizeof length);
         put_job(frame + sizeof length, job);
-        return send_all(sock, frame, sizeof length + len);
+        return io_send_all(sock, frame, sizeof length + len);
 }
 
 /* The limit of open files came with the job. What the kernel counts per process is not passed on by itself. */
@@ -273,8 +260,8 @@ int prestart_offer(struct prestart *p, const struct job *job)
 int prestart_follow(struct prestart *p)
 {
         char go = START;
-        spawn_ignore_signals();    /* they are the program's, which is in this process's group */
-        send_all(p->sock, &go, 1); /* if it is dead, its end is what counts */
+        spawn_ignore_signals();       /* they are the program's, which is in this process's group */
+        io_send_all(p->sock, &go, 1); /* if it is dead, its end is what counts */
         close(p->sock);
         /* The streams are the program's alone: one that it closes shall be closed. */
         for (int fd = 0; fd < 3; fd++)

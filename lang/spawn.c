@@ -1,6 +1,9 @@
 /* Starting programs: see spawn.h. */
 #include "lang/spawn.h"
 
+#include "proto/base/clock.h"
+#include "proto/base/io.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -12,17 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
-
-static int64_t now_ms(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static int set_attributes(posix_spawnattr_t *a, enum spawn_group group)
 {
@@ -93,7 +88,7 @@ static int wait_readable(int fd, int64_t deadline_ms)
 {
         for (;;) {
                 struct pollfd p = { .fd = fd, .events = POLLIN };
-                int64_t left = deadline_ms < 0 ? -1 : deadline_ms - now_ms();
+                int64_t left = deadline_ms < 0 ? -1 : deadline_ms - clock_ms();
                 if (deadline_ms >= 0 && left < 0)
                         left = 0;
                 int r = poll(&p, 1, (int)left);
@@ -106,23 +101,14 @@ static int wait_readable(int fd, int64_t deadline_ms)
         }
 }
 
-static ssize_t read_some(int fd, void *data, size_t len)
-{
-        ssize_t n;
-        do
-                n = read(fd, data, len);
-        while (n < 0 && errno == EINTR);
-        return n < 0 ? -errno : n;
-}
-
 int spawn_read(int fd, char *text, size_t size, int patience_ms)
 {
-        int64_t deadline_ms = now_ms() + patience_ms;
+        int64_t deadline_ms = clock_ms() + patience_ms;
         size_t len = 0;
         int r = 0;
         while (len + 1 < size) {
                 r = wait_readable(fd, deadline_ms);
-                ssize_t n = r < 0 ? r : read_some(fd, text + len, size - 1 - len);
+                ssize_t n = r < 0 ? r : io_read(fd, text + len, size - 1 - len);
                 if (n < 0)
                         r = (int)n;
                 if (n <= 0)
@@ -136,10 +122,10 @@ int spawn_read(int fd, char *text, size_t size, int patience_ms)
 int spawn_wait_byte(int fd, int patience_ms)
 {
         unsigned char byte;
-        int r = wait_readable(fd, patience_ms < 0 ? -1 : now_ms() + patience_ms);
+        int r = wait_readable(fd, patience_ms < 0 ? -1 : clock_ms() + patience_ms);
         if (r < 0)
                 return r;
-        ssize_t n = read_some(fd, &byte, 1);
+        ssize_t n = io_read(fd, &byte, 1);
         /* An end that left bytes of ours unread shows as a reset. */
         if (n == 0 || n == -ECONNRESET)
                 return -EPIPE;

@@ -70,7 +70,7 @@ static void print_cpuinfo(FILE *to, FILE *host, const cpu_set_t *usable)
                 fputc('\n', to);
 }
 
-static int64_t clock_ms(clockid_t clock)
+static int64_t ms_of(clockid_t clock)
 {
         struct timespec t;
         clock_gettime(clock, &t);
@@ -85,7 +85,7 @@ static void print_stat(FILE *to, const cpu_set_t *usable)
                 if (CPU_ISSET(i, usable))
                         fprintf(to, "cpu%u %s\n", i, zeros);
         fprintf(to, "intr 0\nctxt 0\nbtime %" PRId64 "\nprocesses 0\nprocs_running 1\nprocs_blocked 0\nsoftirq 0\n",
-                (clock_ms(CLOCK_REALTIME) - clock_ms(CLOCK_BOOTTIME)) / 1000);
+                (ms_of(CLOCK_REALTIME) - ms_of(CLOCK_BOOTTIME)) / 1000);
 }
 
 static int print_meminfo(char text[TEXT_SIZE], int64_t memory_bytes)
@@ -270,7 +270,7 @@ int facts_tell(const struct facts *f, int64_t memory_bytes, struct err *e)
         int n = print_meminfo(text, memory_bytes);
         if (pwrite(f->fd[FACTS_MEMINFO], text, (size_t)n, 0) != n)
                 return err_set(e, errno, "write what /proc/meminfo says");
-        int64_t ms = clock_ms(CLOCK_BOOTTIME);
+        int64_t ms = ms_of(CLOCK_BOOTTIME);
         n = snprintf(text, sizeof text, "%" PRId64 ".%02" PRId64 " 0.00\n", ms / 1000, ms % 1000 / 10);
         return pwrite(f->fd[FACTS_UPTIME], text, (size_t)n, 0) == n ? 0
                                                                     : err_set(e, errno, "write what /proc/uptime says");

@@ -2,6 +2,7 @@
 #include "zygote/prepare.h"
 
 #include "lang/spawn.h"
+#include "proto/base/clock.h"
 #include "proto/base/fnv.h"
 #include "proto/base/own.h"
 
@@ -149,13 +150,6 @@ static _Noreturn void run_command(const struct prepare *p, const char *directory
         _exit(127);
 }
 
-static int64_t now_ms(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Reads what the command says until its end, and keeps the end of it. False: it took too long. */
 static bool listen_to(int from, int64_t until, char said[SAID_SIZE])
 {
@@ -163,7 +157,7 @@ static bool listen_to(int from, int64_t until, char said[SAID_SIZE])
         for (;;) {
                 char chunk[SAID_SIZE / 2];
                 struct pollfd fd = { .fd = from, .events = POLLIN };
-                int64_t left = until - now_ms();
+                int64_t left = until - clock_ms();
                 if (left <= 0)
                         return false;
                 if (poll(&fd, 1, (int)left) <= 0)
@@ -184,7 +178,7 @@ static bool listen_to(int from, int64_t until, char said[SAID_SIZE])
 static bool wait_end(pid_t pid, int64_t until)
 {
         siginfo_t end;
-        for (int64_t left = until - now_ms();; left = until - now_ms()) {
+        for (int64_t left = until - clock_ms();; left = until - clock_ms()) {
                 end.si_pid = 0;
                 if (waitid(P_PID, (id_t)pid, &end, WEXITED | WNOWAIT | WNOHANG) == 0 && end.si_pid == pid)
                         return true;
@@ -209,7 +203,7 @@ static int make(const struct prepare *p, const char *directory, struct err *e)
                 close(ends[0]);
                 return err_set(e, errno, "fork");
         }
-        int64_t until = now_ms() + GUARD_MS;
+        int64_t until = clock_ms() + GUARD_MS;
         bool ended = listen_to(ends[0], until, said) && wait_end(pid, until);
         close(ends[0]);
         kill(-pid, SIGKILL); /* what it left running, too; it is not reaped yet, so the number is still its group's */

@@ -1,10 +1,10 @@
 /* Ends of sandboxes, slots and inits: see serve_parts.h. */
+#include "proto/base/clock.h"
 #include "zygote/serve_parts.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <time.h>
 
 /* If all of a slot that goes is dead, says farewell for it, and makes it anew if that was ordered meanwhile. */
 static int bury(struct serve *s, uint32_t slot, struct err *e)
@@ -131,9 +131,7 @@ int serve_on_init(struct serve *s, uint32_t slot, struct err *e)
 /* Whoever does not come to an end in a time that would be enough on any machine is not waited for. */
 int serve_give_up_overdue(struct serve *s, struct err *e)
 {
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        int64_t now = (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+        int64_t now = clock_ms();
         int r = 0;
 
         if (now < s->next_look_ms)

@@ -1,16 +1,9 @@
 /* What the pool may order, and in which states: see serve_parts.h. */
+#include "proto/base/clock.h"
 #include "zygote/serve_parts.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <time.h>
-
-static int64_t now_ms(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Something of the run before stays in what the slot keeps: the slot goes and is made anew. */
 static int retire(struct serve *s, const struct order *next, struct err *e)
@@ -41,7 +34,7 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
                 return retire(s, o, e);
         if (rest == TENANT_WAITS) {
                 if (!s->resting)
-                        s->next_rest_ms = now_ms() + REST_LOOK_MS;
+                        s->next_rest_ms = clock_ms() + REST_LOOK_MS;
                 later = s->resting = true;
         }
         if (later || sb->init_lost) { /* when it is gone, or what it waits for is done */
@@ -85,7 +78,7 @@ int serve_make_starved(struct serve *s, struct err *e)
 int serve_make_rested(struct serve *s, struct err *e)
 {
         int r = 0;
-        if (!s->resting || now_ms() < s->next_rest_ms)
+        if (!s->resting || clock_ms() < s->next_rest_ms)
                 return 0;
         s->resting = false;
         for (uint32_t slot = 0; slot < CHANNEL_MAX_SLOTS && r == 0; slot++) {

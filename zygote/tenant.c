@@ -1,6 +1,7 @@
 /* The tenant of one slot: see tenant.h. */
 #include "zygote/tenant.h"
 
+#include "proto/base/clock.h"
 #include "proto/base/own.h"
 #include "zygote/guard.h"
 
@@ -15,7 +16,6 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Of <linux/pidfd.h>, which Debian 12's headers don't have yet. */
@@ -27,18 +27,6 @@
  * many as a run may have open files. A slot that was made anew before that would have the same user, to whom they are
  * counted. */
 enum { REST_MS = 1000 };
-
-static int64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
-static int64_t now_ms(void)
-{
-        return now_us() / 1000;
-}
 
 void tenant_init(struct tenant *s)
 {
@@ -67,7 +55,7 @@ void tenant_clear(struct tenant *s)
                 return;
         if (cell_tell(s->cell, INIT_RELEASE, fds, 2, NULL) == 0)
                 s->releasing = true;
-        s->asked_ms = now_ms();
+        s->asked_ms = clock_ms();
         close_file_systems(s);
 }
 
@@ -88,7 +76,7 @@ static bool reclaim(struct tenant *s)
 void tenant_released(struct tenant *s)
 {
         s->releasing = reclaim(s);
-        s->gone_us = now_us();
+        s->gone_us = clock_us();
         s->asked_ms = s->gone_us / 1000;
 }
 
@@ -286,7 +274,7 @@ enum tenant_rest tenant_rest(struct tenant *s, const struct tenant_maker *maker)
         if (!s->cell || leftover_is_none(&s->cell->leftover) ||
             faults_find(&maker->birth->settings.faults, "leftovers", &error) == FAULT_SKIP)
                 return TENANT_RESTS;
-        int64_t now = now_ms();
+        int64_t now = clock_ms();
         if (s->left_ms == 0)
                 s->left_ms = now;
         return now - s->left_ms > REST_MS ? TENANT_STAYS : TENANT_WAITS;
@@ -297,7 +285,7 @@ int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order
 {
         release(s, maker);
         if (s->gone_us == 0)
-                s->gone_us = now_us();
+                s->gone_us = clock_us();
         guard_hold(maker->guard);
         int r = begin(maker, "slot", step, e);
         if (r == 0 && !s->cell)
@@ -326,7 +314,7 @@ int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order
                 return r;
         }
         s->state = TENANT_BOOTING;
-        s->asked_ms = now_ms();
+        s->asked_ms = clock_ms();
         return 0;
 }
 
@@ -399,7 +387,7 @@ void tenant_kill(struct tenant *s)
                 s->init_lost = true;
         else
                 s->kill_sent = true;
-        s->asked_ms = now_ms();
+        s->asked_ms = clock_ms();
 }
 
 void tenant_kill_init(struct tenant *s)
@@ -412,7 +400,7 @@ bool tenant_reap(struct tenant *s)
         if (s->pid == 0 || waitpid(s->pid, &s->wait_status, WNOHANG) != s->pid)
                 return false;
         s->pid = 0;
-        s->ended_us = now_us();
+        s->ended_us = clock_us();
         s->gone_us = 0;
         s->state = TENANT_REAPING;
         if (s->init_lost || (empty(s) && !s->kill_sent)) {

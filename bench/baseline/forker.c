@@ -3,9 +3,9 @@
 
 #include "bench/baseline/relay.h"
 #include "bench/clock.h"
-#include "bench/io.h"
 #include "bench/workload.h"
 #include "lang/lang.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 
 #include <dlfcn.h>

@@ -3,7 +3,7 @@
 
 #include "bench/baseline/forker.h"
 #include "bench/clock.h"
-#include "bench/io.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* The relay's process: see relay.h. */
 #include "bench/baseline/relay.h"
 
-#include "bench/io.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 
 #include <arpa/inet.h>

@@ -2,6 +2,8 @@
 #include "lang/php/preload.h"
 #include "lang/preload.h"
 
+#include "proto/base/clock.h"
+
 #include <main/php.h>
 #include <main/php_main.h>
 #include <main/php_output.h>
@@ -88,10 +90,10 @@ static bool load_each(const struct lang_setup *setup, struct lang_preload *out)
                 bool ended = false;
                 if (out[i].missing)
                         continue;
-                uint64_t began_us = preload_now_us();
+                uint64_t began_us = (uint64_t)clock_us();
                 out[i].name = setup->preload[i];
                 out[i].missing = !load(setup->preload[i], setup->packages, &ended);
-                out[i].first_us = preload_now_us() - began_us;
+                out[i].first_us = (uint64_t)clock_us() - began_us;
                 if (ended)
                         return false;
         }
@@ -116,9 +118,9 @@ void php_preload_all(const struct lang_setup *setup, struct lang_preload *out)
                 bool ended;
                 if (out[i].missing || !load(setup->preload[i], setup->packages, &ended))
                         continue;
-                uint64_t began_us = preload_now_us();
+                uint64_t began_us = (uint64_t)clock_us();
                 load(setup->preload[i], setup->packages, &ended);
-                out[i].again_us = preload_now_us() - began_us;
+                out[i].again_us = (uint64_t)clock_us() - began_us;
         }
         if (setup->n_preload > 0)
                 zend_eval_stringl(forget, sizeof forget - 1, NULL, title);

@@ -1,6 +1,7 @@
 /* Jobs from pool to sandbox: see job.h. */
 #include "proto/ipc/job.h"
 
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 
 #include <errno.h>
@@ -84,23 +85,6 @@ enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes)
         return refused ? JOB_TOLD_REFUSAL : JOB_TOLD_NOTHING;
 }
 
-int job_read_bytes(int sock, void *data, size_t len)
-{
-        char *at = data;
-        while (len > 0) {
-                ssize_t n = recv(sock, at, len, 0);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                if (n == 0)
-                        return -EPIPE;
-                at += n;
-                len -= (size_t)n;
-        }
-        return 0;
-}
-
 /* The next string of the block, or NULL where the block ends too early. */
 static char *next_string(char **at, const char *end)
 {
@@ -127,7 +111,7 @@ static char **next_strings(char **at, const char *end, size_t n)
 
 int job_read(int sock, struct job *job)
 {
-        int r = job_read_bytes(sock, &job->header, sizeof job->header);
+        int r = io_read_all(sock, &job->header, sizeof job->header);
         if (r < 0)
                 return r;
         if (job->header.magic != JOB_MAGIC)
@@ -141,7 +125,7 @@ int job_read(int sock, struct job *job)
         OWN_MEM char *strings = malloc(size);
         if (!strings)
                 return -ENOMEM;
-        r = job_read_bytes(sock, strings, size);
+        r = io_read_all(sock, strings, size);
         if (r < 0)
                 return r;
 

@@ -85,6 +85,3 @@ int job_read(int sock, struct job *job);
  * nothing: then the end of the run is what was seen from outside. Pure. */
 enum job_told { JOB_TOLD_NOTHING, JOB_TOLD_FAILURE, JOB_TOLD_REFUSAL };
 enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes);
-
-/* Reads exactly len bytes. -EPIPE at an early end. */
-int job_read_bytes(int sock, void *data, size_t len);

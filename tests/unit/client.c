@@ -1,6 +1,7 @@
 /* libhatchery against a server that each test scripts: a forked child on a unix socket, which reads and writes whole
  * frames in the order that the test is about. The child ends with 0 when it saw what it was to see. */
 #include "client/hatchery.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 #include "proto/wire/frame.h"
 #include "proto/wire/lz4.h"
@@ -24,40 +25,18 @@ struct server {
 
 typedef int (*script)(int sock);
 
-static int write_all(int fd, const uint8_t *data, size_t len)
-{
-        for (size_t done = 0; done < len;) {
-                ssize_t n = send(fd, data + done, len - done, MSG_NOSIGNAL);
-                if (n < 0)
-                        return -errno;
-                done += (size_t)n;
-        }
-        return 0;
-}
-
-static int read_all(int fd, uint8_t *data, size_t len)
-{
-        for (size_t done = 0; done < len;) {
-                ssize_t n = recv(fd, data + done, len - done, 0);
-                if (n <= 0)
-                        return n < 0 ? -errno : -EPIPE;
-                done += (size_t)n;
-        }
-        return 0;
-}
-
 /* Reads one frame and gives its request's id; 0 for anything wrong. */
 static uint64_t read_request(int sock, bool *compressed)
 {
         uint8_t header[WIRE_HEADER_SIZE];
         struct frame f;
-        if (read_all(sock, header, sizeof header) < 0 ||
+        if (io_read_all(sock, header, sizeof header) < 0 ||
             frame_parse(&f, header, sizeof header, WIRE_MAX_REQUEST, NULL) != FRAME_OK)
                 return 0;
         OWN_MEM uint8_t *message = malloc(f.length + 1);
         OWN_MEM uint8_t *plain = NULL;
         size_t len = f.length;
-        if (!message || read_all(sock, message, f.length) < 0)
+        if (!message || io_read_all(sock, message, f.length) < 0)
                 return 0;
         if (f.compressed && lz4_unpack(message, f.length, WIRE_MAX_REQUEST, &plain, &len, NULL) < 0)
                 return 0;
@@ -85,7 +64,7 @@ static int write_message(int sock, struct answer *a, bool compress)
                 len = packed_len;
         }
         frame_header(message, compress, (uint32_t)len);
-        return write_all(sock, message, WIRE_HEADER_SIZE + len);
+        return io_send_all(sock, message, WIRE_HEADER_SIZE + len);
 }
 
 static int write_result(int sock, uint64_t id, size_t out_len, bool compress)
@@ -238,7 +217,7 @@ static void a_server_that_answers_before_it_reads_is_no_deadlock(void **state)
 static int refuse_early(int sock)
 {
         uint8_t header[WIRE_HEADER_SIZE];
-        if (read_all(sock, header, sizeof header) < 0 || write_refusal(sock, 0) < 0)
+        if (io_read_all(sock, header, sizeof header) < 0 || write_refusal(sock, 0) < 0)
                 return -1;
         return shutdown(sock, SHUT_WR);
 }
@@ -340,7 +319,7 @@ static int answer_in_pieces(int sock)
         for (size_t i = 0; i < WIRE_HEADER_SIZE + len; i++) {
                 if (i == 3 && recv(sock, &(uint8_t){ 0 }, 1, 0) != 1) /* until the client has seen it time out */
                         return -1;
-                if (write_all(sock, frame + i, 1) < 0)
+                if (io_send_all(sock, frame + i, 1) < 0)
                         return -1;
         }
         return 0;

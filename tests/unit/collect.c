@@ -1,4 +1,5 @@
 /* Reading a dead sandbox's files: zygote/init/collect_files.h, over a directory of this test's own. */
+#include "proto/base/io.h"
 #include "unit.h"
 
 #include "proto/ipc/collect.h"
@@ -83,13 +84,13 @@ static uint32_t collect(struct fixture *f, const char *pattern, uint32_t max_fil
         got[0] = '\0';
         for (;;) {
                 char name[4096], content[256];
-                assert_int_equal(job_read_bytes(f->sock[0], &r, sizeof r), 0);
+                assert_int_equal(io_read_all(f->sock[0], &r, sizeof r), 0);
                 if (r.kind == COLLECT_END)
                         break;
                 assert_int_equal(r.kind, COLLECT_FILE);
                 assert_true(r.name_len < sizeof name && r.size < sizeof content);
-                assert_int_equal(job_read_bytes(f->sock[0], name, r.name_len), 0);
-                assert_int_equal(job_read_bytes(f->sock[0], content, r.size), 0);
+                assert_int_equal(io_read_all(f->sock[0], name, r.name_len), 0);
+                assert_int_equal(io_read_all(f->sock[0], content, r.size), 0);
                 used += (size_t)snprintf(got + used, size - used, "%.*s=%.*s;", (int)r.name_len, name, (int)r.size,
                                          content);
         }

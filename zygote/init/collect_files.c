@@ -2,7 +2,9 @@
  * is dead; what the walk finds is hostile all the same. */
 #include "zygote/init/collect_files.h"
 
+#include "proto/base/clock.h"
 #include "proto/base/glob.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 #include "proto/ipc/collect.h"
 #include "proto/ipc/job.h"
@@ -31,13 +33,6 @@ struct walk {
         char path[GLOB_PATH_MAX];
 };
 
-static uint64_t now_us(void)
-{
-        struct timespec t;
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 static void miss(struct walk *w, enum collect_reason reason)
 {
         if (w->reason == COLLECT_COMPLETE)
@@ -46,18 +41,8 @@ static void miss(struct walk *w, enum collect_reason reason)
 
 static bool send_all(struct walk *w, const void *data, size_t len)
 {
-        const char *at = data;
-        while (len > 0 && !w->gone) {
-                ssize_t n = send(w->sock, at, len, MSG_NOSIGNAL);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0) {
-                        w->gone = true;
-                        break;
-                }
-                at += n;
-                len -= (size_t)n;
-        }
+        if (!w->gone)
+                w->gone = io_send_all(w->sock, data, len) < 0;
         return !w->gone;
 }
 
@@ -119,7 +104,7 @@ static void visit_file(struct walk *w, int dir, const char *name, const struct s
 
 static bool out_of_time(struct walk *w)
 {
-        if (now_us() < w->end_us)
+        if ((uint64_t)clock_us() < w->end_us)
                 return false;
         miss(w, COLLECT_TOO_LONG);
         return true;
@@ -177,11 +162,11 @@ static void visit_directory(struct walk *w, int dir, const char *name, size_t pa
 void collect_files(int directory, int sock)
 {
         struct collect_request q;
-        if (job_read_bytes(sock, &q, sizeof q) < 0 || q.patterns_size == 0 || q.patterns_size > COLLECT_MAX_PATTERNS)
+        if (io_read_all(sock, &q, sizeof q) < 0 || q.patterns_size == 0 || q.patterns_size > COLLECT_MAX_PATTERNS)
                 return;
         OWN_MEM char *patterns = malloc(q.patterns_size);
         OWN_MEM struct walk *w = malloc(sizeof *w);
-        if (!patterns || !w || job_read_bytes(sock, patterns, q.patterns_size) < 0 ||
+        if (!patterns || !w || io_read_all(sock, patterns, q.patterns_size) < 0 ||
             patterns[q.patterns_size - 1] != '\0')
                 return;
 
@@ -193,7 +178,7 @@ void collect_files(int directory, int sock)
                 .patterns_size = q.patterns_size,
                 .files_left = q.max_files,
                 .bytes_left = q.max_bytes,
-                .end_us = now_us() + q.max_us,
+                .end_us = (uint64_t)clock_us() + q.max_us,
         };
         visit_directory(w, directory, ".", 0, 0);
 

@@ -2,6 +2,7 @@
 #include "zygote/sandbox/worker.h"
 
 #include "lang/startup.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 #include "proto/ipc/job.h"
 #include "zygote/sandbox/limits.h"
@@ -29,20 +30,6 @@ static int make_parents(char *name)
         return 0;
 }
 
-static int write_all(int fd, const char *data, size_t len)
-{
-        while (len > 0) {
-                ssize_t n = write(fd, data, len);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                data += n;
-                len -= (size_t)n;
-        }
-        return 0;
-}
-
 /* The buffer is only as large as the file: every page touched here is copied or cleared on the caller's time. */
 static int copy_content(int sock, int fd, uint64_t size)
 {
@@ -52,9 +39,9 @@ static int copy_content(int sock, int fd, uint64_t size)
                 return -ENOMEM;
         while (size > 0) {
                 size_t n = size < chunk_size ? (size_t)size : chunk_size;
-                int r = job_read_bytes(sock, chunk, n);
+                int r = io_read_all(sock, chunk, n);
                 if (r == 0)
-                        r = write_all(fd, chunk, n);
+                        r = io_write_all(fd, chunk, n);
                 if (r < 0)
                         return r;
                 size -= n;
@@ -66,12 +53,12 @@ static int copy_content(int sock, int fd, uint64_t size)
 static int place_file(int sock, char *name)
 {
         struct job_file f;
-        int r = job_read_bytes(sock, &f, sizeof f);
+        int r = io_read_all(sock, &f, sizeof f);
         if (r < 0)
                 return r;
         if (f.name_len >= JOB_PATH_MAX)
                 return -ENAMETOOLONG;
-        r = job_read_bytes(sock, name, f.name_len);
+        r = io_read_all(sock, name, f.name_len);
         name[f.name_len] = '\0';
         if (r == 0)
                 r = make_parents(name);
