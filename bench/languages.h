@@ -3,7 +3,7 @@
  * and, from the server, what a warm sandbox holds and how long a refill takes. */
 #pragma once
 
-#include "bench/machine.h"
+#include "bench/base/machine.h"
 #include "proto/base/err.h"
 
 #include <stdbool.h>

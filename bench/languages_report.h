@@ -1,10 +1,10 @@
 /* What was measured of each language, and its table. */
 #pragma once
 
-#include "bench/machine.h"
-#include "bench/sample.h"
-#include "bench/status.h"
-#include "bench/workload.h"
+#include "bench/base/machine.h"
+#include "bench/base/sample.h"
+#include "bench/base/status.h"
+#include "bench/base/workload.h"
 #include "proto/base/err.h"
 
 #include <stdio.h>

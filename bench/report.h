@@ -1,7 +1,7 @@
 /* Telling the results: tables for people, JSON for programs. */
 #pragma once
 
-#include "bench/machine.h"
+#include "bench/base/machine.h"
 #include "bench/results.h"
 #include "proto/base/err.h"
 

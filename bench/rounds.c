@@ -3,11 +3,11 @@
 
 #include "bench/baseline/calibrate.h"
 #include "bench/baseline/cold.h"
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "bench/load/load.h"
-#include "bench/server.h"
-#include "bench/status.h"
-#include "bench/usage.h"
+#include "bench/base/server.h"
+#include "bench/base/status.h"
+#include "bench/base/usage.h"
 
 #include <stdio.h>
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "bench/peers/peers.h"
-#include "bench/workload.h"
+#include "bench/base/workload.h"
 
 enum row_kind {
         ROW_FORK,

@@ -1,7 +1,7 @@
 /* Starting cold interpreters, one or several at a time: see cold.h. */
 #include "bench/baseline/cold.h"
 
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "proto/base/own.h"
 
 #include <errno.h>

@@ -3,8 +3,8 @@
  * it, without any wall around it. */
 #pragma once
 
-#include "bench/sample.h"
-#include "bench/workload.h"
+#include "bench/base/sample.h"
+#include "bench/base/workload.h"
 #include "proto/base/err.h"
 
 #define COLD_PYTHON "/usr/bin/python3"

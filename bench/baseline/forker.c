@@ -2,8 +2,8 @@
 #include "bench/baseline/forker.h"
 
 #include "bench/baseline/relay.h"
-#include "bench/clock.h"
-#include "bench/workload.h"
+#include "bench/base/clock.h"
+#include "bench/base/workload.h"
 #include "lang/lang.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"

@@ -3,7 +3,7 @@
  * its own, started by exec (see forkers.h), so that it shares nothing with the load generator or with its siblings. */
 #pragma once
 
-#include "bench/sample.h"
+#include "bench/base/sample.h"
 #include "proto/base/err.h"
 
 #include <stdbool.h>

@@ -2,7 +2,7 @@
 #include "bench/baseline/forkers.h"
 
 #include "bench/baseline/forker.h"
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"
 

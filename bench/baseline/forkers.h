@@ -3,7 +3,7 @@
  * its memory layout. */
 #pragma once
 
-#include "bench/sample.h"
+#include "bench/base/sample.h"
 #include "proto/base/err.h"
 
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* What the load generators share: the request that runs a program, and the verdict on its answer. */
 #pragma once
 
-#include "bench/sample.h"
-#include "bench/workload.h"
+#include "bench/base/sample.h"
+#include "bench/base/workload.h"
 #include "client/hatchery.h"
 
 /* The programs of a row, by workload_id, all made. */

@@ -1,7 +1,7 @@
 /* One at a time, and the closed loop over many connections: see load.h. */
 #include "bench/load/load.h"
 
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "client/hatchery.h"
 #include "proto/base/own.h"
 

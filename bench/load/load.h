@@ -3,7 +3,7 @@
 #pragma once
 
 #include "bench/load/asking.h"
-#include "bench/sample.h"
+#include "bench/base/sample.h"
 #include "proto/base/err.h"
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* The open loop: see load_open in load.h. */
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "bench/load/load.h"
 #include "client/hatchery.h"
 #include "proto/base/own.h"

@@ -2,7 +2,7 @@
  * container in turn and in parallel, because its root is read-only. */
 #pragma once
 
-#include "bench/workload.h"
+#include "bench/base/workload.h"
 #include "proto/base/err.h"
 
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* Choosing peers, and asking one of them from several threads: see peers.h. */
 #include "bench/peers/peers.h"
 
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "bench/peers/bundle.h"
 #include "bench/peers/lane.h"
 #include "proto/base/own.h"

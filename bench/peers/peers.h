@@ -4,8 +4,8 @@
  * straw: each gets the options that its own documentation gives for untrusted code, and no more. */
 #pragma once
 
-#include "bench/sample.h"
-#include "bench/workload.h"
+#include "bench/base/sample.h"
+#include "bench/base/workload.h"
 #include "proto/base/err.h"
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
 /* Asking a peer that is a server, by its own documented contract: what each is sent, and what a right answer is. */
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "bench/peers/http.h"
 #include "bench/peers/lane.h"
 #include "proto/base/own.h"

@@ -1,6 +1,6 @@
 /* Asking a peer that is a program: it is started for each run, its two outputs are read to their end, and it is reaped;
  * the commands are in commands.c. */
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "bench/peers/commands.h"
 #include "bench/peers/lane.h"
 #include "proto/base/own.h"

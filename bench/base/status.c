@@ -1,5 +1,5 @@
 /* Asking the server: see status.h. */
-#include "bench/status.h"
+#include "bench/base/status.h"
 
 #include "client/hatchery.h"
 

@@ -1,5 +1,5 @@
 /* The programs: see workload.h. */
-#include "bench/workload.h"
+#include "bench/base/workload.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* Starting, asking and stopping hatcheryd: see server.h. */
-#include "bench/server.h"
+#include "bench/base/server.h"
 
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"
 

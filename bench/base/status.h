@@ -1,7 +1,7 @@
 /* What the server says about itself after a row. */
 #pragma once
 
-#include "bench/sample.h"
+#include "bench/base/sample.h"
 #include "proto/base/err.h"
 
 /* How many runs the server's figures about recycling are about. */

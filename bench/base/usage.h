@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "bench/sample.h"
+#include "bench/base/sample.h"
 #include "proto/base/err.h"
 
 #include <sys/types.h>

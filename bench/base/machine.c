@@ -1,5 +1,5 @@
 /* Looking at the machine: see machine.h. What can't be read stays empty; no figure depends on it. */
-#include "bench/machine.h"
+#include "bench/base/machine.h"
 
 #include <sched.h>
 #include <stdio.h>

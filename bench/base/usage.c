@@ -1,5 +1,5 @@
 /* Walking the server's processes: see usage.h. */
-#include "bench/usage.h"
+#include "bench/base/usage.h"
 
 #include "proto/base/own.h"
 

@@ -2,8 +2,8 @@
  * differs from it as a row needs. */
 #pragma once
 
-#include "bench/group.h"
-#include "bench/sample.h"
+#include "bench/base/group.h"
+#include "bench/base/sample.h"
 #include "proto/base/err.h"
 
 #include <sys/types.h>

@@ -1,5 +1,5 @@
 /* Collecting what one row gave: see sample.h. */
-#include "bench/sample.h"
+#include "bench/base/sample.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* Finding, making and reading the group: see group.h. */
-#include "bench/group.h"
+#include "bench/base/group.h"
 
-#include "bench/clock.h"
+#include "bench/base/clock.h"
 #include "proto/base/own.h"
 
 #include <errno.h>
