@@ -5,6 +5,7 @@
 #include "bench/baseline/cold.h"
 #include "bench/base/clock.h"
 #include "bench/load/load.h"
+#include "bench/peers/peers.h"
 #include "bench/base/server.h"
 #include "bench/base/status.h"
 #include "bench/base/usage.h"

@@ -2,8 +2,8 @@
  * compared. Adding one is a line in the enumeration and one in the table. */
 #pragma once
 
-#include "bench/peers/peers.h"
 #include "bench/base/workload.h"
+#include "bench/peers/peer.h"
 
 enum row_kind {
         ROW_FORK,

@@ -61,6 +61,9 @@ struct workload {
         enum workload_id other;
 };
 
+/* What runs Python that no server runs. */
+#define WORKLOAD_INTERPRETER "/usr/bin/python3"
+
 extern const struct workload workload_table[WORKLOAD_COUNT];
 
 /* A workload made ready to be run. */

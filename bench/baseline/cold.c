@@ -26,7 +26,7 @@ struct lane {
 /* A session of its own, as the forks and the sandboxes have. */
 static int spawn(struct lane *l, const struct program *p, int out)
 {
-        const char *const python[] = { COLD_PYTHON, "-I", "-c", p->code, NULL };
+        const char *const python[] = { WORKLOAD_INTERPRETER, "-I", "-c", p->code, NULL };
         const char *const *args = p->w->cold && p->folder ? p->w->cold : python;
         const char *const environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL };
         posix_spawnattr_t attributes;
@@ -67,7 +67,7 @@ static int lane_start(struct lane *l, const struct program *p, struct err *e)
                 l->pid = 0;
                 own_close(&l->in);
                 l->in = -1;
-                return err_set(e, -r, "start %s", p->folder && p->w->cold ? p->w->cold[0] : COLD_PYTHON);
+                return err_set(e, -r, "start %s", p->folder && p->w->cold ? p->w->cold[0] : WORKLOAD_INTERPRETER);
         }
         return 0;
 }

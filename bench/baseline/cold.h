@@ -7,8 +7,6 @@
 #include "bench/base/workload.h"
 #include "proto/base/err.h"
 
-#define COLD_PYTHON "/usr/bin/python3"
-
 int cold_paced(struct sample *s, const struct program *p, const struct pace *pace, struct err *e);
 
 /* n at once, each followed by the next as soon as it is reaped. */

@@ -3,7 +3,6 @@
  * ones, limits for memory and processes. A system call filter is not among it. */
 #include "bench/peers/bundle.h"
 
-#include "bench/baseline/cold.h"
 #include "bench/peers/commands.h"
 
 #include <errno.h>
@@ -53,7 +52,7 @@ static json_t *process(const struct program *program)
 {
         return json_pack("{s:b, s:{s:i, s:i}, s:[s, s, s, s], s:[s, s], s:s, s:{s:[], s:[], s:[], s:[], s:[]}, s:b,"
                          " s:[{s:s, s:i, s:i}]}",
-                         "terminal", 0, "user", "uid", 65534, "gid", 65534, "args", COLD_PYTHON, "-I", "-c",
+                         "terminal", 0, "user", "uid", 65534, "gid", 65534, "args", WORKLOAD_INTERPRETER, "-I", "-c",
                          program->code, "env", "PATH=/usr/bin:/bin", "LANG=C.UTF-8", "cwd", "/tmp", "capabilities",
                          "bounding", "effective", "inheritable", "permitted", "ambient", "noNewPrivileges", 1,
                          "rlimits", "type", "RLIMIT_NOFILE", "hard", 1024, "soft", 1024);

@@ -6,8 +6,6 @@
  * asked for: all of that would make it slower. */
 #include "bench/peers/commands.h"
 
-#include "bench/baseline/cold.h"
-
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -44,7 +42,7 @@ static void add(struct peers_argv *a, const char *const *words)
 
 static void add_program(struct peers_argv *a, const struct program *program)
 {
-        ADD(a, COLD_PYTHON, "-I", "-c", program->code);
+        ADD(a, WORKLOAD_INTERPRETER, "-I", "-c", program->code);
 }
 
 static void fill_bubblewrap(struct peers_commands *c, const struct peers_lane *lane)

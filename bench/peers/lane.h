@@ -2,7 +2,9 @@
  * to the peer, asks, judges each answer, and closes. */
 #pragma once
 
-#include "bench/peers/peers.h"
+#include "bench/base/sample.h"
+#include "bench/base/workload.h"
+#include "bench/peers/peer.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -27,12 +29,6 @@ struct peers_way {
         int (*run)(struct peers_lane *lane, struct peers_verdict *v, struct err *e);
         void (*close)(struct peers_lane *lane); /* also after a failed open */
 };
-
-extern const struct peers_way peers_process; /* a program started for each run */
-extern const struct peers_way peers_http;    /* a server */
-
-/* The client in the plug-in, started. It stays loaded: libcurl does not like to go. */
-int peers_http_load(const char *module, const struct http_client **client, struct err *e);
 
 void peers_wrong(struct peers_verdict *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

@@ -1,73 +1,16 @@
-/* Choosing peers, and asking one of them from several threads: see peers.h. */
+/* Asking one of the peers from several threads: see peers.h. */
 #include "bench/peers/peers.h"
 
 #include "bench/base/clock.h"
 #include "bench/peers/bundle.h"
 #include "bench/peers/lane.h"
+#include "bench/peers/ways.h"
 #include "proto/base/own.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-const struct peer peer_table[PEER_COUNT] = {
-        [PEER_BUBBLEWRAP] = { "bubblewrap", "PATH", "/usr/bin/bwrap", false },
-        [PEER_CRUN] = { "crun", "PATH", "/usr/bin/crun", false },
-        [PEER_NSJAIL] = { "nsjail", "PATH", NULL, false },
-        [PEER_ISOLATE] = { "isolate", "PATH", NULL, false },
-        [PEER_SNEKBOX] = { "snekbox", "URL", NULL, true },
-        [PEER_PISTON] = { "piston", "URL", NULL, true },
-        [PEER_GO_JUDGE] = { "go-judge", "URL", NULL, true },
-};
-
-/* ---------------------------------------------------------------- choosing */
-
-static int set_place(struct peers *p, enum peer_id id, const char *place, struct err *e)
-{
-        const struct peer *peer = &peer_table[id];
-        size_t len = strlen(place);
-        if (peer->http && strncmp(place, "http://", 7) != 0 && strncmp(place, "https://", 8) != 0)
-                return err_say(e, EINVAL, "--peer %s=%s: give the server's address, http://HOST:PORT", peer->name,
-                               place);
-        if (!peer->http && place[0] != '/')
-                return err_say(e, EINVAL, "--peer %s=%s: give the program's full path", peer->name, place);
-        while (len > 1 && place[len - 1] == '/')
-                len--;
-        if (len >= PEERS_PATH_SIZE)
-                return err_say(e, EINVAL, "--peer %s: %zu bytes are too long", peer->name, len);
-        snprintf(p->place[id], sizeof p->place[id], "%.*s", (int)len, place);
-        return 0;
-}
-
-int peers_choose(struct peers *p, const char *text, struct err *e)
-{
-        size_t len = strcspn(text, "=");
-        enum peer_id id = 0;
-        while (id < PEER_COUNT && (strlen(peer_table[id].name) != len || memcmp(peer_table[id].name, text, len) != 0))
-                id++;
-        if (id == PEER_COUNT)
-                return err_say(e, EINVAL, "--peer: there is no peer \"%.*s\"; --help lists them", (int)len, text);
-        const char *place = text[len] == '=' ? text + len + 1 : peer_table[id].always;
-        if (!place)
-                return err_say(e, EINVAL, "--peer %s: say where it is, %s=%s", peer_table[id].name, peer_table[id].name,
-                               peer_table[id].needs);
-        return set_place(p, id, place, e);
-}
-
-void peers_choose_packaged(struct peers *p)
-{
-        for (enum peer_id id = 0; id < PEER_COUNT; id++)
-                if (peer_table[id].always && !peers_chosen(p, id))
-                        snprintf(p->place[id], sizeof p->place[id], "%s", peer_table[id].always);
-}
-
-bool peers_chosen(const struct peers *p, enum peer_id id)
-{
-        return p->place[id][0] != '\0';
-}
 
 int peers_open(struct peers *p, enum peer_id id, const struct program *program, const char *http_module, struct err *e)
 {
@@ -90,8 +33,6 @@ void peers_close(struct peers *p)
         p->folder[0] = '\0';
 }
 
-/* ---------------------------------------------------------------- asking */
-
 struct asker {
         struct peers_lane lane;
         const struct pace *pace; /* NULL: window counts */
@@ -100,15 +41,6 @@ struct asker {
         struct err err;
         pthread_t thread;
 };
-
-void peers_wrong(struct peers_verdict *v, const char *fmt, ...)
-{
-        va_list args;
-        va_start(args, fmt);
-        v->right = false;
-        vsnprintf(v->why, sizeof v->why, fmt, args);
-        va_end(args);
-}
 
 static const struct peers_way *way_to(enum peer_id id)
 {

@@ -1,7 +1,7 @@
 /* Asking a peer that is a server, by its own documented contract: what each is sent, and what a right answer is. */
 #include "bench/base/clock.h"
 #include "bench/peers/http.h"
-#include "bench/peers/lane.h"
+#include "bench/peers/ways.h"
 #include "proto/base/own.h"
 
 #include <dlfcn.h>

@@ -2,7 +2,7 @@
  * the commands are in commands.c. */
 #include "bench/base/clock.h"
 #include "bench/peers/commands.h"
-#include "bench/peers/lane.h"
+#include "bench/peers/ways.h"
 #include "proto/base/own.h"
 
 #include <errno.h>

@@ -1,0 +1,44 @@
+/* Which peers there are, and which were chosen: other systems that run untrusted snippets. Some are programs that are
+ * started for each run, some are servers that already run somewhere. */
+#pragma once
+
+#include "proto/base/err.h"
+
+#include <stdbool.h>
+
+struct http_client;
+
+enum { PEERS_PATH_SIZE = 4096, PEERS_MAX_PARALLEL = 256 };
+
+enum peer_id {
+        PEER_BUBBLEWRAP,
+        PEER_CRUN,
+        PEER_NSJAIL,
+        PEER_ISOLATE,
+        PEER_SNEKBOX,
+        PEER_PISTON,
+        PEER_GO_JUDGE,
+        PEER_COUNT,
+};
+
+struct peer {
+        const char *name;   /* for --peer, and the stem of its rows' names */
+        const char *needs;  /* what NAME=... takes, for --help */
+        const char *always; /* where Debian puts it, for those that --peers alone chooses; NULL: none */
+        bool http;          /* a URL, else a program */
+};
+
+extern const struct peer peer_table[PEER_COUNT];
+
+struct peers {
+        char place[PEER_COUNT][PEERS_PATH_SIZE]; /* a program's path or a base URL; "": not chosen */
+        char folder[64];                         /* of our own, for the OCI bundle and crun's state; "": none yet */
+        const struct http_client *http;          /* of the plug-in; NULL: no server is asked */
+};
+
+/* "bubblewrap", "nsjail=/usr/local/bin/nsjail", "snekbox=http://127.0.0.1:8060". -EINVAL with a sentence. */
+int peers_choose(struct peers *p, const char *text, struct err *e);
+
+/* Those that Debian has: what --peers means. */
+void peers_choose_packaged(struct peers *p);
+bool peers_chosen(const struct peers *p, enum peer_id id);
