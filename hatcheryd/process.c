@@ -2,6 +2,7 @@
 #include "hatcheryd/process.h"
 
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,25 +28,15 @@ static void own_environment(char *env[MAX_ENV + 1])
         env[n] = NULL;
 }
 
-/* A signal that was ignored where the server was started (as a shell does for what it starts in the background) would
- * be ignored in every sandbox: an exec takes that along. */
-static void own_signals(void)
-{
-        sigset_t none;
-        for (int number = 1; number < NSIG; number++)
-                signal(number, SIG_DFL); /* refused for two of them, which can't be ignored either */
-        sigemptyset(&none);
-        if (sigprocmask(SIG_SETMASK, &none, NULL) < 0)
-                _exit(127);
-}
-
 /* In the child. */
 static void become(int program, char *const *argv, const int *fds, size_t n_fds, pid_t supervisor)
 {
         int image, moved[MAX_FDS];
         char *env[MAX_ENV + 1];
 
-        own_signals();
+        /* A signal that was ignored where the server was started (as a shell does for what it starts in the background)
+         * would be ignored in every sandbox: an exec takes that along. */
+        spawn_reset_signals();
         if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 _exit(127);
         if (getppid() != supervisor)

@@ -3,11 +3,11 @@
 #include "lang/command.h"
 
 #include "lang/prestart.h"
-#include "lang/spawn.h"
 #include "lang/startup.h"
 #include "lang/version.h"
 #include "lang/words.h"
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>

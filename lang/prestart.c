@@ -1,10 +1,10 @@
 /* Prestarted programs: see prestart.h. */
 #include "lang/prestart.h"
 
-#include "lang/spawn.h"
 #include "lang/words.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 #include "proto/ipc/job.h"
 
 #include <arpa/inet.h>
@@ -44,7 +44,13 @@ static int start(struct prestart *p, enum spawn_group group, char *const *warm, 
                 return -ENOMEM;
         if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
                 return -errno;
-        int r = spawn_program(&p->pid, group, warm, (int[4]){ streams[0], streams[1], streams[2], ends[1] }, env);
+        const struct spawn how = {
+                .group = group,
+                .argv = warm,
+                .env = env,
+                .fd = { streams[0], streams[1], streams[2], ends[1] },
+        };
+        int r = spawn_program(&p->pid, &how);
         close(ends[1]);
         if (r < 0) {
                 close(ends[0]);

@@ -1,8 +1,8 @@
 /* Variables that are read when a process starts: see startup.h. */
 #include "lang/startup.h"
 
-#include "lang/spawn.h"
 #include "lang/words.h"
+#include "proto/base/spawn.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* Asking for a version: see version.h. */
 #include "lang/version.h"
 
-#include "lang/spawn.h"
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -73,7 +73,8 @@ int version_ask(char *const *command, char *out, size_t size, struct err *e)
         OWN_FD int to = ends[1];
         OWN_FD int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
         pid_t pid;
-        int r = spawn_program(&pid, SPAWN_APART, command, (int[4]){ null, to, to, -1 }, NULL);
+        const struct spawn how = { .group = SPAWN_APART, .argv = command, .fd = { null, to, to, -1 } };
+        int r = spawn_program(&pid, &how);
         if (r < 0)
                 return err_set(e, -r, "starting %s", command[0]);
         own_close(&to);

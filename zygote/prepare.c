@@ -1,10 +1,10 @@
 /* What a language makes once: see prepare.h. */
 #include "zygote/prepare.h"
 
-#include "lang/spawn.h"
 #include "proto/base/clock.h"
 #include "proto/base/fnv.h"
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 
 #include <dirent.h>
 #include <errno.h>

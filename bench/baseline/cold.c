@@ -3,12 +3,12 @@
 
 #include "bench/base/clock.h"
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -24,33 +24,19 @@ struct lane {
 };
 
 /* A session of its own, as the forks and the sandboxes have. */
-static int spawn(struct lane *l, const struct program *p, int out)
+static int start(struct lane *l, const struct program *p, int out)
 {
         const char *const python[] = { WORKLOAD_INTERPRETER, "-I", "-c", p->code, NULL };
         const char *const *args = p->w->cold && p->folder ? p->w->cold : python;
         const char *const environment[] = { "PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8", NULL };
-        posix_spawnattr_t attributes;
-        posix_spawn_file_actions_t actions;
-
-        int r = posix_spawnattr_init(&attributes);
-        if (r != 0)
-                return -r;
-        r = posix_spawn_file_actions_init(&actions);
-        if (r == 0) {
-                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
-                if (r == 0)
-                        r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-                if (r == 0)
-                        r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-                if (r == 0)
-                        r = p->folder ? posix_spawn_file_actions_addchdir_np(&actions, p->folder) : 0;
-                if (r == 0)
-                        r = posix_spawn(&l->pid, args[0], &actions, &attributes, (char *const *)args,
-                                        (char *const *)environment);
-                posix_spawn_file_actions_destroy(&actions);
-        }
-        posix_spawnattr_destroy(&attributes);
-        return -r;
+        const struct spawn how = {
+                .group = SPAWN_APART,
+                .folder = p->folder,
+                .argv = (char *const *)args,
+                .env = (char *const *)environment,
+                .fd = { SPAWN_NULL, out, -1, -1 },
+        };
+        return spawn_program(&l->pid, &how);
 }
 
 static int lane_start(struct lane *l, const struct program *p, struct err *e)
@@ -61,7 +47,7 @@ static int lane_start(struct lane *l, const struct program *p, struct err *e)
         l->in = ends[0];
         l->len = 0;
         l->began_ns = clock_now();
-        int r = spawn(l, p, ends[1]);
+        int r = start(l, p, ends[1]);
         close(ends[1]);
         if (r < 0) {
                 l->pid = 0;

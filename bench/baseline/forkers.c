@@ -1,14 +1,14 @@
 /* Starting forkers and collecting what they saw: see forkers.h. */
 #include "bench/baseline/forkers.h"
 
-#include "bench/baseline/forker.h"
 #include "bench/base/clock.h"
+#include "bench/baseline/forker.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -26,16 +26,14 @@ static int helper_spawn(struct helper *h, const struct forkers *f, int theirs, s
 {
         const char *const args[] = { f->program, "--forker", f->plugin, f->preload, NULL };
         char *const environment[] = { NULL };
-        posix_spawn_file_actions_t actions;
-        int r = posix_spawn_file_actions_init(&actions);
-        if (r != 0)
-                return err_set(e, r, "start a forker");
-        /* Where theirs is already in its place, this clears its close-on-exec. */
-        r = posix_spawn_file_actions_adddup2(&actions, theirs, FORKER_FD);
-        if (r == 0)
-                r = posix_spawn(&h->pid, f->program, &actions, NULL, (char *const *)args, environment);
-        posix_spawn_file_actions_destroy(&actions);
-        return r != 0 ? err_set(e, r, "start a forker") : 0;
+        const struct spawn how = {
+                .group = SPAWN_WITH_US,
+                .argv = (char *const *)args,
+                .env = environment,
+                .fd = { -1, -1, -1, theirs },
+        };
+        int r = spawn_program(&h->pid, &how);
+        return r < 0 ? err_set(e, -r, "start a forker") : 0;
 }
 
 static int read_reply(struct helper *h, struct err *e)

@@ -4,6 +4,7 @@
 #include "bench/peers/commands.h"
 #include "bench/peers/ways.h"
 #include "proto/base/own.h"
+#include "proto/base/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +12,6 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -34,32 +34,17 @@ struct process {
 
 /* ---------------------------------------------------------------- one command */
 
-static int spawn(pid_t *pid, const struct peers_argv *argv, int out, int err)
+static int start(pid_t *pid, const struct peers_argv *argv, int out, int err)
 {
         const char *const environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                             "LANG=C.UTF-8", NULL };
-        posix_spawnattr_t attributes;
-        posix_spawn_file_actions_t actions;
-
-        int r = posix_spawnattr_init(&attributes);
-        if (r != 0)
-                return -r;
-        r = posix_spawn_file_actions_init(&actions);
-        if (r == 0) {
-                r = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID); /* as the forks and the sandboxes */
-                if (r == 0)
-                        r = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-                if (r == 0)
-                        r = posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
-                if (r == 0)
-                        r = posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
-                if (r == 0)
-                        r = posix_spawn(pid, argv->arg[0], &actions, &attributes, (char *const *)argv->arg,
-                                        (char *const *)environment);
-                posix_spawn_file_actions_destroy(&actions);
-        }
-        posix_spawnattr_destroy(&attributes);
-        return -r;
+        const struct spawn how = {
+                .group = SPAWN_APART, /* as the forks and the sandboxes */
+                .argv = (char *const *)argv->arg,
+                .env = (char *const *)environment,
+                .fd = { SPAWN_NULL, out, err, -1 },
+        };
+        return spawn_program(pid, &how);
 }
 
 /* Reads what there is; ends the stream at its end, or where there is more of it than a right answer has. */
@@ -110,7 +95,7 @@ static int run_command(struct process *p, const struct peers_argv *argv, struct 
         p->err.fd = err[0];
 
         pid_t pid = 0;
-        int r = spawn(&pid, argv, out_end, err_end);
+        int r = start(&pid, argv, out_end, err_end);
         close(own_steal_fd(&out_end));
         close(own_steal_fd(&err_end));
         bool heard = r == 0 && drain(&p->out, &p->err);

@@ -2,7 +2,7 @@
  * out of their reach from the moment they have a job. The helpers here are scripts of a shell. */
 #include "lang/prestart.h"
 
-#include "lang/spawn.h"
+#include "proto/base/spawn.h"
 #include "proto/ipc/job.h"
 #include "tests/unit/unit.h"
 

@@ -8,9 +8,18 @@
 /* Apart: in a session of its own, so that what it does to its process group does not reach the starter. */
 enum spawn_group { SPAWN_APART, SPAWN_WITH_US };
 
-/* argv[0] is looked up in PATH. descriptors become 0 to 3 of the program, the last is left out if it is -1; all others
- * must be close-on-exec. env: NULL for the process's own. 0, or a negative errno. */
-int spawn_program(pid_t *pid, enum spawn_group group, char *const *argv, const int descriptors[4], char *const *env);
+enum { SPAWN_FDS = 4, SPAWN_NULL = -2 };
+
+struct spawn {
+        enum spawn_group group;
+        const char *folder; /* where it starts; NULL: where this process is */
+        char *const *argv;  /* the first word is looked up in PATH */
+        char *const *env;   /* NULL: this process's own */
+        int fd[SPAWN_FDS];  /* become 0 to 3 of the program; -1: stays as it is; SPAWN_NULL: /dev/null */
+};
+
+/* All descriptors but those must be close-on-exec. 0, or a negative errno. */
+int spawn_program(pid_t *pid, const struct spawn *s);
 
 /* Becomes the program, which is looked up in PATH. Returns only if it can't, a negative errno. The functions of libc
  * that search PATH hand a file that is no program to a shell, and so would run a library as a script. */

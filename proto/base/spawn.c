@@ -1,10 +1,11 @@
 /* Starting programs: see spawn.h. */
-#include "lang/spawn.h"
+#include "proto/base/spawn.h"
 
 #include "proto/base/clock.h"
 #include "proto/base/io.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -33,7 +34,20 @@ static int set_attributes(posix_spawnattr_t *a, enum spawn_group group)
         return r;
 }
 
-int spawn_program(pid_t *pid, enum spawn_group group, char *const *argv, const int descriptors[4], char *const *env)
+static int set_actions(posix_spawn_file_actions_t *a, const struct spawn *s)
+{
+        int r = s->folder ? posix_spawn_file_actions_addchdir_np(a, s->folder) : 0;
+        /* One that is in its place already loses its close-on-exec by this, too. */
+        for (int i = 0; i < SPAWN_FDS && r == 0; i++) {
+                if (s->fd[i] == SPAWN_NULL)
+                        r = posix_spawn_file_actions_addopen(a, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
+                else if (s->fd[i] >= 0)
+                        r = posix_spawn_file_actions_adddup2(a, s->fd[i], i);
+        }
+        return r;
+}
+
+int spawn_program(pid_t *pid, const struct spawn *s)
 {
         posix_spawnattr_t attributes;
         posix_spawn_file_actions_t actions;
@@ -45,14 +59,11 @@ int spawn_program(pid_t *pid, enum spawn_group group, char *const *argv, const i
                 posix_spawnattr_destroy(&attributes);
                 return -r;
         }
-        /* One that is in its place already loses its close-on-exec by this, too. */
-        for (int i = 0; i < 4 && r == 0; i++)
-                if (descriptors[i] >= 0)
-                        r = posix_spawn_file_actions_adddup2(&actions, descriptors[i], i);
+        r = set_actions(&actions, s);
         if (r == 0)
-                r = set_attributes(&attributes, group);
+                r = set_attributes(&attributes, s->group);
         if (r == 0)
-                r = posix_spawnp(pid, argv[0], &actions, &attributes, argv, env ? env : environ);
+                r = posix_spawnp(pid, s->argv[0], &actions, &attributes, s->argv, s->env ? s->env : environ);
         posix_spawn_file_actions_destroy(&actions);
         posix_spawnattr_destroy(&attributes);
         return -r;
