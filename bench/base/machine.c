@@ -1,7 +1,8 @@
 /* Looking at the machine: see machine.h. What can't be read stays empty; no figure depends on it. */
 #include "bench/base/machine.h"
 
-#include <sched.h>
+#include "proto/base/cores.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,9 +27,8 @@ static void find_cpu(char *out, size_t size)
 void machine_look(struct machine *m)
 {
         struct utsname u;
-        cpu_set_t set;
         memset(m, 0, sizeof *m);
-        m->cores = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : sysconf(_SC_NPROCESSORS_ONLN);
+        m->cores = cores();
         m->memory_mib = (long)((double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 20));
         if (uname(&u) == 0)
                 snprintf(m->kernel, sizeof m->kernel, "%s %s", u.sysname, u.release);

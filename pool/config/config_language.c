@@ -3,11 +3,11 @@
 
 #include "pool/config/config_limits.h"
 #include "pool/config/plugins.h"
+#include "proto/base/cores.h"
 #include "proto/ipc/channel.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,13 +58,6 @@ void config_language_options(cfg_opt_t options[CONFIG_LANGUAGE_OPTIONS], cfg_opt
         options[n++] = config_sink_option(sink);
         options[n++] = config_end_option(true);
         options[n] = (cfg_opt_t)CFG_END();
-}
-
-static unsigned cores(void)
-{
-        cpu_set_t set;
-        int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-        return n < 1 ? 1 : (unsigned)n;
 }
 
 /* How many are warm at least, where nobody says it. A prestarted program is as large as a process of its own is, and a

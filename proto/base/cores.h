@@ -1,0 +1,5 @@
+/* How many processors this process may use. */
+#pragma once
+
+/* At least 1. */
+unsigned cores(void);
