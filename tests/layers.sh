@@ -6,19 +6,59 @@ set -euo pipefail
 root=${1:-$(dirname "$(readlink -f "$0")")/..}
 cd "$root"
 
-# Which folders each folder may include, itself among them. hatcheryd is the supervisor: the only one that knows both
-# the pool and the zygotes.
+# What each folder may include beside itself: folders, not those below them, or single files. FOLDER/* stands for each
+# folder at any depth below one, and is one of its own.
 declare -A allowed=(
-        [proto]="proto"
-        [pool]="pool proto"
-        [zygote]="zygote lang proto"
-        [lang]="lang proto"
-        [client]="client proto"
-        [bench]="bench client lang proto"
-        [hatcheryd]="hatcheryd pool zygote proto"
-        [tests]="tests proto pool zygote lang client bench hatcheryd"
+        [proto/base]=""
+        [proto/ipc]="proto/base"
+        [proto/wire]="proto/base"
+
+        # Calls go down, news comes up by callback. A front sees the core by three headers.
+        [pool/base]="proto/base proto/ipc proto/wire/wire.h"
+        [pool/config]="pool/base proto/base proto/ipc proto/wire/wire.h"
+        [pool/cache]="pool/config pool/base proto/base"
+        [pool/link]="pool/base proto/base proto/ipc"
+        [pool/sched]="pool/link pool/cache pool/config pool/base proto/base proto/ipc proto/wire/wire.h"
+        [pool/core]="pool/sched pool/link pool/cache pool/config pool/base proto/base proto/ipc proto/wire/wire.h"
+        [pool/native]="pool/core/core.h pool/core/outcome.h pool/core/facts.h pool/config pool/base proto/base proto/ipc
+                proto/wire"
+        [pool]="pool/native pool/core pool/sched pool/link pool/cache pool/config pool/base proto/base proto/ipc
+                proto/wire/wire.h"
+
+        # Each of these is a trust domain.
+        [zygote/base]="proto/base proto/ipc"
+        [zygote/init]="zygote/base proto/base proto/ipc"
+        [zygote/sandbox]="zygote/base lang proto/base proto/ipc"
+        [zygote]="zygote/sandbox zygote/init/init.h zygote/base lang proto/base proto/ipc"
+        [zygote/host]="zygote zygote/base proto/base"
+
+        [lang]="proto/base proto/ipc"
+        [lang/*]="lang proto/base proto/ipc"
+
+        [client]="proto/base proto/ipc proto/wire"
+
+        [bench/base]="client proto/base"
+        [bench/load]="bench/base client proto/base"
+        [bench/baseline]="bench/base lang proto/base"
+        [bench/peers]="bench/base proto/base"
+        [bench]="bench/load bench/baseline bench/peers bench/base client lang proto/base proto/ipc proto/wire"
+
+        # The supervisor: the only one that knows both the pool and the zygotes.
+        [hatcheryd]="pool/pool.h pool/config zygote zygote/host zygote/sandbox/seccomp.h zygote/base proto/base proto/ipc
+                proto/wire/wire.h"
+
+        [tests]="*"
+        [tests/*]="*"
 )
-folders=(proto pool zygote lang client bench hatcheryd tests)
+tops="proto pool zygote lang client bench hatcheryd tests"
+
+# The messages on the wire, as nanopb has them, are for those alone who speak with clients or servers.
+speaks_nanopb() {
+        case $1 in
+        proto/wire | pool/native | client | bench | bench/* | tests | tests/*) return 0 ;;
+        *) return 1 ;;
+        esac
+}
 
 offences=0
 looked=0
@@ -27,25 +67,55 @@ offence() {
         offences=$((offences + 1))
 }
 
-for folder in "${folders[@]}"; do
-        [ -d "$folder" ] || continue
+# The row of a folder: its own, or that of the nearest FOLDER/* above it.
+find_row() {
+        local above=$1
+        row=$1
+        while [ -z "${allowed[$row]+known}" ]; do
+                case $above in
+                */*) above=${above%/*} ;;
+                *) return 1 ;;
+                esac
+                row="$above/*"
+        done
+}
+
+may_include() {
+        local folder=$1 path=$2 entry
+        [ "${path%/*}" = "$folder" ] && return 0
+        for entry in ${allowed[$row]}; do
+                if [ "$entry" = '*' ] || [ "$entry" = "$path" ] || [ "$entry" = "${path%/*}" ]; then
+                        return 0
+                fi
+        done
+        return 1
+}
+
+set -f # a row may hold a star
+for top in $tops; do
+        [ -d "$top" ] || continue
         while IFS=: read -r file line text; do
                 looked=$((looked + 1))
                 [[ $text =~ ^[[:space:]]*#[[:space:]]*include[[:space:]]*\"([^\"]+)\" ]] || continue
                 path=${BASH_REMATCH[1]}
+                folder=${file%/*}
                 if [[ $path == *..* ]]; then
                         offence "$file:$line: includes \"$path\": write the path from the top of the tree"
                         continue
                 fi
+                if [[ $path == hatchery.pb.h ]] && ! speaks_nanopb "$folder"; then
+                        offence "$file:$line: $folder/ must not know the messages of the wire (\"$path\")"
+                fi
                 # A name without a folder is a neighbour or a generated file, and crosses no border.
                 [[ $path == */* ]] || continue
-                target=${path%%/*}
-                if [ -z "${allowed[$target]+known}" ]; then
+                if ! find_row "$folder"; then
+                        offence "$file:$line: $folder/ has no row in tests/layers.sh: say what it may include"
+                elif [[ " $tops " != *" ${path%%/*} "* ]]; then
                         offence "$file:$line: includes \"$path\": no such folder"
-                elif [[ " ${allowed[$folder]} " != *" $target "* ]]; then
-                        offence "$file:$line: $folder/ must not include $target/ (\"$path\")"
+                elif ! may_include "$folder" "$path"; then
+                        offence "$file:$line: $folder/ must not include ${path%/*}/ (\"$path\")"
                 fi
-        done < <(grep -RnE --include='*.[ch]' --exclude-dir=fixtures '^[[:space:]]*#[[:space:]]*include' "$folder" || true)
+        done < <(grep -RnE --include='*.[ch]' --include='*.cc' --exclude-dir=fixtures '^[[:space:]]*#[[:space:]]*include' "$top" || true)
 done
 
 if [ "$looked" -eq 0 ]; then
