@@ -308,8 +308,8 @@ def orphans():
 def reap():
     """Takes note of the end of orphans, as the host's own init would. A dead process that nobody waits for keeps its
     whole process namespace from going."""
-    for process in orphans():
-        if process.state == "Z":
+    for process in host.children(os.getpid()):
+        if process.state == "Z" and process.name in PARTS:
             try:
                 os.waitpid(process.pid, os.WNOHANG)
             except ChildProcessError:
