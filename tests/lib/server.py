@@ -33,6 +33,10 @@ RUN_DIR = Path("/run/hatchery")
 SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sanitizer.*encountered a fatal error"
                               r"|Sanitizer: CHECK failed|Sanitizer:DEADLYSIGNAL")
 
+# A program that goes no further until the test lets it (Server.wait_held, let_go): it stops itself.
+HOLD = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)\n"
+HOLD_SH = "kill -STOP $$\n"
+
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
 DAEMONS = ("hatchery-pool", "hatchery-zygote")
 # A sandbox's main process is called as its language until a program of its own takes its place.
@@ -58,6 +62,11 @@ def wait_until(condition, guard=60, what="the condition"):
         if time.monotonic() > end:
             raise AssertionError(f"{what} did not come true within {patience(guard):g} s")
         time.sleep(0.02)
+
+
+def is_held(process):
+    """A program that has stopped itself; not a daemon that a test stopped."""
+    return process.state == "T" and not process.name.startswith("hatchery")
 
 
 def run_dir_entries():
@@ -213,6 +222,24 @@ class Server:
                     and all(row.running == 0 and row.preparing == 0 and row.queued == 0 and row.warm > 0
                             for row in status.languages))
         wait_until(idle, 60, "an idle server")
+
+    # ------------------------------------------------------------ programs that the test holds
+
+    def wait_held(self, n=1):
+        """Waits until n programs have come to their HOLD."""
+        def are_held():
+            found, todo = 0, [self.process.pid]
+            while todo:
+                below = host.children(todo.pop())
+                found += sum(map(is_held, below))
+                todo += [process.pid for process in below]
+            return found >= n
+        wait_until(are_held, what=f"{n} programs that are held")
+
+    def let_go(self):
+        """All held programs go on."""
+        for process in filter(is_held, self.processes()):
+            os.kill(process.pid, signal.SIGCONT)
 
     # ------------------------------------------------------------ its end
 
