@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib import host
 from lib.hatchery import Closed, Refused
-from lib.server import IS_SANITIZED, Server, wait_until
+from lib.server import HOLD, IS_SANITIZED, Server, wait_until
 from lib.servers import WithServers
 
 
@@ -220,13 +220,22 @@ class Hangs(WithServers):
 
     def freeze(self, server, pool):
         os.kill(pool.pid, signal.SIGSTOP)
-        time.sleep(0.2)  # the supervisor has heard all that the pool said
+        wait_until(lambda: host.Process(pool.pid).state == "T", what="a stopped pool")
+        # A supervisor that sleeps has heard all that the pool said.
+        supervisor = host.Process(server.process.pid)
+        wait_until(lambda: host.Process(supervisor.pid).state == "S", what="a supervisor that waits")
         server.process.send_signal(signal.SIGSTOP)
+        wait_until(lambda: host.Process(supervisor.pid).state == "T", what="a stopped supervisor")
 
     def thaw(self, server, pool):
         """The supervisor goes on first, and finds a pool that has been silent since long ago"""
+        supervisor = host.Process(server.process.pid)
+
+        def waits():  # how often it has gone to sleep
+            return int(supervisor.status()["voluntary_ctxt_switches"])
+        before = waits()
         server.process.send_signal(signal.SIGCONT)
-        time.sleep(0.5)
+        wait_until(lambda: waits() > before and host.Process(supervisor.pid).state == "S", what="a supervisor that has looked")
         os.kill(pool.pid, signal.SIGCONT)
         self.assertTrue(self.serves(server))
         self.assertEqual(pool.pid, server.pool_process().pid)
@@ -270,12 +279,11 @@ class SlowDeath(WithServers):
             with server.connect() as slow, server.connect() as other:
                 known = {process.pid for process in server.processes()}
                 request = slow.send_execute("import os, time\nos.fork()\ntime.sleep(60)", limits={"wall_us": 1_000_000})
-                wait_until(lambda: python_row(other).running == 1, what="the run")
-                time.sleep(0.3)
                 # The main process was known, warm; its child is new. A thawed one would die at once.
-                child = next(process for process in server.processes()
-                             if process.name == "python" and process.pid not in known and process.parent in known
-                             and process.parent != zygote.pid)
+                child = wait_until(lambda: next((process for process in server.processes()
+                                                 if process.name == "python" and process.pid not in known
+                                                 and process.parent in known and process.parent != zygote.pid), None),
+                                   what="the run's child")
                 for pid in (child.pid, child.parent):
                     (folder / "tasks").write_text(str(pid))
                 (folder / "freezer.state").write_text("FROZEN")
@@ -351,10 +359,9 @@ class Readiness(WithServers):
             self.assert_recovers(server, client, requests)
 
     def test_cgroups_that_somebody_removed_are_made_again(self):
-        server = self.start(config="language python { warm = 1 running = 4 }\n")
+        server = self.start(config="client_share = 100\nlanguage python { warm = 1 running = 4 }\n")
         with server.connect() as client:
-            for request in [client.send_execute("import time; time.sleep(1)") for _ in range(4)]:
-                client.result(request)
+            self.run_held(server, client)
             server.wait_idle(connections=1)
             server.note_cgroups()
             removed = 0
@@ -365,10 +372,19 @@ class Readiness(WithServers):
                 except OSError:
                     pass  # there are processes in it
             self.assertGreater(removed, 0)
-            for request in [client.send_execute("import time; time.sleep(1); print(1)") for _ in range(8)]:
-                self.assertEqual(b"1\n", client.result(request).stdout)
+            for _ in range(2):
+                self.run_held(server, client)
             server.wait_idle(connections=1)
             self.assertTrue(client.status().ready)
+
+    def run_held(self, server, client):
+        """As many at once as may run."""
+        requests = [client.send_execute(HOLD + "print(1)") for _ in range(4)]
+        server.wait_held(4)
+        server.let_go()
+        for request in requests:
+            self.assertEqual(b"1\n", client.result(request).stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
