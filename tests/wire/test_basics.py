@@ -6,7 +6,7 @@ import uuid
 from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Refused, Status, execute_message, pb
-from lib.server import wait_until
+from lib.server import HOLD, wait_until
 
 SHARED = "plain"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -141,10 +141,12 @@ class ManyAtOnce(Case):
     SERVER = SERVER
 
     def test_answers_come_in_the_order_of_completion(self):
-        slow = self.client.send_execute("import time; time.sleep(2); print('slow')")
+        slow = self.client.send_execute(HOLD + "print('slow')")
         quick = self.client.send_execute("print('quick')")
-        self.assertEqual(b"slow\n", self.client.result(slow).stdout)
         self.assertEqual(b"quick\n", self.client.result(quick).stdout)
+        SERVER.wait_held()
+        SERVER.let_go()
+        self.assertEqual(b"slow\n", self.client.result(slow).stdout)
         self.assertEqual([quick, slow], self.client.order)
 
     def test_a_hundred_requests_on_one_connection_are_each_answered_once(self):
@@ -239,8 +241,10 @@ class Cancelling(Case):
         self.assertFalse(self.client.cancel(999999))
 
     def test_the_request_of_another_connection_can_not_be_cancelled(self):
-        run = self.client.send_execute("import time; time.sleep(1); print('done')")
+        run = self.client.send_execute(HOLD + "print('done')")
+        SERVER.wait_held()
         self.assertFalse(self.connect().cancel(run))
+        SERVER.let_go()
         self.assertEqual(b"done\n", self.client.result(run).stdout)
 
     def test_cancelling_twice_is_harmless(self):
