@@ -6,7 +6,7 @@ import time
 
 from lib.case import Case, ServerModule
 from lib.hatchery import Closed, Refused, execute_message, pb
-from lib.server import IS_SANITIZED, wait_until
+from lib.server import HOLD, IS_SANITIZED, wait_until
 
 CONFIG = """
 max_connections = 8
@@ -55,10 +55,13 @@ class Bounds(Case):
 
     def test_requests_over_those_in_flight_of_a_connection_are_refused(self):
         client = self.connect()
-        ids = [client.send_execute("import time; time.sleep(1); print(1)") for _ in range(4)]
+        ids = [client.send_execute(HOLD + "print(1)") for _ in range(4)]
         extra = [client.send_execute("print(2)") for _ in range(3)]
         for request in extra:
             self.assert_refused(EXHAUSTED, "4", client.result, request)
+        for _ in range(2):  # two run at one time
+            SERVER.wait_held(2)
+            SERVER.let_go()
         for request in ids:
             self.assertEqual(b"1\n", client.result(request).stdout)
 
@@ -107,7 +110,7 @@ class Bounds(Case):
             try:
                 if client.last_id < 200:
                     client.send_frame(message.SerializeToString())
-                time.sleep(0.01)
+                time.sleep(0.01)  # the pace of the requests
                 closed = self.is_closed(client)
             except OSError:
                 closed = True
@@ -129,5 +132,5 @@ class Bounds(Case):
         ids = [client.send_execute("import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())",
                                    stdin=data[:900_000]) for _ in range(4)]
         for request in ids:
-            time.sleep(0.8)
+            time.sleep(0.8)  # slow: all of it takes longer than write_timeout
             self.assertEqual(data[:900_000], client.result(request).stdout)
