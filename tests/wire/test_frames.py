@@ -9,6 +9,7 @@ import lz4.frame
 
 from lib.case import Case, ServerModule
 from lib.hatchery import LZ4, PLAIN, Closed, HEADER, execute_message, pb
+from lib.server import HOLD
 
 # A short time for a frame that has begun, so that the test of it is short.
 SERVER = ServerModule(__name__, config='frame_timeout = "1s"\nlanguage python { }\n')
@@ -60,7 +61,8 @@ class FatalCase(Case):
     def assert_ends_connection(self, data, words, code=INVALID):
         """These bytes are answered by an Error with id 0, after which the server closes; others are not disturbed."""
         bystander = self.connect()
-        bystander_run = bystander.send_execute("import time; time.sleep(0.3); print('undisturbed')")
+        bystander_run = bystander.send_execute(HOLD + "print('undisturbed')")
+        SERVER.wait_held()
         client = self.connect()
         client.send_bytes(data)
         answer = client.receive()
@@ -68,6 +70,7 @@ class FatalCase(Case):
         self.assert_error(answer.error, code, words)
         with self.assertRaises(Closed):
             client.receive()
+        SERVER.let_go()
         self.assertEqual(b"undisturbed\n", bystander.result(bystander_run).stdout)
         self.assert_alive_on_new_connection()
         return answer.error
@@ -111,13 +114,13 @@ class Frames(FatalCase):
 
     def test_silence_between_frames_is_no_error(self):
         self.client.ping()
-        time.sleep(2.5)
+        time.sleep(2.5)  # longer than frame_timeout
         self.assert_alive()
 
     def test_a_frame_that_comes_byte_by_byte_is_read(self):
         for byte in HEADER.pack(PLAIN, len(PING)) + PING:
             self.client.send_bytes(bytes([byte]))
-            time.sleep(0.01)
+            time.sleep(0.01)  # the pace, so that the server reads them one by one
         self.assertEqual(7, self.client.receive().id)
 
     def test_many_frames_in_one_write_are_each_answered(self):
