@@ -10,7 +10,7 @@ import time
 
 from lib.case import Case, ServerModule
 from lib.hatchery import Code
-from lib.server import wait_until
+from lib.server import HOLD, wait_until
 
 RUNNING = 4
 FLOOD = 240
@@ -225,13 +225,17 @@ class Share(Fair):
 
 class Priority(Fair):
     def order_of(self, client, requests):
-        """The tags of requests in the order of their answers; they all wait before the first is started."""
-        tags = {}
-        blockers = [client.send_execute("import sys; sys.stdin.read(); import time; time.sleep(1)")
-                    for _ in range(RUNNING - 1)]
-        wait_until(lambda: self.client.status().languages[0].running >= RUNNING - 1, what="full slots")
+        """The tags of requests in the order of their answers; they all wait before the first is started, and as many as may
+        run end together."""
+        tags, places = {}, RUNNING - 1
+        blockers = [client.send_execute(HOLD) for _ in range(places)]
+        SERVER.wait_held(places)
         for tag, arguments in requests:
-            tags[client.send_execute("import time; time.sleep(0.1)", **arguments)] = tag
+            tags[client.send_execute(HOLD, **arguments)] = tag
+        self.wait_queued(len(requests))
+        for _ in range(1 + len(requests) // places):
+            SERVER.wait_held(places)
+            SERVER.let_go()
         for request in [*blockers, *tags]:
             client.result(request)
         return [tags[i] for i in client.order if i in tags]
@@ -302,7 +306,7 @@ class Full(Fair):
         began = time.monotonic()
         while error is None:  # runs end all the while, so the pace is known and places come free
             request = loud.send_execute(BUSY)
-            time.sleep(0.002)
+            time.sleep(0.002)  # the pace of the flood
             loud.ping()
             seen = sum(answer.WhichOneof("answer") == "result" for answer in loud.kept.values())
             if seen >= 40 and request in loud.kept and loud.kept[request].WhichOneof("answer") == "error":
