@@ -10,7 +10,7 @@ import unittest
 
 from lib import host
 from lib.hatchery import Client, Code, Refused
-from lib.server import HATCHERYD, Server, wait_until
+from lib.server import HATCHERYD, HOLD, Server, wait_until
 from lib.servers import WithServers
 
 
@@ -235,14 +235,15 @@ class Drain(WithServers):
         server = self.start()
         client, other = server.connect(), server.connect()
         other.ping()
-        run = client.send_execute("import time; print('a', flush=True); time.sleep(3); print('b')")
-        wait_until(lambda: other.status().languages[0].running == 1, what="a running program")
+        run = client.send_execute("print('a', flush=True)\n" + HOLD + "print('b')")
+        server.wait_held()
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: other.status().draining, what="the drain")
         with self.assertRaises(Refused) as caught:
             other.execute("print(1)")
         self.assertEqual("UNAVAILABLE", caught.exception.code)
         self.assertTrue(caught.exception.message)
+        server.let_go()
         self.assertEqual(b"a\nb\n", client.result(run).stdout)
         for one in (client, other):
             one.close()
