@@ -8,7 +8,7 @@ import unittest
 
 from lib import host
 from lib.case import Case
-from lib.server import Server, wait_until
+from lib.server import HOLD, Server, wait_until
 
 # What siblings of one generation share, and no two generations do: the seed of str's hash, and where things lie.
 MARKS = "print(hash('hatchery'), id(object), flush=True)"
@@ -118,14 +118,16 @@ class OneAfterTheOther(WithServers):
         with server.connect() as client:
             first = python(client)
             old = self.marks(client)
-            code = f"{MARKS}\nimport time; time.sleep(8)\n{MARKS}"
+            code = f"{MARKS}\n{HOLD}{MARKS}"
             runs = [client.send_execute(code, limits={"wall_us": 60000000}) for _ in range(2)]
-            wait_until(lambda: python(client).running == 2, what="two runs")
+            server.wait_held(2)
             self.renew(server, "client_share = 100\nlanguage python { warm = 2 running = 2 preload = { json, fractions } }\n")
             wait_until(lambda: python(client).generation > first.generation, what="the next generation")
             state = python(client)
             self.assertEqual((2, 2), (state.running, state.zygotes))
             third = client.send_execute(MARKS)
+            wait_until(lambda: python(client).queued == 1, what="a third one that waits")
+            server.let_go()
             results = [client.result(run) for run in (*runs, third)]
             # As many run as may: the third one waited for one of the two, although a sandbox was warm.
             self.assertGreater(results[2].queue_us, 0)
@@ -175,7 +177,8 @@ class OneAfterTheOther(WithServers):
                     wait_until(lambda pid=pid: not host.Process(pid).is_alive(), what="its end")
                 self.assertEqual(first, python(client).generation)
                 self.assertTrue(client.status().ready)
-                time.sleep(0.1)
+                runs = load.runs
+                wait_until(lambda runs=runs: load.runs > runs or load.problems, what="a run by the old zygote")
             wait_until(lambda: python(client).generation > first + 1, what="a generation that comes up")
         load.end()
         self.assertEqual([], load.problems)
