@@ -13,7 +13,7 @@ import uuid
 from pathlib import Path
 
 from lib.case import Case, describe
-from lib.server import wait_until
+from lib.server import HOLD, wait_until
 from lib.walls import CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
 SHARED = "walls"
@@ -107,7 +107,7 @@ class OfTheHost(AttackCase):
 
 # Takes a lock of each kind on a file and says so, or asks whether somebody else has it.
 LOCK = """
-import fcntl, os, struct, sys, time
+import fcntl, os, signal, struct, sys
 fds = {kind: os.open('@file@-' + kind, os.O_RDONLY) for kind in ('flock', 'posix', 'ofd')}
 def record(kind): return struct.pack('hhqqi4x', kind, 0, 0, 0, 0)
 def busy():
@@ -121,15 +121,12 @@ if '@role@' == 'hold':
     fcntl.fcntl(fds['ofd'], 37, record(fcntl.F_RDLCK))
     sys.stderr.write('held')
     sys.stderr.flush()
-    time.sleep(@patience@)
+    os.kill(os.getpid(), signal.SIGSTOP)
 else:
     seen = set()
-    for _ in range(30):
-        if busy(): seen.add('flock')
-        else: fcntl.flock(fds['flock'], fcntl.LOCK_UN)
-        if asked(fds['posix'], fcntl.F_GETLK): seen.add('posix')
-        if asked(fds['ofd'], 36): seen.add('ofd')
-        time.sleep(0.02)
+    if busy(): seen.add('flock')
+    if asked(fds['posix'], fcntl.F_GETLK): seen.add('posix')
+    if asked(fds['ofd'], 36): seen.add('ofd')
     print(*sorted(seen))
 """
 ALL = "flock ofd posix"
@@ -139,8 +136,8 @@ def lock_record(kind):
     return struct.pack("hhqqi4x", kind, 0, 0, 0, 0)
 
 
-def lock_program(role, patience=3):
-    return LOCK.replace("@role@", role).replace("@file@", str(SHARED)).replace("@patience@", str(patience))
+def lock_program(role):
+    return LOCK.replace("@role@", role).replace("@file@", str(SHARED))
 
 
 class Locks(Case):
@@ -150,9 +147,12 @@ class Locks(Case):
     SHARED_USR = ("private usr",)
 
     def seen_by_another_run(self, walls):
-        with SERVERS.without(walls).connect() as client:
-            held = client.send_execute(lock_program("hold", 1.5))
+        server = SERVERS.without(walls)
+        with server.connect() as client:
+            held = client.send_execute(lock_program("hold"))
+            server.wait_held()
             seen = client.execute(lock_program("ask"))
+            server.let_go()
             self.assertEqual(b"held", client.result(held).stderr)
         return seen.stdout.decode().strip()
 
@@ -169,22 +169,17 @@ class Locks(Case):
                 file.close()
 
     def seen_by_the_host(self, walls):
-        seen = set()
-        with SERVERS.without(walls).connect() as client, open(f"{SHARED}-flock", "r+b") as flock, \
-                open(f"{SHARED}-posix", "r+b") as posix:
-            held = []
-            run = threading.Thread(target=lambda: held.append(client.execute(lock_program("hold", 1))))
-            run.start()
-            while run.is_alive():
-                for kind, file, lock in (("flock", flock, fcntl.flock), ("posix", posix, fcntl.lockf)):
-                    try:
-                        lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        lock(file, fcntl.LOCK_UN)
-                    except OSError:
-                        seen.add(kind)
-                time.sleep(0.02)
-            # The run itself may have had to wait for us, but it had its locks while it slept.
-            self.assertEqual([b"held"], [result.stderr for result in held])
+        seen, server = set(), SERVERS.without(walls)
+        with server.connect() as client, open(f"{SHARED}-flock", "r+b") as flock, open(f"{SHARED}-posix", "r+b") as posix:
+            held = client.send_execute(lock_program("hold"))
+            server.wait_held()
+            for kind, file, lock in (("flock", flock, fcntl.flock), ("posix", posix, fcntl.lockf)):
+                try:
+                    lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    seen.add(kind)
+            server.let_go()
+            self.assertEqual(b"held", client.result(held).stderr)
         return " ".join(sorted(seen))
 
     def test_locks_of_another_run_are_not_seen(self):
@@ -207,7 +202,7 @@ class Locks(Case):
 
     def test_locks_work_inside_a_run(self):
         code = "import subprocess, sys\n" \
-            f"hold = subprocess.Popen([sys.executable, '-c', {lock_program('hold', 30)!r}], stderr=subprocess.PIPE)\n" \
+            f"hold = subprocess.Popen([sys.executable, '-c', {lock_program('hold')!r}], stderr=subprocess.PIPE)\n" \
             "assert hold.stderr.read(4) == b'held'\n" \
             f"print(subprocess.run([sys.executable, '-c', {lock_program('ask')!r}], capture_output=True, text=True).stdout)\n" \
             "hold.kill()"
@@ -279,10 +274,12 @@ class Processors(Case):
     def test_affinity_of_one_run_is_not_seen_by_another(self):
         if os.cpu_count() < 2:
             self.skipTest("one processor has nothing to choose")
-        look = "import os, time\nseen = set()\nfor _ in range(20):\n    seen.add(frozenset(os.sched_getaffinity(0))); time.sleep(0.02)\nprint(seen == {frozenset(%s)})"
+        look = "import os; print(os.sched_getaffinity(0) == set(%s))"
         own = sorted(os.sched_getaffinity(0))
-        first = self.client.send_execute("import os, time\nos.sched_setaffinity(0, {%d})\nprint(os.sched_getaffinity(0)); time.sleep(0.8)" % own[0])
+        first = self.client.send_execute("import os\nos.sched_setaffinity(0, {%d})\nprint(os.sched_getaffinity(0))\n" % own[0] + HOLD)
+        SERVERS.wait_held()
         self.assertEqual("True\n", self.output(look % own))
+        SERVERS.let_go()
         self.assertEqual(f"{{{own[0]}}}\n".encode(), self.client.result(first).stdout)
         # What it chose ended with it.
         for _ in range(12):
