@@ -172,11 +172,12 @@ class OfTheHost(AttackCase):
 
 
 LISTEN = """
-import array, os, socket, sys
+import array, os, signal, socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.bind(chr(0) + '@name@')
 s.listen()
-s.settimeout(@patience@)
+s.setblocking(False)
+os.kill(os.getpid(), signal.SIGSTOP)  # who can come has come by then
 try: peer = s.accept()[0]
 except OSError: sys.exit('nobody came')
 data, ancillary, _, _ = peer.recvmsg(10, socket.CMSG_SPACE(4))
@@ -185,77 +186,74 @@ print(os.pread(fd, 100, 0).decode())
 """
 
 CONNECT = """
-import array, errno, os, socket, time
+import array, errno, os, socket
 fd = os.open('secret', os.O_RDWR | os.O_CREAT)
 os.write(fd, b'from another run')
 s = socket.socket(socket.AF_UNIX)
-end = time.monotonic() + @patience@
-while True:
-    try: s.connect(chr(0) + '@name@')
-    except OSError as e:
-        if time.monotonic() > end: print('refused', errno.errorcode[e.errno]); break
-        time.sleep(0.02)
-    else:
-        s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [fd]))])
-        print('sent')
-        break
+try: s.connect(chr(0) + '@name@')
+except OSError as e: print('refused', errno.errorcode[e.errno])
+else:
+    s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [fd]))])
+    print('sent')
 """
 
 
 class BetweenRuns(Case):
     SERVER = SERVERS
 
-    def exchange(self, walls, patience):
+    def exchange(self, walls):
         """What a run that passes a descriptor and one that takes it say."""
-        words = {"@name@": "meet" + uuid.uuid4().hex, "@patience@": str(patience)}
-        programs = [LISTEN, CONNECT]
-        for word, value in words.items():
-            programs = [text.replace(word, value) for text in programs]
-        with SERVERS.without(walls).connect() as client:
-            requests = [client.send_execute(text, limits={"wall_us": 60_000_000}) for text in programs]
-            return [client.result(request) for request in requests]
+        name = "meet" + uuid.uuid4().hex
+        programs = [text.replace("@name@", name) for text in (LISTEN, CONNECT)]
+        server = SERVERS.without(walls)
+        with server.connect() as client:
+            taken = client.send_execute(programs[0], limits={"wall_us": 60_000_000})
+            server.wait_held()  # it listens
+            passed = client.execute(programs[1], limits={"wall_us": 60_000_000})
+            server.let_go()
+            return client.result(taken), passed
 
     def test_a_descriptor_can_not_be_passed_to_another_run(self):
-        taken, passed = self.exchange((), 1)
+        taken, passed = self.exchange(())
         self.assertEqual((b"", b"refused ECONNREFUSED\n"), (taken.stdout, passed.stdout), describe(taken))
 
     def test_a_descriptor_could_be_passed_in_one_network_namespace(self):
         """The control: without network namespaces of their own they meet"""
-        taken, passed = self.exchange(NETWORK, 30)
+        taken, passed = self.exchange(NETWORK)
         self.assertEqual((b"from another run\n", b"sent\n"), (taken.stdout, passed.stdout), describe(taken))
 
     SEGMENT = """
-import ctypes, os, time
+import ctypes, os, signal
 libc = ctypes.CDLL(None, use_errno=True)
-libc.shmat.restype = ctypes.c_void_p
-end = time.monotonic() + @patience@
 os.open('/dev/shm/@key@', os.O_CREAT)
 n = libc.shmget(@key@, 100, 0o666 @flags@)
-while n < 0 and time.monotonic() < end:
-    time.sleep(0.02)
-    n = libc.shmget(@key@, 100, 0o666)
 print('found' if n >= 0 else 'alone')
-while time.monotonic() < end: time.sleep(0.02)
-if '@flags@': libc.shmctl(n, 0, None)
+if '@flags@':
+    os.kill(os.getpid(), signal.SIGSTOP)
+    libc.shmctl(n, 0, None)
 """
 
-    def share(self, walls, patience):
+    def share(self, walls):
         key = str(uuid.uuid4().int & 0x7ffffff)
-        text = self.SEGMENT.replace("@key@", key).replace("@patience@", str(patience))
+        text = self.SEGMENT.replace("@key@", key)
         maker, finder = text.replace("@flags@", "| 0o1000"), text.replace("@flags@", "")
-        with SERVERS.without(walls).connect() as client:
-            requests = [client.send_execute(program, limits={"wall_us": 60_000_000}) for program in (maker, finder)]
-            results = [client.result(request) for request in requests]
-        self.assertEqual(b"found\n", results[0].stdout, describe(results[0]))
-        return results[1].stdout.decode()
+        server = SERVERS.without(walls)
+        with server.connect() as client:
+            request = client.send_execute(maker)
+            server.wait_held()
+            found = client.execute(finder)
+            server.let_go()
+            result = client.result(request)
+        self.assertEqual(b"found\n", result.stdout, describe(result))
+        return found.stdout.decode()
 
     def test_a_segment_of_another_run_is_not_there(self):
         # (POSIX message queues have no room at all: box/limits rlimits.)
-        self.assertEqual("alone\n", self.share((), 1))
+        self.assertEqual("alone\n", self.share(()))
 
     def test_segments_would_be_shared_in_one_ipc_namespace(self):
         """The control: without IPC namespaces of their own they meet"""
-        self.assertEqual("found\n", self.share(("ipc namespace",), 3))
+        self.assertEqual("found\n", self.share(("ipc namespace",)))
 
 
 if __name__ == "__main__":
