@@ -176,7 +176,7 @@ class Hostile(Load):
         for _ in range(3):
             for sock in sockets:
                 sock.send(b"\x01")
-            time.sleep(0.1)
+            time.sleep(0.1)  # they trickle
         peak = self.grown(before)
         self.assert_alive()
         wait_until(lambda: self.client.status().connections == 1, what="the end of unfinished frames")

@@ -261,7 +261,7 @@ class UnderLoad(Scaling):
                     runs = python(client).runs
                     wait_until(lambda runs=runs: python(client).runs > runs + 20, what="some runs")
                     self.assertTrue(least <= python(client).warm_target <= most)
-                    time.sleep(0.1)
+                    time.sleep(0.1)  # for the set to follow: how far it comes is its own affair
         finally:
             for one in load:
                 one.stopping.set()
