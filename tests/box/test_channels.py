@@ -12,7 +12,7 @@ import unittest
 from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.scale import repeat
-from lib.server import HATCHERYD, HOME, Server
+from lib.server import HATCHERYD, HOLD, HOME, Server
 
 SHARED = "plain"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -91,22 +91,17 @@ print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'he
             self.assertIn(self.HELD, self.seen_beside_a_lock(server))
 
     def seen_beside_a_lock(self, server):
-        """All that other runs see, from before one run takes its locks until it has ended."""
-        path, seen = "/usr/bin/env", set()
-        code = "import fcntl, os, sys, time\nfd = os.open(sys.argv[1], os.O_RDONLY)\n" \
+        """All that other runs see while one run has its locks."""
+        path = "/usr/bin/env"
+        code = "import fcntl, os, sys\nfd = os.open(sys.argv[1], os.O_RDONLY)\n" \
                "fcntl.flock(fd, fcntl.LOCK_EX); other = os.open(sys.argv[1], os.O_RDONLY)\n" \
-               "fcntl.lockf(other, fcntl.LOCK_SH); time.sleep(2)"
-
-        def hold():
-            with server.connect() as client:
-                results.append(client.execute(code, args=[path]))
-        results = []
-        holder = threading.Thread(target=hold)
-        holder.start()
-        while holder.is_alive():
-            seen.add(self.look(server, path))
-        holder.join()
-        self.assert_exited(results[0])
+               "fcntl.lockf(other, fcntl.LOCK_SH)\n" + HOLD
+        with server.connect() as client:
+            request = client.send_execute(code, args=[path])
+            server.wait_held()
+            seen = {self.look(server, path) for _ in range(3)}
+            server.let_go()
+            self.assert_exited(client.result(request))
         return seen
 
     def test_reading_leaves_no_time_of_access(self):
