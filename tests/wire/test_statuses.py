@@ -194,7 +194,8 @@ class Output(Case):
         self.assertEqual(b"abcdefgh" * (2 << 20), result.stdout)
 
     def test_output_of_processes_left_behind_is_kept_up_to_the_end(self):
-        code = "import subprocess, time; subprocess.Popen(['sh', '-c', 'echo child; sleep 50']); time.sleep(0.5); print('main')"
+        code = "import os, subprocess, time; subprocess.Popen(['sh', '-c', 'echo child; : >said; sleep 50'])\n" \
+               "while not os.path.exists('said'): time.sleep(0.005)\nprint('main')"
         self.assertEqual({b"child", b"main"}, set(self.execute(code).stdout.split()))
 
 
