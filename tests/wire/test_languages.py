@@ -13,7 +13,7 @@ import unittest
 from lib import host
 from lib.hatchery import Refused
 from lib.languages import PYTHON, WithLanguages, runtime
-from lib.server import BUILD, HATCHERYD, Server, wait_until
+from lib.server import BUILD, HATCHERYD, HOLD_SH, Server, wait_until
 
 
 class Load(threading.Thread):
@@ -211,8 +211,8 @@ class ComeAndGo(WithLanguages):
         server = self.prepare(PYTHON + "language greet { warm = 1 running = 1 }\n", {"greet": runtime("greet")}).start()
         with server.connect() as client, Load(server) as load:
             zygotes = {process.pid for process in server.zygote_processes()}
-            running = client.send_execute("echo a; sleep 2; echo b", language="greet")
-            wait_until(lambda: self.row(client, "greet").running == 1, what="a run")
+            running = client.send_execute(f"echo a\n{HOLD_SH}echo b", language="greet")
+            server.wait_held()
             waiting = client.send_execute("echo c", language="greet")
             wait_until(lambda: self.row(client, "greet").queued == 1, what="a request that waits")
             self.configure(server, PYTHON)
@@ -222,6 +222,7 @@ class ComeAndGo(WithLanguages):
             with self.assertRaises(Refused) as caught:
                 client.result(waiting)
             self.assertEqual("NOT_FOUND", caught.exception.code)
+            server.let_go()
             self.assertEqual(b"a\nb\n", client.result(running).stdout)
             wait_until(lambda: len(server.zygote_processes()) == 1, what="the end of its zygote")
             self.assertLess({process.pid for process in server.zygote_processes()}, zygotes)
@@ -235,17 +236,19 @@ class ComeAndGo(WithLanguages):
                               {"greet": runtime("greet"), "wave": runtime("wave")}).start()
         read = "awk '{ print $2 }' /proc/self/uid_map | head -n 1"
         with server.connect() as client:
-            running = client.send_execute(f"{read}; sleep 3", language="greet")
-            wait_until(lambda: self.row(client, "greet").running == 1, what="a run")
+            running = client.send_execute(f"{read}\n{HOLD_SH}", language="greet")
+            server.wait_held()
             self.configure(server, PYTHON + "language wave { warm = 1 running = 1 }\n")
             self.reload(server)
             self.wait_for(client, "wave")
             wave = int(client.execute(read, language="wave").stdout)
+            server.let_go()
             greet = int(client.result(running).stdout)
             self.assertGreaterEqual(abs(wave - greet), 4096)
             # Now that greet's are clean, they may serve whoever comes next.
             wait_until(lambda: len(server.zygote_processes()) == 2, what="the end of its zygote")
-            time.sleep(0.5)
+            wait_until(lambda: not [path for path in server.cgroup_directories() if "/greet." in path],
+                       what="the end of its cgroups")
             self.write("bow", runtime("bow"))
             self.configure(server, PYTHON + "language wave { warm = 1 running = 1 }\nlanguage bow { warm = 1 }\n")
             self.reload(server)
@@ -257,17 +260,19 @@ class ComeAndGo(WithLanguages):
         server = self.prepare(PYTHON + "language greet { warm = 1 }\n", {"greet": runtime("greet")}).start()
         with server.connect() as client, Load(server) as load:
             for round_ in range(4):
-                running = client.send_execute("sleep 1; echo b", language="greet")
-                wait_until(lambda: self.row(client, "greet").running == 1, what="a run")
+                running = client.send_execute(f"{HOLD_SH}echo b", language="greet")
+                server.wait_held()
                 self.configure(server, PYTHON)
                 self.reload(server)
                 wait_until(lambda: self.names(client) == ["python"], what="its going")
                 if round_ % 2:  # it is gone for good; else its last run goes on
+                    server.let_go()
                     wait_until(lambda: len(server.zygote_processes()) == 1, what="the end of its zygote")
                 self.configure(server, PYTHON + "language greet { warm = 1 }\n")
                 self.reload(server)
                 self.wait_for(client, "greet")
                 self.assert_says("hello of main.sh\n", client, "greet")
+                server.let_go()
                 self.assertEqual(b"b\n", client.result(running).stdout)
             wait_until(lambda: len(server.zygote_processes()) == 2, what="one zygote of each")
         self.assertEqual([], load.problems)
@@ -280,7 +285,7 @@ class ComeAndGo(WithLanguages):
                 wanted = [f"tongue{i}" for i in range(6) if (i + round_) % 3]
                 self.configure(server, PYTHON + "".join(f"language {name} {{ warm = 1 running = 2 }}\n" for name in wanted))
                 server.process.send_signal(signal.SIGHUP)
-                time.sleep(0.05 * (round_ % 3))
+                time.sleep(0.05 * (round_ % 3))  # the hurry
             wait_until(lambda: self.names(client) == ["python", *wanted], what="the last configuration")
             for name in wanted:
                 self.wait_for(client, name)
