@@ -27,9 +27,17 @@ def folders():
 
 @state
 class a_root_that_is_taken_apart:
-    """The first, since it would take the others' marks with it."""
+    """The first, since it would take the others' marks with it. Of the host's own trees, which are refused as a whole, the
+    first names are enough: all of them would be 100,000."""
     def poison():
-        shutil.rmtree("/", ignore_errors=True)
+        for top in [f"/{name}" for name in os.listdir("/")]:
+            if top in ("/usr", "/proc", "/sys"):
+                for name in quietly(os.listdir, top):
+                    quietly(os.rmdir, f"{top}/{name}")
+                    quietly(os.unlink, f"{top}/{name}")
+            else:
+                quietly(os.unlink, top)
+                shutil.rmtree(top, ignore_errors=True)
         if os.path.exists(HOME + "/main.py"):
             raise OSError("it can't be taken apart")
 

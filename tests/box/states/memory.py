@@ -4,7 +4,7 @@ import mmap
 import re
 import socket
 
-SIZE = 24 << 20
+SIZE = 6 << 20
 HALVES = b"\xa5POI", b"SON\x5a"
 PATTERN = re.compile(rb"\xa5[P][O][I][S][O][N]\x5a")  # does not hold what it looks for
 

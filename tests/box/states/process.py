@@ -30,7 +30,7 @@ def others():
 @state
 class pid_counter:
     def poison():
-        for _ in range(50):
+        for _ in range(10):
             pid = os.fork()
             if pid == 0:
                 os._exit(0)
