@@ -18,14 +18,14 @@ WARM, RUNNING = 4, 16
 CONFIG = f"language python {{ warm = {WARM} running = {RUNNING} }}\n"
 CLIENTS = 8
 RUNS_PER_CONNECTION = 40
-WARM_UP = 400  # runs before the first look, so that what is made once is there
+WARM_UP = 200  # runs before the first look, so that what is made once is there
 SETTLE = 60  # seconds after the last run within which everything has to be as before
 SILENCE = 120  # seconds; a hang guard for every answer
 
 FORK_BOMB = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
 MEMORY_HOG = "kept = []\nwhile True: kept.append(bytearray(b'x') * (8 << 20))"
 DISK_FILLER = "n = 0\nwhile True:\n    open(str(n), 'wb').write(b'x' * (1 << 20)); n += 1"
-MANY_FILES = "import os\nfor n in range(3000):\n    os.makedirs(f'd{n % 50}', exist_ok=True); open(f'd{n % 50}/{n}', 'w').close()"
+MANY_FILES = "import os\nfor n in range(1000):\n    os.makedirs(f'd{n % 50}', exist_ok=True); open(f'd{n % 50}/{n}', 'w').close()"
 OUTPUT_FLOOD = "while True: print('x' * 5000)"
 DAEMONS = ("import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n        os.setsid()\n"
            "        if os.fork() == 0: time.sleep(1000)\n        os._exit(0)\nprint('left')")

@@ -4,9 +4,10 @@ import os
 import unittest
 
 import soak
+from lib.scale import ALL
 from lib.server import IS_SANITIZED
 
-RUNS = 500 if IS_SANITIZED else 1500
+RUNS = 1500 if ALL and not IS_SANITIZED else 500
 
 
 class Small(unittest.TestCase):
