@@ -10,17 +10,19 @@ import time
 
 from lib.case import Case, ServerModule
 from lib.hatchery import HEADER, execute_message, pb
+from lib.scale import ALL
 from lib.server import IS_SANITIZED, wait_until
 
-CONFIG = """
+IN_FLIGHT = 1024 if ALL else 256
+CONFIG = f"""
 max_connections = 10240
-max_in_flight = 1024
+max_in_flight = {IN_FLIGHT}
 max_unsent_bytes = "4M"
 max_answer_bytes = "1M"
 max_memory = "64M"
 frame_timeout = "3s"
 write_timeout = "60s"
-language python { }
+language python {{ }}
 """
 
 # Most tests use this one. Where the memory of the pool is measured in small, a fresh one serves better: a pool that has
@@ -93,23 +95,23 @@ class Concurrent(Load):
               f"{number / took:.0f} a second", flush=True)
 
     def test_on_one_connection(self):
-        for number in (128, 512, 1024):
+        for number in (IN_FLIGHT // 8, IN_FLIGHT):
             self.check([self.client], number)
 
     def test_on_a_connection_each(self):
-        clients = [self.connect() for _ in range(1024)]
-        for number in (128, 512, 1024):
+        clients = [self.connect() for _ in range(IN_FLIGHT)]
+        for number in (IN_FLIGHT // 8, IN_FLIGHT):
             self.check(clients[:number], number)
 
     def test_by_many_clients_at_the_same_time(self):
-        """Sixteen threads, 64 requests each, names and priorities mixed: every one is answered"""
+        """Sixteen threads, many requests each, names and priorities mixed: every one is answered"""
         problems = []
 
         def work(number):
             try:
                 with SERVER.connect(source=f"127.0.0.{2 + number % 4}") as client:
                     ids = [client.send_execute(f"print({number}, {i})", client=f"name {i % 5}", priority=i % 8)
-                           for i in range(64)]
+                           for i in range(IN_FLIGHT // 16)]
                     for i, request in enumerate(ids):
                         if client.result(request).stdout != f"{number} {i}\n".encode():
                             problems.append((number, i))
@@ -220,9 +222,9 @@ class Hostile(Load):
         self.assert_alive()
 
     def test_clients_that_never_read_meet_one_bound(self):
-        """Hundreds of clients that ask for much and read nothing: the worst are closed, others are served"""
+        """Clients that ask for much and read nothing: the worst are closed, others are served"""
         before = self.pool.rss_bytes()
-        clients = [self.connect(source="127.0.0.3") for _ in range(40)]
+        clients = [self.connect(source="127.0.0.3") for _ in range(40 if ALL else 24)]
         peak = 0
         message = execute_message("print('x' * 900_000)")
         for client in clients:
@@ -234,15 +236,15 @@ class Hostile(Load):
             nonlocal peak
             peak = max(peak, self.grown(before))
             status = self.client.status()
-            return status.queued == 0 and status.languages[0].running == 0
-        wait_until(answered, 120, "the end of all runs")
+            # On a busy machine it may be asked before the pool has read anything.
+            return "max_memory is reached" in SERVER.log() and status.queued == 0 and status.languages[0].running == 0
+        wait_until(answered, 120, "the bound, and the end of all runs")
         left = self.client.status().connections - 1
         print(f"# {10 * len(clients)} answers of 0.9 MB that nobody reads: the pool grew by {peak / MIB:.0f} MiB, "
               f"{len(clients) - left} of {len(clients)} clients were closed", flush=True)
         # The bound, what of a run is in hand twice, and what the allocator keeps.
         self.assertLess(peak, 64 * MIB + 40 * MIB + SLACK)
         self.assertLess(left, len(clients))
-        self.assertIn("max_memory is reached", SERVER.log())
         self.assert_alive()
         for client in clients:
             client.close()
