@@ -175,11 +175,41 @@ class Tried(WithLanguages):
         [tried] = wait_until(sleepers, what="a program that is tried")
         os.kill(tried.parent, signal.SIGKILL)
         wait_until(lambda: not tried.is_running(), what="the end of what was tried")
+        # The next zygote tries it, too, and hears nothing: it would be waited for until the end of draining.
+        [tried] = wait_until(sleepers, what="the next try")
+        family = server.processes()
+        server.process.send_signal(signal.SIGTERM)
+        wait_until(lambda: "draining" in server.log(), what="a server that stops")
+        os.kill(tried.parent, signal.SIGKILL)
+        server.ended(family)
 
 
 class ComeAndGo(WithLanguages):
-    def test_a_file_and_a_signal_are_all_that_a_new_language_takes(self):
-        server = self.prepare("").start()  # no section: whatever is there
+    def assert_all_is_served(self, client):
+        """All that --check-host finds, warm and ready; what is absent is refused."""
+        check = subprocess.run([str(HATCHERYD), "--check-host"], capture_output=True, text=True, timeout=120, check=True)
+        there = re.findall(r"^ok    language (\S+)", check.stdout, re.MULTILINE)
+        self.assertIn("python", there)
+        self.assertIn("bash", there)
+        rows = client.status().languages
+        self.assertEqual(sorted(there), [row.name for row in rows])
+        self.assertEqual([], [row.name for row in rows if not row.ready])
+        self.assertTrue(client.status().ready)
+        least = {row.name: row.warm_min for row in rows}
+        self.assertGreaterEqual(least.pop("python"), 4)
+        self.assertLessEqual(set(least.values()), {0, 1})
+        for line in re.findall(r"^absent language .*", check.stdout, re.MULTILINE):
+            name = line.split()[2]
+            refused = self.refusal(client, name)
+            self.assertEqual("NOT_FOUND", refused.code)
+            if "apt-get" in line:
+                self.assertIn(line[line.index("apt-get"):], refused.message)
+
+    def test_without_a_section_all_is_served_and_a_file_and_a_signal_add_to_it(self):
+        """Without a section all that is installed is served; a file and a signal are all that a new language takes"""
+        server = self.prepare("").start()
+        with server.connect() as client:
+            self.assert_all_is_served(client)
         with server.connect() as client, Load(server) as load:
             pool = server.pool_process().pid
             before = self.row(client, "python")
@@ -360,27 +390,6 @@ class ComeAndGo(WithLanguages):
 
 
 class Served(WithLanguages):
-    def test_without_a_section_all_that_is_installed_is_served(self):
-        server = self.prepare("").start()
-        check = subprocess.run([str(HATCHERYD), "--check-host"], capture_output=True, text=True, timeout=120, check=True)
-        there = re.findall(r"^ok    language (\S+)", check.stdout, re.MULTILINE)
-        self.assertIn("python", there)
-        self.assertIn("bash", there)
-        with server.connect() as client:
-            rows = client.status().languages
-            self.assertEqual(sorted(there), [row.name for row in rows])
-            self.assertEqual([], [row.name for row in rows if not row.ready])
-            self.assertTrue(client.status().ready)
-            least = {row.name: row.warm_min for row in rows}
-            self.assertGreaterEqual(least.pop("python"), 4)
-            self.assertLessEqual(set(least.values()), {0, 1})
-            for line in re.findall(r"^absent language .*", check.stdout, re.MULTILINE):
-                name = line.split()[2]
-                refused = self.refusal(client, name)
-                self.assertEqual("NOT_FOUND", refused.code)
-                if "apt-get" in line:
-                    self.assertIn(line[line.index("apt-get"):], refused.message)
-
     def test_several_profiles_of_one_runtime_are_warm_side_by_side(self):
         server = self.prepare("language python-data { runtime = python warm = 1 preload = { fractions } }\n"
                               "language python { warm = 1 preload = { json } }\n"
