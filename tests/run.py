@@ -36,6 +36,10 @@ PROGRESS_SECONDS = 20  # between two lines of progress, where nobody watches a t
 # the last to end.
 FOLDERS = ("unit", "box", "wire", "lang", "house", "cpython")
 LONGEST_FIRST = ("box/poison", "wire/compile", "wire/languages", "wire/deaths", "lang/java", "lang/r", "lang/javascript")
+# In `--short`, which --minutes may cut off: what forges, tears and floods, and whatever loses parts of the server; then what
+# else is on the wire, the languages that are plug-ins, and the boxes.
+SHORT_FIRST = ("wire/bad input", "wire/frames", "box/forgery", "wire/lifecycle", "wire/faults", "wire/compile", "wire/fair",
+               "wire/generations", "wire/survival", "wire/bounds", "wire/warm", "wire/stages", "wire/deaths", "box/leftovers")
 
 # `--short` leaves these folders out, and runs the short form of languages.
 NOT_IN_SHORT = {"cpython": "CPython's own tests run in the release build",
@@ -113,6 +117,17 @@ def chosen(jobs, name):
     return named or jobs
 
 
+def place(job, options):
+    """Where it stands in the order of starts."""
+    folder, name = job.title.split("/")
+    if not options.short:
+        is_long = any(title in LONGEST_FIRST for title in job.titles) or len(job.titles) > 1
+        return FOLDERS.index(folder), not is_long
+    rank = next((rank for rank, title in enumerate(SHORT_FIRST) if title in job.titles), len(SHORT_FIRST))
+    is_plugin = Path(options.build, f"hatchery-lang-{name.replace(' ', '-')}.so").exists()
+    return folder != "unit", rank, folder != "wire", not is_plugin, FOLDERS.index(folder)
+
+
 class Progress:
     """Says how far it is and what runs: on a terminal in one line that changes, elsewhere by a line now and then."""
 
@@ -163,11 +178,7 @@ def run_jobs(jobs, tally, options, env):
         tally.add(done)
         progress.done += 1
 
-    def place(job):
-        is_long = any(title in LONGEST_FIRST for title in job.titles) or len(job.titles) > 1
-        return FOLDERS.index(job.title.split("/")[0]), not is_long
-
-    beside = sorted((job for job in jobs if not job.is_alone), key=place)
+    beside = sorted((job for job in jobs if not job.is_alone), key=lambda job: place(job, options))
     with Progress(len(jobs), tally) as progress:
         with ThreadPoolExecutor(options.lanes) as lanes:
             for future in as_completed([lanes.submit(run, job) for job in beside]):

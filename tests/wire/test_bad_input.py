@@ -2,7 +2,7 @@
 
 from lib.case import Case, ServerModule, describe
 
-SHARED = "plain"
+SHARED = "wire"
 SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 

@@ -8,7 +8,7 @@ from lib.case import Case, ServerModule, describe
 from lib.hatchery import Refused, Status, execute_message, pb
 from lib.server import HOLD, wait_until
 
-SHARED = "plain"
+SHARED = "wire"
 SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 

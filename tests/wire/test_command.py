@@ -12,7 +12,7 @@ from lib.case import Case, ServerModule
 from lib.scale import patience
 from lib.server import HATCHERY
 
-SHARED = "plain"
+SHARED = "wire"
 SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 

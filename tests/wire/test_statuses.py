@@ -4,7 +4,7 @@ from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.server import sanitized_limits
 
-SHARED = "plain"
+SHARED = "wire"
 SERVER = ServerModule(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
