@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 import unittest
@@ -17,6 +18,7 @@ from pathlib import Path
 from lib import host
 from lib.case import describe
 from lib.hatchery import Closed, Refused
+from lib.scale import ALL
 from lib.server import HATCHERYD, Server, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,7 +56,11 @@ OF_RUNS = ["limits"]  # fails in the hand-over of a run, which is tried again on
 
 class TheList(unittest.TestCase):
     def test_the_steps_are_those_that_the_host_check_goes_through(self):
-        done = subprocess.run([str(HATCHERYD), "--check-host"], capture_output=True, text=True, timeout=120, check=True)
+        with tempfile.NamedTemporaryFile("w") as config:
+            config.write(CONFIG)
+            config.flush()
+            done = subprocess.run([str(HATCHERYD), "--check-host", "--config", config.name], capture_output=True, text=True,
+                                  timeout=120, check=True)
         shown = [re.split(r"\s{2,}", line)[1] for line in done.stdout.splitlines() if "  " in line]
         first = shown.index("slot") + 1
         self.assertEqual(BOOT, shown[first:shown.index("teardown")])
@@ -113,7 +119,7 @@ class EveryStep(unittest.TestCase):
         with server.connect(timeout=GUARD) as client:
             server.set_faults(f"fail {step} {errno.ENOMEM}")
             began = time.monotonic()
-            asked = ask(client)
+            asked = ask(client, REQUESTS if ALL else SLOTS + 1)  # more than there are slots
             # What fails before a sandbox is there needs a new slot to be seen, and those that exist are kept.
             if step in INIT:
                 for process in server.processes():
