@@ -35,6 +35,7 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
                  struct sink *sink, struct execution **out, struct refusal *refusal)
 {
         struct language *l = sched_find(&c->sched, submission->language);
+        struct execution *x = NULL;
         struct check_plan plan;
         struct err e = { 0 };
 
@@ -47,9 +48,12 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
         if (r == REFUSED)
                 return r;
         const struct execution_parts parts = { caller, submission, payload, sink };
-        if (execution_new(out, c, l, &parts, early ? NULL : &plan, &e) < 0)
+        if (execution_new(&x, c, l, &parts, early ? NULL : &plan, &e) < 0)
                 return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
-        return begin(*out, refusal);
+        r = begin(x, refusal);
+        if (r == 0) /* not before: what other sinks are told meanwhile must not be the end of this one */
+                *out = x;
+        return r;
 }
 
 /* ---------------------------------------------------------------- what the scheduler tells */

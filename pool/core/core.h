@@ -79,17 +79,17 @@ struct payload {
 };
 
 /* Takes a submission. 0 and *out: it waits or runs from here on, and its sink is told of its end, later. REFUSED: the
- * refusal says why, and the sink is never called again. The arrays of the submission and the payload may be taken over
+ * refusal says why, and the sink is never called again. A stage may begin before *out is set. The arrays of the submission and the payload may be taken over
  * in either case: what is left in the two structs is the caller's to free. */
 int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
                  struct sink *sink, struct execution **out, struct refusal *refusal);
 
 /* Live input: the bytes are copied. end: none follows. -EAGAIN: there is no room for them, nothing was taken, and
  * input_wanted will be called. -EPIPE: the program takes no more, which is no fault. -EINVAL: it has no live input, or
- * that has ended. -ENOMEM. */
+ * that has ended, or these are more than CORE_INPUT_ROOM bytes. -ENOMEM. */
 int execution_input(struct execution *x, struct span bytes, bool end);
 
-/* After SINK_FULL: output is read again. */
+/* After SINK_FULL: output is read again. Not from within output, which says itself whether it takes more. */
 void execution_resume(struct execution *x);
 
 /* To the processes of the program that runs now, as a terminal would send it. -ESRCH: none runs, in which case nothing

@@ -148,6 +148,7 @@ static void wait_again(struct execution *x, const char *why)
         }
         x->retried = true;
         run_fini(&x->run);
+        execution_weigh(x);
         if (execution_await(x) < 0)
                 execution_refuse_failed(x, EXECUTION_NO_DEADLINE);
         else
@@ -253,8 +254,12 @@ static void on_input_moved(struct run *r)
         struct execution *x = execution_of(r);
 
         execution_weigh(x);
-        if (x->sink && x->sink->ops->input_wanted && live_input_wants(&x->live))
+        if (x->asking)
+                return; /* what is put meanwhile may be written at once: the loop below asks for more */
+        x->asking = true;
+        while (x->sink && x->sink->ops->input_wanted && live_input_wants(&x->live))
                 x->sink->ops->input_wanted(x->sink);
+        x->asking = false;
 }
 
 static void on_weighs(struct run *r)
@@ -297,6 +302,8 @@ int execution_input(struct execution *x, struct span bytes, bool end)
 
 void execution_resume(struct execution *x)
 {
+        if (x->run.telling)
+                return;
         if (x->state == EXECUTION_DELIVERING)
                 execution_deliver(x);
         else
@@ -315,7 +322,7 @@ int execution_signal(struct execution *x, int number)
 void execution_abandon(struct execution *x)
 {
         x->sink = NULL;
-        if (x->telling)
+        if (x->run.telling && x->run.state == RUN_NONE)
                 return; /* whoever tells finds that nobody listens */
         if (x->state != EXECUTION_RUNNING || run_abandon(&x->run))
                 execution_free(x);
@@ -357,7 +364,11 @@ void execution_shut_down(struct execution *x)
         enum { RETRY_MS = 1000 };
         struct refusal refusal;
 
-        if (!end_early(x, KILL_SHUTDOWN) && x->state != EXECUTION_DELIVERING)
+        if (x->state == EXECUTION_DELIVERING) {
+                execution_deliver_no_more(x);
+                return;
+        }
+        if (!end_early(x, KILL_SHUTDOWN))
                 return;
         refuse(&refusal, REFUSAL_UNAVAILABLE,
                "the server shuts down, and the request's turn did not come; send it again later");

@@ -48,7 +48,7 @@ struct execution {
         struct span artifact_globs[COMPILE_MAX_PATTERNS]; /* what is collected of the compile step */
         struct compile compile;
         bool retried; /* a slot has failed it before */
-        bool telling; /* its sink is being told the rest of its output */
+        bool asking;  /* its sink is being asked for input */
 
         int64_t arrived_us;
         int64_t began_us;    /* of its stages: its arrival, moved on by the time that the compile step took */

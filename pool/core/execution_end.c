@@ -227,27 +227,10 @@ static void tell(struct execution *x)
 
 /* ---------------------------------------------------------------- what its sink has not taken yet */
 
-/* Of what the pipes of its dead sandbox held. True: all of it is told, or nobody listens. */
+/* True: all of it is told, or nobody listens. */
 static bool deliver_rest(struct execution *x)
 {
-        struct run *r = &x->run;
-        struct capture *of[] = { &r->out, &r->err };
-
-        for (size_t i = 0; r->task.streams && i < 2; i++) {
-                const struct span rest = capture_span(of[i]);
-                const uint64_t offset = r->told[i];
-                if (rest.len == 0)
-                        continue;
-                if (r->full || !x->sink)
-                        return !x->sink;
-                of[i]->len = 0;
-                r->told[i] += rest.len;
-                x->telling = true;
-                if (x->sink->ops->output(x->sink, i == 0 ? STREAM_STDOUT : STREAM_STDERR, rest, offset) != SINK_TAKEN)
-                        r->full = true;
-                x->telling = false;
-        }
-        return true;
+        return run_tell_kept(&x->run) || !x->sink;
 }
 
 void execution_deliver(struct execution *x)
@@ -255,6 +238,12 @@ void execution_deliver(struct execution *x)
         x->run.full = false;
         if (deliver_rest(x))
                 tell(x);
+}
+
+void execution_deliver_no_more(struct execution *x)
+{
+        x->run.reason = KILL_SHUTDOWN;
+        tell(x);
 }
 
 /* ---------------------------------------------------------------- the end of its last run */

@@ -45,6 +45,9 @@ void execution_finish(struct execution *x);
 /* Of one that is DELIVERING: its sink may take more. */
 void execution_deliver(struct execution *x);
 
+/* ... or is not waited for any longer: the server shuts down. */
+void execution_deliver_no_more(struct execution *x);
+
 /* INTERNAL. The failure is counted by whoever saw it first: each one once. */
 void execution_refuse_failed(struct execution *x, const char *sentence);
 

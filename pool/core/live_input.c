@@ -29,6 +29,8 @@ int live_input_put(struct live_input *l, struct span bytes, bool end)
                 return -EINVAL;
         if (l->closed)
                 return -EPIPE;
+        if (bytes.len > CORE_INPUT_ROOM)
+                return -EINVAL;
         if (bytes.len > CORE_INPUT_ROOM - live_input_held(l)) {
                 l->wanted = true;
                 return -EAGAIN;

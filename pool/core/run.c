@@ -54,12 +54,6 @@ static int capture_said(struct run *r, struct err *e)
                                     e);
 }
 
-static void tell_said(struct run *r)
-{
-        run_io_tell(r, false, r->task.said_out);
-        run_io_tell(r, !r->task.submission.merge_stderr, r->task.said_err);
-}
-
 static void hand_over(struct run *r)
 {
         struct err e = { 0 };
@@ -81,8 +75,6 @@ static void hand_over(struct run *r)
         r->warm_us = r->handed_us - r->slot->warm_us;
         r->ops->weighs(r);
         r->ops->began(r);
-        if (r->task.streams)
-                tell_said(r);
         run_io_start(r);
         if (r->reason == KILL_NONE) /* else its end is under way */
                 run_limits_start(r);
@@ -108,7 +100,7 @@ void run_begin(struct run *r, struct slot *slot, const struct run_task *task)
         r->slot = slot;
         r->handed_us = r->fed_us = r->killed_us = r->exited_us = r->drained_us = r->over_us = 0;
         r->reason = KILL_NONE;
-        r->untranslated = r->discard = r->full = false;
+        r->untranslated = r->discard = r->full = r->said = false;
         slot_hold(slot, &r->holder);
         if (slot->memory_bytes == limit[LIMIT_MEMORY] && slot->disk_bytes == limit[LIMIT_DISK] &&
             slot->pids == limit[LIMIT_PIDS]) {
@@ -282,6 +274,7 @@ static void on_exited(struct slot_holder *h, const struct report *report)
                 unstarted(r, early, report);
                 return;
         }
+        run_io_end_input(r);
         if (r->reason == KILL_NONE && was_killed_from_outside(r))
                 r->reason = KILL_FAULT; /* its init died and took it along: no deed of the program's */
         if (run_io_drain(r))

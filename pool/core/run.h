@@ -115,6 +115,8 @@ struct run {
         bool untranslated; /* the language refused the program, which it could not translate: nothing of it has run */
         bool discard;      /* the slot can't be trusted afterwards */
         bool full;         /* nothing is read before run_resume */
+        bool telling;      /* its owner is being told output */
+        bool said;         /* what the task says that comes before its output is told */
 
         struct timer timer; /* of the wall limit, or the guard of the present state */
         struct timer cpu_timer;
@@ -125,7 +127,7 @@ struct run {
         struct job_file *job_files;
         struct feed job, input;
         struct capture out, err;
-        uint64_t told[2]; /* bytes of each stream that ops->output was told */
+        uint64_t told[2]; /* bytes of each stream that ops->output was told; what it was not is in out and err */
 
         struct report report;
         struct collector *collector;
@@ -150,8 +152,11 @@ void run_give_back(struct run *r);
 /* Nobody waits for it any more: it ends as soon as it can. True: at once, and ended is not called. */
 bool run_abandon(struct run *r);
 
-/* What is read of its output is told again. */
+/* What is read of its output is told again. Harmless from within ops->output, and does nothing there. */
 void run_resume(struct run *r);
+
+/* Of a run that streams: its owner is told what was kept because it took nothing. False: it does not take all of it. */
+bool run_tell_kept(struct run *r);
 
 /* There is more live input, or none follows. */
 void run_input(struct run *r);

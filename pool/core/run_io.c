@@ -29,6 +29,8 @@ static void close_slot_fd(struct run *r, enum warm_fd which)
 
 /* ---------------------------------------------------------------- in */
 
+static void begin_output(struct run *r);
+
 /* When there is room again. Without that its program would wait for input, and be answered for what it did not do. */
 static void feed_later(struct run *r, struct event *writable)
 {
@@ -50,8 +52,11 @@ static void on_job_writable(evutil_socket_t fd, short what, void *arg)
         else if (e.code && e.code != EPIPE && e.code != ECONNRESET) {
                 log_error(r->host->log, "%s", e.text);
                 run_kill(r, KILL_FAULT);
-        } else if (e.code == 0)
+        } else if (e.code == 0) {
                 r->fed_us = clock_us();
+                begin_output(r);
+                run_input(r);
+        }
 }
 
 /* All of it is written, or nobody reads it. */
@@ -92,7 +97,8 @@ static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)
                 return;
         }
         if (rc == FEED_DONE && r->task.live) {
-                write_live(r, fd);
+                if (feed_is_done(&r->job))
+                        write_live(r, fd);
                 return;
         }
         if (e.code && e.code != EPIPE) {
@@ -102,10 +108,12 @@ static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)
         end_input(r);
 }
 
+/* What was written is gone. So nothing is, before the sandbox has its job: should it die until then, another one gets
+ * the input. */
 void run_input(struct run *r)
 {
-        if (r->state == RUN_RUNNING && r->slot->fd[WARM_STDIN] >= 0 && feed_is_done(&r->input) &&
-            !event_pending(&r->stdin_writable, EV_WRITE, NULL))
+        if (r->state == RUN_RUNNING && r->task.live && feed_is_done(&r->job) && r->slot->fd[WARM_STDIN] >= 0 &&
+            feed_is_done(&r->input) && !event_pending(&r->stdin_writable, EV_WRITE, NULL))
                 on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
 }
 
@@ -122,27 +130,66 @@ bool run_is_over(const struct run *r, bool is_stderr)
         return r->task.streams ? c->total > (uint64_t)r->task.limit[LIMIT_OUTPUT] : capture_is_over(c);
 }
 
-void run_io_tell(struct run *r, bool is_stderr, struct span bytes)
+static void tell(struct run *r, bool is_stderr, struct span bytes)
 {
-        uint64_t *told = &r->told[is_stderr], left = (uint64_t)r->task.limit[LIMIT_OUTPUT] - *told;
-        struct span part = { bytes.data, bytes.len < left ? bytes.len : (size_t)left };
+        uint64_t offset = r->told[is_stderr];
 
-        (is_stderr ? &r->err : &r->out)->total += bytes.len;
-        if (part.len == 0)
-                return;
-        *told += part.len;
-        if (r->ops->output(r, is_stderr, part, *told - part.len) != 0)
+        r->told[is_stderr] += bytes.len;
+        r->telling = true;
+        if (r->ops->output(r, is_stderr, bytes, offset) != 0)
                 r->full = true;
+        r->telling = false;
 }
 
-/* Of a dead sandbox whose owner takes nothing at present: what its pipes hold is kept, so that the slot need not wait.
- */
-static int keep(struct run *r, enum warm_fd which, size_t n, struct err *e)
+bool run_tell_kept(struct run *r)
 {
+        for (int i = 0; r->task.streams && i < 2; i++) {
+                struct capture *c = i == 0 ? &r->out : &r->err;
+                const struct span kept = capture_span(c);
+                if (kept.len == 0)
+                        continue;
+                if (r->full)
+                        return false;
+                c->len = 0;
+                tell(r, i == 1, kept);
+        }
+        return true;
+}
+
+/* Of a run that streams: tells what the limit of output leaves, or keeps it while its owner takes nothing, as when its
+ * sandbox is dead and the slot is not to wait. Each stream stays in order. */
+static int tell_or_keep(struct run *r, enum warm_fd which, struct span bytes, struct err *e)
+{
+        bool is_stderr = which == WARM_STDERR;
+        uint64_t left = (uint64_t)r->task.limit[LIMIT_OUTPUT] - r->told[is_stderr];
         struct capture *c = capture_of(r, which);
 
-        c->limit = (size_t)((uint64_t)r->task.limit[LIMIT_OUTPUT] - r->told[which == WARM_STDERR]);
-        return capture_put(c, r->host->scratch, n, e);
+        if (r->full || c->len > 0) {
+                c->limit = (size_t)left;
+                return capture_put(c, bytes.data, bytes.len, e);
+        }
+        c->total += bytes.len;
+        if (bytes.len > 0 && left > 0)
+                tell(r, is_stderr, (struct span){ bytes.data, bytes.len < left ? bytes.len : (size_t)left });
+        return 0;
+}
+
+/* What comes before its own output. Nothing is told before the sandbox has its job, because another one may get it. */
+static void tell_said(struct run *r)
+{
+        const struct run_task *t = &r->task;
+        struct err e = { 0 };
+
+        if (!t->streams || r->said)
+                return;
+        r->said = true;
+        int rc = tell_or_keep(r, WARM_STDOUT, t->said_out, &e);
+        if (rc == 0)
+                rc = tell_or_keep(r, t->submission.merge_stderr ? WARM_STDOUT : WARM_STDERR, t->said_err, &e);
+        if (rc == 0)
+                return;
+        log_error(r->host->log, "%s", e.text);
+        run_kill(r, KILL_FAULT);
 }
 
 /* One read of one stream, as capture_read. */
@@ -159,10 +206,7 @@ static int read_stream(struct run *r, enum warm_fd which, size_t *n, struct err 
         if (got == 0)
                 return CAPTURE_END;
         *n = (size_t)got;
-        if (r->full)
-                return keep(r, which, *n, e);
-        run_io_tell(r, which == WARM_STDERR, (struct span){ r->host->scratch, *n });
-        return CAPTURE_MORE;
+        return tell_or_keep(r, which, (struct span){ r->host->scratch, *n }, e);
 }
 
 static void stop_reading(struct run *r)
@@ -240,10 +284,18 @@ static void watch(struct run *r)
 
 void run_resume(struct run *r)
 {
-        if (!r->full)
+        if (!r->full || r->telling)
                 return;
         r->full = false;
-        if (r->state == RUN_RUNNING)
+        if (r->state == RUN_RUNNING && run_tell_kept(r) && !r->full)
+                watch(r);
+}
+
+/* Its sandbox has the job. */
+static void begin_output(struct run *r)
+{
+        tell_said(r);
+        if (r->task.streams && !r->full)
                 watch(r);
 }
 
@@ -293,6 +345,8 @@ static void on_first_output(evutil_socket_t fd, short what, void *arg)
 bool run_io_drain(struct run *r)
 {
         static const enum warm_fd streams[] = { WARM_STDOUT, WARM_STDERR };
+
+        tell_said(r);
         for (size_t i = 0; i < 2; i++)
                 while (r->slot->fd[streams[i]] >= 0 && take_output(r, streams[i]))
                         ;
@@ -322,11 +376,10 @@ int run_io_prepare(struct run *r, struct err *e)
 void run_io_start(struct run *r)
 {
         on_job_writable(r->slot->fd[WARM_JOB], EV_WRITE, r);
-        on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
-        if (r->task.streams) {
-                watch(r);
+        if (r->slot->fd[WARM_STDIN] >= 0)
+                on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
+        if (r->task.streams)
                 return;
-        }
         if (r->host->running <= r->host->cores && event_add(&r->first_output, NULL) < 0)
                 watch(r);
         r->look_us = LOOK_FIRST_US;
@@ -348,12 +401,16 @@ enum job_told run_io_exited(struct run *r, struct job_failure *failure)
         stop_writing(r);
         ssize_t n = recv(r->slot->fd[WARM_JOB], told, sizeof told, MSG_DONTWAIT);
         close_slot_fd(r, WARM_JOB);
-        if (r->slot->fd[WARM_STDIN] >= 0)
-                end_input(r);
         enum job_told what = n > 0 ? job_told(told, (size_t)n) : JOB_TOLD_NOTHING;
         if (what == JOB_TOLD_FAILURE)
                 *failure = told[0];
         return what;
+}
+
+void run_io_end_input(struct run *r)
+{
+        if (r->slot->fd[WARM_STDIN] >= 0)
+                end_input(r);
 }
 
 void run_io_stop(struct run *r)

@@ -32,8 +32,8 @@ void run_io_start(struct run *r);
  * of JOB_TOLD_FAILURE. */
 enum job_told run_io_exited(struct run *r, struct job_failure *failure);
 
-/* Of a run that streams: tells of these bytes what the limit of output leaves. */
-void run_io_tell(struct run *r, bool is_stderr, struct span bytes);
+/* Its program takes no input any more. */
+void run_io_end_input(struct run *r);
 
 /* Reads both streams as far as they go; true at the end of both, else events bring the rest. */
 bool run_io_drain(struct run *r);

@@ -101,6 +101,7 @@ static void make_sandbox(struct fake_slot *s, int fds[CHANNEL_WARM_FDS])
         assert_true(s->cpu >= 0);
         fds[WARM_CPU] = fcntl(s->cpu, F_DUPFD_CLOEXEC, 0);
         s->signal = 0;
+        s->written[0] = s->written[1] = 0;
         fake_use_cpu(s, 1000);
 }
 
@@ -129,12 +130,33 @@ void fake_read_job(struct fake_slot *s)
                 ;
 }
 
+enum { PERIOD = 251, AT_ONCE = 1 << 16 };
+
+uint8_t world_byte(uint64_t n)
+{
+        return (uint8_t)(n % PERIOD);
+}
+
 void fake_write(struct fake_slot *s, bool is_stderr, size_t len)
 {
-        static const char bytes[1 << 16];
+        static uint8_t bytes[AT_ONCE + PERIOD];
+        uint64_t *at = &s->written[is_stderr];
         int fd = is_stderr ? s->err : s->out;
-        if (fd >= 0 && write(fd, bytes, len < sizeof bytes ? len : sizeof bytes) < 0)
-                assert_true(errno == EAGAIN || errno == EPIPE);
+
+        if (bytes[1] == 0)
+                for (unsigned i = 0; i < sizeof bytes; i++)
+                        bytes[i] = world_byte(i);
+        if (fd < 0)
+                return;
+        ssize_t n = write(fd, bytes + *at % PERIOD, len < AT_ONCE ? len : AT_ONCE);
+        assert_true(n >= 0 || errno == EAGAIN || errno == EPIPE);
+        *at += n > 0 ? (uint64_t)n : 0;
+}
+
+void fake_close_output(struct fake_slot *s)
+{
+        close_fd(&s->out);
+        close_fd(&s->err);
 }
 
 void fake_tell_failure(struct fake_slot *s, const struct job_failure *f)
@@ -225,7 +247,7 @@ static void answer_collect(const struct fake_zygote *z, int fd)
 {
         static const char content[] = "#!/x\n";
         const struct collect_record end = { .kind = COLLECT_END };
-        bool compiled = strcmp(z->language, "comp") == 0;
+        bool compiled = strcmp(z->language, "fork") != 0;
         const struct collect_record file = {
                 .kind = COLLECT_FILE, .mode = 0755, .size = sizeof content - 1, .name_len = 4
         };

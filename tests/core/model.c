@@ -32,6 +32,8 @@ static bool one_in(unsigned n)
 
 /* ---------------------------------------------------------------- fronts */
 
+static void any_deed(struct front *f);
+
 static void submit(struct world *w)
 {
         static const char *const languages[] = { "fork", "fork", "comp", "pre", "none" };
@@ -48,6 +50,9 @@ static void submit(struct world *w)
                 .priority = one_in(5) ? below(8) : 0,
                 .input = one_in(3) ? below(1 << 18) : 0,
         };
+        struct front *next = world_next_front(w);
+        if (next)
+                *next = (struct front){ .deed = one_in(3) ? any_deed : NULL };
         world_submit(w, &wish);
 }
 
@@ -70,12 +75,8 @@ static void put_input(struct front *f)
         (void)r; /* every refusal of it is a fair answer */
 }
 
-static void touch_a_front(struct world *w)
+static void touch(struct front *f)
 {
-        struct front *f = some_front(w);
-
-        if (!f)
-                return;
         switch (below(8)) {
         case 0:
                 execution_cancel(f->execution);
@@ -97,6 +98,27 @@ static void touch_a_front(struct world *w)
                 execution_resume(f->execution);
                 break;
         }
+}
+
+static void touch_a_front(struct world *w)
+{
+        struct front *f = some_front(w);
+
+        if (f)
+                touch(f);
+}
+
+/* From within what it is told: of itself, as far as it knows itself yet, or of another. */
+static void any_deed(struct front *f)
+{
+        if (f->depth > 3 || !one_in(4))
+                return;
+        if (one_in(4))
+                submit(f->world);
+        else if (one_in(3))
+                touch_a_front(f->world);
+        else if (f->execution)
+                touch(f);
 }
 
 /* ---------------------------------------------------------------- zygotes */
@@ -237,7 +259,8 @@ static void drain(struct world *w)
 
         core_drain(w->core);
         for (unsigned i = 0; core_running(w->core) > 0 && i < 400; i++) {
-                /* In the end in any case, as the pool does: who waits for a zygote that has died waits in vain by now. */
+                /* In the end in any case, as the pool does: who waits for a zygote that has died waits in vain by now.
+                 */
                 if (i == (shuts_down ? 3 : 200))
                         core_shut_down(w->core);
                 world_bring_zygotes(w);

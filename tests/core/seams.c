@@ -72,6 +72,16 @@ bool timer_is_set(const struct timer *t)
         return find(t) < MAX_TIMERS;
 }
 
+void world_assert_no_timer_but(const struct timer *const *these, unsigned n)
+{
+        for (unsigned i = 0; i < n_set; i++) {
+                unsigned k = 0;
+                while (k < n && these[k] != set[i].timer)
+                        k++;
+                assert_true(k < n);
+        }
+}
+
 void world_fail_timer(unsigned n)
 {
         fail_timer = n;

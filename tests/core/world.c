@@ -7,6 +7,7 @@
 #include "pool/sched/language.h"
 #include "tests/unit/unit.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
@@ -15,17 +16,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-const char world_config[] = "runtime comp {\n"
-                            "  kind = compiled  main_file = main.c  version = { cc }\n"
-                            "  compile = { cc, main.c }  artifacts = { main }  run = { ./main }\n"
-                            "}\n"
-                            "runtime pre {\n"
-                            "  kind = prestarted  main_file = main.p  version = { p }  warm = { p }\n"
-                            "}\n"
-                            "language fork { warm_min = 2 warm_max = 4 running = 4 }\n"
-                            "language comp { warm_min = 1 warm_max = 3 running = 3 }\n"
-                            "language pre { warm_min = 1 warm_max = 2 running = 2 }\n"
-                            "max_queue = 20\n";
+const char world_config[] =
+        "runtime comp {\n"
+        "  kind = compiled  main_file = main.c  version = { cc }\n"
+        "  compile = { cc, main.c }  artifacts = { main }  run = { ./main }\n"
+        "}\n"
+        "runtime pre {\n"
+        "  kind = prestarted  main_file = main.p  version = { p }  warm = { p }  artifacts = { main }\n"
+        "}\n"
+        "language fork { warm_min = 2 warm_max = 4 running = 4 }\n"
+        "language comp { warm_min = 1 warm_max = 3 running = 3 }\n"
+        "language pre { warm_min = 1 warm_max = 2 running = 2 }\n"
+        "max_queue = 20\n";
 
 /* ---------------------------------------------------------------- what a sink is told */
 
@@ -33,6 +35,28 @@ static void assert_open(const struct front *f)
 {
         assert_true(f->used && !f->abandoned);
         assert_int_equal(f->finished + f->refused, 0);
+}
+
+static void do_deed(struct front *f)
+{
+        if (!f->deed)
+                return;
+        f->depth++;
+        if (f->depth > f->deepest)
+                f->deepest = f->depth;
+        f->deed(f);
+        f->depth--;
+}
+
+/* Its first and its last byte are looked at; what a compiler said before is not. */
+static void assert_bytes(const struct front *f, unsigned stream, struct span bytes, uint64_t offset)
+{
+        const uint8_t *data = bytes.data;
+
+        if (bytes.len == 0 || offset < f->said[stream])
+                return;
+        assert_int_equal(data[0], world_byte(offset - f->said[stream]));
+        assert_int_equal(data[bytes.len - 1], world_byte(offset - f->said[stream] + bytes.len - 1));
 }
 
 static int on_output(struct sink *s, enum stream stream, struct span bytes, uint64_t offset)
@@ -43,7 +67,9 @@ static int on_output(struct sink *s, enum stream stream, struct span bytes, uint
         assert_false(f->full);
         assert_true(bytes.len > 0);
         assert_int_equal(offset, f->told[stream]);
+        assert_bytes(f, stream, bytes, offset);
         f->told[stream] += bytes.len;
+        do_deed(f);
         f->full = f->full_next;
         f->full_next = false;
         return f->full ? SINK_FULL : SINK_TAKEN;
@@ -54,6 +80,7 @@ static void on_input_wanted(struct sink *s)
         struct front *f = (struct front *)s;
         assert_open(f);
         f->wanted++;
+        do_deed(f);
 }
 
 static void on_stage(struct sink *s, enum stage stage, int64_t at_us)
@@ -63,6 +90,7 @@ static void on_stage(struct sink *s, enum stage stage, int64_t at_us)
         assert_true(stage == STAGE_COMPILE || stage == STAGE_RUN);
         assert_true(at_us > 0);
         f->stages++;
+        do_deed(f);
 }
 
 static void on_finished(struct sink *s, const struct outcome *o)
@@ -74,6 +102,12 @@ static void on_finished(struct sink *s, const struct outcome *o)
         f->status = o->end.status;
         f->total[STREAM_STDOUT] = o->output.out_total;
         f->total[STREAM_STDERR] = o->output.err_total;
+        f->has_compile = o->has_compile;
+        f->cached = o->compile.cached;
+        f->compile_us = o->compile.compile_us;
+        f->n_files = o->n_files;
+        assert_bytes(f, 0, o->output.out, 0);
+        assert_bytes(f, 1, o->output.err, 0);
         if (f->streams && o->end.status != OUTCOME_COMPILE_ERROR) {
                 assert_int_equal(o->output.out.len + o->output.err.len, 0);
                 assert_true(f->told[0] <= f->total[0] && f->told[1] <= f->total[1]);
@@ -111,14 +145,22 @@ static const struct sink_ops streamed = {
 
 /* ---------------------------------------------------------------- submissions */
 
-static struct front *free_front(struct world *w)
+/* One that is within a call is in use, too. */
+struct front *world_next_front(struct world *w)
 {
         for (unsigned i = 0; i < WORLD_FRONTS; i++)
-                if (!w->front[i].execution) {
-                        w->front[i] = (struct front){ .world = w };
+                if (!w->front[i].execution && w->front[i].depth == 0)
                         return &w->front[i];
-                }
         return NULL;
+}
+
+static struct front *take_front(struct world *w)
+{
+        struct front *f = world_next_front(w);
+
+        if (f)
+                *f = (struct front){ .world = w, .deed = f->used ? NULL : f->deed };
+        return f;
 }
 
 static void free_submission(struct submission *s)
@@ -141,7 +183,7 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
 {
         static const uint8_t input[1 << 18];
         const size_t code = wish->code ? wish->code : 10;
-        struct front *f = free_front(w);
+        struct front *f = take_front(w);
         struct caller caller = { .len = 2, .bytes = { 'p', (uint8_t)wish->peer } };
 
         if (!f)
@@ -171,12 +213,14 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
         set_limit(&s, LIMIT_CPU, wish->cpu_us);
         f->used = true;
         f->streams = wish->streams;
+        f->depth = 1; /* nobody else takes it meanwhile */
         f->sink.ops = wish->streams ? &streamed : &captured;
         if (core_execute(w->core, &caller, &s, &payload, &f->sink, &f->execution, &f->refusal) == REFUSED) {
                 assert_true(f->refusal.text[0] != '\0');
                 f->refused = 1;
                 f->execution = NULL;
         }
+        f->depth--;
         free_submission(&s);
         free(payload.buffer);
         return f;
@@ -237,6 +281,18 @@ static void on_progress(void *owner)
         w->progress++;
 }
 
+static unsigned count_descriptors(void)
+{
+        DIR *d = opendir("/proc/self/fd");
+        unsigned n = 0;
+
+        assert_non_null(d);
+        while (readdir(d))
+                n++;
+        closedir(d);
+        return n;
+}
+
 void world_make(struct world *w)
 {
         static const struct core_ops ops = {
@@ -249,6 +305,7 @@ void world_make(struct world *w)
         struct err e = { 0 };
 
         memset(w, 0, sizeof *w);
+        w->descriptors = count_descriptors();
         signal(SIGPIPE, SIG_IGN); /* as in the pool */
         assert_int_equal(loop_new(&w->base, &e), 0);
         w->log = (struct log){ .who = "test", .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) };
@@ -281,6 +338,7 @@ void world_end(struct world *w)
         config_fini(&w->config);
         event_base_free(w->base);
         close(w->log.fd);
+        assert_int_equal(count_descriptors(), w->descriptors);
 }
 
 void world_turn(struct world *w)
@@ -328,6 +386,34 @@ static void assert_told(const struct front *f)
                 assert_int_equal(f->finished + f->refused, 0);
 }
 
+/* No slot is lost: each is free, or has a sandbox that waits. */
+static void assert_slots(const struct zygote *z)
+{
+        for (unsigned i = 0; i < CHANNEL_MAX_SLOTS; i++) {
+                const struct slot *slot = &z->slots.slot[i];
+                assert_true(slot->state == SLOT_EMPTY || slot->state == SLOT_WARM);
+                assert_true(!slot->holder && !slot->busy && !slot->limiting && !slot->owed);
+                assert_int_equal(slot->fd[WARM_STDOUT] >= 0, slot->state == SLOT_WARM);
+        }
+}
+
+/* No event of an execution is left behind: those that there are belong to zygotes, whose channels have none here. */
+static void assert_no_events(const struct world *w)
+{
+        const struct timer *theirs[WORLD_ZYGOTES];
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < WORLD_ZYGOTES; i++) {
+                if (!w->zygote[i].end)
+                        continue;
+                const struct zygote *z = w->zygote[i].end->owner;
+                assert_slots(z);
+                theirs[n++] = &z->backoff;
+        }
+        world_assert_no_timer_but(theirs, n);
+        assert_int_equal(event_base_get_num_events(w->base, EVENT_BASE_COUNT_ADDED), 0);
+}
+
 void world_assert_clean(struct world *w)
 {
         struct core_facts facts;
@@ -335,6 +421,7 @@ void world_assert_clean(struct world *w)
         for (unsigned i = 0; i < WORLD_FRONTS; i++)
                 assert_told(&w->front[i]);
         core_facts(w->core, &facts);
+        assert_no_events(w);
         assert_int_equal(core_running(w->core), 0);
         assert_int_equal(facts.queued, 0);
         assert_int_equal(w->memory.used, 0);

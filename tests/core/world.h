@@ -29,6 +29,8 @@ enum {
 void world_advance(int64_t us); /* timers that become due fire in their order */
 /* The n-th timer_set from now on fails; WORLD_ALL: each does; 0: none. */
 void world_fail_timer(unsigned n);
+/* Fails the test for a timer that is set and is not one of these. */
+void world_assert_no_timer_but(const struct timer *const *these, unsigned n);
 
 /* ---------------------------------------------------------------- memory */
 
@@ -52,6 +54,7 @@ struct fake_slot {
         int job, in, out, err; /* the sandbox's ends; -1: closed */
         int cpu;               /* the file behind WARM_CPU */
         int signal;            /* the last one that was ordered */
+        uint64_t written[2];   /* bytes of each stream: the n-th is world_byte(n) */
 };
 
 struct fake_pending {
@@ -83,7 +86,9 @@ void fake_greet(struct fake_zygote *z);
  */
 bool fake_has_job(const struct fake_slot *s);
 void fake_read_job(struct fake_slot *s); /* ..., and its input, as far as they have come */
+uint8_t world_byte(uint64_t n);
 void fake_write(struct fake_slot *s, bool is_stderr, size_t len);
+void fake_close_output(struct fake_slot *s);
 bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unproved);
 /* The same, but somebody else still has the writing ends of its pipes. */
 bool fake_exit_with_open_pipes(struct fake_zygote *z, unsigned slot);
@@ -105,6 +110,14 @@ struct front {
         uint64_t total[2];
         unsigned stages, wanted;
         bool streams;
+        uint64_t said[2]; /* bytes that come before the program's own */
+        uint64_t compile_us;
+        bool has_compile, cached;
+        size_t n_files;
+
+        /* What it does from within whatever it is told but its end; NULL: nothing. */
+        void (*deed)(struct front *f);
+        unsigned depth, deepest; /* of calls within calls */
 };
 
 struct front_wish {
@@ -130,6 +143,7 @@ struct world {
         unsigned n_asked;
         uint32_t generations;
         unsigned ready, progress;
+        unsigned descriptors; /* before it was made */
 };
 
 /* fork: an interpreter; comp: compiled; pre: started ahead, and kept when it comes again. */
@@ -148,6 +162,8 @@ void world_bring_zygotes(struct world *w);
 void world_settle(struct world *w);
 
 /* NULL: every front is in use. REFUSED ones count as told. */
+/* A test that counts what is told may set hooks before: world_next_front says which front it will be. */
+struct front *world_next_front(struct world *w);
 struct front *world_submit(struct world *w, const struct front_wish *wish);
 void world_abandon(struct front *f);
 

@@ -1,0 +1,343 @@
+/* What sinks do from within what they are told, and sinks that take nothing for a while. */
+#include "pool/core/execution.h"
+#include "pool/sched/language.h"
+#include "tests/core/world.h"
+#include "tests/unit/unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { SECOND = 1000000 };
+
+struct scene {
+        struct world w;
+        struct front *f;
+        struct fake_zygote *z;
+        struct fake_slot *s; /* where the run is */
+        unsigned number;
+};
+
+static int set_up(void **state)
+{
+        struct scene *t = calloc(1, sizeof *t);
+
+        assert_non_null(t);
+        world_make(&t->w);
+        world_bring_zygotes(&t->w);
+        world_settle(&t->w);
+        *state = t;
+        return 0;
+}
+
+static int tear_down(void **state)
+{
+        struct scene *t = *state;
+
+        world_settle(&t->w);
+        world_assert_clean(&t->w);
+        world_end(&t->w);
+        free(t);
+        return 0;
+}
+
+static void find(struct scene *t)
+{
+        t->s = world_sandbox_of(&t->w, t->f, &t->z, &t->number);
+}
+
+static void submit(struct scene *t, const struct front_wish *wish)
+{
+        t->f = world_submit(&t->w, wish);
+        world_turn(&t->w);
+        find(t);
+}
+
+static void end(struct scene *t)
+{
+        if (t->s && t->s->state == FAKE_WARM)
+                fake_exit(t->z, t->number, 0, false);
+        world_settle(&t->w);
+}
+
+static const struct front_wish streaming = { .language = "fork", .streams = true, .wall_us = 5 * SECOND };
+static const struct front_wish feeding = {
+        .language = "fork", .streams = true, .live_input = true, .wall_us = 5 * SECOND
+};
+
+/* ---------------------------------------------------------------- deeds */
+
+static void resume(struct front *f)
+{
+        if (f->execution)
+                execution_resume(f->execution);
+}
+
+static void cancel(struct front *f)
+{
+        if (f->execution)
+                execution_cancel(f->execution);
+}
+
+static void abandon(struct front *f)
+{
+        if (f->execution)
+                world_abandon(f);
+}
+
+static void put_more(struct front *f)
+{
+        if (f->execution && f->wanted < 100)
+                assert_int_equal(execution_input(f->execution, span_of_text("x"), false), 0);
+}
+
+static void submit_another(struct front *f)
+{
+        f->deed = NULL;
+        world_submit(f->world, &(struct front_wish){ .language = "fork" });
+}
+
+/* ---------------------------------------------------------------- a sink that takes nothing */
+
+/* Over, with something of both streams that is yet to be told. */
+static void reach_delivering(struct scene *t)
+{
+        submit(t, &streaming);
+        t->f->full_next = true;
+        fake_write(t->s, false, 1);
+        world_turn(&t->w);
+        fake_write(t->s, false, 10);
+        fake_write(t->s, true, 20);
+        end(t);
+        assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
+        t->f->full = false;
+}
+
+static void resuming_while_the_rest_is_told_changes_nothing(void **state)
+{
+        struct scene *t = *state;
+
+        reach_delivering(t);
+        t->f->deed = resume;
+        resume(t->f);
+        assert_int_equal(t->f->finished, 1);
+        assert_int_equal(t->f->told[0], 11);
+        assert_int_equal(t->f->told[1], 20);
+}
+
+static void what_is_abandoned_while_the_rest_is_told_is_gone(void **state)
+{
+        struct scene *t = *state;
+
+        for (int full = 0; full < 2; full++) {
+                reach_delivering(t);
+                t->f->deed = abandon;
+                t->f->full_next = full;
+                resume(t->f);
+                assert_true(t->f->abandoned);
+                assert_int_equal(core_running(t->w.core), 0);
+        }
+}
+
+static void the_rest_is_told_bit_by_bit(void **state)
+{
+        struct scene *t = *state;
+
+        reach_delivering(t);
+        t->f->full_next = true;
+        resume(t->f);
+        assert_int_equal(t->f->told[0], 11);
+        assert_int_equal(t->f->told[1] + t->f->finished, 0);
+        t->f->full = false;
+        t->f->full_next = true;
+        resume(t->f);
+        assert_int_equal(t->f->told[1], 20);
+        assert_int_equal(t->f->finished, 1); /* nothing is left that it would have to take */
+}
+
+static void a_shutdown_says_that_it_was_begun(void **state)
+{
+        struct scene *t = *state;
+
+        reach_delivering(t);
+        core_drain(t->w.core);
+        core_shut_down(t->w.core);
+        assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
+        assert_non_null(strstr(t->f->refusal.text, "was ended for it"));
+}
+
+/* Its pipes are held open by somebody, and are read on after what was kept. */
+static void output_stays_in_order_after_the_death(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &streaming);
+        t->f->full_next = true;
+        fake_write(t->s, false, 1);
+        world_turn(&t->w);
+        fake_write(t->s, false, 100);
+        fake_exit_with_open_pipes(t->z, t->number);
+        world_turn(&t->w);
+        assert_int_equal(t->f->execution->run.state, RUN_ENDING);
+        t->f->full = false;
+        resume(t->f);
+        fake_write(t->s, false, 1000);
+        world_turn(&t->w);
+        fake_close_output(t->s);
+        world_settle(&t->w);
+        assert_int_equal(t->f->told[0], 1101);
+        assert_int_equal(t->f->status, OUTCOME_EXITED);
+}
+
+/* ---------------------------------------------------------------- from within */
+
+static void each_call_may_be_answered_by_another(void **state)
+{
+        static void (*const deeds[])(struct front *) = { resume, cancel, abandon, submit_another };
+        struct scene *t = *state;
+
+        for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++)
+                for (int where = 0; where < 3; where++) {
+                        submit(t, &feeding);
+                        if (where == 0)
+                                execution_input(t->f->execution, span_of_text("x"), false);
+                        t->f->deed = deeds[i];
+                        if (where == 1)
+                                fake_write(t->s, false, 100);
+                        if (where == 2)
+                                execution_input(t->f->execution, span_of_text("x"), false);
+                        world_turn(&t->w);
+                        world_settle(&t->w);
+                        for (unsigned k = 0; k < WORLD_SLOTS; k++)
+                                if (fake_has_job(&t->z->slot[k]))
+                                        fake_exit(t->z, k, 0, false);
+                        end(t);
+                        assert_int_equal(core_running(t->w.core), 0);
+                }
+}
+
+static void input_is_asked_for_again_but_not_deeper(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &feeding);
+        t->f->deed = put_more;
+        assert_int_equal(execution_input(t->f->execution, span_of_text("x"), false), 0);
+        assert_int_equal(t->f->wanted, 100);
+        assert_int_equal(t->f->deepest, 1);
+        t->f->deed = NULL;
+        end(t);
+}
+
+static void abandon_what_is_known(struct front *f)
+{
+        for (unsigned i = 0; i < WORLD_FRONTS; i++)
+                if (f->world->front[i].execution)
+                        abandon(&f->world->front[i]);
+}
+
+static void a_stage_begins_before_the_execution_is_known(void **state)
+{
+        struct scene *t = *state;
+
+        world_next_front(&t->w)->deed = abandon_what_is_known;
+        submit(t, &streaming);
+        assert_int_equal(t->f->stages, 1);
+        assert_non_null(t->f->execution);
+        t->f->deed = NULL;
+        end(t);
+}
+
+/* ---------------------------------------------------------------- what a second sandbox gets */
+
+/* It dies with half of its job. */
+static void begin_again(struct scene *t)
+{
+        assert_false(feed_is_done(&t->f->execution->run.job));
+        fake_exit(t->z, t->number, 9, false);
+        world_settle(&t->w);
+        find(t);
+        assert_non_null(t->s);
+        for (int i = 0; i < 100 && !feed_is_done(&t->f->execution->run.job); i++) {
+                char buffer[1 << 16];
+                while (recv(t->s->job, buffer, sizeof buffer, 0) > 0)
+                        ;
+                world_turn(&t->w);
+        }
+}
+
+static void input_is_not_lost_with_a_sandbox(void **state)
+{
+        struct scene *t = *state;
+        struct front_wish wish = feeding;
+        char bytes[16];
+
+        wish.code = 4 << 20;
+        submit(t, &wish);
+        assert_int_equal(execution_input(t->f->execution, span_of_text("abc"), false), 0);
+        begin_again(t);
+        assert_int_equal(read(t->s->in, bytes, sizeof bytes), 3);
+        assert_int_equal(execution_input(t->f->execution, span_of_text("de"), true), 0);
+        assert_int_equal(read(t->s->in, bytes, sizeof bytes), 2);
+        assert_int_equal(read(t->s->in, bytes, sizeof bytes), 0);
+        end(t);
+        assert_int_equal(t->f->status, OUTCOME_EXITED);
+}
+
+/* What a compiler said before it is told once, in order, and to a sink that takes it. */
+static void what_was_said_before_is_told_once(void **state)
+{
+        struct scene *t = *state;
+        struct front_wish wish = streaming;
+
+        wish.language = "pre";
+        wish.code = 4 << 20;
+        for (int i = 0; i < 2; i++) { /* it waits for a sandbox: */
+                t->f = world_submit(&t->w, &wish);
+                end(t);
+        }
+        abandon_what_is_known(t->f);
+        t->f = world_submit(&t->w, &wish);
+        struct compile *c = &t->f->execution->compile;
+        assert_int_equal(t->f->execution->state, EXECUTION_WAITING);
+        c->done = true;
+        c->outcome.output.out = span_of_text("out");
+        c->outcome.output.err = span_of_text("error");
+        t->f->said[0] = 3;
+        t->f->said[1] = 5;
+        t->f->full_next = true;
+        world_settle(&t->w);
+        find(t);
+        begin_again(t);
+        assert_int_equal(t->f->told[0], 3);
+        assert_int_equal(t->f->told[1], 0);
+        t->f->full = false;
+        resume(t->f);
+        assert_int_equal(t->f->told[1], 5);
+        fake_write(t->s, true, 10);
+        world_turn(&t->w);
+        assert_int_equal(t->f->told[1], 15);
+        end(t);
+        assert_int_equal(t->f->finished, 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                TEST(resuming_while_the_rest_is_told_changes_nothing),
+                TEST(what_is_abandoned_while_the_rest_is_told_is_gone),
+                TEST(the_rest_is_told_bit_by_bit),
+                TEST(a_shutdown_says_that_it_was_begun),
+                TEST(output_stays_in_order_after_the_death),
+                TEST(each_call_may_be_answered_by_another),
+                TEST(input_is_asked_for_again_but_not_deeper),
+                TEST(a_stage_begins_before_the_execution_is_known),
+                TEST(input_is_not_lost_with_a_sandbox),
+                TEST(what_was_said_before_is_told_once),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
