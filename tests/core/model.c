@@ -51,8 +51,8 @@ static void submit(struct world *w)
                 .input = one_in(3) ? below(1 << 18) : 0,
         };
         struct front *next = world_next_front(w);
-        if (next)
-                *next = (struct front){ .deed = one_in(3) ? any_deed : NULL };
+        if (next && one_in(3))
+                next->deed = next->at_end = any_deed;
         world_submit(w, &wish);
 }
 

@@ -106,7 +106,47 @@ static void a_deadline_that_can_not_be_kept_is_told(void **state)
         assert_non_null(strstr(t->f->refusal.text, "deadline_us"));
 }
 
+static void a_deadline_may_end_it_before_its_wall_limit(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.deadline_us = SECOND / 2;
+        submit(t, &wish);
+        world_advance(SECOND / 2 + 1000);
+        world_settle(&t->w);
+        assert_int_equal(t->f->status, OUTCOME_TIME_LIMIT);
+        assert_in_range(t->f->outcome.end.wall_us, SECOND / 2, SECOND / 2 + 5000);
+}
+
+/* A look before its time, which timers of a coarse clock give, does not end it, and is followed by another. */
+static void cpu_time_is_looked_at_until_it_is_used_up(void **state)
+{
+        struct stage_set *t = *state;
+
+        submit(t, &plain);
+        fake_use_cpu(t->s, SECOND / 2);
+        world_advance(SECOND);
+        assert_int_equal(t->f->execution->run.reason, KILL_NONE);
+        fake_use_cpu(t->s, SECOND + 1001); /* it began at 1000 */
+        world_advance(SECOND);
+        assert_int_equal(t->f->execution->run.reason, KILL_CPU);
+        world_settle(&t->w);
+}
+
 /* ---------------------------------------------------------------- jobs */
+
+static void a_job_that_could_not_be_kept_to_is_no_failure_of_the_job(void **state)
+{
+        static const struct job_failure failure = { .step = JOB_STEP_LIMITS, .error = EIO };
+        struct stage_set *t = *state;
+
+        submit(t, &plain);
+        execution_cancel(t->f->execution);
+        fake_tell_failure(t->s, &failure);
+        end(t);
+        assert_int_equal(t->f->status, OUTCOME_CANCELLED);
+}
 
 static void a_failure_of_any_number_is_told(void **state)
 {
@@ -145,7 +185,8 @@ static size_t read_input(struct stage_set *t)
 
 static void live_input_comes_whole_and_is_bounded(void **state)
 {
-        static const uint8_t bytes[CORE_INPUT_ROOM];
+        static const uint8_t bytes[CORE_INPUT_ROOM + 1];
+        const struct span whole = { bytes, CORE_INPUT_ROOM }, too_much = { bytes, CORE_INPUT_ROOM + 1 };
         struct stage_set *t = *state;
         struct front_wish wish = plain;
         char byte;
@@ -156,11 +197,15 @@ static void live_input_comes_whole_and_is_bounded(void **state)
         assert_int_equal(read_input(t), 100);
         assert_int_equal(read(t->s->in, &byte, 1), -1); /* it stays open */
 
-        assert_int_equal(execution_input(t->f->execution, (struct span){ bytes, sizeof bytes }, false), 0);
-        assert_int_equal(execution_input(t->f->execution, (struct span){ bytes, sizeof bytes }, false), -EAGAIN);
+        uint64_t before = t->w.memory.used;
+        assert_int_equal(execution_input(t->f->execution, too_much, false), -EINVAL);
+        assert_int_equal(execution_input(t->f->execution, whole, false), 0);
+        assert_true(t->w.memory.used > before + whole.len / 2);
+        assert_int_equal(execution_input(t->f->execution, whole, false), -EAGAIN);
         unsigned wanted = t->f->wanted;
-        assert_int_equal(read_input(t), sizeof bytes);
+        assert_int_equal(read_input(t), whole.len);
         assert_int_equal(t->f->wanted, wanted + 1);
+        assert_int_equal(t->w.memory.used, before);
         assert_int_equal(execution_input(t->f->execution, (struct span){ bytes, 7 }, true), 0);
         assert_int_equal(read_input(t), 7);
         assert_int_equal(read(t->s->in, &byte, 1), 0);
@@ -278,6 +323,22 @@ static void a_signal_goes_to_what_runs(void **state)
         world_settle(&t->w);
 }
 
+/* One that is still to be started would die of it. */
+static void a_signal_waits_for_no_job(void **state)
+{
+        struct stage_set *t = *state;
+        struct front_wish wish = plain;
+
+        wish.code = 4 << 20;
+        submit(t, &wish);
+        assert_int_equal(execution_signal(t->f->execution, SIGINT), -ESRCH);
+        end(t);
+        world_settle(&t->w);
+        t->s = world_sandbox_of(&t->w, t->f, &t->z, &t->number);
+        execution_cancel(t->f->execution);
+        world_settle(&t->w);
+}
+
 static void a_compiler_gets_no_signal(void **state)
 {
         struct stage_set *t = *state;
@@ -299,6 +360,9 @@ int main(void)
                 TEST(no_run_goes_on_without_its_limits),
                 TEST(a_limit_that_is_looked_at_again_is_not_lost),
                 TEST(a_deadline_that_can_not_be_kept_is_told),
+                TEST(a_deadline_may_end_it_before_its_wall_limit),
+                TEST(cpu_time_is_looked_at_until_it_is_used_up),
+                TEST(a_job_that_could_not_be_kept_to_is_no_failure_of_the_job),
                 TEST(a_failure_of_any_number_is_told),
                 TEST(live_input_comes_whole_and_is_bounded),
                 TEST(input_that_nobody_reads_is_no_fault),
@@ -307,6 +371,7 @@ int main(void)
                 TEST(a_dead_sandbox_waits_for_no_sink),
                 TEST(no_more_is_told_than_the_limit_allows),
                 TEST(a_signal_goes_to_what_runs),
+                TEST(a_signal_waits_for_no_job),
                 TEST(a_compiler_gets_no_signal),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

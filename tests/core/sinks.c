@@ -250,6 +250,29 @@ static void a_stage_begins_before_the_execution_is_known(void **state)
         end(t);
 }
 
+static void abandon_all_others(struct front *f)
+{
+        for (unsigned i = 0; i < WORLD_FRONTS; i++)
+                if (&f->world->front[i] != f)
+                        abandon(&f->world->front[i]);
+}
+
+/* All are ended one after the other, and each end may be that of the next one. */
+static void one_end_may_bring_another(void **state)
+{
+        struct scene *t = *state;
+
+        for (int i = 0; i < 8; i++) {
+                struct front *next = world_next_front(&t->w);
+                next->at_end = i % 3 == 0 ? abandon_all_others : submit_another;
+                world_submit(&t->w, &(struct front_wish){ .language = "comp", .peer = (unsigned)i % 2 });
+        }
+        core_drain(t->w.core);
+        core_shut_down(t->w.core);
+        world_settle(&t->w);
+        assert_int_equal(core_running(t->w.core), 0);
+}
+
 /* ---------------------------------------------------------------- what a second sandbox gets */
 
 /* It dies with half of its job. */
@@ -336,6 +359,7 @@ int main(void)
                 TEST(each_call_may_be_answered_by_another),
                 TEST(input_is_asked_for_again_but_not_deeper),
                 TEST(a_stage_begins_before_the_execution_is_known),
+                TEST(one_end_may_bring_another),
                 TEST(input_is_not_lost_with_a_sandbox),
                 TEST(what_was_said_before_is_told_once),
         };

@@ -48,6 +48,15 @@ static void do_deed(struct front *f)
         f->depth--;
 }
 
+static void do_at_end(struct front *f)
+{
+        f->execution = NULL;
+        f->depth++;
+        if (f->at_end)
+                f->at_end(f);
+        f->depth--;
+}
+
 /* Its first and its last byte are looked at; what a compiler said before is not. */
 static void assert_bytes(const struct front *f, unsigned stream, struct span bytes, uint64_t offset)
 {
@@ -89,6 +98,8 @@ static void on_stage(struct sink *s, enum stage stage, int64_t at_us)
         assert_open(f);
         assert_true(stage == STAGE_COMPILE || stage == STAGE_RUN);
         assert_true(at_us > 0);
+        if (f->stages < sizeof f->stage / sizeof f->stage[0])
+                f->stage[f->stages] = stage;
         f->stages++;
         do_deed(f);
 }
@@ -102,19 +113,18 @@ static void on_finished(struct sink *s, const struct outcome *o)
         f->status = o->end.status;
         f->total[STREAM_STDOUT] = o->output.out_total;
         f->total[STREAM_STDERR] = o->output.err_total;
-        f->has_compile = o->has_compile;
-        f->cached = o->compile.cached;
-        f->compile_us = o->compile.compile_us;
-        f->n_files = o->n_files;
-        assert_bytes(f, 0, o->output.out, 0);
-        assert_bytes(f, 1, o->output.err, 0);
+        f->outcome = *o;
+        if (!o->has_compile) { /* else what was said then may come first */
+                assert_bytes(f, 0, o->output.out, 0);
+                assert_bytes(f, 1, o->output.err, 0);
+        }
         if (f->streams && o->end.status != OUTCOME_COMPILE_ERROR) {
                 assert_int_equal(o->output.out.len + o->output.err.len, 0);
                 assert_true(f->told[0] <= f->total[0] && f->told[1] <= f->total[1]);
                 assert_true(o->output.out_truncated || f->told[0] == f->total[0]);
                 assert_true(o->output.err_truncated || f->told[1] == f->total[1]);
         }
-        f->execution = NULL;
+        do_at_end(f);
 }
 
 static void on_refused(struct sink *s, const struct refusal *r)
@@ -125,7 +135,7 @@ static void on_refused(struct sink *s, const struct refusal *r)
         assert_true(r->text[0] != '\0');
         f->refused++;
         f->refusal = *r;
-        f->execution = NULL;
+        do_at_end(f);
 }
 
 static const struct sink_ops captured = {
@@ -146,7 +156,7 @@ static const struct sink_ops streamed = {
 /* ---------------------------------------------------------------- submissions */
 
 /* One that is within a call is in use, too. */
-struct front *world_next_front(struct world *w)
+static struct front *free_front(struct world *w)
 {
         for (unsigned i = 0; i < WORLD_FRONTS; i++)
                 if (!w->front[i].execution && w->front[i].depth == 0)
@@ -154,12 +164,23 @@ struct front *world_next_front(struct world *w)
         return NULL;
 }
 
-static struct front *take_front(struct world *w)
+struct front *world_next_front(struct world *w)
 {
-        struct front *f = world_next_front(w);
+        struct front *f = free_front(w);
 
         if (f)
-                *f = (struct front){ .world = w, .deed = f->used ? NULL : f->deed };
+                *f = (struct front){ 0 };
+        return f;
+}
+
+static struct front *take_front(struct world *w)
+{
+        struct front *f = free_front(w);
+
+        if (f && f->used)
+                *f = (struct front){ 0 };
+        if (f)
+                *f = (struct front){ .world = w, .deed = f->deed, .at_end = f->at_end };
         return f;
 }
 

@@ -9,6 +9,7 @@
 #include "pool/config/config.h"
 #include "pool/core/core.h"
 #include "pool/core/core_parts.h"
+#include "pool/core/outcome.h"
 #include "pool/link/channel_end.h"
 #include "proto/ipc/channel.h"
 #include "proto/ipc/job.h"
@@ -110,13 +111,13 @@ struct front {
         uint64_t total[2];
         unsigned stages, wanted;
         bool streams;
-        uint64_t said[2]; /* bytes that come before the program's own */
-        uint64_t compile_us;
-        bool has_compile, cached;
-        size_t n_files;
+        uint64_t said[2];       /* bytes that come before the program's own */
+        enum stage stage[4];    /* the first that began */
+        struct outcome outcome; /* what it points to is gone */
 
-        /* What it does from within whatever it is told but its end; NULL: nothing. */
+        /* What it does from within whatever it is told but its end, and when it has ended; NULL: nothing. */
         void (*deed)(struct front *f);
+        void (*at_end)(struct front *f);
         unsigned depth, deepest; /* of calls within calls */
 };
 
