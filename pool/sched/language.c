@@ -78,45 +78,7 @@ void language_configure(struct language *l, const struct config_language *config
         queue_lane_share(&l->lane, l->running, l->sched->config->client_share);
 }
 
-void language_fini(struct language *l)
-{
-        struct zygote *z;
-
-        if (!l->sched)
-                return;
-        while ((z = TAILQ_FIRST(&l->zygotes)))
-                language_lose(z, "the pool ends");
-        config_runtime_fini(&l->kept);
-}
-
-/* ---------------------------------------------------------------- leaving, and coming back */
-
-/* What runs may need the runtime until it ends, and the configuration has it no more. */
-static void keep_runtime(struct language *l)
-{
-        struct err e = { 0 };
-
-        if (!l->compile.runtime)
-                return;
-        if (config_runtime_copy(&l->kept, l->compile.runtime, &e) < 0)
-                log_error(l->sched->log, "%s: %s", l->name, e.text);
-        l->compile.runtime = l->kept.name ? &l->kept : NULL;
-}
-
-void language_leave(struct language *l)
-{
-        struct zygote *z = TAILQ_FIRST(&l->zygotes), *next;
-
-        l->leaving = true;
-        keep_runtime(l);
-        for (; z; z = next) {
-                next = TAILQ_NEXT(z, link);
-                if (z->greeted)
-                        zygote_retire(z);
-                else
-                        language_lose(z, "its language is configured no more");
-        }
-}
+/* ---------------------------------------------------------------- coming back */
 
 void language_come_back(struct language *l, const struct config_language *config)
 {
@@ -179,7 +141,7 @@ bool language_has_room(const struct language *l)
         return l->lane.count == 0 && next_slot(l);
 }
 
-static void serve_waiting(struct language *l)
+void language_serve_waiting(struct language *l)
 {
         struct queue_entry *entry;
         struct slot *slot;
@@ -190,21 +152,6 @@ static void serve_waiting(struct language *l)
                 scale_taken(&l->scale, slot->zygote->slots.count[SLOT_WARM]);
                 l->sched->ops->start(l->sched->owner, entry, slot);
         }
-}
-
-void language_kick(struct language *l)
-{
-        serve_waiting(l);
-
-        unsigned demand = language_demand(l);
-        scale_waits(&l->scale, demand, clock_us());
-        scale_runs(&l->scale, language_busy(l) + demand);
-        if (l->scale.grown)
-                l->sched->language_ops->grown(l->sched);
-        language_order_sandboxes(l);
-        language_ask_if_due(l);
-        if (queue_unblocked(&l->sched->queue))
-                event_active(&l->sched->unblocked, EV_TIMEOUT, 0);
 }
 
 /* ---------------------------------------------------------------- readiness */

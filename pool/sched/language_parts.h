@@ -9,13 +9,10 @@
 
 /* Of zeroed memory. */
 void language_init(struct language *l, struct sched *s, const struct config_language *config);
-void language_fini(struct language *l);
 
 /* What a new configuration can change. */
 void language_configure(struct language *l, const struct config_language *config);
 
-/* It is configured no more: nothing new is begun, and its zygotes end with what runs in them. */
-void language_leave(struct language *l);
 /* Nothing is left of it: it may be freed. */
 bool language_is_gone(const struct language *l);
 /* It is configured again before it was gone. */
@@ -25,6 +22,11 @@ void language_come_back(struct language *l, const struct config_language *config
 void language_order_sandboxes(struct language *l);
 
 /* ---------------------------------------------------------------- language_zygotes.c: for the scheduler */
+
+void language_fini(struct language *l);
+
+/* It is configured no more: nothing new is begun, and its zygotes end with what runs in them. */
+void language_leave(struct language *l);
 
 /* A zygote for it; takes sock over. -1: there was one, but it could not be taken. */
 void language_adopt(struct language *l, uint32_t generation, int sock);
@@ -38,7 +40,11 @@ void language_drain(struct language *l);
 /* To be called each second or so. */
 void language_tick(struct language *l);
 
-/* ---------------------------------------------------------------- language.c */
+/* ---------------------------------------------------------------- language.c: for language_zygotes.c, which is above
+ * it */
+
+/* Gives warm sandboxes to waiting requests. */
+void language_serve_waiting(struct language *l);
 
 /* How many requests that wait could be started now if there were sandboxes enough. Shares of clients may hold back some
  * of those that are counted, but not all. */
@@ -60,11 +66,3 @@ void language_set_broken(struct language *l, const char *why);
 
 /* A zygote that serves has so many warm sandboxes: is that enough to be ready? */
 void language_serves_well(struct language *l, const struct zygote *z);
-
-/* ---------------------------------------------------------------- language_zygotes.c */
-
-/* There is to be a zygote that serves; and while nothing else is going on, one that has served its time is replaced. */
-void language_ask_if_due(struct language *l);
-
-/* This zygote has ended, or is to end at once. Frees it. */
-void language_lose(struct zygote *z, const char *why);

@@ -31,7 +31,7 @@ static bool has_served_its_time(const struct language *l, const struct zygote *z
                (l->generation_us > 0 && clock_us() - z->born_us >= l->generation_us);
 }
 
-void language_ask_if_due(struct language *l)
+static void ask_if_due(struct language *l)
 {
         const struct zygote *current = language_in_phase(l, ZYGOTE_CURRENT);
 
@@ -96,7 +96,7 @@ static void count_failed_start(struct language *l, bool hung)
                                             : "zygote after zygote ends before it can serve");
 }
 
-void language_lose(struct zygote *z, const char *why)
+static void lose(struct zygote *z, const char *why)
 {
         struct language *l = z->owner;
         enum zygote_phase phase = z->phase;
@@ -241,7 +241,7 @@ static const struct zygote_ops zygote_ops = {
         .failed_holder = on_failed_holder,
         .discarded = on_discarded,
         .changed = on_changed,
-        .ended = language_lose,
+        .ended = lose,
 };
 
 /* ---------------------------------------------------------------- what its scheduler says */
@@ -265,7 +265,7 @@ void language_adopt(struct language *l, uint32_t generation, int sock)
                 return; /* the next tick asks for another */
         }
         if (coming)
-                language_lose(coming, "another takes its place");
+                lose(coming, "another takes its place");
         if (zygote_new(&z, &options, sock, &e) < 0) {
                 log_error(l->sched->log, "%s: %s", l->name, e.text);
                 return; /* the next tick asks for another */
@@ -301,12 +301,67 @@ void language_tick(struct language *l)
                                 look_at_warm(l, z); /* after a reload fewer may be enough */
                         continue;
                 }
-                language_lose(z, why);
+                lose(z, why);
         }
         scale_fade(&l->scale, clock_us());
         scale_runs(&l->scale, language_busy(l));
         language_order_sandboxes(l); /* slots may have become too many */
         if (l->renew_wait > 0)
                 l->renew_wait--;
-        language_ask_if_due(l);
+        ask_if_due(l);
+}
+
+/* ---------------------------------------------------------------- its pulse and its end */
+
+void language_kick(struct language *l)
+{
+        language_serve_waiting(l);
+
+        unsigned demand = language_demand(l);
+        scale_waits(&l->scale, demand, clock_us());
+        scale_runs(&l->scale, language_busy(l) + demand);
+        if (l->scale.grown)
+                l->sched->language_ops->grown(l->sched);
+        language_order_sandboxes(l);
+        ask_if_due(l);
+        if (queue_unblocked(&l->sched->queue))
+                event_active(&l->sched->unblocked, EV_TIMEOUT, 0);
+}
+
+/* What runs may need the runtime until it ends, and the configuration has it no more. */
+static void keep_runtime(struct language *l)
+{
+        struct err e = { 0 };
+
+        if (!l->compile.runtime)
+                return;
+        if (config_runtime_copy(&l->kept, l->compile.runtime, &e) < 0)
+                log_error(l->sched->log, "%s: %s", l->name, e.text);
+        l->compile.runtime = l->kept.name ? &l->kept : NULL;
+}
+
+void language_leave(struct language *l)
+{
+        struct zygote *z = TAILQ_FIRST(&l->zygotes), *next;
+
+        l->leaving = true;
+        keep_runtime(l);
+        for (; z; z = next) {
+                next = TAILQ_NEXT(z, link);
+                if (z->greeted)
+                        zygote_retire(z);
+                else
+                        lose(z, "its language is configured no more");
+        }
+}
+
+void language_fini(struct language *l)
+{
+        struct zygote *z;
+
+        if (!l->sched)
+                return;
+        while ((z = TAILQ_FIRST(&l->zygotes)))
+                lose(z, "the pool ends");
+        config_runtime_fini(&l->kept);
 }
