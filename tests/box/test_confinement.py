@@ -203,11 +203,12 @@ class Confinement(Case):
 
     def test_a_signal_reaches_the_program_and_its_child(self):
         """Ordered in the pool's place. A signal reaches the group of a run's main process, and the child's state shows it"""
-        number = self.client.send_execute(self.HEEDS)
+        made = int(self.execute("pass").sandbox.rsplit("-", 1)[1])
+        number = self.client.send_execute(self.HEEDS, limits={"wall_us": 60_000_000})
         family = wait_until(self.family, what="a program with a child")
         slot = int(re.search(r"/python\.\w-(\d+)", str(family[0].cgroups())).group(1))
         for signal_number, states in ((signal.SIGSTOP, "T"), (signal.SIGCONT, "RSD"), (signal.SIGINT, "")):
-            self.order_signal(slot, signal_number)
+            self.order_signal(slot, made, signal_number)
             wait_until(lambda states=states: not states or all(p.status()["State"][0] in states for p in family), what=f"signal {signal_number}")
         result = self.client.result(number)
         self.assert_exited(result)
@@ -222,24 +223,28 @@ class Confinement(Case):
                 return [parent, *children]
         return None
 
-    def order_signal(self, slot, number):
-        """To each sandbox that the slot may have: orders about others are late, and ignored."""
+    def order_signal(self, slot, made, number):
+        """To each sandbox that the slot may have, by the number of one made lately: orders about others are late, and ignored."""
         for channel in self.channels():
-            for sandbox in range(1, 1 << 14):
+            for sandbox in range(max(1, made - 128), made + 128):
                 select.select([], [channel], [])
                 channel.send(struct.pack("=IIQqqqII", 9, slot, sandbox, 0, 0, 0, 0, number))  # ORDER_SIGNAL
             channel.close()
 
     def channels(self):
         """The pool's ends of its sockets to zygotes: of packets, and not the supervisor's, which is on 3."""
-        pool, found = os.pidfd_open(self.pool().pid), []
-        for name in os.listdir(f"/proc/{self.pool().pid}/fd"):
-            if int(name) > 3 and os.readlink(f"/proc/{self.pool().pid}/fd/{name}").startswith("socket:"):
-                end = socket.socket(fileno=host.take_descriptor(pool, int(name)))
-                if end.type == socket.SOCK_SEQPACKET:
-                    found.append(end)
-                else:
-                    end.close()
+        pid = self.pool().pid
+        pool, found = os.pidfd_open(pid), []
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            try:
+                is_socket = int(name) > 3 and os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+                end = socket.socket(fileno=host.take_descriptor(pool, int(name))) if is_socket else None
+            except OSError:
+                continue  # closed meanwhile: one of a sandbox, that is
+            if end and end.type == socket.SOCK_SEQPACKET:
+                found.append(end)
+            elif end:
+                end.close()
         os.close(pool)
         return found
 
