@@ -36,6 +36,7 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
 # A program that goes no further until the test lets it (Server.wait_held, let_go): it stops itself.
 HOLD = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)\n"
 HOLD_SH = "kill -STOP $$\n"
+HELD = {"wall_us": 60_000_000}  # the limits of a run that is held for as long as a loaded machine takes for all the rest
 
 # What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
 DAEMONS = ("hatchery-pool", "hatchery-zygote")
