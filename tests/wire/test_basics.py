@@ -6,7 +6,7 @@ import uuid
 from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Refused, Status, execute_message, pb
-from lib.server import HOLD, wait_until
+from lib.server import HELD, HOLD, wait_until
 
 SHARED = "wire"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -141,7 +141,7 @@ class ManyAtOnce(Case):
     SERVER = SERVER
 
     def test_answers_come_in_the_order_of_completion(self):
-        slow = self.client.send_execute(HOLD + "print('slow')")
+        slow = self.client.send_execute(HOLD + "print('slow')", limits=HELD)
         quick = self.client.send_execute("print('quick')")
         self.assertEqual(b"quick\n", self.client.result(quick).stdout)
         SERVER.wait_held()
@@ -241,7 +241,7 @@ class Cancelling(Case):
         self.assertFalse(self.client.cancel(999999))
 
     def test_the_request_of_another_connection_can_not_be_cancelled(self):
-        run = self.client.send_execute(HOLD + "print('done')")
+        run = self.client.send_execute(HOLD + "print('done')", limits=HELD)
         SERVER.wait_held()
         self.assertFalse(self.connect().cancel(run))
         SERVER.let_go()

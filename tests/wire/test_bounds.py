@@ -6,7 +6,7 @@ import time
 
 from lib.case import Case, ServerModule
 from lib.hatchery import Closed, Refused, execute_message, pb
-from lib.server import HOLD, IS_SANITIZED, wait_until
+from lib.server import HELD, HOLD, IS_SANITIZED, wait_until
 
 CONFIG = """
 max_connections = 8
@@ -55,7 +55,7 @@ class Bounds(Case):
 
     def test_requests_over_those_in_flight_of_a_connection_are_refused(self):
         client = self.connect()
-        ids = [client.send_execute(HOLD + "print(1)") for _ in range(4)]
+        ids = [client.send_execute(HOLD + "print(1)", limits=HELD) for _ in range(4)]
         extra = [client.send_execute("print(2)") for _ in range(3)]
         for request in extra:
             self.assert_refused(EXHAUSTED, "4", client.result, request)

@@ -10,7 +10,7 @@ import time
 
 from lib.case import Case, ServerModule
 from lib.hatchery import Code
-from lib.server import HOLD, wait_until
+from lib.server import HELD, HOLD, wait_until
 
 RUNNING = 4
 FLOOD = 240
@@ -228,10 +228,10 @@ class Priority(Fair):
         """The tags of requests in the order of their answers; they all wait before the first is started, and as many as may
         run end together."""
         tags, places = {}, RUNNING - 1
-        blockers = [client.send_execute(HOLD) for _ in range(places)]
+        blockers = [client.send_execute(HOLD, limits=HELD) for _ in range(places)]
         SERVER.wait_held(places)
         for tag, arguments in requests:
-            tags[client.send_execute(HOLD, **arguments)] = tag
+            tags[client.send_execute(HOLD, limits=HELD, **arguments)] = tag
         self.wait_queued(len(requests))
         for _ in range(1 + len(requests) // places):
             SERVER.wait_held(places)

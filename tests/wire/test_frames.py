@@ -9,7 +9,7 @@ import lz4.frame
 
 from lib.case import Case, ServerModule
 from lib.hatchery import LZ4, PLAIN, Closed, HEADER, execute_message, pb
-from lib.server import HOLD
+from lib.server import HELD, HOLD
 
 # A short time for a frame that has begun, so that the test of it is short.
 SERVER = ServerModule(__name__, config='frame_timeout = "1s"\nlanguage python { }\n')
@@ -61,7 +61,7 @@ class FatalCase(Case):
     def assert_ends_connection(self, data, words, code=INVALID):
         """These bytes are answered by an Error with id 0, after which the server closes; others are not disturbed."""
         bystander = self.connect()
-        bystander_run = bystander.send_execute(HOLD + "print('undisturbed')")
+        bystander_run = bystander.send_execute(HOLD + "print('undisturbed')", limits=HELD)
         SERVER.wait_held()
         client = self.connect()
         client.send_bytes(data)

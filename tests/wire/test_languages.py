@@ -11,9 +11,10 @@ import time
 import unittest
 
 from lib import host
+from lib.case import describe
 from lib.hatchery import Refused
 from lib.languages import PYTHON, WithLanguages, runtime
-from lib.server import BUILD, HATCHERYD, HOLD_SH, Server, wait_until
+from lib.server import BUILD, HATCHERYD, HELD, HOLD_SH, Server, wait_until
 
 
 class Load(threading.Thread):
@@ -241,7 +242,7 @@ class ComeAndGo(WithLanguages):
         server = self.prepare(PYTHON + "language greet { warm = 1 running = 1 }\n", {"greet": runtime("greet")}).start()
         with server.connect() as client, Load(server) as load:
             zygotes = {process.pid for process in server.zygote_processes()}
-            running = client.send_execute(f"echo a\n{HOLD_SH}echo b", language="greet")
+            running = client.send_execute(f"echo a\n{HOLD_SH}echo b", language="greet", limits=HELD)
             server.wait_held()
             waiting = client.send_execute("echo c", language="greet")
             wait_until(lambda: self.row(client, "greet").queued == 1, what="a request that waits")
@@ -266,7 +267,7 @@ class ComeAndGo(WithLanguages):
                               {"greet": runtime("greet"), "wave": runtime("wave")}).start()
         read = "awk '{ print $2 }' /proc/self/uid_map | head -n 1"
         with server.connect() as client:
-            running = client.send_execute(f"{read}\n{HOLD_SH}", language="greet")
+            running = client.send_execute(f"{read}\n{HOLD_SH}", language="greet", limits=HELD)
             server.wait_held()
             self.configure(server, PYTHON + "language wave { warm = 1 running = 1 }\n")
             self.reload(server)
@@ -290,7 +291,7 @@ class ComeAndGo(WithLanguages):
         server = self.prepare(PYTHON + "language greet { warm = 1 }\n", {"greet": runtime("greet")}).start()
         with server.connect() as client, Load(server) as load:
             for round_ in range(4):
-                running = client.send_execute(f"{HOLD_SH}echo b", language="greet")
+                running = client.send_execute(f"{HOLD_SH}echo b", language="greet", limits=HELD)
                 server.wait_held()
                 self.configure(server, PYTHON)
                 self.reload(server)
@@ -303,7 +304,8 @@ class ComeAndGo(WithLanguages):
                 self.wait_for(client, "greet")
                 self.assert_says("hello of main.sh\n", client, "greet")
                 server.let_go()
-                self.assertEqual(b"b\n", client.result(running).stdout)
+                result = client.result(running)
+                self.assertEqual(b"b\n", result.stdout, describe(result))
             wait_until(lambda: len(server.zygote_processes()) == 2, what="one zygote of each")
         self.assertEqual([], load.problems)
 

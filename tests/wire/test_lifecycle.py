@@ -10,7 +10,7 @@ import unittest
 
 from lib import host
 from lib.hatchery import Client, Code, Refused
-from lib.server import HATCHERYD, HOLD, Server, wait_until
+from lib.server import HATCHERYD, HELD, HOLD, Server, wait_until
 from lib.servers import WithServers
 
 
@@ -235,7 +235,7 @@ class Drain(WithServers):
         server = self.start()
         client, other = server.connect(), server.connect()
         other.ping()
-        run = client.send_execute("print('a', flush=True)\n" + HOLD + "print('b')")
+        run = client.send_execute("print('a', flush=True)\n" + HOLD + "print('b')", limits=HELD)
         server.wait_held()
         server.process.send_signal(signal.SIGTERM)
         wait_until(lambda: other.status().draining, what="the drain")

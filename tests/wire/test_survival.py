@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lib import host
 from lib.hatchery import Closed, Refused
-from lib.server import HOLD, IS_SANITIZED, Server, wait_until
+from lib.server import HELD, HOLD, IS_SANITIZED, Server, wait_until
 from lib.servers import WithServers
 
 
@@ -379,7 +379,7 @@ class Readiness(WithServers):
 
     def run_held(self, server, client):
         """As many at once as may run."""
-        requests = [client.send_execute(HOLD + "print(1)") for _ in range(4)]
+        requests = [client.send_execute(HOLD + "print(1)", limits=HELD) for _ in range(4)]
         server.wait_held(4)
         server.let_go()
         for request in requests:
