@@ -5,14 +5,13 @@ import contextlib
 import fcntl
 import os
 import tempfile
-import threading
 import time
 import unittest
 
 from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.scale import repeat
-from lib.server import HATCHERYD, HOLD, HOME, Server
+from lib.server import HATCHERYD, HELD, HOLD, HOME, Server
 
 SHARED = "plain"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -97,7 +96,7 @@ print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'he
                "fcntl.flock(fd, fcntl.LOCK_EX); other = os.open(sys.argv[1], os.O_RDONLY)\n" \
                "fcntl.lockf(other, fcntl.LOCK_SH)\n" + HOLD
         with server.connect() as client:
-            request = client.send_execute(code, args=[path])
+            request = client.send_execute(code, args=[path], limits=HELD)
             server.wait_held()
             seen = {self.look(server, path) for _ in range(3)}
             server.let_go()

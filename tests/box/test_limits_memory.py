@@ -243,7 +243,8 @@ class Told(Case):
         self.assertEqual((0, b"-9\n"), (result.exit_code, result.stdout))
 
     def test_a_daemon_that_is_hit_is_told(self):
-        code = "import os\nr, w = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0: x = b'x' * (300 << 20)\n    os._exit(0)\n" \
+        code = "import os\nr, w = os.pipe()\nif os.fork() == 0:\n    os.setsid()\n" \
+               "    if os.fork() == 0: x = b'x' * (300 << 20)\n    os._exit(0)\n" \
                "os.close(w); os.wait(); os.read(r, 1)"  # its end of file is the end of the daemon
         result = self.execute(code, limits={"memory_bytes": 64 * MIB})
         self.assert_status(result, "MEMORY_LIMIT")

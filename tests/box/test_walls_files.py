@@ -6,14 +6,12 @@ import os
 import signal
 import struct
 import subprocess
-import threading
-import time
 import unittest
 import uuid
 from pathlib import Path
 
 from lib.case import Case, describe
-from lib.server import HOLD, wait_until
+from lib.server import HELD, HOLD, wait_until
 from lib.walls import CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
 SHARED = "walls"
@@ -149,7 +147,7 @@ class Locks(Case):
     def seen_by_another_run(self, walls):
         server = SERVERS.without(walls)
         with server.connect() as client:
-            held = client.send_execute(lock_program("hold"))
+            held = client.send_execute(lock_program("hold"), limits=HELD)
             server.wait_held()
             seen = client.execute(lock_program("ask"))
             server.let_go()
@@ -171,7 +169,7 @@ class Locks(Case):
     def seen_by_the_host(self, walls):
         seen, server = set(), SERVERS.without(walls)
         with server.connect() as client, open(f"{SHARED}-flock", "r+b") as flock, open(f"{SHARED}-posix", "r+b") as posix:
-            held = client.send_execute(lock_program("hold"))
+            held = client.send_execute(lock_program("hold"), limits=HELD)
             server.wait_held()
             for kind, file, lock in (("flock", flock, fcntl.flock), ("posix", posix, fcntl.lockf)):
                 try:
@@ -276,7 +274,8 @@ class Processors(Case):
             self.skipTest("one processor has nothing to choose")
         look = "import os; print(os.sched_getaffinity(0) == set(%s))"
         own = sorted(os.sched_getaffinity(0))
-        first = self.client.send_execute("import os\nos.sched_setaffinity(0, {%d})\nprint(os.sched_getaffinity(0))\n" % own[0] + HOLD)
+        choose = "import os\nos.sched_setaffinity(0, {%d})\nprint(os.sched_getaffinity(0))\n" % own[0]
+        first = self.client.send_execute(choose + HOLD, limits=HELD)
         SERVERS.wait_held()
         self.assertEqual("True\n", self.output(look % own))
         SERVERS.let_go()

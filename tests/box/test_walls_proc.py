@@ -10,7 +10,7 @@ import uuid
 
 from lib import host
 from lib.case import Case, describe
-from lib.server import HOLD, wait_until
+from lib.server import HELD, HOLD, wait_until
 from lib.walls import HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
 SERVERS = Servers(__name__)  # which are started with an environment of this module's own
@@ -140,7 +140,7 @@ print(read('loadavg'), 0 <= boot - float(read('uptime').split()[0]) < 600,
     def test_they_are_the_slots_own(self):
         """Two runs at one time have different files, so that neither sees the other's locks."""
         code = HOLD + "s = os.stat('/proc/cpuinfo')\nprint(s.st_dev, s.st_ino)"
-        requests = [self.client.send_execute(code) for _ in range(2)]
+        requests = [self.client.send_execute(code, limits=HELD) for _ in range(2)]
         SERVERS.wait_held(2)
         SERVERS.let_go()
         self.assertEqual(2, len({self.client.result(request).stdout for request in requests}))
@@ -165,7 +165,7 @@ class Doors(AttackCase):
 
     def test_doors_of_a_peer_have_no_name(self):
         """Two runs at one time: both are process 2, and to each that is itself"""
-        first = self.client.send_execute("import os; print(os.getpid()); open('mine', 'w')\n" + HOLD)
+        first = self.client.send_execute("import os; print(os.getpid()); open('mine', 'w')\n" + HOLD, limits=HELD)
         SERVERS.wait_held()
         out = self.output("import os\nprint(os.getpid(), os.listdir('/proc/2/cwd'), [n for n in os.listdir('/proc') if n.isdigit()])")
         SERVERS.let_go()

@@ -8,6 +8,7 @@ import uuid
 
 from lib import host
 from lib.case import Case, describe
+from lib.server import HELD
 from lib.walls import CALLS, CAPABILITIES, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
 SHARED = "walls"
@@ -207,9 +208,9 @@ class BetweenRuns(Case):
         programs = [text.replace("@name@", name) for text in (LISTEN, CONNECT)]
         server = SERVERS.without(walls)
         with server.connect() as client:
-            taken = client.send_execute(programs[0], limits={"wall_us": 60_000_000})
+            taken = client.send_execute(programs[0], limits=HELD)
             server.wait_held()  # it listens
-            passed = client.execute(programs[1], limits={"wall_us": 60_000_000})
+            passed = client.execute(programs[1])
             server.let_go()
             return client.result(taken), passed
 
@@ -239,7 +240,7 @@ if '@flags@':
         maker, finder = text.replace("@flags@", "| 0o1000"), text.replace("@flags@", "")
         server = SERVERS.without(walls)
         with server.connect() as client:
-            request = client.send_execute(maker)
+            request = client.send_execute(maker, limits=HELD)
             server.wait_held()
             found = client.execute(finder)
             server.let_go()
