@@ -70,7 +70,9 @@ class Bombs(Case):
         self.explode(512)
 
     def test_a_bomb_that_ends_its_main_process_ends_with_it(self):
-        code = "import os, subprocess, time\nsubprocess.Popen(['./attack', 'sessions']); time.sleep(0.2); print('end', flush=True); os._exit(3)"
+        code = "import os, subprocess, time\nsubprocess.Popen(['./attack', 'sessions'])\n" \
+               "while sum(n.isdigit() for n in os.listdir('/proc')) < 50: time.sleep(0.005)\n" \
+               "print('end', flush=True); os._exit(3)"
         result = self.execute(code, files=attack_file(), limits={"pids": 256})
         self.assert_exited(result, 3)
         self.assertEqual(b"end\n", result.stdout)
@@ -92,6 +94,9 @@ class Bombs(Case):
 
 class Others(Case):
     SERVER = SERVER
+
+    def at_work(self):
+        return sum(int(process.status().get("Threads", 0)) for process in SERVER.processes() if process.name == "attack")
 
     def latencies(self, until, code="pass"):
         found = []
@@ -122,7 +127,7 @@ class Others(Case):
         for words in (("threads", 400), ("daemons", 400)):
             request = bomber.send_execute(attack_code(*words), files=attack_file(),
                                           limits={"pids": 512, "wall_us": 60_000_000, "cpu_us": 60_000_000, "memory_bytes": 512 << 20})
-            time.sleep(0.3)
+            wait_until(lambda: self.at_work() >= words[1] // 2, what=f"{words[0]} that burn")
             loud = self.latencies(lambda found: len(found) < 5, work)
             bomber.cancel(request)
             self.assertEqual("CANCELLED", names(bomber.result(request)))
