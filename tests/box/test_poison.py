@@ -16,7 +16,7 @@ from lib import host
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Refused
 from lib.scale import ALL
-from lib.server import Server, wait_until
+from lib.server import HELD, HOLD, Server, wait_until
 
 STATES = Path(__file__).with_name("states")
 TABLES = ("files", "ipc", "process", "interpreter", "memory")
@@ -396,7 +396,7 @@ class Discarded(Case):
             for pid in stopped:
                 os.kill(int(pid), signal.SIGSTOP)
         self.client.result(request)
-        time.sleep(0.2)
+        time.sleep(0.2)  # one that had told that it is warm counts as that by now; a stopped one tells nothing more
         self.births = [int(pid) for pid in stopped]
         if self.client.status().languages[0].preparing == 1:
             return True
@@ -411,7 +411,10 @@ class Discarded(Case):
         if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
             self.skipTest("the kernel does not list children (CONFIG_PROC_CHILDREN)")
         # All slots first: the birth of an init is another matter.
-        for request in [self.client.send_execute("import time; time.sleep(0.5)") for _ in range(RUNNING)]:
+        requests = [self.client.send_execute(HOLD, limits=HELD) for _ in range(RUNNING)]
+        SERVER.wait_held(RUNNING)
+        SERVER.let_go()
+        for request in requests:
             self.client.result(request)
         SERVER.wait_idle(connections=1)
         wait_until(self.stop_a_birth, what="a sandbox stopped while it boots")
@@ -433,7 +436,7 @@ class Discarded(Case):
             for pid in self.births:
                 self.give_a_moment(pid)
             self.assertTrue(self.client.status().ready)
-            time.sleep(0.4)
+            time.sleep(0.4)  # the rarity of its moments
         for pid in self.births:
             os.kill(pid, signal.SIGCONT)
         SERVER.wait_idle(connections=1)
