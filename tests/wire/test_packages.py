@@ -7,14 +7,13 @@ import os
 import shutil
 import sys
 import tempfile
-import threading
 import unittest
 from dataclasses import dataclass
 from pathlib import Path
 
 from lib import packages
 from lib.case import Case, ServerModule, describe
-from lib.server import IS_SANITIZED
+from lib.server import HELD, IS_SANITIZED
 from lib.servers import WithServers
 
 INSIDE = "/hatchery/packages"
@@ -414,12 +413,12 @@ for top in sys.argv[1:]:
 """
 
     LOCK = """
-import fcntl, os, sys, time
+import fcntl, os, signal, sys
 fd, other = (os.open(sys.argv[1], os.O_RDONLY) for _ in range(2))
 fcntl.flock(fd, fcntl.LOCK_EX)
 try: fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB); print('no lock')
 except BlockingIOError: print('locked', flush=True)
-time.sleep(float(sys.argv[2]))
+os.kill(os.getpid(), signal.SIGSTOP)
 """
     LOOK = """
 import fcntl, os, sys
@@ -462,18 +461,14 @@ except BlockingIOError: print('held')
 
     def test_a_lock_of_one_is_not_seen_by_others(self):
         server = self.start_tool()
-        results = []
         for path in ("/hatchery/packages/open/file", "/hatchery/prepared/open/file", "/hatchery/lang/node.js"):
             with server.connect() as holder, server.connect() as client:
-                request = holder.send_execute(self.LOCK, language="tool", args=[path, "1.5"])
-                thread = threading.Thread(target=lambda: results.append(holder.result(request)))
-                thread.start()
-                seen = set()
-                while thread.is_alive():
-                    seen.add(client.execute(self.LOOK, language="tool", args=[path]).stdout)
-                thread.join()
+                request = holder.send_execute(self.LOCK, language="tool", args=[path], limits=HELD)
+                server.wait_held()
+                seen = {client.execute(self.LOOK, language="tool", args=[path]).stdout for _ in range(3)}
+                server.let_go()
+                self.assertEqual(b"locked\n", holder.result(request).stdout)
             self.assertEqual({b"free\n"}, seen)
-            self.assertEqual(b"locked\n", results.pop().stdout)
 
     def test_a_lock_of_the_host_is_not_seen(self):
         server = self.start_tool()
