@@ -12,7 +12,7 @@ import unittest
 from lib import host
 from lib.hatchery import Closed, Refused
 from lib.scale import ALL
-from lib.server import IS_SANITIZED, Server, wait_until
+from lib.server import HELD, HOLD, IS_SANITIZED, Server, is_taken, wait_until
 
 SECONDS = 60 if ALL and not IS_SANITIZED else 20
 WARM, RUNNING = 4, 8
@@ -43,7 +43,7 @@ class Load(threading.Thread):
                         self.ask(client)
             except (Closed, ConnectionError, BrokenPipeError):
                 self.closed += 1
-                time.sleep(0.01)
+                time.sleep(0.01)  # the pace at which it tries again
             except TimeoutError:
                 self.wrong.append(f"no answer within {SILENCE} s")
                 return
@@ -130,13 +130,21 @@ class Deaths(unittest.TestCase):
                     if client.execute("print(6 * 7)").stdout == b"42\n":
                         return time.monotonic() - since
             except (Closed, ConnectionError, Refused, TimeoutError):
-                time.sleep(0.005)
+                time.sleep(0.005)  # the pace at which it tries again
 
     # ------------------------------------------------------------ what must not grow
 
     def counts(self):
         self.server.wait_idle()
-        time.sleep(0.2)
+        seen = []
+
+        def is_at_rest():  # the connection that asked whether it is idle is closed, and the dead are buried
+            seen.append(self.look())
+            return seen[-2:-1] == seen[-1:]
+        wait_until(is_at_rest, what="counts that stay as they are")
+        return seen[-1]
+
+    def look(self):
         pool = self.server.pool_process()
         zygotes = self.server.zygote_processes()
         return {"mounts": len(host.mounts()), "cgroups": len(self.server.cgroup_directories()),
@@ -147,14 +155,15 @@ class Deaths(unittest.TestCase):
                 "processes": len(self.server.processes())}
 
     def fill(self):
-        """Enough at once, for long enough, that every slot there can be is made, so that counts can be compared."""
-        for tenths in (3, 10, 30):
-            with self.server.connect() as client:
-                ids = [client.send_execute(f"import time; time.sleep({tenths / 10})") for _ in range(2 * RUNNING)]
-                for request in ids:
-                    client.result(request)
-            if len(self.inits()) >= WARM + RUNNING:
-                return
+        """As many at once as may run, until every slot there can be is made, so that counts can be compared."""
+        with self.server.connect(source="127.0.0.2") as one, self.server.connect(source="127.0.0.3") as other:
+            # One client alone may not have all.
+            ids = [(client, client.send_execute(HOLD, limits=HELD)) for client in (one, other) for _ in range(RUNNING // 2)]
+            self.server.wait_held(RUNNING)
+            wait_until(lambda: len(self.inits()) >= WARM + RUNNING, what="all slots")
+            self.server.let_go()
+            for client, request in ids:
+                client.result(request)
 
     def settled(self, before):
         def same():
@@ -180,7 +189,7 @@ class Deaths(unittest.TestCase):
             # In an order that chance decides, but each kind once in each round.
             while time.monotonic() < end or not all(times.values()):
                 self.assertLess(time.monotonic(), end + 4 * SECONDS, "no more deaths could be brought about")
-                time.sleep(self.random.uniform(*PAUSE))
+                time.sleep(self.random.uniform(*PAUSE))  # any moment
                 round_of_kinds = round_of_kinds or self.random.sample(list(times), len(times))
                 kind = round_of_kinds.pop()
                 self.server.note_cgroups()
@@ -211,7 +220,7 @@ class Deaths(unittest.TestCase):
         load = [Load(self.server, number, stop) for number in range(CLIENTS)]
         for client in load:
             client.start()
-        time.sleep(0.5)
+        wait_until(lambda: all(client.answers for client in load), what="answers to all")
         self.server.note_cgroups()
         family = self.server.processes()
         self.assertGreater(len(family), 3)
@@ -230,7 +239,8 @@ class Deaths(unittest.TestCase):
         with second.connect() as client:
             self.assertEqual(b"42\n", client.execute("print(6 * 7)").stdout)
         second.stop()
-        self.assertEqual(set(), self.server.cgroup_directories(), "the next server did not sweep what a killed one left")
+        left = [path for path in self.server.cgroup_directories() if not is_taken(path)]
+        self.assertEqual([], left, "the next server did not sweep what a killed one left")
         self.server.check_clean(family)
 
 
