@@ -102,6 +102,7 @@ class Server:
         self.process = None
         self.log_from = 0
         self.instance_cgroups = set()
+        self.held = []
 
     def start(self):
         host.become_subreaper()
@@ -229,18 +230,18 @@ class Server:
     def wait_held(self, n=1):
         """Waits until n programs have come to their HOLD."""
         def are_held():
-            found, todo = 0, [self.process.pid]
+            found, todo = [], [self.process.pid]
             while todo:
                 below = host.children(todo.pop())
-                found += sum(map(is_held, below))
+                found += filter(is_held, below)
                 todo += [process.pid for process in below]
-            return found >= n
-        wait_until(are_held, what=f"{n} programs that are held")
+            return len(found) >= n and found
+        self.held = wait_until(are_held, what=f"{n} programs that are held")
 
     def let_go(self):
-        """All held programs go on."""
-        for process in filter(is_held, self.processes()):
-            os.kill(process.pid, signal.SIGCONT)
+        """The programs that were waited for go on."""
+        while self.held:
+            os.kill(self.held.pop().pid, signal.SIGCONT)
 
     # ------------------------------------------------------------ its end
 
