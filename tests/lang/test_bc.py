@@ -4,7 +4,7 @@ from lib.case import ServerModule, describe
 from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config="language bc { warm = 4 }\n")
+SERVER = ServerModule(__name__, config="client_share = 100\nlanguage bc { warm = 2 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 SEMANTICS = {

@@ -7,7 +7,7 @@ from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, LanguageCase, tests_of
 from lib.planted import planted_tests
 
-SERVER = ServerModule(__name__, config="language c { warm = 3 }\n")
+SERVER = ServerModule(__name__, config="client_share = 100\nlanguage c { warm = 2 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 LINE = ["gcc", "-O2", "-std=gnu17", "-pipe", "-o", "main", "main.c", "-lm"]

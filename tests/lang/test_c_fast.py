@@ -16,7 +16,7 @@ from lib.language_case import Language, tests_of
 from lib.planted import planted_tests
 from lib.server import BUILD, sanitized_limits
 
-SERVER = ServerModule(__name__, config='language "c-fast" { warm = 4 }\n')
+SERVER = ServerModule(__name__, config='client_share = 100\nlanguage "c-fast" { warm = 2 running = 2 }\n')
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 

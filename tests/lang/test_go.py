@@ -7,7 +7,7 @@ from lib.compiled import compile_and_run
 from lib.language_case import Language, LanguageCase, tests_of
 from lib.planted import planted_tests
 
-SERVER = ServerModule(__name__, config="language go { warm = 3 }\n")
+SERVER = ServerModule(__name__, config="client_share = 100\nlanguage go { warm = 2 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 LINE = ["env", "GO111MODULE=auto", "GOPROXY=off", "GOPATH=/tmp/go", "HOME=/tmp", "go", "build", "-ldflags=-s -w", "-o", "main",
@@ -55,22 +55,21 @@ MORE = {
     "index out of range": main("a := []int{}\nprintln(a[len(os.Args)])", "os"),
     "nil map": main("var m map[int]int\nm[1] = 2"),
     "deadlock": main("c := make(chan int)\n<-c"),
-    "recover": main('defer func() { println(recover().(string)) }()\npanic("caught")'),
-    "goroutines": main("var w sync.WaitGroup\nvar n int64\nfor i := 0; i < 100; i++ { w.Add(1); go func() { atomic.AddInt64(&n, 1); "
-                       "w.Done() }() }\nw.Wait()\nprintln(n)", "sync", "sync/atomic"),
-    "generics": main("println(max([]int{3, 9, 2}))", more="func max[T int | string](a []T) T { m := a[0]; for _, x := range a { "
-                     "if x > m { m = x } }; return m }\n"),
+    # One program for all that goes well, since each is compiled twice.
+    "the runtime and the library": main(
+        'func() { defer func() { println(recover().(string)) }(); panic("caught") }()\n'
+        "var w sync.WaitGroup\nvar n int64\nfor i := 0; i < 100; i++ { w.Add(1); go func() { atomic.AddInt64(&n, 1); w.Done() }() }\nw.Wait()\nprintln(n)\n"
+        "println(max([]int{3, 9, 2}))\n"
+        "s := 0\nfor i := 0; i < 2000; i++ { b := make([]byte, 100000); b[i] = 1; s += len(b) }\nprintln(s)\n"
+        '_, e := net.Dial("tcp", "127.0.0.1:1"); fmt.Println(e != nil)\n'
+        "fmt.Println(http.StatusText(404), runtime.GOOS, runtime.Version(), time.Unix(0, 0).UTC())",
+        "fmt", "net", "net/http", "runtime", "sync", "sync/atomic", "time",
+        more="func max[T int | string](a []T) T { m := a[0]; for _, x := range a { if x > m { m = x } }; return m }\n"),
     "log.Fatal": main('log.SetFlags(0); log.Fatal("fatal")', "log"),
     "a caught signal": main("c := make(chan os.Signal, 1); signal.Notify(c, syscall.SIGUSR1); syscall.Kill(os.Getpid(), "
                             "syscall.SIGUSR1); fmt.Println(<-c)", "fmt", "os", "os/signal", "syscall"),
-    "memory that comes and goes": main("s := 0\nfor i := 0; i < 2000; i++ { b := make([]byte, 100000); b[i] = 1; s += len(b) }\n"
-                                       "println(s)"),
-    "net that is not there": main('_, e := net.Dial("tcp", "127.0.0.1:1"); fmt.Println(e != nil)', "fmt", "net"),
-    "http is there": main('fmt.Println(http.StatusText(404))', "fmt", "net/http"),
     "many blocked system calls": main('p := make([]int, 2); syscall.Pipe(p); for i := 0; i < 90; i++ { go syscall.Read(p[0], make([]byte, 1)) }\n'
                                       'for { if d, _ := os.ReadDir("/proc/self/task"); len(d) > 90 { break } }; fmt.Println("ok")', "fmt", "os", "syscall"),
-    "runtime": main("fmt.Println(runtime.GOOS, runtime.Version())", "fmt", "runtime"),
-    "time": main('fmt.Println(time.Unix(0, 0).UTC())', "fmt", "time"),
     "embed": ('package main\nimport _ "embed"\n//go:embed data.txt\nvar s string\nfunc main() { print(s) }\n',
               {"files": {"data.txt": "embedded\n", "go.mod": "module x\ngo 1.18\n"}}),
 }

@@ -14,11 +14,11 @@ from lib.server import BUILD
 # Where the plug-in is, it is preferred. The same file under another name is prestarted beside it.
 FORKED = (BUILD / "hatchery-lang-javascript.so").exists()
 MEMORY_MIB = 256 if FORKED else 512  # a plug-in has the defaults of all languages, a file those that it names
-CONFIG = "language javascript { warm = 4 }\n"
+CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 }\n"
 if FORKED:
-    CONFIG = "language javascript { warm = 4 preload = { zlib, no-such-module } }\n"
+    CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 preload = { zlib, no-such-module } }\n"
     CONF = (BUILD / "share/hatchery/lang/javascript.conf").read_text()
-    CONFIG += "language node-prestarted { warm = 4 }\n" + re.sub(r"^\s*aliases.*\n", "", CONF, flags=re.M).replace(
+    CONFIG += "language node-prestarted { warm = 2 running = 2 }\n" + re.sub(r"^\s*aliases.*\n", "", CONF, flags=re.M).replace(
         "runtime javascript", "runtime node-prestarted")
 
 SERVER = ServerModule(__name__, config=CONFIG)
@@ -281,7 +281,7 @@ JavaScript = tests_of(SERVER, LANGUAGE)
 Planted = planted_tests(SERVER, "javascript")
 
 if FORKED:
-    Prestarted = tests_of(SERVER, replace(LANGUAGE, name="node-prestarted"))
+    Prestarted = tests_of(SERVER, replace(LANGUAGE, name="node-prestarted", is_costly=True))
     PlantedBesidePrestarted = planted_tests(SERVER, "javascript", called="node-prestarted")
 
 

@@ -7,7 +7,8 @@ from lib.language_case import Language, tests_of
 
 PRELOADED = "POSIX Data::Dumper JSON::PP Time::HiRes Text::Wrap Storable"
 SERVER = ServerModule(__name__, config=f"""
-language perl {{ warm = 4 preload = {{ {', '.join(f'"{name}"' for name in PRELOADED.split())}, "No::Such" }} }}
+client_share = 100
+language perl {{ warm = 2 running = 2 preload = {{ {', '.join(f'"{name}"' for name in PRELOADED.split())}, "No::Such" }} }}
 """)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from lib.case import Case, ServerModule, describe
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config="language php {\n warm = 4\n}\n")
+SERVER = ServerModule(__name__, config="client_share = 100\nlanguage php {\n warm = 2\n running = 2\n}\n")
 PACKAGES_CONFIG = '''
 language php {{
     packages = "{folder}"

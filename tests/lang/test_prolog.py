@@ -7,7 +7,7 @@ from lib import language_case
 from lib.case import Case, ServerModule, describe
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config='language "prolog" { warm = 4 }\n')
+SERVER = ServerModule(__name__, config='client_share = 100\nlanguage "prolog" { warm = 2 running = 2 }\n')
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 

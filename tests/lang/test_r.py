@@ -7,7 +7,7 @@ from lib import language_case
 from lib.case import Case, ServerModule, describe
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config='language "r" { warm = 4 }\n')
+SERVER = ServerModule(__name__, config='client_share = 100\nlanguage "r" { warm = 2 running = 2 }\n')
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
@@ -135,6 +135,9 @@ LANGUAGE = Language(
     absent={"json": "R has no JSON without a package"},
     random=["cat(runif(1), '\\n')\n", "cat(sample(1e9, 2), '\\n')\n", "cat(tempfile(), '\\n')\n", "cat(basename(tempdir()), '\\n')\n"],
     limits={"memory_bytes": 256 << 20},
+    together=("recursion that fits", "long lines", "a seed", "vectors and factors", "data frames", "a linear model", "matrices", "strings",
+              "S3, S4 and reference classes", "environments and closures", "pipes and lambdas", "sink", "Recall, vapply and switch", "dates",
+              "big integers and NA", "a garbage collection", "compiler and byte code", "Recommended libraries of base"),
 )
 
 

@@ -4,10 +4,10 @@ import re
 
 from lib.case import ServerModule, describe
 from lib.compiled import NOT_COMPILED, compile_and_run, compiler_says
-from lib.language_case import Language, LanguageCase, tests_of
+from lib.language_case import RUN_STAGE, Language, LanguageCase, tests_of
 from lib.planted import planted_tests
 
-SERVER = ServerModule(__name__, config="language rust { warm = 3 }\n")
+SERVER = ServerModule(__name__, config="client_share = 100\nlanguage rust { warm = 1 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 LINE = ["/usr/bin/rustc", "-O", "--edition=2021", "--color=never", "-o", "main"]
@@ -89,7 +89,7 @@ RUST = Language(name="rust",
                 semantics=SEMANTICS, more=MORE, corpus=CORPUS, absent={"json": "Rust's standard library has no JSON"},
                 random=[main("use std::hash::*; println!(\"{}\", std::collections::hash_map::RandomState::new()"
                              ".build_hasher().finish());"), main("let x = 1; println!(\"{:p}\", &x);")],
-                is_costly=True)  # C's table asks the same of its kind
+                is_costly=True, elsewhere=RUN_STAGE)  # C's table asks the same of its kind
 
 Semantics = tests_of(SERVER, RUST)
 Planted = planted_tests(SERVER, "rust")

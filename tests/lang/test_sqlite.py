@@ -4,7 +4,7 @@ from lib.case import Case, ServerModule
 from lib.hostile import HostileCase
 from lib.language_case import Language, tests_of
 
-SERVER = ServerModule(__name__, config="language sqlite { warm = 4 }\n")
+SERVER = ServerModule(__name__, config="client_share = 100\nlanguage sqlite { warm = 2 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 NO_PROCESS = "SQL starts no programs and has no threads"

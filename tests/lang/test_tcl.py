@@ -12,7 +12,7 @@ from lib.hostile import MIB, HostileCase
 from lib.language_case import Language, tests_of
 
 PACKAGES = Path(tempfile.mkdtemp(prefix="hatchery-test-tcl-"))
-SERVER = ServerModule(__name__, config="language tcl { warm = 4 }\nlanguage tcl-more {\n  runtime = tcl\n  warm = 2\n"
+SERVER = ServerModule(__name__, config="client_share = 100\nlanguage tcl { warm = 2 running = 2 }\nlanguage tcl-more {\n  runtime = tcl\n  warm = 2\n"
                       f'  packages = "{PACKAGES}"\n  preload = {{ clock, http, missing }}\n}}\n')
 
 

@@ -59,7 +59,9 @@ SEMANTICS = {
 SHORT = bool(os.environ.get("HATCHERY_TEST_SHORT"))
 SHORT_SEMANTICS = ("hello", "stdin by line", "args", "several files", "exit code", "uncaught error", "syntax error",
                    "death by signal", "exit hook", "subprocess")
-SHORT_CORPUS = ("hello", "word count")
+SHORT_CORPUS = ("word count",)
+# Of these, what a compiled program does once it runs, and its compiler has no part in.
+RUN_STAGE = ("stdin by line", "args", "exit code", "death by signal", "exit hook", "subprocess")
 
 CORPUS = ("hello", "fizzbuzz", "primes", "word count", "json")
 
@@ -102,6 +104,8 @@ class Language:
     execute: dict = field(default_factory=dict)  # further fields of every Execute
     is_costly: bool = False  # a sandbox, or a compilation, takes seconds of the processor: the short form, but for --all
     always: tuple = ()  # of `more`: rows that belong to the short form, too
+    elsewhere: tuple = ()  # of a costly one: rows of SEMANTICS that others of its rows ask, or those of a language of its kind
+    together: tuple = ()  # of `more`: programs that print, end well and leave the next ones alone; one program, but for --all
 
 
 def reference(language, program, options):
@@ -220,8 +224,9 @@ class LanguageCase(Case):
             self.assertEqual(expected, got, describe(result))
 
     def many(self, count):
-        """More than there are slots, all the same."""
-        return 5 if SHORT or self.LANGUAGE.is_costly and not ALL else count
+        """With one run before them more than there are slots, all the same, where a server has `warm = 2 running = 2`, or a
+        costly one `warm = 1 running = 2`. What would be alike in two runs is alike in all."""
+        return count if ALL else 3 if self.LANGUAGE.is_costly else 5
 
     def run_corpus(self, name):
         program = self.LANGUAGE.corpus[name]
@@ -237,13 +242,15 @@ class LanguageCase(Case):
 
     def test_what_is_random_differs_between_runs_one_after_the_other(self):
         for program in self.LANGUAGE.random:
-            outputs = []
+            outputs, sandboxes = [], set()
             for _ in range(self.many(12)):
                 result = self.run_program(program)
                 self.assert_exited(result)
                 self.assertTrue(result.stdout.strip(), describe(result))
                 outputs.append(result.stdout)
+                sandboxes.add(result.sandbox)
             self.assertEqual(len(outputs), len(set(outputs)), f"{program}: {outputs}")
+            self.assertEqual(len(outputs), len(sandboxes))
 
     def test_what_is_random_differs_between_runs_at_one_time(self):
         for program in self.LANGUAGE.random:
@@ -306,13 +313,23 @@ def identifier(name):
     return re.sub(r"\W+", "_", name).strip("_").lower()
 
 
+def joined(rows, names):
+    """The table with these rows as one; each is a plain program."""
+    if not names:
+        return rows
+    return {"what it computes": "\n".join(rows[name] for name in names),
+            **{name: row for name, row in rows.items() if name not in names}}
+
+
 def tests_of(server, language):
     """A TestCase with all tests of the language. The module binds it to a name of its own."""
     is_short = SHORT or language.is_costly and not ALL
+    elsewhere = () if ALL else language.elsewhere
+    more = language.more if ALL else joined(language.more, language.together)
     planted = {f"planted {name}": row for name, row in INIT_FILES.get(language.name, {}).items()}
     rows = {f"test_as_by_its_command_{identifier(name)}": row if isinstance(row, tuple) else (row, {})
-            for name, row in {**language.semantics, **language.more, **planted}.items()
-            if not is_short or name in (*SHORT_SEMANTICS, *language.always, *planted)}
+            for name, row in {**language.semantics, **more, **planted}.items()
+            if name not in elsewhere and (not is_short or name in (*SHORT_SEMANTICS, *language.always, *planted))}
     order = sorted(rows)
 
     def semantics_test(index):
@@ -328,7 +345,9 @@ def tests_of(server, language):
         members[title] = semantics_test(index)
     for name in (name for name in language.corpus if not is_short or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
-    if not (language.is_costly and not ALL):
+    if language.is_costly and not ALL:
+        members["test_each_run_begins_afresh"] = None  # what is random tells as much
+    else:
         members["test_a_killed_run_keeps_what_it_printed"] = lambda self: self.keep_what_a_killed_run_printed()
         members["test_an_error_comes_after_what_was_printed_before_it"] = lambda self: self.have_both_streams_in_order()
     if language.name in memory.LANGUAGES:

@@ -292,7 +292,7 @@ def packages_of(tree):
 
 def configuration(runtime, packages):
     """The language as it is, and one with packages, some of them preloaded."""
-    return (f"language {runtime} {{ warm = 4 }}\nlanguage {runtime}-more {{\n  runtime = {runtime}\n  warm = 2\n"
+    return (f"client_share = 100\nlanguage {runtime} {{ warm = 2 running = 2 }}\nlanguage {runtime}-more {{\n  runtime = {runtime}\n  warm = 2\n"
             f"  packages = \"{packages}\"\n  preload = {{ mine, broken, missing }}\n}}\n")
 
 
