@@ -5,6 +5,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import threading
 import unittest
 
@@ -12,6 +13,9 @@ from lib import host
 from lib.hatchery import Client, Code, Refused
 from lib.server import HATCHERYD, HELD, HOLD, Server, wait_until
 from lib.servers import WithServers
+
+
+PYTHON = "language python { }\n"
 
 
 def hatcheryd(*arguments):
@@ -211,12 +215,15 @@ class Options(unittest.TestCase):
 
     def test_the_printed_configuration_is_one_that_is_taken(self):
         text = hatcheryd("--print-config").stdout
-        server = Server("print-config", config=text)
+        server = Server("print-config", config=text + PYTHON)  # alone: the others' start would add nothing
         server.start()
         server.stop()
 
     def test_the_host_check_names_every_step(self):
-        done = hatcheryd("--check-host")
+        with tempfile.NamedTemporaryFile("w") as config:
+            config.write(PYTHON)
+            config.flush()
+            done = hatcheryd("--check-host", "--config", config.name)
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         for word in ("namespace", "overlay", "memory", "pids", "seccomp", "kernel"):
             self.assertIn(word, done.stdout.lower())
