@@ -1,7 +1,6 @@
 """Sandboxes are used once: what a program leaves is never there for another, however long it goes on, and the host is in
 the end what it was."""
 
-import os
 import threading
 import unittest
 from collections import Counter
@@ -11,11 +10,15 @@ from lib.case import Case, ServerModule, describe
 from lib.scale import ALL, repeat
 from lib.server import IS_SANITIZED, Server, wait_until
 
-SERVER = ServerModule(__name__)
+WARM, RUNNING = 4, 8
+SLOTS = WARM + RUNNING
+CONFIG = f"language python {{ warm = {WARM} running = {RUNNING} }}\n"
+SERVER = ServerModule(__name__, config=CONFIG)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-RUNS = repeat(2000 if ALL and not IS_SANITIZED else 500, 200)
+RUNS = repeat(2000 if ALL and not IS_SANITIZED else 250, 200)
 CONNECTIONS = 64
+PATIENT = {"wall_us": 50_000_000, "cpu_us": 50_000_000}
 
 # Leaves a mark wherever a program can leave one.
 POISON = """
@@ -80,15 +83,12 @@ print(found, random.getrandbits(60))
 class Recycle(Case):
     SERVER = SERVER
 
-    def slots(self):
-        return 10 * (os.cpu_count() or 1) + 20
-
     def test_what_a_program_leaves_is_never_found(self):
         """What a program leaves is never found by the next, over several times as many runs as there are slots"""
         poisoned, probed, numbers, sandboxes = [], [], [], []
-        for _ in range(repeat(5 if ALL else 2, 2)):
+        for _ in range(repeat(15 if ALL else 3, 2)):
             for code, into in ((POISON, poisoned), (PROBE, probed)):
-                ids = [self.client.send_execute(code) for _ in range(self.slots())]
+                ids = [self.client.send_execute(code, limits=PATIENT) for _ in range(SLOTS)]
                 into += [self.client.result(request) for request in ids]
         for result in poisoned:
             self.assertEqual(b"poisoned\n", result.stdout, describe(result))
@@ -101,8 +101,8 @@ class Recycle(Case):
 
     def test_poison_and_probe_one_after_the_other(self):
         for _ in range(repeat(40 if ALL else 15, 8)):
-            self.assertEqual(b"poisoned\n", self.execute(POISON).stdout)
-            result = self.execute(PROBE)
+            self.assertEqual(b"poisoned\n", self.execute(POISON, limits=PATIENT).stdout)
+            result = self.execute(PROBE, limits=PATIENT)
             self.assertTrue(result.stdout.startswith(b"[] "), describe(result))
 
     def test_no_slot_had_to_be_discarded(self):
@@ -127,7 +127,7 @@ class Recycle(Case):
 
 
 class Thousands(Case):
-    """2,000 runs in sequence and 2,000 over 64 connections, and the host afterwards."""
+    """Many runs in sequence and as many over 64 connections, and the host afterwards."""
     SERVER = SERVER
 
     def host_state(self):
@@ -175,7 +175,7 @@ class Thousands(Case):
 
     def test_thousands_of_runs_are_right_and_leave_the_host_as_it_was(self):
         # Load first, so that every slot that will be needed is there when the host is looked at.
-        self.many(4, CONNECTIONS)
+        self.many(2, CONNECTIONS)
         before = self.host_state()
         sequential = self.many(RUNS, 1)
         self.assert_same_host(before)
@@ -187,9 +187,9 @@ class Thousands(Case):
 class End(unittest.TestCase):
     def test_a_stopped_server_leaves_nothing(self):
         """A server that is stopped after work leaves no process, cgroup, mount or file"""
-        server = Server("test_recycle.end").start()
+        server = Server("test_recycle.end", config=CONFIG).start()
         with server.connect() as client:
-            ids = [client.send_execute(POISON) for _ in range(30)]
+            ids = [client.send_execute(POISON) for _ in range(SLOTS)]
             for request in ids:
                 client.result(request)
         self.assertTrue(server.processes())
