@@ -57,7 +57,7 @@ class Load(threading.Thread):
 
 class UnderLoad(WithServers):
     def test_generations_change_under_load_and_no_request_is_lost(self):
-        server = self.start(config="language python { warm = 4 running = 8 generation_forks = 80 generation_time = 0 }\n")
+        server = self.start(config="language python { warm = 4 running = 8 generation_forks = 40 generation_time = 0 }\n")
         load = [Load(server) for _ in range(6)]
         for one in load:
             one.start()
