@@ -178,7 +178,8 @@ class Hostile(HostileCase):
 
     def test_a_table_without_end_stops_at_the_limit_of_memory(self):
         self.assert_ends("MEMORY_LIMIT", "CREATE TABLE t(a);\nWITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) "
-                                         "INSERT INTO t SELECT randomblob(100000) FROM n;")
+                                         "INSERT INTO t SELECT randomblob(100000) FROM n;",
+                         limits={"wall_us": 50_000_000, "cpu_us": 50_000_000})
 
     def test_a_value_that_is_too_large_is_an_error_or_the_limit(self):
         result = self.hostile("SELECT length(randomblob(2000000000));")

@@ -140,7 +140,7 @@ class EachRuntime(Case):
 
     def test_its_package_is_found_and_the_same_for_all_runs(self):
         for name, runtime in self.each():
-            for _ in range(3):
+            for _ in range(2):
                 self.assertEqual(runtime.said, self.output(runtime.use, language=name))
 
     def test_a_process_that_starts_afresh_for_its_variables_finds_it_too(self):
@@ -156,7 +156,7 @@ class EachRuntime(Case):
 
     def test_what_is_preloaded_is_the_same_for_all_runs(self):
         for name, runtime in self.each():
-            for _ in range(3 if runtime.preload else 0):
+            for _ in range(2 if runtime.preload else 0):
                 self.assertEqual(runtime.said, self.output(runtime.use, language=f"{name}-more"))
 
     def test_the_status_tells_what_preloading_took_and_what_is_missing(self):
