@@ -1,13 +1,13 @@
 /* Every language in one table: see languages.h. */
 #include "bench/languages.h"
 
-#include "bench/baseline/cold.h"
-#include "bench/baseline/forkers.h"
 #include "bench/base/clock.h"
-#include "bench/languages_report.h"
-#include "bench/load/load.h"
 #include "bench/base/server.h"
 #include "bench/base/status.h"
+#include "bench/baseline/cold.h"
+#include "bench/baseline/forkers.h"
+#include "bench/languages_report.h"
+#include "bench/load/load.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"
 #include "proto/ipc/kind.h"

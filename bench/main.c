@@ -1,13 +1,13 @@
 /* hatchery-bench: what a run costs through Hatchery, beside what the same run costs with nothing around it. Here: the
  * command line, the server that is started for the occasion, and the report. */
-#include "bench/baseline/forker.h"
 #include "bench/base/clock.h"
+#include "bench/base/server.h"
+#include "bench/base/workload.h"
+#include "bench/baseline/forker.h"
 #include "bench/languages.h"
 #include "bench/options.h"
 #include "bench/report.h"
 #include "bench/rounds.h"
-#include "bench/base/server.h"
-#include "bench/base/workload.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -2,8 +2,8 @@
  * concluded from them is bars.h's. */
 #pragma once
 
-#include "bench/rows.h"
 #include "bench/base/sample.h"
+#include "bench/rows.h"
 #include "proto/base/err.h"
 
 #include <stdbool.h>

@@ -1,14 +1,14 @@
 /* One row, one round, all rounds: see rounds.h. */
 #include "bench/rounds.h"
 
-#include "bench/baseline/calibrate.h"
-#include "bench/baseline/cold.h"
 #include "bench/base/clock.h"
-#include "bench/load/load.h"
-#include "bench/peers/peers.h"
 #include "bench/base/server.h"
 #include "bench/base/status.h"
 #include "bench/base/usage.h"
+#include "bench/baseline/calibrate.h"
+#include "bench/baseline/cold.h"
+#include "bench/load/load.h"
+#include "bench/peers/peers.h"
 
 #include <stdio.h>
 

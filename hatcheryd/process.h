@@ -1,5 +1,5 @@
-/* Starting hatcheryd again in another role: fork and exec of a copy of the same binary (zygote/base/image.h), with a closed
- * list of descriptors. */
+/* Starting hatcheryd again in another role: fork and exec of a copy of the same binary (zygote/base/image.h), with a
+ * closed list of descriptors. */
 #pragma once
 
 #include "proto/base/err.h"

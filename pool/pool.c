@@ -12,6 +12,7 @@
 #include "pool/core/core.h"
 #include "pool/native/native.h"
 #include "proto/base/clock.h"
+#include "proto/base/cores.h"
 #include "proto/base/log.h"
 #include "proto/base/own.h"
 #include "proto/ipc/control.h"
@@ -20,7 +21,6 @@
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <malloc.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,13 +295,6 @@ static int name_instance(struct pool *p, struct err *e)
         return 0;
 }
 
-static unsigned count_cores(void)
-{
-        cpu_set_t set;
-        int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
-        return n < 1 ? 1 : (unsigned)n;
-}
-
 static int make_base(struct pool *p, struct err *e)
 {
         int r = loop_new(&p->base, e);
@@ -400,7 +393,7 @@ static struct pool *pool_new(const struct pool_options *options)
         p->log = (struct log){ .who = "pool", .level = LOG_LEVEL_INFO };
         p->config_name = options->config_name;
         p->started_us = clock_us();
-        p->cores = count_cores();
+        p->cores = cores();
         return p;
 }
 

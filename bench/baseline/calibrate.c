@@ -24,7 +24,8 @@ static int time_once(const struct program *p, uint64_t *ns, struct err *e)
         out[len] = '\0';
         if (status != 0 || len <= p->out_len || !program_answered(p, out, p->out_len) ||
             sscanf(out + p->out_len, "%" SCNu64, ns) != 1 || *ns == 0)
-                return err_say(e, EIO, WORKLOAD_INTERPRETER " did not do a computation as it must (wait status %d)", status);
+                return err_say(e, EIO, WORKLOAD_INTERPRETER " did not do a computation as it must (wait status %d)",
+                               status);
         return 0;
 }
 

@@ -1,9 +1,9 @@
 /* Warming the interpreter, and the loop around fork: see forker.h. */
 #include "bench/baseline/forker.h"
 
-#include "bench/baseline/relay.h"
 #include "bench/base/clock.h"
 #include "bench/base/workload.h"
+#include "bench/baseline/relay.h"
 #include "lang/lang.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"

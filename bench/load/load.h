@@ -2,8 +2,8 @@
  * small machine it shares the cores with what it measures; what it used of them is in the sample. */
 #pragma once
 
-#include "bench/load/asking.h"
 #include "bench/base/sample.h"
+#include "bench/load/asking.h"
 #include "proto/base/err.h"
 
 #include <stdint.h>

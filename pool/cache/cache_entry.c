@@ -3,6 +3,7 @@
 
 #include "pool/base/digest.h"
 #include "pool/base/feed.h"
+#include "proto/base/io.h"
 #include "proto/base/own.h"
 
 #include <errno.h>
@@ -120,18 +121,10 @@ static int bad(struct err *e, const char *what)
 
 static int read_all(int fd, uint8_t *at, size_t size, struct err *e)
 {
-        while (size > 0) {
-                ssize_t n = read(fd, at, size);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return err_set(e, errno, "reading an entry");
-                if (n == 0)
-                        return bad(e, "it is shorter than it was");
-                at += n;
-                size -= (size_t)n;
-        }
-        return 0;
+        int r = io_read_all(fd, at, size);
+        if (r == -EPIPE)
+                return bad(e, "it is shorter than it was");
+        return r < 0 ? err_set(e, -r, "reading an entry") : 0;
 }
 
 /* The next len bytes before the hash; false: there are not so many. */

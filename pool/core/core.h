@@ -79,8 +79,9 @@ struct payload {
 };
 
 /* Takes a submission. 0 and *out: it waits or runs from here on, and its sink is told of its end, later. REFUSED: the
- * refusal says why, and the sink is never called again. A stage may begin before *out is set. The arrays of the submission and the payload may be taken over
- * in either case: what is left in the two structs is the caller's to free. */
+ * refusal says why, and the sink is never called again. A stage may begin before *out is set. The arrays of the
+ * submission and the payload may be taken over in either case: what is left in the two structs is the caller's to free.
+ */
 int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
                  struct sink *sink, struct execution **out, struct refusal *refusal);
 

@@ -1,5 +1,5 @@
-/* Fuzzes the search for output files in a dead sandbox: zygote/init/collect_files, proto/base/glob, proto/base/io, over a
- * small directory with a link, a FIFO and odd names. Input: the request, as the pool sends it. */
+/* Fuzzes the search for output files in a dead sandbox: zygote/init/collect_files, proto/base/glob, proto/base/io, over
+ * a small directory with a link, a FIFO and odd names. Input: the request, as the pool sends it. */
 #include "zygote/init/collect_files.h"
 
 #include "proto/ipc/collect.h"
