@@ -132,6 +132,12 @@ class Hostile(HostileCase):
         self.assert_ends("MEMORY_LIMIT", main("for (;;) memset(malloc(1 << 20), 1, 1 << 20);"),
                          limits={"memory_bytes": 32 * MIB})
 
+    def test_the_stack_is_what_the_request_asks_for(self):
+        program = main("return f(n << 14) & 0;", "static int f(volatile int i) { volatile char a[1024]; a[i % 1024] = 0; "
+                                                 "return i ? f(i - 1) + a[i % 1024] : 0; }\n")  # 16 MiB of it
+        self.assert_exited(self.execute(program, language="c", limits={"stack_bytes": 32 * MIB}))
+        self.assert_ends("SIGNALED", program)
+
     def test_a_flood_of_output(self):
         self.assert_ends("OUTPUT_LIMIT", main('for (;;) puts("flood");'))
 
