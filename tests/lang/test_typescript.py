@@ -21,7 +21,8 @@ class Greeter<T extends Named> extends EventEmitter {
 }
 const name: string = "top-level names are the program's own";
 const greeter = new Greeter({ name: process.argv[2] });
-greeter.on("x", (n: number) => console.log(n, Color[2], path.join("a", "b"), add(1, 2), data.k, name.length));
+greeter.on("x", (n: number) => console.log(n, Color[2], path.join("a", "b"), add(1, 2), data.k, name.length,
+        String(class { static {} }).includes("static"))); // as es2022 has it
 const input: Buffer = fs.readFileSync(0);
 async function main(): Promise<void> {
         console.log(greeter.greet(), String(input).toUpperCase(), process.env.GREETING);
@@ -44,8 +45,8 @@ class TypeScript(Case):
         for cached in False, True:
             result = self.run_program(files=FILES, entry="main.ts", args=["Ada"], env={"GREETING": "hi"}, stdin=b"in")
             self.assert_exited(result, 1)
-            self.assertEqual("hello Ada 0 IN hi\n5 Green a/b 3 7 37\n", result.stdout.decode(), describe(result))
-            self.assertIn(b"Error: lost\n    at main (/home/sandbox/main.ts:22:15)", result.stderr)
+            self.assertEqual("hello Ada 0 IN hi\n5 Green a/b 3 7 37 true\n", result.stdout.decode(), describe(result))
+            self.assertIn(b"Error: lost\n    at main (/home/sandbox/main.ts:23:15)", result.stderr)
             self.assertEqual(cached, result.compile.cached)
 
     def test_a_fault_of_types_is_a_compile_error_with_its_line(self):
