@@ -37,3 +37,8 @@ class Pytest(Case):
 
     def test_a_file_without_tests(self):
         self.assert_exited(self.run_tests("x = 1\n"), 5)
+
+    def test_a_file_without_a_name_has_one_that_pytest_looks_for(self):
+        result = self.run_tests("def test_a(): pass\n", args=["--co", "-q"])
+        self.assert_exited(result)
+        self.assertIn(b"test_main.py::test_a\n", result.stdout, describe(result))
