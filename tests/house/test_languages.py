@@ -46,6 +46,17 @@ class Languages(unittest.TestCase):
             self.assertTrue((ROOT / "tests" / "lang" / f"test_{name.replace('-', '_')}.py").is_file(), name)
             self.assertIn(name, told)
 
+    def test_limits_of_a_languages_own_are_those_that_are_told(self):
+        own = {}
+        for path in (ROOT / "lang").glob("*/*.conf"):
+            if limits := re.search(r"^ +limits \{(.*?)\}", path.read_text(), re.M | re.S):
+                own[path.stem] = set(re.findall(r"(\S+) = (\w+)", limits[1]))
+        told = {}
+        for names, memory_mib, pids in re.findall(r"((?:`\w+`(?: and)? )+)(?:has )?(\d+) MiB and (\d+) processes",
+                                                  (ROOT / "docs" / "protocol.md").read_text()):
+            told |= {name: {("memory", f"{memory_mib}M"), ("pids", pids)} for name in re.findall(r"\w+", names) if name != "and"}
+        self.assertEqual(told, own)
+
     def test_the_memory_of_every_plugin_is_searched_for_what_is_not_its_own(self):
         self.assertEqual(set(), {path.stem for path in (ROOT / "lang").glob("*/*.plugin")} - memory.LANGUAGES)
 
