@@ -77,6 +77,8 @@ MORE = {
     "an unexpected symbol": "cat('first\\n')\nx y\n",
     "deep recursion": "f <- function(n) f(n + 1)\nr <- tryCatch(f(0), error = function(e) 'caught')\nprint(r)\n",
     "recursion that uses the C stack": "options(expressions = 500000)\nf <- function(n) f(n + 1)\nr <- tryCatch(f(0), error = function(e) 'caught')\nprint(r)\n",
+    "the C stack of the request": ("cat(Cstack_info()[['size']])\n", {"limits": {"stack_bytes": 32 << 20},
+                                                                     "ours": (str(int(0.95 * (32 << 20))).encode(), b"", ("exit", 0))}),
     "the C stack": "s <- Cstack_info()\nprint(names(s))\nprint(s[['size']])\nprint(s[['direction']])\n",
     "recursion that fits": "f <- function(n) if (n == 0) 0 else 1 + f(n - 1)\nprint(f(100))\n",
     "CRLF": b"cat('a\\n')\r\nx <- 5\r\nprint(x)\r\n",
