@@ -289,7 +289,6 @@ void execution_finish(struct execution *x)
                 x->state = EXECUTION_DELIVERING;
                 queue_leave(&x->core->sched.queue, &x->queued, clock_us() - x->started_us);
                 x->started_us = 0;
-                execution_weigh(x);
                 return;
         }
         tell(x);

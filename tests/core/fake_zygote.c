@@ -1,4 +1,5 @@
 /* Zygotes without processes, at the pool's end of their channels: see world.h. */
+#include "proto/base/clock.h"
 #include "proto/ipc/collect.h"
 #include "proto/ipc/job.h"
 #include "tests/core/world.h"
@@ -212,7 +213,7 @@ bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unpro
         s->state = FAKE_DEAD;
         close_slot(s);
         r.exited.wait_status = wait_status;
-        r.exited.ended_us = 1;
+        r.exited.ended_us = clock_us();
         r.exited.unproved = unproved;
         return report(z, &r, NULL, 0);
 }

@@ -223,8 +223,9 @@ static void what_comes_again_is_kept(void **state)
         assert_int_equal(f->stages, 1);
         assert_true(f->outcome.compile.cached);
         assert_int_equal(f->outcome.output.out_total, 14);
-        f = run(t, &wish, &course);
+        f = run(t, &(struct front_wish){ .language = "pre", .output_bytes = 5 }, &(struct course){ 0 });
         assert_true(f->outcome.compile.cached);
+        assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT); /* of which its own is none */
         assert_int_equal(cache_count(t->cache), 1);
 }
 
@@ -292,6 +293,38 @@ static void a_slot_that_is_not_proved_is_thrown_away(void **state)
         assert_int_equal(language(t, "fork")->stats.discarded, 1);
 }
 
+static void files_that_break_off_cost_the_slot(void **state)
+{
+        struct scene *t = *state;
+        struct front *f = world_submit(&t->w, &(struct front_wish){ .language = "fork", .collects = true });
+        struct fake_zygote *z;
+        unsigned number;
+
+        assert_non_null(find(t, f, &z, &number));
+        fake_exit(z, number, 0, false);
+        assert_int_equal(z->pending[z->n_pending - 1].order.kind, ORDER_COLLECT);
+        fake_fail(z, z->n_pending - 1);
+        world_settle(&t->w);
+        assert_int_equal(f->status, OUTCOME_EXITED);
+        assert_int_equal(language(t, "fork")->stats.discarded, 1);
+}
+
+/* Nobody reads them. */
+static void no_files_are_collected_of_what_was_abandoned(void **state)
+{
+        struct scene *t = *state;
+        struct front *f = world_submit(&t->w, &(struct front_wish){ .language = "fork", .collects = true });
+        struct fake_zygote *z;
+        unsigned number;
+
+        assert_non_null(find(t, f, &z, &number));
+        world_abandon(f);
+        fake_exit(z, number, 0, false);
+        for (unsigned i = 0; i < z->n_pending; i++)
+                assert_int_not_equal(z->pending[i].order.kind, ORDER_COLLECT);
+        assert_int_equal(core_running(t->w.core), 0);
+}
+
 static void pipes_that_stay_open_cost_the_slot(void **state)
 {
         struct scene *t = *state;
@@ -320,6 +353,76 @@ static void what_does_not_die_keeps_its_slot(void **state)
         assert_int_equal(f->refusal.code, REFUSAL_INTERNAL);
         assert_int_equal(language(t, "fork")->stats.failures, 1);
         assert_int_equal(language_busy(language(t, "fork")), 1);
+}
+
+/* ---------------------------------------------------------------- time and memory */
+
+/* The run ends with the order to kill it; what follows is the draining of it. */
+static void the_run_ends_when_it_is_killed(void **state)
+{
+        struct scene *t = *state;
+        struct front *f = world_submit(&t->w, &(struct front_wish){ .language = "fork" });
+        struct fake_zygote *z;
+        unsigned number;
+
+        assert_non_null(find(t, f, &z, &number));
+        world_advance(10000);
+        execution_cancel(f->execution);
+        world_advance(500000);
+        fake_exit(z, number, 9, false);
+        assert_int_equal(f->status, OUTCOME_CANCELLED);
+        assert_int_equal(f->outcome.stage_us[STAGE_RUN], 10000);
+        assert_int_equal(f->outcome.stage_us[STAGE_DRAIN], 500000);
+}
+
+/* Who holds a slot for long is charged with it while it does. */
+static void a_long_run_is_charged_before_its_end(void **state)
+{
+        struct scene *t = *state;
+        const struct front_wish wish = { .language = "fork", .wall_us = 60 * (int64_t)SECOND };
+        struct front *f = world_submit(&t->w, &wish);
+
+        world_advance(30 * SECOND);
+        core_tick(t->w.core);
+        assert_true(f->execution->queued.charged_us >= 30 * SECOND);
+        execution_cancel(f->execution);
+        world_settle(&t->w);
+}
+
+/* The compiler gets no input, and what has come by then is the program's. */
+static void live_input_waits_for_the_program(void **state)
+{
+        struct scene *t = *state;
+        struct front *f = world_submit(&t->w, &(struct front_wish){ .language = "comp", .live_input = true });
+        struct fake_zygote *z;
+        unsigned number;
+        char bytes[16];
+
+        assert_non_null(find(t, f, &z, &number));
+        const uint64_t before = t->w.memory.used;
+        assert_int_equal(execution_input(f->execution, span_of_text("abc"), true), 0);
+        assert_int_equal(t->w.memory.used, before + 3);
+        assert_int_equal(read(z->slot[number].in, bytes, sizeof bytes), 0); /* it is closed */
+        fake_exit(z, number, 0, false);
+        world_settle(&t->w);
+        assert_non_null(find(t, f, &z, &number));
+        assert_int_equal(read(z->slot[number].in, bytes, sizeof bytes), 3);
+        fake_exit(z, number, 0, false);
+        assert_int_equal(f->status, OUTCOME_EXITED);
+}
+
+static void a_job_has_its_weight(void **state)
+{
+        struct scene *t = *state;
+        const struct front_wish wish = { .language = "comp" };
+        struct front *first = world_submit(&t->w, &wish), *second = world_submit(&t->w, &wish);
+
+        assert_int_equal(first->execution->state, EXECUTION_RUNNING);
+        assert_int_equal(second->execution->state, EXECUTION_WAITING);
+        assert_true(first->execution->held > second->execution->held);
+        execution_cancel(first->execution);
+        execution_cancel(second->execution);
+        world_settle(&t->w);
 }
 
 /* ---------------------------------------------------------------- bounds */
@@ -377,8 +480,14 @@ int main(void)
                 TEST(each_step_may_fail_once),
                 TEST(a_second_failure_is_told),
                 TEST(a_slot_that_is_not_proved_is_thrown_away),
+                TEST(files_that_break_off_cost_the_slot),
+                TEST(no_files_are_collected_of_what_was_abandoned),
                 TEST(pipes_that_stay_open_cost_the_slot),
                 TEST(what_does_not_die_keeps_its_slot),
+                TEST(the_run_ends_when_it_is_killed),
+                TEST(a_long_run_is_charged_before_its_end),
+                TEST(live_input_waits_for_the_program),
+                TEST(a_job_has_its_weight),
                 TEST(what_can_start_at_once_asks_for_no_room),
                 TEST(no_more_memory_is_held_than_is_allowed),
         };
