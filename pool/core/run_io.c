@@ -112,8 +112,8 @@ static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)
  * the input. */
 void run_input(struct run *r)
 {
-        if (r->state == RUN_RUNNING && r->task.live && feed_is_done(&r->job) && r->slot->fd[WARM_STDIN] >= 0 &&
-            feed_is_done(&r->input) && !event_pending(&r->stdin_writable, EV_WRITE, NULL))
+        if (r->state == RUN_RUNNING && r->task.live && r->slot->fd[WARM_STDIN] >= 0 && feed_is_done(&r->input) &&
+            !event_pending(&r->stdin_writable, EV_WRITE, NULL))
                 on_stdin_writable(r->slot->fd[WARM_STDIN], EV_WRITE, r);
 }
 

@@ -259,6 +259,7 @@ static void a_full_sink_stops_the_reading_and_loses_nothing(void **state)
         fake_write(t->s, false, 20);
         world_turn(&t->w);
         assert_int_equal(t->f->told[STREAM_STDOUT], 10);
+        assert_int_equal(t->f->execution->run.out.total, 10); /* the rest is in the pipe, and holds the program up */
         t->f->full = false;
         execution_resume(t->f->execution);
         world_turn(&t->w);

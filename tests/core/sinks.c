@@ -191,6 +191,59 @@ static void output_stays_in_order_after_the_death(void **state)
         assert_int_equal(t->f->status, OUTCOME_EXITED);
 }
 
+static void a_program_that_has_ended_takes_no_input(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &feeding);
+        t->f->full_next = true;
+        fake_write(t->s, false, 1);
+        world_turn(&t->w);
+        fake_write(t->s, false, 1);
+        end(t);
+        assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
+        assert_int_equal(execution_input(t->f->execution, span_of_text("x"), false), -EPIPE);
+        t->f->full = false;
+        resume(t->f);
+        assert_int_equal(t->f->finished, 1);
+}
+
+static void captured_output_has_its_weight(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &(struct front_wish){ .language = "fork" });
+        const uint64_t before = t->w.memory.used;
+        fake_write(t->s, false, 50000);
+        world_advance(SECOND / 10);
+        assert_true(t->w.memory.used >= before + 50000);
+        end(t);
+}
+
+/* ---------------------------------------------------------------- files */
+
+static void what_is_abandoned_does_not_wait_for_its_files(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &(struct front_wish){ .language = "fork", .collects = true });
+        fake_exit(t->z, t->number, 0, false);
+        assert_int_equal(t->f->execution->run.state, RUN_COLLECTING);
+        world_abandon(t->f);
+        assert_int_equal(core_running(t->w.core), 0);
+}
+
+static void files_that_can_not_be_told_apart_are_not_left_out(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &(struct front_wish){ .language = "fork", .collects = true, .changed_only = true });
+        world_fail_allocation(1);
+        fake_exit(t->z, t->number, 0, false);
+        world_fail_allocation(0);
+        assert_int_equal(t->f->refusal.code, REFUSAL_INTERNAL);
+}
+
 /* ---------------------------------------------------------------- from within */
 
 static void each_call_may_be_answered_by_another(void **state)
@@ -356,6 +409,10 @@ int main(void)
                 TEST(the_rest_is_told_bit_by_bit),
                 TEST(a_shutdown_says_that_it_was_begun),
                 TEST(output_stays_in_order_after_the_death),
+                TEST(a_program_that_has_ended_takes_no_input),
+                TEST(captured_output_has_its_weight),
+                TEST(what_is_abandoned_does_not_wait_for_its_files),
+                TEST(files_that_can_not_be_told_apart_are_not_left_out),
                 TEST(each_call_may_be_answered_by_another),
                 TEST(input_is_asked_for_again_but_not_deeper),
                 TEST(a_stage_begins_before_the_execution_is_known),

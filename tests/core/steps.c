@@ -343,7 +343,8 @@ static void pipes_that_stay_open_cost_the_slot(void **state)
 static void what_does_not_die_keeps_its_slot(void **state)
 {
         struct scene *t = *state;
-        struct front *f = world_submit(&t->w, &(struct front_wish){ .language = "fork" });
+        struct front *f =
+                world_submit(&t->w, &(struct front_wish){ .language = "fork", .wall_us = 60 * (int64_t)SECOND });
         struct fake_zygote *z;
         unsigned number;
 
