@@ -72,8 +72,12 @@ static void no_run_goes_on_without_its_limits(void **state)
                 submit(t, &plain);
                 world_fail_timer(0);
                 assert_int_equal(t->f->execution->run.reason, n == 1 ? KILL_NONE : KILL_FAULT);
-                if (n == 1)
+                if (n == 1) {
+                        fake_write(t->s, true, 5);
+                        world_turn(&t->w);
+                        assert_int_equal(t->f->execution->run.err.total, 5);
                         end(t);
+                }
                 world_settle(&t->w);
                 assert_int_equal(t->f->finished, n == 1);
                 assert_int_equal(t->f->refused, n > 1);

@@ -389,10 +389,12 @@ static void what_was_said_before_is_told_once(void **state)
         begin_again(t);
         assert_int_equal(t->f->told[0], 3);
         assert_int_equal(t->f->told[1], 0);
+        fake_write(t->s, true, 10);
+        world_turn(&t->w);
+        assert_int_equal(t->f->execution->run.err.total, 5);
         t->f->full = false;
         resume(t->f);
         assert_int_equal(t->f->told[1], 5);
-        fake_write(t->s, true, 10);
         world_turn(&t->w);
         assert_int_equal(t->f->told[1], 15);
         end(t);
