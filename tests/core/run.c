@@ -129,13 +129,45 @@ static void cpu_time_is_looked_at_until_it_is_used_up(void **state)
         struct stage_set *t = *state;
 
         submit(t, &plain);
-        fake_use_cpu(t->s, SECOND / 2);
+        fake_use_cpu(t->s, SECOND + 999); /* it began at 1000 */
         world_advance(SECOND);
         assert_int_equal(t->f->execution->run.reason, KILL_NONE);
-        fake_use_cpu(t->s, SECOND + 1001); /* it began at 1000 */
+        fake_use_cpu(t->s, SECOND + 1001);
         world_advance(SECOND);
         assert_int_equal(t->f->execution->run.reason, KILL_CPU);
         world_settle(&t->w);
+}
+
+static void the_first_reason_counts(void **state)
+{
+        struct stage_set *t = *state;
+
+        submit(t, &plain);
+        execution_cancel(t->f->execution);
+        core_drain(t->w.core);
+        core_shut_down(t->w.core);
+        world_settle(&t->w);
+        assert_int_equal(t->f->status, OUTCOME_CANCELLED);
+}
+
+/* ---------------------------------------------------------------- the configuration */
+
+static void a_reload_without_memory_changes_nothing(void **state)
+{
+        struct stage_set *t = *state;
+        struct config is;
+        struct err e = { 0 };
+
+        assert_int_equal(config_load(&is, "language other { warm = 1 running = 1 }\n", "test", &e), 0);
+        world_fail_allocation(1);
+        assert_int_equal(core_reload(t->w.core, &t->w.config, &is, &e), -ENOMEM);
+        world_fail_allocation(0);
+        config_fini(&is);
+        submit(t, &plain);
+        end(t);
+        assert_int_equal(t->f->status, OUTCOME_EXITED);
+        assert_ptr_equal(t->w.core->config, &t->w.config);
+        assert_ptr_equal(t->w.core->sched.config, &t->w.config);
 }
 
 /* ---------------------------------------------------------------- jobs */
@@ -203,10 +235,11 @@ static void live_input_comes_whole_and_is_bounded(void **state)
 
         uint64_t before = t->w.memory.used;
         assert_int_equal(execution_input(t->f->execution, too_much, false), -EINVAL);
+        unsigned wanted = t->f->wanted;
         assert_int_equal(execution_input(t->f->execution, whole, false), 0);
         assert_true(t->w.memory.used > before + whole.len / 2);
         assert_int_equal(execution_input(t->f->execution, whole, false), -EAGAIN);
-        unsigned wanted = t->f->wanted;
+        assert_int_equal(t->f->wanted, wanted); /* less than half is written */
         assert_int_equal(read_input(t), whole.len);
         assert_int_equal(t->f->wanted, wanted + 1);
         assert_int_equal(t->w.memory.used, before);
@@ -227,8 +260,11 @@ static void input_that_nobody_reads_is_no_fault(void **state)
         submit(t, &wish);
         close(t->s->in);
         t->s->in = -1;
+        const uint64_t before = t->w.memory.used;
         assert_int_equal(execution_input(t->f->execution, span_of_text("more"), false), 0);
         world_turn(&t->w);
+        assert_int_equal(live_input_held(&t->f->execution->live), 0);
+        assert_int_equal(t->w.memory.used, before);
         assert_int_equal(execution_input(t->f->execution, span_of_text("more"), false), -EPIPE);
         end(t);
         assert_int_equal(t->f->status, OUTCOME_EXITED);
@@ -367,6 +403,8 @@ int main(void)
                 TEST(a_deadline_that_can_not_be_kept_is_told),
                 TEST(a_deadline_may_end_it_before_its_wall_limit),
                 TEST(cpu_time_is_looked_at_until_it_is_used_up),
+                TEST(the_first_reason_counts),
+                TEST(a_reload_without_memory_changes_nothing),
                 TEST(a_job_that_could_not_be_kept_to_is_no_failure_of_the_job),
                 TEST(a_failure_of_any_number_is_told),
                 TEST(live_input_comes_whole_and_is_bounded),
