@@ -1,6 +1,7 @@
 /* One run at a time: its time limits where a timer can't be set, what a sandbox says of a job that it can't lay out,
  * live input, output as it comes, and signals. */
 #include "pool/core/execution.h"
+#include "pool/sched/language.h"
 #include "tests/core/world.h"
 #include "tests/unit/unit.h"
 
@@ -148,6 +149,40 @@ static void the_first_reason_counts(void **state)
         core_shut_down(t->w.core);
         world_settle(&t->w);
         assert_int_equal(t->f->status, OUTCOME_CANCELLED);
+}
+
+/* The zygote that serves knows other ceilings than those that it was admitted by. */
+static void limits_beyond_those_of_the_zygote_are_refused(void **state)
+{
+        struct stage_set *t = *state;
+        struct language *l = sched_find(&t->w.core->sched, span_of_text("fork"));
+        struct zygote *z = TAILQ_FIRST(&l->zygotes);
+        const struct ceilings ceilings = z->ceilings;
+
+        z->ceilings = (struct ceilings){ 1, 1, 1 };
+        submit(t, &plain);
+        assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
+        z->ceilings = ceilings;
+        world_settle(&t->w);
+}
+
+/* Its language counts it, and nobody else. */
+static void a_slot_that_fails_is_one_failure(void **state)
+{
+        struct stage_set *t = *state;
+        const struct language *l = sched_find(&t->w.core->sched, span_of_text("fork"));
+        struct front_wish wish = plain;
+
+        wish.memory_bytes = 64 << 20;
+        submit(t, &wish);
+        assert_int_equal(t->f->execution->run.state, RUN_LIMITING);
+        fake_fail_slot(t->z, t->number);
+        assert_int_equal(l->stats.failures, 1);
+        world_settle(&t->w);
+        t->s = world_sandbox_of(&t->w, t->f, &t->z, &t->number);
+        fake_fail_slot(t->z, t->number);
+        assert_int_equal(l->stats.failures, 2);
+        assert_int_equal(t->f->refusal.code, REFUSAL_INTERNAL);
 }
 
 /* ---------------------------------------------------------------- the configuration */
@@ -404,6 +439,8 @@ int main(void)
                 TEST(a_deadline_may_end_it_before_its_wall_limit),
                 TEST(cpu_time_is_looked_at_until_it_is_used_up),
                 TEST(the_first_reason_counts),
+                TEST(limits_beyond_those_of_the_zygote_are_refused),
+                TEST(a_slot_that_fails_is_one_failure),
                 TEST(a_reload_without_memory_changes_nothing),
                 TEST(a_job_that_could_not_be_kept_to_is_no_failure_of_the_job),
                 TEST(a_failure_of_any_number_is_told),

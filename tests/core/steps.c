@@ -421,6 +421,7 @@ static void a_job_has_its_weight(void **state)
         assert_int_equal(first->execution->state, EXECUTION_RUNNING);
         assert_int_equal(second->execution->state, EXECUTION_WAITING);
         assert_true(first->execution->held > second->execution->held);
+        assert_true(t->w.core->sched.queue.bytes > sizeof(struct execution));
         execution_cancel(first->execution);
         execution_cancel(second->execution);
         world_settle(&t->w);
