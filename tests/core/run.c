@@ -162,6 +162,7 @@ static void limits_beyond_those_of_the_zygote_are_refused(void **state)
         z->ceilings = (struct ceilings){ 1, 1, 1 };
         submit(t, &plain);
         assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
+        assert_null(t->f->execution); /* the call said so, and not the sink */
         z->ceilings = ceilings;
         world_settle(&t->w);
 }
@@ -183,6 +184,15 @@ static void a_slot_that_fails_is_one_failure(void **state)
         fake_fail_slot(t->z, t->number);
         assert_int_equal(l->stats.failures, 2);
         assert_int_equal(t->f->refusal.code, REFUSAL_INTERNAL);
+        world_settle(&t->w);
+        submit(t, &plain);
+        fake_fail_slot(t->z, t->number);
+        assert_int_equal(l->stats.failures, 3);
+        world_settle(&t->w);
+        submit(t, &plain);
+        fake_die(t->z);
+        assert_int_equal(l->stats.failures, 4);
+        assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
 }
 
 /* ---------------------------------------------------------------- the configuration */

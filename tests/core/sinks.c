@@ -112,6 +112,7 @@ static void reach_delivering(struct scene *t)
         fake_write(t->s, true, 20);
         end(t);
         assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
+        assert_null(t->f->execution->queued.account); /* it has no slot, and is charged for none */
         t->f->full = false;
 }
 
