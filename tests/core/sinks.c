@@ -227,11 +227,54 @@ static void what_is_abandoned_does_not_wait_for_its_files(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &(struct front_wish){ .language = "fork", .collects = true });
-        fake_exit(t->z, t->number, 0, false);
-        assert_int_equal(t->f->execution->run.state, RUN_COLLECTING);
-        world_abandon(t->f);
-        assert_int_equal(core_running(t->w.core), 0);
+        for (int i = 0; i < 2; i++) {
+                submit(t, &(struct front_wish){ .language = i ? "fork" : "comp", .collects = true });
+                fake_exit(t->z, t->number, 0, false);
+                assert_int_equal(t->f->execution->run.state, RUN_COLLECTING);
+                world_abandon(t->f);
+                assert_int_equal(core_running(t->w.core), 0);
+        }
+}
+
+static void what_is_ended_does_not_wait_for_its_files(void **state)
+{
+        struct scene *t = *state;
+
+        for (int i = 0; i < 2; i++) {
+                submit(t, &(struct front_wish){ .language = "fork", .collects = true });
+                if (i == 0)
+                        execution_cancel(t->f->execution);
+                else
+                        core_shut_down(t->w.core);
+                fake_exit(t->z, t->number, 9, false);
+                assert_int_equal(core_running(t->w.core), 0);
+                world_settle(&t->w);
+        }
+}
+
+static void files_come_with_the_outcome(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &(struct front_wish){ .language = "pre", .collects = true });
+        end(t);
+        assert_int_equal(t->f->outcome.n_files, 1);
+}
+
+static void a_compiler_is_not_heard_at_once(void **state)
+{
+        struct scene *t = *state;
+
+        submit(t, &(struct front_wish){ .language = "comp", .streams = true });
+        fake_write(t->s, true, 10);
+        world_turn(&t->w);
+        end(t);
+        assert_int_equal(t->f->told[1], 0);
+        find(t);
+        fake_write(t->s, true, 20);
+        end(t);
+        assert_int_equal(t->f->told[1], 20);
+        assert_int_equal(t->f->outcome.compile.output.err.len, 10);
 }
 
 static void files_that_can_not_be_told_apart_are_not_left_out(void **state)
@@ -415,6 +458,9 @@ int main(void)
                 TEST(a_program_that_has_ended_takes_no_input),
                 TEST(captured_output_has_its_weight),
                 TEST(what_is_abandoned_does_not_wait_for_its_files),
+                TEST(what_is_ended_does_not_wait_for_its_files),
+                TEST(files_come_with_the_outcome),
+                TEST(a_compiler_is_not_heard_at_once),
                 TEST(files_that_can_not_be_told_apart_are_not_left_out),
                 TEST(each_call_may_be_answered_by_another),
                 TEST(input_is_asked_for_again_but_not_deeper),
