@@ -203,13 +203,9 @@ int core_reload(struct core *c, const struct config *was, const struct config *i
 {
         c->config = c->sched.config = is;
         int r = sched_reload(&c->sched, was, e);
-        if (r < 0) {
+        if (r < 0)
                 c->config = c->sched.config = was;
-                return r;
-        }
-        c->sched.queue.max = is->max_queue;
-        c->sched.queue.max_bytes = is->max_queue_bytes;
-        return 0;
+        return r;
 }
 
 void core_drain(struct core *c)

@@ -228,6 +228,8 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
                 s.globs[0] = span_of_text("*");
                 s.n_globs = 1;
         }
+        struct refusal refusal = { 0 };
+
         set_limit(&s, LIMIT_MEMORY, wish->memory_bytes);
         set_limit(&s, LIMIT_OUTPUT, wish->output_bytes);
         set_limit(&s, LIMIT_WALL, wish->wall_us);
@@ -236,8 +238,10 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
         f->streams = wish->streams;
         f->depth = 1; /* nobody else takes it meanwhile */
         f->sink.ops = wish->streams ? &streamed : &captured;
-        if (core_execute(w->core, &caller, &s, &payload, &f->sink, &f->execution, &f->refusal) == REFUSED) {
-                assert_true(f->refusal.text[0] != '\0');
+        if (core_execute(w->core, &caller, &s, &payload, &f->sink, &f->execution, &refusal) == REFUSED) {
+                assert_int_equal(f->finished + f->refused, 0);
+                assert_true(refusal.text[0] != '\0');
+                f->refusal = refusal;
                 f->refused = 1;
                 f->execution = NULL;
         }
