@@ -18,13 +18,11 @@ static int begin(struct execution *x, struct refusal *refusal)
 {
         struct language *l = x->language;
 
-        if (execution_enqueue(x, refusal) == REFUSED) {
-                execution_free(x);
-                return REFUSED;
-        }
         refusal->text[0] = '\0';
         x->at_once = refusal;
-        language_kick(l);
+        execution_enqueue(x);
+        if (refusal->text[0] == '\0')
+                language_kick(l);
         if (refusal->text[0] != '\0')
                 return REFUSED;
         x->at_once = NULL;

@@ -78,22 +78,20 @@ static void refuse_full(const struct execution *x, struct refusal *refusal)
         refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
 }
 
-/* Whoever fills most of the queue gives way until the bounds hold. False: that is x. */
-static bool make_room(struct execution *x, struct refusal *refusal)
+/* Whoever fills most of the queue gives way until the bounds hold: x, too, which is gone then. What a sink does that is
+ * told so may come to the same. */
+static void make_room(struct execution *x)
 {
+        const struct refusal *gone = x->at_once;
         struct queue *q = &x->core->sched.queue;
         struct queue_entry *entry;
+        struct refusal refusal;
 
-        while ((entry = queue_excess(q, &x->queued))) {
+        while (gone->text[0] == '\0' && (entry = queue_excess(q, &x->queued))) {
                 struct execution *other = execution_of_entry(entry);
-                refuse_full(other, refusal);
-                if (other == x) {
-                        queue_remove(q, entry);
-                        return false;
-                }
-                execution_refuse(other, refusal);
+                refuse_full(other, &refusal);
+                execution_refuse(other, &refusal);
         }
-        return true;
 }
 
 static int push(struct execution *x)
@@ -106,21 +104,23 @@ static int push(struct execution *x)
         return queue_push(&x->core->sched.queue, &x->language->lane, &x->queued, &who, s->priority, x->held);
 }
 
-int execution_enqueue(struct execution *x, struct refusal *refusal)
+void execution_enqueue(struct execution *x)
 {
         struct language *l = x->language;
+        struct refusal refusal;
 
         /* What can start at once passes by way of the queue, but does not wait, so its bounds are not asked. */
         bool has_room = language_has_room(l);
         if (l->lane.count == 0 && language_busy(l) == 0)
                 stats_work_begins(&l->stats);
-        if (execution_await(x) < 0)
-                return refuse(refusal, REFUSAL_INTERNAL, EXECUTION_NO_DEADLINE);
-        if (push(x) < 0)
-                return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "the server is out of memory; try again later");
-        if (!(has_room && queue_first(&l->lane) == &x->queued) && !make_room(x, refusal))
-                return REFUSED;
-        return 0;
+        if (execution_await(x) < 0) {
+                execution_refuse_failed(x, EXECUTION_NO_DEADLINE);
+        } else if (push(x) < 0) {
+                refuse(&refusal, REFUSAL_RESOURCE_EXHAUSTED, "the server is out of memory; try again later");
+                execution_refuse(x, &refusal);
+        } else if (!(has_room && queue_first(&l->lane) == &x->queued)) {
+                make_room(x);
+        }
 }
 
 int execution_move(struct execution *x, struct language *l)

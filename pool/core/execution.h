@@ -79,9 +79,9 @@ int execution_new(struct execution **out, struct core *c, struct language *l, co
 /* What is to be run, now that it is known. */
 void execution_plan(struct execution *x, const struct check_plan *plan);
 
-/* Into the queue. Where there is no room, another gives way and is refused; or REFUSED and the refusal: this one has
- * to, and stays the caller's. */
-int execution_enqueue(struct execution *x, struct refusal *refusal);
+/* Into the queue, with at_once set. Where there is no room, another gives way and is refused; or this one has to, or is
+ * refused for another reason: then at_once says it, and it is gone. */
+void execution_enqueue(struct execution *x);
 
 /* It waits for this language from now on. -ENOMEM: for none, and the caller refuses it. */
 int execution_move(struct execution *x, struct language *l);

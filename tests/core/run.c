@@ -195,6 +195,29 @@ static void a_slot_that_fails_is_one_failure(void **state)
         assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
 }
 
+static void submit_urgent(struct front *f)
+{
+        world_submit(f->world, &(struct front_wish){ .language = "comp", .priority = 7 });
+}
+
+/* The newcomer makes an older one give way, and what that one's front does makes the newcomer give way. */
+static void who_gives_way_may_push_the_newcomer_out(void **state)
+{
+        struct stage_set *t = *state;
+
+        submit_urgent(&(struct front){ .world = &t->w }); /* it runs */
+        world_next_front(&t->w)->at_end = submit_urgent;
+        world_submit(&t->w, &(struct front_wish){ .language = "comp" });
+        for (int i = 0; i < 19; i++)
+                submit_urgent(&(struct front){ .world = &t->w });
+        submit(t, &(struct front_wish){ .language = "comp", .priority = 1 });
+        assert_null(t->f->execution);
+        assert_int_equal(t->f->refusal.code, REFUSAL_RESOURCE_EXHAUSTED);
+        assert_int_equal(t->w.core->sched.queue.count, 20);
+        core_shut_down(t->w.core);
+        world_settle(&t->w);
+}
+
 /* ---------------------------------------------------------------- the configuration */
 
 static void a_reload_without_memory_changes_nothing(void **state)
@@ -451,6 +474,7 @@ int main(void)
                 TEST(the_first_reason_counts),
                 TEST(limits_beyond_those_of_the_zygote_are_refused),
                 TEST(a_slot_that_fails_is_one_failure),
+                TEST(who_gives_way_may_push_the_newcomer_out),
                 TEST(a_reload_without_memory_changes_nothing),
                 TEST(a_job_that_could_not_be_kept_to_is_no_failure_of_the_job),
                 TEST(a_failure_of_any_number_is_told),
