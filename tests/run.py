@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Runs the tests: every unit executable of a build, then every tests/*/test_*.py, each in a process of its own.
 
-Unit tests and most modules run side by side, in as many lanes as there are cores; what a module says is printed in one
+Unit tests and most modules run side by side, in one lane more than there are cores; what a module says is printed in one
 piece when it is done. Modules that measure time run alone, after all others
 (lib/modules.py: ALONE). A progress line tells how far it is.
 
@@ -243,7 +243,8 @@ def main():
     parser.add_argument("--installed", action="store_true",
                         help="the tests of wire/ against an installed tree, made for them, instead of the build's")
     parser.add_argument("--slow", action="store_true", help="with CPython's slow test modules")
-    parser.add_argument("--lanes", type=int, default=os.cpu_count() or 1, help="processes of tests at one time")
+    parser.add_argument("--lanes", type=int, default=(os.cpu_count() or 1) + 1,
+                        help="processes of tests at one time: one more than there are cores, since tests often wait")
     parser.add_argument("--minutes", type=int, default=10_000,
                         help="begin none but unit tests after so many, and count the others as skipped: for CI, which is killed "
                              "on a slow machine")
