@@ -39,7 +39,8 @@ LONGEST_FIRST = ("box/poison", "wire/compile", "wire/languages", "wire/deaths", 
 # In `--short`, which --minutes may cut off: what forges, tears and floods, and whatever loses parts of the server; then what
 # else is on the wire, the languages that are plug-ins, and the boxes.
 SHORT_FIRST = ("wire/bad input", "wire/frames", "wire/lifecycle", "wire/faults", "wire/compile", "wire/fair",
-               "wire/generations", "wire/survival", "wire/bounds", "wire/warm", "wire/stages", "wire/deaths", "box/forgery", "box/leftovers")
+               "wire/generations", "wire/survival", "wire/bounds", "wire/warm", "wire/stages", "wire/deaths", "box/forgery",
+               "box/leftovers")
 
 # `--short` leaves these folders out, and runs the short form of languages.
 NOT_IN_SHORT = {"cpython": "CPython's own tests run in the release build",
