@@ -2,7 +2,7 @@
  * live input, output as it comes, and signals. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
-#include "tests/core/world.h"
+#include "tests/core/scene.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -13,46 +13,7 @@
 
 enum { SECOND = 1000000 };
 
-struct stage_set {
-        struct world w;
-        struct front *f;
-        struct fake_zygote *z;
-        struct fake_slot *s; /* where the run is */
-        unsigned number;
-};
-
-static int set_up(void **state)
-{
-        struct stage_set *t = calloc(1, sizeof *t);
-
-        assert_non_null(t);
-        world_make(&t->w);
-        world_bring_zygotes(&t->w);
-        world_settle(&t->w);
-        *state = t;
-        return 0;
-}
-
-static int tear_down(void **state)
-{
-        struct stage_set *t = *state;
-
-        world_fail_timer(0);
-        world_settle(&t->w);
-        world_assert_clean(&t->w);
-        world_end(&t->w);
-        free(t);
-        return 0;
-}
-
-static void submit(struct stage_set *t, const struct front_wish *wish)
-{
-        t->f = world_submit(&t->w, wish);
-        world_turn(&t->w);
-        t->s = world_sandbox_of(&t->w, t->f, &t->z, &t->number);
-}
-
-static void end(struct stage_set *t)
+static void end(struct scene *t)
 {
         if (t->s && t->s->state == FAKE_WARM)
                 fake_exit(t->z, t->number, 0, false);
@@ -66,11 +27,11 @@ static const struct front_wish plain = { .language = "fork", .wall_us = 5 * SECO
 /* In this order: the next look at its output, which watching it replaces; the wall limit; the limit of CPU time. */
 static void no_run_goes_on_without_its_limits(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
         for (unsigned n = 1; n <= 3; n++) {
                 world_fail_timer(n);
-                submit(t, &plain);
+                scene_submit(t, &plain);
                 world_fail_timer(0);
                 assert_int_equal(t->f->execution->run.reason, n == 1 ? KILL_NONE : KILL_FAULT);
                 if (n == 1) {
@@ -87,9 +48,9 @@ static void no_run_goes_on_without_its_limits(void **state)
 
 static void a_limit_that_is_looked_at_again_is_not_lost(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
-        submit(t, &plain);
+        scene_submit(t, &plain);
         world_fail_timer(WORLD_ALL);
         world_advance(SECOND); /* next to no CPU time was used */
         world_fail_timer(0);
@@ -100,12 +61,12 @@ static void a_limit_that_is_looked_at_again_is_not_lost(void **state)
 
 static void a_deadline_that_can_not_be_kept_is_told(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.deadline_us = 5 * SECOND;
         world_fail_timer(1);
-        submit(t, &wish);
+        scene_submit(t, &wish);
         assert_int_equal(t->f->refused, 1);
         assert_int_equal(t->f->refusal.code, REFUSAL_INTERNAL);
         assert_non_null(strstr(t->f->refusal.text, "deadline_us"));
@@ -113,11 +74,11 @@ static void a_deadline_that_can_not_be_kept_is_told(void **state)
 
 static void a_deadline_may_end_it_before_its_wall_limit(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.deadline_us = SECOND / 2;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         world_advance(SECOND / 2 + 1000);
         world_settle(&t->w);
         assert_int_equal(t->f->status, OUTCOME_TIME_LIMIT);
@@ -127,9 +88,9 @@ static void a_deadline_may_end_it_before_its_wall_limit(void **state)
 /* A look before its time, which timers of a coarse clock give, does not end it, and is followed by another. */
 static void cpu_time_is_looked_at_until_it_is_used_up(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
-        submit(t, &plain);
+        scene_submit(t, &plain);
         fake_use_cpu(t->s, SECOND + 999); /* it began at 1000 */
         world_advance(SECOND);
         assert_int_equal(t->f->execution->run.reason, KILL_NONE);
@@ -141,9 +102,9 @@ static void cpu_time_is_looked_at_until_it_is_used_up(void **state)
 
 static void the_first_reason_counts(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
-        submit(t, &plain);
+        scene_submit(t, &plain);
         execution_cancel(t->f->execution);
         core_drain(t->w.core);
         core_shut_down(t->w.core);
@@ -154,13 +115,13 @@ static void the_first_reason_counts(void **state)
 /* The zygote that serves knows other ceilings than those that it was admitted by. */
 static void limits_beyond_those_of_the_zygote_are_refused(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct language *l = sched_find(&t->w.core->sched, span_of_text("fork"));
         struct zygote *z = TAILQ_FIRST(&l->zygotes);
         const struct ceilings ceilings = z->ceilings;
 
         z->ceilings = (struct ceilings){ 1, 1, 1 };
-        submit(t, &plain);
+        scene_submit(t, &plain);
         assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
         assert_null(t->f->execution); /* the call said so, and not the sink */
         z->ceilings = ceilings;
@@ -170,12 +131,12 @@ static void limits_beyond_those_of_the_zygote_are_refused(void **state)
 /* Its language counts it, and nobody else. */
 static void a_slot_that_fails_is_one_failure(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         const struct language *l = sched_find(&t->w.core->sched, span_of_text("fork"));
         struct front_wish wish = plain;
 
         wish.memory_bytes = 64 << 20;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         assert_int_equal(t->f->execution->run.state, RUN_LIMITING);
         fake_fail_slot(t->z, t->number);
         assert_int_equal(l->stats.failures, 1);
@@ -185,11 +146,11 @@ static void a_slot_that_fails_is_one_failure(void **state)
         assert_int_equal(l->stats.failures, 2);
         assert_int_equal(t->f->refusal.code, REFUSAL_INTERNAL);
         world_settle(&t->w);
-        submit(t, &plain);
+        scene_submit(t, &plain);
         fake_fail_slot(t->z, t->number);
         assert_int_equal(l->stats.failures, 3);
         world_settle(&t->w);
-        submit(t, &plain);
+        scene_submit(t, &plain);
         fake_die(t->z);
         assert_int_equal(l->stats.failures, 4);
         assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
@@ -203,14 +164,14 @@ static void submit_urgent(struct front *f)
 /* The newcomer makes an older one give way, and what that one's front does makes the newcomer give way. */
 static void who_gives_way_may_push_the_newcomer_out(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
         submit_urgent(&(struct front){ .world = &t->w }); /* it runs */
         world_next_front(&t->w)->at_end = submit_urgent;
         world_submit(&t->w, &(struct front_wish){ .language = "comp" });
         for (int i = 0; i < 19; i++)
                 submit_urgent(&(struct front){ .world = &t->w });
-        submit(t, &(struct front_wish){ .language = "comp", .priority = 1 });
+        scene_submit(t, &(struct front_wish){ .language = "comp", .priority = 1 });
         assert_null(t->f->execution);
         assert_int_equal(t->f->refusal.code, REFUSAL_RESOURCE_EXHAUSTED);
         assert_int_equal(t->w.core->sched.queue.count, 20);
@@ -222,7 +183,7 @@ static void who_gives_way_may_push_the_newcomer_out(void **state)
 
 static void a_reload_without_memory_changes_nothing(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct config is;
         struct err e = { 0 };
 
@@ -231,7 +192,7 @@ static void a_reload_without_memory_changes_nothing(void **state)
         assert_int_equal(core_reload(t->w.core, &t->w.config, &is, &e), -ENOMEM);
         world_fail_allocation(0);
         config_fini(&is);
-        submit(t, &plain);
+        scene_submit(t, &plain);
         end(t);
         assert_int_equal(t->f->status, OUTCOME_EXITED);
         assert_ptr_equal(t->w.core->config, &t->w.config);
@@ -243,9 +204,9 @@ static void a_reload_without_memory_changes_nothing(void **state)
 static void a_job_that_could_not_be_kept_to_is_no_failure_of_the_job(void **state)
 {
         static const struct job_failure failure = { .step = JOB_STEP_LIMITS, .error = EIO };
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
-        submit(t, &plain);
+        scene_submit(t, &plain);
         execution_cancel(t->f->execution);
         fake_tell_failure(t->s, &failure);
         end(t);
@@ -262,10 +223,10 @@ static void a_failure_of_any_number_is_told(void **state)
                 { { .step = JOB_STEP_FILE, .error = ENOSPC, .name = "a" }, "\"a\" does not fit" },
                 { { .step = JOB_STEP_FILE, .error = EINVAL, .name = "a" }, "\"a\" can't be made" },
         };
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-                submit(t, &plain);
+                scene_submit(t, &plain);
                 fake_tell_failure(t->s, &rows[i].failure);
                 end(t);
                 assert_int_equal(t->f->refused, 1);
@@ -276,7 +237,7 @@ static void a_failure_of_any_number_is_told(void **state)
 
 /* ---------------------------------------------------------------- live input */
 
-static size_t read_input(struct stage_set *t)
+static size_t read_input(struct scene *t)
 {
         char bytes[1 << 16];
         size_t n = 0;
@@ -291,13 +252,13 @@ static void live_input_comes_whole_and_is_bounded(void **state)
 {
         static const uint8_t bytes[CORE_INPUT_ROOM + 1];
         const struct span whole = { bytes, CORE_INPUT_ROOM }, too_much = { bytes, CORE_INPUT_ROOM + 1 };
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
         char byte;
 
         wish.live_input = true;
         wish.input = 100;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         assert_int_equal(read_input(t), 100);
         assert_int_equal(read(t->s->in, &byte, 1), -1); /* it stays open */
 
@@ -321,11 +282,11 @@ static void live_input_comes_whole_and_is_bounded(void **state)
 
 static void input_that_nobody_reads_is_no_fault(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.live_input = true;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         close(t->s->in);
         t->s->in = -1;
         const uint64_t before = t->w.memory.used;
@@ -340,9 +301,9 @@ static void input_that_nobody_reads_is_no_fault(void **state)
 
 static void what_has_no_live_input_takes_none(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
-        submit(t, &plain);
+        scene_submit(t, &plain);
         assert_int_equal(execution_input(t->f->execution, span_of_text("more"), false), -EINVAL);
         end(t);
 }
@@ -351,11 +312,11 @@ static void what_has_no_live_input_takes_none(void **state)
 
 static void a_full_sink_stops_the_reading_and_loses_nothing(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.streams = true;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         fake_write(t->s, false, 10);
         world_turn(&t->w);
         assert_int_equal(t->f->told[STREAM_STDOUT], 10);
@@ -379,11 +340,11 @@ static void a_full_sink_stops_the_reading_and_loses_nothing(void **state)
 /* The slot of a dead sandbox does not wait for a slow reader. */
 static void a_dead_sandbox_waits_for_no_sink(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.streams = true;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         t->f->full_next = true;
         fake_write(t->s, false, 1);
         world_turn(&t->w);
@@ -401,12 +362,12 @@ static void a_dead_sandbox_waits_for_no_sink(void **state)
 
 static void no_more_is_told_than_the_limit_allows(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.streams = wish.truncates = true;
         wish.output_bytes = 1000;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         fake_write(t->s, false, 1500);
         world_turn(&t->w);
         end(t);
@@ -419,9 +380,9 @@ static void no_more_is_told_than_the_limit_allows(void **state)
 
 static void a_signal_goes_to_what_runs(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
 
-        submit(t, &plain);
+        scene_submit(t, &plain);
         assert_int_equal(execution_signal(t->f->execution, 0), -EINVAL);
         assert_int_equal(execution_signal(t->f->execution, CORE_MAX_SIGNAL + 1), -EINVAL);
         assert_int_equal(t->s->signal, 0);
@@ -435,11 +396,11 @@ static void a_signal_goes_to_what_runs(void **state)
 /* One that is still to be started would die of it. */
 static void a_signal_waits_for_no_job(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.code = 4 << 20;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         assert_int_equal(execution_signal(t->f->execution, SIGINT), -ESRCH);
         end(t);
         world_settle(&t->w);
@@ -450,18 +411,18 @@ static void a_signal_waits_for_no_job(void **state)
 
 static void a_compiler_gets_no_signal(void **state)
 {
-        struct stage_set *t = *state;
+        struct scene *t = *state;
         struct front_wish wish = plain;
 
         wish.language = "comp";
-        submit(t, &wish);
+        scene_submit(t, &wish);
         assert_int_equal(execution_signal(t->f->execution, SIGINT), -ESRCH);
         execution_cancel(t->f->execution);
         world_settle(&t->w);
         assert_int_equal(t->f->status, OUTCOME_CANCELLED);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
 
 int main(void)
 {

@@ -1,7 +1,7 @@
 /* What sinks do from within what they are told, and sinks that take nothing for a while. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
-#include "tests/core/world.h"
+#include "tests/core/scene.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -11,49 +11,6 @@
 #include <unistd.h>
 
 enum { SECOND = 1000000 };
-
-struct scene {
-        struct world w;
-        struct front *f;
-        struct fake_zygote *z;
-        struct fake_slot *s; /* where the run is */
-        unsigned number;
-};
-
-static int set_up(void **state)
-{
-        struct scene *t = calloc(1, sizeof *t);
-
-        assert_non_null(t);
-        world_make(&t->w);
-        world_bring_zygotes(&t->w);
-        world_settle(&t->w);
-        *state = t;
-        return 0;
-}
-
-static int tear_down(void **state)
-{
-        struct scene *t = *state;
-
-        world_settle(&t->w);
-        world_assert_clean(&t->w);
-        world_end(&t->w);
-        free(t);
-        return 0;
-}
-
-static void find(struct scene *t)
-{
-        t->s = world_sandbox_of(&t->w, t->f, &t->z, &t->number);
-}
-
-static void submit(struct scene *t, const struct front_wish *wish)
-{
-        t->f = world_submit(&t->w, wish);
-        world_turn(&t->w);
-        find(t);
-}
 
 static void end(struct scene *t)
 {
@@ -104,7 +61,7 @@ static void submit_another(struct front *f)
 /* Over, with something of both streams that is yet to be told. */
 static void reach_delivering(struct scene *t)
 {
-        submit(t, &streaming);
+        scene_submit(t, &streaming);
         t->f->full_next = true;
         fake_write(t->s, false, 1);
         world_turn(&t->w);
@@ -174,7 +131,7 @@ static void output_stays_in_order_after_the_death(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &streaming);
+        scene_submit(t, &streaming);
         t->f->full_next = true;
         fake_write(t->s, false, 1);
         world_turn(&t->w);
@@ -196,7 +153,7 @@ static void a_program_that_has_ended_takes_no_input(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &feeding);
+        scene_submit(t, &feeding);
         t->f->full_next = true;
         fake_write(t->s, false, 1);
         world_turn(&t->w);
@@ -213,7 +170,7 @@ static void captured_output_has_its_weight(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &(struct front_wish){ .language = "fork" });
+        scene_submit(t, &(struct front_wish){ .language = "fork" });
         const uint64_t before = t->w.memory.used;
         fake_write(t->s, false, 50000);
         world_advance(SECOND / 10);
@@ -228,7 +185,7 @@ static void what_is_abandoned_does_not_wait_for_its_files(void **state)
         struct scene *t = *state;
 
         for (int i = 0; i < 2; i++) {
-                submit(t, &(struct front_wish){ .language = i ? "fork" : "comp", .collects = true });
+                scene_submit(t, &(struct front_wish){ .language = i ? "fork" : "comp", .collects = true });
                 fake_exit(t->z, t->number, 0, false);
                 assert_int_equal(t->f->execution->run.state, RUN_COLLECTING);
                 world_abandon(t->f);
@@ -241,7 +198,7 @@ static void what_is_ended_does_not_wait_for_its_files(void **state)
         struct scene *t = *state;
 
         for (int i = 0; i < 2; i++) {
-                submit(t, &(struct front_wish){ .language = "fork", .collects = true });
+                scene_submit(t, &(struct front_wish){ .language = "fork", .collects = true });
                 if (i == 0)
                         execution_cancel(t->f->execution);
                 else
@@ -256,7 +213,7 @@ static void files_come_with_the_outcome(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &(struct front_wish){ .language = "pre", .collects = true });
+        scene_submit(t, &(struct front_wish){ .language = "pre", .collects = true });
         end(t);
         assert_int_equal(t->f->outcome.n_files, 1);
 }
@@ -265,12 +222,12 @@ static void a_compiler_is_not_heard_at_once(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &(struct front_wish){ .language = "comp", .streams = true });
+        scene_submit(t, &(struct front_wish){ .language = "comp", .streams = true });
         fake_write(t->s, true, 10);
         world_turn(&t->w);
         end(t);
         assert_int_equal(t->f->told[1], 0);
-        find(t);
+        scene_find(t);
         fake_write(t->s, true, 20);
         end(t);
         assert_int_equal(t->f->told[1], 20);
@@ -281,7 +238,7 @@ static void files_that_can_not_be_told_apart_are_not_left_out(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &(struct front_wish){ .language = "fork", .collects = true, .changed_only = true });
+        scene_submit(t, &(struct front_wish){ .language = "fork", .collects = true, .changed_only = true });
         world_fail_allocation(1);
         fake_exit(t->z, t->number, 0, false);
         world_fail_allocation(0);
@@ -297,7 +254,7 @@ static void each_call_may_be_answered_by_another(void **state)
 
         for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++)
                 for (int where = 0; where < 3; where++) {
-                        submit(t, &feeding);
+                        scene_submit(t, &feeding);
                         if (where == 0)
                                 execution_input(t->f->execution, span_of_text("x"), false);
                         t->f->deed = deeds[i];
@@ -319,7 +276,7 @@ static void input_is_asked_for_again_but_not_deeper(void **state)
 {
         struct scene *t = *state;
 
-        submit(t, &feeding);
+        scene_submit(t, &feeding);
         t->f->deed = put_more;
         assert_int_equal(execution_input(t->f->execution, span_of_text("x"), false), 0);
         assert_int_equal(t->f->wanted, 100);
@@ -340,7 +297,7 @@ static void a_stage_begins_before_the_execution_is_known(void **state)
         struct scene *t = *state;
 
         world_next_front(&t->w)->deed = abandon_what_is_known;
-        submit(t, &streaming);
+        scene_submit(t, &streaming);
         assert_int_equal(t->f->stages, 1);
         assert_non_null(t->f->execution);
         t->f->deed = NULL;
@@ -378,7 +335,7 @@ static void begin_again(struct scene *t)
         assert_false(feed_is_done(&t->f->execution->run.job));
         fake_exit(t->z, t->number, 9, false);
         world_settle(&t->w);
-        find(t);
+        scene_find(t);
         assert_non_null(t->s);
         for (int i = 0; i < 100 && !feed_is_done(&t->f->execution->run.job); i++) {
                 char buffer[1 << 16];
@@ -395,7 +352,7 @@ static void input_is_not_lost_with_a_sandbox(void **state)
         char bytes[16];
 
         wish.code = 4 << 20;
-        submit(t, &wish);
+        scene_submit(t, &wish);
         assert_int_equal(execution_input(t->f->execution, span_of_text("abc"), false), 0);
         begin_again(t);
         assert_int_equal(read(t->s->in, bytes, sizeof bytes), 3);
@@ -429,7 +386,7 @@ static void what_was_said_before_is_told_once(void **state)
         t->f->said[1] = 5;
         t->f->full_next = true;
         world_settle(&t->w);
-        find(t);
+        scene_find(t);
         begin_again(t);
         assert_int_equal(t->f->told[0], 3);
         assert_int_equal(t->f->told[1], 0);
@@ -445,7 +402,7 @@ static void what_was_said_before_is_told_once(void **state)
         assert_int_equal(t->f->finished, 1);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
 
 int main(void)
 {
