@@ -2,6 +2,7 @@
 #include "proto/base/io.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,11 +28,12 @@ int io_read_all(int fd, void *data, size_t len)
         return 0;
 }
 
-int io_write_all(int fd, const void *data, size_t len)
+/* A socket is written to by send, so that one whose other end is gone brings no signal. */
+static int put_all(int fd, const void *data, size_t len, bool is_socket)
 {
         const char *at = data;
         while (len > 0) {
-                ssize_t n = write(fd, at, len);
+                ssize_t n = is_socket ? send(fd, at, len, MSG_NOSIGNAL) : write(fd, at, len);
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
@@ -42,19 +44,14 @@ int io_write_all(int fd, const void *data, size_t len)
         return 0;
 }
 
+int io_write_all(int fd, const void *data, size_t len)
+{
+        return put_all(fd, data, len, false);
+}
+
 int io_send_all(int sock, const void *data, size_t len)
 {
-        const char *at = data;
-        while (len > 0) {
-                ssize_t n = send(sock, at, len, MSG_NOSIGNAL);
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                at += n;
-                len -= (size_t)n;
-        }
-        return 0;
+        return put_all(sock, data, len, true);
 }
 
 int io_drain(int fd, char *data, size_t size, size_t *len)
