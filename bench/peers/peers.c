@@ -102,8 +102,8 @@ static void *asker_main(void *argument)
         return NULL;
 }
 
-/* Each lane is a thread because some of what a peer needs is a thread's own (see process.c), and because a thread
- * may wait for one run without holding up the others. */
+/* Each lane is a thread. So it may wait for one run without holding up the others, and has what belongs to a thread
+ * alone (see process.c). */
 static int run_askers(struct sample *s, struct asker *askers, unsigned n, struct err *e)
 {
         unsigned started = 0;

@@ -41,8 +41,7 @@ RUNTIMES = {
     "ruby": Runtime(
         "require 'greeter'\nputs Greeter.greet('you'), Gem.loaded_specs['greeter'].version\n"
         "puts $LOADED_FEATURES.grep(/greeter\\.rb/)",
-        f"hello you 1\n1.2\n{INSIDE}/gems/greeter-1.2/lib/greeter.rb\n",
-        f"puts Dir.children('{INSIDE}')", "greeter"),
+        f"hello you 1\n1.2\n{INSIDE}/gems/greeter-1.2/lib/greeter.rb\n", f"puts Dir.children('{INSIDE}')", "greeter"),
     "php": Runtime(
         "<?php require 'vendor/autoload.php';\necho Acme\\Greeter::greet('you'), \"\\n\","
         " (new ReflectionClass('Acme\\Greeter'))->getFileName(), \"\\n\";",
