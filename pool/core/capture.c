@@ -13,8 +13,8 @@ static int grow(struct capture *c, size_t need, struct err *e)
         size_t room = c->room ? c->room * 2 : FIRST_ROOM;
         if (room < need)
                 room = need;
-        if (room > c->limit)
-                room = c->limit;
+        if (room > c->start + c->limit)
+                room = c->start + c->limit;
         uint8_t *data = realloc(c->data, room);
         if (!data) {
                 err_set(e, ENOMEM, "output of %zu bytes", room);
@@ -27,7 +27,7 @@ static int grow(struct capture *c, size_t need, struct err *e)
 
 int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *e)
 {
-        size_t keep = c->limit - c->len < len ? c->limit - c->len : len;
+        size_t held = c->len - c->start, keep = c->limit - held < len ? c->limit - held : len;
         c->total += len;
         if (keep == 0)
                 return 0;
@@ -65,6 +65,13 @@ int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_siz
         return *n > in_room ? capture_put(c, scratch, *n - in_room, e) : CAPTURE_MORE;
 }
 
+void capture_drop(struct capture *c, size_t len)
+{
+        c->start += len;
+        if (c->start == c->len)
+                c->start = c->len = 0;
+}
+
 bool capture_is_over(const struct capture *c)
 {
         return c->total > c->limit;
@@ -72,7 +79,7 @@ bool capture_is_over(const struct capture *c)
 
 struct span capture_span(const struct capture *c)
 {
-        return (struct span){ c->data, c->len };
+        return c->data ? (struct span){ c->data + c->start, c->len - c->start } : (struct span){ 0 };
 }
 
 void capture_fini(struct capture *c)

@@ -14,6 +14,7 @@ enum { CAPTURE_MORE = 0, CAPTURE_END = 1 };
 struct capture {
         uint8_t *data;
         size_t len, room;
+        size_t start; /* of them, those that were dropped */
         size_t limit;
         uint64_t total; /* bytes seen, kept or not */
 };
@@ -24,6 +25,9 @@ int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *
 /* Reads a non-blocking descriptor once, by way of scratch. CAPTURE_END at its end; CAPTURE_MORE, with *n the number of
  * bytes (0: there is nothing to read now); a negative errno when memory is out or reading fails. */
 int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_size, size_t *n, struct err *e);
+
+/* The first so many bytes that are kept are kept no longer; they stay counted. */
+void capture_drop(struct capture *c, size_t len);
 
 bool capture_is_over(const struct capture *c);
 struct span capture_span(const struct capture *c);

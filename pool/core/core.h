@@ -31,8 +31,6 @@ struct sink;
 
 enum stream { STREAM_STDOUT, STREAM_STDERR };
 
-enum { SINK_TAKEN = 0, SINK_FULL = 1 };
-
 enum {
         CORE_INPUT_ROOM = 256 << 10, /* bytes of live input that wait for the program at most */
         CORE_MAX_SIGNAL = 31,        /* no real-time signals */
@@ -44,9 +42,10 @@ enum {
  * then. */
 struct sink_ops {
         /* NULL: output is captured, and comes with the outcome. Else it is told as it comes, and the outcome has none.
-         * offset: how many bytes of the stream came before. SINK_FULL: the bytes are taken, but no more of either
-         * stream is read before execution_resume. */
-        int (*output)(struct sink *, enum stream, struct span, uint64_t offset);
+         * offset: how many bytes of the stream came before. at_us: on the clock, when they were read, or, if the sink
+         * took none then, now. Returns how many of the bytes it takes, from the first on. Where these are fewer, it is
+         * told of the rest after execution_resume, and until then no more of either stream is read. */
+        size_t (*output)(struct sink *, enum stream, struct span, uint64_t offset, int64_t at_us);
 
         /* Of an execution whose submission says live_input: all that execution_input took is written, or half of what
          * may wait. NULL: it need not be told. */
@@ -90,12 +89,17 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
  * that has ended, or these are more than CORE_INPUT_ROOM bytes. -ENOMEM. */
 int execution_input(struct execution *x, struct span bytes, bool end);
 
-/* After SINK_FULL: output is read again. Not from within output, which says itself whether it takes more. */
+/* The sink may take more than it took: output is told and read again. Not from within output, which says itself how
+ * much it takes. */
 void execution_resume(struct execution *x);
 
 /* To the processes of the program that runs now, as a terminal would send it. -ESRCH: none runs, in which case nothing
  * happens. -EINVAL: not a number from 1 to CORE_MAX_SIGNAL. */
 int execution_signal(struct execution *x, int number);
+
+/* The terminal that its program has, or will have, gets another size. -EINVAL: it has none, or the size is out of
+ * bounds. */
+int execution_resize(struct execution *x, const struct terminal_size *size);
 
 /* Ends it, and the sink is told: finished where a program was begun, else refused. It may be told before this returns.
  */

@@ -240,13 +240,13 @@ static void on_failed(struct run *r, enum run_failure failure, const char *why)
         execution_failed(execution_of(r), failure, why);
 }
 
-static int on_output(struct run *r, bool is_stderr, struct span bytes, uint64_t offset)
+static size_t on_output(struct run *r, bool is_stderr, struct span bytes, uint64_t offset)
 {
         struct execution *x = execution_of(r);
 
         if (!x->sink)
-                return SINK_TAKEN;
-        return x->sink->ops->output(x->sink, is_stderr ? STREAM_STDERR : STREAM_STDOUT, bytes, offset);
+                return bytes.len;
+        return x->sink->ops->output(x->sink, is_stderr ? STREAM_STDERR : STREAM_STDOUT, bytes, offset, clock_us());
 }
 
 static void on_input_moved(struct run *r)
@@ -308,6 +308,13 @@ void execution_resume(struct execution *x)
                 execution_deliver(x);
         else
                 run_resume(&x->run);
+}
+
+int execution_resize(struct execution *x, const struct terminal_size *size)
+{
+        (void)x;
+        (void)size;
+        return -EINVAL;
 }
 
 int execution_signal(struct execution *x, int number)

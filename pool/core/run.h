@@ -76,8 +76,8 @@ struct run_ops {
         /* It is dead and drained, and its files could be collected. False: none are wanted. changed_only: only what the
          * run has changed; the task's given is then the run's to fill. */
         bool (*wants_files)(struct run *r, struct collector_task *task, bool *changed_only);
-        /* As in core.h. SINK_FULL: no more is read before run_resume. */
-        int (*output)(struct run *r, bool is_stderr, struct span bytes, uint64_t offset);
+        /* As in core.h: how much is taken. If not all, no more is read before run_resume. */
+        size_t (*output)(struct run *r, bool is_stderr, struct span bytes, uint64_t offset);
         /* Of live input, something was written, or it is closed. */
         void (*input_moved)(struct run *r);
         /* It holds another number of bytes. */

@@ -1,4 +1,5 @@
 /* A run's descriptors: job and input in, output back. */
+#include "pool/base/invariant.h"
 #include "pool/core/live_input.h"
 #include "pool/core/run_parts.h"
 #include "pool/link/slot.h"
@@ -130,15 +131,17 @@ bool run_is_over(const struct run *r, bool is_stderr)
         return r->task.streams ? c->total > (uint64_t)r->task.limit[LIMIT_OUTPUT] : capture_is_over(c);
 }
 
-static void tell(struct run *r, bool is_stderr, struct span bytes)
+/* Tells its owner, and returns how much of the bytes that one took. */
+static size_t tell(struct run *r, bool is_stderr, struct span bytes)
 {
-        uint64_t offset = r->told[is_stderr];
-
-        r->told[is_stderr] += bytes.len;
         r->telling = true;
-        if (r->ops->output(r, is_stderr, bytes, offset) != 0)
-                r->full = true;
+        size_t taken = r->ops->output(r, is_stderr, bytes, r->told[is_stderr]);
         r->telling = false;
+        INVARIANT(taken <= bytes.len, "%zu of %zu bytes of output are taken", taken, bytes.len);
+        r->told[is_stderr] += taken;
+        if (taken < bytes.len)
+                r->full = true;
+        return taken;
 }
 
 bool run_tell_kept(struct run *r)
@@ -150,8 +153,9 @@ bool run_tell_kept(struct run *r)
                         continue;
                 if (r->full)
                         return false;
-                c->len = 0;
-                tell(r, i == 1, kept);
+                capture_drop(c, tell(r, i == 1, kept));
+                if (r->full)
+                        return false;
         }
         return true;
 }
@@ -168,10 +172,14 @@ static int tell_or_keep(struct run *r, enum warm_fd which, struct span bytes, st
                 c->limit = (size_t)left;
                 return capture_put(c, bytes.data, bytes.len, e);
         }
-        c->total += bytes.len;
-        if (bytes.len > 0 && left > 0)
-                tell(r, is_stderr, (struct span){ bytes.data, bytes.len < left ? bytes.len : (size_t)left });
-        return 0;
+        if (bytes.len == 0 || left == 0) {
+                c->total += bytes.len;
+                return 0;
+        }
+        size_t taken = tell(r, is_stderr, (struct span){ bytes.data, bytes.len < left ? bytes.len : (size_t)left });
+        c->total += taken;
+        c->limit = (size_t)left - taken;
+        return capture_put(c, bytes.data + taken, bytes.len - taken, e);
 }
 
 /* What comes before its own output. Nothing is told before the sandbox has its job, because another one may get it. */

@@ -71,13 +71,18 @@ void requests_take(struct connection *c, uint8_t *body, size_t len)
                         call_begin(c, &request, &owned, len);
                         break;
                 case REQUEST_CANCEL:
-                        cancel(c, request.id, request.cancel_id);
+                        cancel(c, request.id, request.request_id);
                         break;
                 case REQUEST_PING:
                         answer_ping(c, request.id);
                         break;
                 case REQUEST_STATUS:
                         status_answer(c, request.id);
+                        break;
+                case REQUEST_STDIN:
+                case REQUEST_SIGNAL:
+                case REQUEST_RESIZE:
+                case REQUEST_CREDIT:
                         break;
                 case REQUEST_NONE:
                         break; /* request_decode refuses it */

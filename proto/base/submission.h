@@ -22,13 +22,26 @@ struct env_span {
         struct span value;
 };
 
+enum { TERMINAL_MAX = 65535 };
+
+/* In characters, 1 to TERMINAL_MAX. */
+struct terminal_size {
+        uint32_t rows, columns;
+};
+
 struct submission {
         struct span language;
         bool has_code;
         struct span code;
         struct span entry;
         struct span standard_input;
-        bool live_input; /* more of it follows while the program runs; not for the wire yet */
+        bool live_input;   /* more of it follows while the program runs */
+        bool stream;       /* the caller wants output as it comes; for the front, which tells the core by its sink */
+        bool has_terminal; /* the program runs on a terminal of its own */
+        struct terminal_size terminal;
+        struct span *interpreter_args; /* words of the interpreter's command line, before the program's name */
+        size_t n_interpreter_args;
+        struct span interpreter; /* the one to start; empty: the language's own */
         struct span client;
         struct file_span *files;
         size_t n_files;

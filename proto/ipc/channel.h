@@ -45,6 +45,8 @@ struct order {
         int64_t pids;
         uint32_t urgent; /* MAKE: a request waits for it, so it should be warm soon rather than well rehearsed; or 0 */
         uint32_t signal; /* SIGNAL: its number, 1 to CHANNEL_MAX_SIGNAL; else 0 */
+        uint32_t terminal; /* MAKE: the sandbox gets a terminal of its own, as WARM_STDIN says; or 0 */
+        uint32_t unused;
 };
 
 enum report_kind {
@@ -62,7 +64,9 @@ enum report_kind {
 };
 
 enum warm_fd {
-        WARM_JOB,    /* stream socket: the job goes in (see job.h), what job.h lists may come out */
+        WARM_JOB, /* stream socket: the job goes in (see job.h), what job.h lists may come out */
+        /* Where it was made with a terminal, STDIN and STDOUT are both the terminal's master, of which no more than
+           reading, writing and its size are for the pool; STDERR is at its end of file at once. */
         WARM_STDIN,  /* write end */
         WARM_STDOUT, /* read end */
         WARM_STDERR, /* read end */
@@ -82,6 +86,8 @@ struct report {
                         char extensions[64]; /* of its files, without the dot, likewise; none where it is data */
                         uint32_t kind;       /* enum kind */
                         uint32_t echoes;     /* it heeds echo_last_expression */
+                        uint32_t prompts;    /* it has a prompt of its own */
+                        uint32_t fresh;      /* its interpreter can be started anew, with words of its command line */
                         struct ceilings ceilings;
                 } hello;
                 struct {

@@ -37,7 +37,12 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
                 .n_flags = (uint32_t)x->n_compile_flags,
                 .memory_bytes = (uint64_t)limit[LIMIT_MEMORY],
                 .unbuffered = x->unbuffered,
-                .strings_size = entry.len + 1,
+                .n_interpreter_args = (uint32_t)x->n_interpreter_args,
+                .fresh = purpose != JOB_COMPILE &&
+                         (x->n_interpreter_args > 0 || x->interpreter.len > 0 || x->has_terminal),
+                .terminal = purpose != JOB_COMPILE && x->has_terminal,
+                .prompt = entry.len == 0 && x->n_interpreter_args == 0,
+                .strings_size = entry.len + 1 + x->interpreter.len + 1,
         };
         for (size_t i = 0; i < x->n_args; i++)
                 h.strings_size += x->args[i].len + 1;
@@ -45,6 +50,8 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
                 h.strings_size += x->env[i].name.len + 1 + x->env[i].value.len + 1;
         for (size_t i = 0; i < x->n_compile_flags; i++)
                 h.strings_size += x->compile_flags[i].len + 1;
+        for (size_t i = 0; i < x->n_interpreter_args; i++)
+                h.strings_size += x->interpreter_args[i].len + 1;
 
         size_t size = sizeof h + h.strings_size;
         uint8_t *packed = malloc(size);
@@ -61,6 +68,9 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
         }
         for (size_t i = 0; i < x->n_compile_flags; i++)
                 at = put_byte(put(at, x->compile_flags[i]), '\0');
+        for (size_t i = 0; i < x->n_interpreter_args; i++)
+                at = put_byte(put(at, x->interpreter_args[i]), '\0');
+        put_byte(put(at, x->interpreter), '\0');
 
         *out = packed;
         *out_len = size;
@@ -118,7 +128,8 @@ int job_read(int sock, struct job *job)
                 return -EPROTO;
 
         /* Each string has a NUL at least. */
-        uint64_t least = 1 + (uint64_t)job->header.n_args + job->header.n_env + job->header.n_flags;
+        uint64_t least = 2 + (uint64_t)job->header.n_args + job->header.n_env + job->header.n_flags +
+                         job->header.n_interpreter_args;
         if (job->header.strings_size > JOB_MAX_STRINGS || job->header.strings_size < least)
                 return -EPROTO;
         size_t size = (size_t)job->header.strings_size;
@@ -135,12 +146,16 @@ int job_read(int sock, struct job *job)
         OWN_MEM char **args = entry ? next_strings(&at, end, job->header.n_args) : NULL;
         OWN_MEM char **env = args ? next_strings(&at, end, job->header.n_env) : NULL;
         OWN_MEM char **flags = env ? next_strings(&at, end, job->header.n_flags) : NULL;
-        if (!flags)
+        OWN_MEM char **words = flags ? next_strings(&at, end, job->header.n_interpreter_args) : NULL;
+        const char *interpreter = words ? next_string(&at, end) : NULL;
+        if (!interpreter)
                 return -EPROTO;
         job->entry = entry;
         job->args = own_steal_ptr(&args);
         job->env = own_steal_ptr(&env);
         job->flags = own_steal_ptr(&flags);
+        job->interpreter_args = own_steal_ptr(&words);
+        job->interpreter = interpreter;
         own_steal_ptr(&strings);
         return 0;
 }

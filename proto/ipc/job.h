@@ -34,13 +34,18 @@ struct job_header {
         uint32_t open_files;  /* RLIMIT_NOFILE, soft and hard */
         uint32_t stack_bytes; /* RLIMIT_STACK, soft: the hard limit is one for all */
         uint32_t merge_stderr;
-        uint32_t echo;         /* the value of a last bare expression is printed */
-        uint32_t purpose;      /* enum job_purpose */
-        uint32_t n_flags;      /* of the compiler */
-        uint32_t unbuffered;   /* standard output waits in no buffer */
+        uint32_t echo;       /* the value of a last bare expression is printed */
+        uint32_t purpose;    /* enum job_purpose */
+        uint32_t n_flags;    /* of the compiler */
+        uint32_t unbuffered; /* standard output waits in no buffer */
+        uint32_t n_interpreter_args;
+        uint32_t fresh;        /* an interpreter is started for it: with its args, its name, or for a terminal */
+        uint32_t terminal;     /* descriptors 0 to 2 are a terminal */
+        uint32_t prompt;       /* there is no program: the language's own prompt */
         uint32_t reserved;     /* 0: no hole that would carry bytes of the pool */
         uint64_t memory_bytes; /* the run's limit, for runtimes that size their heaps by it */
-        uint64_t strings_size; /* entry, args, env as name=value, then flags; each ends with NUL */
+        uint64_t strings_size; /* entry, args, env as name=value, flags, interpreter_args, then
+                                * interpreter; each ends with NUL */
 };
 
 struct job_file {
@@ -65,10 +70,12 @@ struct job_failure {
 /* A job as the sandbox holds it. The strings live in one block that is never freed: the process ends with the job. */
 struct job {
         struct job_header header;
-        const char *entry;
-        char **args;  /* n_args, then NULL */
-        char **env;   /* n_env of name=value, then NULL */
-        char **flags; /* n_flags, then NULL */
+        const char *entry;       /* "": there is no program, but a prompt or interpreter_args */
+        char **args;             /* n_args, then NULL */
+        char **env;              /* n_env of name=value, then NULL */
+        char **flags;            /* n_flags, then NULL */
+        char **interpreter_args; /* n_interpreter_args, then NULL */
+        const char *interpreter; /* "": the language's own */
 };
 
 /* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a

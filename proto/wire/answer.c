@@ -1,8 +1,8 @@
-/* Answers: see answer.h. */
+/* Decoding answers: see answer.h. */
 #include "proto/wire/answer.h"
 
-#include "proto/base/utf8.h"
 #include "proto/wire/pbspan.h"
+#include "proto/wire/request_limits.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,8 +27,6 @@ _Static_assert(sizeof(hatchery_v1_Error_Code) == sizeof(int32_t), "enums have 32
 /* What a client holds for one answer at most, in elements: far above what a server's ceilings allow, so that only a
  * broken one meets it. */
 enum { MAX_FILES = 1 << 16, MAX_LANGUAGES = 1 << 10 };
-
-/* ---------------------------------------------------------------- decoding */
 
 /* Rows of a message whose fields keep their .proto names in a generated struct; `at` is that struct's place in the
  * target, for offsetof. */
@@ -158,9 +156,21 @@ static const struct pbspan_field result_fields[] = {
         RESULT(PBSPAN_UINT64, pids_denied),
 };
 
+static const struct pbspan_field bucket_fields[] = {
+        NUMBER(Bucket, hatchery_v1_Bucket, , PBSPAN_UINT64, le_us),
+        NUMBER(Bucket, hatchery_v1_Bucket, , PBSPAN_UINT64, count),
+};
+static const struct pbspan_message bucket_message = { "Bucket", bucket_fields, COUNT(bucket_fields) };
+
+static int add_bucket(void *target, struct span content, struct err *e)
+{
+        hatchery_v1_StageStatus *stage = target;
+        return pbspan_decode(&bucket_message, content, &stage->buckets[stage->buckets_count++], e);
+}
+
 #define STAGE(kind, field) NUMBER(StageStatus, hatchery_v1_StageStatus, , kind, field)
 
-static const struct pbspan_field stage_fields[] = {
+static const struct pbspan_field stage_status_fields[] = {
         CHARS(StageStatus, hatchery_v1_StageStatus, , name),
         STAGE(PBSPAN_UINT64, count),
         STAGE(PBSPAN_UINT64, sum_us),
@@ -168,14 +178,21 @@ static const struct pbspan_field stage_fields[] = {
         STAGE(PBSPAN_UINT64, p90_us),
         STAGE(PBSPAN_UINT64, p99_us),
         STAGE(PBSPAN_UINT64, max_us),
+        { .tag = hatchery_v1_StageStatus_buckets_tag,
+          .name = "buckets",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = SIZE_OF(hatchery_v1_StageStatus, buckets) / sizeof(hatchery_v1_Bucket),
+          .add = add_bucket },
 };
-static const struct pbspan_message stage_message = { "StageStatus", stage_fields, COUNT(stage_fields) };
+static const struct pbspan_message stage_status_message = { "StageStatus", stage_status_fields,
+                                                            COUNT(stage_status_fields) };
 
 /* The row's max_count is the room there is. */
-static int add_stage(void *target, struct span content, struct err *e)
+static int add_stage_status(void *target, struct span content, struct err *e)
 {
         hatchery_v1_LanguageStatus *language = target;
-        return pbspan_decode(&stage_message, content, &language->stages[language->stages_count++], e);
+        return pbspan_decode(&stage_status_message, content, &language->stages[language->stages_count++], e);
 }
 
 #define PRELOAD(kind, field) NUMBER(PreloadStatus, hatchery_v1_PreloadStatus, , kind, field)
@@ -236,6 +253,38 @@ static int add_interpreter(void *target, struct span content, struct err *e)
                 .add = add_one                                                                                         \
         }
 
+static const struct pbspan_field result_count_fields[] = {
+        NUMBER(ResultCount, hatchery_v1_ResultCount, , PBSPAN_INT32, status),
+        NUMBER(ResultCount, hatchery_v1_ResultCount, , PBSPAN_UINT64, count),
+};
+static const struct pbspan_message result_count_message = { "ResultCount", result_count_fields,
+                                                            COUNT(result_count_fields) };
+
+static int add_result_count(void *target, struct span content, struct err *e)
+{
+        hatchery_v1_LanguageStatus *language = target;
+        return pbspan_decode(&result_count_message, content, &language->results[language->results_count++], e);
+}
+
+#define LIMIT_FIELD(index, field)                                                                                      \
+        { .tag = hatchery_v1_Limits_##field##_tag,                                                                     \
+          .name = #field,                                                                                              \
+          .kind = PBSPAN_INT64,                                                                                        \
+          .offset = offsetof(hatchery_v1_Limits, field),                                                               \
+          .has = offsetof(hatchery_v1_Limits, has_##field) },
+static const struct pbspan_field limit_fields[] = { LIMITS(LIMIT_FIELD) };
+static const struct pbspan_message limit_message = { "Limits", limit_fields, COUNT(limit_fields) };
+
+static int add_default_limits(void *target, struct span content, struct err *e)
+{
+        return pbspan_decode(&limit_message, content, &((hatchery_v1_LanguageStatus *)target)->default_limits, e);
+}
+
+static int add_max_limits(void *target, struct span content, struct err *e)
+{
+        return pbspan_decode(&limit_message, content, &((hatchery_v1_LanguageStatus *)target)->max_limits, e);
+}
+
 #define LANGUAGE(kind, field) NUMBER(LanguageStatus, hatchery_v1_LanguageStatus, , kind, field)
 
 static const struct pbspan_field language_fields[] = {
@@ -259,7 +308,7 @@ static const struct pbspan_field language_fields[] = {
           .kind = PBSPAN_MESSAGE,
           .times = PBSPAN_MANY,
           .max_count = SIZE_OF(hatchery_v1_LanguageStatus, stages) / sizeof(hatchery_v1_StageStatus),
-          .add = add_stage },
+          .add = add_stage_status },
         LANGUAGE(PBSPAN_UINT32, warm_target),
         LANGUAGE(PBSPAN_UINT32, warm_min),
         LANGUAGE(PBSPAN_UINT32, warm_max),
@@ -276,6 +325,25 @@ static const struct pbspan_field language_fields[] = {
         WORDS(extensions, add_extension),
         WORDS(interpreters, add_interpreter),
         WORDS(compile_flags, add_compile_flag),
+        LANGUAGE(PBSPAN_BOOL, prompts),
+        { .tag = hatchery_v1_LanguageStatus_results_tag,
+          .name = "results",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = SIZE_OF(hatchery_v1_LanguageStatus, results) / sizeof(hatchery_v1_ResultCount),
+          .add = add_result_count },
+        LANGUAGE(PBSPAN_UINT64, cache_hits),
+        LANGUAGE(PBSPAN_UINT64, cache_misses),
+        { .tag = hatchery_v1_LanguageStatus_default_limits_tag,
+          .name = "default_limits",
+          .kind = PBSPAN_MESSAGE,
+          .has = offsetof(hatchery_v1_LanguageStatus, has_default_limits),
+          .add = add_default_limits },
+        { .tag = hatchery_v1_LanguageStatus_max_limits_tag,
+          .name = "max_limits",
+          .kind = PBSPAN_MESSAGE,
+          .has = offsetof(hatchery_v1_LanguageStatus, has_max_limits),
+          .add = add_max_limits },
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 
@@ -289,6 +357,19 @@ static int add_language(void *target, struct span content, struct err *e)
         return pbspan_decode(&language_message, content, language, e);
 }
 
+static const struct pbspan_field refusal_count_fields[] = {
+        NUMBER(RefusalCount, hatchery_v1_RefusalCount, , PBSPAN_INT32, code),
+        NUMBER(RefusalCount, hatchery_v1_RefusalCount, , PBSPAN_UINT64, count),
+};
+static const struct pbspan_message refusal_count_message = { "RefusalCount", refusal_count_fields,
+                                                             COUNT(refusal_count_fields) };
+
+static int add_refusal_count(void *target, struct span content, struct err *e)
+{
+        hatchery_v1_Status *status = &((struct answer *)target)->m.answer.status;
+        return pbspan_decode(&refusal_count_message, content, &status->refusals[status->refusals_count++], e);
+}
+
 #define STATUS(kind, field) NUMBER(Status, struct answer, m.answer.status., kind, field)
 
 static const struct pbspan_field status_fields[] = {
@@ -299,6 +380,12 @@ static const struct pbspan_field status_fields[] = {
         STATUS(PBSPAN_BOOL, ready),
         STATUS(PBSPAN_BOOL, draining),
         STATUS(PBSPAN_UINT64, max_request_bytes),
+        { .tag = hatchery_v1_Status_refusals_tag,
+          .name = "refusals",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = SIZE_OF(hatchery_v1_Status, refusals) / sizeof(hatchery_v1_RefusalCount),
+          .add = add_refusal_count },
         { .tag = hatchery_v1_Status_languages_tag,
           .name = "languages",
           .kind = PBSPAN_MESSAGE,
@@ -321,6 +408,31 @@ static const struct pbspan_field cancelled_fields[] = {
         NUMBER(Cancelled, struct answer, m.answer.cancelled., PBSPAN_BOOL, found),
 };
 
+static const struct pbspan_field output_fields[] = {
+        NUMBER(Output, struct answer, m.answer.output., PBSPAN_INT32, stream),
+        { .tag = hatchery_v1_Output_bytes_tag,
+          .name = "bytes",
+          .kind = PBSPAN_BYTES,
+          .offset = offsetof(struct answer, out) },
+        NUMBER(Output, struct answer, m.answer.output., PBSPAN_UINT64, offset),
+        NUMBER(Output, struct answer, m.answer.output., PBSPAN_UINT64, at_us),
+};
+
+static const struct pbspan_field credit_fields[] = {
+        NUMBER(Credit, struct answer, m.answer.credit., PBSPAN_UINT64, request_id),
+        NUMBER(Credit, struct answer, m.answer.credit., PBSPAN_UINT64, bytes),
+        NUMBER(Credit, struct answer, m.answer.credit., PBSPAN_BOOL, closed),
+};
+
+static const struct pbspan_field stage_fields[] = {
+        NUMBER(Stage, struct answer, m.answer.stage., PBSPAN_INT32, kind),
+        NUMBER(Stage, struct answer, m.answer.stage., PBSPAN_UINT64, at_us),
+};
+
+static const struct pbspan_field signalled_fields[] = {
+        NUMBER(Signalled, struct answer, m.answer.signalled., PBSPAN_BOOL, sent),
+};
+
 /* A member of the oneof: notes which it is, and decodes into the answer. */
 #define MEMBER(message, field)                                                                                         \
         static const struct pbspan_message field##_message = { #message, field##_fields, COUNT(field##_fields) };      \
@@ -340,6 +452,10 @@ MEMBER(Error, error)
 MEMBER(Pong, pong)
 MEMBER(Status, status)
 MEMBER(Cancelled, cancelled)
+MEMBER(Output, output)
+MEMBER(Credit, credit)
+MEMBER(Stage, stage)
+MEMBER(Signalled, signalled)
 
 static const struct pbspan_field server_fields[] = {
         NUMBER(ServerMessage, struct answer, m., PBSPAN_UINT64, id),
@@ -348,6 +464,10 @@ static const struct pbspan_field server_fields[] = {
         MEMBER_ROW(pong),
         MEMBER_ROW(status),
         MEMBER_ROW(cancelled),
+        MEMBER_ROW(output),
+        MEMBER_ROW(credit),
+        MEMBER_ROW(stage),
+        MEMBER_ROW(signalled),
 };
 static const struct pbspan_message server_message = { "ServerMessage", server_fields, COUNT(server_fields) };
 
@@ -369,52 +489,6 @@ void answer_fini(struct answer *a)
         a->files = NULL;
         a->languages = NULL;
         a->n_files = a->n_languages = 0;
-}
-
-/* ---------------------------------------------------------------- encoding */
-
-static bool write_languages(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
-{
-        const struct answer *a = *arg;
-        for (size_t i = 0; i < a->n_languages; i++)
-                if (!pb_encode_tag_for_field(stream, field) ||
-                    !pb_encode_submessage(stream, hatchery_v1_LanguageStatus_fields, &a->languages[i]))
-                        return false;
-        return true;
-}
-
-int answer_encode(struct answer *a, size_t room, uint8_t **out, size_t *out_len, struct err *e)
-{
-        struct pbspan_files files = { a->files, a->n_files };
-        hatchery_v1_Result *result = &a->m.answer.result;
-
-        switch (a->m.which_answer) {
-        case hatchery_v1_ServerMessage_result_tag:
-                result->stdout = pbspan_of_span(&a->out);
-                result->stderr = pbspan_of_span(&a->err);
-                result->compile.stdout = pbspan_of_span(&a->compile_out);
-                result->compile.stderr = pbspan_of_span(&a->compile_err);
-                result->files = pbspan_of_files(&files);
-                utf8_repair(result->files_note);
-                break;
-        case hatchery_v1_ServerMessage_error_tag:
-                utf8_repair(a->m.answer.error.message);
-                break;
-        case hatchery_v1_ServerMessage_status_tag:
-                a->m.answer.status.languages = (pb_callback_t){ .funcs.encode = write_languages, .arg = a };
-                break;
-        case hatchery_v1_ServerMessage_pong_tag:
-        case hatchery_v1_ServerMessage_cancelled_tag:
-                break;
-        default:
-                return err_say(e, EINVAL, "an answer of no kind can't be encoded");
-        }
-
-        a->m.cb_answer = (pb_callback_t){ 0 };
-        int r = pbspan_encode(hatchery_v1_ServerMessage_fields, &a->m, room, out, out_len, e);
-        if (a->m.which_answer == hatchery_v1_ServerMessage_result_tag)
-                result->files = (pb_callback_t){ 0 }; /* what it points to ends here */
-        return r;
 }
 
 const char *answer_status_name(int status)

@@ -14,7 +14,7 @@ struct answer {
         /* m.which_answer names the member (hatchery_v1_ServerMessage_result_tag, ...). Its callbacks are the codec's.
          */
         hatchery_v1_ServerMessage m;
-        struct span out;         /* of a result: standard output */
+        struct span out;         /* of a result: standard output; of an Output: its bytes */
         struct span err;         /* of a result: standard error */
         struct span compile_out; /* of a result with a compile step: what the compiler said */
         struct span compile_err;

@@ -55,7 +55,7 @@ struct pbspan_message {
         size_t n_fields; /* at most PBSPAN_MAX_FIELDS */
 };
 
-enum { PBSPAN_MAX_FIELDS = 32 };
+enum { PBSPAN_MAX_FIELDS = 64 };
 
 int pbspan_decode(const struct pbspan_message *m, struct span content, void *target, struct err *e);
 

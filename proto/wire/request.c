@@ -1,25 +1,15 @@
-/* Requests: see request.h. The tables below are the whole of what a client can make this process hold: every row that
- * takes memory or hands bytes on has its bound here. */
+/* Decoding requests: see request.h. The tables below are the whole of what a client can make this process hold: every
+ * row that takes memory or hands bytes on has its bound here. */
 #include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
 #include "proto/wire/pbspan.h"
+#include "proto/wire/request_limits.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Each limit, its field and its place in the generated struct, for both directions. */
-#define LIMITS(X)                                                                                                      \
-        X(LIMIT_WALL, wall_us)                                                                                         \
-        X(LIMIT_CPU, cpu_us)                                                                                           \
-        X(LIMIT_MEMORY, memory_bytes)                                                                                  \
-        X(LIMIT_PIDS, pids)                                                                                            \
-        X(LIMIT_OUTPUT, output_bytes)                                                                                  \
-        X(LIMIT_DISK, disk_bytes)                                                                                      \
-        X(LIMIT_OPEN_FILES, open_files)                                                                                \
-        X(LIMIT_STACK, stack_bytes)
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -27,8 +17,6 @@ static int out_of_memory(struct err *e)
 {
         return err_set(e, ENOMEM, "decoding a request");
 }
-
-/* ---------------------------------------------------------------- decoding */
 
 static const struct pbspan_field file_fields[] = {
         { .tag = hatchery_v1_File_name_tag,
@@ -107,6 +95,29 @@ static int add_compile_flag(void *target, struct span content, struct err *e)
 {
         struct submission *x = target;
         return add_span(&x->compile_flags, &x->n_compile_flags, content, e);
+}
+
+static int add_interpreter_arg(void *target, struct span content, struct err *e)
+{
+        struct submission *x = target;
+        return add_span(&x->interpreter_args, &x->n_interpreter_args, content, e);
+}
+
+static const struct pbspan_field terminal_fields[] = {
+        { .tag = hatchery_v1_Terminal_rows_tag,
+          .name = "rows",
+          .kind = PBSPAN_UINT32,
+          .offset = offsetof(struct submission, terminal.rows) },
+        { .tag = hatchery_v1_Terminal_columns_tag,
+          .name = "columns",
+          .kind = PBSPAN_UINT32,
+          .offset = offsetof(struct submission, terminal.columns) },
+};
+static const struct pbspan_message terminal_message = { "Terminal", terminal_fields, COUNT(terminal_fields) };
+
+static int add_terminal(void *target, struct span content, struct err *e)
+{
+        return pbspan_decode(&terminal_message, content, target, e);
 }
 
 #define LIMIT_FIELD_OF(array, has_array, index, field)                                                                 \
@@ -262,6 +273,31 @@ static const struct pbspan_field execute_fields[] = {
           .max = WIRE_MAX_FLAG,
           .max_count = WIRE_MAX_FLAGS,
           .add = add_compile_flag },
+        { .tag = hatchery_v1_Execute_stream_tag,
+          .name = "stream",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute_target, x.stream) },
+        { .tag = hatchery_v1_Execute_live_stdin_tag,
+          .name = "live_stdin",
+          .kind = PBSPAN_BOOL,
+          .offset = offsetof(struct execute_target, x.live_input) },
+        { .tag = hatchery_v1_Execute_terminal_tag,
+          .name = "terminal",
+          .kind = PBSPAN_MESSAGE,
+          .has = offsetof(struct execute_target, x.has_terminal),
+          .add = add_terminal },
+        { .tag = hatchery_v1_Execute_interpreter_args_tag,
+          .name = "interpreter_args",
+          .kind = PBSPAN_TEXT,
+          .times = PBSPAN_MANY,
+          .max = WIRE_MAX_STRING,
+          .max_count = WIRE_MAX_INTERPRETER_ARGS,
+          .add = add_interpreter_arg },
+        { .tag = hatchery_v1_Execute_interpreter_tag,
+          .name = "interpreter",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct execute_target, x.interpreter),
+          .max = WIRE_MAX_NAME },
 };
 static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
 _Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct submission is handed the target");
@@ -289,33 +325,61 @@ static int add_execute(void *target, struct span content, struct err *e)
         }
 }
 
-static const struct pbspan_field cancel_fields[] = {
-        { .tag = hatchery_v1_Cancel_request_id_tag,
-          .name = "request_id",
-          .kind = PBSPAN_UINT64,
-          .offset = offsetof(struct request, cancel_id) },
+#define PART(message, wire_kind, field, member)                                                                        \
+        {                                                                                                              \
+                .tag = hatchery_v1_##message##_##field##_tag, .name = #field, .kind = wire_kind,                       \
+                .offset = offsetof(struct request, member)                                                             \
+        }
+
+static const struct pbspan_field cancel_fields[] = { PART(Cancel, PBSPAN_UINT64, request_id, request_id) };
+static const struct pbspan_field stdin_chunk_fields[] = {
+        PART(StdinChunk, PBSPAN_UINT64, request_id, request_id),
+        PART(StdinChunk, PBSPAN_BYTES, bytes, bytes),
+        PART(StdinChunk, PBSPAN_BOOL, eof, eof),
 };
-static const struct pbspan_message cancel_message = { "Cancel", cancel_fields, COUNT(cancel_fields) };
-static const struct pbspan_message ping_message = { "Ping", NULL, 0 };
-static const struct pbspan_message status_message = { "GetStatus", NULL, 0 };
+static const struct pbspan_field signal_fields[] = {
+        PART(Signal, PBSPAN_UINT64, request_id, request_id),
+        PART(Signal, PBSPAN_UINT32, number, signal),
+};
+static const struct pbspan_field resize_fields[] = {
+        PART(Resize, PBSPAN_UINT64, request_id, request_id),
+        PART(Resize, PBSPAN_UINT32, rows, terminal.rows),
+        PART(Resize, PBSPAN_UINT32, columns, terminal.columns),
+};
+static const struct pbspan_field credit_fields[] = {
+        PART(Credit, PBSPAN_UINT64, request_id, request_id),
+        PART(Credit, PBSPAN_UINT64, bytes, credit_bytes),
+};
 
-static int add_cancel(void *target, struct span content, struct err *e)
+/* Of each kind: how it is decoded. Execute has a function of its own. */
+static const struct pbspan_message messages[] = {
+        [REQUEST_CANCEL] = { "Cancel", cancel_fields, COUNT(cancel_fields) },
+        [REQUEST_PING] = { "Ping", NULL, 0 },
+        [REQUEST_STATUS] = { "GetStatus", NULL, 0 },
+        [REQUEST_STDIN] = { "StdinChunk", stdin_chunk_fields, COUNT(stdin_chunk_fields) },
+        [REQUEST_SIGNAL] = { "Signal", signal_fields, COUNT(signal_fields) },
+        [REQUEST_RESIZE] = { "Resize", resize_fields, COUNT(resize_fields) },
+        [REQUEST_CREDIT] = { "Credit", credit_fields, COUNT(credit_fields) },
+};
+
+static int add_kind(struct request *r, enum request_kind kind, struct span content, struct err *e)
 {
-        ((struct request *)target)->kind = REQUEST_CANCEL;
-        return pbspan_decode(&cancel_message, content, target, e);
+        r->kind = kind;
+        return pbspan_decode(&messages[kind], content, r, e);
 }
 
-static int add_ping(void *target, struct span content, struct err *e)
-{
-        ((struct request *)target)->kind = REQUEST_PING;
-        return pbspan_decode(&ping_message, content, target, e);
-}
-
-static int add_status(void *target, struct span content, struct err *e)
-{
-        ((struct request *)target)->kind = REQUEST_STATUS;
-        return pbspan_decode(&status_message, content, target, e);
-}
+#define ADD(field, kind)                                                                                               \
+        static int add_##field(void *target, struct span content, struct err *e)                                       \
+        {                                                                                                              \
+                return add_kind(target, kind, content, e);                                                             \
+        }
+ADD(cancel, REQUEST_CANCEL)
+ADD(ping, REQUEST_PING)
+ADD(status, REQUEST_STATUS)
+ADD(stdin_chunk, REQUEST_STDIN)
+ADD(signal, REQUEST_SIGNAL)
+ADD(resize, REQUEST_RESIZE)
+ADD(credit, REQUEST_CREDIT)
 
 #define ONEOF_FIELD(field, function)                                                                                   \
         {                                                                                                              \
@@ -336,8 +400,25 @@ static const struct pbspan_field client_fields[] = {
         ONEOF_FIELD(cancel, add_cancel),
         ONEOF_FIELD(ping, add_ping),
         ONEOF_FIELD(get_status, add_status),
+        ONEOF_FIELD(stdin_chunk, add_stdin_chunk),
+        ONEOF_FIELD(signal, add_signal),
+        ONEOF_FIELD(resize, add_resize),
+        ONEOF_FIELD(credit, add_credit),
 };
 static const struct pbspan_message client_message = { "ClientMessage", client_fields, COUNT(client_fields) };
+
+static int check_id(const struct request *r, struct err *e)
+{
+        bool answered = request_is_answered(r->kind);
+
+        if (answered && r->id == 0)
+                return err_say(e, EPROTO, "the request has no id; number the requests of a connection from 1");
+        if (!answered && r->id != 0)
+                return err_say(e, EPROTO,
+                               "a %s has no answer, and so no id; leave it 0, and name the request in request_id",
+                               messages[r->kind].name);
+        return 0;
+}
 
 int request_decode(struct request *r, const uint8_t *data, size_t len, struct err *e)
 {
@@ -351,10 +432,15 @@ int request_decode(struct request *r, const uint8_t *data, size_t len, struct er
                 return rc;
         }
         if (r->kind == REQUEST_NONE)
-                return err_say(e, EPROTO, "the message holds no request; send execute, cancel, ping or get_status");
-        if (r->id == 0)
-                return err_say(e, EPROTO, "the request has no id; number the requests of a connection from 1");
-        return 0;
+                return err_say(
+                        e, EPROTO,
+                        "the message holds no request that this server knows; send execute, cancel, ping or get_status");
+        return check_id(r, e);
+}
+
+bool request_is_answered(enum request_kind kind)
+{
+        return kind != REQUEST_STDIN && kind != REQUEST_RESIZE && kind != REQUEST_CREDIT;
 }
 
 void request_fini(struct request *r)
@@ -366,117 +452,9 @@ void request_fini(struct request *r)
         free(x->env);
         free(x->globs);
         free(x->compile_flags);
+        free(x->interpreter_args);
         x->files = NULL;
-        x->args = x->globs = x->compile_flags = NULL;
+        x->args = x->globs = x->compile_flags = x->interpreter_args = NULL;
         x->env = NULL;
-        x->n_files = x->n_args = x->n_env = x->n_globs = x->n_compile_flags = 0;
-}
-
-/* ---------------------------------------------------------------- encoding */
-
-struct span_list {
-        const struct span *spans;
-        size_t n;
-};
-
-static bool write_spans(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
-{
-        const struct span_list *list = *arg;
-        for (size_t i = 0; i < list->n; i++)
-                if (!pb_encode_tag_for_field(stream, field) ||
-                    !pb_encode_string(stream, list->spans[i].data, list->spans[i].len))
-                        return false;
-        return true;
-}
-
-static bool write_env(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
-{
-        const struct submission *x = *arg;
-        for (size_t i = 0; i < x->n_env; i++) {
-                hatchery_v1_Execute_EnvEntry entry = {
-                        .key = pbspan_of_span(&x->env[i].name),
-                        .value = pbspan_of_span(&x->env[i].value),
-                };
-                if (!pb_encode_tag_for_field(stream, field) ||
-                    !pb_encode_submessage(stream, hatchery_v1_Execute_EnvEntry_fields, &entry))
-                        return false;
-        }
-        return true;
-}
-
-#define LIMIT_FILL(index, field)                                                                                       \
-        limits->has_##field = has[index];                                                                              \
-        limits->field = value[index];
-
-static bool fill_limits(hatchery_v1_Limits *limits, const bool has[LIMIT_COUNT], const int64_t value[LIMIT_COUNT])
-{
-        bool any = false;
-
-        LIMITS(LIMIT_FILL)
-        for (size_t i = 0; i < LIMIT_COUNT; i++)
-                any |= has[i];
-        return any;
-}
-
-static int encode_execute(hatchery_v1_ClientMessage *m, const struct submission *x, size_t room, uint8_t **out,
-                          size_t *out_len, struct err *e)
-{
-        struct pbspan_files files = { x->files, x->n_files };
-        struct span_list args = { x->args, x->n_args }, globs = { x->globs, x->n_globs };
-        struct span_list flags = { x->compile_flags, x->n_compile_flags };
-        hatchery_v1_Execute *to = &m->request.execute;
-
-        m->which_request = hatchery_v1_ClientMessage_execute_tag;
-        to->language = pbspan_of_span(&x->language);
-        if (x->has_code)
-                to->code = pbspan_of_present_span(&x->code);
-        to->entry = pbspan_of_span(&x->entry);
-        to->files = pbspan_of_files(&files);
-        to->args = (pb_callback_t){ .funcs.encode = write_spans, .arg = &args };
-        to->env = (pb_callback_t){ .funcs.encode = write_env, .arg = (void *)x };
-        to->stdin = pbspan_of_span(&x->standard_input);
-        to->has_limits = fill_limits(&to->limits, x->has_limit, x->limit);
-        to->has_compile_limits = fill_limits(&to->compile_limits, x->has_compile_limit, x->compile_limit);
-        to->has_compile_limits |= x->has_compile_limits;
-        to->compile_flags = (pb_callback_t){ .funcs.encode = write_spans, .arg = &flags };
-        to->merge_stderr = x->merge_stderr;
-        to->on_output_limit = x->truncate_output ? hatchery_v1_Execute_OnOutputLimit_TRUNCATE
-                                                 : hatchery_v1_Execute_OnOutputLimit_KILL;
-        to->has_collect = x->has_collect;
-        to->collect.globs = (pb_callback_t){ .funcs.encode = write_spans, .arg = &globs };
-        to->collect.max_files = x->collect_max_files;
-        to->collect.max_bytes = x->collect_max_bytes;
-        to->collect.changed_only = x->collect_changed_only;
-        to->deadline_us = x->deadline_us;
-        to->client = pbspan_of_span(&x->client);
-        to->priority = x->priority;
-        to->echo_last_expression = x->echo_last_expression;
-        to->unbuffered = x->unbuffered;
-        return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
-}
-
-int request_encode(const struct request *r, size_t room, uint8_t **out, size_t *out_len, struct err *e)
-{
-        hatchery_v1_ClientMessage m = hatchery_v1_ClientMessage_init_zero;
-
-        m.id = r->id;
-        m.lz4 = r->lz4;
-        switch (r->kind) {
-        case REQUEST_EXECUTE:
-                return encode_execute(&m, &r->execute, room, out, out_len, e);
-        case REQUEST_CANCEL:
-                m.which_request = hatchery_v1_ClientMessage_cancel_tag;
-                m.request.cancel.request_id = r->cancel_id;
-                break;
-        case REQUEST_PING:
-                m.which_request = hatchery_v1_ClientMessage_ping_tag;
-                break;
-        case REQUEST_STATUS:
-                m.which_request = hatchery_v1_ClientMessage_get_status_tag;
-                break;
-        case REQUEST_NONE:
-        default:
-                return err_say(e, EINVAL, "a request of no kind can't be encoded");
-        }
-        return pbspan_encode(hatchery_v1_ClientMessage_fields, &m, room, out, out_len, e);
+        x->n_files = x->n_args = x->n_env = x->n_globs = x->n_compile_flags = x->n_interpreter_args = 0;
 }

@@ -9,15 +9,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum request_kind { REQUEST_NONE, REQUEST_EXECUTE, REQUEST_CANCEL, REQUEST_PING, REQUEST_STATUS };
+enum request_kind {
+        REQUEST_NONE,
+        REQUEST_EXECUTE,
+        REQUEST_CANCEL,
+        REQUEST_PING,
+        REQUEST_STATUS,
+        REQUEST_STDIN,
+        REQUEST_SIGNAL,
+        REQUEST_RESIZE,
+        REQUEST_CREDIT,
+};
 
 struct request {
         uint64_t id;
         bool lz4; /* the sender reads compressed answers */
         enum request_kind kind;
-        struct submission execute; /* of REQUEST_EXECUTE */
-        uint64_t cancel_id;        /* of REQUEST_CANCEL */
+        struct submission execute;     /* of REQUEST_EXECUTE */
+        uint64_t request_id;           /* of CANCEL, STDIN, SIGNAL, RESIZE, CREDIT: the request that it is about */
+        struct span bytes;             /* of STDIN */
+        bool eof;                      /* ... none follow */
+        uint32_t signal;               /* of SIGNAL: its number, unchecked */
+        struct terminal_size terminal; /* of RESIZE, unchecked */
+        uint64_t credit_bytes;         /* of CREDIT */
 };
+
+/* Does this kind have an answer, and so an id? */
+bool request_is_answered(enum request_kind kind);
 
 /* Decodes one message. -EPROTO with a sentence for what is malformed or over a bound of wire.h; r->id is then the id if
  * it could be read, else 0. Checks form only (UTF-8, no NUL in strings, counts, lengths), not whether the request makes

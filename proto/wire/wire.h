@@ -29,4 +29,10 @@ enum {
         WIRE_MAX_LANGUAGE = 31,
         WIRE_MAX_CLIENT = 255,
         WIRE_MAX_FLAG = 255, /* one flag of a compiler */
+        WIRE_MAX_INTERPRETER_ARGS = 64,
+
+        /* Bytes that each side may send of a stream before the other has said anything. */
+        WIRE_FIRST_CREDIT = 256 << 10,
+        /* Credit beyond this is as good as this, so that a sum can't overflow. */
+        WIRE_MAX_CREDIT = 1 << 30,
 };

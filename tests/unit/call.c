@@ -22,7 +22,7 @@ static void execute(int client, uint64_t id)
 
 static void cancel(int client, uint64_t id, uint64_t wanted)
 {
-        const struct request r = { .id = id, .kind = REQUEST_CANCEL, .cancel_id = wanted };
+        const struct request r = { .id = id, .kind = REQUEST_CANCEL, .request_id = wanted };
         front_say(client, &r);
 }
 

@@ -137,7 +137,7 @@ static void a_job_of_nothing_but_an_entry_arrives(void **state)
         struct job job;
 
         assert_int_equal(job_pack(&x, text(""), 0, limits, JOB_RUN, &packed, &len, &e), 0);
-        assert_int_equal(len, sizeof(struct job_header) + 1);
+        assert_int_equal(len, sizeof(struct job_header) + 2); /* and no interpreter */
         assert_int_equal(read_back(packed, len, 3, &job), 0);
         assert_string_equal(job.entry, "");
         assert_null(job.args[0]);

@@ -176,7 +176,7 @@ static void the_small_requests_come_through(void **state)
 {
         (void)state;
         const struct request requests[] = {
-                { .id = 1, .kind = REQUEST_CANCEL, .cancel_id = 99 },
+                { .id = 1, .kind = REQUEST_CANCEL, .request_id = 99 },
                 { .id = 2, .kind = REQUEST_CANCEL },
                 { .id = 3, .kind = REQUEST_PING },
                 { .id = 4, .kind = REQUEST_STATUS },
@@ -189,7 +189,7 @@ static void the_small_requests_come_through(void **state)
                 assert_int_equal(request_decode(&back, data, len, &e), 0);
                 assert_int_equal(back.id, requests[i].id);
                 assert_int_equal(back.kind, requests[i].kind);
-                assert_int_equal(back.cancel_id, requests[i].cancel_id);
+                assert_int_equal(back.request_id, requests[i].request_id);
                 request_fini(&back);
         }
 }
