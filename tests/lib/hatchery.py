@@ -16,8 +16,13 @@ from lib.scale import patience
 HEADER = struct.Struct(">BI")
 PLAIN, LZ4 = 0, 1
 
+FIRST_CREDIT = 256 << 10  # each way, of a request with stream or live_stdin
+EVENTS = "output", "stage", "credit"  # what comes of a request before its answer
+
 Status = pb.Result.Status
 Code = pb.Error.Code
+STDOUT, STDERR = pb.Output.STDOUT, pb.Output.STDERR
+COMPILE, RUN = pb.Stage.COMPILE, pb.Stage.RUN
 
 
 class Refused(Exception):
@@ -34,6 +39,10 @@ class Closed(Exception):
     """The server closed the connection."""
 
 
+class Broken(Exception):
+    """The server did what docs/protocol.md says it never does."""
+
+
 def connect(address, timeout, source=None):
     if address.startswith("unix:"):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -47,9 +56,9 @@ def connect(address, timeout, source=None):
 
 
 def execute_message(code=None, *, language="python", files=None, limits=None, compile_limits=None, env=None, collect=None,
-                    **fields):
+                    terminal=None, **fields):
     """An Execute. files: a dict of name to content, or to (content, mode); limits, compile_limits: a dict; collect: a
-    list of globs or a dict. All else goes by its name in the .proto."""
+    list of globs or a dict; terminal: (rows, columns). All else goes by its name in the .proto."""
     message = pb.Execute(language=language, **fields)
     if code is not None:
         message.code = code.encode() if isinstance(code, str) else code
@@ -65,6 +74,8 @@ def execute_message(code=None, *, language="python", files=None, limits=None, co
     if collect is not None:
         collect = collect if isinstance(collect, dict) else {"globs": collect}
         message.collect.CopyFrom(pb.Collect(**collect))
+    if terminal is not None:
+        message.terminal.rows, message.terminal.columns = terminal
     return message
 
 
@@ -78,6 +89,7 @@ class Client:
         self.last_id = 0
         self.kept = {}
         self.order = []  # ids in the order in which their answers came
+        self.streams = {}  # by id, until their answers came
         self.compressed_answers = 0
 
     def __enter__(self):
@@ -110,8 +122,7 @@ class Client:
             size -= len(part)
         return b"".join(parts)
 
-    def receive(self):
-        """The next answer, whichever it is."""
+    def receive_message(self):
         flag, length = HEADER.unpack(self.receive_bytes(HEADER.size))
         message = self.receive_bytes(length)
         if flag == LZ4:
@@ -119,30 +130,61 @@ class Client:
             self.compressed_answers += 1
         elif flag != PLAIN:
             raise ValueError(f"the server sent the flag {flag}")
-        answer = pb.ServerMessage.FromString(message)
-        self.order.append(answer.id)
+        return pb.ServerMessage.FromString(message)
+
+    def receive_some(self):
+        """The next answer, or None if what came is of a stream, whose Stream has it now."""
+        message = self.receive_message()
+        if message.WhichOneof("answer") not in EVENTS:
+            self.order.append(message.id)
+            self.streams.pop(message.id, None)
+            return message
+        if message.id not in self.streams:
+            raise Broken(f"no stream is open under the id of {message}")
+        self.streams[message.id].take(message)
+        return None
+
+    def receive(self):
+        """The next answer, whichever it is."""
+        while (answer := self.receive_some()) is None:
+            pass
         return answer
 
     # ------------------------------------------------------------ messages
 
-    def send(self, **request):
-        """Sends one ClientMessage, for instance send(ping=pb.Ping()); returns its id."""
-        self.last_id += 1
-        message = pb.ClientMessage(id=self.last_id, **request).SerializeToString()
+    def send_message(self, request_id, request):
+        message = pb.ClientMessage(id=request_id, **request).SerializeToString()
         if self.compress:
             self.send_frame(lz4.frame.compress(message, store_size=True), LZ4)
         else:
             self.send_frame(message)
+
+    def send(self, **request):
+        """Sends one ClientMessage, for instance send(ping=pb.Ping()); returns its id."""
+        self.last_id += 1
+        self.send_message(self.last_id, request)
         return self.last_id
+
+    def send_unanswered(self, **request):
+        """The same of a message that has no answer, and so no id."""
+        self.send_message(0, request)
 
     def wait(self, request_id):
         """The answer to one request, as a ServerMessage."""
         while request_id not in self.kept:
-            answer = self.receive()
-            self.kept[answer.id] = answer
-            if answer.id == 0:
-                raise Refused(answer.error)
+            self.keep(self.receive())
         return self.kept.pop(request_id)
+
+    def keep(self, answer):
+        self.kept[answer.id] = answer
+        if answer.id == 0:
+            raise Refused(answer.error)
+
+    def go_on(self):
+        """Receives one message, and keeps it for whom it concerns."""
+        answer = self.receive_some()
+        if answer is not None:
+            self.keep(answer)
 
     def take(self, request_id, kind):
         answer = self.wait(request_id)
@@ -161,6 +203,17 @@ class Client:
     def execute(self, code=None, **arguments):
         return self.result(self.send_execute(code, **arguments))
 
+    def open(self, code=None, *, stream=True, live_stdin=True, gives_back=True, **arguments):
+        """A run with streams, as a Stream. gives_back: the server gets credit for all output as soon as it is here."""
+        message = execute_message(code, stream=stream, live_stdin=live_stdin, **arguments)
+        opened = Stream(self, self.last_id + 1, gives_back)
+        self.streams[opened.id] = opened
+        self.send(execute=message)
+        return opened
+
+    def signal(self, request_id, number):
+        return self.take(self.send(signal=pb.Signal(request_id=request_id, number=number)), "signalled").sent
+
     def cancel(self, request_id):
         return self.take(self.send(cancel=pb.Cancel(request_id=request_id)), "cancelled").found
 
@@ -169,3 +222,134 @@ class Client:
 
     def status(self):
         return self.take(self.send(get_status=pb.GetStatus()), "status")
+
+
+class Stream:
+    """A request with stream, live_stdin or both. What comes is in `outputs`, `out` and `err`, and in `stages`; to wait
+    for more is to call client.go_on, which the methods below do."""
+
+    def __init__(self, client, request_id, gives_back):
+        self.client = client
+        self.id = request_id
+        self.gives_back = gives_back
+        self.outputs, self.stages = [], []
+        self.data = {STDOUT: bytearray(), STDERR: bytearray()}
+        self.read_so_far = 0  # of standard output, by read and read_until
+        self.credit = FIRST_CREDIT  # the server's: what it may still send
+        self.owed = 0  # what was received and not given back
+        self.room = FIRST_CREDIT  # ours: what we may still send
+        self.closed = False  # the program takes no more
+        self.answer = None
+
+    @property
+    def out(self):
+        return bytes(self.data[STDOUT])
+
+    @property
+    def err(self):
+        return bytes(self.data[STDERR])
+
+    # ------------------------------------------------------------ what comes
+
+    def take(self, message):
+        getattr(self, "take_" + message.WhichOneof("answer"))(getattr(message, message.WhichOneof("answer")))
+
+    def take_output(self, output):
+        data = self.data[output.stream]
+        if output.offset != len(data):
+            raise Broken(f"an Output at {output.offset}, where {len(data)} bytes came before")
+        if not output.bytes:
+            raise Broken("an Output of no bytes")
+        if self.outputs and output.at_us < self.outputs[-1].at_us:
+            raise Broken(f"an Output at {output.at_us} us, after one at {self.outputs[-1].at_us}")
+        self.credit -= len(output.bytes)
+        if self.credit < 0:
+            raise Broken(f"{-self.credit} bytes of output without credit")
+        data += output.bytes
+        self.outputs.append(output)
+        self.owed += len(output.bytes)
+        if self.gives_back and self.owed >= FIRST_CREDIT // 2:
+            self.give(self.owed)
+
+    def take_stage(self, stage):
+        self.stages.append(stage)
+
+    def take_credit(self, credit):
+        self.room += credit.bytes
+        self.closed = self.closed or credit.closed
+
+    @property
+    def is_over(self):
+        return self.id not in self.client.streams
+
+    def wait(self, condition):
+        """Until the condition holds; False: the answer came first."""
+        while not condition():
+            if self.is_over:
+                return condition()
+            self.client.go_on()
+        return True
+
+    def read(self, size):
+        """The next bytes of standard output, fewer only at its end."""
+        self.wait(lambda: len(self.data[STDOUT]) >= self.read_so_far + size)
+        part = bytes(self.data[STDOUT][self.read_so_far:self.read_so_far + size])
+        self.read_so_far += len(part)
+        return part
+
+    def read_until(self, needle):
+        """Standard output up to and with the needle; what there is if it does not come."""
+        found = self.wait(lambda: self.data[STDOUT].find(needle, self.read_so_far) >= 0)
+        end = self.data[STDOUT].find(needle, self.read_so_far) + len(needle) if found else len(self.data[STDOUT])
+        part = bytes(self.data[STDOUT][self.read_so_far:end])
+        self.read_so_far = end
+        return part
+
+    def line(self):
+        return self.read_until(b"\n")
+
+    def result(self):
+        """The Result; Refused if the answer is an Error."""
+        if self.answer is None:
+            self.answer = self.client.wait(self.id)
+        if self.answer.WhichOneof("answer") == "error":
+            raise Refused(self.answer.error)
+        return self.answer.result
+
+    # ------------------------------------------------------------ what goes
+
+    def give(self, size):
+        """The server may send so many bytes more."""
+        self.credit += size
+        self.owed -= min(size, self.owed)
+        self.client.send_unanswered(credit=pb.Credit(request_id=self.id, bytes=size))
+
+    def chunk(self, data=b"", eof=False):
+        """One StdinChunk, whether there is credit for it or not."""
+        self.room -= len(data)
+        self.client.send_unanswered(stdin_chunk=pb.StdinChunk(request_id=self.id, bytes=data, eof=eof))
+
+    def write(self, data, eof=False):
+        """Standard input, as credit comes. False: the program, or the run, takes no more of it."""
+        data = data.encode() if isinstance(data, str) else data
+        while data:
+            if not self.wait(lambda: self.room > 0 or self.closed) or self.closed or self.is_over:
+                return False
+            part, data = data[:self.room], data[self.room:]
+            self.chunk(part, eof and not data)
+            eof = eof and bool(data)
+        if eof:
+            self.chunk(eof=True)
+        return True
+
+    def end(self):
+        self.chunk(eof=True)
+
+    def signal(self, number):
+        return self.client.signal(self.id, number)
+
+    def resize(self, rows, columns):
+        self.client.send_unanswered(resize=pb.Resize(request_id=self.id, rows=rows, columns=columns))
+
+    def cancel(self):
+        return self.client.cancel(self.id)
