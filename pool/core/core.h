@@ -48,7 +48,7 @@ struct sink_ops {
         size_t (*output)(struct sink *, enum stream, struct span, uint64_t offset, int64_t at_us);
 
         /* Of an execution whose submission says live_input: all that execution_input took is written, or half of what
-         * may wait. NULL: it need not be told. */
+         * may wait; or its program, which runs on, takes no more. NULL: it need not be told. */
         void (*input_wanted)(struct sink *);
 
         /* STAGE_COMPILE or STAGE_RUN begins. NULL: it need not be told. */
@@ -88,6 +88,9 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
  * input_wanted will be called. -EPIPE: the program takes no more, which is no fault. -EINVAL: it has no live input, or
  * that has ended, or these are more than CORE_INPUT_ROOM bytes. -ENOMEM. */
 int execution_input(struct execution *x, struct span bytes, bool end);
+
+/* So many bytes of live input would be taken. -EPIPE and -EINVAL as above. */
+int execution_input_room(const struct execution *x);
 
 /* The sink may take more than it took: output is told and read again. Not from within output, which says itself how
  * much it takes. */

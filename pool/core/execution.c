@@ -254,7 +254,7 @@ static void on_input_moved(struct run *r)
         struct execution *x = execution_of(r);
 
         execution_weigh(x);
-        if (x->asking)
+        if (x->asking || r->state != RUN_RUNNING)
                 return; /* what is put meanwhile may be written at once: the loop below asks for more */
         x->asking = true;
         while (x->sink && x->sink->ops->input_wanted && live_input_wants(&x->live))
@@ -298,6 +298,11 @@ int execution_input(struct execution *x, struct span bytes, bool end)
         if (x->state == EXECUTION_RUNNING && x->step == STEP_RUN)
                 run_input(&x->run);
         return 0;
+}
+
+int execution_input_room(const struct execution *x)
+{
+        return live_input_room(&x->live);
 }
 
 void execution_resume(struct execution *x)

@@ -42,6 +42,13 @@ int live_input_put(struct live_input *l, struct span bytes, bool end)
         return 0;
 }
 
+int live_input_room(const struct live_input *l)
+{
+        if (!l->bytes || l->ended)
+                return -EINVAL;
+        return l->closed ? -EPIPE : (int)(CORE_INPUT_ROOM - live_input_held(l));
+}
+
 int live_input_write(struct live_input *l, int fd)
 {
         while (evbuffer_get_length(l->bytes) > 0) {
@@ -56,7 +63,7 @@ int live_input_write(struct live_input *l, int fd)
 
 bool live_input_wants(struct live_input *l)
 {
-        if (!l->wanted || l->closed || live_input_held(l) > CORE_INPUT_ROOM / 2)
+        if (!l->wanted || live_input_held(l) > CORE_INPUT_ROOM / 2)
                 return false;
         l->wanted = false;
         return true;
@@ -65,6 +72,7 @@ bool live_input_wants(struct live_input *l)
 void live_input_close(struct live_input *l)
 {
         l->closed = true;
+        l->wanted = !l->ended;
         if (l->bytes)
                 evbuffer_drain(l->bytes, evbuffer_get_length(l->bytes));
 }

@@ -22,13 +22,16 @@ void live_input_fini(struct live_input *l);
 /* As execution_input. */
 int live_input_put(struct live_input *l, struct span bytes, bool end);
 
+/* As execution_input_room. */
+int live_input_room(const struct live_input *l);
+
 enum { LIVE_MORE = 0, LIVE_END = 1, LIVE_WAITS = 2 };
 
 /* Writes what fd takes. LIVE_MORE: it takes no more at present. LIVE_WAITS: all is written, and more may come.
  * LIVE_END: nothing more is to be written. Negative: writing failed. */
 int live_input_write(struct live_input *l, int fd);
 
-/* There is room again since something was put, or refused, and this has not been told before. */
+/* There is room again since something was put, or refused, or none will ever be; and this has not been told before. */
 bool live_input_wants(struct live_input *l);
 
 /* The program takes no more: what waits is dropped. */

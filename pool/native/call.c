@@ -2,8 +2,8 @@
 #include "pool/native/call.h"
 
 #include "pool/base/invariant.h"
-#include "pool/core/core.h"
 #include "pool/native/answers.h"
+#include "pool/native/call_parts.h"
 #include "pool/native/connection_parts.h"
 #include "proto/base/own.h"
 #include "proto/wire/request.h"
@@ -14,14 +14,6 @@
 
 enum { FLIGHT_RETRY_MS = 10 };
 
-struct call {
-        struct sink sink; /* first, since the core knows the call by it */
-        uint64_t id;      /* of the request */
-        struct connection *connection;
-        struct execution *execution;
-        LIST_ENTRY(call) link;
-};
-
 _Static_assert(sizeof((struct peer *)0)->bytes <= CALLER_MAX, "the core has room for a client's address");
 
 /* ---------------------------------------------------------------- the end */
@@ -30,6 +22,7 @@ static void leave(struct call *call)
 {
         struct connection *c = call->connection;
 
+        call_stream_end(call);
         LIST_REMOVE(call, link);
         INVARIANT(c->in_flight > 0, "a call leaves a connection that has none");
         c->in_flight--;
@@ -67,9 +60,27 @@ static void on_refused(struct sink *sink, const struct refusal *refusal)
         connection_refuse(c, id, refusal);
 }
 
+void call_refuse(struct call *call, enum refusal_code code, const char *sentence)
+{
+        struct connection *c = call->connection;
+        const uint64_t id = call->id;
+        struct refusal refusal;
+
+        refuse(&refusal, code, "%s", sentence);
+        execution_abandon(call->execution);
+        leave(call);
+        count_result(c);
+        connection_refuse(c, id, &refusal);
+}
+
 void call_cancel(struct call *call)
 {
-        execution_cancel(call->execution);
+        const struct connection *c = call->connection;
+        const uint64_t id = call->id;
+
+        call_stream_hurry(call);
+        if (call_find(c, id) == call)
+                execution_cancel(call->execution);
 }
 
 void call_abandon_all(struct connection *c)
@@ -84,8 +95,21 @@ void call_abandon_all(struct connection *c)
 
 /* ---------------------------------------------------------------- the beginning */
 
-/* All output comes with the outcome, and all input with the request. */
-static const struct sink_ops sink_ops = { .finished = on_finished, .refused = on_refused };
+/* All output comes with the outcome, */
+static const struct sink_ops captured = {
+        .input_wanted = call_on_input_wanted,
+        .finished = on_finished,
+        .refused = on_refused,
+};
+
+/* or on the way. */
+static const struct sink_ops streamed = {
+        .output = call_on_output,
+        .input_wanted = call_on_input_wanted,
+        .stage = call_on_stage,
+        .finished = on_finished,
+        .refused = on_refused,
+};
 
 static bool is_draining(const struct connection *c)
 {
@@ -109,12 +133,17 @@ static int check_room(const struct connection *c, struct refusal *refusal)
         return REFUSED;
 }
 
-static struct call *new_call(struct connection *c, uint64_t id)
+static struct call *new_call(struct connection *c, const struct request *request)
 {
         struct call *call = calloc(1, sizeof *call);
 
-        if (call)
-                *call = (struct call){ .sink.ops = &sink_ops, .id = id, .connection = c };
+        if (!call)
+                return NULL;
+        call->id = request->id;
+        call->connection = c;
+        call->streams = request->execute.stream;
+        call->sink.ops = call->streams ? &streamed : &captured;
+        call_stream_begin(call);
         return call;
 }
 
@@ -146,7 +175,7 @@ static int execute(struct call *call, struct submission *submission, uint8_t **b
 
 void call_begin(struct connection *c, struct request *request, uint8_t **body, size_t len)
 {
-        OWN_MEM struct call *call = new_call(c, request->id);
+        OWN_MEM struct call *call = new_call(c, request);
         struct refusal refusal;
 
         int r = check_room(c, &refusal);

@@ -3,12 +3,17 @@
  * without an answer, and abandons them when it ends. */
 #pragma once
 
+#include "pool/base/refusal.h"
+#include "proto/base/span.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 struct call;
 struct connection;
 struct request;
+struct terminal_size;
 
 /* Hands an Execute to the core, or refuses it. Takes the request's arrays and *body over if it is accepted; what is
  * left is the caller's to free. */
@@ -19,6 +24,21 @@ struct call *call_find(const struct connection *c, uint64_t id);
 
 /* By Cancel: its request is answered, now or later. It may be gone after this. */
 void call_cancel(struct call *call);
+
+/* By Credit: so many bytes of output more may be sent. It may be gone after this. */
+void call_credit(struct call *call, uint64_t bytes);
+
+/* By StdinChunk; end: none follows. What must not be sent ends the call, which may be gone after this. */
+void call_input(struct call *call, struct span bytes, bool end);
+
+/* By Signal; call may be NULL. REFUSED, or *sent: its program runs, and gets it. */
+int call_signal(struct call *call, uint32_t number, bool *sent, struct refusal *refusal);
+
+/* By Resize. Does nothing where there is no terminal. */
+void call_resize(struct call *call, const struct terminal_size *size);
+
+/* The connection has room again: its streams go on. */
+void call_go_on(struct connection *c);
 
 /* None of this connection is answered any more. */
 void call_abandon_all(struct connection *c);

@@ -130,6 +130,7 @@ static struct connection *connection_new(struct native *n, int fd, const struct 
                 return NULL;
         }
         LIST_INIT(&c->calls);
+        TAILQ_INIT(&c->waiting);
         LIST_INSERT_HEAD(&n->connections, c, link);
         n->n_connections++;
         return c;

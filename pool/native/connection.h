@@ -37,6 +37,8 @@ struct connection_ops {
         void (*message)(struct connection *c, uint8_t *body, size_t len);
         /* Nobody takes answers any more: the calls end. */
         void (*ended)(struct connection *c);
+        /* The client has taken much of what was to be sent. */
+        void (*has_room)(struct connection *c);
 };
 
 struct connection {
@@ -57,10 +59,11 @@ struct connection {
         struct event writable; /* with write_timeout */
         struct timer timer;    /* of the unfinished frame, then of lingering */
         struct turn turn;
-        LIST_HEAD(, call) calls; /* requests that have no answer yet, */
-        unsigned in_flight;      /* how many, */
-        size_t held_by_calls;    /* and bytes of memory that they are */
-        uint64_t seen_results;   /* the front's number of results, when it had its last one, or came */
+        LIST_HEAD(, call) calls;    /* requests that have no answer yet, */
+        unsigned in_flight;         /* how many, */
+        size_t held_by_calls;       /* and bytes of memory that they are */
+        TAILQ_HEAD(, call) waiting; /* of them, those whose output waits for room */
+        uint64_t seen_results;      /* the front's number of results, when it had its last one, or came */
         LIST_ENTRY(connection) link;
 };
 

@@ -12,6 +12,7 @@
 
 enum {
         SHED_FROM = 256 << 10,   /* bytes unsent; closing connections that hold less would free nothing */
+        ROOM_BYTES = 128 << 10,  /* unsent; with no more, streams may go on */
         WRITE_AT_ONCE = 1 << 20, /* a reader as fast as this would keep the loop for all that there is */
 };
 
@@ -46,10 +47,11 @@ static void weigh(struct connection *c)
         note_hoard(c);
 }
 
-static void wait_for_room(struct connection *c)
+void connection_await_room(struct connection *c)
 {
         struct timeval timeout = clock_delay(c->native->config->write_timeout_us);
-        if (!event_pending(&c->writable, EV_WRITE, NULL) && event_add(&c->writable, &timeout) < 0)
+        if (c->state != CONNECTION_DOOMED && !event_pending(&c->writable, EV_WRITE, NULL) &&
+            event_add(&c->writable, &timeout) < 0)
                 connection_doom(c);
 }
 
@@ -61,24 +63,35 @@ static void resume_reading(struct connection *c)
         connection_go_on(c);
 }
 
-static void flush(struct connection *c)
+/* True: some of it was written, or nothing is to be. */
+static bool write_some(struct connection *c)
 {
         int n;
+
+        if (!c->out)
+                return true;
         do
                 n = evbuffer_write_atmost(c->out, c->fd, WRITE_AT_ONCE);
         while (n < 0 && errno == EINTR);
-        if (n == 0 || (n < 0 && errno != EAGAIN)) {
+        return n > 0 || (n < 0 && errno == EAGAIN);
+}
+
+static void flush(struct connection *c)
+{
+        if (!write_some(c)) {
                 connection_doom(c);
                 return;
         }
         if (connection_unsent(c) == 0)
                 connection_drop_unsent(c);
         else
-                wait_for_room(c);
+                connection_await_room(c);
         weigh(c);
         resume_reading(c);
         if (c->state == CONNECTION_ENDING && connection_unsent(c) == 0)
                 connection_linger(c);
+        else if (connection_unsent(c) <= ROOM_BYTES)
+                c->native->connection_ops->has_room(c);
 }
 
 /* Where all clients together hold too much, those go that have the most answers waiting: they do not read. */
@@ -162,7 +175,7 @@ static void put(struct connection *c, uint8_t *frame, size_t len)
                 connection_doom(c);
                 return;
         }
-        wait_for_room(c);
+        connection_await_room(c);
         weigh(c);
         if (connection_unsent(c) > config->max_unsent_bytes && c->state == CONNECTION_OPEN && !c->paused) {
                 c->paused = true;

@@ -11,7 +11,9 @@
 #include <stdlib.h>
 
 /* Calls go down from here: a connection knows neither requests nor calls. */
-const struct connection_ops native_connection_ops = { .message = requests_take, .ended = call_abandon_all };
+const struct connection_ops native_connection_ops = { .message = requests_take,
+                                                      .ended = call_abandon_all,
+                                                      .has_room = call_go_on };
 
 int native_new(struct native **out, const struct native_options *options, struct err *e)
 {

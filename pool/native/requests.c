@@ -31,6 +31,32 @@ static void cancel(struct connection *c, uint64_t id, uint64_t wanted)
         connection_answer(c, &a);
 }
 
+static void send_signal(struct connection *c, uint64_t id, uint64_t wanted, uint32_t number)
+{
+        struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_signalled_tag } };
+        struct refusal refusal;
+
+        if (call_signal(call_find(c, wanted), number, &a.m.answer.signalled.sent, &refusal) == 0)
+                connection_answer(c, &a);
+        else
+                connection_refuse(c, id, &refusal);
+}
+
+/* What has no answer. About a request that is answered, or never was, it comes too late. */
+static void go_on(struct connection *c, const struct request *r)
+{
+        struct call *call = call_find(c, r->request_id);
+
+        if (!call)
+                return;
+        if (r->kind == REQUEST_STDIN)
+                call_input(call, r->bytes, r->eof);
+        else if (r->kind == REQUEST_RESIZE)
+                call_resize(call, &r->terminal);
+        else
+                call_credit(call, r->credit_bytes);
+}
+
 static void in_flight_already(struct connection *c, uint64_t id)
 {
         char text[128];
@@ -63,7 +89,7 @@ void requests_take(struct connection *c, uint8_t *body, size_t len)
         c->compress = c->compress || request.lz4;
         if (r < 0) {
                 malformed(c, request.id, r, &e);
-        } else if (call_find(c, request.id)) {
+        } else if (request.id != 0 && call_find(c, request.id)) {
                 in_flight_already(c, request.id);
         } else {
                 switch (request.kind) {
@@ -79,10 +105,13 @@ void requests_take(struct connection *c, uint8_t *body, size_t len)
                 case REQUEST_STATUS:
                         status_answer(c, request.id);
                         break;
-                case REQUEST_STDIN:
                 case REQUEST_SIGNAL:
+                        send_signal(c, request.id, request.request_id, request.signal);
+                        break;
+                case REQUEST_STDIN:
                 case REQUEST_RESIZE:
                 case REQUEST_CREDIT:
+                        go_on(c, &request);
                         break;
                 case REQUEST_NONE:
                         break; /* request_decode refuses it */

@@ -65,6 +65,44 @@ void execution_abandon(struct execution *x)
         end(x);
 }
 
+int execution_input(struct execution *x, struct span bytes, bool end)
+{
+        if (x->input < 0)
+                return x->input;
+        if (bytes.len > sizeof x->core->input - (size_t)x->input)
+                return -EAGAIN;
+        if (bytes.len > 0)
+                memcpy(x->core->input + x->input, bytes.data, bytes.len);
+        x->input += (int)bytes.len;
+        if (end)
+                x->input = -EINVAL;
+        return 0;
+}
+
+int execution_input_room(const struct execution *x)
+{
+        return x->input < 0 ? x->input : CORE_INPUT_ROOM - x->input;
+}
+
+void execution_resume(struct execution *x)
+{
+        x->core->resumed++;
+        if (x->core->on_resume)
+                x->core->on_resume(x);
+}
+
+int execution_signal(struct execution *x, int number)
+{
+        x->core->signal = number;
+        return x->core->signal_returns;
+}
+
+int execution_resize(struct execution *x, const struct terminal_size *size)
+{
+        x->core->size = *size;
+        return 0;
+}
+
 void core_facts(const struct core *c, struct core_facts *facts)
 {
         ((struct core *)(uintptr_t)c)->looked++;

@@ -20,6 +20,7 @@ struct execution {
         struct core *core;
         struct sink *sink; /* NULL: it has ended */
         struct payload payload;
+        int input; /* bytes of live input that wait; negative: what is said of more */
 };
 
 struct core {
@@ -33,6 +34,11 @@ struct core {
         size_t begun; /* so many of them */
         unsigned cancelled, abandoned;
         unsigned looked; /* how often it was asked for facts */
+        unsigned resumed;
+        void (*on_resume)(struct execution *x); /* NULL: nothing happens */
+        int signal, signal_returns;
+        struct terminal_size size;
+        uint8_t input[CORE_INPUT_ROOM];
 };
 
 struct front {

@@ -1,0 +1,59 @@
+/* What the parts of a call say to each other: private to call*.c. call.c has a call's beginning and end, call_stream.c
+ * what comes and goes in between. */
+#pragma once
+
+#include "pool/core/core.h"
+#include "pool/native/call.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+/* Why the core reads no more of a program's output. */
+enum call_wait {
+        CALL_FLOWS,
+        CALL_WAITS_FOR_CREDIT, /* the client's */
+        CALL_WAITS_FOR_ROOM,   /* on the connection, which holds enough that is unsent */
+};
+
+struct call {
+        struct sink sink; /* first, since the core knows the call by it */
+        uint64_t id;      /* of the request */
+        struct connection *connection;
+        struct execution *execution;
+        LIST_ENTRY(call) link;
+
+        /* Of one with streams. */
+        bool streams;
+        bool hurries; /* it is cancelled: what can't be sent at once is thrown away, */
+        bool dropped; /* and something was, so nothing comes after it */
+        bool deaf;    /* the client knows that its program takes no more input */
+        enum call_wait wait;
+        TAILQ_ENTRY(call) turn; /* while it waits for room */
+        uint64_t credit;        /* bytes of output that may be sent */
+        uint64_t input_credit;  /* bytes of input that the client may send */
+        int64_t arrived_us;
+        int64_t began_us;   /* its run */
+        int64_t signals_us; /* when the next signal would be due, if they came as fast as they may */
+};
+
+/* ---------------------------------------------------------------- call.c */
+
+/* Ends it, and answers this. */
+void call_refuse(struct call *call, enum refusal_code code, const char *sentence);
+
+/* ---------------------------------------------------------------- call_stream.c */
+
+/* What the core tells of its way. */
+size_t call_on_output(struct sink *sink, enum stream which, struct span bytes, uint64_t offset, int64_t at_us);
+void call_on_stage(struct sink *sink, enum stage stage, int64_t at_us);
+void call_on_input_wanted(struct sink *sink);
+
+/* What it is given before anybody has said anything. */
+void call_stream_begin(struct call *call);
+
+/* It is to end: nothing is waited for. It may be gone after this. */
+void call_stream_hurry(struct call *call);
+
+/* It has ended. */
+void call_stream_end(struct call *call);

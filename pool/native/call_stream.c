@@ -1,0 +1,266 @@
+/* A call on its way: output as it comes, within the client's credit and the connection's room; input, signals and sizes
+ * of the terminal, as they are sent.
+ *
+ * Streams of one connection share it in turns. When enough of it is unsent, none takes more, and the core stops reading
+ * their programs' pipes. As the client reads, they go on in a circle. So no answer waits behind more than that, and
+ * what a client that does not read makes the server hold is bounded. */
+#include "pool/native/answers.h"
+#include "pool/native/call_parts.h"
+#include "pool/native/connection_parts.h"
+#include "proto/base/clock.h"
+#include "proto/wire/wire.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+enum {
+        FRAME_BYTES = 64 << 10,     /* of output in one message */
+        UNSENT_BYTES = 256 << 10,   /* of a connection; with as many, streams take no more */
+        RESUMED_AT_ONCE = 16,       /* streams */
+        CREDIT_STEP = 64 << 10,     /* of input; less is not given back by itself */
+        SIGNAL_US = 10000,          /* between two signals, in the long run: the zygote that sends them has others */
+        SIGNALS_AHEAD_US = 1000000, /* a hundred at once */
+};
+
+/* ---------------------------------------------------------------- output */
+
+static struct answer message(const struct call *call, pb_size_t which)
+{
+        return (struct answer){ .m = { .id = call->id, .which_answer = which } };
+}
+
+/* Times come from different places, each rounded on its own. */
+static uint64_t since(int64_t from_us, int64_t us)
+{
+        return us > from_us ? (uint64_t)(us - from_us) : 0;
+}
+
+static void send_output(struct call *call, enum stream which, struct span bytes, uint64_t offset, int64_t at_us)
+{
+        struct answer a = message(call, hatchery_v1_ServerMessage_output_tag);
+        hatchery_v1_Output *output = &a.m.answer.output;
+
+        output->stream = which == STREAM_STDERR ? hatchery_v1_Output_Stream_STDERR : hatchery_v1_Output_Stream_STDOUT;
+        output->offset = offset;
+        output->at_us = since(call->began_us, at_us);
+        a.out = bytes;
+        connection_answer(call->connection, &a);
+}
+
+static bool has_room(const struct connection *c)
+{
+        const size_t max = c->native->config->max_unsent_bytes;
+        return connection_unsent(c) < (max < UNSENT_BYTES ? max : UNSENT_BYTES);
+}
+
+static void wait_for(struct call *call, enum call_wait what)
+{
+        call->wait = what;
+        if (what == CALL_WAITS_FOR_ROOM)
+                TAILQ_INSERT_TAIL(&call->connection->waiting, call, turn);
+}
+
+static void wait_no_more(struct call *call)
+{
+        if (call->wait == CALL_WAITS_FOR_ROOM)
+                TAILQ_REMOVE(&call->connection->waiting, call, turn);
+        call->wait = CALL_FLOWS;
+}
+
+size_t call_on_output(struct sink *sink, enum stream which, struct span bytes, uint64_t offset, int64_t at_us)
+{
+        struct call *call = (struct call *)sink;
+        size_t taken = 0;
+
+        while (!call->dropped && taken < bytes.len && call->credit > 0 && has_room(call->connection)) {
+                size_t n = bytes.len - taken < FRAME_BYTES ? bytes.len - taken : FRAME_BYTES;
+                if (n > call->credit)
+                        n = (size_t)call->credit;
+                call->credit -= n;
+                send_output(call, which, (struct span){ bytes.data + taken, n }, offset + taken, at_us);
+                taken += n;
+        }
+        if (taken == bytes.len)
+                return taken;
+        if (call->hurries) {
+                call->dropped = true;
+                return bytes.len;
+        }
+        wait_for(call, call->credit == 0 ? CALL_WAITS_FOR_CREDIT : CALL_WAITS_FOR_ROOM);
+        return taken;
+}
+
+/* It may be gone after this. */
+static void resume(struct call *call)
+{
+        if (call->wait == CALL_FLOWS)
+                return;
+        wait_no_more(call);
+        execution_resume(call->execution);
+}
+
+void call_go_on(struct connection *c)
+{
+        struct call *call;
+
+        for (int i = 0; i < RESUMED_AT_ONCE && has_room(c) && (call = TAILQ_FIRST(&c->waiting)); i++)
+                resume(call);
+        if (has_room(c) && !TAILQ_EMPTY(&c->waiting))
+                connection_await_room(c);
+}
+
+void call_credit(struct call *call, uint64_t bytes)
+{
+        if (!call->streams || bytes == 0)
+                return;
+        call->credit = bytes < WIRE_MAX_CREDIT - call->credit ? call->credit + bytes : WIRE_MAX_CREDIT;
+        if (call->wait == CALL_WAITS_FOR_CREDIT)
+                resume(call);
+}
+
+void call_on_stage(struct sink *sink, enum stage stage, int64_t at_us)
+{
+        struct call *call = (struct call *)sink;
+        struct answer a = message(call, hatchery_v1_ServerMessage_stage_tag);
+
+        if (stage == STAGE_RUN)
+                call->began_us = at_us;
+        a.m.answer.stage.kind = stage == STAGE_RUN ? hatchery_v1_Stage_Kind_RUN : hatchery_v1_Stage_Kind_COMPILE;
+        a.m.answer.stage.at_us = since(call->arrived_us, at_us);
+        connection_answer(call->connection, &a);
+}
+
+/* ---------------------------------------------------------------- input */
+
+static void send_credit(struct call *call, uint64_t bytes, bool closed)
+{
+        struct answer a = message(call, hatchery_v1_ServerMessage_credit_tag);
+
+        a.m.answer.credit.request_id = call->id;
+        a.m.answer.credit.bytes = bytes;
+        a.m.answer.credit.closed = closed;
+        call->input_credit += bytes;
+        connection_answer(call->connection, &a);
+}
+
+/* What the program's pipe has taken is the client's to send again. */
+void call_on_input_wanted(struct sink *sink)
+{
+        struct call *call = (struct call *)sink;
+        int room = call->execution ? execution_input_room(call->execution) : -EAGAIN;
+
+        if (room == -EPIPE && !call->deaf) {
+                call->deaf = true;
+                send_credit(call, 0, true);
+        }
+        if (room >= 0 && (uint64_t)room >= call->input_credit + CREDIT_STEP)
+                send_credit(call, (uint64_t)room - call->input_credit, false);
+}
+
+void call_input(struct call *call, struct span bytes, bool end)
+{
+        char text[256];
+
+        if (bytes.len > call->input_credit) {
+                snprintf(text, sizeof text,
+                         "a StdinChunk of %zu bytes came, and %" PRIu64 " were to be sent; wait for Credit", bytes.len,
+                         call->input_credit);
+                call_refuse(call, REFUSAL_INVALID_ARGUMENT, text);
+                return;
+        }
+        call->input_credit -= bytes.len;
+        switch (execution_input(call->execution, bytes, end)) {
+        case 0:
+                break;
+        case -EPIPE:
+                call_on_input_wanted(&call->sink);
+                break;
+        case -ENOMEM:
+                call_refuse(call, REFUSAL_RESOURCE_EXHAUSTED, "no memory for a StdinChunk; try again later");
+                break;
+        default:
+                call_refuse(
+                        call, REFUSAL_INVALID_ARGUMENT,
+                        "a StdinChunk came whose request has no live_stdin, or whose input has ended with eof before");
+        }
+}
+
+/* ---------------------------------------------------------------- signals and sizes */
+
+static bool is_allowed(uint32_t number)
+{
+        switch (number) {
+        case SIGHUP:
+        case SIGINT:
+        case SIGQUIT:
+        case SIGKILL:
+        case SIGUSR1:
+        case SIGUSR2:
+        case SIGTERM:
+        case SIGCONT:
+        case SIGSTOP:
+        case SIGWINCH:
+                return true;
+        default:
+                return false;
+        }
+}
+
+static bool is_too_soon(struct call *call)
+{
+        const int64_t now = clock_us();
+
+        if (call->signals_us - now > SIGNALS_AHEAD_US)
+                return true;
+        call->signals_us = (call->signals_us > now ? call->signals_us : now) + SIGNAL_US;
+        return false;
+}
+
+int call_signal(struct call *call, uint32_t number, bool *sent, struct refusal *refusal)
+{
+        *sent = false;
+        if (!is_allowed(number))
+                return refuse(
+                        refusal, REFUSAL_INVALID_ARGUMENT,
+                        "signal %" PRIu32
+                        " can't be sent; possible are HUP 1, INT 2, QUIT 3, KILL 9, USR1 10, USR2 12, TERM 15, CONT 18, "
+                        "STOP 19, WINCH 28",
+                        number);
+        if (!call)
+                return 0;
+        if (is_too_soon(call)) {
+                int r = refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED,
+                               "a request can have 100 signals a second; wait a moment");
+                refusal->retry_after_ms = SIGNALS_AHEAD_US / 1000;
+                return r;
+        }
+        *sent = execution_signal(call->execution, (int)number) == 0;
+        return 0;
+}
+
+void call_resize(struct call *call, const struct terminal_size *size)
+{
+        /* A size that can't be is no reason to end a run: a window that is being made may have no rows. */
+        (void)execution_resize(call->execution, size);
+}
+
+/* ---------------------------------------------------------------- beginning and end */
+
+void call_stream_begin(struct call *call)
+{
+        call->credit = call->input_credit = WIRE_FIRST_CREDIT;
+        call->arrived_us = call->began_us = clock_us();
+}
+
+void call_stream_hurry(struct call *call)
+{
+        call->hurries = true;
+        resume(call);
+}
+
+void call_stream_end(struct call *call)
+{
+        wait_no_more(call);
+}
