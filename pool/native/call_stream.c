@@ -163,6 +163,8 @@ void call_input(struct call *call, struct span bytes, bool end)
 {
         char text[256];
 
+        if (call->deaf)
+                return;
         if (bytes.len > call->input_credit) {
                 snprintf(text, sizeof text,
                          "a StdinChunk of %zu bytes came, and %" PRIu64 " were to be sent; wait for Credit", bytes.len,

@@ -204,13 +204,16 @@ static struct reply_bounds bounds_of(const struct connection *c)
 
 void connection_answer(struct connection *c, struct answer *a)
 {
-        const struct reply_bounds bounds = bounds_of(c);
+        struct reply_bounds bounds = bounds_of(c);
         uint8_t *frame;
         size_t len;
         struct err e = { 0 };
 
         if (!takes_answers(c))
                 return;
+        /* A stream may be a flood: packing it takes ten times as long as all else that is done with it. */
+        if (a->m.which_answer == hatchery_v1_ServerMessage_output_tag)
+                bounds.compress = false;
         int r = reply_frame(a, &bounds, &frame, &len, &e);
         if (r == 0) {
                 put(c, frame, len);
