@@ -39,6 +39,7 @@ struct collector {
         /* What the other end may send, and what of it may be kept: the more that was given may all be there still. */
         uint64_t files_left, bytes_left;
         uint64_t keep_files, keep_bytes;
+        uint64_t kept_bytes;
         struct file_span *given; /* by name */
         size_t n_given;
         struct file_span *files;
@@ -240,6 +241,7 @@ static int end_file(struct collector *c)
         }
         f.content = (struct span){ c->current.content, (size_t)c->record.size };
         c->keep_bytes -= c->record.size;
+        c->kept_bytes += c->record.size + name.len;
         c->files[c->n] = f;
         c->owned[c->n++] = c->current;
         c->current = (struct collected){ 0 };
@@ -401,6 +403,11 @@ struct file_span *collector_files(struct collector *c, size_t *n)
 {
         *n = c->n;
         return c->files;
+}
+
+uint64_t collector_weight(const struct collector *c)
+{
+        return sizeof *c + c->room * (sizeof *c->files + sizeof *c->owned) + c->kept_bytes;
 }
 
 const char *collector_note(const struct collector *c)

@@ -37,6 +37,9 @@ void collector_free(struct collector *c);
 /* The files that came whole; they live as long as the collector. */
 struct file_span *collector_files(struct collector *c, size_t *n);
 
+/* Bytes of memory that they are. */
+uint64_t collector_weight(const struct collector *c);
+
 /* NULL: nothing is missing. Otherwise why, as a sentence. */
 const char *collector_note(const struct collector *c);
 

@@ -227,8 +227,22 @@ void core_close(struct core *c)
         sched_close(&c->sched);
 }
 
+/* Those that came first have waited longest. */
+static void make_room(struct core *c)
+{
+        struct execution *x;
+        struct walk w;
+
+        walk_begin(&w, c);
+        while (budget_is_over(c->memory) && (x = walk_next(&w)))
+                execution_give_way(x);
+        walk_end(&w);
+}
+
 void core_tick(struct core *c)
 {
+        if (budget_is_over(c->memory))
+                make_room(c);
         sched_tick(&c->sched);
 }
 

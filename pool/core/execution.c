@@ -101,7 +101,9 @@ static int push(struct execution *x)
                 .peer = { x->caller.bytes, x->caller.len },
                 .name = s->client,
         };
-        return queue_push(&x->core->sched.queue, &x->language->lane, &x->queued, &who, s->priority, x->held);
+        /* What may be sent it meanwhile counts as if it were there. */
+        const uint64_t input = s->live_input ? CORE_INPUT_ROOM : 0;
+        return queue_push(&x->core->sched.queue, &x->language->lane, &x->queued, &who, s->priority, x->held + input);
 }
 
 void execution_enqueue(struct execution *x)
@@ -162,6 +164,10 @@ static void on_deadline(void *arg)
 
         if (now < x->deadline_us && timer_set(&x->deadline, x->deadline_us - now) == 0)
                 return; /* libevent's clock is coarse */
+        if (x->state == EXECUTION_DELIVERING) {
+                execution_deliver_at_once(x);
+                return;
+        }
         if (x->state == EXECUTION_RUNNING)
                 run_give_back(&x->run);
         execution_refuse_deadline(x);
@@ -368,6 +374,18 @@ void execution_cancel(struct execution *x)
         if (!end_early(x, KILL_CANCELLED))
                 return;
         refuse(&refusal, REFUSAL_CANCELLED, "the request was cancelled before its program was started");
+        execution_refuse(x, &refusal);
+}
+
+void execution_give_way(struct execution *x)
+{
+        struct refusal refusal;
+
+        if (x->state != EXECUTION_DELIVERING)
+                return;
+        refuse(&refusal, REFUSAL_RESOURCE_EXHAUSTED,
+               "all clients together make this server hold as much memory as it may, and the output of this run, which has "
+               "ended, was not taken; read it as it comes");
         execution_refuse(x, &refusal);
 }
 

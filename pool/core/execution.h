@@ -98,6 +98,9 @@ void execution_free(struct execution *x);
 /* Its language is configured no more: if it waits, it is refused. */
 void execution_language_gone(struct execution *x);
 
+/* Memory is short: if its sink takes nothing at present, it is refused. */
+void execution_give_way(struct execution *x);
+
 /* The drain took too long. */
 void execution_shut_down(struct execution *x);
 

@@ -48,6 +48,17 @@ void execution_free(struct execution *x)
                 c->ops->progress(c->owner);
 }
 
+void execution_forget_job(struct execution *x)
+{
+        const uint64_t deadline_us = x->submission.deadline_us;
+
+        run_forget_job(&x->run);
+        free_submission(&x->submission);
+        x->submission.deadline_us = deadline_us;
+        free(x->payload.buffer);
+        x->payload = (struct payload){ 0 };
+}
+
 void execution_weigh(struct execution *x)
 {
         const struct submission *s = &x->submission;

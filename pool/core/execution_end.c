@@ -246,6 +246,27 @@ void execution_deliver_no_more(struct execution *x)
         tell(x);
 }
 
+void execution_deliver_at_once(struct execution *x)
+{
+        tell(x);
+}
+
+/* Nothing but the end is to be told, as soon as its sink has taken what was said. Its slot and its share are others'.
+ */
+static void deliver_later(struct execution *x)
+{
+        x->state = EXECUTION_DELIVERING;
+        queue_leave(&x->core->sched.queue, &x->queued, clock_us() - x->started_us);
+        x->started_us = 0;
+        execution_forget_job(x);
+        execution_weigh(x);
+        if (x->deadline_us == 0)
+                return;
+        const int64_t left_us = x->deadline_us - clock_us();
+        if (timer_set(&x->deadline, left_us > 0 ? left_us : 0) < 0)
+                execution_deliver_at_once(x);
+}
+
 /* ---------------------------------------------------------------- the end of its last run */
 
 /* The program's end is the death of its main process, as the zygote saw it, or the order to kill it. */
@@ -285,11 +306,8 @@ void execution_finish(struct execution *x)
         count_stages(x);
         execution_remember(x);
         stats_run_ended(&l->stats, x->run.over_us, language_busy(l) > 1 || l->lane.count > 0);
-        if (!is_lost(x) && !deliver_rest(x)) {
-                x->state = EXECUTION_DELIVERING;
-                queue_leave(&x->core->sched.queue, &x->queued, clock_us() - x->started_us);
-                x->started_us = 0;
-                return;
-        }
-        tell(x);
+        if (is_lost(x) || deliver_rest(x))
+                tell(x);
+        else
+                deliver_later(x);
 }

@@ -9,6 +9,9 @@
 /* Tells the budget how much memory it holds now. */
 void execution_weigh(struct execution *x);
 
+/* What it was asked to run is needed no longer. */
+void execution_forget_job(struct execution *x);
+
 /* It waits: its deadline holds from here on, if it has one. Negative: it has one that can't be kept. */
 int execution_await(struct execution *x);
 
@@ -47,6 +50,9 @@ void execution_deliver(struct execution *x);
 
 /* ... or is not waited for any longer: the server shuts down. */
 void execution_deliver_no_more(struct execution *x);
+
+/* ... or its deadline is over: the answer comes without the rest. */
+void execution_deliver_at_once(struct execution *x);
 
 /* INTERNAL. The failure is counted by whoever saw it first: each one once. */
 void execution_refuse_failed(struct execution *x, const char *sentence);

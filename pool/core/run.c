@@ -339,7 +339,15 @@ void run_fini(struct run *r)
         r->told[0] = r->told[1] = 0;
 }
 
+void run_forget_job(struct run *r)
+{
+        run_job_fini(r);
+        r->task.submission = (struct submission){ .merge_stderr = r->task.submission.merge_stderr };
+        r->task.artifacts = NULL;
+        r->task.n_artifacts = 0;
+}
+
 uint64_t run_weight(const struct run *r)
 {
-        return r->out.room + r->err.room + run_job_weight(r);
+        return r->out.room + r->err.room + run_job_weight(r) + (r->collector ? collector_weight(r->collector) : 0);
 }

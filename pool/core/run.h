@@ -164,6 +164,9 @@ void run_input(struct run *r);
 /* -ESRCH: its program does not run. */
 int run_signal(struct run *r, int number);
 
+/* Its slot is given back, and its job is never looked at again. */
+void run_forget_job(struct run *r);
+
 /* Bytes of memory that it holds. */
 uint64_t run_weight(const struct run *r);
 
