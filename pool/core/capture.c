@@ -13,8 +13,8 @@ static int grow(struct capture *c, size_t need, struct err *e)
         size_t room = c->room ? c->room * 2 : FIRST_ROOM;
         if (room < need)
                 room = need;
-        if (room > c->start + c->limit)
-                room = c->start + c->limit;
+        if (room > c->limit)
+                room = c->limit;
         uint8_t *data = realloc(c->data, room);
         if (!data) {
                 err_set(e, ENOMEM, "output of %zu bytes", room);
@@ -25,12 +25,24 @@ static int grow(struct capture *c, size_t need, struct err *e)
         return 0;
 }
 
+/* What was dropped gives its room back. */
+static void close_gap(struct capture *c)
+{
+        if (c->start == 0)
+                return;
+        c->len -= c->start;
+        memmove(c->data, c->data + c->start, c->len);
+        c->start = 0;
+}
+
 int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *e)
 {
         size_t held = c->len - c->start, keep = c->limit - held < len ? c->limit - held : len;
         c->total += len;
         if (keep == 0)
                 return 0;
+        if (c->len + keep > c->room)
+                close_gap(c);
         if (!c->data || c->len + keep > c->room) {
                 int r = grow(c, c->len + keep, e);
                 if (r < 0)
@@ -68,8 +80,11 @@ int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_siz
 void capture_drop(struct capture *c, size_t len)
 {
         c->start += len;
-        if (c->start == c->len)
-                c->start = c->len = 0;
+        if (c->start < c->len)
+                return;
+        free(c->data);
+        c->data = NULL;
+        c->start = c->len = c->room = 0;
 }
 
 bool capture_is_over(const struct capture *c)

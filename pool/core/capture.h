@@ -14,8 +14,8 @@ enum { CAPTURE_MORE = 0, CAPTURE_END = 1 };
 struct capture {
         uint8_t *data;
         size_t len, room;
-        size_t start; /* of them, those that were dropped */
-        size_t limit;
+        size_t start;   /* the first so many of len are dropped */
+        size_t limit;   /* so many bytes are held at most */
         uint64_t total; /* bytes seen, kept or not */
 };
 
@@ -26,9 +26,10 @@ int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *
  * bytes (0: there is nothing to read now); a negative errno when memory is out or reading fails. */
 int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_size, size_t *n, struct err *e);
 
-/* The first so many bytes that are kept are kept no longer; they stay counted. */
+/* Drops the first len bytes that are held; total still counts them. When nothing is held any more, no memory is. */
 void capture_drop(struct capture *c, size_t len);
 
+/* Of a capture that has dropped nothing: more was seen than could be kept. */
 bool capture_is_over(const struct capture *c);
 struct span capture_span(const struct capture *c);
 void capture_fini(struct capture *c);

@@ -114,7 +114,7 @@ struct run {
         enum kill_reason reason;
         bool untranslated; /* the language refused the program, which it could not translate: nothing of it has run */
         bool discard;      /* the slot can't be trusted afterwards */
-        bool full;         /* nothing is read before run_resume */
+        bool full;         /* its owner did not take all that it was told: nothing is read before run_resume */
         bool telling;      /* its owner is being told output */
         bool said;         /* what the task says that comes before its output is told */
 
@@ -127,7 +127,8 @@ struct run {
         struct job_file *job_files;
         struct feed job, input;
         struct capture out, err;
-        uint64_t told[2]; /* bytes of each stream that ops->output was told; what it was not is in out and err */
+        uint64_t told[2]; /* bytes of each stream that ops->output took; those that it did not take yet are in out and
+                             err */
 
         struct report report;
         struct collector *collector;
@@ -152,10 +153,11 @@ void run_give_back(struct run *r);
 /* Nobody waits for it any more: it ends as soon as it can. True: at once, and ended is not called. */
 bool run_abandon(struct run *r);
 
-/* What is read of its output is told again. Harmless from within ops->output, and does nothing there. */
+/* Its owner may take more: what was kept is told, and output is read again. Does nothing from within ops->output. */
 void run_resume(struct run *r);
 
-/* Of a run that streams: its owner is told what was kept because it took nothing. False: it does not take all of it. */
+/* Tells the owner of a run that streams what was kept, since the owner did not take it before. False: the owner does
+ * not take all of it now either. */
 bool run_tell_kept(struct run *r);
 
 /* There is more live input, or none follows. */

@@ -131,7 +131,7 @@ bool run_is_over(const struct run *r, bool is_stderr)
         return r->task.streams ? c->total > (uint64_t)r->task.limit[LIMIT_OUTPUT] : capture_is_over(c);
 }
 
-/* Tells its owner, and returns how much of the bytes that one took. */
+/* Returns how many of the bytes its owner took. No run reads within this call, so the shared scratch keeps the rest. */
 static size_t tell(struct run *r, bool is_stderr, struct span bytes)
 {
         r->telling = true;
@@ -151,17 +151,19 @@ bool run_tell_kept(struct run *r)
                 const struct span kept = capture_span(c);
                 if (kept.len == 0)
                         continue;
-                if (r->full)
-                        return false;
-                capture_drop(c, tell(r, i == 1, kept));
+                if (!r->full) {
+                        capture_drop(c, tell(r, i == 1, kept));
+                        r->ops->weighs(r);
+                }
                 if (r->full)
                         return false;
         }
         return true;
 }
 
-/* Of a run that streams: tells what the limit of output leaves, or keeps it while its owner takes nothing, as when its
- * sandbox is dead and the slot is not to wait. Each stream stays in order. */
+/* Only for a run that streams. Tells its owner as many of the bytes as the limit of output leaves, and keeps those that
+ * the owner does not take. While anything of the stream is kept, all that follows is kept behind it, so each stream
+ * stays in order. A dead sandbox is read to its end in this way, because its slot does not wait for the owner. */
 static int tell_or_keep(struct run *r, enum warm_fd which, struct span bytes, struct err *e)
 {
         bool is_stderr = which == WARM_STDERR;
@@ -194,6 +196,7 @@ static void tell_said(struct run *r)
         int rc = tell_or_keep(r, WARM_STDOUT, t->said_out, &e);
         if (rc == 0)
                 rc = tell_or_keep(r, t->submission.merge_stderr ? WARM_STDOUT : WARM_STDERR, t->said_err, &e);
+        r->ops->weighs(r);
         if (rc == 0)
                 return;
         log_error(r->host->log, "%s", e.text);
@@ -295,7 +298,7 @@ void run_resume(struct run *r)
         if (!r->full || r->telling)
                 return;
         r->full = false;
-        if (r->state == RUN_RUNNING && run_tell_kept(r) && !r->full)
+        if (r->state == RUN_RUNNING && run_tell_kept(r))
                 watch(r);
 }
 

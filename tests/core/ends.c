@@ -101,7 +101,8 @@ static void go_on(struct scene *s, enum place state)
 
         switch (state) {
         case BLOCKED:
-                s->f->full_next = true;
+                s->f->bounded = true;
+                s->f->credit = 30000;
                 write_much(s, 1);
                 break;
         case ENDING:
@@ -118,7 +119,8 @@ static void go_on(struct scene *s, enum place state)
                         fake_answer(z, z->n_pending - 1); /* the collecting, but no new sandbox */
                 break;
         case DELIVERING:
-                s->f->full_next = true;
+                s->f->bounded = true;
+                s->f->credit = 30000;
                 write_much(s, 1);
                 if (sandbox(s, &z, &number))
                         fake_write(&z->slot[number], true, 10);
@@ -307,9 +309,7 @@ static void finish(struct scene *s)
                 answer_all(w);
                 exit_well(s);
                 answer_all(w);
-                s->f->full = false;
-                if (s->f->execution)
-                        execution_resume(s->f->execution);
+                world_give_all(s->f);
                 world_advance(SECOND);
                 core_tick(w->core);
         }

@@ -77,7 +77,7 @@ static void put_input(struct front *f)
 
 static void touch(struct front *f)
 {
-        switch (below(8)) {
+        switch (below(9)) {
         case 0:
                 execution_cancel(f->execution);
                 break;
@@ -91,11 +91,19 @@ static void touch(struct front *f)
                 execution_signal(f->execution, (int)below(34) - 1);
                 break;
         case 4:
-                f->full_next = f->streams;
+                f->bounded = true;
+                f->credit = one_in(2) ? 0 : below(100000);
+                break;
+        case 5:
+        case 6:
+                world_give(f, one_in(3) ? below(4) : below(70000)); /* in drops, too */
+                break;
+        case 7:
+                world_give_all(f);
                 break;
         default:
                 f->full = false;
-                execution_resume(f->execution);
+                execution_resume(f->execution); /* with no more credit than it had */
                 break;
         }
 }
@@ -236,12 +244,8 @@ static void step(struct world *w)
 /* Whoever streams takes what there is. */
 static void take_all(struct world *w)
 {
-        for (unsigned i = 0; i < WORLD_FRONTS; i++) {
-                struct front *f = &w->front[i];
-                f->full_next = f->full = false;
-                if (f->execution)
-                        execution_resume(f->execution);
-        }
+        for (unsigned i = 0; i < WORLD_FRONTS; i++)
+                world_give_all(&w->front[i]);
 }
 
 static void end_all_sandboxes(struct world *w)

@@ -1,5 +1,5 @@
 /* One run at a time: its time limits where a timer can't be set, what a sandbox says of a job that it can't lay out,
- * live input, output as it comes, and signals. */
+ * live input, and signals. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
 #include "tests/core/scene.h"
@@ -308,74 +308,6 @@ static void what_has_no_live_input_takes_none(void **state)
         end(t);
 }
 
-/* ---------------------------------------------------------------- output as it comes */
-
-static void a_full_sink_stops_the_reading_and_loses_nothing(void **state)
-{
-        struct scene *t = *state;
-        struct front_wish wish = plain;
-
-        wish.streams = true;
-        scene_submit(t, &wish);
-        fake_write(t->s, false, 10);
-        world_turn(&t->w);
-        assert_int_equal(t->f->told[STREAM_STDOUT], 10);
-
-        t->f->full_next = true;
-        fake_write(t->s, true, 5);
-        world_turn(&t->w);
-        assert_true(t->f->full);
-        fake_write(t->s, false, 20);
-        world_turn(&t->w);
-        assert_int_equal(t->f->told[STREAM_STDOUT], 10);
-        assert_int_equal(t->f->execution->run.out.total, 10); /* the rest is in the pipe, and holds the program up */
-        t->f->full = false;
-        execution_resume(t->f->execution);
-        world_turn(&t->w);
-        assert_int_equal(t->f->told[STREAM_STDOUT], 30);
-        end(t);
-        assert_int_equal(t->f->total[STREAM_STDERR], 5);
-}
-
-/* The slot of a dead sandbox does not wait for a slow reader. */
-static void a_dead_sandbox_waits_for_no_sink(void **state)
-{
-        struct scene *t = *state;
-        struct front_wish wish = plain;
-
-        wish.streams = true;
-        scene_submit(t, &wish);
-        t->f->full_next = true;
-        fake_write(t->s, false, 1);
-        world_turn(&t->w);
-        fake_write(t->s, false, 50000);
-        fake_exit(t->z, t->number, 0, false);
-        world_settle(&t->w);
-        assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
-        assert_null(t->f->execution->run.slot);
-        assert_int_equal(t->f->told[STREAM_STDOUT], 1);
-        t->f->full = false;
-        execution_resume(t->f->execution);
-        assert_int_equal(t->f->told[STREAM_STDOUT], 50001);
-        assert_int_equal(t->f->finished, 1);
-}
-
-static void no_more_is_told_than_the_limit_allows(void **state)
-{
-        struct scene *t = *state;
-        struct front_wish wish = plain;
-
-        wish.streams = wish.truncates = true;
-        wish.output_bytes = 1000;
-        scene_submit(t, &wish);
-        fake_write(t->s, false, 1500);
-        world_turn(&t->w);
-        end(t);
-        assert_int_equal(t->f->told[STREAM_STDOUT], 1000);
-        assert_int_equal(t->f->total[STREAM_STDOUT], 1500);
-        assert_int_equal(t->f->status, OUTCOME_EXITED);
-}
-
 /* ---------------------------------------------------------------- signals */
 
 static void a_signal_goes_to_what_runs(void **state)
@@ -442,9 +374,6 @@ int main(void)
                 TEST(live_input_comes_whole_and_is_bounded),
                 TEST(input_that_nobody_reads_is_no_fault),
                 TEST(what_has_no_live_input_takes_none),
-                TEST(a_full_sink_stops_the_reading_and_loses_nothing),
-                TEST(a_dead_sandbox_waits_for_no_sink),
-                TEST(no_more_is_told_than_the_limit_allows),
                 TEST(a_signal_goes_to_what_runs),
                 TEST(a_signal_waits_for_no_job),
                 TEST(a_compiler_gets_no_signal),

@@ -1,4 +1,4 @@
-/* What sinks do from within what they are told, and sinks that take nothing for a while. */
+/* What sinks do from within what they are told. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
 #include "tests/core/scene.h"
@@ -54,128 +54,6 @@ static void submit_another(struct front *f)
 {
         f->deed = NULL;
         world_submit(f->world, &(struct front_wish){ .language = "fork" });
-}
-
-/* ---------------------------------------------------------------- a sink that takes nothing */
-
-/* Over, with something of both streams that is yet to be told. */
-static void reach_delivering(struct scene *t)
-{
-        scene_submit(t, &streaming);
-        t->f->full_next = true;
-        fake_write(t->s, false, 1);
-        world_turn(&t->w);
-        fake_write(t->s, false, 10);
-        fake_write(t->s, true, 20);
-        end(t);
-        assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
-        assert_null(t->f->execution->queued.account); /* it has no slot, and is charged for none */
-        t->f->full = false;
-}
-
-static void resuming_while_the_rest_is_told_changes_nothing(void **state)
-{
-        struct scene *t = *state;
-
-        reach_delivering(t);
-        t->f->deed = resume;
-        resume(t->f);
-        assert_int_equal(t->f->finished, 1);
-        assert_int_equal(t->f->told[0], 11);
-        assert_int_equal(t->f->told[1], 20);
-}
-
-static void what_is_abandoned_while_the_rest_is_told_is_gone(void **state)
-{
-        struct scene *t = *state;
-
-        for (int full = 0; full < 2; full++) {
-                reach_delivering(t);
-                t->f->deed = abandon;
-                t->f->full_next = full;
-                resume(t->f);
-                assert_true(t->f->abandoned);
-                assert_int_equal(core_running(t->w.core), 0);
-        }
-}
-
-static void the_rest_is_told_bit_by_bit(void **state)
-{
-        struct scene *t = *state;
-
-        reach_delivering(t);
-        t->f->full_next = true;
-        resume(t->f);
-        assert_int_equal(t->f->told[0], 11);
-        assert_int_equal(t->f->told[1] + t->f->finished, 0);
-        t->f->full = false;
-        t->f->full_next = true;
-        resume(t->f);
-        assert_int_equal(t->f->told[1], 20);
-        assert_int_equal(t->f->finished, 1); /* nothing is left that it would have to take */
-}
-
-static void a_shutdown_says_that_it_was_begun(void **state)
-{
-        struct scene *t = *state;
-
-        reach_delivering(t);
-        core_drain(t->w.core);
-        core_shut_down(t->w.core);
-        assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
-        assert_non_null(strstr(t->f->refusal.text, "was ended for it"));
-}
-
-/* Its pipes are held open by somebody, and are read on after what was kept. */
-static void output_stays_in_order_after_the_death(void **state)
-{
-        struct scene *t = *state;
-
-        scene_submit(t, &streaming);
-        t->f->full_next = true;
-        fake_write(t->s, false, 1);
-        world_turn(&t->w);
-        fake_write(t->s, false, 100);
-        fake_exit_with_open_pipes(t->z, t->number);
-        world_turn(&t->w);
-        assert_int_equal(t->f->execution->run.state, RUN_ENDING);
-        t->f->full = false;
-        resume(t->f);
-        fake_write(t->s, false, 1000);
-        world_turn(&t->w);
-        fake_close_output(t->s);
-        world_settle(&t->w);
-        assert_int_equal(t->f->told[0], 1101);
-        assert_int_equal(t->f->status, OUTCOME_EXITED);
-}
-
-static void a_program_that_has_ended_takes_no_input(void **state)
-{
-        struct scene *t = *state;
-
-        scene_submit(t, &feeding);
-        t->f->full_next = true;
-        fake_write(t->s, false, 1);
-        world_turn(&t->w);
-        fake_write(t->s, false, 1);
-        end(t);
-        assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
-        assert_int_equal(execution_input(t->f->execution, span_of_text("x"), false), -EPIPE);
-        t->f->full = false;
-        resume(t->f);
-        assert_int_equal(t->f->finished, 1);
-}
-
-static void captured_output_has_its_weight(void **state)
-{
-        struct scene *t = *state;
-
-        scene_submit(t, &(struct front_wish){ .language = "fork" });
-        const uint64_t before = t->w.memory.used;
-        fake_write(t->s, false, 50000);
-        world_advance(SECOND / 10);
-        assert_true(t->w.memory.used >= before + 50000);
-        end(t);
 }
 
 /* ---------------------------------------------------------------- files */
@@ -384,18 +262,24 @@ static void what_was_said_before_is_told_once(void **state)
         c->outcome.output.err = span_of_text("error");
         t->f->said[0] = 3;
         t->f->said[1] = 5;
-        t->f->full_next = true;
+        t->f->bounded = true;
+        t->f->credit = 1;
         world_settle(&t->w);
         scene_find(t);
         begin_again(t);
-        assert_int_equal(t->f->told[0], 3);
+        assert_int_equal(t->f->told[0], 1);
         assert_int_equal(t->f->told[1], 0);
         fake_write(t->s, true, 10);
         world_turn(&t->w);
         assert_int_equal(t->f->execution->run.err.total, 5);
-        t->f->full = false;
-        resume(t->f);
+        uint64_t weight = t->w.memory.used;
+        world_give(t->f, 3);
+        assert_int_equal(t->f->told[0], 3);
+        assert_int_equal(t->f->told[1], 1);
+        assert_true(t->w.memory.used < weight);
+        world_give(t->f, 4);
         assert_int_equal(t->f->told[1], 5);
+        world_give_all(t->f);
         world_turn(&t->w);
         assert_int_equal(t->f->told[1], 15);
         end(t);
@@ -407,13 +291,6 @@ static void what_was_said_before_is_told_once(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {
-                TEST(resuming_while_the_rest_is_told_changes_nothing),
-                TEST(what_is_abandoned_while_the_rest_is_told_is_gone),
-                TEST(the_rest_is_told_bit_by_bit),
-                TEST(a_shutdown_says_that_it_was_begun),
-                TEST(output_stays_in_order_after_the_death),
-                TEST(a_program_that_has_ended_takes_no_input),
-                TEST(captured_output_has_its_weight),
                 TEST(what_is_abandoned_does_not_wait_for_its_files),
                 TEST(what_is_ended_does_not_wait_for_its_files),
                 TEST(files_come_with_the_outcome),

@@ -5,6 +5,7 @@
 #include "pool/core/execution.h"
 #include "pool/core/outcome.h"
 #include "pool/sched/language.h"
+#include "proto/base/clock.h"
 #include "tests/unit/unit.h"
 
 #include <dirent.h>
@@ -76,14 +77,16 @@ static size_t on_output(struct sink *s, enum stream stream, struct span bytes, u
         assert_false(f->full);
         assert_true(bytes.len > 0);
         assert_int_equal(offset, f->told[stream]);
-        assert_true(at_us > 0);
+        assert_true(at_us >= f->told_us && at_us > 0);
+        assert_int_equal(at_us, clock_us());
+        f->told_us = at_us;
         assert_bytes(f, stream, bytes, offset);
-        size_t taken = f->full_next ? bytes.len / 2 : bytes.len;
+        size_t taken = f->bounded && f->credit < bytes.len ? f->credit : bytes.len;
+        f->credit -= f->bounded ? taken : 0;
         f->told[stream] += taken;
         do_deed(f);
         f->full = taken < bytes.len;
-        f->full_next = false;
-        return taken;
+        return f->greedy ? bytes.len + 1 : taken;
 }
 
 static void on_input_wanted(struct sink *s)
@@ -259,6 +262,26 @@ void world_abandon(struct front *f)
         f->execution = NULL;
         f->abandoned = true;
         execution_abandon(x);
+}
+
+static void resume(struct front *f)
+{
+        f->full = false;
+        if (f->execution)
+                execution_resume(f->execution);
+}
+
+void world_give(struct front *f, size_t credit)
+{
+        f->credit = (f->bounded ? f->credit : 0) + credit;
+        f->bounded = true;
+        resume(f);
+}
+
+void world_give_all(struct front *f)
+{
+        f->bounded = false;
+        resume(f);
 }
 
 struct fake_slot *world_sandbox_of(struct world *w, const struct front *f, struct fake_zygote **z, unsigned *number)

@@ -103,7 +103,12 @@ struct front {
         struct sink sink; /* the first member */
         struct world *world;
         struct execution *execution; /* NULL: it has ended, or was abandoned */
-        bool used, abandoned, full_next, full;
+        bool used, abandoned;
+        bool greedy;   /* it says that it takes more than it is told */
+        bool bounded;  /* it takes so much output as its credit allows, else all */
+        size_t credit; /* bytes */
+        bool full;     /* it did not take all that it was told last */
+        int64_t told_us;
         unsigned finished, refused;
         struct refusal refusal;
         enum outcome_status status;
@@ -167,6 +172,10 @@ void world_settle(struct world *w);
 struct front *world_next_front(struct world *w);
 struct front *world_submit(struct world *w, const struct front_wish *wish);
 void world_abandon(struct front *f);
+/* From now on it is bounded, and has so much credit more; resumes. */
+void world_give(struct front *f, size_t credit);
+/* It is bounded no more. */
+void world_give_all(struct front *f);
 
 /* A running sandbox whose job is f's; NULL: it has none. z is set, too. */
 struct fake_slot *world_sandbox_of(struct world *w, const struct front *f, struct fake_zygote **z, unsigned *number);

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { SCRATCH = 100 };
@@ -80,12 +82,45 @@ static void a_high_limit_costs_no_memory_in_advance(void **state)
         capture_fini(&c);
 }
 
+/* Against a plain array: puts and drops of all sizes, under one limit. */
+static void what_is_dropped_makes_room_and_the_rest_stays_in_order(void **state)
+{
+        (void)state;
+        enum { TIMES = 20000, MAX = 1500 };
+        struct capture c = { .limit = MAX };
+        static uint8_t model[MAX], bytes[MAX];
+        size_t held = 0, seen = 0;
+        unsigned seed = 7;
+        struct err e = { 0 };
+
+        for (int i = 0; i < TIMES; i++) {
+                size_t n = (size_t)rand_r(&seed) % (i % 7 == 0 ? MAX : 90), kept = MAX - held < n ? MAX - held : n;
+                for (size_t k = 0; k < n; k++)
+                        bytes[k] = (uint8_t)rand_r(&seed);
+                assert_int_equal(capture_put(&c, bytes, n, &e), 0);
+                memcpy(model + held, bytes, kept);
+                held += kept;
+                seen += n;
+                size_t drop = rand_r(&seed) % 3 == 0 ? held : held > 0 ? (size_t)rand_r(&seed) % held : 0;
+                capture_drop(&c, drop);
+                held -= drop;
+                memmove(model, model + drop, held);
+                assert_span_equal(capture_span(&c), model, held);
+                assert_int_equal(c.total, seen);
+                assert_true(c.room <= MAX);
+                if (held == 0)
+                        assert_int_equal(c.room, 0);
+        }
+        capture_fini(&c);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(exactly_the_first_bytes_are_kept_and_all_are_counted),
                 cmocka_unit_test(an_empty_pipe_is_no_end),
                 cmocka_unit_test(a_high_limit_costs_no_memory_in_advance),
+                cmocka_unit_test(what_is_dropped_makes_room_and_the_rest_stays_in_order),
         };
         return cmocka_run_group_tests_name("capture", tests, NULL, NULL);
 }
