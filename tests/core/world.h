@@ -107,6 +107,7 @@ struct front {
         bool greedy;   /* it says that it takes more than it is told */
         bool bounded;  /* it takes so much output as its credit allows, else all */
         size_t credit; /* bytes */
+        bool loses;    /* it may be told its end without the rest of the output; at its deadline each may */
         bool full;     /* it did not take all that it was told last */
         int64_t told_us;
         unsigned finished, refused;
