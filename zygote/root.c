@@ -27,18 +27,20 @@ struct directory_row {
 };
 
 static const struct directory_row directories[] = {
-        { "dev", 0755 },  { "dev/shm", 01777 },     { "etc", 0755 }, { "etc/fonts", 0755 },
-        { "home", 0755 }, { "home/sandbox", 0755 }, { "mnt", 0755 }, { "proc", 0555 },
-        { "run", 0755 },  { "tmp", 01777 },         { "usr", 0755 }, { "var", 0755 },
+        { "dev", 0755 },  { "dev/pts", 0755 },      { "dev/shm", 01777 }, { "etc", 0755 },  { "etc/fonts", 0755 },
+        { "home", 0755 }, { "home/sandbox", 0755 }, { "mnt", 0755 },      { "proc", 0555 }, { "run", 0755 },
+        { "tmp", 01777 }, { "usr", 0755 },          { "var", 0755 },
 };
 
 struct device_row {
         const char *path;
-        unsigned minor; /* major 1: memory devices */
+        unsigned major, minor;
 };
 
+/* Memory devices; and the one that opens the caller's own terminal, and answers ENXIO to a sandbox without. */
 static const struct device_row devices[] = {
-        { "dev/null", 3 }, { "dev/zero", 5 }, { "dev/full", 7 }, { "dev/random", 8 }, { "dev/urandom", 9 },
+        { "dev/null", 1, 3 },   { "dev/zero", 1, 5 },    { "dev/full", 1, 7 },
+        { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 }, { "dev/tty", 5, 0 },
 };
 
 struct link_row {
@@ -152,7 +154,7 @@ static int make_nodes(int root, struct err *e)
                         return err_set(e, errno, "mkdir %s", d->path);
         }
         for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
-                if (mknodat(root, devices[i].path, S_IFCHR | 0666, makedev(1, devices[i].minor)) < 0 ||
+                if (mknodat(root, devices[i].path, S_IFCHR | 0666, makedev(devices[i].major, devices[i].minor)) < 0 ||
                     fchmodat(root, devices[i].path, 0666, 0) < 0)
                         return err_set(e, errno, "mknod %s", devices[i].path);
         }

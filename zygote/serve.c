@@ -48,17 +48,17 @@ static int on_channel(struct serve *s, struct err *e)
 static int take_boot_report(struct serve *s, struct err *e)
 {
         struct boot_report b;
-        int tmpfs = -1;
+        int fds[BOOT_REPORT_FDS] = { -1, -1 };
         size_t n_fds = 0;
 
-        int r = channel_recv(s->report_sock, &b, sizeof b, &tmpfs, 1, &n_fds, e);
+        int r = channel_recv(s->report_sock, &b, sizeof b, fds, BOOT_REPORT_FDS, &n_fds, e);
         if (r <= 0)
                 return r == -EAGAIN ? 0 : r;
-        OWN_FD int owned = n_fds == 1 ? tmpfs : -1;
+        OWN_FD int disk = fds[0], master = fds[1];
         struct tenant *sb = b.slot < CHANNEL_MAX_SLOTS ? &s->at[b.slot] : NULL;
         if (!sb || sb->state != TENANT_BOOTING || sb->id != b.sandbox)
                 return 1; /* dropped meanwhile */
-        if (b.step < boot_n_steps || n_fds != 1) {
+        if (b.step < boot_n_steps || n_fds == 0) {
                 const char *step = b.step < boot_n_steps ? boot_steps[b.step].name : "report";
                 log_warn(s->log, "slot %u: %s: %s", b.slot, step, strerror(err_told(b.error)));
                 r = serve_fail(s, b.slot, b.sandbox, step, -err_told(b.error), e);
@@ -68,7 +68,9 @@ static int take_boot_report(struct serve *s, struct err *e)
         tenant_leave_shelf(sb, s->maker);
         struct report warm = { .kind = REPORT_WARM, .slot = b.slot, .sandbox = b.sandbox };
         struct err why = { 0 };
-        r = tenant_warm(sb, s->maker, own_steal_fd(&owned), &warm.warm.cpu_base_us, &why);
+        own_steal_fd(&disk);
+        own_steal_fd(&master);
+        r = tenant_warm(sb, s->maker, fds, &warm.warm.cpu_base_us, &why);
         warm.warm.gone_us = sb->gone_us;
         if (r < 0) {
                 log_warn(s->log, "slot %u: %s", b.slot, why.text);

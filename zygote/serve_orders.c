@@ -189,9 +189,10 @@ static const struct order_row order_table[] = {
 static int check_order(const struct serve *s, const struct order_row *row, const struct order *o, struct err *e)
 {
         const bool signals = o->kind == ORDER_SIGNAL;
-        if (o->urgent > (o->kind == ORDER_MAKE) || signals != (o->signal != 0) || o->signal > CHANNEL_MAX_SIGNAL)
+        const bool makes = o->kind == ORDER_MAKE;
+        if (o->urgent > makes || o->terminal > makes || signals != (o->signal != 0) || o->signal > CHANNEL_MAX_SIGNAL)
                 return err_say(e, EPROTO, "the pool sent the order %s with fields that it has not", row->name);
-        if (o->kind == ORDER_MAKE && o->sandbox <= s->last_sandbox)
+        if (makes && o->sandbox <= s->last_sandbox)
                 return err_say(e, EPROTO, "the pool numbered two sandboxes %" PRIu64 " and then %" PRIu64,
                                s->last_sandbox, o->sandbox);
         return row->has_limits ? ceilings_check(&s->ceilings, o, e) : 0;

@@ -244,6 +244,7 @@ static int fork_into(struct tenant *s, struct tenant_maker *maker, const struct 
                 return r;
         struct birth *b = maker->birth;
         s->prestarts = b->settings.lang->kind == KIND_PRESTARTED;
+        s->has_terminal = order->terminal;
         b->boot = (struct boot){
                 .settings = &b->settings,
                 .sandbox = s->id,
@@ -251,6 +252,8 @@ static int fork_into(struct tenant *s, struct tenant_maker *maker, const struct 
                 .net_ns = s->cell->net_ns,
                 .shelf = s->shelf,
                 .urgent = order->urgent,
+                .wants_terminal = order->terminal,
+                .terminal = { .devpts = -1, .master = -1, .slave = -1 },
                 .mounts = {
                         .disk_bytes = order->disk_bytes,
                         .inodes = b->settings.inodes,
@@ -262,6 +265,7 @@ static int fork_into(struct tenant *s, struct tenant_maker *maker, const struct 
                         .disk = -1,
                         .usr = -1,
                         .root = -1,
+                        .devpts = -1,
                 },
         };
         memcpy(b->boot.join, s->cell->cgroup.join, sizeof b->boot.join);
@@ -329,18 +333,35 @@ static int open_mount_namespace(const struct tenant *s)
         return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-int tenant_warm(struct tenant *s, const struct tenant_maker *maker, int tmpfs, uint64_t *cpu_base_us, struct err *e)
+/* The master takes the places of the pipes, and WARM_STDERR is at its end: the child has closed what it got of it. */
+static int take_terminal(struct tenant *s, int *master, struct err *e)
+{
+        if (s->has_terminal != (*master >= 0))
+                return err_say(e, EPROTO, "a sandbox's terminal is missing, or was not asked for");
+        if (!s->has_terminal)
+                return 0;
+        close_fd(&s->pool_fds[WARM_STDIN]);
+        close_fd(&s->pool_fds[WARM_STDOUT]);
+        s->pool_fds[WARM_STDIN] = own_steal_fd(master);
+        s->pool_fds[WARM_STDOUT] = fcntl(s->pool_fds[WARM_STDIN], F_DUPFD_CLOEXEC, 0);
+        return s->pool_fds[WARM_STDOUT] < 0 ? err_set(e, errno, "a terminal") : 0;
+}
+
+int tenant_warm(struct tenant *s, const struct tenant_maker *maker, const int fds[BOOT_REPORT_FDS],
+                uint64_t *cpu_base_us, struct err *e)
 {
         const char *step;
-        OWN_FD int owned = tmpfs;
+        OWN_FD int disk = fds[0], master = fds[1];
 
         int r = begin(maker, "warm", &step, e);
+        if (r == 0)
+                r = take_terminal(s, &master, e);
         if (r < 0)
                 return r;
         s->mount_ns = open_mount_namespace(s);
         if (s->mount_ns < 0)
                 return err_set(e, errno, "open the mount namespace");
-        s->disk = own_steal_fd(&owned);
+        s->disk = own_steal_fd(&disk);
         cgroup_slot_start(&s->cell->cgroup);
         *cpu_base_us = (uint64_t)s->cell->cgroup.cpu_base_us;
         s->state = TENANT_ALIVE;

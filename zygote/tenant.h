@@ -42,6 +42,7 @@ struct tenant {
         bool init_lost;
         int64_t ended_us;         /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
         int64_t gone_us;          /* when nothing was left of the sandbox before; 0: not yet */
+        bool has_terminal;        /* it was ordered with one */
         bool prestarts;           /* a program is started ahead in it, which takes longer than all else */
         int64_t left_ms;          /* DEAD: since when its slot waits for what it left with the kernel; 0: it does not */
         int64_t asked_ms;         /* when the boot, the killing or the taking down began that is waited for */
@@ -91,8 +92,10 @@ enum tenant_rest tenant_rest(struct tenant *s, const struct tenant_maker *maker)
 /* The child has its own copies of what lay on its shelf, or is dead. */
 void tenant_leave_shelf(struct tenant *s, struct tenant_maker *maker);
 
-/* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes disk over. */
-int tenant_warm(struct tenant *s, const struct tenant_maker *maker, int disk, uint64_t *cpu_base_us, struct err *e);
+/* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes over the report's
+ * descriptors; -1: it came without. */
+int tenant_warm(struct tenant *s, const struct tenant_maker *maker, const int fds[BOOT_REPORT_FDS],
+                uint64_t *cpu_base_us, struct err *e);
 
 /* Sets the limits that the kernel keeps, for a sandbox that is alive. */
 int tenant_limit(struct tenant *s, const struct tenant_maker *maker, const struct order *order, struct err *e);

@@ -142,11 +142,12 @@ static void check_boot(struct doctor *d, int report_sock)
 {
         struct boot_report b = { 0 };
         struct err e = { 0 };
-        int tmpfs = -1;
+        int fds[BOOT_REPORT_FDS] = { -1, -1 };
         size_t n_fds = 0;
         struct pollfd wait = { .fd = report_sock, .events = POLLIN };
 
-        if (poll(&wait, 1, 10000) != 1 || channel_recv(report_sock, &b, sizeof b, &tmpfs, 1, &n_fds, &e) != 1) {
+        if (poll(&wait, 1, 10000) != 1 ||
+            channel_recv(report_sock, &b, sizeof b, fds, BOOT_REPORT_FDS, &n_fds, &e) != 1) {
                 say(d, 0, "sandbox", "its set-up ended without a word");
                 return;
         }
@@ -160,7 +161,8 @@ static void check_boot(struct doctor *d, int report_sock)
                 else
                         say(d, 0, boot_steps[i].name, "not reached");
         }
-        own_close(&tmpfs);
+        for (size_t i = 0; i < BOOT_REPORT_FDS; i++)
+                own_close(&fds[i]);
 }
 
 static void check_sandbox(struct doctor *d, struct tenant_maker *maker, int report_sock)
@@ -172,6 +174,7 @@ static void check_sandbox(struct doctor *d, struct tenant_maker *maker, int repo
                 .memory_bytes = 64 << 20,
                 .disk_bytes = 4 << 20,
                 .pids = 16,
+                .terminal = 1, /* so that this step is walked, too */
         };
         struct err e = { 0 };
         const char *step = "";

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 /* Where the descriptors lie once "descriptors" has run. */
-enum { FD_JOB = 3, FD_REPORT = 4, FD_DISK = 5, FD_ABOVE = 16 };
+enum { FD_JOB = 3, FD_REPORT = 4, FD_DISK = 5, FD_MASTER = 6, FD_ABOVE = 16 };
 
 static int session(void *context)
 {
@@ -110,6 +110,24 @@ static int overlay_root(void *context)
         return mounts_root(&b->mounts);
 }
 
+/* Its program's side takes the places of the pipes. */
+static int terminal(void *context)
+{
+        struct boot *b = context;
+        struct mounts *m = &b->mounts;
+        if (!b->wants_terminal)
+                return 0;
+        int r = terminal_make(&b->terminal, m->host_uid, m->host_gid, &b->settings->faults);
+        if (r < 0)
+                return r;
+        m->devpts = b->terminal.devpts;
+        b->terminal.devpts = -1;
+        for (int i = 0; i < 3; i++)
+                if (dup3(b->terminal.slave, b->shelf + BOOT_STDIN + i, O_CLOEXEC) < 0)
+                        return -errno;
+        return 0;
+}
+
 static int empty_namespace(void *context)
 {
         struct boot *b = context;
@@ -158,6 +176,7 @@ static int descriptors(void *context)
         int job = fcntl(b->shelf + BOOT_JOB, F_DUPFD_CLOEXEC, FD_ABOVE);
         int report = fcntl(b->settings->report, F_DUPFD_CLOEXEC, FD_ABOVE);
         int tmpfs = fcntl(b->mounts.disk, F_DUPFD_CLOEXEC, FD_ABOVE);
+        int master = b->terminal.master < 0 ? -1 : fcntl(b->terminal.master, F_DUPFD_CLOEXEC, FD_ABOVE);
         for (int i = 0; i < 3; i++)
                 if (dup2(b->shelf + BOOT_STDIN + i, i) < 0)
                         return -errno;
@@ -165,7 +184,12 @@ static int descriptors(void *context)
             dup3(tmpfs, FD_DISK, O_CLOEXEC) < 0)
                 return -errno;
         b->mounts.disk = FD_DISK;
-        return close_range(FD_DISK + 1, ~0u, 0) < 0 ? -errno : 0;
+        if (master >= 0) {
+                if (dup3(master, FD_MASTER, O_CLOEXEC) < 0)
+                        return -errno;
+                b->terminal.master = FD_MASTER;
+        }
+        return close_range(master < 0 ? FD_MASTER : FD_MASTER + 1, ~0u, 0) < 0 ? -errno : 0;
 }
 
 static int rlimits(void *context)
@@ -236,6 +260,8 @@ const struct step boot_steps[] = {
         { "private usr", private_usr, "modprobe overlay; /usr may lie on one overlay, not on two" },
         { "paths", paths, NULL },
         { "overlay root", overlay_root, "modprobe overlay" },
+        { "terminal", terminal,
+          "CONFIG_UNIX98_PTYS" },                     /* after "session": its leader gets it; nothing for the others */
         { "empty namespace", empty_namespace, NULL }, /* from here on the zygote's mounts are gone */
         { "mount namespace", mount_namespace, "sysctl user.max_mnt_namespaces must be large enough" },
         { "mounts", attach, NULL },
@@ -265,8 +291,9 @@ __attribute__((noinline)) static bool report(struct boot *b, size_t step, int er
                 .sandbox = b->sandbox,
                 .error = error,
         };
-        int sent = channel_send(moved ? FD_REPORT : b->settings->report, &r, sizeof r, &b->mounts.disk, warm ? 1 : 0,
-                                NULL);
+        const int fds[BOOT_REPORT_FDS] = { b->mounts.disk, b->terminal.master };
+        size_t n_fds = b->terminal.master < 0 ? 1 : 2;
+        int sent = channel_send(moved ? FD_REPORT : b->settings->report, &r, sizeof r, fds, warm ? n_fds : 0, NULL);
         explicit_bzero(&r, sizeof r);
         return warm && sent >= 0;
 }
@@ -281,6 +308,7 @@ void boot_run(struct boot *b)
         explicit_bzero(b, sizeof *b);
         close(FD_REPORT);
         close(FD_DISK);
+        close(FD_MASTER); /* there may be none */
         leaks_off();
         _exit(worker_run(FD_JOB, settings->lang, settings->state));
 }

@@ -8,6 +8,7 @@
 #include "zygote/sandbox/mounts.h"
 #include "zygote/sandbox/seccomp.h"
 #include "zygote/sandbox/shelf.h"
+#include "zygote/sandbox/terminal.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -41,10 +42,14 @@ struct boot {
         int net_ns;
         int shelf;   /* its first number */
         bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */
+        bool wants_terminal;
+        struct terminal terminal; /* without its devpts, which is among the mounts */
         struct mounts mounts;
 };
 
-/* What the child says, once, with the tmpfs's descriptor when step == boot_n_steps. */
+/* What the child says, once. When step == boot_n_steps, with BOOT_REPORT_FDS descriptors or, without a terminal, with
+ * the first alone: the tmpfs, the master. */
+enum { BOOT_REPORT_FDS = 2 };
 struct boot_report {
         uint32_t slot;
         uint32_t step; /* boot_n_steps: warm. Else the row that failed */

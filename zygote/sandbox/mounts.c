@@ -140,6 +140,10 @@ int mounts_attach(struct mounts *m)
                 r = attach(m, proc_of_slot(m), "proc");
         for (size_t i = 0; i < sizeof parts / sizeof parts[0] && r == 0; i++)
                 r = attach(m, newmount_clone(m->disk, parts[i].name), parts[i].at);
+        if (r == 0 && m->devpts >= 0) {
+                r = attach(m, m->devpts, "dev/pts");
+                m->devpts = -1;
+        }
         return r;
 }
 

@@ -23,6 +23,7 @@ struct mounts {
         int root;            /* owned: until it has been entered */
         int more[PATHS_MAX]; /* owned, until they are in place: one for each of paths */
         size_t n_more;
+        int devpts; /* owned, until it is in place; -1: the sandbox has no terminal */
 };
 
 #define MOUNTS_HOME "home"

@@ -152,9 +152,16 @@ static const struct seccomp_rule rules[] = {
         WITHOUT("mknodat", 2, DEVICE_BIT), REFUSE_BIT("mknodat", 2, DEVICE_BIT, EPERM),
 
         VALUE("ioctl", 1, FIONREAD), VALUE("ioctl", 1, FIONBIO), VALUE("ioctl", 1, FIOCLEX), VALUE("ioctl", 1, FIONCLEX),
-        VALUE("ioctl", 1, FIOASYNC), VALUE("ioctl", 1, TCGETS), VALUE("ioctl", 1, TIOCGWINSZ),
-        VALUE("ioctl", 1, TIOCGPGRP), VALUE("ioctl", 1, TIOCOUTQ),
-        /* On a terminal these would be a way out of the sandbox, or would change it for others. */
+        VALUE("ioctl", 1, FIOASYNC),
+        /* A terminal is the sandbox's own: what changes it changes nothing for others. */
+        VALUE("ioctl", 1, TCGETS), VALUE("ioctl", 1, TCSETS), VALUE("ioctl", 1, TCSETSW), VALUE("ioctl", 1, TCSETSF),
+        VALUE("ioctl", 1, TCGETS2), VALUE("ioctl", 1, TCSETS2), VALUE("ioctl", 1, TCSETSW2), VALUE("ioctl", 1, TCSETSF2),
+        VALUE("ioctl", 1, TCSBRK), VALUE("ioctl", 1, TCSBRKP), VALUE("ioctl", 1, TCXONC), VALUE("ioctl", 1, TCFLSH),
+        VALUE("ioctl", 1, TIOCGWINSZ), VALUE("ioctl", 1, TIOCSWINSZ), VALUE("ioctl", 1, TIOCGPGRP),
+        VALUE("ioctl", 1, TIOCSPGRP), VALUE("ioctl", 1, TIOCGSID), VALUE("ioctl", 1, TIOCOUTQ),
+        /* Making one: where a sandbox has a terminal, "terminal" has made it. */
+        { "ioctl", 1, SCMP_CMP_EQ, TIOCSPTLCK, 0, EPERM, true }, { "ioctl", 1, SCMP_CMP_EQ, TIOCGPTPEER, 0, EPERM, true },
+        /* These would type into a terminal, take one from others, or load a module of the kernel. */
         REFUSE("ioctl", 1, TIOCSCTTY, EPERM), REFUSE("ioctl", 1, TIOCSTI, EPERM), REFUSE("ioctl", 1, TIOCLINUX, EPERM),
         REFUSE("ioctl", 1, TIOCCONS, EPERM), REFUSE("ioctl", 1, TIOCSETD, EPERM),
         REFUSE("ioctl", 1, 0x4b32 /* KDSETLED */, EPERM),
