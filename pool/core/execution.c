@@ -22,7 +22,7 @@ static int init(struct execution *x, const struct submission *s)
         if (timer_init(&x->deadline, x->core->host.base, LOOP_LIMITS, on_deadline, x) < 0 ||
             run_init(&x->run, &x->core->host, &run_ops) < 0)
                 return -EIO;
-        return s->live_input ? live_input_init(&x->live) : 0;
+        return s->live_input ? live_input_init(&x->live, s) : 0;
 }
 
 int execution_new(struct execution **out, struct core *c, struct language *l, const struct execution_parts *parts,
@@ -323,9 +323,13 @@ void execution_resume(struct execution *x)
 
 int execution_resize(struct execution *x, const struct terminal_size *size)
 {
-        (void)x;
-        (void)size;
-        return -EINVAL;
+        if (!x->submission.has_terminal || size->rows < 1 || size->rows > TERMINAL_MAX || size->columns < 1 ||
+            size->columns > TERMINAL_MAX)
+                return -EINVAL;
+        x->submission.terminal = *size;
+        if (x->state == EXECUTION_RUNNING && x->step == STEP_RUN)
+                run_resize(&x->run, size);
+        return 0;
 }
 
 int execution_signal(struct execution *x, int number)
@@ -360,7 +364,7 @@ static bool end_early(struct execution *x, enum kill_reason reason)
 {
         if (may_be_ended(x))
                 run_kill(&x->run, reason);
-        if (x->state == EXECUTION_RUNNING && x->run.state == RUN_LIMITING) {
+        if (x->state == EXECUTION_RUNNING && run_is_getting_ready(&x->run)) {
                 run_give_back(&x->run);
                 return true;
         }

@@ -20,7 +20,7 @@ static struct submission submission_for_step(const struct execution *x)
                 s.n_compile_flags = 0;
         if (x->step == STEP_COMPILE) {
                 s.n_args = s.n_env = 0;
-                s.merge_stderr = s.echo_last_expression = s.unbuffered = s.live_input = false;
+                s.merge_stderr = s.echo_last_expression = s.unbuffered = s.live_input = s.has_terminal = false;
                 s.standard_input = (struct span){ 0 };
         }
         return s;

@@ -5,9 +5,20 @@
 
 #include <errno.h>
 
-int live_input_init(struct live_input *l)
+static const char typed_end[] = "\x04\x04";
+
+/* Is a line begun, and not ended, when this was typed? */
+static bool leaves_line_open(struct span typed)
 {
-        *l = (struct live_input){ .bytes = evbuffer_new() };
+        uint8_t last = typed.data[typed.len - 1];
+        return last != '\n' && last != '\r' && last != typed_end[0];
+}
+
+int live_input_init(struct live_input *l, const struct submission *s)
+{
+        *l = (struct live_input){ .bytes = evbuffer_new(), .types = s->has_terminal };
+        if (s->standard_input.len > 0)
+                l->in_line = leaves_line_open(s->standard_input);
         return l->bytes ? 0 : -ENOMEM;
 }
 
@@ -35,8 +46,13 @@ int live_input_put(struct live_input *l, struct span bytes, bool end)
                 l->wanted = true;
                 return -EAGAIN;
         }
-        if (evbuffer_add(l->bytes, bytes.data, bytes.len) < 0)
+        bool in_line = bytes.len > 0 ? leaves_line_open(bytes) : l->in_line;
+        if (end && l->types && evbuffer_expand(l->bytes, bytes.len + 2) < 0)
                 return -ENOMEM;
+        if (evbuffer_add(l->bytes, bytes.data, bytes.len) < 0 ||
+            (end && l->types && evbuffer_add(l->bytes, typed_end, in_line ? 2 : 1) < 0))
+                return -ENOMEM;
+        l->in_line = in_line;
         l->ended = end;
         l->wanted = !end;
         return 0;

@@ -2,7 +2,7 @@
  * run writes from it. */
 #pragma once
 
-#include "proto/base/span.h"
+#include "proto/base/submission.h"
 
 #include <event2/buffer.h>
 #include <stdbool.h>
@@ -13,13 +13,15 @@ struct live_input {
         bool ended;             /* none follows */
         bool closed;            /* the program takes no more */
         bool wanted;            /* its end is to be told that there is room */
+        bool types;             /* it is typed on a terminal, where a character stands for the end */
+        bool in_line;           /* ... and the last line has no end yet */
 };
 
 /* -ENOMEM. */
-int live_input_init(struct live_input *l);
+int live_input_init(struct live_input *l, const struct submission *s);
 void live_input_fini(struct live_input *l);
 
-/* As execution_input. */
+/* As execution_input. On a terminal the end is typed: Ctrl-D, which ends a line that has begun, and once more. */
 int live_input_put(struct live_input *l, struct span bytes, bool end);
 
 /* As execution_input_room. */

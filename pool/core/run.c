@@ -29,9 +29,20 @@ static struct slot *let_go(struct run *r)
         return slot;
 }
 
+bool run_is_getting_ready(const struct run *r)
+{
+        return r->state == RUN_LIMITING || r->state == RUN_CLEARING || r->state == RUN_MAKING;
+}
+
 void run_give_back(struct run *r)
 {
-        slot_return(let_go(r));
+        bool replaces = r->state == RUN_CLEARING || r->state == RUN_MAKING;
+        struct slot *slot = let_go(r);
+
+        if (replaces) /* an order is out already: what comes of it ends in an empty slot */
+                slot_desert(slot);
+        else
+                slot_return(slot);
 }
 
 static void fail(struct run *r, enum run_failure failure, const char *why)
@@ -80,14 +91,11 @@ static void hand_over(struct run *r)
                 run_limits_start(r);
 }
 
-static void set_limits(struct run *r)
+static void set_limits(struct slot *slot, const int64_t *limit)
 {
-        struct slot *slot = r->slot;
-
-        slot->memory_bytes = r->task.limit[LIMIT_MEMORY];
-        slot->disk_bytes = r->task.limit[LIMIT_DISK];
-        slot->pids = r->task.limit[LIMIT_PIDS];
-        slot_order(slot, ORDER_LIMIT, -1);
+        slot->memory_bytes = limit[LIMIT_MEMORY];
+        slot->disk_bytes = limit[LIMIT_DISK];
+        slot->pids = limit[LIMIT_PIDS];
 }
 
 void run_begin(struct run *r, struct slot *slot, const struct run_task *task)
@@ -102,13 +110,19 @@ void run_begin(struct run *r, struct slot *slot, const struct run_task *task)
         r->reason = KILL_NONE;
         r->untranslated = r->discard = r->full = r->said = false;
         slot_hold(slot, &r->holder);
+        if (task->submission.has_terminal) {
+                r->state = RUN_CLEARING;
+                slot_order(slot, ORDER_KILL, -1);
+                return;
+        }
         if (slot->memory_bytes == limit[LIMIT_MEMORY] && slot->disk_bytes == limit[LIMIT_DISK] &&
             slot->pids == limit[LIMIT_PIDS]) {
                 hand_over(r);
                 return;
         }
         r->state = RUN_LIMITING;
-        set_limits(r);
+        set_limits(slot, limit);
+        slot_order(slot, ORDER_LIMIT, -1);
 }
 
 static void on_limited(struct slot_holder *h)
@@ -119,7 +133,22 @@ static void on_limited(struct slot_holder *h)
         hand_over(r);
 }
 
-/* ---------------------------------------------------------------- whatever ends it early */
+static void on_remade(struct slot_holder *h)
+{
+        struct run *r = (struct run *)h;
+
+        INVARIANT(r->state == RUN_MAKING, "a run in state %d gets a sandbox", (int)r->state);
+        hand_over(r);
+}
+
+/* ---------------------------------------------------------------- what is done to it */
+
+void run_resize(struct run *r, const struct terminal_size *size)
+{
+        r->task.submission.terminal = *size;
+        if (r->state == RUN_RUNNING)
+                run_io_resize(r);
+}
 
 int run_signal(struct run *r, int number)
 {
@@ -157,6 +186,8 @@ bool run_abandon(struct run *r)
         case RUN_NONE:
                 return true;
         case RUN_LIMITING:
+        case RUN_CLEARING:
+        case RUN_MAKING:
                 run_give_back(r);
                 return true;
         case RUN_RUNNING:
@@ -231,6 +262,20 @@ static void unstarted(struct run *r, const char *why, const struct report *repor
         slot_recycle(slot, report->exited.unproved);
 }
 
+/* The sandbox that it does not want is dead. */
+static void make(struct run *r, const struct report *report)
+{
+        if (report->exited.unproved) {
+                struct slot *slot = let_go(r);
+                r->ops->unstarted(r, false, "the sandbox before it is not proved dead");
+                slot_recycle(slot, true);
+                return;
+        }
+        r->state = RUN_MAKING;
+        set_limits(r->slot, r->task.limit);
+        slot_remake(r->slot);
+}
+
 static void job_failed(struct run *r, const struct job_failure *failure)
 {
         bool discard = r->discard;
@@ -252,7 +297,11 @@ static void on_exited(struct slot_holder *h, const struct report *report)
         struct run *r = (struct run *)h;
         struct job_failure failure;
 
-        if (r->state == RUN_LIMITING) {
+        if (r->state == RUN_CLEARING) {
+                make(r, report);
+                return;
+        }
+        if (run_is_getting_ready(r)) {
                 unstarted(r, early, report);
                 return;
         }
@@ -287,7 +336,7 @@ static void on_failed(struct slot_holder *h, const char *why)
 {
         struct run *r = (struct run *)h;
 
-        if (r->state != RUN_LIMITING) {
+        if (!run_is_getting_ready(r)) {
                 fail(r, RUN_SLOT_FAILED, why);
                 return;
         }
@@ -310,6 +359,7 @@ static void on_goes_on(struct slot_holder *h)
 
 static const struct slot_holder_ops holder_ops = {
         .limited = on_limited,
+        .remade = on_remade,
         .exited = on_exited,
         .failed = on_failed,
         .lost = on_lost,

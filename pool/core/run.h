@@ -89,6 +89,8 @@ struct run_ops {
 enum run_state {
         RUN_NONE,       /* not begun, or over */
         RUN_LIMITING,   /* has a slot, whose limits are being changed */
+        RUN_CLEARING,   /* has a slot, whose sandbox has no terminal and is being killed */
+        RUN_MAKING,     /* a sandbox with a terminal is being made in it */
         RUN_RUNNING,    /* the job is handed over */
         RUN_ENDING,     /* everything in the sandbox is dead; its pipes are drained */
         RUN_COLLECTING, /* its files are coming */
@@ -140,14 +142,18 @@ int run_init(struct run *r, struct run_host *host, const struct run_ops *ops);
 /* Frees what it holds; the run must not be under way. It may be begun again. */
 void run_fini(struct run *r);
 
-/* In a slot that was just moved to RUNNING for it, whose zygote takes the task's limits. A run that was over, and whose
+/* In a slot that was just moved to RUNNING for it, whose zygote takes the task's limits. Where the task has a terminal,
+ * its sandbox is replaced by one that has one, too. A run that was over, and whose
  * task was taken back, may be begun anew. It may be over before this returns. */
 void run_begin(struct run *r, struct slot *slot, const struct run_task *task);
 
 /* Everything in its sandbox shall die. The first reason counts. */
 void run_kill(struct run *r, enum kill_reason reason);
 
-/* While it is LIMITING: its slot is given back, and nothing is told. */
+/* It has a slot, and its job is not handed over: it is LIMITING, CLEARING or MAKING. */
+bool run_is_getting_ready(const struct run *r);
+
+/* While it is getting ready: its slot is given back, and nothing is told. */
 void run_give_back(struct run *r);
 
 /* Nobody waits for it any more: it ends as soon as it can. True: at once, and ended is not called. */
@@ -168,6 +174,9 @@ int run_signal(struct run *r, int number);
 
 /* Its slot is given back, and its job is never looked at again. */
 void run_forget_job(struct run *r);
+
+/* The terminal that it has, or will have, gets another size. */
+void run_resize(struct run *r, const struct terminal_size *size);
 
 /* Bytes of memory that it holds. */
 uint64_t run_weight(const struct run *r);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -203,6 +204,20 @@ static void tell_said(struct run *r)
         run_kill(r, KILL_FAULT);
 }
 
+static void look_later(struct run *r);
+
+/* No process has the terminal open. When all are dead, that is its end. Before, a program may open it again, so it is
+ * looked at now and then: watched, it would be told again and again. */
+static int hung_up(struct run *r)
+{
+        if (r->state != RUN_RUNNING)
+                return CAPTURE_END;
+        event_del(&r->out_readable);
+        r->look_us = LOOK_LAST_US;
+        look_later(r);
+        return CAPTURE_MORE;
+}
+
 /* One read of one stream, as capture_read. */
 static int read_stream(struct run *r, enum warm_fd which, size_t *n, struct err *e)
 {
@@ -212,6 +227,8 @@ static int read_stream(struct run *r, enum warm_fd which, size_t *n, struct err 
                 return capture_read(capture_of(r, which), fd, r->host->scratch, sizeof r->host->scratch, n, e);
         *n = 0;
         ssize_t got = read(fd, r->host->scratch, sizeof r->host->scratch);
+        if (got < 0 && errno == EIO && r->task.submission.has_terminal)
+                return hung_up(r);
         if (got < 0)
                 return errno == EAGAIN || errno == EINTR ? CAPTURE_MORE : err_set(e, errno, "reading output");
         if (got == 0)
@@ -369,6 +386,14 @@ bool run_io_drain(struct run *r)
 
 /* ---------------------------------------------------------------- life */
 
+static int set_size(const struct run *r)
+{
+        const struct terminal_size *size = &r->task.submission.terminal;
+        const struct winsize w = { .ws_row = (unsigned short)size->rows, .ws_col = (unsigned short)size->columns };
+
+        return ioctl(r->slot->fd[WARM_STDOUT], TIOCSWINSZ, &w);
+}
+
 int run_io_prepare(struct run *r, struct err *e)
 {
         const int *fd = r->slot->fd;
@@ -381,7 +406,15 @@ int run_io_prepare(struct run *r, struct err *e)
             event_assign(&r->first_output, base, fd[WARM_STDOUT], EV_READ, on_first_output, r) < 0 ||
             timer_init(&r->look_timer, base, LOOP_CLIENTS, on_look_timer, r) < 0)
                 return err_say(e, EIO, "a sandbox's pipes can't be watched");
+        if (r->task.submission.has_terminal && set_size(r) < 0)
+                return err_set(e, errno, "the size of a terminal");
         return 0;
+}
+
+void run_io_resize(struct run *r)
+{
+        if (r->slot->fd[WARM_STDOUT] >= 0 && set_size(r) < 0)
+                log_error(r->host->log, "the size of a terminal: %s", strerror(errno));
 }
 
 void run_io_start(struct run *r)

@@ -57,6 +57,8 @@ static void on_timer(void *arg)
         switch (r->state) {
         case RUN_NONE:
         case RUN_LIMITING:
+        case RUN_CLEARING:
+        case RUN_MAKING:
                 break; /* whoever has it waits for a deadline, if there is one */
         case RUN_RUNNING:
                 if (r->reason != KILL_NONE)

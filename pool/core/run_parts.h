@@ -22,8 +22,11 @@ uint64_t run_job_weight(const struct run *r);
 
 /* ---------------------------------------------------------------- run_io.c */
 
-/* Assigns the events to the slot's descriptors. */
+/* Assigns the events to the slot's descriptors, and gives a terminal its size. */
 int run_io_prepare(struct run *r, struct err *e);
+
+/* The terminal gets the size that the task says. */
+void run_io_resize(struct run *r);
 
 /* Writes what the sandbox takes at once, and leaves the rest to events. */
 void run_io_start(struct run *r);

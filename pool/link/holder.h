@@ -10,6 +10,8 @@ struct slot_holder;
 struct slot_holder_ops {
         /* ORDER_LIMIT has been carried out. */
         void (*limited)(struct slot_holder *h);
+        /* The sandbox that slot_remake ordered is warm. The slot is RUNNING, as slot_hold wants it. */
+        void (*remade)(struct slot_holder *h);
         /* All processes of the sandbox are dead. The slot is DYING, and still the holder's. */
         void (*exited)(struct slot_holder *h, const struct report *report);
         /* The slot failed, or was given up. Its descriptors are closed after this call. */

@@ -9,7 +9,7 @@
 
 static const char *const state_name[SLOT_STATES] = {
         [SLOT_EMPTY] = "empty",     [SLOT_PREPARING] = "preparing", [SLOT_WARM] = "warm",
-        [SLOT_RUNNING] = "running", [SLOT_DYING] = "dying",
+        [SLOT_RUNNING] = "running", [SLOT_DYING] = "dying",         [SLOT_REMAKING] = "remaking",
 };
 
 #define TO(state) (1u << SLOT_##state)
@@ -20,7 +20,8 @@ static const unsigned arrows[SLOT_STATES] = {
         [SLOT_PREPARING] = TO(WARM) | TO(DYING) | TO(EMPTY),
         [SLOT_WARM] = TO(RUNNING) | TO(DYING) | TO(EMPTY),
         [SLOT_RUNNING] = TO(DYING) | TO(EMPTY),
-        [SLOT_DYING] = TO(EMPTY),
+        [SLOT_DYING] = TO(REMAKING) | TO(EMPTY),
+        [SLOT_REMAKING] = TO(RUNNING) | TO(DYING) | TO(EMPTY),
 };
 
 int slots_init(struct slots *s, struct zygote *zygote, struct err *e)
@@ -170,8 +171,9 @@ unsigned slots_tick(struct slots *s, unsigned max, unsigned max_making, struct s
                 n++;
                 slot->owed_ticks++;
                 /* One that goes may take as long as its processes take to die. */
-                if (slot->owed_ticks < (slot->state == SLOT_PREPARING ? max_making : max) ||
-                    slot->owed_ticks <= longest || slot->dropping || slot->state == SLOT_EMPTY)
+                bool made = slot->state == SLOT_PREPARING || slot->state == SLOT_REMAKING;
+                if (slot->owed_ticks < (made ? max_making : max) || slot->owed_ticks <= longest || slot->dropping ||
+                    slot->state == SLOT_EMPTY)
                         continue;
                 longest = slot->owed_ticks;
                 *stuck = slot;

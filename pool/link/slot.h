@@ -1,6 +1,7 @@
 /* Slots as the pool sees them: the state machine EMPTY -> PREPARING -> WARM -> RUNNING -> DYING -> EMPTY, and the
- * choices that follow from its counts: which slot gets the next sandbox, which sandbox gets the next job. Pure: it
- * sends no order and closes no descriptor. */
+ * choices that follow from its counts: which slot gets the next sandbox, which sandbox gets the next job. A run that
+ * needs another kind of sandbox than the warm one goes round: RUNNING -> DYING -> REMAKING -> RUNNING, and keeps its
+ * slot. Pure: it sends no order and closes no descriptor. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -16,6 +17,7 @@ enum slot_state {
         SLOT_WARM,      /* waits for a job */
         SLOT_RUNNING,   /* has a job */
         SLOT_DYING,     /* its sandbox is dead or about to be, its answer not yet written, or its teardown not proved */
+        SLOT_REMAKING,  /* a sandbox with a terminal is ordered, for the run that took the slot */
         SLOT_STATES,
 };
 

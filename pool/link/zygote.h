@@ -25,7 +25,7 @@ struct zygote_ops {
         void (*greeted)(struct zygote *z, const struct report *hello);
         void (*preloaded)(struct zygote *z, const struct report *preload);
         /* A sandbox is about to be ordered: its number, its limits, whether it replaces one that was taken, and whether
-         * it is urgent are to be set in the slot. */
+         * it is urgent are to be set in the slot. Where that is REMAKING, its number alone. */
         void (*making)(struct zygote *z, struct slot *slot);
         /* Its sandbox is WARM; ordered_us: when it was ordered. */
         void (*warmed)(struct zygote *z, struct slot *slot, int64_t ordered_us, const struct report *warm);
@@ -131,5 +131,9 @@ void slot_return(struct slot *slot);
 /* Given back after its sandbox died. discard: it can't be trusted to be clean. */
 void slot_recycle(struct slot *slot, bool discard);
 
-/* Its holder gives up waiting for the death of its sandbox: the slot stays taken until the zygote speaks. */
+/* Its sandbox is dead, as the holder was told, and proved to be. Another one is ordered for the holder, with a terminal
+ * and the slot's limits. */
+void slot_remake(struct slot *slot);
+
+/* Its holder gives up waiting for the zygote: the slot stays taken until that speaks. */
 void slot_desert(struct slot *slot);

@@ -35,8 +35,9 @@ static int failed(struct zygote *z, struct err *e)
 static int on_warm(struct zygote *z, struct slot *slot, const struct report *report, const int *fds, struct err *e)
 {
         int64_t now = clock_us(), ordered_us = slot->since_us;
+        bool remade = slot->state == SLOT_REMAKING;
 
-        int r = slots_move(&z->slots, slot, SLOT_WARM, now, e);
+        int r = slots_move(&z->slots, slot, remade ? SLOT_RUNNING : SLOT_WARM, now, e);
         if (r < 0)
                 return r;
         slot_paid(slot);
@@ -46,21 +47,31 @@ static int on_warm(struct zygote *z, struct slot *slot, const struct report *rep
         slot->cpu_base_us = report->warm.cpu_base_us;
         z->backoff_us = 0;
         z->failures = 0;
-        z->ops->warmed(z, slot, ordered_us, report);
+        if (!remade)
+                z->ops->warmed(z, slot, ordered_us, report);
         slot->freed_us = 0;
+        if (remade && slot->holder)
+                slot->holder->ops->remade(slot->holder);
+        else if (remade) /* its holder has given up */
+                slot_return(slot);
         return 0;
 }
 
 /* The pool itself is out of descriptors, so the sandbox's were lost on the way: it can't be used. */
 static int on_warm_in_vain(struct zygote *z, struct slot *slot, struct err *e)
 {
+        static const char why[] = "the pool can open no descriptors for its sandbox";
         int r = slots_move(&z->slots, slot, SLOT_DYING, clock_us(), e);
         if (r < 0)
                 return r;
-        log_warn(z->log, "%s: slot %u: the pool can open no descriptors for its sandbox", z->name, slot->number);
+        struct slot_holder *h = slot_take_away(slot);
+        log_warn(z->log, "%s: slot %u: %s", z->name, slot->number, why);
         slot_paid(slot);
         zygote_drop(z, slot);
-        return failed(z, e);
+        r = failed(z, e);
+        if (h)
+                h->ops->failed(h, why);
+        return r;
 }
 
 static int on_limited(struct slot *slot, struct err *e)

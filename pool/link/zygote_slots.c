@@ -23,6 +23,7 @@ void slot_order(struct slot *slot, enum order_kind kind, int fd)
                 .pids = slot->pids,
                 .urgent = kind == ORDER_MAKE && slot->urgent,
                 .signal = kind == ORDER_SIGNAL ? (uint32_t)slot->signal : 0,
+                .terminal = kind == ORDER_MAKE && slot->state == SLOT_REMAKING,
         };
         if (!owes_no_answer(kind))
                 slot_owe(slot);
@@ -95,6 +96,20 @@ void slot_return(struct slot *slot)
         slot_take_away(slot);
         zygote_kill(slot->zygote, slot);
         slot_close_fds(slot);
+}
+
+void slot_remake(struct slot *slot)
+{
+        struct zygote *z = slot->zygote;
+
+        slot_close_fds(slot);
+        move(z, slot, SLOT_REMAKING);
+        z->ops->making(z, slot);
+        slot->recycled = true;
+        slot->replaces = false;
+        slot->urgent = true;
+        z->forks++;
+        slot_order(slot, ORDER_MAKE, -1);
 }
 
 void slot_recycle(struct slot *slot, bool discard)

@@ -177,9 +177,11 @@ static void on_making(struct zygote *z, struct slot *slot)
         bool serves = z->phase == ZYGOTE_CURRENT;
         int64_t limit[LIMIT_COUNT];
 
+        slot->sandbox = ++l->sched->last_sandbox;
+        if (slot->state == SLOT_REMAKING)
+                return; /* the run that has it says the rest */
         memcpy(limit, l->standard, sizeof limit);
         bounds_cut(limit, &z->ceilings);
-        slot->sandbox = ++l->sched->last_sandbox;
         slot->memory_bytes = limit[LIMIT_MEMORY];
         slot->disk_bytes = limit[LIMIT_DISK];
         slot->pids = limit[LIMIT_PIDS];

@@ -39,9 +39,10 @@ static void only_the_arrows_of_the_machine_can_be_walked(void **state)
                 [SLOT_PREPARING] = { [SLOT_WARM] = true, [SLOT_DYING] = true, [SLOT_EMPTY] = true },
                 [SLOT_WARM] = { [SLOT_RUNNING] = true, [SLOT_DYING] = true, [SLOT_EMPTY] = true },
                 [SLOT_RUNNING] = { [SLOT_DYING] = true, [SLOT_EMPTY] = true },
-                [SLOT_DYING] = { [SLOT_EMPTY] = true },
+                [SLOT_DYING] = { [SLOT_REMAKING] = true, [SLOT_EMPTY] = true },
+                [SLOT_REMAKING] = { [SLOT_RUNNING] = true, [SLOT_DYING] = true, [SLOT_EMPTY] = true },
         };
-        static const enum slot_state way[] = { SLOT_PREPARING, SLOT_WARM, SLOT_RUNNING, SLOT_DYING };
+        static const enum slot_state way[] = { SLOT_PREPARING, SLOT_WARM, SLOT_RUNNING, SLOT_DYING, SLOT_REMAKING };
 
         for (unsigned from = 0; from < SLOT_STATES; from++)
                 for (unsigned to = 0; to < SLOT_STATES; to++) {
