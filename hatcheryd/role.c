@@ -215,6 +215,8 @@ void role_command(struct lang_command *c, const struct config_runtime *r)
                 .artifacts = r->artifacts,
                 .run = r->run,
                 .warm = r->warm,
+                .fresh = r->fresh,
+                .prompt = r->prompt,
                 .memory_bytes = (uint64_t)r->standard[LIMIT_MEMORY],
                 .env = r->env,
                 .extra_calls = (const char *const *)r->extra_calls,

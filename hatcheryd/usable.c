@@ -122,7 +122,7 @@ static int check_programs(const struct config_runtime *r, struct err *e)
                 char **line;
         } rows[] = {
                 { "version", r->version }, { "prepare", r->prepare }, { "compile", r->compile },
-                { "warm", r->warm },       { "run", r->run },
+                { "warm", r->warm },       { "run", r->run },         { "fresh", r->fresh },
         };
         int n = 0;
         for (size_t i = 0; i < sizeof rows / sizeof rows[0] && n == 0; i++)

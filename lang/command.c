@@ -19,8 +19,7 @@
 
 extern char **environ;
 
-/* What a shell says of a program that it can't start. */
-enum { EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 127 };
+enum { EXIT_NO_EXEC = 126 }; /* what a shell says of a program that it can't start */
 
 /* One per zygote, copied by each fork. */
 struct command {
@@ -84,10 +83,28 @@ static int start_fresh(struct command *c, const struct job *job)
         return r < 0 || (r == 0 && !c->started.taken) ? EXIT_NO_EXEC : r;
 }
 
+/* The command line of a job that no program started ahead can do, since it has words for the command line itself. NULL:
+ * it is no such job, or there is no such line. */
+static char *const *line_of_its_own(const struct lang_command *c, const struct job *job)
+{
+        const struct job_header *h = &job->header;
+        if (!h->fresh || h->purpose == JOB_COMPILE)
+                return NULL;
+        if (h->prompt && c->prompt)
+                return c->prompt;
+        bool has_words = *job->interpreter || h->n_interpreter_args > 0 || !*job->entry;
+        return has_words && c->fresh ? c->fresh : c->run;
+}
+
 static int command_compile(void *state, const struct job *job)
 {
         struct command *c = state;
         int r = 0;
+        if (line_of_its_own(c->is, job)) {
+                if (c->started.pid > 0)
+                        prestart_end(&c->started);
+                return 0;
+        }
         if (c->started.pid > 0 && c->sized && job->header.memory_bytes != c->is->memory_bytes)
                 prestart_end(&c->started);
         else
@@ -114,22 +131,19 @@ static int become(const struct lang_command *c, char *const *line, enum words_us
         static char elsewhere[] = "HOME=/tmp";
         char *const compilers[] = { elsewhere, NULL };
         for (char *const *word = line; *word; word++)
-                if (strcmp(*word, "{entry-line}") == 0)
+                if (strcmp(*word, "{entry-line}") == 0 && *job->entry)
                         end_last_line(job->entry);
         char **argv = words_expand(line, use, job, c->extensions);
         char **env = use == WORDS_COMPILE ? words_environment(environ, compilers) : startup_environment(environ, job);
-        int error = ENOMEM;
-        if (argv && env) {
-                spawn_reset_signals();
-                error = -spawn_become(argv, env);
-        }
-        fprintf(stderr, "%s: %s: %s\n", c->name, argv ? argv[0] : line[0], strerror(error));
-        return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NO_EXEC;
+        return startup_become(c->name, job, NULL, argv, env);
 }
 
 static int command_run(void *state, const struct job *job)
 {
         struct command *c = state;
+        char *const *own = line_of_its_own(c->is, job);
+        if (own)
+                return become(c->is, own, WORDS_RUN, job);
         if (c->started.taken && job->header.purpose == JOB_COMPILE) {
                 prestart_end(&c->started); /* what was wanted is in the work directory */
                 return 0;
@@ -143,6 +157,9 @@ static int command_run(void *state, const struct job *job)
 
 struct lang lang_command_vtable(const struct lang_command *c)
 {
+        /* What is compiled has no interpreter. */
+        char *const *fresh = c->kind == KIND_COMPILED ? NULL : c->fresh ? c->fresh : c->run;
+
         return (struct lang){
                 .abi = LANG_ABI,
                 .name = c->name,
@@ -153,6 +170,8 @@ struct lang lang_command_vtable(const struct lang_command *c)
                 .echoes = c->echoes,
                 .extra_calls = c->extra_calls,
                 .links = c->links,
+                .fresh = (const char *const *)fresh,
+                .prompt = (const char *const *)c->prompt,
                 .warm = command_warm,
                 .after_fork = command_after_fork,
                 .compile = c->kind == KIND_PRESTARTED ? command_compile : NULL,

@@ -14,7 +14,9 @@
  * js in place of its own. {flags} and {libraries} are the compiler's flags of the request, those that begin with -l
  * apart; of a word such as -std=c17 that one of them replaces, nothing is left. {memory%N} within a word becomes so
  * many percent of the run's memory limit, in MiB. {unbuffered}-x becomes -x for a job that wants standard output
- * unbuffered, and nothing for others. Programs are found in PATH, the language's own and not the one of the request. */
+ * unbuffered, and nothing for others; {program}-x becomes -x for a job that has a program to start. {interpreter_args}
+ * becomes the words of the request for the interpreter itself; a run line without it gets them after its first word.
+ * Programs are found in PATH, the language's own and not the one of the request. */
 struct lang_command {
         enum kind kind; /* not KIND_FORKED */
         const char *name;
@@ -25,6 +27,8 @@ struct lang_command {
         char *const *compile;    /* KIND_COMPILED: sources to artifacts. Else NULL */
         char *const *artifacts;  /* KIND_COMPILED: names, or patterns of globs, of what compile makes and run needs */
         char *const *run;        /* of a KIND_PRESTARTED perhaps NULL: then warm is started afresh */
+        char *const *fresh;      /* KIND_PRESTARTED: for a job with words for its interpreter. NULL: run */
+        char *const *prompt;     /* the language's own prompt; NULL: it has none */
         char *const *warm;       /* KIND_PRESTARTED: the program that waits for a job, see prestart.h. Else NULL */
         uint64_t memory_bytes;   /* the usual limit of a run, for which warm is started */
         char *const *env;        /* name=value, for all of them; a request's own come after these */

@@ -17,7 +17,7 @@
 
 struct lang_command;
 
-enum { LANG_ABI = 6, LANG_VERSION_SIZE = 64 };
+enum { LANG_ABI = 7, LANG_VERSION_SIZE = 64 };
 
 /* Where things of the host are seen inside every sandbox of a language that has them, read-only. */
 #define LANG_PACKAGES "/hatchery/packages" /* third-party packages, as the operator installed them */
@@ -83,13 +83,20 @@ struct lang {
 
         /* Variables that its own command reads once, when it starts, beside those that every process reads
          * (lang/startup.c): names, where a `*` at the end stands for any rest. Ends with NULL, and NULL itself for
-         * none. A job that sets one is run by `fresh`: the path of a program, and then its command line, in the words
-         * of lang/command.h. Without `fresh` the job is told that the variable does nothing. Forked languages alone. */
+         * none. A job that sets one is run by `fresh`. Without `fresh` the job is told that the variable does nothing.
+         * Forked languages alone. */
         const char *const *at_start;
-        const char *const *fresh;
-        const struct lang_package_variable *package_variables; /* of fresh; ends with a row of NULL. May be NULL */
 
-        /* In the process that becomes fresh: 0, or a negative errno. May be NULL. */
+        /* How an interpreter is started for one job: the path of a program, and then its command line, in the words of
+         * lang/command.h, {interpreter_args} among them. NULL: it has no command of its own, and job_header.fresh is
+         * refused. */
+        const char *const *fresh;
+
+        /* The language's own prompt, for a terminal without a program, likewise. NULL: it has none. */
+        const char *const *prompt;
+        const struct lang_package_variable *package_variables; /* of both; ends with a row of NULL. May be NULL */
+
+        /* In the process that becomes fresh or prompt: 0, or a negative errno. May be NULL. */
         int (*before_fresh)(const struct job *job);
 
         /* In the zygote, once, with descriptors 0 to 2 being pipes, so that what the interpreter finds out about its

@@ -1,4 +1,4 @@
-/* Variables that are read when a process starts: see startup.h. */
+/* A process that is started for one job: see startup.h. */
 #include "lang/startup.h"
 
 #include "lang/words.h"
@@ -16,6 +16,9 @@ extern char **environ;
 /* What `stdbuf` preloads, and the variable that tells it to leave standard output without a buffer. */
 #define STDBUF "/usr/libexec/coreutils/libstdbuf.so"
 static char stdbuf_mode[] = "_STDBUF_O=0"; /* an environment has no const */
+
+/* What a terminal is called where the request does not say it. */
+static char terminal_name[] = "TERM=xterm";
 
 /* What a shell says of a program that it can't start. */
 enum { EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 127, MAX_PACKAGE_VARIABLES = 2 };
@@ -61,17 +64,27 @@ const char *startup_variable(const struct lang *lang, const struct job *job)
 
 /* ---------------------------------------------------------------- environments */
 
+/* Takes env, and returns it with more. */
+static char **with(char **env, char *const *more)
+{
+        char **both = words_environment(env, more);
+        free(env);
+        return both;
+}
+
 char **startup_environment(char *const *base, const struct job *job)
 {
         char **env = words_environment(base, job->env), *preload = NULL;
+        if (env && job->header.terminal && !value_of("TERM", strlen("TERM"), env))
+                env = with(env, (char *[]){ terminal_name, NULL });
         if (!env || !job->header.unbuffered || access(STDBUF, R_OK) < 0)
                 return env;
         const char *own = value_of("LD_PRELOAD", strlen("LD_PRELOAD"), env);
-        char **both = NULL;
-        if (asprintf(&preload, "LD_PRELOAD=%s%s%s", STDBUF, own ? ":" : "", own ? own : "") >= 0)
-                both = words_environment(env, (char *[]){ preload, stdbuf_mode, NULL });
-        free(env);
-        return both; /* with the string in it: both are a program's, for good */
+        if (asprintf(&preload, "LD_PRELOAD=%s%s%s", STDBUF, own ? ":" : "", own ? own : "") < 0) {
+                free(env);
+                return NULL;
+        }
+        return with(env, (char *[]){ preload, stdbuf_mode, NULL }); /* both strings are a program's, for good */
 }
 
 /* With what the language's command needs to find the packages of the operator, of which the interpreter has been told.
@@ -87,12 +100,50 @@ static char **fresh_environment(const struct lang *lang, const struct job *job)
                 if (asprintf(&more[i], "%s=%s%s%s", v[i].name, own ? own : "", own ? v[i].joint : "", v[i].value) < 0)
                         return NULL;
         }
-        char **both = words_environment(env, more);
-        free(env);
-        return both;
+        return with(env, more);
 }
 
 /* ---------------------------------------------------------------- a fresh process */
+
+/* NULL: the job names none. */
+static const char *interpreter_of(const struct job *job)
+{
+        return job->interpreter && *job->interpreter ? job->interpreter : NULL;
+}
+
+/* In the PATH that the program will have. Where it is no program's name, as a shell says. */
+static int become_interpreter(char **argv, const struct job *job, char *const *env)
+{
+        const char *path = value_of("PATH", strlen("PATH"), (char *const *)env);
+        if (!words_replace(argv, 0, interpreter_of(job)) || (path && setenv("PATH", path, 1) < 0))
+                return ENOMEM;
+        return -spawn_become(argv, env);
+}
+
+int startup_become(const char *language, const struct job *job, const char *path, char **argv, char *const *env)
+{
+        int error = ENOMEM;
+        const char *program = interpreter_of(job) ? interpreter_of(job) : path ? path : argv ? argv[0] : "its program";
+        if (argv && env) {
+                spawn_reset_signals();
+                if (interpreter_of(job))
+                        error = become_interpreter(argv, job, env);
+                else if (!path)
+                        error = -spawn_become(argv, env);
+                else if (execve(path, argv, env) < 0)
+                        error = errno;
+        }
+        if (error == ENOENT && !strchr(program, '/'))
+                fprintf(stderr, "%s: can't start %s: there is no such program in PATH\n", language, program);
+        else
+                fprintf(stderr, "%s: can't start %s: %s\n", language, program, strerror(error));
+        return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NO_EXEC;
+}
+
+bool startup_prompts(const struct lang *lang)
+{
+        return lang->prompt && spawn_can_start(lang->prompt[0]);
+}
 
 static void say_that_nothing_is_echoed(const struct lang *lang, const struct job *job)
 {
@@ -104,18 +155,15 @@ static void say_that_nothing_is_echoed(const struct lang *lang, const struct job
 
 int startup_fresh(const struct lang *lang, const struct job *job)
 {
+        const char *const *line = job->header.prompt && lang->prompt ? lang->prompt : lang->fresh;
         say_that_nothing_is_echoed(lang, job);
         int r = lang->before_fresh ? lang->before_fresh(job) : 0;
-        char **argv = words_expand((char *const *)lang->fresh, WORDS_RUN, job, NULL);
-        char **env = r == 0 ? fresh_environment(lang, job) : NULL; /* after what was done to environ */
-        if (argv && env) {
-                spawn_reset_signals();
-                execve(argv[0], argv + 1, env);
-                r = -errno;
+        if (r < 0) {
+                fprintf(stderr, "%s: can't start %s: %s\n", lang->name, line[0], strerror(-r));
+                return EXIT_NO_EXEC;
         }
-        int error = r < 0 ? -r : ENOMEM;
-        fprintf(stderr, "%s: can't start %s: %s\n", lang->name, lang->fresh[0], strerror(error));
-        return error == ENOENT ? EXIT_NOT_FOUND : EXIT_NO_EXEC;
+        char **argv = words_expand((char *const *)line + 1, WORDS_RUN, job, NULL);
+        return startup_become(lang->name, job, line[0], argv, fresh_environment(lang, job));
 }
 
 /* localtime_r does not look at the variable again. */
@@ -129,7 +177,8 @@ static void set_time_zone(const struct job *job)
 int startup_begin(const struct lang *lang, const struct job *job)
 {
         const char *variable = lang->kind == KIND_FORKED ? startup_variable(lang, job) : NULL;
-        if (variable && lang->fresh)
+        bool is_asked_for = lang->kind == KIND_FORKED && job->header.fresh;
+        if ((variable || is_asked_for) && lang->fresh)
                 return startup_fresh(lang, job);
         if (variable)
                 fprintf(stderr,

@@ -46,7 +46,7 @@ static bool push_file(struct list *l, const char *name)
 
 static bool push_all(struct list *l, char *const *texts)
 {
-        for (; *texts; texts++)
+        for (; texts && *texts; texts++)
                 if (!push(l, "", *texts))
                         return false;
         return true;
@@ -174,38 +174,94 @@ static bool push_sources(struct list *l, char *const *extensions)
         return ok;
 }
 
-static const char if_unbuffered[] = "{unbuffered}";
+static const char interpreter_args[] = "{interpreter_args}";
+
+static bool names(char *const *line, const char *place)
+{
+        for (; *line; line++)
+                if (strcmp(*line, place) == 0)
+                        return true;
+        return false;
+}
+
+/* Of {unbuffered}REST and {program}REST. NULL: the word is neither, and is there for every job. "": it is left out. */
+static const char *rest_of_condition(const char *word, const struct job *job)
+{
+        const struct {
+                const char *name;
+                bool holds;
+        } conditions[] = {
+                { "{unbuffered}", job->header.unbuffered != 0 },
+                { "{program}", *job->entry != '\0' },
+        };
+        for (size_t i = 0; i < sizeof conditions / sizeof conditions[0]; i++) {
+                size_t len = strlen(conditions[i].name);
+                if (strncmp(word, conditions[i].name, len) == 0)
+                        return conditions[i].holds ? word + len : "";
+        }
+        return NULL;
+}
+
+static bool push_plain(struct list *l, const char *word, enum words_use use, const struct job *job)
+{
+        const char *rest = rest_of_condition(word, job);
+        if (rest)
+                return *rest == '\0' || push_word(l, rest, job->header.memory_bytes);
+        if (use == WORDS_COMPILE && is_replaced(word, job->flags))
+                return true;
+        return push_word(l, word, job->header.memory_bytes);
+}
+
+/* One word of the line. Where there is no program, no word is made of its name. */
+static bool push_expanded(struct list *l, const char *word, enum words_use use, const struct job *job,
+                          char *const *extensions)
+{
+        char made[16];
+        int end = 0;
+
+        if (strcmp(word, "{entry}") == 0 || strcmp(word, "{entry-line}") == 0)
+                return *job->entry == '\0' || push_file(l, job->entry);
+        if (sscanf(word, "{entry:%15[a-z]}%n", made, &end) == 1 && end > 0 && word[end] == '\0')
+                return *job->entry == '\0' || push_made(l, job->entry, made);
+        if (strcmp(word, "{sources}") == 0)
+                return push_sources(l, extensions);
+        if (strcmp(word, "{args}") == 0)
+                return push_all(l, job->args);
+        if (strcmp(word, interpreter_args) == 0)
+                return push_all(l, job->interpreter_args);
+        if (strcmp(word, "{flags}") == 0 || strcmp(word, "{libraries}") == 0)
+                return push_flags(l, job->flags, word[1] == 'l');
+        return push_plain(l, word, use, job);
+}
 
 char **words_expand(char *const *line, enum words_use use, const struct job *job, char *const *extensions)
 {
         struct list l = { 0 };
-        bool ok = true, args = use == WORDS_COMPILE;
+        bool ok = true, runs = use == WORDS_RUN;
+        bool args_last = runs && !names(line, "{args}");
+        bool second = runs && !names(line, interpreter_args);
 
-        for (int end = 0; ok && *line; line++, end = 0) {
-                char made[16];
-                if (strcmp(*line, "{entry}") == 0 || strcmp(*line, "{entry-line}") == 0) {
-                        ok = push_file(&l, job->entry);
-                } else if (strcmp(*line, "{sources}") == 0) {
-                        ok = push_sources(&l, extensions);
-                } else if (strcmp(*line, "{args}") == 0) {
-                        ok = push_all(&l, job->args);
-                        args = true;
-                } else if (strcmp(*line, "{flags}") == 0 || strcmp(*line, "{libraries}") == 0) {
-                        ok = push_flags(&l, job->flags, (*line)[1] == 'l');
-                } else if (sscanf(*line, "{entry:%15[a-z]}%n", made, &end) == 1 && end > 0 && (*line)[end] == '\0') {
-                        ok = push_made(&l, job->entry, made);
-                } else if (strncmp(*line, if_unbuffered, sizeof if_unbuffered - 1) == 0) {
-                        ok = !job->header.unbuffered || push(&l, "", *line + sizeof if_unbuffered - 1);
-                } else if (use != WORDS_COMPILE || !is_replaced(*line, job->flags)) {
-                        ok = push_word(&l, *line, job->header.memory_bytes);
-                }
+        for (char *const *word = line; ok && *word; word++) {
+                ok = push_expanded(&l, *word, use, job, extensions);
+                if (ok && second && word == line)
+                        ok = push_all(&l, job->interpreter_args);
         }
-        if (ok && !args)
+        if (ok && args_last)
                 ok = push_all(&l, job->args);
         if (ok)
                 return l.at;
         words_free(l.at);
         return NULL;
+}
+
+bool words_replace(char **line, size_t at, const char *word)
+{
+        char *copy = strdup(word);
+        if (!copy)
+                return false;
+        free(line[at]);
+        line[at] = copy;
+        return true;
 }
 
 static bool same_name(const char *a, const char *b)

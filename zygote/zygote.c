@@ -2,6 +2,7 @@
 #include "zygote/zygote.h"
 
 #include "lang/lang.h"
+#include "lang/startup.h"
 #include "proto/base/own.h"
 #include "proto/ipc/channel.h"
 #include "zygote/base/leaks.h"
@@ -118,6 +119,8 @@ static int say_hello(struct zygote_self *z, const struct ceilings *ceilings, str
         snprintf(hello.hello.extensions, sizeof hello.hello.extensions, "%s", z->lang->extensions);
         hello.hello.kind = z->lang->kind;
         hello.hello.echoes = z->lang->echoes;
+        hello.hello.prompts = startup_prompts(z->lang);
+        hello.hello.fresh = z->lang->fresh != NULL;
         hello.hello.ceilings = *ceilings;
         OWN_FD int load = open("/proc/self/schedstat", O_RDONLY | O_CLOEXEC);
         return channel_send(ZYGOTE_FD_CHANNEL, &hello, sizeof hello, &load, load >= 0 ? 1 : 0, e);

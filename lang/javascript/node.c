@@ -58,11 +58,15 @@ static int node_run(void *state, const struct job *job)
 static const char preloaded[] = LANG_FILES "/node.js";
 
 /* Which variables of Node's own need it, node_shared.js knows, for the Node that is started ahead, too. */
-static const char *const fresh[] = {
-        PROGRAM, "node",    "--max-old-space-size={memory%100}", /* as in javascript.conf */
-        "-r",    preloaded, "{entry}",
-        NULL
-};
+static const char *const fresh[] = { PROGRAM,
+                                     "node",
+                                     "--max-old-space-size={memory%100}",
+                                     "-r",
+                                     preloaded, /* as in javascript.conf */
+                                     "{interpreter_args}",
+                                     "{entry}",
+                                     NULL };
+static const char *const prompt[] = { PROGRAM, "node", "--max-old-space-size={memory%100}", "-r", preloaded, NULL };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -73,6 +77,7 @@ const struct lang hatchery_language = {
         .kind = KIND_FORKED,
         .echoes = true,
         .fresh = fresh,
+        .prompt = prompt,
         .warm = node_warm,
         .after_fork = node_after_fork,
         .rehearse = node_rehearse,

@@ -150,7 +150,8 @@ const struct lua_dialect lua_dialect = {
 };
 
 /* Of variables that every process reads; Lua's own are read by a state that is made again. */
-static const char *const fresh[] = { "/usr/bin/lua5.4", "lua", "{entry}", NULL };
+static const char *const fresh[] = { "/usr/bin/lua5.4", "lua", "{interpreter_args}", "{entry}", NULL };
+static const char *const prompt[] = { "/usr/bin/lua5.4", "lua", NULL };
 static const struct lang_package_variable package_variables[] = {
         { "LUA_PATH_5_4", ";", LUA_PACKAGE_PATH(TREE) },
         { "LUA_CPATH_5_4", ";", LUA_PACKAGE_CPATH(TREE) },
@@ -162,6 +163,7 @@ const struct lang hatchery_language = {
         .aliases = "lua5.4",
         .extensions = "lua",
         .fresh = fresh,
+        .prompt = prompt,
         .package_variables = package_variables,
         LUA_MEMBERS,
 };

@@ -103,7 +103,8 @@ const struct lua_dialect lua_dialect = {
 };
 
 /* Of variables that every process reads; Lua's own are read by a state that is made again. */
-static const char *const fresh[] = { "/usr/bin/luajit", "luajit", "{entry}", NULL };
+static const char *const fresh[] = { "/usr/bin/luajit", "luajit", "{interpreter_args}", "{entry}", NULL };
+static const char *const prompt[] = { "/usr/bin/luajit", "luajit", NULL };
 static const struct lang_package_variable package_variables[] = {
         { "LUA_PATH", ";", LUA_PACKAGE_PATH(TREE) },
         { "LUA_CPATH", ";", LUA_PACKAGE_CPATH(TREE) },
@@ -115,6 +116,7 @@ const struct lang hatchery_language = {
         .aliases = "",
         .extensions = "",
         .fresh = fresh,
+        .prompt = prompt,
         .package_variables = package_variables,
         LUA_MEMBERS,
 };

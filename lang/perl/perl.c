@@ -331,7 +331,8 @@ static int perl_run_job(void *state, const struct job *job)
 
 static const char *const at_start[] = { "LANG", "LANGUAGE", "LC_*", "PERL*", NULL };
 /* There is no switch for $|; a version that is required loads nothing. */
-static const char *const fresh[] = { PROGRAM, "perl", "{unbuffered}-M5.006;BEGIN{$|=1}", "{entry}", NULL };
+static const char *const fresh[] = { PROGRAM,   "perl", "{unbuffered}-M5.006;BEGIN{$|=1}", "{interpreter_args}",
+                                     "{entry}", NULL };
 static const struct lang_package_variable package_variables[] = { { "PERL5LIB", ":", LIBRARY }, { 0 } };
 
 const struct lang hatchery_language = {

@@ -164,8 +164,9 @@ static int php_run(void *state, const struct job *job)
 static const char *const at_start[] = {
         "LANG", "LC_*", "OPENSSL_*", "PHPRC", "PHP_INI_SCAN_DIR", "USE_TRACKED_ALLOC", "USE_ZEND_ALLOC*", NULL
 };
-static const char *const fresh[] = { "/usr/bin/php" ZEND_TOSTR(PHP_MAJOR_VERSION) "." ZEND_TOSTR(PHP_MINOR_VERSION),
-                                     "php", "{entry}", NULL };
+#define PROGRAM "/usr/bin/php" ZEND_TOSTR(PHP_MAJOR_VERSION) "." ZEND_TOSTR(PHP_MINOR_VERSION)
+static const char *const fresh[] = { PROGRAM, "php", "{interpreter_args}", "{entry}", NULL };
+static const char *const prompt[] = { PROGRAM, "php", "-a", NULL };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -176,6 +177,7 @@ const struct lang hatchery_language = {
         .kind = KIND_FORKED,
         .at_start = at_start,
         .fresh = fresh,
+        .prompt = prompt,
         .before_fresh = php_ini_for_command,
         .warm = php_warm,
         .after_fork = php_after_fork,

@@ -199,7 +199,10 @@ static int prolog_run(void *state, const struct job *job)
 }
 
 static const char *const at_start[] = { "LANG", "LC_*", "SWI*", NULL };
-static const char *const fresh[] = { "/usr/bin/swipl", "swipl", "-g", "true", "-t", "halt", "{entry}", NULL };
+static const char *const fresh[] = { "/usr/bin/swipl", "swipl",         "{interpreter_args}",
+                                     "{program}-g",    "{program}true", "{program}-t",
+                                     "{program}halt",  "{entry}",       NULL };
+static const char *const prompt[] = { "/usr/bin/swipl", "swipl", NULL };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -210,6 +213,7 @@ const struct lang hatchery_language = {
         .kind = KIND_FORKED,
         .at_start = at_start,
         .fresh = fresh,
+        .prompt = prompt,
         .warm = prolog_warm,
         .after_fork = prolog_after_fork,
         .rehearse = prolog_rehearse,

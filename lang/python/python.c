@@ -307,7 +307,9 @@ static int python_run(void *state, const struct job *job)
 
 /* Read by Python itself, or by the libraries of modules that may be preloaded. */
 static const char *const at_start[] = { "LANG", "LC_*", "MKL_*", "OMP_*", "OPENBLAS_*", "OPENSSL_*", "PYTHON*", NULL };
-static const char *const fresh[] = { "/usr/bin/python3", "python3", "{unbuffered}-u", "{entry}", NULL };
+static const char *const fresh[] = { "/usr/bin/python3",   "python3", "{unbuffered}-u",
+                                     "{interpreter_args}", "{entry}", NULL };
+static const char *const prompt[] = { "/usr/bin/python3", "python3", NULL };
 static const struct lang_package_variable package_variables[] = { { "PYTHONPATH", ":", LANG_PACKAGES }, { 0 } };
 
 const struct lang hatchery_language = {
@@ -320,6 +322,7 @@ const struct lang hatchery_language = {
         .echoes = true,
         .at_start = at_start,
         .fresh = fresh,
+        .prompt = prompt,
         .package_variables = package_variables,
         .warm = python_warm,
         .after_fork = python_after_fork,

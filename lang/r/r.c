@@ -226,7 +226,9 @@ static int r_run(void *state, const struct job *job)
 /* Read by R itself, by its profile, which makes options of them, and by libraries for numbers. */
 static const char *const at_start[] = { "EDITOR", "LANG", "LANGUAGE", "LC_*", "MKL_*",  "OMP_*",  "OPENBLAS_*",
                                         "PAGER",  "R_*",  "TEMP",     "TMP",  "TMPDIR", "VISUAL", NULL };
-static const char *const fresh[] = { "/usr/bin/Rscript", "Rscript", "{entry}", NULL };
+static const char *const fresh[] = { "/usr/bin/Rscript", "Rscript", "{interpreter_args}", "{entry}", NULL };
+/* Without the question whether to keep the workspace, which ends with the sandbox. */
+static const char *const prompt[] = { "/usr/bin/R", "R", "--no-save", NULL };
 static const struct lang_package_variable package_variables[] = { { "R_LIBS", ":", LANG_PACKAGES }, { 0 } };
 
 const struct lang hatchery_language = {
@@ -238,6 +240,7 @@ const struct lang hatchery_language = {
         .kind = KIND_FORKED,
         .at_start = at_start,
         .fresh = fresh,
+        .prompt = prompt,
         .package_variables = package_variables,
         .paths = settings,
         .warm = r_warm,

@@ -268,7 +268,8 @@ static int ruby_run(void *state, const struct job *job)
 }
 
 static const char *const at_start[] = { "GEM*", "LANG", "LC_*", "OPENSSL_*", "RUBY*", NULL };
-static const char *const fresh[] = { "/usr/bin/ruby", "ruby", "{entry}", NULL };
+static const char *const fresh[] = { "/usr/bin/ruby", "ruby", "{interpreter_args}", "{entry}", NULL };
+static const char *const prompt[] = { "/usr/bin/irb", "irb", NULL };
 /* A separator at the end stands for the default directories. */
 static const struct lang_package_variable package_variables[] = { { "GEM_PATH", ":", LANG_PACKAGES ":" }, { 0 } };
 
@@ -282,6 +283,7 @@ const struct lang hatchery_language = {
         .echoes = true,
         .at_start = at_start,
         .fresh = fresh,
+        .prompt = prompt,
         .package_variables = package_variables,
         .warm = ruby_warm,
         .after_fork = ruby_after_fork,

@@ -317,6 +317,8 @@ static void sqlite_rehearse(void *state)
 /* The command reads the program from standard input. */
 static int redirect_input(const struct job *job)
 {
+        if (!*job->entry)
+                return 0;
         int fd = open(job->entry, O_RDONLY | O_CLOEXEC);
         int r = fd < 0 || dup2(fd, STDIN_FILENO) < 0 ? -errno : 0;
         if (fd >= 0)
@@ -345,7 +347,9 @@ static int sqlite_run(void *state, const struct job *job)
 }
 
 static const char *const at_start[] = { "SQLITE_*", "TMPDIR", NULL };
-static const char *const fresh[] = { COMMAND, "sqlite3", "-batch", ":memory:", NULL };
+static const char *const fresh[] = { COMMAND, "sqlite3", "{program}-batch", "{interpreter_args}", "{program}:memory:",
+                                     NULL };
+static const char *const prompt[] = { COMMAND, "sqlite3", NULL };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
@@ -356,6 +360,7 @@ const struct lang hatchery_language = {
         .kind = KIND_FORKED,
         .at_start = at_start,
         .fresh = fresh,
+        .prompt = prompt,
         .before_fresh = redirect_input,
         .warm = sqlite_warm,
         .after_fork = sqlite_after_fork,

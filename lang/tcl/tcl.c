@@ -288,7 +288,8 @@ static int tcl_run(void *state, const struct job *job)
 }
 
 /* Of variables that every process reads; Tcl's own are read by an interpreter that is made again. */
-static const char *const fresh[] = { "/usr/bin/tclsh", PROGRAM, "{entry}", NULL };
+static const char *const fresh[] = { "/usr/bin/tclsh", PROGRAM, "{interpreter_args}", "{entry}", NULL };
+static const char *const prompt[] = { "/usr/bin/tclsh", PROGRAM, NULL };
 static const struct lang_package_variable package_variables[] = { { "TCLLIBPATH", " ", LANG_PACKAGES }, { 0 } };
 
 const struct lang hatchery_language = {
@@ -299,6 +300,7 @@ const struct lang hatchery_language = {
         .extensions = "tcl",
         .kind = KIND_FORKED,
         .fresh = fresh,
+        .prompt = prompt,
         .package_variables = package_variables,
         .warm = tcl_warm,
         .after_fork = tcl_after_fork,

@@ -44,6 +44,8 @@ struct config_runtime {
         char **artifacts;
         char **run;
         char **warm;
+        char **fresh;  /* of prestarted ones: instead of run, for requests with words for the interpreter */
+        char **prompt; /* its own prompt, for a terminal without a program */
         char **prepare;
         char **paths; /* directories of the host that are seen inside besides /usr */
         char **links; /* symbolic links that are seen inside, "/NAME=TARGET" */

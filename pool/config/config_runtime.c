@@ -41,6 +41,8 @@ static const struct list_key lists[] = {
         { "artifacts", CONFIG_WORD_RELATIVE, 1 << KIND_COMPILED | ONLY, LIST(artifacts), 1 << KIND_PRESTARTED },
         { "run", CONFIG_WORD_ANY, 1 << KIND_COMPILED | 1 << KIND_EXEC, LIST(run), 0 },
         { "warm", CONFIG_WORD_ANY, 1 << KIND_PRESTARTED | ONLY, LIST(warm), 0 },
+        { "fresh", CONFIG_WORD_ANY, ONLY, LIST(fresh), 1 << KIND_PRESTARTED },
+        { "prompt", CONFIG_WORD_ANY, ONLY, LIST(prompt), 1 << KIND_PRESTARTED | 1 << KIND_EXEC },
         { "prepare", CONFIG_WORD_ANY, 0, LIST(prepare), 0 },
         { "paths", CONFIG_WORD_PATH, 0, LIST(paths), 0 },
         { "links", CONFIG_WORD_LINK, 0, LIST(links), 0 },

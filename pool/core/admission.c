@@ -66,6 +66,8 @@ static int check(const struct core *c, const struct language *l, const struct su
         const struct check_rules rules = {
                 .main_file = l->main_file,
                 .echoes = l->echoes,
+                .prompts = l->prompts,
+                .starts_fresh = l->starts_fresh,
                 .standard = l->standard,
                 .ceiling = l->ceiling,
                 /* What was started ahead; the kernel sets no limit below it. A quarter more, since one is not like

@@ -135,6 +135,27 @@ static int entry_of_code(const struct submission *x, struct span main_file, stru
         return 0;
 }
 
+static int refuse_nothing(const struct submission *x, const struct check_rules *rules, struct refusal *refusal)
+{
+        if (x->has_terminal)
+                return refuse(refusal, INVALID,
+                              "there is nothing to run, and %s has no prompt of its own; send code, or files and entry",
+                              names_quote(x->language).text);
+        return refuse(refusal, INVALID, "there is nothing to run; send code, or files and entry%s",
+                      rules->prompts ? ", or ask for a terminal with the language's own prompt" : "");
+}
+
+/* The interpreter may need no program: its own words name one, or its prompt is wanted. Of files that come with such
+ * words, none is a program unless entry names it. */
+static bool needs_program(const struct submission *x, const struct check_rules *rules)
+{
+        if (x->has_code || x->entry.len > 0)
+                return true;
+        if (x->n_interpreter_args > 0)
+                return false;
+        return x->n_files > 0 || !(x->has_terminal && rules->prompts);
+}
+
 static int entry_of_files(const struct submission *x, struct span main_file, struct check_plan *plan,
                           struct refusal *refusal)
 {
@@ -178,21 +199,78 @@ static int check_collect(const struct submission *x, const struct check_rules *r
         return 0;
 }
 
+static int check_program(const struct submission *x, const struct check_rules *rules, struct check_plan *plan,
+                         struct refusal *refusal)
+{
+        struct span main_file = span_of_text(rules->main_file);
+
+        if (!needs_program(x, rules))
+                return 0;
+        return x->has_code ? entry_of_code(x, main_file, plan, refusal) : entry_of_files(x, main_file, plan, refusal);
+}
+
+static int check_size_of_terminal(const char *field, uint32_t n, struct refusal *refusal)
+{
+        if (n >= 1 && n <= TERMINAL_MAX)
+                return 0;
+        return refuse(refusal, INVALID, "terminal.%s is %u; it is at least 1 and at most %d", field, n, TERMINAL_MAX);
+}
+
+static int check_terminal(const struct submission *x, struct refusal *refusal)
+{
+        if (!x->has_terminal)
+                return 0;
+        if (!x->stream || !x->live_input)
+                return refuse(refusal, INVALID,
+                              "terminal is set without %s; a terminal is read and written while the program runs, so "
+                              "set stream and live_stdin, too",
+                              x->stream       ? "live_stdin"
+                              : x->live_input ? "stream"
+                                              : "stream and live_stdin");
+        int r = check_size_of_terminal("rows", x->terminal.rows, refusal);
+        return r != 0 ? r : check_size_of_terminal("columns", x->terminal.columns, refusal);
+}
+
+/* What is asked of an interpreter that is started for this run. */
+static int check_interpreter(const struct submission *x, const struct check_rules *rules, struct refusal *refusal)
+{
+        const char *field = x->n_interpreter_args > 0 ? "interpreter_args" : "interpreter";
+
+        if (x->echo_last_expression && submission_is_fresh(x))
+                return refuse(refusal, INVALID,
+                              "echo_last_expression is set together with %s, whose interpreter is started anew and has "
+                              "no such thing; leave one of them out",
+                              x->has_terminal ? "terminal" : field);
+        if (x->n_interpreter_args == 0 && x->interpreter.len == 0)
+                return 0;
+        if (rules->compiled)
+                return refuse(refusal, INVALID,
+                              "%s is set, but %s is compiled, and its programs have no interpreter; leave it out",
+                              field, names_quote(x->language).text);
+        if (!rules->starts_fresh)
+                return refuse(refusal, INVALID,
+                              "%s is set, but %s has no interpreter that could be started with it; leave it out", field,
+                              names_quote(x->language).text);
+        return 0;
+}
+
 int check_execute(const struct submission *x, const struct check_rules *rules, struct check_plan *plan,
                   struct refusal *refusal)
 {
         *plan = (struct check_plan){ 0 };
-        if (!x->has_code && x->n_files == 0)
-                return refuse(refusal, INVALID, "there is nothing to run; send code, or files and entry");
-
+        if (x->n_files == 0 && !x->has_code && (needs_program(x, rules) && x->entry.len == 0))
+                return refuse_nothing(x, rules, refusal);
         if (x->priority >= QUEUE_PRIORITIES)
                 return refuse(refusal, INVALID, "priority is %u; it is at least 0, the default, and at most %d",
                               x->priority, QUEUE_PRIORITIES - 1);
         if (x->echo_last_expression && !rules->echoes)
                 return refuse(refusal, INVALID, "echo_last_expression is set, but %s has no such thing; leave it out",
                               names_quote(x->language).text);
-        struct span main_file = span_of_text(rules->main_file);
-        int r = check_limits(x, rules, plan, refusal);
+        int r = check_terminal(x, refusal);
+        if (r == 0)
+                r = check_interpreter(x, rules, refusal);
+        if (r == 0)
+                r = check_limits(x, rules, plan, refusal);
         if (r == 0)
                 r = flags_check(x, rules->compile_flags, refusal);
         if (r == 0)
@@ -200,8 +278,7 @@ int check_execute(const struct submission *x, const struct check_rules *rules, s
         if (r == 0)
                 r = check_size(x, rules, plan, refusal);
         if (r == 0)
-                r = x->has_code ? entry_of_code(x, main_file, plan, refusal)
-                                : entry_of_files(x, main_file, plan, refusal);
+                r = check_program(x, rules, plan, refusal);
         if (r == 0)
                 r = check_collect(x, rules, plan, refusal);
         return r;

@@ -290,6 +290,7 @@ void core_language(const struct core *c, size_t i, struct language_facts *facts)
                 .known = l->known,
                 .ready = l->ready,
                 .echoes = l->echoes,
+                .prompts = l->prompts,
                 .names_are_others = l->is_profile && config && config_find_language(c->config, config->runtime),
                 .aliases = l->aliases,
                 .extensions = l->extensions,

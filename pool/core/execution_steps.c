@@ -146,7 +146,8 @@ void execution_look(struct execution *x, const struct slot *slot)
 {
         bool again = x->step == STEP_RUN;
 
-        if (again && (!language_keeps(x->language) || x->compile.done))
+        /* What a fresh interpreter makes of its program is another thing, and made by its own command line. */
+        if (again && (!language_keeps(x->language) || x->compile.done || submission_is_fresh(&x->submission)))
                 return;
         if (!find_in_cache(x, slot) && again && x->compile.keyed && seen_take(&x->language->seen, &x->compile.key))
                 x->step = STEP_COMPILE; /* under the limits of the run, as the first time */

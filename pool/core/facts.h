@@ -20,6 +20,7 @@ struct language_facts {
         bool known;     /* its first zygote has spoken */
         bool ready;
         bool echoes;
+        bool prompts;          /* it has a prompt of its own */
         bool names_are_others; /* it is a profile: aliases and extensions are those of the language called as its
                                   runtime */
         const char *aliases;

@@ -162,6 +162,7 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language_facts *l
         out->ready = l->ready;
         out->kind = (hatchery_v1_LanguageStatus_Kind)l->kind;
         out->echoes = l->echoes;
+        out->prompts = l->prompts;
         fill_counts(out, l);
         add_words(&WORDS(out->aliases), l->aliases);
         fill_files(out, l);

@@ -49,6 +49,8 @@ struct language {
         char extensions[64];                                 /* where its runtime is no data, which has a list */
         enum kind kind;                                      /* 0: not known yet */
         bool echoes;                                         /* it knows echo_last_expression */
+        bool prompts;                                        /* it has a prompt of its own */
+        bool starts_fresh;                                   /* its interpreter can be started anew for a job */
         struct preload_fact preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
         size_t n_preloads;
 

@@ -137,6 +137,8 @@ static void learn(struct language *l, const struct report *report)
                  report->hello.extensions);
         l->kind = kind_name(report->hello.kind) ? (enum kind)report->hello.kind : 0;
         l->echoes = report->hello.echoes != 0;
+        l->prompts = report->hello.prompts != 0;
+        l->starts_fresh = report->hello.fresh != 0;
         l->n_preloads = 0;
 }
 

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,6 +70,20 @@ int spawn_program(pid_t *pid, const struct spawn *s)
         return -r;
 }
 
+/* The next place where a program of that name may be, and on to the rest of the path; false at its end. A name that is
+ * too long, or empty, is in none of them. */
+static bool next_place(const char **path, const char *name, char place[PATH_MAX])
+{
+        while (*path) {
+                int len = (int)strcspn(*path, ":");
+                int n = snprintf(place, PATH_MAX, "%.*s/%s", len, *path, name);
+                *path = (*path)[len] ? *path + len + 1 : NULL;
+                if (n > 0 && n < PATH_MAX && *name)
+                        return true;
+        }
+        return false;
+}
+
 int spawn_become(char *const *argv, char *const *env)
 {
         const char *path = getenv("PATH");
@@ -79,19 +94,32 @@ int spawn_become(char *const *argv, char *const *env)
                 execve(argv[0], argv, env);
                 return -errno;
         }
-        for (const char *at = path;; at++) {
-                int len = (int)strcspn(at, ":");
-                int n = snprintf(place, sizeof place, "%.*s/%s", len, at, argv[0]);
-                if (n > 0 && (size_t)n < sizeof place && *argv[0]) {
-                        execve(place, argv, env);
-                        if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
-                                return -errno;
-                        error = errno == EACCES ? EACCES : error;
-                }
-                at += len;
-                if (!*at)
-                        return -error;
+        while (next_place(&path, argv[0], place)) {
+                execve(place, argv, env);
+                if (errno != ENOENT && errno != ENOTDIR && errno != EACCES)
+                        return -errno;
+                error = errno == EACCES ? EACCES : error;
         }
+        return -error;
+}
+
+static bool is_program(const char *path)
+{
+        struct stat st;
+        return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+bool spawn_can_start(const char *program)
+{
+        const char *path = getenv("PATH");
+        char place[PATH_MAX];
+
+        if (strchr(program, '/'))
+                return is_program(program);
+        while (next_place(&path, program, place))
+                if (is_program(place))
+                        return true;
+        return false;
 }
 
 /* 1: there is something to read, or the end. */

@@ -2,6 +2,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -24,6 +25,9 @@ int spawn_program(pid_t *pid, const struct spawn *s);
 /* Becomes the program, which is looked up in PATH. Returns only if it can't, a negative errno. The functions of libc
  * that search PATH hand a file that is no program to a shell, and so would run a library as a script. */
 int spawn_become(char *const *argv, char *const *env);
+
+/* Whether a file that may be executed is at that path, or is found in PATH by that name. */
+bool spawn_can_start(const char *program);
 
 /* Reads until the end, or until size - 1 bytes are there, and adds a NUL. How many, or -ETIMEDOUT with what came. */
 int spawn_read(int fd, char *text, size_t size, int patience_ms);

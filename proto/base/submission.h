@@ -69,3 +69,9 @@ struct submission {
         uint64_t deadline_us;       /* 0: none */
         uint32_t priority;
 };
+
+/* Its run gets an interpreter that is started for it. */
+static inline bool submission_is_fresh(const struct submission *x)
+{
+        return x->n_interpreter_args > 0 || x->interpreter.len > 0 || x->has_terminal;
+}

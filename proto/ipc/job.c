@@ -38,8 +38,7 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
                 .memory_bytes = (uint64_t)limit[LIMIT_MEMORY],
                 .unbuffered = x->unbuffered,
                 .n_interpreter_args = (uint32_t)x->n_interpreter_args,
-                .fresh = purpose != JOB_COMPILE &&
-                         (x->n_interpreter_args > 0 || x->interpreter.len > 0 || x->has_terminal),
+                .fresh = purpose != JOB_COMPILE && submission_is_fresh(x),
                 .terminal = purpose != JOB_COMPILE && x->has_terminal,
                 .prompt = entry.len == 0 && x->n_interpreter_args == 0,
                 .strings_size = entry.len + 1 + x->interpreter.len + 1,
