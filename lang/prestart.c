@@ -66,11 +66,12 @@ static int wait_ready(const struct prestart *p, int patience_ms)
         return r == READY ? 0 : r < 0 ? r : -EPROTO;
 }
 
-/* Its wait status. */
+/* Its wait status. The socket is closed when the program is dead: of its end a program that waits for its job would have
+ * something to say, on the standard streams of the run. */
 static int end(struct prestart *p)
 {
-        close(p->sock);
         int status = spawn_end(p->pid);
+        close(p->sock);
         *p = (struct prestart){ .sock = -1 };
         return status;
 }

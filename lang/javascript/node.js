@@ -66,12 +66,13 @@ function redirectMain(main, entry, esm) {
     };
 }
 
+/* Of the words before the program, those up to this file's own are ours. */
 function forget() {
     delete Module._cache[__filename];
     for (const key of Object.keys(Module._pathCache))
         if (Module._pathCache[key] === __filename)
             delete Module._pathCache[key];
-    process.execArgv = [];
+    process.execArgv = process.execArgv.slice(process.execArgv.indexOf(__filename) + 1);
     Object.defineProperty(process, '_preload_modules', { value: [] });
 }
 
