@@ -17,7 +17,10 @@
 
 #define UNIX_PREFIX "unix:"
 
-static int connect_failed(const char *address, int code, struct err *e)
+/* A machine that is gone is found after a minute, not after the kernel's two hours. */
+enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_PAUSE_S = 10, KEEPALIVE_TRIES = 3 };
+
+int address_failed(const char *address, int code, struct err *e)
 {
         const char *advice = "";
         if (code == ECONNREFUSED || code == ENOENT)
@@ -27,15 +30,39 @@ static int connect_failed(const char *address, int code, struct err *e)
         return err_say(e, code, "connect to %s: %s%s", address, strerror(code), advice);
 }
 
-static int connect_unix(const char *address, int timeout_ms, struct err *e)
+bool address_is_local(const char *address)
+{
+        return strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0;
+}
+
+int address_local(const char *address, struct sockaddr_un *sa, struct err *e)
 {
         const char *path = address + strlen(UNIX_PREFIX);
-        struct sockaddr_un sa = { .sun_family = AF_UNIX };
         size_t len = strlen(path);
-        if (len == 0 || len >= sizeof sa.sun_path)
+
+        if (len == 0 || len >= sizeof sa->sun_path)
                 return err_say(e, EINVAL, "the path of a unix socket has 1 to %zu bytes, not %zu: %s",
-                               sizeof sa.sun_path - 1, len, address);
-        memcpy(sa.sun_path, path, len);
+                               sizeof sa->sun_path - 1, len, address);
+        memset(sa, 0, sizeof *sa);
+        sa->sun_family = AF_UNIX;
+        memcpy(sa->sun_path, path, len);
+        return 0;
+}
+
+int address_check(const char *address, struct err *e)
+{
+        char host[ADDRESS_HOST_SIZE], port[ADDRESS_PORT_SIZE];
+        struct sockaddr_un sa;
+
+        return address_is_local(address) ? address_local(address, &sa, e) : address_split(address, host, port, e);
+}
+
+static int connect_unix(const char *address, int timeout_ms, struct err *e)
+{
+        struct sockaddr_un sa;
+        int r = address_local(address, &sa, e);
+        if (r < 0)
+                return r;
 
         OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (fd < 0)
@@ -48,7 +75,7 @@ static int connect_unix(const char *address, int timeout_ms, struct err *e)
                 return err_set(e, errno, "set the time-out of a unix socket");
         while (connect(fd, (struct sockaddr *)&sa, sizeof sa) < 0) {
                 if (errno != EINTR)
-                        return connect_failed(address, errno == EAGAIN ? ETIMEDOUT : errno, e);
+                        return address_failed(address, errno == EAGAIN ? ETIMEDOUT : errno, e);
         }
         if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
                 return err_set(e, errno, "make a unix socket non-blocking");
@@ -102,6 +129,25 @@ static int await_connected(int fd, int timeout_ms)
         return code;
 }
 
+/* A request is one write: waiting for more to join it would only delay it. Keep-alive finds a server whose machine is
+ * gone, which no write would do while an answer is awaited. */
+int address_tune(int fd, struct err *e)
+{
+        static const struct {
+                int level, name, value;
+        } options[] = {
+                { IPPROTO_TCP, TCP_NODELAY, 1 },
+                { SOL_SOCKET, SO_KEEPALIVE, 1 },
+                { IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S },
+                { IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_PAUSE_S },
+                { IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_TRIES },
+        };
+        for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+                if (setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value) < 0)
+                        return err_set(e, errno, "set an option of a socket");
+        return 0;
+}
+
 /* Returns an owned descriptor or a negative errno. */
 static int connect_one(const struct addrinfo *ai, int timeout_ms)
 {
@@ -114,12 +160,9 @@ static int connect_one(const struct addrinfo *ai, int timeout_ms)
                         return -code;
         }
 
-        /* A request is one write: waiting for more to join it would only delay it. Keep-alive finds a server whose
-         * machine is gone, which no write would do while an answer is awaited. */
-        int on = 1;
-        if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0 ||
-            setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0)
-                return -errno;
+        int r = address_tune(fd, NULL);
+        if (r < 0)
+                return r;
         return own_steal_fd(&fd);
 }
 
@@ -140,12 +183,12 @@ static int connect_tcp(const char *address, int timeout_ms, struct err *e)
         for (struct addrinfo *ai = list; ai && fd < 0; ai = ai->ai_next)
                 fd = connect_one(ai, timeout_ms);
         freeaddrinfo(list);
-        return fd < 0 ? connect_failed(address, -fd, e) : fd;
+        return fd < 0 ? address_failed(address, -fd, e) : fd;
 }
 
 int address_connect(const char *address, int timeout_ms, struct err *e)
 {
-        if (strncmp(address, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        if (address_is_local(address))
                 return connect_unix(address, timeout_ms, e);
         return connect_tcp(address, timeout_ms, e);
 }

@@ -3,10 +3,29 @@
 
 #include "proto/base/err.h"
 
-enum { ADDRESS_HOST_SIZE = 256, ADDRESS_PORT_SIZE = 16 };
+#include <stdbool.h>
+
+struct sockaddr_un;
+
+enum { ADDRESS_HOST_SIZE = 256, ADDRESS_PORT_SIZE = 16, ADDRESS_SIZE = 288 };
+
+/* Is the text one that could be connected to? -EINVAL with a sentence. One that is fits into ADDRESS_SIZE. */
+int address_check(const char *address, struct err *e);
+
+/* Is it "unix:PATH"? */
+bool address_is_local(const char *address);
+
+/* The socket's address of "unix:PATH". -EINVAL with a sentence. */
+int address_local(const char *address, struct sockaddr_un *sa, struct err *e);
 
 /* Takes "HOST:PORT" or "[IPV6]:PORT" apart. -EINVAL with a sentence. */
 int address_split(const char *address, char host[ADDRESS_HOST_SIZE], char port[ADDRESS_PORT_SIZE], struct err *e);
+
+/* Sets the options of a TCP socket that carries requests. */
+int address_tune(int fd, struct err *e);
+
+/* Says that connecting failed, and what may be the matter; returns -code. */
+int address_failed(const char *address, int code, struct err *e);
 
 /* Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", trying each address that a name has for up to timeout_ms.
  * Returns a non-blocking, close-on-exec descriptor that the caller owns, or a negative errno. */

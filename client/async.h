@@ -94,7 +94,7 @@ void hatchery_client_on_wake(struct hatchery_client *c, void (*wake)(void *data)
 
 bool hatchery_client_is_connected(const struct hatchery_client *c);
 
-/* Calls that have not ended, those included that were abandoned and are not answered yet. */
+/* Calls that have not ended, signals of hatchery_call_signal among them. */
 size_t hatchery_client_calls(const struct hatchery_client *c);
 
 /* ---------------------------------------------------------------- how a call ends */
@@ -197,14 +197,15 @@ uint64_t hatchery_call_id(const struct hatchery_call *call);
 struct hatchery_client *hatchery_call_client(const struct hatchery_call *call);
 
 /* Ends it early. The end is told as ever: a Result CANCELLED or Error CANCELLED by the server, or the failure
- * HATCHERY_WITHDRAWN where nothing was sent yet; or its own end, which may already be on its way. Idempotent. */
-void hatchery_call_cancel(struct hatchery_call *call);
+ * HATCHERY_WITHDRAWN where nothing was sent yet; or its own end, which may already be on its way. Idempotent. 0 or
+ * -ENOMEM. */
+int hatchery_call_cancel(struct hatchery_call *call);
 
 /* As cancel, but nothing more is called, and the call must not be used afterwards: its user has gone. */
 void hatchery_call_abandon(struct hatchery_call *call);
 
 /* So many bytes of its output are done with: the server may send as many more. For manual_credit. More than what came
- * is an error of the caller: -EINVAL. */
+ * is an error of the caller: -EINVAL. After -ENOMEM the credit is given with that of the next bytes. */
 int hatchery_call_consumed(struct hatchery_call *call, uint64_t bytes);
 
 /* Bytes of output that came and were not consumed yet. */

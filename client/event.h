@@ -13,6 +13,6 @@ struct hatchery_event;
 int hatchery_event_attach(struct hatchery_event **out, struct hatchery_client *c, struct event_base *base,
                           struct err *e);
 
-/* Detaches the client, which lives on. Before hatchery_client_free, or after it; in a callback, too. NULL is accepted.
- */
+/* Detaches the client, which lives on. To be called before hatchery_client_free; in a callback in either order. NULL is
+ * accepted. */
 void hatchery_event_free(struct hatchery_event *event);
