@@ -62,7 +62,7 @@ static size_t give(struct hatchery_characters *c, enum verdict verdict, const ui
                 return REPLACEMENT_SIZE;
         }
         c->at.characters += verdict == INVALID ? n : 1;
-        c->at.utf16 += verdict == INVALID ? n : n == 4 ? 2 : 1;
+        c->at.utf16 += verdict == INVALID ? n : n == 4 ? 2U : 1U;
         memcpy(text, bytes, n);
         return n;
 }
