@@ -368,3 +368,71 @@ struct request heard_stream(void)
         q.execute.stream = q.execute.live_input = true;
         return q;
 }
+
+/* ---------------------------------------------------------------- a client of it */
+
+static void on_client_room(void *data, struct hatchery_client *c)
+{
+        struct scene *s = data;
+        assert_ptr_equal(c, s->c);
+        s->rooms++;
+}
+
+static void on_connected(void *data, struct hatchery_client *c)
+{
+        struct scene *s = data;
+        assert_ptr_equal(c, s->c);
+        s->connected++;
+}
+
+static void on_disconnected(void *data, struct hatchery_client *c, const struct err *why, int64_t retry_ms)
+{
+        struct scene *s = data;
+        assert_ptr_equal(c, s->c);
+        assert_true(why->code > 0 && strlen(why->text) > 10);
+        s->disconnected++;
+        s->retry_ms = retry_ms;
+        s->why = *why;
+}
+
+static const struct hatchery_client_ops client_ops = {
+        .connected = on_connected,
+        .disconnected = on_disconnected,
+        .room = on_client_room,
+};
+
+/* A client of a fake server, connected. */
+void scene_begin_with(struct scene *s, struct hatchery_client_config config)
+{
+        struct err e = { 0 };
+        *s = (struct scene){ 0 };
+        fake_open(&s->f);
+        config.address = s->f.address;
+        config.ops = &client_ops;
+        config.data = s;
+        assert_int_equal(hatchery_client_new(&s->c, &config, &e), HATCHERY_OK);
+        s->f.client = s->c;
+        fake_accept(&s->f);
+        assert_true(hatchery_client_is_connected(s->c));
+}
+
+void scene_begin(struct scene *s)
+{
+        scene_begin_with(s, (struct hatchery_client_config){ 0 });
+}
+
+void scene_end(struct scene *s)
+{
+        hatchery_client_free(s->c);
+        s->f.client = NULL;
+        fake_close(&s->f);
+}
+
+void scene_wait(struct scene *s, const unsigned *count, unsigned n)
+{
+        const int64_t end_ms = clock_ms() + 20000;
+        while (*count < n) {
+                assert_true(clock_ms() < end_ms);
+                hatchery_client_wait(s->c, 50, NULL);
+        }
+}

@@ -87,3 +87,19 @@ int heard_send(struct heard *h, struct hatchery_client *c, const struct request 
 /* A program, and one with streams and live input. */
 struct request heard_program(void);
 struct request heard_stream(void);
+
+/* A client, connected to a fake server. config.ops are the scene's own. */
+struct scene {
+        struct fake f;
+        struct hatchery_client *c;
+        unsigned rooms, connected, disconnected; /* what the client has told */
+        int64_t retry_ms;                        /* ... with the last disconnected */
+        struct err why;
+};
+
+void scene_begin(struct scene *s);
+void scene_begin_with(struct scene *s, struct hatchery_client_config config);
+void scene_end(struct scene *s);
+
+/* Dispatches until a counter has reached n. */
+void scene_wait(struct scene *s, const unsigned *count, unsigned n);
