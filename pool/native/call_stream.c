@@ -18,7 +18,7 @@
 enum {
         FRAME_BYTES = 64 << 10,     /* of output in one message */
         UNSENT_BYTES = 256 << 10,   /* of a connection; with as many, streams take no more */
-        RESUMED_AT_ONCE = 16,       /* streams */
+        RESUMED_AT_ONCE = 4,        /* streams */
         CREDIT_STEP = 64 << 10,     /* of input; less is not given back by itself */
         SIGNAL_US = 10000,          /* between two signals, in the long run: the zygote that sends them has others */
         SIGNALS_AHEAD_US = 1000000, /* a hundred at once */

@@ -12,8 +12,8 @@ from lib.hatchery import HEADER, LZ4, PLAIN, pb
 from lib.scale import patience
 
 
-def frame(flag=PLAIN, **request):
-    message = pb.ClientMessage(id=1, **request).SerializeToString()
+def frame(flag=PLAIN, request_id=1, **request):
+    message = pb.ClientMessage(id=request_id, **request).SerializeToString()
     if flag == LZ4:
         message = lz4.frame.compress(message, store_size=True, block_size=lz4.frame.BLOCKSIZE_MAX4MB)
     return HEADER.pack(flag, len(message)) + message

@@ -4,12 +4,14 @@
 #include "pool/base/loop.h"
 #include "pool/base/peer.h"
 #include "pool/native/connection.h"
+#include "proto/base/clock.h"
 #include "proto/wire/frame.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -27,7 +29,12 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
         }
         assert_true(c->begun < FRONT_MAX_EXECUTIONS);
         struct execution *x = &c->execution[c->begun++];
-        *x = (struct execution){ .core = c, .sink = sink, .payload = *payload };
+        *x = (struct execution){
+                .core = c,
+                .sink = sink,
+                .payload = *payload,
+                .input = submission->live_input ? 0 : -EINVAL,
+        };
         free(submission->files);
         free(submission->args);
         free(submission->env);
@@ -112,6 +119,26 @@ void core_facts(const struct core *c, struct core_facts *facts)
 void core_language(const struct core *c, size_t i, struct language_facts *facts)
 {
         *facts = c->languages[i];
+}
+
+size_t front_output(struct front *f, size_t i, enum stream which, struct span bytes, uint64_t offset)
+{
+        struct sink *sink = f->core.execution[i].sink;
+        assert_non_null(sink->ops->output);
+        return sink->ops->output(sink, which, bytes, offset, clock_us());
+}
+
+void front_stage(struct front *f, size_t i, enum stage stage)
+{
+        struct sink *sink = f->core.execution[i].sink;
+        assert_non_null(sink->ops->stage);
+        sink->ops->stage(sink, stage, clock_us());
+}
+
+void front_want_input(struct front *f, size_t i)
+{
+        struct sink *sink = f->core.execution[i].sink;
+        sink->ops->input_wanted(sink);
 }
 
 void front_finish(struct front *f, size_t i, const struct outcome *o)

@@ -64,6 +64,11 @@ int front_connect(struct front *f);
 void front_say(int client, const struct request *r);
 void front_hear(struct front *f, int client, struct answer *a, uint8_t **bytes);
 
+/* The fake core tells the i-th execution's sink; returns how much that takes. */
+size_t front_output(struct front *f, size_t i, enum stream which, struct span bytes, uint64_t offset);
+void front_stage(struct front *f, size_t i, enum stage stage);
+void front_want_input(struct front *f, size_t i);
+
 /* The fake core ends the i-th execution. */
 void front_finish(struct front *f, size_t i, const struct outcome *o);
 void front_refuse(struct front *f, size_t i, enum refusal_code code, const char *sentence);

@@ -16,6 +16,7 @@ SERVER = ServerModule(__name__, config="language python { }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 CONNECTIONS = 24
+PIECES = 10_000      # each of four kinds, on each connection
 READING = 64 << 10   # what the server reads in one go
 WALL_US = 300_000
 # Guards. In the time of one flood, were it answered in one go, no limit would be looked at.
@@ -134,6 +135,30 @@ class Floods(Case):
     def test_cancels(self):
         """Two dozen clients that cancel what is not there as fast as they can"""
         self.fill_readings(frame(cancel=pb.Cancel(request_id=77)))
+
+    def flood_of_pieces(self, request_id, before=b""):
+        """Of all that has no answer; the last thing is no frame at all, so that the connection is closed behind the rest."""
+        pieces = (frame(request_id=0, credit=pb.Credit(request_id=request_id, bytes=1)),
+                  frame(request_id=0, stdin_chunk=pb.StdinChunk(request_id=request_id, bytes=b"x")),
+                  frame(request_id=0, stdin_chunk=pb.StdinChunk(request_id=request_id)),
+                  frame(request_id=0, resize=pb.Resize(request_id=request_id, rows=1, columns=1)))
+        data = frame(request_id=99, ping=pb.Ping()) + before + b"".join(pieces) * PIECES + b"\xff" * HEADER.size
+        self.flood(data, None)
+
+    def test_pieces_of_streams_that_are_not_there(self):
+        """Two dozen clients that send Credit, StdinChunk and Resize about no request as fast as they can"""
+        self.flood_of_pieces(77)
+
+    def test_pieces_of_a_stream(self):
+        """Two dozen clients that send their streams input and credit byte by byte, while nobody reads the one or needs the other"""
+        opened = execute_message("import time\ntime.sleep(1000)", stream=True, live_stdin=True)
+        self.flood_of_pieces(1, frame(execute=opened))
+
+    def test_signals(self):
+        """Two dozen clients that send signals to a program as fast as they can"""
+        opened = execute_message("import signal, time\nsignal.signal(28, lambda *a: None)\nwhile True:\n    time.sleep(1)")
+        signals = b"".join(frame(request_id=i, signal=pb.Signal(request_id=1, number=28)) for i in range(2, PIECES))
+        self.flood(frame(execute=opened) + signals + b"\xff" * HEADER.size, None)
 
     def test_what_is_packed_to_the_limit(self):
         """Two dozen clients whose small frames unpack to 16 MiB"""
