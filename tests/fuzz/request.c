@@ -29,6 +29,10 @@ static void check_round_trip(const struct request *r)
         FUZZ_CHECK(again.id == r->id && again.kind == r->kind);
         FUZZ_CHECK(again.execute.n_files == r->execute.n_files && again.execute.n_args == r->execute.n_args);
         FUZZ_CHECK(again.execute.n_env == r->execute.n_env && again.execute.n_globs == r->execute.n_globs);
+        FUZZ_CHECK(again.execute.n_interpreter_args == r->execute.n_interpreter_args);
+        FUZZ_CHECK(again.request_id == r->request_id && again.eof == r->eof && again.signal == r->signal);
+        FUZZ_CHECK(again.bytes.len == r->bytes.len && again.credit_bytes == r->credit_bytes);
+        FUZZ_CHECK(again.terminal.rows == r->terminal.rows && again.terminal.columns == r->terminal.columns);
         FUZZ_CHECK(request_encode(&again, ROOM, &second, &second_len, &e) == 0);
         FUZZ_CHECK(first_len == second_len && memcmp(first + ROOM, second + ROOM, first_len) == 0);
         request_fini(&again);
@@ -63,10 +67,15 @@ static void check_job(const struct submission *x, const struct check_plan *plan)
                 }
                 for (size_t i = 0; i < x->n_compile_flags; i++)
                         check_text(x->compile_flags[i], job.flags[i]);
+                for (size_t i = 0; i < x->n_interpreter_args; i++)
+                        check_text(x->interpreter_args[i], job.interpreter_args[i]);
+                check_text(x->interpreter, job.interpreter);
+                FUZZ_CHECK(!job.interpreter_args[x->n_interpreter_args]);
                 FUZZ_CHECK(!job.args[x->n_args] && !job.env[x->n_env] && !job.flags[x->n_compile_flags]);
                 free(job.args);
                 free(job.env);
                 free(job.flags);
+                free(job.interpreter_args);
                 free((char *)job.entry); /* the start of the block */
                 close(pair[0]);
                 close(pair[1]);
@@ -94,7 +103,8 @@ static void check_sense(const struct submission *x)
                 FUZZ_CHECK(refusal.code != 0 && refusal.text[0] != '\0');
                 return;
         }
-        FUZZ_CHECK(plan.entry.len > 0 && plan.entry.len <= WIRE_MAX_NAME);
+        FUZZ_CHECK(plan.entry.len > 0 || x->n_interpreter_args > 0 || x->has_terminal);
+        FUZZ_CHECK(plan.entry.len <= WIRE_MAX_NAME);
         for (size_t i = 0; i < LIMIT_COUNT; i++)
                 FUZZ_CHECK(plan.limit[i] >= 1 && plan.limit[i] <= ceiling[i]);
         FUZZ_CHECK(plan.collect_files <= 256 && plan.collect_bytes <= 16 << 20);
@@ -109,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         int rc = request_decode(&r, message, size, &e);
         if (rc == 0) {
-                FUZZ_CHECK(r.id != 0 && r.kind != REQUEST_NONE);
+                FUZZ_CHECK(r.kind != REQUEST_NONE && (r.id != 0) == request_is_answered(r.kind));
                 FUZZ_CHECK(r.execute.n_files <= WIRE_MAX_FILES && r.execute.n_globs <= WIRE_MAX_GLOBS);
                 check_round_trip(&r);
                 if (r.kind == REQUEST_EXECUTE)

@@ -28,6 +28,10 @@ def requests():
     x.collect.max_files, x.collect.max_bytes = 5, 4096
     for number, field in enumerate(x.limits.DESCRIPTOR.fields):
         setattr(x.limits, field.name, 1000 + number)
+    x.stream = x.live_stdin = True
+    x.terminal.rows, x.terminal.columns = 24, 80
+    x.interpreter_args.extend(["-I", "-c"])
+    x.interpreter = "python3"
     yield full
     small = ClientMessage(id=1)
     small.execute.code = b"print(6*7)"
@@ -35,6 +39,10 @@ def requests():
     yield ClientMessage(id=2, cancel={"request_id": 1})
     yield ClientMessage(id=3, ping={})
     yield ClientMessage(id=4, get_status={})
+    yield ClientMessage(stdin_chunk={"request_id": 1, "bytes": b"in\0put", "eof": True})
+    yield ClientMessage(id=5, signal={"request_id": 1, "number": 2})
+    yield ClientMessage(resize={"request_id": 1, "rows": 24, "columns": 80})
+    yield ClientMessage(credit={"request_id": 1, "bytes": 2**64 - 1})
 
 
 def answers():
@@ -59,11 +67,18 @@ def answers():
     yield ServerMessage(id=1, error={"code": Error.RESOURCE_EXHAUSTED, "message": "full", "retry_after_ms": 5})
     yield ServerMessage(id=1, pong={"server_version": "0.1.0"})
     yield ServerMessage(id=1, cancelled={"found": True})
+    yield ServerMessage(id=1, output={"stream": 1, "bytes": b"o\0ut", "offset": 2**40, "at_us": 5})
+    yield ServerMessage(id=1, stage={"kind": 2, "at_us": 300})
+    yield ServerMessage(id=1, credit={"request_id": 1, "bytes": 65536, "closed": True})
+    yield ServerMessage(id=1, signalled={"sent": True})
     status = ServerMessage(id=1)
     status.status.server_version, status.status.ready, status.status.connections = "0.1.0", True, 3
     language = status.status.languages.add(name="python", version="3.11.2", warm=4, runs=10)
     language.stages.add(name="queue", count=10, sum_us=1000, p50_us=90, p90_us=100, p99_us=300, max_us=301)
-    language.stages.add(name="refill", max_us=2**64 - 1)
+    language.stages.add(name="refill", max_us=2**64 - 1).buckets.add(le_us=100, count=3)
+    language.results.add(status=Result.EXITED, count=9)
+    language.cache_hits, language.cache_misses, language.prompts = 1, 2, True
+    language.default_limits.wall_us = language.max_limits.wall_us = 6_000_000
     yield status
 
 
@@ -104,7 +119,7 @@ def seeds():
     client, server = [list(map(lambda m: m.SerializeToString(), kind())) for kind in (requests, answers)]
     yield "request", client
     yield "answer", server
-    yield "client", [frame(server[0]) + frame(server[3]), frame(server[0] * 3, True), frame(server[1], True)]
+    yield "client", [frame(server[0]) + frame(server[3]), b"".join(map(frame, server[6:10])) + frame(server[1]), frame(server[0] * 3, True), frame(server[1], True)]
     yield "inbox", [frame(client[1]) + frame(client[3], True) + b"\7", frame(b"x" * 3000) * 3 + b"\1", frame(b"") + b"\0"]
     yield "lz4", [packed(b"a" * 5000), packed(b""), packed(bytes(range(256))), b"b" * 300,
                   lz4.frame.compress(b"abc" * 100, store_size=True, content_checksum=True, block_checksum=True,
