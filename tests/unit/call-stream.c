@@ -329,6 +329,71 @@ static void what_is_over_ends_as_it_was_when_cancelled(void **state)
         leave(f, client);
 }
 
+static void drop_and_go_on(struct execution *x)
+{
+        struct sink *sink = x->sink;
+
+        assert_int_equal(sink->ops->output(sink, STREAM_STDOUT, bytes(100), WIRE_FIRST_CREDIT, 1), 100);
+}
+
+/* Behind bytes that were thrown away no others come, though there is credit again. */
+static void no_output_has_a_gap(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        begin(f, client, 1);
+        for (size_t at = 0; at < WIRE_FIRST_CREDIT; at += FRAME) {
+                front_output(f, 0, STREAM_STDOUT, bytes(FRAME), at);
+                hear_output(f, client, 1, FRAME, at);
+        }
+        assert_int_equal(front_output(f, 0, STREAM_STDOUT, bytes(1), WIRE_FIRST_CREDIT), 0);
+        f->core.cancels_late = true;
+        f->core.on_resume = drop_and_go_on;
+        say(f, client, (struct request){ .id = 2, .kind = REQUEST_CANCEL, .request_id = 1 });
+        struct answer a;
+        uint8_t *body;
+        hear(f, client, 2, hatchery_v1_ServerMessage_cancelled_tag, &a, &body);
+        drop(&a, body);
+        credit(f, client, 1, 1000);
+        assert_int_equal(front_output(f, 0, STREAM_STDOUT, bytes(5), WIRE_FIRST_CREDIT + 100), 5);
+        assert_int_equal(front_output(f, 0, STREAM_STDERR, bytes(5), 0), 5);
+        finish(f, client, 0, 1);
+        leave(f, client);
+}
+
+/* One that waits for room ends, and the others go on without it. */
+static void one_that_has_ended_has_no_turn(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+        uint64_t at = 0, none = 0;
+        static uint8_t sink[FRAME];
+
+        for (uint64_t id = 1; id <= 3; id++) {
+                begin(f, client, id);
+                credit(f, client, id, UINT64_MAX);
+        }
+        for (size_t i = 0; i < 3; i++)
+                fill(f, i, i == 0 ? &at : &none);
+        front_refuse(f, 1, REFUSAL_INTERNAL, "a fault");
+        n_order = 0;
+        f->core.on_resume = note;
+        while (f->core.resumed < 2) {
+                while (read(client, sink, sizeof sink) > 0)
+                        ;
+                front_round(f);
+        }
+        for (int i = 0; i < 4; i++)
+                front_round(f);
+        assert_int_equal(n_order, 2);
+        assert_int_equal(order[0], 0);
+        assert_int_equal(order[1], 2);
+        leave(f, client);
+}
+
 static void what_a_client_that_has_left_would_get_is_thrown_away(void **state)
 {
         (void)state;
@@ -571,6 +636,8 @@ int main(void)
                 cmocka_unit_test(many_are_resumed_bit_by_bit),
                 cmocka_unit_test(what_is_cancelled_waits_for_nothing),
                 cmocka_unit_test(what_is_over_ends_as_it_was_when_cancelled),
+                cmocka_unit_test(no_output_has_a_gap),
+                cmocka_unit_test(one_that_has_ended_has_no_turn),
                 cmocka_unit_test(what_a_client_that_has_left_would_get_is_thrown_away),
                 cmocka_unit_test(stages_are_told),
                 cmocka_unit_test(input_is_within_the_credit_and_that_comes_back),

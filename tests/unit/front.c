@@ -61,6 +61,8 @@ void execution_cancel(struct execution *x)
         struct refusal refusal;
 
         x->core->cancelled++;
+        if (x->core->cancels_late)
+                return;
         refuse(&refusal, REFUSAL_CANCELLED, "cancelled");
         struct sink *sink = end(x);
         sink->ops->refused(sink, &refusal);

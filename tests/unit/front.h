@@ -35,6 +35,7 @@ struct core {
         unsigned cancelled, abandoned;
         unsigned looked; /* how often it was asked for facts */
         unsigned resumed;
+        bool cancels_late;                      /* what is cancelled goes on until the test ends it */
         void (*on_resume)(struct execution *x); /* NULL: nothing happens */
         int signal, signal_returns;
         struct terminal_size size;

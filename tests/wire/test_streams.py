@@ -263,6 +263,13 @@ class Streams(Case):
             self.assert_refused("INVALID_ARGUMENT", "has no answer", self.client.take, self.client.send(**message), None)
         self.client.ping()
 
+    def test_what_is_malformed_and_has_no_id_ends_the_connection(self):
+        other = self.connect()
+        other.send_frame(b"\x32\x02\x08")  # a StdinChunk that breaks off
+        answer = other.receive()
+        self.assertEqual(0, answer.id)
+        self.assert_error(answer.error, "INVALID_ARGUMENT", "")
+
     # ------------------------------------------------------------ signals
 
     def test_signals_come_to_the_program(self):
