@@ -258,7 +258,7 @@ int check_execute(const struct submission *x, const struct check_rules *rules, s
                   struct refusal *refusal)
 {
         *plan = (struct check_plan){ 0 };
-        if (x->n_files == 0 && !x->has_code && (needs_program(x, rules) && x->entry.len == 0))
+        if (!x->has_code && x->n_files == 0 && x->entry.len == 0 && needs_program(x, rules))
                 return refuse_nothing(x, rules, refusal);
         if (x->priority >= QUEUE_PRIORITIES)
                 return refuse(refusal, INVALID, "priority is %u; it is at least 0, the default, and at most %d",

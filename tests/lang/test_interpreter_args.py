@@ -2,6 +2,7 @@
 command in an empty directory and by Hatchery, and standard output, standard error and the end have to be the same."""
 
 import os
+import re
 import subprocess
 import tempfile
 import unittest
@@ -9,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lib.case import Case, ServerModule, describe
-from lib.hatchery import Refused
 from lib.hostile import MIB
 from lib.language_case import WORK, ending_of, to_bytes
 from lib.scale import patience
@@ -295,7 +295,6 @@ def reference(command, words, options):
 
 def without_what_varies(stream):
     """Numbers of addresses and times are another's in each run."""
-    import re  # pylint: disable=import-outside-toplevel
     return re.sub(rb"0x[0-9a-f]+|\d+\.\d+s|node:\d+", b"N", stream)
 
 
@@ -317,6 +316,121 @@ class Words(Case):
             theirs, ours = ((without_what_varies(o), without_what_varies(e), end) for o, e, end in (theirs, ours))
         for name, expected, got in zip(("stdout", "stderr", "ending"), theirs, ours):
             self.assertEqual(expected, got, f"{name} of {language} {words}: {describe(result)}")
+
+    def test_compiled_languages_and_those_without_a_command_refuse_them(self):
+        for name in REFUSED:
+            word = "no interpreter that could be started" if name == "c-fast" else "is compiled"
+            for fields in ({"interpreter_args": ["-x"]}, {"interpreter": "sh"}):
+                with self.subTest(language=name, fields=fields):
+                    self.assert_refused("INVALID_ARGUMENT", [f'"{name}"', next(iter(fields)), word],
+                                        self.execute, "", language=name, **fields)
+
+    def test_what_makes_no_sense_together_is_refused(self):
+        words = {"interpreter_args": ["-c", "1"]}
+        for fields, sentence in (
+                ({"interpreter": "python3"}, "nothing to run"),
+                ({**words, "entry": "a.py"}, "not among the files"),
+                ({**words, "files": {"b.py": ""}, "entry": "a.py"}, "not among the files"),
+                ({**words, "echo_last_expression": True}, "echo_last_expression is set together with interpreter_args"),
+                ({"terminal": {"rows": 1, "columns": 1}, "stream": True, "live_stdin": True, "code": "1",
+                  "echo_last_expression": True}, "echo_last_expression is set together with terminal"),
+                ({"terminal": {"rows": 1, "columns": 1}, "code": "1"}, "without stream and live_stdin"),
+                ({"terminal": {"rows": 0, "columns": 1}, "stream": True, "live_stdin": True, "code": "1"}, "terminal.rows is 0"),
+                ({"terminal": {"rows": 1, "columns": 65536}, "stream": True, "live_stdin": True, "code": "1"},
+                 "terminal.columns is 65536"),
+                ({"terminal": {"rows": 1, "columns": 1}, "stream": True, "live_stdin": True, "language": "perl"},
+                 'there is nothing to run, and "perl" has no prompt of its own'),
+                ({"terminal": {"rows": 1, "columns": 1}, "stream": True, "live_stdin": True, "language": "c"},
+                 'there is nothing to run, and "c" has no prompt of its own')):
+            with self.subTest(fields=fields):
+                self.assert_refused("INVALID_ARGUMENT", sentence, self.execute, **fields)
+
+    def test_another_interpreter_is_a_path_or_found_in_path(self):
+        script = "#!/bin/sh\necho \"mine $0 $*\"\n"
+        for language, fields, expected in (
+                ("python", {"interpreter": "/usr/bin/python3.11", "code": "import sys; print(sys.orig_argv)\n"},
+                 "['/usr/bin/python3.11', 'main.py', 'a']\n"),
+                ("python", {"interpreter": "python3.11", "code": "import sys; print(sys.orig_argv[0])\n"}, "python3.11\n"),
+                ("python", {"interpreter": "perl", "interpreter_args": ["-e", "print qq($^X @ARGV\n)"]}, "/usr/bin/perl a\n"),
+                ("python", {"interpreter": "./bin/mine", "interpreter_args": ["-x"], "files": {"bin/mine": (script, 0o755)}},
+                 "mine ./bin/mine -x a\n"),
+                ("python", {"interpreter": "mine", "files": {"bin/mine": (script, 0o755), "main.py": ""}, "entry": "main.py",
+                            "env": {"PATH": "/home/sandbox/bin:/bin"}}, "mine /home/sandbox/bin/mine main.py a\n"),
+                ("r", {"interpreter": "R", "interpreter_args": ["--slave", "--no-save", "-e", "cat(6*7, '\\n')", "--args"]}, "42 \n"),
+                ("bash", {"interpreter": "sh", "code": "echo $0 $BASH_VERSION $1\n"}, "main.sh a\n"),
+                ("awk", {"interpreter": "mawk" if Path("/usr/bin/mawk").exists() else "gawk", "code": "BEGIN { print ARGV[1] }\n"}, "a\n"),
+                ("javascript", {"interpreter": "/usr/bin/node", "code": "console.log(process.argv)\n"},
+                 "[ '/usr/bin/node', '/home/sandbox/main.js', 'a' ]\n"),
+                ("java", {"interpreter": "/usr/bin/java", "code": JAVA}, "off\nnulla\n")):
+            with self.subTest(language=language, **{key: fields[key] for key in ("interpreter",)}):
+                result = self.execute(fields.pop("code", None), language=language, args=["a"], limits=LIMITS, **fields)
+                self.assert_exited(result)
+                self.assertEqual(expected, result.stdout.decode(), describe(result))
+
+    def test_an_interpreter_that_is_not_there_ends_as_in_a_shell(self):
+        for language in ("python", "bash", "javascript"):
+            for name, status, sentence in (("nothing9", 127, f"{language}: can't start nothing9: there is no such program in PATH"),
+                                           ("/no/thing", 127, f"{language}: can't start /no/thing: No such file or directory"),
+                                           ("./main.txt", 126, f"{language}: can't start ./main.txt: Permission denied")):
+                with self.subTest(language=language, interpreter=name):
+                    result = self.execute(files={"main.txt": ""}, entry="main.txt", language=language, interpreter=name, limits=LIMITS)
+                    self.assert_exited(result, status)
+                    self.assertEqual((b"", f"{sentence}\n".encode()), (result.stdout, result.stderr), describe(result))
+
+    def test_variables_and_unbuffered_output_are_as_in_any_run(self):
+        result = self.execute(language="python", interpreter_args=["-c", "import os, sys; print(os.environ['A'], os.environ['HOME']);"
+                                                                         " print(sys.flags.unbuffered, sys.flags.hash_randomization)"],
+                              env={"A": "b c", "PYTHONHASHSEED": "0"}, unbuffered=True, limits=LIMITS)
+        self.assertEqual(b"b c /home/sandbox\n1 0\n", result.stdout, describe(result))
+        result = self.execute(language="perl", interpreter_args=["-e", "print qq(one ); print STDERR qq(two ); kill 9, $$"],
+                              unbuffered=True, merge_stderr=True, limits=LIMITS)
+        self.assert_status(result, "SIGNALED")
+        self.assertEqual(b"one two ", result.stdout, describe(result))
+        result = self.execute(language="awk", interpreter_args=["BEGIN { print 1; while (1) n++ }"], unbuffered=True,
+                              limits={"cpu_us": 300_000})
+        self.assertEqual(b"1\n", result.stdout, describe(result))
+
+    def test_a_fresh_node_and_java_have_the_sandbox_to_themselves(self):
+        """What waited for a job is gone, and says nothing."""
+        result = self.execute(language="javascript", limits=LIMITS, interpreter_args=["-e", "console.log(require('fs').readdirSync('/proc')"
+                              ".filter((x) => +x > 1).length, process.memoryUsage().rss > 0)"])
+        self.assertEqual((b"1 true\n", b""), (result.stdout, result.stderr), describe(result))
+        for _ in range(3):
+            result = self.execute(language="java", limits=LIMITS, interpreter_args=["-Dx=y"], interpreter="ls", args=["-d", "/proc/[0-9]*"])
+            self.assertNotIn(b"Exception", result.stderr, describe(result))
+
+    def test_a_heap_may_be_chosen_again(self):
+        for words, least, most in (([], 400, 560), (["--max-old-space-size=100"], 90, 160)):
+            words = [*words, "-p", "require('v8').getHeapStatistics().heap_size_limit >> 20"]
+            result = self.execute(language="javascript", interpreter_args=words, limits={**LIMITS, "memory_bytes": 512 * MIB})
+            self.assertTrue(least <= int(result.stdout) <= most, describe(result))
+        code = JAVA.replace("System.getProperty(\"color\")", "(Runtime.getRuntime().maxMemory() >> 20)")
+        for words, least, most in ((["-ea"], 350, 390), (["-Xmx100m"], 90, 110)):
+            result = self.execute(code, language="java", interpreter_args=words, limits=LIMITS)
+            self.assertTrue(least <= int(result.stdout.split()[-1]) <= most, describe(result))
+
+    def test_a_program_that_comes_again_is_not_compiled_for_java_itself(self):
+        """With options it is no program of the compile cache, before and after a run without them has put it there."""
+        for words in ([], ["-ea"], [], ["-ea"], [], ["-ea"]):
+            result = self.execute(JAVA, language="java", interpreter_args=words, limits=LIMITS)
+            self.assert_exited(result)
+            self.assertEqual(b"on no\nnull\n" if words else b"off\nnull\n", result.stdout, describe(result))
+            self.assertFalse(words and result.HasField("compile"), describe(result))
+
+    def test_many_words_and_a_word_too_long(self):
+        count = self.output(language="python", interpreter_args=["-c", "import sys; print(len(sys.argv), sys.argv[-1] == 'ž' * 1000)",
+                                                                 *["x"] * 998, "ž" * 1000], limits=LIMITS)
+        self.assertEqual("1000 True\n", count)
+        result = self.execute(language="python", interpreter_args=["-c", "1", "x" * 200_000], limits=LIMITS)
+        self.assert_exited(result, 126)
+        self.assertIn(b"can't start /usr/bin/python3: Argument list too long", result.stderr)
+
+    def test_which_languages_have_a_prompt(self):
+        without = {"perl", "awk", "sed", "pytest", *REFUSED}
+        rows = {row.name: row.prompts for row in self.client.status().languages}
+        programs = {"ruby": "irb", "java": "jshell", "r": "R"}
+        expected = {name: name not in without and Path("/usr/bin", programs.get(name, COMMANDS[name].name)).exists() for name in COMMANDS}
+        self.assertEqual({**expected, **dict.fromkeys(REFUSED, False)}, rows)
 
     def test_every_language_that_takes_them_is_in_the_table(self):
         told = {row.name for row in self.client.status().languages}

@@ -271,6 +271,150 @@ static void a_glob_stays_within_the_work_directory(void **state)
         }
 }
 
+/* ---------------------------------------------------------------- interpreters and terminals */
+
+static void words_for_the_interpreter(struct fixture *f)
+{
+        static struct span words[1];
+        words[0] = span_of_text("-x");
+        f->x.interpreter_args = words;
+        f->x.n_interpreter_args = 1;
+}
+
+static void terminal(struct fixture *f)
+{
+        f->x.has_terminal = f->x.stream = f->x.live_input = true;
+        f->x.terminal = (struct terminal_size){ 24, 80 };
+}
+
+static void with_words_for_the_interpreter_the_program_is_what_is_named(void **state)
+{
+        struct fixture *f = *state;
+        f->rules.starts_fresh = true;
+        words_for_the_interpreter(f);
+        assert_taken(f, "");
+        file(f, "main.py");
+        assert_taken(f, "");
+        file(f, "b.py");
+        assert_taken(f, "");
+        f->x.entry = span_of_text("b.py");
+        assert_taken(f, "b.py");
+        f->x.entry = span_of_text("c.py");
+        assert_invalid(f, "entry is \"c.py\", which is not among the files");
+        f->x.entry = (struct span){ 0 };
+        f->x.n_files = 0;
+        code(f, "");
+        assert_taken(f, "main.py");
+}
+
+static void an_entry_without_files_is_refused(void **state)
+{
+        struct fixture *f = *state;
+        f->rules.starts_fresh = f->rules.prompts = true;
+        f->x.entry = span_of_text("c.py");
+        assert_invalid(f, "entry is \"c.py\", which is not among the files");
+        words_for_the_interpreter(f);
+        assert_invalid(f, "entry is \"c.py\", which is not among the files");
+        terminal(f);
+        assert_invalid(f, "entry is \"c.py\", which is not among the files");
+}
+
+static void another_interpreter_needs_a_program(void **state)
+{
+        struct fixture *f = *state;
+        f->rules.starts_fresh = f->rules.prompts = true;
+        f->x.interpreter = span_of_text("other");
+        assert_invalid(f, "there is nothing to run");
+        file(f, "a.py");
+        assert_taken(f, "a.py");
+}
+
+static void interpreters_are_for_languages_that_start_one(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "1");
+        f->x.language = span_of_text("newt");
+        words_for_the_interpreter(f);
+        assert_invalid(f, "interpreter_args is set, but \"newt\" has no interpreter that could be started with it");
+        f->rules.compiled = true;
+        assert_invalid(f, "interpreter_args is set, but \"newt\" is compiled");
+        f->x.n_interpreter_args = 0;
+        assert_taken(f, "main.py");
+        f->x.interpreter = span_of_text("other");
+        assert_invalid(f, "interpreter is set, but \"newt\" is compiled");
+        f->rules.compiled = false;
+        assert_invalid(f, "interpreter is set, but \"newt\" has no interpreter that could be started with it");
+        f->rules.starts_fresh = true;
+        assert_taken(f, "main.py");
+}
+
+static void a_terminal_is_read_and_written_while_the_program_runs(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "1");
+        terminal(f);
+        assert_taken(f, "main.py");
+        f->x.stream = false;
+        assert_invalid(f, "terminal is set without stream;");
+        f->x.live_input = false;
+        assert_invalid(f, "terminal is set without stream and live_stdin;");
+        f->x.stream = true;
+        assert_invalid(f, "terminal is set without live_stdin;");
+        f->x.has_terminal = false;
+        assert_taken(f, "main.py");
+}
+
+static void a_terminal_has_a_size(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "1");
+        terminal(f);
+        f->x.terminal = (struct terminal_size){ 1, TERMINAL_MAX };
+        assert_taken(f, "main.py");
+        f->x.terminal.columns++;
+        assert_invalid(f, "terminal.columns is 65536; it is at least 1 and at most 65535");
+        f->x.terminal.columns = 0;
+        assert_invalid(f, "terminal.columns is 0");
+        f->x.terminal = (struct terminal_size){ 0, 1 };
+        assert_invalid(f, "terminal.rows is 0");
+        f->x.terminal.rows = UINT32_MAX;
+        assert_invalid(f, "terminal.rows is 4294967295");
+}
+
+static void a_terminal_without_a_program_is_for_languages_with_a_prompt(void **state)
+{
+        struct fixture *f = *state;
+        f->x.language = span_of_text("newt");
+        terminal(f);
+        assert_invalid(f, "there is nothing to run, and \"newt\" has no prompt of its own");
+        f->rules.prompts = true;
+        assert_taken(f, "");
+        file(f, "a.py");
+        assert_taken(f, "a.py");
+        file(f, "b.py");
+        assert_invalid(f, "name the file to start in entry");
+        f->x.n_files = 0;
+        f->x.has_terminal = false;
+        assert_invalid(f, "or ask for a terminal");
+}
+
+static void nothing_is_echoed_by_an_interpreter_that_is_started_anew(void **state)
+{
+        struct fixture *f = *state;
+        code(f, "1");
+        f->rules.starts_fresh = f->rules.echoes = true;
+        f->x.echo_last_expression = true;
+        assert_taken(f, "main.py");
+        terminal(f);
+        assert_invalid(f, "echo_last_expression is set together with terminal");
+        f->x.has_terminal = false;
+        words_for_the_interpreter(f);
+        assert_invalid(f, "echo_last_expression is set together with interpreter_args");
+        f->x.n_interpreter_args = 0;
+        f->x.interpreter = span_of_text("other");
+        assert_invalid(f, "echo_last_expression is set together with interpreter,");
+}
+
 int main(void)
 {
 #define CHECK(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -291,6 +435,14 @@ int main(void)
                 CHECK(a_limit_out_of_bounds_is_refused_with_field_value_and_bound),
                 CHECK(collecting_has_ceilings),
                 CHECK(a_glob_stays_within_the_work_directory),
+                CHECK(with_words_for_the_interpreter_the_program_is_what_is_named),
+                CHECK(an_entry_without_files_is_refused),
+                CHECK(another_interpreter_needs_a_program),
+                CHECK(interpreters_are_for_languages_that_start_one),
+                CHECK(a_terminal_is_read_and_written_while_the_program_runs),
+                CHECK(a_terminal_has_a_size),
+                CHECK(a_terminal_without_a_program_is_for_languages_with_a_prompt),
+                CHECK(nothing_is_echoed_by_an_interpreter_that_is_started_anew),
         };
         return cmocka_run_group_tests_name("check", tests, NULL, NULL);
 }

@@ -121,12 +121,17 @@ static void its_text_means_the_same(void **state)
 
         load_runtime(
                 &r,
-                "runtime js { kind = prestarted main_file = a.js version = { v } run = { r } warm = { node } echoes = true }",
+                "runtime js { kind = prestarted main_file = a.js version = { v } run = { r } warm = { node } echoes = true "
+                "fresh = { node, '{interpreter_args}' } prompt = { node, -i } }",
                 "js");
+        assert_list(r.fresh, "node|{interpreter_args}");
+        assert_list(r.prompt, "node|-i");
         text = config_runtime_text(&r);
         load(&c, text);
         assert_true(config_runtime_same(&r, &c.runtimes[0]));
         assert_true(c.runtimes[0].echoes);
+        assert_list(c.runtimes[0].fresh, "node|{interpreter_args}");
+        assert_list(c.runtimes[0].prompt, "node|-i");
         config_fini(&c);
         config_runtime_fini(&r);
         free(text);

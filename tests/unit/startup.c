@@ -1,13 +1,17 @@
-/* Which variables of a job ask for a process of its own, and what is in the environment of one: lang/startup.h. */
+/* Which jobs get a process of their own, what it is, and what is in its environment: lang/startup.h. */
 #include "unit.h"
 
 #include "lang/startup.h"
 #include "proto/ipc/job.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static const char *const at_start[] = { "EXACT", "FAMILY*", NULL };
+static char *no_words[] = { NULL };
 static const struct lang language = { .kind = KIND_FORKED, .at_start = at_start };
 
 /* A list of variables, which nothing here writes to. */
@@ -79,6 +83,132 @@ static void without_buffers_a_library_is_preloaded_before_the_jobs_own(void **st
         free(env);
 }
 
+static void a_terminal_has_a_name(void **state)
+{
+        (void)state;
+        struct job job = { .env = VARIABLES("A=2") };
+        char **base = VARIABLES("A=1");
+        char **env = startup_environment(base, &job);
+        assert_null(value_in(env, "TERM"));
+        free(env);
+
+        job.header.terminal = 1;
+        env = startup_environment(base, &job);
+        assert_string_equal(value_in(env, "TERM"), "xterm");
+        assert_string_equal(value_in(env, "A"), "2");
+        free(env);
+
+        job.env = VARIABLES("TERM=dumb");
+        env = startup_environment(base, &job);
+        assert_string_equal(value_in(env, "TERM"), "dumb");
+        free(env);
+}
+
+/* In a child: the status that it ends with, and the first bytes that it prints, of both streams. */
+static int run(const struct lang *lang, const struct job *job, char *said, size_t size)
+{
+        int ends[2], status;
+        assert_int_equal(pipe(ends), 0);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                if (dup2(ends[1], STDOUT_FILENO) < 0 || dup2(ends[1], STDERR_FILENO) < 0)
+                        _exit(99);
+                int r = startup_begin(lang, job);
+                fflush(stderr);
+                _exit(r < 0 ? 98 : r);
+        }
+        close(ends[1]);
+        size_t len = 0;
+        for (ssize_t n = 1; n > 0 && len < size - 1; len += (size_t)n) {
+                n = read(ends[0], said + len, size - 1 - len);
+                assert_true(n >= 0);
+        }
+        said[len] = '\0';
+        close(ends[0]);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        return WEXITSTATUS(status);
+}
+
+#define SH(...) ((const char *const[]){ "/bin/sh", "sh", "-c", __VA_ARGS__, NULL })
+
+static void the_line_is_that_of_a_fresh_interpreter_or_of_the_prompt(void **state)
+{
+        (void)state;
+        char said[256];
+        struct lang lang = {
+                .kind = KIND_FORKED,
+                .name = "thing",
+                .fresh = SH("echo \"$0 $*\"; exit 3", "{interpreter_args}", "{entry}"),
+                .prompt = SH("echo prompt; exit 4"),
+        };
+        static char option[] = "-x", arg[] = "b";
+        struct job job = { .entry = "m", .args = (char *[]){ arg, NULL }, .env = VARIABLES("A=1"), .interpreter = "" };
+        job.interpreter_args = no_words;
+        assert_int_equal(run(&lang, &job, said, sizeof said), 98); /* where it is */
+        assert_string_equal(said, "");
+        job.header.fresh = 1;
+        assert_int_equal(run(&lang, &job, said, sizeof said), 3);
+        assert_string_equal(said, "m b\n");
+        job.interpreter_args = (char *[]){ option, NULL };
+        assert_int_equal(run(&lang, &job, said, sizeof said), 3);
+        assert_string_equal(said, "-x m b\n");
+        job.entry = "";
+        job.interpreter_args = no_words;
+        job.header.prompt = 1;
+        assert_int_equal(run(&lang, &job, said, sizeof said), 4);
+        assert_string_equal(said, "prompt\n");
+        lang.fresh = lang.prompt = NULL; /* there is no command */
+        assert_int_equal(run(&lang, &job, said, sizeof said), 98);
+}
+
+static void another_interpreter_is_a_path_or_found_in_path(void **state)
+{
+        (void)state;
+        char said[256];
+        const struct lang lang = { .kind = KIND_FORKED, .name = "thing", .fresh = SH("echo never") };
+        struct job job = { .header = { .fresh = 1 }, .entry = "m", .args = no_words, .env = no_words };
+        job.interpreter_args = no_words;
+        static const struct {
+                const char *interpreter, *path, *said;
+                int status;
+        } rows[] = {
+                { "/bin/echo", NULL, "-c echo never\n", 0 },
+                { "echo", NULL, "-c echo never\n", 0 },
+                { "echo", "PATH=/bin", "-c echo never\n", 0 },
+                { "echo", "PATH=/nonexistent", "thing: can't start echo: there is no such program in PATH\n", 127 },
+                { "no-such", NULL, "thing: can't start no-such: there is no such program in PATH\n", 127 },
+                { "/no/such", NULL, "thing: can't start /no/such: No such file or directory\n", 127 },
+                { "/etc/passwd", NULL, "thing: can't start /etc/passwd: Permission denied\n", 126 },
+                { "/tmp", NULL, "thing: can't start /tmp: Permission denied\n", 126 },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                job.interpreter = rows[i].interpreter;
+                job.env = rows[i].path ? VARIABLES(rows[i].path) : no_words;
+                assert_int_equal(run(&lang, &job, said, sizeof said), rows[i].status);
+                assert_string_equal(said, rows[i].said);
+        }
+}
+
+static void a_prompt_is_there_where_its_program_is(void **state)
+{
+        (void)state;
+        struct lang lang = { .kind = KIND_FORKED };
+        assert_false(startup_prompts(&lang));
+        static const struct {
+                const char *program;
+                bool is_there;
+        } rows[] = {
+                { "/bin/sh", true }, { "sh", true },    { "no-such-program", false },
+                { "/no/sh", false }, { "/tmp", false }, { "/etc/passwd", false },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                lang.prompt = (const char *const[]){ rows[i].program, NULL };
+                assert_true(startup_prompts(&lang) == rows[i].is_there);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -86,6 +216,10 @@ int main(void)
                 cmocka_unit_test(what_every_process_reads_is_in_no_list),
                 cmocka_unit_test(a_value_that_is_there_already_asks_for_nothing),
                 cmocka_unit_test(without_buffers_a_library_is_preloaded_before_the_jobs_own),
+                cmocka_unit_test(a_terminal_has_a_name),
+                cmocka_unit_test(the_line_is_that_of_a_fresh_interpreter_or_of_the_prompt),
+                cmocka_unit_test(another_interpreter_is_a_path_or_found_in_path),
+                cmocka_unit_test(a_prompt_is_there_where_its_program_is),
         };
         return cmocka_run_group_tests_name("startup", tests, NULL, NULL);
 }

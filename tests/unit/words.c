@@ -80,14 +80,56 @@ static void a_word_for_no_buffers_is_there_only_for_them(void **state)
                     WORDS("x", "-u", "m"));
 }
 
+static void words_for_the_interpreter_come_after_its_name_or_in_their_place(void **state)
+{
+        (void)state;
+        static char option[] = "-x", empty_word[] = "", place[] = "{entry}";
+        char *more[] = { option, empty_word, place, NULL };
+        struct job job = { .entry = "m", .args = two_args, .interpreter_args = more };
+        assert_line(words_expand(WORDS("x", "-y", "{entry}"), WORDS_RUN, &job, NULL),
+                    WORDS("x", "-x", "", "{entry}", "-y", "m", "a b", ""));
+        assert_line(words_expand(WORDS("x", "-y", "{interpreter_args}", "{entry}"), WORDS_RUN, &job, NULL),
+                    WORDS("x", "-y", "-x", "", "{entry}", "m", "a b", ""));
+        assert_line(words_expand(WORDS("x", "{args}", "{interpreter_args}"), WORDS_RUN, &job, NULL),
+                    WORDS("x", "a b", "", "-x", "", "{entry}"));
+        assert_line(words_expand(WORDS("cc", "{entry}"), WORDS_COMPILE, &job, NULL), WORDS("cc", "m"));
+        job.interpreter_args = no_args;
+        assert_line(words_expand(WORDS("x", "-y", "{interpreter_args}", "{entry}"), WORDS_RUN, &job, NULL),
+                    WORDS("x", "-y", "m", "a b", ""));
+}
+
+static void without_a_program_nothing_is_said_of_one(void **state)
+{
+        (void)state;
+        static char option[] = "-x";
+        char *more[] = { option, NULL };
+        struct job job = { .entry = "", .args = two_args, .interpreter_args = more };
+        char *const *line = WORDS("x", "{program}-f", "{entry}", "{entry-line}", "{entry:js}", "{program}", "-z");
+        assert_line(words_expand(line, WORDS_RUN, &job, NULL), WORDS("x", "-x", "-z", "a b", ""));
+        job = (struct job){ .entry = "m.ts", .args = no_args };
+        assert_line(words_expand(line, WORDS_RUN, &job, NULL), WORDS("x", "-f", "m.ts", "m.ts", "m.js", "-z"));
+        job.header.memory_bytes = 8 << 20;
+        assert_line(words_expand(WORDS("x", "{program}-X{memory%50}m"), WORDS_RUN, &job, NULL), WORDS("x", "-X4m"));
+}
+
+static void a_word_of_a_line_is_replaced(void **state)
+{
+        (void)state;
+        struct job job = { .entry = "m", .args = no_args };
+        char **line = words_expand(WORDS("x", "{entry}"), WORDS_RUN, &job, NULL);
+        assert_true(words_replace(line, 0, "/other/x"));
+        assert_line(line, WORDS("/other/x", "m"));
+}
+
 static void what_is_not_exactly_a_placeholder_is_itself(void **state)
 {
         (void)state;
         char arg[] = "{entry}";
         char *args[] = { arg, NULL };
         struct job job = { .entry = "m", .args = args };
-        assert_line(words_expand(WORDS("x", "{entry}.o", "{}", "{Entry}", "{"), WORDS_RUN, &job, NULL),
-                    WORDS("x", "{entry}.o", "{}", "{Entry}", "{", "{entry}"));
+        assert_line(words_expand(WORDS("x", "{entry}.o", "{}", "{Entry}", "{", "{program", "{interpreter_args}x"),
+                                 WORDS_RUN, &job, NULL),
+                    WORDS("x", "{entry}.o", "{}", "{Entry}", "{", "{program", "{interpreter_args}x", "{entry}"));
 }
 
 static void heaps_are_sized_by_the_limit_of_memory(void **state)
@@ -220,6 +262,9 @@ int main(void)
                 cmocka_unit_test(arguments_come_last_where_the_line_does_not_name_them),
                 cmocka_unit_test(a_compiler_gets_no_arguments_unasked),
                 cmocka_unit_test(a_word_for_no_buffers_is_there_only_for_them),
+                cmocka_unit_test(words_for_the_interpreter_come_after_its_name_or_in_their_place),
+                cmocka_unit_test(without_a_program_nothing_is_said_of_one),
+                cmocka_unit_test(a_word_of_a_line_is_replaced),
                 cmocka_unit_test(what_is_not_exactly_a_placeholder_is_itself),
                 cmocka_unit_test(heaps_are_sized_by_the_limit_of_memory),
                 cmocka_unit_test(a_name_is_never_an_option),
