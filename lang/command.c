@@ -61,7 +61,7 @@ static int command_after_fork(void *state)
         return c->warm ? prestart_start(&c->started, c->warm) : 0;
 }
 
-/* For a job that what is started ahead can't do, where there is no run line to give it to. */
+/* For a job that the waiting program can't do, where no run line takes it. */
 static int start_fresh(struct command *c, const struct job *job)
 {
         static char fresh[] = "fresh";
@@ -112,8 +112,8 @@ static int command_compile(void *state, const struct job *job)
         return r != 0 || c->started.taken || c->is->run ? r : start_fresh(c, job);
 }
 
-/* A program whose last line has no end gets one, where the language's command needs that. What can't be written to is
- * left as it is, and its command says what is wrong with it. */
+/* A program whose last line has no end gets one, where the language's command needs that. A file that can't be written
+ * to is left as it is. Its command then says what is wrong. */
 static void end_last_line(const char *entry)
 {
         char last = '\n';

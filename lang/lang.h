@@ -1,8 +1,8 @@
 /* What Hatchery asks of a language. There are two sorts.
  *
- * A plug-in is an interpreter that is initialised once in a zygote and then forked. It is one file that defines `const
- * struct lang hatchery_language`, built as a library of its own (hatchery-lang-NAME.so), so that hatcheryd links no
- * interpreter and a missing one is simply absent.
+ * A plug-in is an interpreter that is initialised once in a zygote and then forked. It defines `const struct lang
+ * hatchery_language`, and is built as a library of its own (hatchery-lang-NAME.so). So hatcheryd links no interpreter,
+ * and a missing one is simply absent.
  *
  * Everything that has a command line is data instead (a file NAME.conf), and carried out by lang/command.c. */
 #pragma once

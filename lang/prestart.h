@@ -10,10 +10,10 @@
  *
  * It answers with one byte: 'G', and then waits for one byte 'S' before it runs anything of the program; or 'C', when
  * it has said on its standard streams why the program does not compile, and then exits with the status for that; or
- * 'N', if this is a job that a program which runs already can't do. Such a job goes to the run line, as does one whose
- * warm program is dead. Where there is no run line, the same program is started afresh, with the request's variables,
- * the heap that its memory limit allows, and one more word, "fresh". It has no need to warm itself up, and may not
- * answer 'N'. */
+ * 'N', if a program that runs already can't do this job. Such a job goes to the run line, as does one whose warm
+ * program is dead. Where there is no run line, the same program is started afresh, with the request's variables, the
+ * heap that its memory limit allows, and one more word, "fresh". It has no need to warm itself up, and may not answer
+ * 'N'. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -87,7 +87,7 @@ char **startup_environment(char *const *base, const struct job *job)
         return with(env, (char *[]){ preload, stdbuf_mode, NULL }); /* both strings are a program's, for good */
 }
 
-/* With what the language's command needs to find the packages of the operator, of which the interpreter has been told.
+/* With the variables by which the language's command finds the operator's packages. The interpreter knows them already.
  */
 static char **fresh_environment(const struct lang *lang, const struct job *job)
 {

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* A guard: a loaded machine takes long to start a virtual machine, and what is slow is not absent. */
+/* A guard: a loaded machine takes long to start a virtual machine, and a slow program is not absent. */
 enum { PATIENCE_MS = 60000, OUTPUT_SIZE = 4096 };
 
 static bool is_digit(char c)

@@ -5,8 +5,8 @@
 
 #include <stddef.h>
 
-/* Runs the command, ends it after a while, and puts into out what in its output looks most like a version. 0, or a
- * negative errno with a sentence. No process is left. */
+/* Runs the command, ends it after a while, and puts into out the part of its output that looks most like a version. 0,
+ * or a negative errno with a sentence. No process is left. */
 int version_ask(char *const *command, char *out, size_t size, struct err *e);
 
 /* The first numbers with a dot between them, with what is attached to them ("3.11.2rc1"); without any, the first

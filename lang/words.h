@@ -7,8 +7,8 @@
 
 struct job;
 
-/* What a command line is for. A run line that does not name {args} gets them at its end, and one that does not name
- * {interpreter_args} gets them after its first word. */
+/* What a command line is for. A run line without {args} gets them at its end. One without {interpreter_args} gets those
+ * after its first word. */
 enum words_use { WORDS_COMPILE, WORDS_RUN };
 
 /* In any word, {memory%N} is N percent of the run's memory limit, in MiB: for heaps that are to fit into it. */

@@ -57,7 +57,7 @@ static int node_run(void *state, const struct job *job)
 
 static const char preloaded[] = LANG_FILES "/node.js";
 
-/* Which variables of Node's own need it, node_shared.js knows, for the Node that is started ahead, too. */
+/* node_shared.js knows which variables of Node's own need it. It does so for the waiting Node, too. */
 static const char *const fresh[] = { PROGRAM,
                                      "node",
                                      "--max-old-space-size={memory%100}",

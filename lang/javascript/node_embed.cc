@@ -217,7 +217,7 @@ uint64_t clock_ns(clockid_t clock)
         return static_cast<uint64_t>(t.tv_sec) * 1000000000 + static_cast<uint64_t>(t.tv_nsec);
 }
 
-/* As Node's own end, but for the teardown of what goes with the process anyway, and which nobody sees. */
+/* As Node's own end, without the teardown of objects that go with the process. */
 [[noreturn]] void end(int status)
 {
         fflush(nullptr);
@@ -336,7 +336,7 @@ int load(node_embed *n, char *why, size_t size)
 std::unique_ptr<node::InitializationResult> initialise()
 {
         namespace flags = node::ProcessInitializationFlags;
-        /* What has been compiled by now stays, however long nobody calls it: every child would compile it again. */
+        /* Code that is compiled by now stays, however long it is not called: every child would compile it again. */
         return node::InitializeOncePerProcess({ "node", "--single-threaded", "--no-flush-bytecode" },
                                               { flags::kNoInitializeV8, flags::kNoInitializeNodeV8Platform,
                                                 flags::kNoDefaultSignalHandling, flags::kNoAdjustResourceLimits });

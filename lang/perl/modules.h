@@ -2,7 +2,7 @@
  * finds them nevertheless, and then %INC names them and all that they had required, as if they had been loaded there
  * and then. A module of the same name that a program's @INC finds first is loaded instead.
  *
- * What is known of them is kept in the interpreter (PL_modglobal), so that a new thread of the program has it too. */
+ * The list of them is kept in the interpreter (PL_modglobal), so that a new thread of the program has it, too. */
 #pragma once
 
 #include "lang/perl/headers.h"

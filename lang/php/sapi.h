@@ -4,7 +4,7 @@
 #include <main/php.h>
 #include <main/SAPI.h>
 
-/* The SAPI "cli", not yet started. Settings are added by whoever starts it. */
+/* The SAPI "cli", not yet started. The one who starts it adds the settings. */
 void php_sapi_init(sapi_module_struct *s);
 
 /* In a request that has begun: STDIN, STDOUT, STDERR and the other constants that `php` defines. The streams stand on

@@ -9,8 +9,8 @@ struct python_echo {
         PyObject *body, *last; /* code objects, owned */
 };
 
-/* 1, or 0 if there is nothing to print: the program does not end with an expression, or it can't be compiled, which
- * whoever runs it is going to be told. */
+/* 1, or 0 if there is nothing to print: the program does not end with an expression, or it can't be compiled, which is
+ * told when it is run. */
 int python_echo_compile(const char *filename, struct python_echo *out);
 
 /* Runs both parts and gives up the code. None, or NULL with an exception. */

@@ -4,8 +4,8 @@
 
 #include <Python.h>
 
-/* Call when the interpreter has been initialised and nothing else was imported: what is loaded now is loaded in every
- * Python, and no program can put a module of its own in its place. */
+/* Call when the interpreter has been initialised and nothing else was imported: modules that are loaded now are loaded
+ * in every Python, and no program can put its own in their place. */
 int python_modules_note_startup(void);
 
 /* From here on is noted which module imports which. Returns what is to be put back, or NULL. */

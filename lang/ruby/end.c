@@ -117,7 +117,7 @@ static VALUE flush_all(VALUE wrapped)
         return Qnil;
 }
 
-/* The last finalizer. What can't be flushed is left to Ruby, and so is what it says about it. */
+/* The last finalizer. Ruby itself deals with a stream that can't be flushed, and reports it. */
 static VALUE leave(RB_BLOCK_CALL_FUNC_ARGLIST(unused, wrapped))
 {
         struct ruby_end *end = unwrap(wrapped);
