@@ -10,8 +10,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
 /* ---------------------------------------------------------------- instead of pool/link/channel_end.c */
@@ -89,7 +91,26 @@ static void pair(int *theirs, int *ours, bool they_write)
         *ours = p[!they_write];
 }
 
-static void make_sandbox(struct fake_slot *s, int fds[CHANNEL_WARM_FDS])
+/* One of the machine's, which hands on what it gets as it is. */
+static void make_terminal(struct fake_slot *s, int fds[CHANNEL_WARM_FDS])
+{
+        const int unlocked = 0;
+        struct termios mode;
+        int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+
+        assert_true(master >= 0);
+        assert_int_equal(ioctl(master, TIOCSPTLCK, &unlocked), 0);
+        s->in = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+        assert_int_equal(tcgetattr(s->in, &mode), 0);
+        cfmakeraw(&mode);
+        assert_int_equal(tcsetattr(s->in, TCSANOW, &mode), 0);
+        s->out = fcntl(s->in, F_DUPFD_CLOEXEC, 0);
+        fds[WARM_STDOUT] = master;
+        fds[WARM_STDIN] = fcntl(master, F_DUPFD_CLOEXEC, 0);
+        close_fd(&s->err);
+}
+
+static void make_sandbox(struct fake_slot *s, bool terminal, int fds[CHANNEL_WARM_FDS])
 {
         int p[2];
 
@@ -97,9 +118,13 @@ static void make_sandbox(struct fake_slot *s, int fds[CHANNEL_WARM_FDS])
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, p), 0);
         s->job = p[0];
         fds[WARM_JOB] = p[1];
-        pair(&fds[WARM_STDIN], &s->in, true);
-        pair(&fds[WARM_STDOUT], &s->out, false);
         pair(&fds[WARM_STDERR], &s->err, false);
+        if (terminal) {
+                make_terminal(s, fds);
+        } else {
+                pair(&fds[WARM_STDIN], &s->in, true);
+                pair(&fds[WARM_STDOUT], &s->out, false);
+        }
         s->cpu = memfd_create("cpu", MFD_CLOEXEC);
         assert_true(s->cpu >= 0);
         fds[WARM_CPU] = fcntl(s->cpu, F_DUPFD_CLOEXEC, 0);
@@ -202,6 +227,7 @@ void fake_greet(struct fake_zygote *z)
         snprintf(r.hello.version, sizeof r.hello.version, "1.0");
         snprintf(r.hello.main_file, sizeof r.hello.main_file, "main.x");
         r.hello.ceilings = (struct ceilings){ INT64_MAX, INT64_MAX, INT64_MAX };
+        r.hello.fresh = r.hello.prompts = !compiled;
         z->greeted = true;
         report(z, &r, NULL, 0);
 }
@@ -280,7 +306,8 @@ static bool make(struct fake_zygote *z, const struct order *o)
         int fds[CHANNEL_WARM_FDS];
 
         assert_true(s->state == FAKE_NONE || s->state == FAKE_DEAD);
-        make_sandbox(s, fds);
+        make_sandbox(s, o->terminal, fds);
+        s->has_terminal = o->terminal;
         s->state = FAKE_WARM;
         s->sandbox = o->sandbox;
         r.warm.cpu_base_us = 1000;

@@ -52,6 +52,7 @@ enum fake_state {
 struct fake_slot {
         enum fake_state state;
         uint64_t sandbox;
+        bool has_terminal;     /* in and out are its program's side, raw */
         int job, in, out, err; /* the sandbox's ends; -1: closed */
         int cpu;               /* the file behind WARM_CPU */
         int signal;            /* the last one that was ordered */
@@ -129,7 +130,7 @@ struct front {
 
 struct front_wish {
         const char *language;
-        bool streams, live_input, truncates, collects, changed_only;
+        bool terminal, streams, live_input, truncates, collects, changed_only;
         int64_t deadline_us, memory_bytes, output_bytes, wall_us, cpu_us;
         size_t code; /* bytes; 0: a few */
         unsigned peer, priority;
