@@ -77,7 +77,7 @@ static void hand_over(struct run *r)
                 rc = run_io_prepare(r, &e);
         if (rc < 0) {
                 log_error(r->host->log, "%s", e.text);
-                run_give_back(r);
+                slot_return(let_go(r));
                 r->ops->failed(r, RUN_NO_MEMORY, e.text);
                 return;
         }

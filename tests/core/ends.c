@@ -15,6 +15,9 @@ enum place {
         EARLY,      /* its language has not spoken */
         WAITING,    /* for a sandbox */
         LIMITING,   /* its sandbox gets other limits */
+        CLEARING,   /* its sandbox has no terminal, and is being killed */
+        MAKING,     /* another one is being made in its slot */
+        TERMINAL,   /* its program runs on a terminal */
         HALF_FED,   /* its sandbox has a part of the job */
         RUNNING,    /* captured */
         STREAMING,  /* told as it comes, with live input */
@@ -29,8 +32,8 @@ enum place {
 };
 
 static const char *const state_name[STATES] = {
-        "early",  "waiting",    "limiting",  "half fed",  "running",     "streaming",  "blocked",
-        "ending", "collecting", "compiling", "artifacts", "second wait", "delivering",
+        "early",     "waiting", "limiting", "clearing",   "making",    "terminal",  "half fed",    "running",
+        "streaming", "blocked", "ending",   "collecting", "compiling", "artifacts", "second wait", "delivering",
 };
 
 struct scene {
@@ -78,10 +81,13 @@ static void write_much(struct scene *s, unsigned times)
 
 static struct front_wish wish_for(enum place state, int64_t deadline_us)
 {
+        const bool on_terminal = state == CLEARING || state == MAKING || state == TERMINAL;
+
         return (struct front_wish){
                 .language = state == COMPILING || state == ARTIFACTS || state == SECOND_WAIT ? "comp" : "fork",
-                .streams = state == STREAMING || state == BLOCKED || state == DELIVERING,
-                .live_input = state == STREAMING,
+                .terminal = on_terminal,
+                .streams = on_terminal || state == STREAMING || state == BLOCKED || state == DELIVERING,
+                .live_input = on_terminal || state == STREAMING,
                 .collects = state == COLLECTING,
                 .memory_bytes = state == LIMITING ? 64 << 20 : 0,
                 .output_bytes = OUTPUT,
@@ -91,6 +97,19 @@ static struct front_wish wish_for(enum place state, int64_t deadline_us)
                 .deadline_us = deadline_us,
                 .input = 10,
         };
+}
+
+/* The order of this kind about its slot. */
+static void answer(struct scene *s, enum order_kind kind)
+{
+        struct fake_zygote *z;
+        unsigned number;
+
+        for (unsigned i = 0; sandbox(s, &z, &number) && i < z->n_pending; i++)
+                if (z->pending[i].order.kind == kind && z->pending[i].order.slot == number) {
+                        fake_answer(z, i);
+                        return;
+                }
 }
 
 /* What there is to do after the submission. */
@@ -104,6 +123,13 @@ static void go_on(struct scene *s, enum place state)
                 s->f->bounded = true;
                 s->f->credit = 30000;
                 write_much(s, 1);
+                break;
+        case MAKING:
+                answer(s, ORDER_KILL);
+                break;
+        case TERMINAL:
+                answer(s, ORDER_KILL);
+                answer(s, ORDER_MAKE);
                 break;
         case ENDING:
                 if (sandbox(s, &z, &number))
@@ -154,12 +180,15 @@ static void assert_state(const struct scene *s, enum place state)
 {
         static const enum execution_state want[STATES] = {
                 [EARLY] = EXECUTION_WAITING,         [WAITING] = EXECUTION_WAITING,   [LIMITING] = EXECUTION_RUNNING,
+                [CLEARING] = EXECUTION_RUNNING,      [MAKING] = EXECUTION_RUNNING,    [TERMINAL] = EXECUTION_RUNNING,
+
                 [HALF_FED] = EXECUTION_RUNNING,      [RUNNING] = EXECUTION_RUNNING,   [STREAMING] = EXECUTION_RUNNING,
                 [BLOCKED] = EXECUTION_RUNNING,       [ENDING] = EXECUTION_RUNNING,    [COLLECTING] = EXECUTION_RUNNING,
                 [COMPILING] = EXECUTION_RUNNING,     [ARTIFACTS] = EXECUTION_RUNNING, [SECOND_WAIT] = EXECUTION_WAITING,
                 [DELIVERING] = EXECUTION_DELIVERING,
         };
         static const enum run_state run[STATES] = {
+                [CLEARING] = RUN_CLEARING, [MAKING] = RUN_MAKING,         [TERMINAL] = RUN_RUNNING,
                 [LIMITING] = RUN_LIMITING, [HALF_FED] = RUN_RUNNING,      [RUNNING] = RUN_RUNNING,
                 [STREAMING] = RUN_RUNNING, [BLOCKED] = RUN_RUNNING,       [ENDING] = RUN_ENDING,
                 [COMPILING] = RUN_RUNNING, [COLLECTING] = RUN_COLLECTING, [ARTIFACTS] = RUN_COLLECTING,
@@ -192,15 +221,18 @@ enum happening {
         ZYGOTE_DEATH,
         SLOT_FAILURE,
         SANDBOX_DEATH,
-        NO_ANSWER, /* of the zygote, to anything */
+        UNPROVED_DEATH, /* something of it may live on */
+        NO_DESCRIPTORS, /* those of the next sandboxes are lost */
+        NO_ANSWER,      /* of the zygote, to anything */
         BROKEN_FILES,
         NO_TIMERS,
         EVENTS,
 };
 
 static const char *const event_name[EVENTS] = {
-        "nothing", "cancel", "abandon",      "deadline",     "wall",          "cpu",       "output",       "drain",
-        "shut",    "reload", "zygote death", "slot failure", "sandbox death", "no answer", "broken files", "no timers",
+        "nothing",       "cancel",         "abandon",        "deadline",  "wall",         "cpu",
+        "output",        "drain",          "shut",           "reload",    "zygote death", "slot failure",
+        "sandbox death", "unproved death", "no descriptors", "no answer", "broken files", "no timers",
 };
 
 /* Both languages are gone from the configuration. */
@@ -278,6 +310,17 @@ static void let_happen(struct scene *s, enum happening event)
                 if (sandbox(s, &z, &number) && z->slot[number].state == FAKE_WARM)
                         fake_exit(z, number, 9, false);
                 break;
+        case UNPROVED_DEATH:
+                if (sandbox(s, &z, &number) && z->slot[number].state == FAKE_WARM)
+                        fake_exit(z, number, 9, true);
+                break;
+        case NO_DESCRIPTORS:
+                for (unsigned i = 0; i < WORLD_ZYGOTES; i++)
+                        w->zygote[i].loses_descriptors = true;
+                answer_all(w);
+                for (unsigned i = 0; i < WORLD_ZYGOTES; i++)
+                        w->zygote[i].loses_descriptors = false;
+                break;
         case NO_ANSWER:
                 for (int i = 0; i < 200; i++) {
                         world_advance(SECOND);
@@ -343,6 +386,32 @@ static const struct expected table[] = {
         { LIMITING, SANDBOX_DEATH, false, OUTCOME_EXITED },
         { LIMITING, SLOT_FAILURE, false, OUTCOME_EXITED },
         { LIMITING, ZYGOTE_DEATH, true, REFUSAL_UNAVAILABLE },
+        { CLEARING, NOTHING, false, OUTCOME_EXITED },
+        { CLEARING, CANCEL, true, REFUSAL_CANCELLED },
+        { CLEARING, DEADLINE, true, REFUSAL_DEADLINE_EXCEEDED },
+        { CLEARING, SANDBOX_DEATH, false, OUTCOME_EXITED },
+        { CLEARING, UNPROVED_DEATH, false, OUTCOME_EXITED },
+        { CLEARING, SLOT_FAILURE, false, OUTCOME_EXITED },
+        { CLEARING, SHUT_DOWN, true, REFUSAL_UNAVAILABLE },
+        { CLEARING, DRAIN, false, OUTCOME_EXITED },
+        { CLEARING, RELOAD, false, OUTCOME_EXITED },
+        { CLEARING, ZYGOTE_DEATH, true, REFUSAL_UNAVAILABLE },
+        { CLEARING, NO_DESCRIPTORS, true, REFUSAL_INTERNAL },
+        { MAKING, NOTHING, false, OUTCOME_EXITED },
+        { MAKING, CANCEL, true, REFUSAL_CANCELLED },
+        { MAKING, DEADLINE, true, REFUSAL_DEADLINE_EXCEEDED },
+        { MAKING, SLOT_FAILURE, false, OUTCOME_EXITED },
+        { MAKING, SHUT_DOWN, true, REFUSAL_UNAVAILABLE },
+        { MAKING, DRAIN, false, OUTCOME_EXITED },
+        { MAKING, RELOAD, false, OUTCOME_EXITED },
+        { MAKING, ZYGOTE_DEATH, true, REFUSAL_UNAVAILABLE },
+        { MAKING, NO_DESCRIPTORS, true, REFUSAL_INTERNAL },
+        { TERMINAL, NOTHING, false, OUTCOME_EXITED },
+        { TERMINAL, CANCEL, false, OUTCOME_CANCELLED },
+        { TERMINAL, WALL, false, OUTCOME_TIME_LIMIT },
+        { TERMINAL, CPU, false, OUTCOME_CPU_LIMIT },
+        { TERMINAL, MUCH_OUTPUT, false, OUTCOME_EXITED },
+        { TERMINAL, SANDBOX_DEATH, false, OUTCOME_SIGNALED },
         { HALF_FED, SANDBOX_DEATH, false, OUTCOME_EXITED },
         { HALF_FED, CANCEL, false, OUTCOME_CANCELLED },
         { RUNNING, NOTHING, false, OUTCOME_EXITED },
@@ -438,7 +507,9 @@ static bool without(enum place state, unsigned n)
 static void each_allocation_may_fail(void **test)
 {
         (void)test;
-        static const enum place states[] = { LIMITING, RUNNING, STREAMING, COLLECTING, ARTIFACTS, DELIVERING };
+        static const enum place states[] = {
+                LIMITING, TERMINAL, RUNNING, STREAMING, COLLECTING, ARTIFACTS, DELIVERING
+        };
 
         for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
                 unsigned n = 1;

@@ -311,7 +311,9 @@ static bool make(struct fake_zygote *z, const struct order *o)
         s->state = FAKE_WARM;
         s->sandbox = o->sandbox;
         r.warm.cpu_base_us = 1000;
-        return report(z, &r, fds, CHANNEL_WARM_FDS);
+        for (size_t i = 0; z->loses_descriptors && i < CHANNEL_WARM_FDS; i++)
+                close(fds[i]);
+        return report(z, &r, fds, z->loses_descriptors ? 0 : CHANNEL_WARM_FDS);
 }
 
 bool fake_answer(struct fake_zygote *z, unsigned i)

@@ -224,6 +224,7 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
                 .code = { payload.buffer, payload.buffer ? code : 0 },
                 .standard_input = { input, wish->input },
                 .live_input = wish->live_input,
+                .stream = wish->streams,
                 .has_terminal = wish->terminal,
                 .terminal = { 24, 80 },
                 .truncate_output = wish->truncates,

@@ -70,6 +70,7 @@ struct fake_zygote {
         char language[32];
         uint32_t generation;
         bool greeted, told_to_end;
+        bool loses_descriptors; /* the pool can have no more */
         struct fake_slot slot[WORLD_SLOTS];
         struct fake_pending pending[WORLD_PENDING];
         unsigned n_pending;
