@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -257,6 +258,50 @@ static void files_of_one_directory_can_be_used_and_no_others(void **state)
         assert_int_equal(rmdir(path), 0);
 }
 
+/* 0, or the number of the first thing that is not as it should be. */
+static int use_terminal(int master)
+{
+        const struct winsize is = { .ws_row = 30, .ws_col = 90 };
+        const int unlocked = 0;
+        struct err e = { 0 };
+
+        if (confine_calls(-1, &e) < 0)
+                return 1;
+        if (ioctl(master, TIOCSWINSZ, &is) < 0)
+                return 2;
+        if (SANITIZED)
+                return 0;
+        if (ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC) >= 0 || errno != ENOSYS)
+                return 3;
+        return ioctl(master, TIOCSPTLCK, &unlocked) == 0 || errno != ENOSYS ? 4 : 0;
+}
+
+static void a_terminal_can_be_given_a_size_and_not_be_opened(void **state)
+{
+        (void)state;
+        const int unlocked = 0;
+        struct winsize was;
+        int status, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+        assert_true(master >= 0);
+        assert_int_equal(ioctl(master, TIOCSPTLCK, &unlocked), 0);
+        int side = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        assert_true(side >= 0); /* so it is the filter that refuses it */
+        assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        pid_t pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0)
+                _exit(use_terminal(master));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(ioctl(side, TIOCGWINSZ, &was), 0);
+        assert_int_equal(was.ws_row, 30);
+        assert_int_equal(was.ws_col, 90);
+        close(side);
+        close(master);
+}
+
 static void what_the_loop_does_not_need_is_not_there(void **state)
 {
         (void)state;
@@ -345,6 +390,7 @@ int main(void)
                 cmocka_unit_test(root_is_no_user_for_it),
                 /* last: both give up new privileges */
                 cmocka_unit_test(files_of_one_directory_can_be_used_and_no_others),
+                cmocka_unit_test(a_terminal_can_be_given_a_size_and_not_be_opened),
                 cmocka_unit_test(what_the_loop_does_not_need_is_not_there),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,6 +179,43 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         assert_null(stuck);
         slots_tick(&s, 9, 3, &stuck);
         assert_ptr_equal(stuck, &s.slot[5]);
+
+        /* Nor is making another one for the run that has the slot. */
+        go(&s, &s.slot[5], SLOT_RUNNING);
+        go(&s, &s.slot[5], SLOT_DYING);
+        go(&s, &s.slot[5], SLOT_REMAKING);
+        slot_owe(&s.slot[5]);
+        for (unsigned i = 0; i < 3; i++)
+                slots_tick(&s, 9, 3, &stuck);
+        assert_ptr_equal(stuck, &s.slot[5]);
+        slots_fini(&s);
+}
+
+/* The run keeps its place among those that run, and what it waits for is not warm for others. */
+static void a_slot_that_is_remade_stays_its_runs(void **state)
+{
+        (void)state;
+        struct slots s;
+        set_up(&s, 1, 1);
+
+        fill(&s);
+        struct slot *slot = slots_ready(&s);
+        go(&s, slot, SLOT_RUNNING);
+        go(&s, slot, SLOT_DYING);
+        go(&s, slot, SLOT_REMAKING);
+        assert_int_equal(s.busy, 1);
+        assert_int_equal(slots_coming(&s), 0);
+        assert_null(slots_ready(&s));
+        fill(&s); /* the warm one that it took is made up for */
+        assert_int_equal(s.count[SLOT_WARM], 1);
+        assert_null(slots_ready(&s));
+        go(&s, slot, SLOT_RUNNING);
+        assert_int_equal(s.busy, 1);
+        assert_int_equal(s.alive, 2);
+        go(&s, slot, SLOT_DYING);
+        go(&s, slot, SLOT_EMPTY);
+        assert_int_equal(s.busy, 0);
+        assert_non_null(slots_ready(&s));
         slots_fini(&s);
 }
 
@@ -313,6 +350,7 @@ int main(void)
                 cmocka_unit_test(no_more_run_than_may),
                 cmocka_unit_test(only_what_has_had_a_job_counts_as_a_run),
                 cmocka_unit_test(a_slot_that_is_owed_an_answer_for_long_is_found),
+                cmocka_unit_test(a_slot_that_is_remade_stays_its_runs),
                 cmocka_unit_test(no_more_slots_live_than_warm_and_running_together),
                 cmocka_unit_test(the_slot_used_last_is_used_next),
                 cmocka_unit_test(a_slot_that_is_gone_is_the_last_choice),
