@@ -80,9 +80,9 @@ class Rights(AttackCase):
         Attack("mknod of the memory of the machine", "os.mknod('/tmp/mem', 0o20666, os.makedev(1, 1)) or True", None, "likewise"),
         Attack("mknod of a disk", "os.mknod('/tmp/disk', 0o60666, os.makedev(254, 0)) or True", None, "likewise"),
         Attack("a device at hand", """
-            return [n for n in ('mem', 'kmem', 'port', 'kmsg', 'kvm', 'fuse', 'ptmx', 'pts', 'tty', 'console', 'vda', 'sda', 'loop0',
+            return [n for n in ('mem', 'kmem', 'port', 'kmsg', 'kvm', 'fuse', 'ptmx', 'console', 'vda', 'sda', 'loop0',
                                 'loop-control', 'net/tun', 'vsock', 'hwrng', 'rtc0', 'mapper', 'snapshot', 'uinput')
-                    if os.path.exists('/dev/' + n)]""", None, "/dev is made of five nodes, and no step adds the host's"),
+                    if os.path.exists('/dev/' + n)]""", None, "/dev is made of six nodes, and no step adds the host's"),
         Attack("a core dump", """
             import resource
             hard = resource.getrlimit(resource.RLIMIT_CORE)[1]

@@ -173,6 +173,11 @@ class AttackCase(Case):
         """What the @words@ of programs stand for."""
         return {}
 
+    def run_program(self, client, **arguments):
+        """Its result, and what it printed."""
+        result = client.execute(**arguments)
+        return result, result.stdout
+
     def attempt(self, attacks, walls):
         """What each of them prints, by name."""
         codes = []
@@ -182,9 +187,9 @@ class AttackCase(Case):
                 code = code.replace(f"@{word}@", str(value))
             codes.append(code)
         with self.SERVER.without(walls).connect() as client:
-            result = client.execute(limits=LIMITS, **request(program(codes), walls))
+            result, output = self.run_program(client, limits=LIMITS, **request(program(codes), walls))
         self.assert_exited(result)
-        rows = dict(line.split(" ", 1) for line in result.stdout.decode(errors="replace").splitlines())
+        rows = dict(line.split(" ", 1) for line in output.decode(errors="replace").splitlines())
         got = {attack.name: rows.get(str(number), "") for number, attack in enumerate(attacks)}
         for attack in attacks:
             self.assertRegex(got[attack.name], r"^(refused|through) ", f"{attack.name}: {describe(result)}")
