@@ -280,4 +280,5 @@ class Walls(AttackCase):
 
     def run_program(self, client, **arguments):
         stream = client.open(terminal=SIZE, **arguments)
-        return stream.result(), bytes(stream.data[STDOUT])
+        result = stream.result()
+        return result, b"\n".join(line for line in stream.data[STDOUT].splitlines() if line)  # what is typed is echoed
