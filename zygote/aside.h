@@ -1,6 +1,6 @@
-/* The zygote's own life, on a hidden stack (hidden.h): what it read and what it was ordered stay in the frames of
- * calls, living and returned, and a child gets a copy of the stack that it is born on. So the life goes on aside, and
- * what is for children to have happens on the process's first stack: the interpreter's start, and births. */
+/* Runs the zygote's loop on a hidden stack (hidden.h). Frames of calls, living and returned, keep what the zygote read
+ * and what it was ordered. A child gets a copy of the stack that it is born on. So the loop runs aside. The first stack
+ * is for what children may have: the interpreter's start, and births. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -33,7 +33,7 @@ struct cell {
         struct cgroup_slot cgroup;
 };
 
-/* What an init is born with. It lies where children get it, and the rest of what the zygote knows does not. */
+/* What an init is born with. Children get a copy of it, and of nothing else that the zygote knows. */
 struct cell_birth {
         struct clone_args args;
         int program, sock;

@@ -1,11 +1,11 @@
-/* What a dead run may have left in the namespaces and the /proc that its slot keeps. The kernel puts some work off
- * until after the death of a process: sockets that were sent through each other wait for a garbage collector, and files
+/* Finds what a dead run has left in the namespaces and the /proc that its slot keeps. The kernel puts some work off
+ * until after the death of a process. Sockets that were sent through each other wait for a garbage collector. Files
  * that were in flight with them are closed a tick of the clock later, some of them when all sockets are gone. Until
  * then a later program would find their names and their locks. So two things are looked at, both through descriptors
- * that are opened once: how many sockets the network namespace has, and who locks what is kept.
+ * that are opened once: the number of sockets in the network namespace, and locks on the files that are kept.
  *
- * A lock of flock's kind can only be found by trying. The zygote holds these locks itself, so that no program gets one;
- * it can't do so with the other kind, which on a file that can't be written to excludes nobody. */
+ * A lock of flock's kind can only be found by trying. The zygote holds these locks itself, so that no program gets one.
+ * It can't hold locks of the other kind: on a file that can't be written to, they exclude no other lock. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -80,7 +80,8 @@ static int limit_system_calls(const char *const *extra, const struct faults *fau
 {
         int r;
 
-        /* A sandbox inherits this half of the filter, so whoever wants it to have none wants none here. */
+        /* A sandbox inherits this half of the filter. So a test that leaves out the filter leaves out this half, too.
+         */
         if (faults_find(faults, "system calls", &r) == FAULT_SKIP)
                 return 0;
         struct making *m = mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -1,7 +1,7 @@
-/* The rights of a zygote. It gives up what making sandboxes does not take before anything starts that is not Hatchery's
- * own: the interpreter, and what an operator preloads into it. While that runs the zygote is nobody in particular and
- * has no capability in effect. That keeps off accidents and what is written for any machine; no more, since code in the
- * zygote can take up again what the zygote keeps, as the zygote itself does. */
+/* The rights of a zygote. It keeps only the rights that making sandboxes takes. It gives up all others before foreign
+ * code starts: the interpreter, and the modules that an operator preloads. While those start, the zygote is another
+ * user and has no capability in effect. That stops accidents, and attacks that were written for any machine. It stops
+ * no more: code in the zygote can take the kept rights up again, as the zygote itself does. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -9,13 +9,14 @@
 
 #include <stdint.h>
 
-/* An empty network of its own. Before all else, so that the command that prepares a language has none either. */
+/* The process gets an empty network of its own. This comes first, so that the command that prepares a language has no
+ * network either. */
 int rights_leave_network(const struct faults *faults, struct err *e);
 
-/* On the first stack (aside.h), since it forks. For good: the capabilities and the system calls that are left, for the
- * zygote and all its children. */
+/* Limits the capabilities and the system calls of the zygote and all its children, for good. To be called on the first
+ * stack (aside.h), since it forks. */
 int rights_limit(const char *const *extra_calls, const struct faults *faults, struct err *e);
 
-/* For a while: another user, which is to be one of the language's own range, where no process is yet. */
+/* Makes the zygote another user for a while. The uid is one of the language's own range, and has no process yet. */
 int rights_lay_down(uint32_t uid, const struct faults *faults, struct err *e);
 int rights_take_up(const struct faults *faults, struct err *e);

@@ -29,8 +29,8 @@ static int bury(struct serve *s, uint32_t slot, struct err *e)
         return r == 0 && remake ? serve_make(s, &next, -1, e) : r;
 }
 
-/* The slot goes. Its number, its uids and its cgroup are free when all of it is dead. That can take many seconds (think
- * of hundreds of processes with page tables full), and other slots do not wait for it. */
+/* Gives the slot up. Its number, its uids and its cgroup are free again when all of its processes are dead. That can
+ * take many seconds, as with hundreds of processes whose page tables are full. Other slots do not wait for it. */
 int serve_let_go(struct serve *s, uint32_t slot, const struct report *farewell, struct err *e)
 {
         struct tenant *sb = &s->at[slot];
@@ -128,7 +128,7 @@ int serve_on_init(struct serve *s, uint32_t slot, struct err *e)
         return init_lost(s, slot, e);
 }
 
-/* Whoever does not come to an end in a time that would be enough on any machine is not waited for. */
+/* A sandbox or an init that takes longer than it could on any machine is given up. */
 int serve_give_up_overdue(struct serve *s, struct err *e)
 {
         int64_t now = clock_ms();

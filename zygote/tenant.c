@@ -23,9 +23,9 @@
 #define PIDFD_GET_MNT_NAMESPACE _IO(0xFF, 3)
 #endif
 
-/* The kernel needs some 8 ms for what it put off, and a tick of 4 ms more for each socket in a message of another: as
- * many as a run may have open files. A slot that was made anew before that would have the same user, to whom they are
- * counted. */
+/* The kernel needs some 8 ms for the work that it put off, and a tick of 4 ms more for each socket in a message of
+ * another one. There may be as many as a run may have open files. A slot that was made anew earlier would have the same
+ * user, and the sockets are counted per user. */
 enum { REST_MS = 1000 };
 
 void tenant_init(struct tenant *s)
@@ -46,8 +46,8 @@ static void close_file_systems(struct tenant *s)
         close_fd(&s->disk);
 }
 
-/* Closing the last reference to its mounts is the teardown of a sandbox's overlay, and whoever does it waits for it:
- * not the zygote, which others wait for. */
+/* Closing the last reference to a sandbox's mounts takes its overlays down, and the closing process waits for that. So
+ * init does it, and not the zygote, which all slots wait for. */
 void tenant_clear(struct tenant *s)
 {
         int fds[2] = { s->mount_ns, s->disk };
@@ -64,8 +64,8 @@ static bool empty(const struct tenant *s)
         return cgroup_slot_pids(&s->cell->cgroup) == 0;
 }
 
-/* Names that a run looked up outlive it, and its group, unless the kernel is told: six runs left nine million. It takes
- * seconds, so init does it: this slot waits for it, others don't. True: init was told. */
+/* Names that a run looked up outlive the run and its group, unless the kernel is told to let them go. Six runs left
+ * nine million. It takes seconds, so init does it, and only this slot waits. True: init was told. */
 static bool reclaim(struct tenant *s)
 {
         int fd = s->init_lost || s->reclaimed ? -1 : cgroup_slot_residue(&s->cell->cgroup);

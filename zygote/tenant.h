@@ -122,7 +122,7 @@ int tenant_collect(struct tenant *s, int pool_sock, struct err *e);
  * need; now is CLOCK_MONOTONIC in ms. */
 bool tenant_is_overdue(struct tenant *s, int64_t now);
 
-/* Kills an init that is no use any more, and with it all that is left in its slot. */
+/* Kills an init that does not answer, and with it all that is left in its slot. */
 void tenant_kill_init(struct tenant *s);
 
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */

@@ -1,18 +1,17 @@
-/* What is left in memory of a process's start, which its children would get: arguments and environment, frames of calls
- * that have returned, freed memory. */
+/* Wipes what a process's start leaves in memory: arguments and environment, frames of calls that have returned, freed
+ * memory. Children would get a copy of it. */
 #pragma once
 
 #include "proto/base/err.h"
 
-/* The kernel shows a process's first arguments and environment to whoever reads /proc/self, and every sandbox inherits
- * ours: options that name paths of the host, and the environment of whoever started the server. title takes their
- * place. */
+/* /proc/self shows a process's first arguments and environment, and every sandbox inherits the zygote's. They name
+ * paths of the host, and hold the environment that the server was started with. title takes their place. */
 int wipe_arguments(const char *title, struct err *e);
 
 /* Below the caller's frame. */
 void wipe_stack(void);
 
-/* From begin to end all that is freed is wiped; end also wipes what was freed just before, and is still kept at hand.
- */
+/* All memory that is freed between begin and end is wiped. end also wipes memory that was freed shortly before begin
+ * and that the allocator still holds. */
 void wipe_freed_begin(void);
 void wipe_freed_end(void);

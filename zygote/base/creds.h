@@ -1,9 +1,9 @@
-/* Who a sandboxed process is, and the way down from root to there. Each step is one way: a failure half-way is never
- * repaired, the process reports and dies. */
+/* The way of a process from root down to the user of a sandbox. No step can be taken back. After a failure half-way the
+ * process reports and dies. */
 #pragma once
 
-/* Joins the slot's user namespace: from here on root is nobody outside it, and the capabilities that are left count for
- * nothing but that namespace. */
+/* Joins the slot's user namespace. From here on root has no rights outside of it, and the capabilities that are left
+ * count in that namespace alone. */
 int creds_join_user_namespace(int user_namespace);
 
 /* No supplementary groups, then gid, then uid: in the other order the uid's change would take away the right to the

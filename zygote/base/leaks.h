@@ -1,6 +1,6 @@
-/* What a zygote owes to the sanitizers of a development build, whose leak check runs when it ends: a place for reports,
- * because the zygote's standard error is a pipe that nobody reads, and a pid namespace in which a process can be
- * started. Nothing of it is done in other builds. */
+/* Helps the leak check of a development build, which runs when a zygote ends. It needs a place for reports, because no
+ * process reads the zygote's standard error. It needs a pid namespace in which a process can be started. In other
+ * builds these functions do nothing. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,10 +1,11 @@
 /* hatchery-init: pid 1 of a slot's pid namespace, a small static program that outlives the sandboxes of its slot. It
- * kills what they leave, reaps it, and reads their files for collection; it never runs a byte of theirs.
+ * kills the processes that they leave, reaps them, and reads their files for collection. It never runs a byte of
+ * theirs.
  *
- * It is root of the slot's user namespace, which is nobody outside, with two capabilities there: CAP_KILL, for
- * processes of the sandbox's uid, and CAP_DAC_READ_SEARCH, for its files. Its death kills the whole pid namespace. The
- * zygote starts it with one descriptor, a SOCK_SEQPACKET socket, and, in tests, the text of faults (fault.h) as its
- * argument. These packets pass: */
+ * It is root of the slot's user namespace, and has no rights outside of it. There it has two capabilities:
+ * CAP_KILL, for processes of the sandbox's uid, and CAP_DAC_READ_SEARCH, for its files. Its death kills the whole pid
+ * namespace. The zygote starts it with one descriptor, a SOCK_SEQPACKET socket, and, in tests, the text of faults
+ * (fault.h) as its argument. These packets pass: */
 #pragma once
 
 #include <stdint.h>

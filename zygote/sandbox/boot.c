@@ -169,7 +169,7 @@ static int user_namespace(void *context)
 static int descriptors(void *context)
 {
         struct boot *b = context;
-        /* Closes none, but lest without "own table" the zygote's were moved and closed here. */
+        /* Closes nothing. Where a test leaves out "own table", it keeps the zygote's table from being changed here. */
         if (close_range(~0u, ~0u, CLOSE_RANGE_UNSHARE) < 0)
                 return -errno;
         /* First out of the way of their future places. */
@@ -213,8 +213,8 @@ static int capabilities(void *context)
 static int no_new_privileges(void *context)
 {
         (void)context;
-        /* The change of uid made the process undumpable, its /proc/self root's; for a program that is wrong: it may
-         * read its own entries. There is nobody else in the sandbox, and ptrace is not to be had. */
+        /* The change of uid made the process undumpable, and gave its /proc/self to root. But a program may read its
+         * own entries. No other user is in the sandbox, and ptrace is not allowed. */
         if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
                 return -errno;
         return creds_no_new_privileges();
@@ -280,7 +280,7 @@ const struct step boot_steps[] = {
 };
 const size_t boot_n_steps = sizeof boot_steps / sizeof boot_steps[0];
 
-/* Says how it went, and forgets: what follows runs with this stack. */
+/* Sends the report and wipes it, because the program will run on this stack. */
 __attribute__((noinline)) static bool report(struct boot *b, size_t step, int error)
 {
         /* Until the step "descriptors" the report goes where the zygote put it, afterwards to FD_REPORT. */

@@ -32,8 +32,8 @@ struct boot_settings {
 enum boot_fd { BOOT_STDIN, BOOT_STDOUT, BOOT_STDERR, BOOT_JOB, BOOT_PROC, BOOT_USER_NS, BOOT_FDS };
 _Static_assert((int)BOOT_FDS <= (int)SHELF_ROOM, "a shelf is too small");
 
-/* What one child needs to know. It is wiped before the child goes on to a program: numbers of descriptors and of
- * sandboxes tell how much there is of others. */
+/* What one child needs to know. It is wiped before the child goes on to a program, because numbers of descriptors and
+ * of sandboxes tell how many others there are. */
 struct boot {
         const struct boot_settings *settings;
         uint64_t sandbox; /* its number */
@@ -41,7 +41,7 @@ struct boot {
         int join[CGROUP_MAX_HIERARCHIES]; /* see hierarchy_join */
         int net_ns;
         int shelf;   /* its first number */
-        bool urgent; /* somebody waits for it: no rehearsal, whose work the program itself does as well */
+        bool urgent; /* a request waits for it: the rehearsal is left out, since the program does the same work */
         bool wants_terminal;
         struct terminal terminal; /* without its devpts, which is among the mounts */
         struct mounts mounts;
@@ -61,8 +61,8 @@ struct boot_report {
 extern const struct step boot_steps[];
 extern const size_t boot_n_steps;
 
-/* The pid that a sandbox's main process has in its own namespace, always: init is 1, and a counter that told how many
- * runs a slot has seen would be a leak. */
+/* The pid of a sandbox's main process in its own namespace, in every run. Init is 1. A counter would tell how many runs
+ * a slot has seen. */
 enum { BOOT_PID = 2 };
 
 /* In the child, as the last thing it does for us: builds the sandbox, reports, waits for the job, runs it, exits. */

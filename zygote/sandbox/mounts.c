@@ -59,10 +59,10 @@ static int overlay(const char *layers, unsigned attributes)
         return newmount_make("overlay", options, 3, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | attributes);
 }
 
-/* Locks, leases and what else the kernel keeps by inode would be common to all sandboxes and to the host, were /usr the
- * host's own. The inodes of an overlay are its own; what they show is read through it. An overlay that nobody can write
- * to must have two layers, so there is an empty directory, and it comes first: statfs tells the sizes of the first
- * layer's file system, which is then not the host's disk. */
+/* The kernel keeps locks and leases by inode. If /usr were the host's own, all sandboxes and the host would share them.
+ * An overlay has inodes of its own, and reads through them. A read-only overlay must have two layers, so there is an
+ * empty directory. It comes first, because statfs tells the sizes of the first layer's file system, which is then not
+ * the host's disk. */
 int mounts_usr(struct mounts *m)
 {
         m->usr = overlay(ROOT_EMPTY ":/usr", MOUNT_ATTR_NODEV);
@@ -83,9 +83,9 @@ int mounts_paths(struct mounts *m)
         return 0;
 }
 
-/* The layer is the zygote's root, and what is mounted there left out, since an overlay does not cross mounts. Nothing
- * in it could be written to by the program's user, so it needs no upper layer. With one it took 50 us more, for the
- * trials that an overlay makes of it. */
+/* The layer is the zygote's root without the mounts in it, since an overlay does not cross mounts. The program's user
+ * can write to nothing there, so no upper layer is needed. With an upper layer the mount took 50 us more, because an
+ * overlay first tries what that layer can do. */
 int mounts_root(struct mounts *m)
 {
         m->root = overlay(ROOT_BESIDE ":/", 0);

@@ -64,13 +64,13 @@ static const char *const allowed[] = {
         "getrandom",
 };
 
-/* Answered as done, and not done: all that a sandbox can write is memory, and its /usr is the host's, whose disk it could
- * make flush and whose cache it could empty. */
+/* These calls answer 0 and do nothing. A sandbox writes to memory alone, so there is nothing to flush. Its /usr is the host's,
+ * whose disk it could make flush, and whose cache it could empty. */
 static const char *const pretended[] = {
         "fadvise64", "fdatasync", "fsync", "readahead", "sync", "sync_file_range", "syncfs",
 };
 
-/* Forbidden, and answered EPERM rather than ENOSYS, because programs know how to take that. */
+/* These calls are forbidden. They answer EPERM rather than ENOSYS, because programs expect that. */
 static const struct seccomp_answer refused[] = {
         { "acct", EPERM }, { "adjtimex", EPERM }, { "clock_adjtime", EPERM }, { "clock_settime", EPERM },
         { "delete_module", EPERM }, { "finit_module", EPERM }, { "init_module", EPERM }, { "ioperm", EPERM },
@@ -202,16 +202,16 @@ static const struct seccomp_rule rules[] = {
         VALUE("sched_setscheduler", 1, 5 /* IDLE */),
 };
 
-/* What else these answer, for a value that no row above names: what the kernel says of one that it does not know, or that is not for
- * this descriptor. Programs ask whether something is a terminal, or try what is new and fall back; few take ENOSYS for an
- * answer to that. A value of more than 32 bits is nobody's honest question, and answers ENOSYS. */
+/* The answers of these calls for values that no row above names. The kernel gives the same answer for a value that it does not
+ * know, or that is not for this descriptor. Programs ask whether something is a terminal, or try a new call and fall back. Few of
+ * them understand ENOSYS. No honest program uses a value of more than 32 bits; it answers ENOSYS. */
 static const struct seccomp_answer otherwise[] = {
         { "fcntl", EINVAL }, { "ioctl", ENOTTY }, { "madvise", EINVAL }, { "personality", EINVAL }, { "prctl", EINVAL },
         { "sched_setscheduler", EPERM }, { "setsockopt", ENOPROTOOPT }, { "shmctl", EINVAL },
 };
 
-/* Neither for a language that asks. With what is refused, pretended, made with, or ruled above, all that reaches the kernel's
- * privileged parts, other processes, or what is shared with the host. */
+/* No language gets these calls, even if it asks for them. Together with the lists above they are all the calls that reach
+ * privileged parts of the kernel, other processes, or what is shared with the host. */
 static const char *const never_extra[] = {
         "add_key", "bpf", "cachestat", "fanotify_init", "fanotify_mark", "inotify_add_watch", "inotify_init", "inotify_init1",
         "inotify_rm_watch", "io_pgetevents", "io_setup", "io_submit", "io_uring_enter", "io_uring_register", "io_uring_setup",

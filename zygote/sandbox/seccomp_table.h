@@ -1,5 +1,5 @@
-/* The table of system calls that zygote/sandbox/seccomp.c makes filters of. What a call's name is in none of these
- * lists for answers ENOSYS. */
+/* The table of system calls that zygote/sandbox/seccomp.c makes filters of. A call that is in none of these lists
+ * answers ENOSYS. */
 #pragma once
 
 #include <seccomp.h>
@@ -22,8 +22,8 @@ struct seccomp_answers {
         size_t n;
 };
 
-/* A call that depends on one argument. Comparisons are of all 64 bits (but for masked ones), so that an argument with
- * odd high bits matches no rule that allows; what matches no rule of its call answers what seccomp_otherwise says, or
+/* A call that depends on one argument. Comparisons are of all 64 bits, except masked ones. So an argument with odd high
+ * bits matches no rule that allows. A call that matches none of its rules answers what seccomp_otherwise says, or
  * ENOSYS. */
 struct seccomp_rule {
         const char *name;

@@ -4,6 +4,6 @@
 
 #include "lang/lang.h"
 
-/* Returns the exit status of the process. Closes job_sock before the program's first byte runs, so that what was said
- * on it can't have come from the program. A pool that goes away before sending a job is a normal end. */
+/* Returns the exit status of the process. Closes job_sock before the program's first byte runs, so no message on it can
+ * come from the program. It is a normal end if the pool goes away without sending a job. */
 int worker_run(int job_sock, const struct lang *lang, void *state);
