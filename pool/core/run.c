@@ -168,7 +168,7 @@ static void give_up(struct run *r)
 
 /* ---------------------------------------------------------------- its end */
 
-/* What the owner does comes first, the slot's teardown afterwards: nobody waits for that. */
+/* The owner answers first. The slot's teardown comes afterwards, since no request waits for it. */
 static void end(struct run *r)
 {
         bool discard = r->discard;
@@ -198,7 +198,7 @@ bool run_abandon(struct run *r)
         case RUN_COLLECTING:
                 break;
         }
-        end(r); /* init, still busy with its files, finds nobody who listens and stops */
+        end(r); /* init still sends files; it finds the socket closed, and stops */
         return false;
 }
 

@@ -156,7 +156,7 @@ bool run_is_getting_ready(const struct run *r);
 /* While it is getting ready: its slot is given back, and nothing is told. */
 void run_give_back(struct run *r);
 
-/* Nobody waits for it any more: it ends as soon as it can. True: at once, and ended is not called. */
+/* Its owner does not wait for it any more, so it ends as soon as it can. True: at once, and ended is not called. */
 bool run_abandon(struct run *r);
 
 /* Its owner may take more: what was kept is told, and output is read again. Does nothing from within ops->output. */

@@ -13,11 +13,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Watching a pipe costs a call to begin, a call to end, and a round of the loop for whatever comes, which together is a
- * fifth of what a run costs the pool under load. But only a program that fills its pipe needs a reader before its end.
- * So output is looked at now and then, each time after twice as long, and is watched when much has come or the run has
- * turned out a long one. A program that fills its pipe between two looks waits about as long as it has run already, and
- * once. Output that is told as it comes is watched from the beginning.
+/* Watching a pipe takes a call to begin, a call to end, and a round of the loop for each piece of output. Together that
+ * is a fifth of what a run costs the pool under load. But only a program that fills its pipe needs a reader before its
+ * end. So output is looked at now and then, each time after twice as long. It is watched when much has come, or when
+ * the run takes long. A program that fills its pipe between two looks waits once, about as long as it has run already.
+ * Output that is told as it comes is watched from the beginning.
  *
  * The clock behind the loop's timers ticks every 4 ms on many kernels: shorter delays end late, after rounds in vain.
  */
@@ -48,7 +48,7 @@ static void on_job_writable(evutil_socket_t fd, short what, void *arg)
         struct run *r = arg;
         struct err e = { 0 };
 
-        /* After an error there is nobody to take the rest of the job; the exit report follows, and tells more. */
+        /* After an error no process takes the rest of the job. The report of its end follows, and tells more. */
         if (feed_write(&r->job, fd, &e) == FEED_MORE)
                 feed_later(r, &r->job_writable);
         else if (e.code && e.code != EPIPE && e.code != ECONNRESET) {
@@ -61,7 +61,7 @@ static void on_job_writable(evutil_socket_t fd, short what, void *arg)
         }
 }
 
-/* All of it is written, or nobody reads it. */
+/* All of it is written, or no process reads it. */
 static void end_input(struct run *r)
 {
         close_slot_fd(r, WARM_STDIN);

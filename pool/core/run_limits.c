@@ -59,7 +59,7 @@ static void on_timer(void *arg)
         case RUN_LIMITING:
         case RUN_CLEARING:
         case RUN_MAKING:
-                break; /* whoever has it waits for a deadline, if there is one */
+                break; /* its owner watches the deadline, if there is one */
         case RUN_RUNNING:
                 if (r->reason != KILL_NONE)
                         r->life->immortal(r);

@@ -12,7 +12,7 @@
 #include <sys/queue.h>
 
 enum slot_state {
-        SLOT_EMPTY,     /* no sandbox, or a dead one that nobody asks about any more */
+        SLOT_EMPTY,     /* no sandbox, or a dead one that has been answered for */
         SLOT_PREPARING, /* ordered */
         SLOT_WARM,      /* waits for a job */
         SLOT_RUNNING,   /* has a job */
@@ -38,7 +38,7 @@ struct slot {
         unsigned owed_ticks;        /* for how many of the pool's ticks */
         uint64_t sandbox;           /* the present or last one's number */
         int64_t since_us;           /* when it came into this state */
-        struct slot_holder *holder; /* who has its sandbox; NULL: nobody cares any more */
+        struct slot_holder *holder; /* who has its sandbox; NULL: none */
         bool limiting;              /* ORDER_LIMIT is on its way */
 
         /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */

@@ -138,7 +138,7 @@ static int on_failed(struct zygote *z, struct slot *slot, const struct report *r
         if (slot->state != SLOT_EMPTY)
                 slots_must_move(&z->slots, slot, SLOT_EMPTY, clock_us());
         slots_gone(&z->slots, slot);
-        /* What fails with a job in it may be the job's own doing, and holds up nobody else. */
+        /* A job may have made its own slot fail, so other sandboxes are not ordered later for it. */
         if (had_job)
                 z->ops->failed_holder(z);
         else

@@ -1,12 +1,13 @@
-/* The pool and a zygote talk in fixed-size packets over a SOCK_SEQPACKET socket pair, descriptors beside them. This
- * file is the whole border between the two: the pool gives orders, the zygote reports, and nothing else passes.
+/* The pool and a zygote talk in packets of fixed size over a SOCK_SEQPACKET socket pair. Descriptors come with some
+ * packets. This file is the whole border between the two: the pool gives orders, the zygote reports, and nothing else
+ * passes.
  *
- * Who speaks first: the zygote, with REPORT_HELLO, once its interpreter is initialised. After that every order is
- * answered by the report named beside it, in any order between slots; REPORT_EXITED also comes by itself. An order
- * about a sandbox that is no longer the slot's is late, not wrong, and is ignored. A packet of the wrong size or kind,
- * an order with a number out of its bounds, or one that a slot's state forbids, ends the process that received it: one
- * of the two is broken, and the supervisor starts afresh. End of file from the pool ends the zygote and all its
- * sandboxes. */
+ * The zygote speaks first: it sends REPORT_HELLO when its interpreter is initialised. After that it answers every order
+ * by the report named beside the order. Answers about different slots come in any sequence. REPORT_EXITED also comes by
+ * itself. An order about a sandbox that the slot no longer has is late, not wrong, and is ignored. Other mistakes end
+ * the process that received the packet: a wrong size or kind, a number out of bounds, an order that the slot's state
+ * forbids. One of the two processes is broken then, and the supervisor starts another one. End of file from the pool
+ * ends the zygote and all its sandboxes. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -83,7 +84,8 @@ struct report {
                         char version[64];    /* "3.11.2" */
                         char main_file[32];  /* the name that inline code gets: "main.py" */
                         char aliases[96];    /* other names of the language, separated by spaces */
-                        char extensions[64]; /* of its files, without the dot, likewise; none where it is data */
+                        char extensions[64]; /* of its files, without the dot, separated by spaces; none where it is
+                                                data */
                         uint32_t kind;       /* enum kind */
                         uint32_t echoes;     /* it heeds echo_last_expression */
                         uint32_t prompts;    /* it has a prompt of its own */

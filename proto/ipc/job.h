@@ -3,10 +3,10 @@
  * before the program starts. So what comes back over it can't be forged by a program: nothing, or one job_failure when
  * the job could not be set up.
  *
- * A language that translates its program in this very process reads what a client wrote while the socket is open, and a
- * fault of the translator's is somebody else's code. So it says JOB_STEP_TRANSLATE before, which it can't take back,
- * and after that there is one thing left to say, JOB_STEP_REFUSED, which holds nothing: the status of a refusal is that
- * of the main process, as the zygote saw it.
+ * Some languages translate the program in this very process. They read what a client wrote while the socket is open. A
+ * fault of the translator can run a client's code. So the process says JOB_STEP_TRANSLATE before, and can't take it
+ * back. After that only JOB_STEP_REFUSED is left to say, which holds nothing. The status of a refusal is that of the
+ * main process, as the zygote saw it.
  *
  * All integers are in host order: both ends are one build of one program. */
 #pragma once
@@ -87,8 +87,8 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
  * nothing is allocated for more strings than can be in it. */
 int job_read(int sock, struct job *job);
 
-/* What a sandbox has told when all of it is dead: the first so many bytes of what came back, which may be more than
- * JOB_MAX_TOLD. JOB_TOLD_FAILURE: told[0] says which, and its name ends with NUL. Whatever is not on the closed list is
- * nothing: then the end of the run is what was seen from outside. Pure. */
+/* Says what a sandbox has told, when all of its processes are dead. bytes: how many came back, which may be more than
+ * JOB_MAX_TOLD have. JOB_TOLD_FAILURE: told[0] says which, and its name ends with NUL. A message that is not on the
+ * closed list counts as nothing. Then the run's end is what was seen from outside. Pure. */
 enum job_told { JOB_TOLD_NOTHING, JOB_TOLD_FAILURE, JOB_TOLD_REFUSAL };
 enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes);
