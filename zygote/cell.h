@@ -1,6 +1,6 @@
-/* A cell: what the zygote keeps of a slot, for all its sandboxes, because it is dear to make and can hold no state of a
- * run: an init with its pid, user and network namespaces, a /proc for that pid namespace, two host uids and a cgroup.
- */
+/* A cell is the part of a slot that the zygote keeps for all its sandboxes: an init with its pid, user and network
+ * namespaces, a /proc for that pid namespace, two host uids and a cgroup. All of it takes long to make, and holds no
+ * state of a run. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -60,7 +60,8 @@ int cell_new(struct cell **out, uint32_t number, const struct cell_maker *maker,
 /* Kills init and with it everything in the pid namespace, and does not wait. */
 void cell_kill(struct cell *cell);
 
-/* Lets init finish what it was told; it then ends by itself. It must be the last of its namespace. Does not wait. */
+/* Lets init finish the orders that it has; then it ends by itself. It must be the last process of its namespace. Does
+ * not wait. */
 void cell_let_end(struct cell *cell);
 
 /* After one of these: is it done? The death of thousands of processes and of their memory can take many seconds. */
@@ -70,8 +71,8 @@ bool cell_is_dead(struct cell *cell);
  * cgroup is not empty even so: it is then left, with a sentence. */
 int cell_free(struct cell *cell, struct err *e);
 
-/* Forking into a slot carries the zygote's children into its pid namespace from then on; this takes them back to the
- * zygote's own. */
+/* After a fork into a slot, all later children of the zygote would be born into that slot's pid namespace. This sets
+ * the zygote's own pid namespace for them again. */
 int cell_leave_namespace(struct err *e);
 
 /* Tells init; fds are borrowed. */

@@ -314,8 +314,8 @@ static int64_t cpu_system(const struct cgroup_slot *c)
         return part < 0 ? 0 : part;
 }
 
-/* The kernel counts the sum exactly and its parts by timer ticks, so the sum is divided in their proportion; a run that
- * met no tick counts as user time, as it does in the kernel's own getrusage. */
+/* The kernel counts the sum exactly and its parts by timer ticks, so the sum is divided in their proportion. A run that
+ * met no tick counts as user time, as in the kernel's own getrusage. */
 static int64_t user_share(const struct cgroup_slot *c, int64_t cpu_us)
 {
         int64_t user = cpu_user(c) - c->user_base, system = cpu_system(c) - c->system_base;

@@ -53,15 +53,14 @@ struct cgroup_slot {
         int file[CGROUP_FILE_COUNT];      /* owned; -1 where this kernel has no such file */
         int into;                         /* borrowed: the directory for CLONE_INTO_CGROUP, or -1 */
         bool peak_resets; /* the peak of memory can be reset; if not, the group is made anew each time */
-        int64_t residue; /* bytes that earlier runs left charged: not the next run's, so they are no part of its peak */
+        int64_t residue;  /* bytes that earlier runs left charged, and so no part of the next run's peak */
         int64_t memory_limit, pids_limit; /* as last set */
         unsigned n_warm;                  /* how often cgroup_slot_weigh was asked */
         int64_t oom_base, denied_base;
         int64_t cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
 
-/* The group of all the inits of a language: so that they are accounted to the server, and seen by whoever waits for its
- * end. */
+/* The group of all inits of a language. The server is charged for them, and its end waits for them. */
 enum { CGROUP_SLOT_INITS = 0xffff };
 
 /* What one run used, as the kernel counted it. */
@@ -79,18 +78,18 @@ int cgroup_slot_init(struct cgroup_slot *c, const struct cgroup_base *base, uint
 /* Removes the group; -EBUSY while a process is in it. Descriptors are closed in any case. Idempotent. */
 int cgroup_slot_fini(struct cgroup_slot *c, struct err *e);
 
-/* Before a sandbox is forked into the empty group: makes the group anew where much of what earlier runs had the kernel
- * remember (names that were looked up, pages of files that were read) is still charged to it, which would count as the
- * next run's memory, and where a peak can't be reset and is not that of
- * a single idle process. (The peak of processes never resets; that of memory does on v1, and on v2 from Linux 6.12.) */
+/* Makes the empty group anew, before a sandbox is forked into it, in two cases. Earlier runs have left much charged to
+ * it, such as names that were looked up and pages of files. That would count as the next run's memory. Or a peak can't
+ * be reset and is more than that of one idle process. (The peak of processes never resets; that of memory does on v1,
+ * and on v2 from Linux 6.12.) */
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e);
 
-/* Of an empty group: the descriptor (borrowed) by which the kernel is told to let go what is still charged to it, where
- * that is more than a renewal would leave; else -1. Removing a group frees nothing of that: it would be charged to the
- * group above for good, and to nobody's limit. */
+/* The descriptor (borrowed) by which the kernel is told to let go what is still charged to an empty group; -1 where
+ * that is no more than a renewal would leave. Removing a group frees nothing of it. The group above would be charged
+ * for good, where no limit counts it. */
 int cgroup_slot_residue(const struct cgroup_slot *c);
 
-/* Sets both limits; nothing is written that is already so. -EBUSY: memory below what is in use. */
+/* Sets both limits, and writes only the one that changes. -EBUSY: more memory is in use than the limit. */
 int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids, struct err *e);
 
 /* When the sandbox is warm: what was used until now is not the run's. */
@@ -99,8 +98,8 @@ void cgroup_slot_start(struct cgroup_slot *c);
 /* What was used since. */
 void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u);
 
-/* What a sandbox that just became warm has charged to the group, in bytes, to some 100 KiB. 0: it was not looked at,
- * which saves a microsecond; the slot's first is, and then each eighth. */
+/* How many bytes a sandbox that just became warm has charged to the group, to some 100 KiB. 0: it was not looked at,
+ * which saves a microsecond. The slot's first sandbox is looked at, and then each eighth. */
 uint64_t cgroup_slot_weigh(struct cgroup_slot *c);
 
 /* Processes and threads in the group, dead but unreaped ones included; negative errno. */

@@ -26,8 +26,8 @@ static const char *const names[FACTS_FILES] = {
 
 /* ---------------------------------------------------------------- what they say */
 
-/* What tells which processor it is. Of the rest some tells of the whole machine, and the flags alone would take a
- * hundred KiB of each slot where there are 64 processors; a program asks the processor itself for those. */
+/* The lines that say which processor it is. Some other lines describe the whole machine. The flags alone would take a
+ * hundred KiB of each slot on a machine of 64 processors; a program can ask the processor itself for them. */
 static const char *const told[] = {
         "vendor_id",        "cpu family",  "model",        "model name", "stepping", "cpu MHz",
         "cache size",       "bogomips",    "BogoMIPS",     "Features",   "CPU part", "CPU implementer",

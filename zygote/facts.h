@@ -1,16 +1,15 @@
-/* What a program finds in /proc about the machine that it runs on: /proc/meminfo, cpuinfo, stat, uptime and loadavg,
- * without which Node has no processors, and `free` and `ps` fail. They are made up: memory is the run's limit,
- * processors are those that it may use, what is counted is zero, and the time since the boot is that of CLOCK_BOOTTIME
- * when the sandbox was made.
+/* Makes the files of /proc that describe the machine: meminfo, cpuinfo, stat, uptime and loadavg. Without them Node
+ * finds no processors, and `free` and `ps` fail. Their contents are made up. Memory is the run's limit, and processors
+ * are those that it may use. Counters are zero. The time since the boot is CLOCK_BOOTTIME when the sandbox was made.
  *
- * The slot's /proc shows processes alone (subset=pid), so there are no such names to mount something over. The kernel
- * takes that option also later, and then finds a name only where it is in memory. So the /proc is made whole, the files
- * are mounted over those names, which keeps them in memory, and then the rest is closed, for good, before any program
+ * The slot's /proc shows processes alone (subset=pid), so it has no such names to mount a file over. The kernel takes
+ * that option also later. Then it finds other names only if they are in memory. So the /proc is made whole first. The
+ * files are mounted over those names, which keeps them in memory. Then the rest is closed for good, before any program
  * has seen it.
  *
- * The files are the slot's own, since locks on common ones would be seen by others; what a run locks is looked at as
- * all that a slot keeps (leftover.h). A program can read them, and nothing else. Needs Linux 6.15, where mounts can be
- * put together before they are attached; before that /proc has processes alone. */
+ * Each slot has files of its own, since other slots would see locks on common ones. Locks of a run are looked for as on
+ * all that a slot keeps (leftover.h). A program can only read the files. This needs Linux 6.15, where mounts can be put
+ * together before they are attached. Before that /proc has processes alone. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -37,8 +36,8 @@ struct facts {
 int facts_base_init(struct facts_base *b, struct err *e);
 void facts_base_fini(struct facts_base *b);
 
-/* Shows the files of this slot in its /proc, a detached mount of a whole one, and closes all else that is no process.
- * That is proved. f is to be released by facts_close in every case. */
+/* Shows the files of this slot in its /proc, which is a detached mount of a whole one. Closes all other names that are
+ * no processes, and proves it. facts_close releases f in every case. */
 int facts_open(struct facts *f, const struct facts_base *b, uint32_t slot, int proc, struct err *e);
 void facts_init(struct facts *f);
 void facts_close(struct facts *f);

@@ -1,7 +1,8 @@
-/* What a language makes once, ahead of all runs, and shows to every sandbox read-only: a precompiled header, an archive
- * of classes. Its command runs on the host, as nobody and without a way to gain rights, in a directory of the cache.
- * The result is named after the command, the programs that it names, and what it reads. One that is in use is held by a
- * lock, whichever server uses it; of the others few are kept, and who comes next removes the rest. */
+/* Makes the files that a language needs once, ahead of all runs: a precompiled header, an archive of classes. Every
+ * sandbox sees them read-only. The language's command runs on the host, as the user nobody and without a way to gain
+ * rights, in a directory of the cache. The result is named after the command, the programs that it names, and the files
+ * that it reads. Each server holds the results that it uses by a lock. Of the others few are kept; the next server
+ * removes the rest. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -21,9 +22,9 @@ struct prepare {
 
 enum { PREPARE_PATH_SIZE = 512 };
 
-/* *held: a descriptor that keeps the result from being removed while it is open, in this process or a child; the
- * caller's.
+/* Gives the directory with the result. If it is not there it is made now, which may take minutes. To be called with
+ * privilege, before the host's mounts are left. 0, or a negative errno with a sentence that ends with the last words of
+ * the command.
  *
- * The directory with the result, made now if it has to be, which may take minutes. Privileged, before the host's mounts
- * are left. 0, or a negative errno with a sentence that ends with what the command said last. */
+ * *held: a descriptor that is the caller's. While it is open, in this process or a child, the result is not removed. */
 int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], int *held, struct err *e);

@@ -1,8 +1,7 @@
-/* The zygote's own root: a small tmpfs that it moves into once, before the interpreter starts. It is two things at
- * once. It is the world as the interpreter will see it (same paths before and after the fork), with little else, so
- * that nothing of the host's mounts is near. And it is the layer that the root of every sandbox shows, read-only.
- * Nothing of the host is in it but /usr and what the language needs besides, read-only, and copies of the few files of
- * /etc that programs need to start. */
+/* The zygote's own root: a small tmpfs that the zygote moves into once, before the interpreter starts. It serves two
+ * ends. The interpreter sees the same paths before and after the fork, and none of the host's mounts. And the root of
+ * every sandbox shows it as a layer, read-only. It holds nothing of the host but /usr and the language's other
+ * directories, read-only, and copies of the few files of /etc that programs need to start. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,6 +11,6 @@
  * paths: what is seen besides /usr, or NULL. */
 int root_enter(const struct paths *paths, struct err *e);
 
-/* After that: a descriptor of a mount namespace that holds nothing but an empty directory, read-only, with an empty one
- * in it as mount point. */
+/* To be called after root_enter. Gives a descriptor of a mount namespace that holds one read-only directory, with an
+ * empty directory in it as mount point. */
 int root_empty_namespace(struct err *e);

@@ -1,4 +1,4 @@
-/* Whether a sandbox, or its init, is waited for in vain: see tenant.h. What counts is what it was given, and not how
+/* Whether a sandbox, or its init, is waited for in vain: see tenant.h. The time that it was given counts, and not how
  * long a loaded machine takes to give it. */
 #include "zygote/tenant.h"
 
@@ -9,17 +9,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-/* All of it takes milliseconds; a second where a hostile run has left much. But what is started ahead in a sandbox
- * takes its time: a virtual machine 1.5 s of a processor that is not busy. And an init that has the kernel let names go
- * stops by itself after five seconds (init.c), as soon as the kernel looks: killing it would be no faster.
+/* A boot and a teardown take milliseconds, or a second where a hostile run has left much. A program that is started
+ * ahead takes longer: a virtual machine 1.5 s of an idle processor. An init that has the kernel let names go stops by
+ * itself after five seconds (init.c), as soon as the kernel looks. Killing it would be no faster.
  *
- * However little it was given, there is an end to waiting: after so many times its patience. The pool waits longer
+ * However little time it was given, waiting ends after so many times its patience. The pool waits longer
  * (pool/link/zygote.c). */
 enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000, RECLAIM_PATIENCE_MS = 24000 };
 enum { PATIENCE_TIMES = 12, INIT_PATIENCE_TIMES = 5 };
 
-/* Who is waited for: the one that boots and all that it started; or init, and the dying, which need the processor to
- * die. */
+/* The processes that are waited for: the booting one with all that it started; or init, and the dying processes, which
+ * need the processor to die. */
 static void look_at(const struct tenant *s, bool boots, struct patience_look *look)
 {
         char path[64];

@@ -53,9 +53,9 @@ static int raise_open_files(struct err *e)
         return setrlimit(RLIMIT_NOFILE, &files) < 0 ? err_set(e, errno, "raising the limit of open files") : 0;
 }
 
-/* What the making of the filter left is not to be copied by every fork. Trimming puts all free memory into one list,
- * and the next large request sorts it, writing to each piece: once here, or in each child, which would copy 70 pages.
- */
+/* Gives back the memory that making the filter has freed, so that forks don't copy it. Trimming puts all free memory
+ * into one list. The next large request sorts that list and writes to each piece. That happens here once, and not in
+ * each child, which would copy 70 pages. */
 static void settle_heap(void)
 {
         enum { LARGE = 100000 }; /* but not so large that it is mapped */

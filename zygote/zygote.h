@@ -1,5 +1,5 @@
-/* The zygote: the process with the initialised interpreter, which sandboxes are forked from. Privileged for namespaces,
- * mounts and cgroups, and in return deaf: it reads orders of the pool and nothing else. */
+/* The zygote is the process with the initialised interpreter. Sandboxes are forked from it. It has the privileges that
+ * namespaces, mounts and cgroups take, so it reads orders of the pool and nothing else. */
 #pragma once
 
 #include "lang/command.h"

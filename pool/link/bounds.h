@@ -1,5 +1,5 @@
-/* Limits against what one zygote takes. A zygote knows the ceilings that it was started with, and ends when an order is
- * above them. A reload may have changed them in the configuration since, so the pool looks here before it orders. Pure.
+/* Holds limits against the ceilings of one zygote. A zygote knows the ceilings that it was started with, and ends when
+ * an order is above them. A reload may have changed the configuration since, so the pool checks before it orders. Pure.
  */
 #pragma once
 

@@ -1,6 +1,7 @@
-/* The pool's end of one channel to a zygote: orders go out without ever blocking, reports come in and are handed to
- * whoever owns the end. What goes wrong on the channel ends it, and with it (by end of file at the other side) all
- * sandboxes behind it. */
+/* The pool's end of one channel to a zygote. Orders go out without ever blocking. Reports come in and are handed to the
+ * owner of the end. Any fault on the channel ends it. The zygote then sees end of file, and ends with all its
+ * sandboxes.
+ */
 #pragma once
 
 #include "proto/ipc/channel.h"
@@ -36,6 +37,6 @@ int channel_end_open(struct channel_end *c, struct event_base *base, int sock, s
 /* Harmless for one that was never opened, if its sock is -1. */
 void channel_end_close(struct channel_end *c);
 
-/* Sends an order, with a borrowed descriptor or -1. An order that can't be sent ends the channel; that is found, and
- * acted upon, when the loop next looks at it, never within this call. */
+/* Sends an order, with a borrowed descriptor or -1. An order that can't be sent ends the channel. The owner is told
+ * when the loop next looks at the channel, never within this call. */
 void channel_end_order(struct channel_end *c, const struct order *order, int fd);

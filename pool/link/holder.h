@@ -1,6 +1,7 @@
-/* Who has the sandbox of a slot, as the link sees it, and what it is told of that sandbox. It is the first member of
- * the holder's own struct. After exited the holder still has the slot, until it gives it back with slot_recycle; failed
- * or lost may come even then. After failed or lost it has none. */
+/* The holder of a slot's sandbox, as the link sees it, and the news that it gets of that sandbox. It is the first
+ * member of the holder's own struct. After exited the holder still has the slot, until it gives it back by slot_recycle
+ * or has another sandbox made by slot_remake. failed or lost may come even then. After failed or lost it has no slot.
+ */
 #pragma once
 
 #include "proto/ipc/channel.h"

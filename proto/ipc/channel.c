@@ -95,8 +95,8 @@ int channel_recv(int sock, void *packet, size_t size, int *fds, size_t max_fds, 
         for (size_t i = 0; i < *n_fds; i++)
                 close(fds[i]);
         *n_fds = 0;
-        /* Less than the buffer holds was cut off: this process can have no more descriptors. The packet is as good as
-         * ever, and whoever misses them knows what to do without. */
+        /* Less than the buffer holds was cut off: this process can have no more descriptors. The packet itself is
+         * good, and its receiver can do without them. */
         if (whole && came < CHANNEL_MAX_FDS)
                 return 1;
         return err_say(e, EPROTO, "a packet of %zd bytes and %zu descriptors, not of %zu bytes", n, came, size);

@@ -1,7 +1,7 @@
-/* How output files come back: after the last process of a sandbox is dead, the pool passes one end of a stream socket
- * (ORDER_COLLECT) by way of the zygote to the slot's init, which owns nothing but the right to read that sandbox's
- * files. The pool writes a collect_request and the patterns; init answers with files and one closing record, then
- * closes. The pool believes none of it beyond its own bounds. */
+/* How output files come back. When the last process of a sandbox is dead, the pool passes one end of a stream socket
+ * (ORDER_COLLECT) to the slot's init, by way of the zygote. That init may read the sandbox's files, and has no other
+ * right. The pool writes a collect_request and the patterns. Init answers with files and one closing record, then
+ * closes. The pool checks all of it against its own bounds. */
 #pragma once
 
 #include <stdint.h>

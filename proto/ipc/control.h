@@ -1,6 +1,5 @@
-/* Between supervisor and pool, over a SOCK_SEQPACKET pair, go the packets below, each of fixed size. The supervisor
- * trusts them as far as its own processes go: the worst that a pool can ask for is that zygotes end and start. Its end
- * of file means that the other one is dead. */
+/* The packets that pass between supervisor and pool over a SOCK_SEQPACKET pair, each of fixed size. The worst that a
+ * pool can ask for is that zygotes end and start. End of file means that the other one is dead. */
 #pragma once
 
 #include <stdint.h>

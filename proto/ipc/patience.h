@@ -1,9 +1,9 @@
-/* How long something has had to do its work: not the time on the wall, of which a loaded machine gives it a part only,
- * but what it was given. It is looked at now and then, and between two looks it was given
- * - the processor's time that it used, if it used any: then it was at work, however slowly;
- * - else all the time but that in which it was ready to run and others ran: then it is blocked, or stopped.
- * The kernel tells how long a thread was ready and waited only once it runs again; so what was counted too much before
- * is taken back then. Pure, but for patience_read. */
+/* How much time a process was given for its work. That is less than the time on the wall, of which a loaded machine
+ * gives it a part. It is looked at now and then. Between two looks it was given
+ * - the processor's time that it used, if it used any. Then it was at work, however slowly;
+ * - else the time in which it was not ready to run. Then it is blocked, or stopped.
+ * The kernel tells how long a thread waited, ready to run, only when that runs again. Time that was counted too much is
+ * taken back then. Pure, but for patience_read. */
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@ struct patience {
         int64_t given_us;
 };
 
-/* Between two looks that are further apart the one who looks has slept itself, and no more than this is counted. */
+/* If two looks are further apart, the process that looks was itself asleep, and no more than this is counted. */
 enum { PATIENCE_MAX_STEP_US = 2000000 };
 
 /* Takes a look. The first one is the beginning. */

@@ -1,12 +1,12 @@
-/* Faults that a test asks for: a step that is left out, so that an attack can be seen to work without the wall that it
- * meets, or one that fails, so that what follows a failure can be seen. They come from a file that root names on the
- * command line (`hatcheryd --faults`), and stand in it one to a line:
+/* Faults that a test asks for. A step that is left out shows that an attack works without that wall. A step that fails
+ * shows what follows the failure. They come from a file that root names on the command line (`hatcheryd --faults`), one
+ * to a line:
  *
  *   skip STEP
  *   fail STEP ERRNO
  *
- * The file is mapped and looked at again at each step, so a test may change it while the server runs; it must not
- * shrink, and its last byte is a NUL. Nothing of this is in use in a server that was started without it. */
+ * The file is mapped and looked at again at each step, so a test may change it while the server runs. It must not
+ * shrink, and its last byte is a NUL. A server that was started without such a file has no faults. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -13,8 +13,8 @@ struct fs_option {
  * close-on-exec), or a negative errno. */
 int newmount_make(const char *type, const struct fs_option *options, size_t n, unsigned attributes);
 
-/* A detached copy of the mount at path below dir (an empty path: of dir itself), or a negative errno. The second one
- * has with it what is mounted below. */
+/* A detached copy of the mount at path below dir (an empty path: of dir itself), or a negative errno. The second
+ * function also copies the mounts below it. */
 int newmount_clone(int dir, const char *path);
 int newmount_clone_all(int dir, const char *path);
 
@@ -23,7 +23,7 @@ int newmount_clone_all(int dir, const char *path);
  * allows one in 100 ms on the whole machine. */
 int newmount_proc(void);
 
-/* The same before anything is left out of it: for the zygote, which shows it to no program as it is (facts.h). */
+/* The same with nothing left out. The zygote closes it before a program sees it (facts.h). */
 int newmount_whole_proc(void);
 
 /* Attaches a detached mount to path below dir. */

@@ -1,5 +1,5 @@
-/* Set-up as a table: each row has a name and a function, and the order is the argument's point. The same table is run
- * in every new sandbox, names the place in an error, and is walked by `hatcheryd --check-host`. */
+/* Set-up as a table. Each row has a name and a function, and the order of the rows matters. The table is run in every
+ * new sandbox and by `hatcheryd --check-host`. Its names say in an error where that happened. */
 #pragma once
 
 #include "zygote/base/fault.h"

@@ -14,8 +14,8 @@ struct limit_setting {
 };
 
 /* Why a dump may have one byte: at 0 the kernel writes no file, but still starts the program that core_pattern pipes
- * to, as root, on the host, with the memory of the sandbox as its input. 1 is the one value that it takes as "no dump,
- * of whatever kind". So that it stays 1, no program may set it (zygote/sandbox/seccomp.c). */
+ * to. That program runs as root, on the host, with the memory of the sandbox as its input. 1 is the only value that
+ * means "no dump of any kind". No program may set this limit, so it stays 1 (zygote/sandbox/seccomp.c). */
 static const struct limit_setting settings[] = {
         { RLIMIT_CORE, 1, 1, "no dump: see above" },
         { RLIMIT_STACK, 8 << 20, LIMIT_STACK_MOST,

@@ -8,6 +8,6 @@ int limits_apply(void);
 /* RLIMIT_NOFILE, soft and hard. */
 int limits_open_files(unsigned long n);
 
-/* RLIMIT_STACK, soft: at present for the first thread of this process, from its next program on for all threads. A
- * program may raise it to the hard limit, which is one for all; memory is what bounds it then. */
+/* Sets the soft RLIMIT_STACK. It counts for the first thread of this process, and from its next program on for all
+ * threads. A program may raise it to the hard limit, which is the same for all. Then its memory bounds the stack. */
 int limits_stack(unsigned long bytes);

@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 /* Loading a filter of this size takes 100 us: conversion, compilation, and a dry run for every system call. So it comes
- * in two parts. The outer one, the allowlist with what the making of a sandbox takes, is loaded once, in the zygote,
- * which it confines too; forks inherit it for nothing. The inner one, loaded by each sandbox, only takes the making
- * away again. The kernel asks both and obeys the stricter answer. */
+ * in two parts. The outer part is the allowlist, with the calls that making a sandbox takes. It is loaded once, in the
+ * zygote, which it confines too. Forks inherit it at no cost. Each sandbox loads the inner part, which only forbids the
+ * calls of making. The kernel asks both parts and obeys the stricter answer. */
 
 static int add(scmp_filter_ctx filter, uint32_t action, const char *name, const struct scmp_arg_cmp *compare)
 {
@@ -99,8 +99,8 @@ static bool next_ruled(const char *name, uint64_t from, unsigned *argument, uint
         return found;
 }
 
-/* All of first to last, in blocks that a mask can tell: rules that exclude each other, so that their order does not
- * matter, as it would if one rule stood for the rest. */
+/* Adds rules for all values from first to last, in blocks that a mask can tell. Such rules exclude each other, so their
+ * order does not matter. It would matter if one rule stood for the rest. */
 static int add_range(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned argument, uint64_t first,
                      uint64_t last)
 {
@@ -163,8 +163,8 @@ static bool in_rules(const char *name)
         return false;
 }
 
-/* What a language asks for beyond the table. The sandbox is the same for all of them: nothing in it changes, so what is
- * forbidden for good stays so. */
+/* Adds the calls that a language asks for beyond the table. The table itself stays the same for all languages, so a
+ * call that is forbidden for good stays so. */
 static int add_extra(scmp_filter_ctx filter, const char *const *calls, struct err *e)
 {
         for (; calls && *calls; calls++) {
@@ -202,9 +202,9 @@ static int add_outer(scmp_filter_ctx filter, const char *const *extra_calls, str
         return r < 0 ? err_set(e, -r, "the seccomp rule for %s", name) : add_extra(filter, extra_calls, e);
 }
 
-/* The limit of core dumps may be read; setting it is answered as done, and not done. Set to 0, which the limit itself
- * can't prevent, it would let a crash start the host's handler of core dumps (zygote/sandbox/limits.c). The kernel
- * looks at the low 32 bits of the resource, and so does this. */
+/* The limit of core dumps may be read. A call that sets it answers 0 and does nothing. At 0 a crash would start the
+ * host's handler of core dumps (zygote/sandbox/limits.c), and the hard limit can't prevent that. The kernel looks at
+ * the low 32 bits of the resource, and so does this. */
 static int add_core_limit(scmp_filter_ctx filter)
 {
         struct scmp_arg_cmp old = SCMP_A0_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE);

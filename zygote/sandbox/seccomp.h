@@ -1,6 +1,6 @@
 /* The system calls of a sandbox: an allowlist from one readable table (seccomp_table.h), built with libseccomp once per
- * zygote. What is not in the table answers ENOSYS, as on a kernel without it, so that libc falls back; what a program
- * may sensibly try and must not do answers EPERM; a foreign ABI (int 0x80, x32) kills. */
+ * zygote. A call that is not in the table answers ENOSYS, as on a kernel without it, so that libc falls back. A call
+ * that programs may sensibly try, and must not make, answers EPERM. A foreign ABI (int 0x80, x32) kills. */
 #pragma once
 
 #include "proto/base/err.h"

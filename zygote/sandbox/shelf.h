@@ -1,10 +1,10 @@
 /* Shelves: places for descriptors at low numbers, so that a sandbox is born with few.
  *
- * A fork copies the parent's whole table of descriptors, and the zygote has some 20 per slot: with 64 slots copying and
- * closing them took 200 us of a sandbox's 2.7 ms. So a child shares the zygote's table at first (CLONE_FILES) and then
- * takes a copy of its lower end alone (close_range with CLOSE_RANGE_UNSHARE, Linux 5.9), which costs the same whatever
- * lies above. What a child needs is put there, on a shelf of its own, until it has reported; the numbers of all shelves
- * are reserved, so that nothing else lands between them. */
+ * A fork copies the parent's whole table of descriptors, and the zygote has some 20 per slot. With 64 slots, copying
+ * and closing them took 200 us of a sandbox's 2.7 ms. So a child shares the zygote's table at first (CLONE_FILES). Then
+ * it copies the lower end of it alone (close_range with CLOSE_RANGE_UNSHARE, Linux 5.9), whose cost does not depend on
+ * the rest. The descriptors that a child needs lie there, on a shelf of its own, until it has reported. The numbers of
+ * all shelves are reserved, so that no other descriptor lands between them. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -19,7 +19,7 @@ struct shelves {
         bool taken[SHELF_COUNT];
 };
 
-/* Reserves the numbers above all that is open now. What is opened later lands above them, or in gaps far below. */
+/* Reserves the numbers above all that is open now. Later descriptors land above them, or in gaps far below. */
 int shelves_init(struct shelves *s, struct err *e);
 
 /* The first number of a free shelf with copies of the n <= SHELF_ROOM descriptors (borrowed), in their order; -EAGAIN
@@ -34,5 +34,5 @@ bool shelves_are_full(const struct shelves *s);
 /* The number above the last place. */
 int shelves_end(const struct shelves *s);
 
-/* In the child: a table of its own without what lies above the shelves, that is from end on. 0 or a negative errno. */
+/* In the child: it gets a table of its own without the descriptors from end on. 0 or a negative errno. */
 int shelves_leave(int end);
