@@ -37,6 +37,8 @@ declare -A allowed=(
 
         [client]="proto/base proto/ipc proto/wire"
 
+        [examples]="client"
+
         [bench/base]="client proto/base"
         [bench/load]="bench/base client proto/base"
         [bench/baseline]="bench/base lang proto/base"
@@ -50,12 +52,12 @@ declare -A allowed=(
         [tests]="*"
         [tests/*]="*"
 )
-tops="proto pool zygote lang client bench hatcheryd tests"
+tops="proto pool zygote lang client examples bench hatcheryd tests"
 
 # The messages on the wire, as nanopb has them, are for those alone who speak with clients or servers.
 speaks_nanopb() {
         case $1 in
-        proto/wire | pool/native | client | bench | bench/* | tests | tests/*) return 0 ;;
+        proto/wire | pool/native | client | examples | bench | bench/* | tests | tests/*) return 0 ;;
         *) return 1 ;;
         esac
 }

@@ -9,12 +9,35 @@ import unittest
 from pathlib import Path
 
 from lib.scale import patience
-from lib.server import BUILD
+from lib.server import BUILD, IS_SANITIZED
 from lib.servers import WithServers
 
+ROOT = Path(__file__).resolve().parents[2]
 FILES = ("bin/hatchery", "sbin/hatcheryd", "libexec/hatchery/hatchery-init", "share/hatchery/hatchery.proto",
          "share/man/man1/hatchery.1", "share/man/man8/hatcheryd.8", "share/man/man5/hatcheryd.conf.5",
-         "share/hatchery/lang/c.conf", "share/hatchery/lang/node.js", "include/hatchery/client/hatchery.h")
+         "share/hatchery/lang/c.conf", "share/hatchery/lang/node.js", "include/hatchery/client/async.h",
+         "include/hatchery/client/characters.h", "include/hatchery/client/event.h", "include/hatchery/client/hatchery.h")
+# Attaches a client to a libevent base, and says which version it was compiled for and linked with.
+EVENT_PROGRAM = """
+#include "client/characters.h"
+#include "client/event.h"
+#include <event2/event.h>
+#include <stdio.h>
+int main(void)
+{
+        struct event_base *base = event_base_new();
+        const struct hatchery_client_config config = { .address = "unix:/no/such/socket", .once = true };
+        struct hatchery_client *client;
+        struct hatchery_event *event;
+        if (hatchery_client_new(&client, &config, NULL) || hatchery_event_attach(&event, client, base, NULL))
+                return 1;
+        event_base_loop(base, EVLOOP_NONBLOCK);
+        hatchery_event_free(event);
+        hatchery_client_free(client);
+        event_base_free(base);
+        printf("%d %d %zu\\n", HATCHERY_API_VERSION, hatchery_api_version(), hatchery_characters_room(0));
+}
+"""
 PROGRAMS = {"bash": "echo here", "python": "print('here')", "javascript": "console.log('here')"}
 
 
@@ -22,6 +45,16 @@ def languages(program):
     """What it says of each, without the places of files."""
     done = subprocess.run([program, "--check-host"], capture_output=True, text=True, timeout=patience(120), check=False)
     return re.findall(r"^(\w+) +language (\S+)", done.stdout, re.M)
+
+
+def compile_by_pkg_config(tree, package, source, program):
+    """By what pkg-config says of the installed package, and by nothing of this repository."""
+    environment = {**os.environ, "PKG_CONFIG_PATH": str(next(tree.glob("lib/**/pkgconfig")))}
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", package], env=environment, capture_output=True, text=True,
+                           check=True).stdout.split()
+    sanitizers = ["-fsanitize=address,undefined"] if IS_SANITIZED else []
+    subprocess.run(["cc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-x", "c", source, "-x", "none", "-o", program,
+                    *flags, *sanitizers], cwd="/", check=True, timeout=patience(120))
 
 
 @unittest.skipUnless(shutil.which("cmake") and (BUILD / "cmake_install.cmake").exists(), "a tree is installed by cmake")
@@ -47,6 +80,24 @@ class Installed(WithServers):
             self.assertTrue(client.status().ready)
             for name in wanted:
                 self.assertEqual(b"here\n", client.execute(PROGRAMS[name], language=name).stdout, name)
+        self.library_serves(tree, server)
+
+    def library_serves(self, tree, server):
+        """pkg-config alone makes programs of libhatchery: the example, and one with libevent's part."""
+        if not shutil.which("pkg-config"):
+            self.skipTest("pkg-config is not installed")
+        example = tree / "example"
+        compile_by_pkg_config(tree, "hatchery", ROOT / "examples" / "async.c", example)
+        done = subprocess.run([example, server.address], capture_output=True, text=True, timeout=patience(120), check=False)
+        self.assertEqual((0, ""), (done.returncode, done.stderr))
+        self.assertEqual(100, len({line.split()[0] for line in done.stdout.splitlines()}), done.stdout)
+        source = tree / "event.c"
+        source.write_text(EVENT_PROGRAM, encoding="utf-8")
+        compile_by_pkg_config(tree, "hatchery-event", source, tree / "event")
+        done = subprocess.run([tree / "event"], capture_output=True, text=True, timeout=patience(60), check=True)
+        compiled, linked, room = done.stdout.split()
+        self.assertEqual(compiled, linked)
+        self.assertEqual("12", room)
 
 
 if __name__ == "__main__":
