@@ -82,6 +82,25 @@ def answers():
     yield status
 
 
+def streams():
+    """What a server says to the six calls of the fuzzer `async`."""
+    def message(id, **what):
+        return frame(ServerMessage(id=id, **what).SerializeToString())
+
+    output = (message(1, stage={"kind": 2, "at_us": 9}) + message(1, output={"bytes": b"a\xe2\x82", "at_us": 1})
+              + message(5, output={"stream": 1, "bytes": b"x" * 300}) + message(1, output={"bytes": b"\xac", "offset": 3}))
+    yield output + message(1, credit={"request_id": 1, "bytes": 9}) + message(1, credit={"request_id": 1, "closed": True})
+    yield output + message(1, result={"status": Result.EXITED}) + message(6, signalled={"sent": True})
+    yield (message(3, pong={}) + message(4, status={}) + message(2, error={"code": Error.UNAVAILABLE, "retry_after_ms": 1})
+           + message(5, error={"code": Error.INTERNAL}))
+    yield message(0, error={"code": Error.RESOURCE_EXHAUSTED, "message": "full", "retry_after_ms": 1})
+    yield message(7, pong={})
+    yield message(1, output={"bytes": b"x", "offset": 1})
+    yield message(2, output={"bytes": b"x"})
+    yield frame(ServerMessage(id=1, output={"bytes": b"long" * 70000}).SerializeToString(), True)
+    yield message(2, result={})[:-1]
+
+
 def packed(message):
     return lz4.frame.compress(message, store_size=True)
 
@@ -119,6 +138,7 @@ def seeds():
     client, server = [list(map(lambda m: m.SerializeToString(), kind())) for kind in (requests, answers)]
     yield "request", client
     yield "answer", server
+    yield "async", list(streams())
     yield "client", [frame(server[0]) + frame(server[3]), b"".join(map(frame, server[6:10])) + frame(server[1]), frame(server[0] * 3, True), frame(server[1], True)]
     yield "inbox", [frame(client[1]) + frame(client[3], True) + b"\7", frame(b"x" * 3000) * 3 + b"\1", frame(b"") + b"\0"]
     yield "lz4", [packed(b"a" * 5000), packed(b""), packed(bytes(range(256))), b"b" * 300,
