@@ -20,7 +20,7 @@ static int grow_buckets(struct hatchery_client *c)
         if (c->n_calls < before)
                 return 0;
         size_t n = before ? before * 2 : FIRST_BUCKETS;
-        struct hatchery_call **buckets = calloc(n, sizeof *buckets);
+        struct hatchery_call **buckets = calloc(n, sizeof(void *));
         if (!buckets)
                 return -ENOMEM;
         c->buckets = buckets;
@@ -42,7 +42,7 @@ static int grow_due(struct hatchery_client *c)
         if (c->n_calls + 2 <= c->room_due)
                 return 0;
         size_t room = c->room_due ? c->room_due * 2 : FIRST_BUCKETS;
-        struct hatchery_call **due = realloc(c->due, room * sizeof *due);
+        struct hatchery_call **due = realloc(c->due, room * sizeof(void *));
         if (!due)
                 return -ENOMEM;
         c->due = due;

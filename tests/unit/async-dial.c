@@ -110,7 +110,7 @@ static void an_attempt_has_its_time(void **state)
         assert_return_code(getsockname(listener, (struct sockaddr *)&sa, &size), errno);
         for (int i = 0; i < 8; i++) {
                 fill[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-                connect(fill[i], (struct sockaddr *)&sa, sizeof sa);
+                (void)connect(fill[i], (struct sockaddr *)&sa, sizeof sa);
         }
         snprintf(address, sizeof address, "127.0.0.1:%u", ntohs(sa.sin_port));
 

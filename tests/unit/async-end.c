@@ -204,6 +204,48 @@ static void a_ping_has_a_deadline_of_its_own(void **state)
         scene_end(&s);
 }
 
+static unsigned ended;
+static size_t order[200];
+
+static void note_end(struct heard *h)
+{
+        if (h->failed)
+                order[ended++] = (size_t)(h - (struct heard *)h->other);
+}
+
+static void deadlines_pass_in_their_order(void **state)
+{
+        (void)state;
+        enum { N = 200 };
+        static struct heard h[N];
+        uint64_t ids[N];
+        uint64_t deadlines[N];
+        struct scene s;
+        const struct request q = { .kind = REQUEST_PING };
+
+        memset(h, 0, sizeof h);
+        ended = 0;
+        scene_begin(&s);
+        for (size_t i = 0; i < N; i++) {
+                deadlines[i] = 500000 + i * 77 % N * 10000; /* each once, in disorder */
+                const struct hatchery_call_options options = { .deadline_us = deadlines[i] };
+                deadlines[i] += (uint64_t)clock_us();
+                h[i].then = note_end;
+                h[i].other = h;
+                assert_int_equal(heard_send(&h[i], s.c, &q, &options), HATCHERY_OK);
+        }
+        for (size_t i = 0; i < N; i++)
+                ids[i] = fake_read_id(&s.f, REQUEST_PING);
+        for (size_t i = 0; i < N; i += 2) /* half of them leave the heap from its middle */
+                fake_pong(&s.f, ids[(i * 31 + 10) % N]);
+        scene_wait(&s, &ended, N / 2);
+        for (size_t i = 1; i < ended; i++) /* the client reads the clock a moment later */
+                assert_true(deadlines[order[i]] + 100000 > deadlines[order[i - 1]]);
+        for (size_t i = 0; i < N; i++)
+                assert_int_equal(h[i].ends, 1);
+        scene_end(&s);
+}
+
 /* ---------------------------------------------------------------- refusals that are sent again */
 
 static void a_refusal_is_sent_again_where_that_is_safe(void **state)
@@ -332,6 +374,8 @@ static void bytes_over_the_bound_are_not_taken(void **state)
         while (taken < MANY && heard_send(&h[taken], s.c, &q, NULL) == HATCHERY_OK)
                 taken++;
         assert_in_range(taken, 3, 5); /* what the socket holds comes to it */
+        fake_settle(&s.f);
+        assert_int_equal(s.rooms, 0);
         for (unsigned i = 0; i < taken; i++)
                 fake_read_id(&s.f, REQUEST_EXECUTE);
         assert_int_equal(s.rooms, 1);
@@ -394,6 +438,7 @@ int main(void)
                 cmocka_unit_test(a_server_that_speaks_is_not_dead),
                 cmocka_unit_test(an_answer_within_the_grace_is_an_answer),
                 cmocka_unit_test(a_ping_has_a_deadline_of_its_own),
+                cmocka_unit_test(deadlines_pass_in_their_order),
                 cmocka_unit_test(a_refusal_is_sent_again_where_that_is_safe),
                 cmocka_unit_test(a_run_that_was_seen_is_not_sent_again),
                 cmocka_unit_test(one_that_rests_can_be_cancelled_and_its_deadline_holds),
