@@ -60,13 +60,13 @@ class Job:
     def run(self, name_filter, env):
         tally = Tally(held_back=True)
         start = time.monotonic()
-        run_tap(self.title, self.command, self.guard, tally, name_filter, {**env, **self.env})
+        self.cpu_seconds = run_tap(self.title, self.command, self.guard, tally, name_filter, {**env, **self.env})
         self.seconds = time.monotonic() - start
         return tally
 
     def skip(self, minutes):
         tally = Tally(held_back=True)
-        self.seconds = 0
+        self.seconds = self.cpu_seconds = 0
         for title in self.titles:
             tally.count("skip", title, f"not begun, because this machine is slow and {minutes} minutes have passed")
         return tally
@@ -190,6 +190,9 @@ def run_jobs(jobs, tally, options, env):
     if not options.name:
         slowest = sorted(jobs, key=lambda job: -job.seconds)[:12]
         print("longest:", ", ".join(f"{job.title} {job.seconds:.0f} s" for job in slowest))
+        dearest = sorted(jobs, key=lambda job: -job.cpu_seconds)[:12]
+        print(f"processor time {sum(job.cpu_seconds for job in jobs):.0f} s:",
+              ", ".join(f"{job.title} {job.cpu_seconds:.0f} s" for job in dearest))
 
 
 def generate_messages(build, source=ROOT / "proto" / "hatchery.proto"):
@@ -243,6 +246,8 @@ def main():
                         help="unit, wire and box tests, and a short form of each language: what runs under the sanitizers in CI")
     parser.add_argument("--installed", action="store_true",
                         help="the tests of wire/ against an installed tree, made for them, instead of the build's")
+    parser.add_argument("--record", action="store_true",
+                        help="records what the commands of languages answer (lib/recorded.py)")
     parser.add_argument("--slow", action="store_true", help="with CPython's slow test modules")
     parser.add_argument("--lanes", type=int, default=(os.cpu_count() or 1) + 1,
                         help="processes of tests at one time: one more than there are cores, since tests often wait")
@@ -261,7 +266,11 @@ def main():
     build = Path(options.build).resolve()
     if not build.is_dir():
         parser.error(f"there is no build tree {build}: run ./dev build")
+    if options.record and (options.all or options.short):
+        parser.error("--record is for the tests that run without --all and --short, which record nothing")
     env = environment(build)
+    if options.record:
+        env["HATCHERY_TEST_RECORD"] = "1"
     if options.short:
         env["HATCHERY_TEST_SHORT"] = "1"
     if options.all:
@@ -270,7 +279,9 @@ def main():
         env["HATCHERY_SLOW_TESTS"] = "1"
     tally = Tally()
     jobs = chosen([*unit_jobs(build), *module_jobs(options, tally)], options.name)
-    with tempfile.TemporaryDirectory(prefix="hatchery-installed-") as folder:
+    with (tempfile.TemporaryDirectory(prefix="hatchery-installed-") as folder,
+          tempfile.TemporaryDirectory(prefix="hatchery-test-prepared-") as prepared):
+        env["HATCHERY_TEST_PREPARED"] = prepared
         if options.installed:
             of_installed = install(build, folder)
             for job in jobs:

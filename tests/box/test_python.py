@@ -2,7 +2,7 @@
 
 Each program is a row: run once by /usr/bin/python3 in an empty directory, with pipes for its streams, and once by
 Hatchery. Standard output, standard error and the way it ended have to be the same, once the work directories have one
-name.
+name. What python3 does is recorded (lib/recorded.py).
 """
 
 import os
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Status
+from lib.recorded import RECORDING, Recorded, compare
 from lib.scale import patience
 
 SLOW_IN_VM = "it compares what is the same on every kernel, and starts python3 hundreds of times"
@@ -45,6 +46,10 @@ def normalise(output):
     """Addresses of objects differ from run to run, and so does the time that unittest took."""
     output = re.sub(rb"0x[0-9a-f]{6,}", b"0xADDRESS", output)
     return re.sub(rb"(Ran \d+ tests? in )[\d.]+s", rb"\1TIMEs", output).decode(errors="replace")
+
+
+def normalised(answer):
+    return normalise(answer[0]), normalise(answer[1]), answer[2]
 
 
 # name: (program, options). Options: args, stdin, files, entry.
@@ -280,24 +285,30 @@ PROGRAMS = {
 class Comparison(Case):
     """Filled from the table below, one test a row."""
     SERVER = SERVER
+    RECORDED = Recorded("python", name="python-box")
 
-    def compare(self, program, args=(), stdin=b"", files=None, entry="main.py"):
+    @classmethod
+    def tearDownClass(cls):
+        if RECORDING:
+            cls.RECORDED.write(PROGRAMS)
+
+    def compare(self, name, program, args=(), stdin=b"", files=None, entry="main.py"):
         program = program.encode() if isinstance(program, str) else program
         files = {name: content.encode() if isinstance(content, str) else content for name, content in (files or {}).items()}
-        expected = reference({**files, entry: program}, entry, args, stdin)
+        asked = [{**files, entry: program}, entry, args, stdin]
         limits = {"output_bytes": 8 << 20, "pids": 64, "memory_bytes": 256 << 20}
         result = self.execute(files={**files, entry: program}, entry=entry, args=args, stdin=stdin, limits=limits)
         ending = ("signal", result.signal) if Status.Name(result.status) == "SIGNALED" else ("exit", result.exit_code)
         self.assertIn(Status.Name(result.status), ("EXITED", "SIGNALED"), describe(result))
-        self.assertEqual((normalise(expected[0]), normalise(expected[1]), expected[2]),
-                         (normalise(result.stdout), normalise(result.stderr), ending))
+        compare(self.RECORDED, name, [PYTHON, *asked], normalised((result.stdout, result.stderr, ending)),
+                lambda: normalised(reference(*asked)), self.assertEqual)
 
 
 def add_comparison(name, row):
     program, options = row if isinstance(row, tuple) else (row, {})
 
     def test(self):
-        self.compare(program, **options)
+        self.compare(name, program, **options)
     test.__doc__ = f"as python3: {name}"
     setattr(Comparison, "test_" + "".join(c if c.isalnum() else "_" for c in name), test)
 

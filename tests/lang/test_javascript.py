@@ -281,7 +281,7 @@ JavaScript = tests_of(SERVER, LANGUAGE)
 Planted = planted_tests(SERVER, "javascript")
 
 if FORKED:
-    Prestarted = tests_of(SERVER, replace(LANGUAGE, name="node-prestarted", is_costly=True))
+    Prestarted = tests_of(SERVER, replace(LANGUAGE, name="node-prestarted", recorded="javascript", is_costly=True))
     PlantedBesidePrestarted = planted_tests(SERVER, "javascript", called="node-prestarted")
 
 

@@ -3,7 +3,8 @@
 tests/lang/test_NAME.py describes one language by a Language, and gets its tests from `tests_of`:
 
 - the semantics table: each program is run once by the plain command in an empty directory, with pipes for its streams,
-  and once by Hatchery; standard output, standard error and the way it ended have to be the same;
+  and once by Hatchery; standard output, standard error and the way it ended have to be the same. What the command does
+  is recorded (lib/recorded.py), so that it runs where nobody has asked it yet, or where the two differ;
 - a name of SEMANTICS without a program has to be in `absent`, with the reason, so that no language forgets one;
 - the corpus: the same five tasks in every language, with the output that they must have;
 - what is random has to differ between runs, one after the other and at one time;
@@ -27,6 +28,7 @@ from lib import memory
 from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.init_files import INIT_FILES
+from lib.recorded import RECORDING, Recorded, compare, words_of
 from lib.scale import ALL, patience
 from lib.server import sanitized_limits
 
@@ -93,6 +95,7 @@ class Language:
     absent: dict = field(default_factory=dict)  # of SEMANTICS and CORPUS: name to the reason
     more: dict = field(default_factory=dict)  # further rows of the semantics table, by whatever name
     random: list = field(default_factory=list)  # programs that print something random: numbers, a temporary name, ...
+    random_together: bool = False  # each prints a line, and leaves the next ones alone; one program, but for --all
     echo: list = field(default_factory=list)  # (program, expected stdout); empty: echo_last_expression is refused
     killed: object = None  # a program that prints PRINTED and dies; in its options `printed`, where it prints something else
     fresh: dict = field(default_factory=dict)  # a variable that is read at a start: `killed` is run with it, too
@@ -105,6 +108,7 @@ class Language:
     is_costly: bool = False  # a sandbox, or a compilation, takes seconds of the processor: the short form, but for --all
     always: tuple = ()  # of `more`: rows that belong to the short form, too
     elsewhere: tuple = ()  # of a costly one: rows of SEMANTICS that others of its rows ask, or those of a language of its kind
+    recorded: str = ""  # the language whose command it has, and whose recorded answers
     together: tuple = ()  # of `more`: programs that print, end well and leave the next ones alone; one program, but for --all
 
 
@@ -128,31 +132,53 @@ def reference(language, program, options):
 
 
 class References:
-    """What the plain command does with each row, asked while the rows before it are compared: a cold command may take
-    longer than all that Hatchery does."""
+    """What the plain command does with each row, where that is not recorded, asked while the rows before it are compared:
+    a cold command may take longer than all that Hatchery does."""
 
     AHEAD = 6  # rows; a single test asks for few that nobody reads
     THREADS = 2
 
     def __init__(self, language, rows):
         self.language = language
-        self.rows = rows  # (program, options) in the order of the tests
+        self.rows = rows  # (name, program, options) in the order of the tests
         self.pool = ThreadPoolExecutor(self.THREADS)
-        self.asked = {}
+        self.recorded = Recorded(language.recorded or language.name)
+        self.futures = {}
+
+    def asked(self, index):
+        """All that decides what the command does, but for the versions of packages."""
+        _, program, options = self.rows[index]
+        language = self.language
+        return [words_of(language.command), language.main, program,
+                [options.get(name) for name in ("args", "stdin", "files", "entry", "env")]]
+
+    def is_recorded(self, index):
+        return not ALL and not RECORDING and self.recorded.get(self.rows[index][0], self.asked(index)) is not None
+
+    def ask_ahead(self, index):
+        """For this row, where it needs that, and for some after it."""
+        wanted = [i for i in range(index, len(self.rows)) if self.is_needed(self.rows[i][2]) and not self.is_recorded(i)]
+        for i in wanted[:self.AHEAD]:
+            if i not in self.futures:
+                self.futures[i] = self.submit(i)
+
+    def submit(self, index):
+        return self.pool.submit(reference, self.language, *self.rows[index][1:])
 
     def ask(self, index):
-        """For this row, where it needs that, and for some after it."""
-        wanted = [i for i in range(index, len(self.rows)) if self.is_needed(self.rows[i][1])]
-        for i in wanted[:self.AHEAD]:
-            if i not in self.asked:
-                self.asked[i] = self.pool.submit(reference, self.language, *self.rows[i])
+        """What the command does now, anew each time."""
+        return self.futures.pop(index, None) or self.submit(index)
 
-    def of(self, index):
-        return self.asked[index].result()
+    def compare(self, index, ours, expected, assert_same):
+        """Hatchery's answer, and what is expected of what the command did."""
+        compare(self.recorded, self.rows[index][0], self.asked(index), ours, lambda: expected(self.ask(index).result()),
+                assert_same)
 
-    def end(self):
+    def end(self, names):
         """Nothing of it runs on."""
         self.pool.shutdown(cancel_futures=True)
+        if RECORDING:
+            self.recorded.write(names)
 
     @staticmethod
     def is_needed(options):
@@ -175,11 +201,12 @@ class LanguageCase(Case):
 
     LANGUAGE = None
     REFERENCES = None
+    NAMES = ()  # of all rows that there are
 
     @classmethod
     def tearDownClass(cls):
         if cls.REFERENCES:
-            cls.REFERENCES.end()
+            cls.REFERENCES.end(cls.NAMES)
 
     def run_program(self, program, **options):
         language = self.LANGUAGE
@@ -198,20 +225,27 @@ class LanguageCase(Case):
 
     def same_as_command(self, index):
         language = self.LANGUAGE
-        program, options = self.REFERENCES.rows[index]
-        self.REFERENCES.ask(index)
+        _, program, options = self.REFERENCES.rows[index]
+        self.REFERENCES.ask_ahead(index)
         result = self.run_program(program, **options)
         ending = ending_of(result)
         # What is expected as it stands is of the result itself, which says nothing of a program that was not run.
         refused = ending[0] == "COMPILE_ERROR" and not isinstance(options.get("ours"), tuple)
         said = result.compile if refused else result
         ours = (said.stdout, said.stderr, ending if said is result else (ending[0], said.exit_code))
-        theirs = options.get("ours") or self.REFERENCES.of(index)
-        if callable(theirs):
-            theirs = theirs(self.REFERENCES.of(index))
         normalise = language.normalise or (lambda stream: stream)
-        ours, theirs = ((normalise(o), normalise(e), end) for o, e, end in (ours, theirs))
-        self.assert_same(theirs, ours, result)
+
+        def normalised(answer):
+            return normalise(answer[0]), normalise(answer[1]), answer[2]
+
+        def assert_same(theirs, ours):
+            self.assert_same(theirs, ours, result)
+
+        if not self.REFERENCES.is_needed(options):
+            assert_same(normalised(options["ours"]), normalised(ours))
+            return
+        expected = options.get("ours") or (lambda theirs: theirs)
+        self.REFERENCES.compare(index, normalised(ours), lambda theirs: normalised(expected(theirs)), assert_same)
 
     def assert_same(self, theirs, ours, result):
         """unittest shows differences by a comparison of lines that takes hours for long ones."""
@@ -240,31 +274,34 @@ class LanguageCase(Case):
             self.assertEqual([], [name for name in names if name not in table and name not in language.absent])
         self.assertEqual([], [name for name in language.semantics if name not in SEMANTICS], "put it into more")
 
+    def random_programs(self):
+        programs = self.LANGUAGE.random
+        return ["".join(programs)] if self.LANGUAGE.random_together and not ALL else programs
+
+    def assert_random(self, program, results):
+        """Each line of it is another in each run."""
+        for result in results:
+            self.assert_exited(result)
+            self.assertTrue(result.stdout.strip(), describe(result))
+        together = self.LANGUAGE.random_together
+        lines = [result.stdout.splitlines() if together else [result.stdout] for result in results]
+        self.assertEqual({len(lines[0])}, {len(said) for said in lines}, lines)
+        for of_each in zip(*lines):
+            self.assertEqual(len(results), len(set(of_each)), f"{program}: {of_each}")
+        self.assertEqual(len(results), len({result.sandbox for result in results}))
+
     def test_what_is_random_differs_between_runs_one_after_the_other(self):
-        for program in self.LANGUAGE.random:
-            outputs, sandboxes = [], set()
-            for _ in range(self.many(12)):
-                result = self.run_program(program)
-                self.assert_exited(result)
-                self.assertTrue(result.stdout.strip(), describe(result))
-                outputs.append(result.stdout)
-                sandboxes.add(result.sandbox)
-            self.assertEqual(len(outputs), len(set(outputs)), f"{program}: {outputs}")
-            self.assertEqual(len(outputs), len(sandboxes))
+        for program in self.random_programs():
+            self.assert_random(program, [self.run_program(program) for _ in range(self.many(12))])
 
     def test_what_is_random_differs_between_runs_at_one_time(self):
-        for program in self.LANGUAGE.random:
+        for program in self.random_programs():
             language = self.LANGUAGE
-            self.assert_exited(self.run_program(program))  # so that a compiler has it ready for all of them
+            first = self.run_program(program)  # so that a compiler has it ready for all of them
             requests = [self.client.send_execute(program, language=language.name,
                                                  limits={**sanitized_limits(language.name), **language.limits},
                                                  **language.execute) for _ in range(self.many(6))]
-            outputs = []
-            for request in requests:
-                result = self.client.result(request)
-                self.assert_exited(result)
-                outputs.append(result.stdout)
-            self.assertEqual(len(outputs), len(set(outputs)), f"{program}: {outputs}")
+            self.assert_random(program, [first, *map(self.client.result, requests)])
 
     def test_echo_last_expression(self):
         language = self.LANGUAGE
@@ -325,10 +362,11 @@ def tests_of(server, language):
     """A TestCase with all tests of the language. The module binds it to a name of its own."""
     is_short = SHORT or language.is_costly and not ALL
     elsewhere = () if ALL else language.elsewhere
-    more = language.more if ALL else joined(language.more, language.together)
     planted = {f"planted {name}": row for name, row in INIT_FILES.get(language.name, {}).items()}
-    rows = {f"test_as_by_its_command_{identifier(name)}": row if isinstance(row, tuple) else (row, {})
-            for name, row in {**language.semantics, **more, **planted}.items()
+    usual = {**language.semantics, **joined(language.more, language.together), **planted}  # whose answers are recorded
+    table = {**usual, **language.more} if ALL else usual
+    rows = {f"test_as_by_its_command_{identifier(name)}": (name, *row) if isinstance(row, tuple) else (name, row, {})
+            for name, row in table.items()
             if name not in elsewhere and (not is_short or name in (*SHORT_SEMANTICS, *language.always, *planted))}
     order = sorted(rows)
 
@@ -339,14 +377,16 @@ def tests_of(server, language):
         return lambda self: self.run_corpus(name)
 
     # unittest asks the class for the module whose server is to be started.
-    members = {"SERVER": server, "LANGUAGE": language, "REFERENCES": References(language, [rows[title] for title in order]),
+    members = {"SERVER": server, "LANGUAGE": language, "NAMES": [*usual], "REFERENCES": References(language, [rows[title] for title in order]),
                "__module__": sys._getframe(1).f_globals["__name__"]}
     for index, title in enumerate(order):
         members[title] = semantics_test(index)
     for name in (name for name in language.corpus if not is_short or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
     if language.is_costly and not ALL:
-        members["test_each_run_begins_afresh"] = None  # what is random tells as much
+        # What is random at one time, and in a run before, tells as much.
+        members["test_each_run_begins_afresh"] = None
+        members["test_what_is_random_differs_between_runs_one_after_the_other"] = None
     else:
         members["test_a_killed_run_keeps_what_it_printed"] = lambda self: self.keep_what_a_killed_run_printed()
         members["test_an_error_comes_after_what_was_printed_before_it"] = lambda self: self.have_both_streams_in_order()

@@ -1,0 +1,114 @@
+"""What the plain command of a language did with a program, kept in the repository as a digest (tests/lang/recorded/), so that
+a test need not run the command once more to see that Hatchery does the same.
+
+An answer is kept under a key: the digest of all that decides it, the versions of the language's packages and of what these
+depend on among it. Another version or another program has no answer there, and the command is run. It is run, too, where
+Hatchery's answer is another than the kept one: a test fails by what the command says now and by nothing else.
+
+- `./dev test --all` runs the command always, and fails where a kept answer is not what it says;
+- `./dev test --record [NAME]` runs each command twice, and keeps the answers that were the same both times. Those that
+  hold times, addresses or random numbers are dropped by that.
+"""
+
+import functools
+import hashlib
+import inspect
+import json
+import os
+import platform
+import re
+import subprocess
+from pathlib import Path
+
+from lib.scale import ALL
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+FOLDER = ROOT / "tests" / "lang" / "recorded"
+RECORDING = bool(os.environ.get("HATCHERY_TEST_RECORD"))
+
+# What `package`, `command` and `build` name in the file of a language, and what `Depends` names in that of a package.
+PACKAGES = re.compile(r'^ *(?:package|command|build) = (.*)$', re.M)
+NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
+
+
+def digest(*parts):
+    """Of texts, bytes, and tables of these; whatever is another has another one."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=bytes.hex).encode()).hexdigest()[:24]
+
+
+def versions(language):
+    """A text that is another when a package of the language is, or one of those that it depends on: `name version` in lines."""
+    folder = ROOT / "lang"
+    packages = sorted({name for path in [*folder.glob(f"*/{language}.conf"), *folder.glob(f"*/{language}.plugin")]
+                       for line in PACKAGES.findall(path.read_text()) for name in NAME.findall(line)})
+    depends = query("${Depends}, ${Pre-Depends}", packages)
+    # What is said of versions and architectures is between brackets, and is not needed.
+    packages += NAME.findall(re.sub(r"\([^)]*\)|:any|:native", "", depends))
+    return query("${Package} ${Version}\n", sorted(set(packages))) + platform.machine()
+
+
+def query(what, packages):
+    """Of those packages that are there; what is none is passed over."""
+    return subprocess.run(["dpkg-query", "-W", "-f", what, *packages], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          text=True, check=False).stdout if packages else ""
+
+
+def words_of(command):
+    """The plain command, or what makes its words: a function, with what it was made of."""
+    if callable(command):
+        return [inspect.getsource(command), inspect.getclosurevars(command).nonlocals]
+    return command
+
+
+class Recorded:
+    """The answers to one table of programs: of each name its key and its answer."""
+
+    def __init__(self, language, name=None, folder=FOLDER, find_versions=versions):
+        self.language = language
+        self.path = folder / f"{name or language}.json"
+        self.find_versions = functools.cache(find_versions)
+        self.answers = self.read()
+        self.recorded = {}
+
+    def read(self):
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def key(self, asked):
+        return digest(self.find_versions(self.language), asked)
+
+    def get(self, name, asked):
+        """The digest of the answer, or None."""
+        if name not in self.answers:
+            return None
+        key, answer = self.answers[name]
+        return answer if key == self.key(asked) else None
+
+    def put(self, name, asked, first, second):
+        """Two answers of the command to the same, which are one where nothing in them is of the moment."""
+        self.recorded[name] = [self.key(asked), digest(first)] if digest(first) == digest(second) else None
+
+    def write(self, names):
+        """What was put, and what was there before, of these names: those that the table has."""
+        if self.recorded:
+            rows = {name: row for name, row in {**self.read(), **self.recorded}.items() if row and name in names}
+            self.path.parent.mkdir(exist_ok=True)
+            lines = (f"  {json.dumps(name, ensure_ascii=False)}: {json.dumps(rows[name])}" for name in sorted(rows))
+            self.path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+
+
+def compare(recorded, name, asked, ours, ask, assert_same, is_all=ALL, is_recording=RECORDING):
+    """Whether Hatchery's answer is the command's, of which `ask` says what it is now, and assert_same(theirs, ours) fails
+    where they differ."""
+    if is_recording:
+        theirs = ask()
+        recorded.put(name, asked, theirs, ask())
+        assert_same(theirs, ours)
+        return
+    answer = recorded.get(name, asked)
+    if answer == digest(ours) and not is_all:
+        return
+    theirs = ask()
+    assert_same(theirs, ours)
+    if is_all and answer not in (None, digest(theirs)):
+        raise AssertionError(f"{recorded.path.name} has another answer of the command to {name!r} than it gives now: {theirs}; "
+                             "see that it is right, and record it: ./dev test --record")
