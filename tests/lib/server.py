@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lib import host
+from lib import host, prepared
 from lib.hatchery import Client, Closed, Refused
 from lib.scale import patience
 
@@ -87,11 +87,13 @@ class Server:
         self.log_path = logs / f"{name}.log"
         self.socket_path = self.dir / "sock"
         self.command = [str(HATCHERYD), "--listen", "127.0.0.1:0", "--listen", f"unix:{self.socket_path}", *options]
+        self.has_own_cache = False
         if config is None:
             # Python as it is by itself; or what a machine is given that is too slow for that.
             config = os.environ.get("HATCHERY_TEST_CONFIG", "language python { }\n")
         if not re.search(r"^\s*cache\s*=", config, re.M):  # what another run compiled is nothing to a test
             config += f'\ncache = "{self.dir}/cache"\n'
+            self.has_own_cache = True
         self.config_path = self.dir / "hatchery.conf"
         self.config_path.write_text(config)
         self.command += ["--config", str(self.config_path)]
@@ -108,11 +110,15 @@ class Server:
         host.become_subreaper()
         self.mounts_before = host.mounts()
         self.run_dir_before = run_dir_entries()
+        if self.has_own_cache:
+            prepared.lend(self.dir / "cache", self.config_path.read_text())
         with open(self.log_path, "ab") as log:
             self.log_from = log.tell()
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
         self.addresses = self.wait_ready()
         self.address, self.unix_address = self.addresses[0], self.addresses[1]
+        if self.has_own_cache:
+            prepared.keep(self.dir / "cache")
         self.note_cgroups()
         return self
 
