@@ -104,7 +104,8 @@ class Process:
 
 
 def run_tap(title, command, guard, tally, name_filter, env):
-    """Runs a command and counts its `ok` and `not ok` lines; passes everything else through."""
+    """Runs a command and counts its `ok` and `not ok` lines; passes everything else through. Returns the processor time,
+    in seconds, of the command and of all that it waited for."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                env=env, start_new_session=True)
     seen = Process(title, tally, name_filter)
@@ -114,8 +115,11 @@ def run_tap(title, command, guard, tally, name_filter, env):
     if time.monotonic() > end:
         kill_group(process)
         tally.count("fail", f"{seen.title}: killed, because it did not end within {guard} s")
-        return
-    seen.ended(process.wait())
+        return 0
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seen.ended(process.returncode)
+    return usage.ru_utime + usage.ru_stime
 
 
 def read_lines(process, end):
