@@ -146,7 +146,7 @@ class EachRuntime(Case):
         for name, runtime in self.each():
             if name not in ("php", "prolog"):  # which have no variable for it
                 self.assertEqual(runtime.said, self.output(runtime.use, language=name, env={"LD_BIND_NOW": "1"},
-                                                           limits={"open_files": 256}))
+                                                           limits={"open_files": 256, **HELD}))
 
     def test_it_sees_its_own_directory_and_no_other(self):
         for name, runtime in self.each():
