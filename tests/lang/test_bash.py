@@ -97,6 +97,7 @@ Bash = tests_of(SERVER, Language(
     },
     absent={"json": "the shell has no JSON, and jq is not part of Debian's base"},
     random=["echo $RANDOM$RANDOM$RANDOM\n", "mktemp\n", "echo $SRANDOM\n", "head -c 8 /dev/urandom | od -An -tx1\n"],
+    random_together=True,
     limits={"wall_us": 60000000, "cpu_us": 60000000, "memory_bytes": 512 * MIB}))
 
 

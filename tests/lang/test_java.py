@@ -32,6 +32,9 @@ def refused_class(name):
             + struct.pack(">HHHHHH", 0x0021, 2, 4, 0, 0, 1) + constructor + bytes(2))
 
 
+HELPERS = {"Helper.java": 'class Helper { String hi() { return "hi"; } }\n',
+           "lib/Deep.java": "package lib;\npublic class Deep { public static final int X = 5; }\n"}
+
 SEMANTICS = {
     "hello": main('System.out.println("Hello, World!");'),
     "stdin to its end": (main('System.out.print(new String(System.in.readAllBytes()).toUpperCase());'),
@@ -43,8 +46,7 @@ SEMANTICS = {
                  'new ProcessBuilder("sh", "-c", "echo $GREETING $HATCHERY_JOB").inheritIO().start().waitFor();'),
             {"env": {"GREETING": "good day = 1"}}),
     "several files": (main('System.out.println(new Helper().hi() + lib.Deep.X);'),
-                      {"files": {"Helper.java": 'class Helper { String hi() { return "hi"; } }\n',
-                                 "lib/Deep.java": "package lib;\npublic class Deep { public static final int X = 5; }\n"}}),
+                      {"files": HELPERS}),
     "exit code": main("System.exit(3);"),
     "uncaught error": main('f(0);', beside='    static void f(int n) {\n        System.out.println(1 / n);\n    }\n'),
     "syntax error": ("public class Main {\n    int x = ;\n}\n",
@@ -67,7 +69,16 @@ HEAP = "System.out.println(Runtime.getRuntime().maxMemory() >> 20);"
 
 COMPILE_ERROR = {"ours": lambda theirs: (*theirs[:2], ("COMPILE_ERROR", 1))}
 
+# Several rows of SEMANTICS as one program, since a sandbox takes seconds of the processor.
+TOGETHER = (main('System.out.println("Hello, World!"); for (String a : args) System.out.println("[" + a + "]");\n'
+                 'System.out.println(new Helper().hi() + lib.Deep.X);\n'
+                 'Process p = new ProcessBuilder("sh", "-c", "echo inner; exit 7").start();\n'
+                 'System.out.println(new String(p.getInputStream().readAllBytes()) + p.waitFor());\n'
+                 'System.err.println("err"); f(0);', beside='    static void f(int n) {\n        System.out.println(1 / n);\n    }\n'),
+            {"args": ["", "a b", "žluťoučký", "-x", "--"], "files": HELPERS})
+
 MORE = {
+    "arguments, files, a process and an error": TOGETHER,
     "the stack of main": main('for (StackTraceElement e : Thread.currentThread().getStackTrace()) System.out.println(e);'),
     "a stack that is walked": main('StackWalker.getInstance().forEach(System.out::println); new Exception("x").printStackTrace();'),
     "its thread": main('Thread t = Thread.currentThread(); System.out.println(t.getName() + t.getThreadGroup().getName() + t.getPriority() + t.isDaemon()\n'
@@ -142,7 +153,8 @@ Java = tests_of(SERVER, Language(
     absent={"json": "the platform has no JSON"},
     random=[main("System.out.println(Math.random() + java.util.UUID.randomUUID().toString());")],
     # The exit hook ends with a status, too, and the words that are counted come line by line.
-    limits=LIMITS, is_costly=True, elsewhere=("exit code", "stdin by line")))
+    limits=LIMITS, is_costly=True, always=("arguments, files, a process and an error",),
+    elsewhere=("hello", "args", "several files", "subprocess", "uncaught error", "exit code", "stdin by line")))
 
 
 Planted = planted_tests(SERVER, "java")
@@ -184,14 +196,17 @@ class Hostile(HostileCase):
         self.assertIn(b"Main.java:1: error:", refused.compile.stderr, describe(refused))
 
     def test_what_comes_again_is_compiled_once(self):
-        """Compiled in its own run at first, then in a sandbox of its own, then never: the result is the same."""
-        program = main('List x = new ArrayList(); x.add(args[0]); System.out.println(x); System.err.println(lib.Deep.X);', "java.util.List java.util.ArrayList")
+        """Compiled in its own run at first, then in a sandbox of its own, then never: the result is the same. Standard error is
+        standard output, also for a child."""
+        program = main('List x = new ArrayList(); x.add(args[0]); System.out.println(x); System.err.println(lib.Deep.X);\n'
+                       'new ProcessBuilder("sh", "-c", "echo child >&2").inheritIO().start().waitFor();', "java.util.List java.util.ArrayList")
         results = [self.run_program(program, args=["b"], merge_stderr=True,
                                     files={"lib/Deep.java": "package lib;\npublic class Deep { public static int X = 5; }\n"}) for _ in range(3)]
         for result in results:
             self.assert_exited(result)
             self.assertEqual(results[0].stdout, result.stdout)
-        self.assertRegex(results[0].stdout, rb"^Note: Main.java uses unchecked.*\n.*\n\[b\]\n5\n$")
+        self.assertRegex(results[0].stdout, rb"^Note: Main.java uses unchecked.*\n.*\n\[b\]\n5\nchild\n$")
+        self.assertEqual({b""}, {result.stderr for result in results})
         self.assertEqual([(False, False), (True, False), (True, True)], [(r.HasField("compile"), r.compile.cached) for r in results])
 
     def test_the_file_to_start_needs_no_extension_and_its_first_class_no_main(self):
@@ -204,19 +219,11 @@ class Hostile(HostileCase):
     def test_a_flood_ends_at_the_limit(self):
         self.assert_ends("OUTPUT_LIMIT", main('while (true) System.out.println("flood");'), limits={"output_bytes": MIB})
 
-    def test_what_follows_it_is_out_of_its_reach(self):
-        result = self.execute(main('for (String name : new String[] { "mem", "environ", "maps" })\n'
+    def test_what_follows_it_and_what_is_outside_are_out_of_its_reach(self):
+        result = self.hostile(main('for (String name : new String[] { "mem", "environ", "maps" })\n'
                                    '    try { Files.newInputStream(Path.of("/proc/2/" + name)).close(); System.out.println(name); }\n'
-                                   '    catch (java.io.IOException e) { System.out.println("no"); }',
-                                   "java.nio.file.Files java.nio.file.Path"), language="java", limits=LIMITS)
+                                   '    catch (java.io.IOException e) { System.out.println("no"); }\n'
+                                   'new java.net.Socket("127.0.0.1", 22);',
+                                   "java.nio.file.Files java.nio.file.Path"))
         self.assertEqual(b"no\nno\nno\n", result.stdout, describe(result))
-
-    def test_no_socket_leads_out(self):
-        result = self.hostile(main('new java.net.Socket("127.0.0.1", 22);'))
         self.assertIn(b"java.net.SocketException", result.stderr, describe(result))
-
-    def test_standard_error_as_standard_output(self):
-        result = self.run_program(main('System.out.println("out"); System.err.println("err");\n'
-                                       'new ProcessBuilder("sh", "-c", "echo child >&2").inheritIO().start().waitFor();'), merge_stderr=True)
-        self.assert_exited(result)
-        self.assertEqual((b"out\nerr\nchild\n", b""), (result.stdout, result.stderr))

@@ -159,6 +159,7 @@ LANGUAGE = Language(
     main="main.pl", command=["swipl", "-g", "true", "-t", "halt"], semantics=SEMANTICS, corpus=CORPUS, more=MORE, normalise=normalise,
     random=[":- X is random(1 << 62), writeln(X).\n", ":- X is random_float, writeln(X).\n", ":- random_permutation([1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20], L), writeln(L).\n",
             ":- use_module(library(uuid)).\n:- uuid(U), writeln(U).\n", ":- use_module(library(crypto)).\n:- crypto_n_random_bytes(8, B), writeln(B).\n"],
+    random_together=True,
     limits={"memory_bytes": 256 << 20},
 )
 

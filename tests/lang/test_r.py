@@ -136,6 +136,7 @@ LANGUAGE = Language(
     main="main.R", command=["Rscript"], semantics=SEMANTICS, corpus=CORPUS, more=MORE, normalise=normalise,
     absent={"json": "R has no JSON without a package"},
     random=["cat(runif(1), '\\n')\n", "cat(sample(1e9, 2), '\\n')\n", "cat(tempfile(), '\\n')\n", "cat(basename(tempdir()), '\\n')\n"],
+    random_together=True,
     limits={"memory_bytes": 256 << 20},
     together=("recursion that fits", "long lines", "a seed", "vectors and factors", "data frames", "a linear model", "matrices", "strings",
               "S3, S4 and reference classes", "environments and closures", "pipes and lambdas", "sink", "Recall, vapply and switch", "dates",
