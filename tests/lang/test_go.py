@@ -49,7 +49,18 @@ SEMANTICS = {
     "stderr": main('fmt.Println("out"); fmt.Fprintln(os.Stderr, "err")', "fmt", "os"),
 }
 
+# The rows of SEMANTICS that end well as one program, since a build takes a second of the processor.
+TOGETHER = (main(
+    'fmt.Printf("%q\\n", os.Args); fmt.Println(os.Getenv("GREETING"), os.Getenv("USER"), os.Getenv("GOCACHE"))\n'
+    's := bufio.NewScanner(os.Stdin)\nfor s.Scan() { fmt.Printf("<%s>\\n", s.Text()) }\n'
+    'b, _ := os.ReadFile("main.go"); fmt.Println(len(b))\n'
+    'o, e := exec.Command("sh", "-c", "echo inner; exit 7").Output(); fmt.Println(string(o), e)\n'
+    'fmt.Fprintln(os.Stderr, "err"); fmt.Println("Grüße, 世界 🐣")\n'
+    'for i := 0; i < 256; i++ { os.Stdout.Write([]byte{byte(i)}) }\nfmt.Print("no newline")', "bufio", "fmt", "os", "os/exec"),
+    {"args": ["", "a b", "žluťoučký", "-x", "--", "*"], "env": {"GREETING": "good day = 1"}, "stdin": "one\n two \nthree\nfour"})
+
 MORE = {
+    "arguments, variables, streams and a process": TOGETHER,
     "GOMAXPROCS and GOGC": (main('fmt.Println(runtime.GOMAXPROCS(0), debug.SetGCPercent(100), time.Unix(0, 0).Hour())', "fmt", "runtime", "runtime/debug", "time"),
                             {"env": {"GOMAXPROCS": "1", "GOGC": "33", "TZ": "Asia/Tokyo"}}),
     "index out of range": main("a := []int{}\nprintln(a[len(os.Args)])", "os"),
@@ -100,6 +111,9 @@ GO = Language(name="go",
                           "fmt", "os", "syscall"),
               main="main.go", command=compile_and_run(*LINE, extensions=["go"]), semantics=SEMANTICS, more=MORE,
               corpus=CORPUS, normalise=without_addresses,
+              always=("arguments, variables, streams and a process",),
+              elsewhere=("hello", "stdin to its end", "stdin by line", "args", "env", "buffered output", "binary output", "utf-8 output",
+                         "own source", "subprocess", "stderr"),
               random=[main("var b [8]byte; rand.Read(b[:]); fmt.Println(b)", "crypto/rand", "fmt"),
                       main("fmt.Println(maphash.MakeSeed())", "fmt", "hash/maphash")])
 

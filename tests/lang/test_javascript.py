@@ -275,6 +275,9 @@ LANGUAGE = Language(
           ("require.main === module\n", "true\n"), ("__filename\n", "'/home/sandbox/main.js'\n"),
           ("setTimeout(() => console.log('later'), 10); 7\n", "7\nlater\n"), ("return 5\n", ""), ("Promise.resolve(1)\n", "Promise { 1 }\n"),
           ("#!/usr/bin/env node\n5\n", "5\n"), ("require('./main.js') === module.exports\n", "true\n"), ("1n << 70n\n", "1180591620717411303424n\n")],
+    together=("deep recursion", "console.log of everything", "console.time and count", "a full device", "compression and hashes", "WebAssembly",
+              "weak references", "internationalisation", "fetch is there", "performance", "a child that fails", "output of children",
+              "threads that share memory"),
     limits=LIMITS, normalise=normalise)
 
 JavaScript = tests_of(SERVER, LANGUAGE)

@@ -107,7 +107,7 @@ class Language:
     execute: dict = field(default_factory=dict)  # further fields of every Execute
     is_costly: bool = False  # a sandbox, or a compilation, takes seconds of the processor: the short form, but for --all
     always: tuple = ()  # of `more`: rows that belong to the short form, too
-    elsewhere: tuple = ()  # of a costly one: rows of SEMANTICS that others of its rows ask, or those of a language of its kind
+    elsewhere: tuple = ()  # rows of SEMANTICS that others of its rows ask, or those of a language of its kind; with --all they run
     recorded: str = ""  # the language whose command it has, and whose recorded answers
     together: tuple = ()  # of `more`: programs that print, end well and leave the next ones alone; one program, but for --all
 
@@ -377,7 +377,8 @@ def tests_of(server, language):
         return lambda self: self.run_corpus(name)
 
     # unittest asks the class for the module whose server is to be started.
-    members = {"SERVER": server, "LANGUAGE": language, "NAMES": [*usual], "REFERENCES": References(language, [rows[title] for title in order]),
+    members = {"SERVER": server, "LANGUAGE": language, "NAMES": [*usual],
+               "REFERENCES": References(language, [rows[title] for title in order]),
                "__module__": sys._getframe(1).f_globals["__name__"]}
     for index, title in enumerate(order):
         members[title] = semantics_test(index)
