@@ -34,8 +34,10 @@ PROGRESS_SECONDS = 20  # between two lines of progress, where nobody watches a t
 
 # The order of starts: what nothing else covers, then the languages; and of each folder the longest, so that none of them is
 # the last to end.
-FOLDERS = ("unit", "box", "wire", "lang", "house", "cpython")
-LONGEST_FIRST = ("box/poison", "wire/compile", "wire/languages", "wire/deaths", "lang/java", "lang/r", "lang/javascript")
+FOLDERS = ("unit", "box", "wire", "lang", "cpython", "house")
+# Those of wire that have Java, C++ and Go come one after the other: what these languages prepare is then there.
+LONGEST_FIRST = ("box/poison", "wire/languages", "wire/soak", "wire/faults", "wire/packages", "wire/compile", "lang/java",
+                 "lang/javascript", "lang/cpp", "lang/go", "lang/r")
 # In `--short`, which --minutes may cut off: what forges, tears and floods, and whatever loses parts of the server; then what
 # else is on the wire, the languages that are plug-ins, and the boxes.
 SHORT_FIRST = ("wire/bad input", "wire/frames", "wire/lifecycle", "wire/faults", "wire/compile", "wire/fair",
@@ -122,8 +124,8 @@ def place(job, options):
     """Where it stands in the order of starts."""
     folder, name = job.title.split("/")
     if not options.short:
-        is_long = any(title in LONGEST_FIRST for title in job.titles) or len(job.titles) > 1
-        return FOLDERS.index(folder), not is_long
+        rank = LONGEST_FIRST.index(job.title) if job.title in LONGEST_FIRST else len(LONGEST_FIRST)
+        return FOLDERS.index(folder), len(job.titles) == 1, rank
     rank = next((rank for rank, title in enumerate(SHORT_FIRST) if title in job.titles), len(SHORT_FIRST))
     is_plugin = Path(options.build, f"hatchery-lang-{name.replace(' ', '-')}.so").exists()
     return folder != "unit", rank, folder != "wire", not is_plugin, FOLDERS.index(folder)
