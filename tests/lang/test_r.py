@@ -137,7 +137,7 @@ LANGUAGE = Language(
     absent={"json": "R has no JSON without a package"},
     random=["cat(runif(1), '\\n')\n", "cat(sample(1e9, 2), '\\n')\n", "cat(tempfile(), '\\n')\n", "cat(basename(tempdir()), '\\n')\n"],
     random_together=True,
-    limits={"memory_bytes": 256 << 20},
+    limits={"memory_bytes": 256 << 20, "wall_us": 60_000_000, "cpu_us": 60_000_000},
     together=("recursion that fits", "long lines", "a seed", "vectors and factors", "data frames", "a linear model", "matrices", "strings",
               "S3, S4 and reference classes", "environments and closures", "pipes and lambdas", "sink", "Recall, vapply and switch", "dates",
               "big integers and NA", "a garbage collection", "compiler and byte code", "Recommended libraries of base"),
