@@ -18,6 +18,8 @@ enum refusal_code {
         REFUSAL_UNAVAILABLE = 14,
 };
 
+enum { REFUSAL_CODES = 17 }; /* each code is below */
+
 struct refusal {
         enum refusal_code code;
         uint64_t retry_after_ms; /* 0: at no time that is known */

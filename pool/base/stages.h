@@ -20,6 +20,11 @@ enum stage {
 /* "queue", ...: what clients see. */
 extern const char *const stage_name[STAGE_COUNT];
 
+enum { STAGE_BOUNDS = 18 };
+
+/* Up to which times clients see a stage counted: docs/protocol.md lists them. */
+extern const uint64_t stage_bound_us[STAGE_BOUNDS];
+
 /* How long each stage of a run took, whose sum is exactly end_us[STAGE_COLLECT] - began_us. A stage whose end was not
  * reached (0), or was seen only after the end of a later one, ends with that later one, which then took no time: a
  * program that was killed over its job was being dispatched until then. */

@@ -29,8 +29,8 @@ static int begin(struct execution *x, struct refusal *refusal)
         return 0;
 }
 
-int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
-                 struct sink *sink, struct execution **out, struct refusal *refusal)
+static int take(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
+                struct sink *sink, struct execution **out, struct refusal *refusal)
 {
         struct language *l = sched_find(&c->sched, submission->language);
         struct execution *x = NULL;
@@ -52,6 +52,21 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
         if (r == 0) /* not before: what other sinks are told meanwhile must not be the end of this one */
                 *out = x;
         return r;
+}
+
+int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
+                 struct sink *sink, struct execution **out, struct refusal *refusal)
+{
+        int r = take(c, caller, submission, payload, sink, out, refusal);
+
+        if (r == REFUSED)
+                core_refused(c, refusal->code);
+        return r;
+}
+
+void core_refused(struct core *c, enum refusal_code code)
+{
+        c->refusals[code]++;
 }
 
 /* ---------------------------------------------------------------- what the scheduler tells */
@@ -260,6 +275,7 @@ void core_facts(const struct core *c, struct core_facts *facts)
                 .n_languages = c->sched.n_languages,
                 .ready = c->sched.was_ready && sched_is_ready(&c->sched),
                 .draining = c->draining,
+                .refusals = c->refusals,
         };
 }
 
@@ -308,6 +324,11 @@ void core_language(const struct core *c, size_t i, struct language_facts *facts)
                 .sandbox_bytes = l->scale.bytes,
                 .recycle_p50_us = stats_recycle_percentile(&l->stats, 50),
                 .recycle_p99_us = stats_recycle_percentile(&l->stats, 99),
+                .results = l->stats.results,
+                .cache_hits = l->stats.cache_hits,
+                .cache_misses = l->stats.cache_misses,
+                .standard = l->standard,
+                .ceiling = l->ceiling,
                 .stage = l->stats.stage,
         };
         count_zygotes(l, facts);

@@ -84,6 +84,9 @@ struct payload {
 int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
                  struct sink *sink, struct execution **out, struct refusal *refusal);
 
+/* A front has refused a submission without the core: the core counts that with its own refusals. */
+void core_refused(struct core *c, enum refusal_code code);
+
 /* Live input: the bytes are copied. end: none follows. -EAGAIN: there is no room for them, nothing was taken, and
  * input_wanted will be called. -EPIPE: the program takes no more, which is no fault. -EINVAL: it has no live input, or
  * that has ended, or these are more than CORE_INPUT_ROOM bytes. -ENOMEM. */
@@ -172,6 +175,7 @@ struct core_facts {
         size_t n_languages;
         bool ready; /* each language that was to be served is */
         bool draining;
+        const uint64_t *refusals; /* of submissions since the start, by code (REFUSAL_CODES) */
 };
 
 void core_facts(const struct core *c, struct core_facts *facts);

@@ -27,4 +27,5 @@ struct core {
         TAILQ_HEAD(executions, execution) executions; /* in the order of their coming */
         struct walk *walks;
         bool draining;
+        uint64_t refusals[REFUSAL_CODES]; /* of submissions, by code */
 };

@@ -12,18 +12,23 @@
 
 enum { RETRY_MS = 1000 };
 
+_Static_assert((int)OUTCOME_CANCELLED < (int)STATS_STATUSES, "each status is counted");
+
 /* ---------------------------------------------------------------- refusals */
 
 void execution_refuse(struct execution *x, const struct refusal *refusal)
 {
         struct sink *sink = x->sink;
         struct refusal *at_once = x->at_once;
+        struct core *c = x->core;
 
         execution_free(x);
-        if (at_once)
-                *at_once = *refusal;
-        else if (sink)
+        if (at_once) {
+                *at_once = *refusal; /* core_execute counts it */
+        } else if (sink) {
+                core_refused(c, refusal->code);
                 sink->ops->refused(sink, refusal);
+        }
 }
 
 void execution_refuse_failed(struct execution *x, const char *sentence)
@@ -221,6 +226,7 @@ static void tell(struct execution *x)
         }
         const struct outcome o = x->step == STEP_COMPILE || x->run.untranslated ? untranslated(x) : seen_to_its_end(x);
         x->sink = NULL;
+        x->language->stats.results[o.end.status]++;
         sink->ops->finished(sink, &o);
         execution_free(x);
 }
@@ -288,6 +294,8 @@ static void count_stages(struct execution *x)
         };
 
         if (x->step == STEP_COMPILE || r->untranslated) {
+                if (x->step == STEP_COMPILE)
+                        stats->cache_misses++;
                 x->took_us[STAGE_QUEUE] = (uint64_t)(x->started_us - x->began_us);
                 compile->compile_us = (uint64_t)(r->over_us - x->started_us);
                 stats_compiled(stats, compile->compile_us);

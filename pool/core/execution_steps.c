@@ -138,6 +138,7 @@ static bool find_in_cache(struct execution *x, const struct slot *slot)
                             .err_truncated = content.err_truncated },
         };
         enter_run_step(x);
+        x->language->stats.cache_hits++;
         x->started_us += (int64_t)c->outcome.compile_us;
         return true;
 }
@@ -254,6 +255,7 @@ static void keep_artifacts(struct execution *x, struct file_span *files, size_t 
         c->artifacts = files;
         c->n_artifacts = n;
         enter_run_step(x);
+        x->language->stats.cache_misses++;
         x->retried = false;
 }
 

@@ -38,5 +38,10 @@ struct language_facts {
         uint64_t runs, failures, discarded;
         uint64_t sandbox_bytes;
         uint64_t recycle_p50_us, recycle_p99_us;
+        const uint64_t *results;       /* outcomes that were told since the start, by enum outcome_status */
+        uint64_t cache_hits;           /* compile stages that the cache answered, */
+        uint64_t cache_misses;         /* and those that came to their end in a sandbox */
+        const int64_t *standard;       /* what each limit of the run is if it is left out (LIMIT_COUNT), */
+        const int64_t *ceiling;        /* and what may be asked for at most */
         const struct histogram *stage; /* STAGE_COUNT of them, in us */
 };

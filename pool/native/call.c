@@ -179,8 +179,12 @@ void call_begin(struct connection *c, struct request *request, uint8_t **body, s
         struct refusal refusal;
 
         int r = check_room(c, &refusal);
-        if (r == 0)
-                r = call ? execute(call, &request->execute, body, len, &refusal) : no_memory(&refusal);
+        if (r == 0 && !call)
+                r = no_memory(&refusal);
+        if (r != 0)
+                core_refused(c->native->core, refusal.code);
+        else
+                r = execute(call, &request->execute, body, len, &refusal);
         if (r != 0) {
                 connection_refuse(c, request->id, &refusal);
                 return;

@@ -1,6 +1,7 @@
 /* A connection's writing: answers as frames, what the kernel does not take at once kept until it does, and the bounds
  * on that.
  */
+#include "pool/core/core.h"
 #include "pool/native/answers.h"
 #include "pool/native/connection_parts.h"
 #include "pool/native/reply.h"
@@ -185,11 +186,12 @@ static void put(struct connection *c, uint8_t *frame, size_t len)
 }
 
 /* Something could not be made a frame. */
-static void refuse_answer(struct connection *c, uint64_t id, int r, const struct err *e)
+static enum refusal_code refuse_answer(struct connection *c, uint64_t id, int r, const struct err *e)
 {
         struct refusal refusal;
         refuse(&refusal, r == -EMSGSIZE ? REFUSAL_RESOURCE_EXHAUSTED : REFUSAL_INTERNAL, "%s", e->text);
         connection_refuse(c, id, &refusal);
+        return refusal.code;
 }
 
 static bool takes_answers(const struct connection *c)
@@ -221,7 +223,9 @@ void connection_answer(struct connection *c, struct answer *a)
                 log_error(c->native->log, "an error can't be sent: %s", e.text);
                 connection_doom(c);
         } else {
-                refuse_answer(c, a->m.id, r, &e);
+                enum refusal_code code = refuse_answer(c, a->m.id, r, &e);
+                if (a->m.which_answer == hatchery_v1_ServerMessage_result_tag)
+                        core_refused(c->native->core, code);
         }
 }
 

@@ -1,8 +1,9 @@
 /* Requests to their handlers: see requests.h. */
 #include "pool/native/requests.h"
 
+#include "pool/core/core.h"
 #include "pool/native/call.h"
-#include "pool/native/connection.h"
+#include "pool/native/connection_parts.h"
 #include "pool/native/status.h"
 #include "proto/base/own.h"
 #include "proto/wire/wire.h"
@@ -65,8 +66,9 @@ static void in_flight_already(struct connection *c, uint64_t id)
         connection_fail(c, INVALID, text);
 }
 
-static void malformed(struct connection *c, uint64_t id, int r, const struct err *e)
+static void malformed(struct connection *c, const struct request *request, int r, const struct err *e)
 {
+        const uint64_t id = request->id;
         struct refusal refusal;
 
         if (id == 0) {
@@ -75,6 +77,8 @@ static void malformed(struct connection *c, uint64_t id, int r, const struct err
                 in_flight_already(c, id);
         } else {
                 refuse(&refusal, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : INVALID, "%s", e->text);
+                if (request->kind == REQUEST_EXECUTE)
+                        core_refused(c->native->core, refusal.code);
                 connection_refuse(c, id, &refusal);
         }
 }
@@ -88,7 +92,7 @@ void requests_take(struct connection *c, uint8_t *body, size_t len)
         int r = request_decode(&request, owned, len, &e);
         c->compress = c->compress || request.lz4;
         if (r < 0) {
-                malformed(c, request.id, r, &e);
+                malformed(c, &request, r, &e);
         } else if (request.id != 0 && call_find(c, request.id)) {
                 in_flight_already(c, request.id);
         } else {

@@ -8,6 +8,7 @@
 #include "pool/native/connection.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
+#include "proto/wire/request_limits.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
@@ -23,12 +24,26 @@ SAME(KIND_COMPILED, hatchery_v1_LanguageStatus_Kind_COMPILED);
 SAME(KIND_EXEC, hatchery_v1_LanguageStatus_Kind_EXEC);
 SAME(KIND_EXEC, _hatchery_v1_LanguageStatus_Kind_MAX);
 
-_Static_assert(sizeof((hatchery_v1_LanguageStatus *)0)->stages / sizeof(hatchery_v1_StageStatus) >= STAGE_COUNT,
-               "there is room for each stage");
+#define COUNT_OF(type, field) (sizeof((type *)0)->field / sizeof((type *)0)->field[0])
+
+_Static_assert(COUNT_OF(hatchery_v1_LanguageStatus, stages) >= STAGE_COUNT, "there is room for each stage");
+_Static_assert(COUNT_OF(hatchery_v1_StageStatus, buckets) >= STAGE_BOUNDS, "there is room for each bound");
+_Static_assert(COUNT_OF(hatchery_v1_LanguageStatus, results) > OUTCOME_CANCELLED, "there is room for each status");
+_Static_assert(COUNT_OF(hatchery_v1_Status, refusals) >= REFUSAL_CODES, "there is room for each code");
 _Static_assert(sizeof((hatchery_v1_PreloadStatus *)0)->name >= sizeof((struct preload_fact *)0)->name,
                "a module's name comes whole");
 
 enum { STATUS_SERVES_US = 50000 };
+
+static void fill_buckets(hatchery_v1_StageStatus *out, const struct histogram *h)
+{
+        uint64_t count[STAGE_BOUNDS];
+
+        histogram_cumulate(h, stage_bound_us, STAGE_BOUNDS, count);
+        for (int i = 0; i < STAGE_BOUNDS; i++)
+                out->buckets[i] = (hatchery_v1_Bucket){ .le_us = stage_bound_us[i], .count = count[i] };
+        out->buckets_count = STAGE_BOUNDS;
+}
 
 static void fill_stages(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
 {
@@ -43,6 +58,8 @@ static void fill_stages(hatchery_v1_LanguageStatus *out, const struct language_f
                 stage->p90_us = histogram_quantile(h, 0.90);
                 stage->p99_us = histogram_quantile(h, 0.99);
                 stage->max_us = h->max;
+                if (h->count > 0)
+                        fill_buckets(stage, h);
         }
         out->stages_count = STAGE_COUNT;
 }
@@ -155,6 +172,26 @@ static void fill_counts(hatchery_v1_LanguageStatus *out, const struct language_f
         out->recycle_p99_us = l->recycle_p99_us;
 }
 
+static void fill_results(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
+{
+        for (int i = 0; i <= OUTCOME_CANCELLED; i++)
+                if (l->results[i] > 0)
+                        out->results[out->results_count++] =
+                                (hatchery_v1_ResultCount){ .status = (hatchery_v1_Result_Status)i,
+                                                           .count = l->results[i] };
+        out->cache_hits = l->cache_hits;
+        out->cache_misses = l->cache_misses;
+}
+
+#define LIMIT_FILL(index, field)                                                                                       \
+        limits->has_##field = true;                                                                                    \
+        limits->field = value[index];
+
+static void fill_limits(hatchery_v1_Limits *limits, const int64_t value[LIMIT_COUNT])
+{
+        LIMITS(LIMIT_FILL)
+}
+
 static void fill(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
 {
         snprintf(out->name, sizeof out->name, "%s", l->name);
@@ -164,6 +201,10 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language_facts *l
         out->echoes = l->echoes;
         out->prompts = l->prompts;
         fill_counts(out, l);
+        fill_results(out, l);
+        out->has_default_limits = out->has_max_limits = true;
+        fill_limits(&out->default_limits, l->standard);
+        fill_limits(&out->max_limits, l->ceiling);
         add_words(&WORDS(out->aliases), l->aliases);
         fill_files(out, l);
         fill_flags(out, l);
@@ -175,6 +216,14 @@ void status_cache_fini(struct status_cache *c)
 {
         free(c->message);
         *c = (struct status_cache){ 0 };
+}
+
+static void fill_refusals(hatchery_v1_Status *status, const uint64_t refusals[REFUSAL_CODES])
+{
+        for (int i = 0; i < REFUSAL_CODES; i++)
+                if (refusals[i] > 0)
+                        status->refusals[status->refusals_count++] =
+                                (hatchery_v1_RefusalCount){ .code = (hatchery_v1_Error_Code)i, .count = refusals[i] };
 }
 
 static int encode(const struct native *n, uint8_t **message, size_t *len, struct err *e)
@@ -202,6 +251,7 @@ static int encode(const struct native *n, uint8_t **message, size_t *len, struct
         status->ready = facts.ready;
         status->draining = facts.draining;
         status->max_request_bytes = n->config->max_request_bytes;
+        fill_refusals(status, facts.refusals);
         return answer_encode(&a, 0, message, len, e);
 }
 

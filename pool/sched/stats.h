@@ -9,12 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STATS_RECENT = 512 };
+enum { STATS_RECENT = 512, STATS_STATUSES = 16 };
 
 struct stats {
-        uint64_t runs;      /* seen to their end */
-        uint64_t failures;  /* runs and sandboxes that Hatchery failed */
-        uint64_t discarded; /* slots whose teardown could not be proved */
+        uint64_t runs;                     /* seen to their end */
+        uint64_t failures;                 /* runs and sandboxes that Hatchery failed */
+        uint64_t discarded;                /* slots whose teardown could not be proved */
+        uint64_t results[STATS_STATUSES];  /* outcomes that were told, by their status as the core numbers it */
+        uint64_t cache_hits, cache_misses; /* compile stages that the cache answered, and that were run instead */
 
         uint32_t recycle_us[STATS_RECENT]; /* a ring */
         size_t recycles;

@@ -54,6 +54,19 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
                 into->bucket[i] += from->bucket[i];
 }
 
+void histogram_cumulate(const struct histogram *h, const uint64_t *bound, size_t n, uint64_t *count)
+{
+        uint64_t seen = 0;
+        size_t i = 0;
+
+        for (size_t k = 0; k < n; k++) {
+                /* What lies behind the longest value is empty, and not looked at: it may never have been touched. */
+                for (size_t last = bucket_of(bound[k]); i <= last && seen < h->count; i++)
+                        seen += h->bucket[i];
+                count[k] = seen;
+        }
+}
+
 /* The place of the wanted value among all of them in order, from 1: the share rounded up. No libm: whoever includes
  * this is not made to link it. */
 static uint64_t rank_of(uint64_t count, double q)

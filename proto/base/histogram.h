@@ -32,5 +32,10 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
  * 0 for an empty histogram. */
 uint64_t histogram_quantile(const struct histogram *h, double q);
 
+/* How many values are at most bound[0], bound[1], ..., which rise: count[i] for each. The bucket in which a bound lies
+ * is counted whole, so count[i] has each value up to bound[i], and may have some that exceed it by up to
+ * 1/HISTOGRAM_STEPS. From HISTOGRAM_EXACT down it is exact. */
+void histogram_cumulate(const struct histogram *h, const uint64_t *bound, size_t n, uint64_t *count);
+
 /* The smallest value that falls into a bucket; for i = HISTOGRAM_BUCKETS the first that is too long for all. */
 uint64_t histogram_bucket_start(size_t i);

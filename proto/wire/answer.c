@@ -266,23 +266,38 @@ static int add_result_count(void *target, struct span content, struct err *e)
         return pbspan_decode(&result_count_message, content, &language->results[language->results_count++], e);
 }
 
+/* The first member of Limits is a `has`, and a row takes the offset 0 for none. */
+struct limits_target {
+        uint64_t first;
+        hatchery_v1_Limits limits;
+};
+
 #define LIMIT_FIELD(index, field)                                                                                      \
         { .tag = hatchery_v1_Limits_##field##_tag,                                                                     \
           .name = #field,                                                                                              \
           .kind = PBSPAN_INT64,                                                                                        \
-          .offset = offsetof(hatchery_v1_Limits, field),                                                               \
-          .has = offsetof(hatchery_v1_Limits, has_##field) },
+          .offset = offsetof(struct limits_target, limits.field),                                                      \
+          .has = offsetof(struct limits_target, limits.has_##field) },
 static const struct pbspan_field limit_fields[] = { LIMITS(LIMIT_FIELD) };
 static const struct pbspan_message limit_message = { "Limits", limit_fields, COUNT(limit_fields) };
 
+static int decode_limits(hatchery_v1_Limits *limits, struct span content, struct err *e)
+{
+        struct limits_target t = { .limits = *limits };
+        int rc = pbspan_decode(&limit_message, content, &t, e);
+
+        *limits = t.limits;
+        return rc;
+}
+
 static int add_default_limits(void *target, struct span content, struct err *e)
 {
-        return pbspan_decode(&limit_message, content, &((hatchery_v1_LanguageStatus *)target)->default_limits, e);
+        return decode_limits(&((hatchery_v1_LanguageStatus *)target)->default_limits, content, e);
 }
 
 static int add_max_limits(void *target, struct span content, struct err *e)
 {
-        return pbspan_decode(&limit_message, content, &((hatchery_v1_LanguageStatus *)target)->max_limits, e);
+        return decode_limits(&((hatchery_v1_LanguageStatus *)target)->max_limits, content, e);
 }
 
 #define LANGUAGE(kind, field) NUMBER(LanguageStatus, hatchery_v1_LanguageStatus, , kind, field)

@@ -243,6 +243,7 @@ static void reload_without(struct world *w)
 
         if (config_load(&w->config, "language other { warm = 1 running = 1 }\n", "test", &e) < 0)
                 fail_msg("%s", e.text);
+        w->reloads++;
         if (core_reload(w->core, &was, &w->config, &e) < 0)
                 fail_msg("%s", e.text);
         config_fini(&was);

@@ -212,6 +212,7 @@ static void reload(struct world *w)
         if (config_load(&is, text, "test", &e) < 0)
                 fail_msg("%s", e.text);
         w->config = is;
+        w->reloads++;
         if (core_reload(w->core, &was, &w->config, &e) < 0)
                 fail_msg("%s", e.text);
         config_fini(&was);

@@ -115,6 +115,7 @@ static void on_finished(struct sink *s, const struct outcome *o)
 
         assert_open(f);
         f->finished++;
+        f->world->finished++;
         f->status = o->end.status;
         f->total[STREAM_STDOUT] = o->output.out_total;
         f->total[STREAM_STDERR] = o->output.err_total;
@@ -142,6 +143,7 @@ static void on_refused(struct sink *s, const struct refusal *r)
         assert_open(f);
         assert_true(r->text[0] != '\0');
         f->refused++;
+        f->world->refused[r->code]++;
         f->refusal = *r;
         do_at_end(f);
 }
@@ -254,6 +256,7 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
                 assert_true(refusal.text[0] != '\0');
                 f->refusal = refusal;
                 f->refused = 1;
+                w->refused[refusal.code]++;
                 f->execution = NULL;
         }
         f->depth--;
@@ -470,6 +473,22 @@ static void assert_no_events(const struct world *w)
         assert_int_equal(event_base_get_num_events(w->base, EVENT_BASE_COUNT_ADDED), 0);
 }
 
+/* Each end is counted once. A language that was taken out has taken its counters along. */
+static void assert_counts(const struct world *w, const struct core_facts *facts)
+{
+        uint64_t results = 0;
+
+        for (unsigned i = 0; i < REFUSAL_CODES; i++)
+                assert_int_equal(facts->refusals[i], w->refused[i]);
+        for (size_t i = 0; i < facts->n_languages; i++)
+                for (unsigned k = 0; k < STATS_STATUSES; k++)
+                        results += w->core->sched.languages[i]->stats.results[k];
+        if (w->reloads == 0)
+                assert_int_equal(results, w->finished);
+        else
+                assert_true(results <= w->finished);
+}
+
 void world_assert_clean(struct world *w)
 {
         struct core_facts facts;
@@ -478,6 +497,7 @@ void world_assert_clean(struct world *w)
                 assert_told(&w->front[i]);
         core_facts(w->core, &facts);
         assert_no_events(w);
+        assert_counts(w, &facts);
         assert_int_equal(core_running(w->core), 0);
         assert_int_equal(facts.queued, 0);
         assert_int_equal(w->memory.used, 0);

@@ -152,6 +152,9 @@ struct world {
         unsigned n_asked;
         uint32_t generations;
         unsigned ready, progress;
+        uint64_t refused[REFUSAL_CODES]; /* submissions that were told so, by code */
+        uint64_t finished;
+        unsigned reloads;     /* that may have taken a language out */
         unsigned descriptors; /* before it was made */
 };
 

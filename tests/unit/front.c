@@ -115,7 +115,12 @@ int execution_resize(struct execution *x, const struct terminal_size *size)
 void core_facts(const struct core *c, struct core_facts *facts)
 {
         ((struct core *)(uintptr_t)c)->looked++;
-        *facts = (struct core_facts){ .n_languages = c->n_languages, .draining = c->draining };
+        *facts = (struct core_facts){ .n_languages = c->n_languages, .draining = c->draining, .refusals = c->refusals };
+}
+
+void core_refused(struct core *c, enum refusal_code code)
+{
+        c->refusals[code]++;
 }
 
 void core_language(const struct core *c, size_t i, struct language_facts *facts)

@@ -33,7 +33,8 @@ struct core {
         struct execution execution[FRONT_MAX_EXECUTIONS];
         size_t begun; /* so many of them */
         unsigned cancelled, abandoned;
-        unsigned looked; /* how often it was asked for facts */
+        uint64_t refusals[REFUSAL_CODES]; /* that the front told of */
+        unsigned looked;                  /* how often it was asked for facts */
         unsigned resumed;
         bool cancels_late;                      /* what is cancelled goes on until the test ends it */
         void (*on_resume)(struct execution *x); /* NULL: nothing happens */

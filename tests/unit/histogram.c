@@ -119,6 +119,38 @@ static void quantiles_are_those_of_the_sorted_values(void **state)
         free(values);
 }
 
+/* Never fewer than there are, and never one more that is farther away than a bucket is wide. */
+static void what_is_at_most_so_long_is_counted(void **state)
+{
+        (void)state;
+        enum { N = 20000, BOUNDS = 9 };
+        static const uint64_t bound[BOUNDS] = { 0, 7, 100, 250, 500, 1000, 2500, 1000000, UINT64_MAX };
+        struct histogram h = { 0 };
+        uint64_t count[BOUNDS], exact[BOUNDS] = { 0 }, farther[BOUNDS] = { 0 };
+        uint32_t x = 12345;
+
+        histogram_cumulate(&h, bound, BOUNDS, count);
+        for (size_t k = 0; k < BOUNDS; k++)
+                assert_int_equal(count[k], 0);
+        for (size_t i = 0; i < N; i++) {
+                x = x * 1664525 + 1013904223;
+                uint64_t value = (x >> 8) % (1u << (x >> 27 & 15));
+                histogram_add(&h, value);
+                for (size_t k = 0; k < BOUNDS; k++) {
+                        exact[k] += value <= bound[k];
+                        farther[k] += value <= bound[k] || value - bound[k] <= bound[k] / HISTOGRAM_STEPS;
+                }
+        }
+        histogram_cumulate(&h, bound, BOUNDS, count);
+        for (size_t k = 0; k < BOUNDS; k++) {
+                assert_in_range(count[k], exact[k], farther[k]);
+                if (bound[k] < HISTOGRAM_EXACT)
+                        assert_int_equal(count[k], exact[k]);
+        }
+        assert_true(exact[4] > exact[3] && exact[6] < N);
+        assert_int_equal(count[BOUNDS - 1], N);
+}
+
 static void a_quantile_is_never_outside_what_was_seen(void **state)
 {
         (void)state;
@@ -153,6 +185,7 @@ int main(void)
                 cmocka_unit_test(a_share_that_is_none_is_the_nearest),
                 cmocka_unit_test(its_size_is_what_the_header_says),
                 cmocka_unit_test(quantiles_are_those_of_the_sorted_values),
+                cmocka_unit_test(what_is_at_most_so_long_is_counted),
                 cmocka_unit_test(a_quantile_is_never_outside_what_was_seen),
                 cmocka_unit_test(merging_is_as_adding_to_one),
         };

@@ -108,6 +108,13 @@ static void each_has_a_name_of_its_own(void **state)
         assert_string_equal(stage_name[STAGE_COMPILE], "compile");
 }
 
+static void the_bounds_rise(void **state)
+{
+        (void)state;
+        for (int i = 1; i < STAGE_BOUNDS; i++)
+                assert_true(stage_bound_us[i - 1] < stage_bound_us[i]);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -119,6 +126,7 @@ int main(void)
                 cmocka_unit_test(one_that_was_cleared_and_waited_is_refilled_from_the_order_on),
                 cmocka_unit_test(a_time_that_can_not_be_is_bent_to_the_nearest_that_can),
                 cmocka_unit_test(each_has_a_name_of_its_own),
+                cmocka_unit_test(the_bounds_rise),
         };
         return cmocka_run_group_tests_name("stages", tests, NULL, NULL);
 }

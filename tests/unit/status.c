@@ -8,6 +8,10 @@
 #include <unistd.h>
 
 static struct histogram none[STAGE_COUNT];
+static const uint64_t no_results[OUTCOME_CANCELLED + 1];
+static const int64_t no_limits[LIMIT_COUNT];
+
+#define NOTHING .stage = none, .results = no_results, .standard = no_limits, .ceiling = no_limits
 
 static void ask(struct front *f, struct answer *a, uint8_t **bytes)
 {
@@ -52,7 +56,7 @@ static void each_fact_has_its_field(void **state)
                 .sandbox_bytes = 14,
                 .recycle_p50_us = 15,
                 .recycle_p99_us = 16,
-                .stage = none,
+                NOTHING,
         };
         struct front *f = front_new();
         struct answer a;
@@ -98,22 +102,22 @@ static void files_of_a_language_are_told_once(void **state)
         const struct config_runtime command = { .run = tool };
         const struct config_language config = { .runtime = other };
         const struct language_facts facts[] = {
-                { .name = "c", .version = "", .aliases = "", .extensions = "", .data = &c, .stage = none },
+                { .name = "c", .version = "", .aliases = "", .extensions = "", .data = &c, NOTHING },
                 { .name = "t",
                   .version = "",
                   .aliases = "",
                   .extensions = "",
                   .data = &command,
                   .config = &config,
-                  .stage = none },
+                  NOTHING },
                 { .name = "p",
                   .version = "",
                   .aliases = "",
                   .extensions = "p",
                   .known = true,
                   .names_are_others = true,
-                  .stage = none },
-                { .name = "u", .version = "", .aliases = "", .extensions = "u", .stage = none },
+                  NOTHING },
+                { .name = "u", .version = "", .aliases = "", .extensions = "u", NOTHING },
         };
         struct front *f = front_new();
         struct answer a;
@@ -136,12 +140,153 @@ static void files_of_a_language_are_told_once(void **state)
         front_free(f);
 }
 
+static void results_of_runs_come_with_their_numbers(void **state)
+{
+        (void)state;
+        static const uint64_t results[OUTCOME_CANCELLED + 1] = { [OUTCOME_EXITED] = 7, [OUTCOME_CANCELLED] = 2 };
+        int64_t standard[LIMIT_COUNT], ceiling[LIMIT_COUNT];
+        const struct language_facts facts = {
+                .name = "l",
+                .version = "",
+                .aliases = "",
+                .extensions = "",
+                .stage = none,
+                .results = results,
+                .cache_hits = 21,
+                .cache_misses = 22,
+                .standard = standard,
+                .ceiling = ceiling,
+        };
+        struct front *f = front_new();
+        struct answer a;
+        uint8_t *bytes;
+
+        for (int i = 0; i < LIMIT_COUNT; i++) {
+                standard[i] = 100 + i;
+                ceiling[i] = 200 + i;
+        }
+        f->core.languages = &facts;
+        f->core.n_languages = 1;
+        f->core.refusals[REFUSAL_INVALID_ARGUMENT] = 3;
+        f->core.refusals[REFUSAL_UNAVAILABLE] = 4;
+        ask(f, &a, &bytes);
+        const hatchery_v1_LanguageStatus *l = &a.languages[0];
+        assert_int_equal(l->results_count, 2);
+        assert_true(l->results[0].status == hatchery_v1_Result_Status_EXITED && l->results[0].count == 7);
+        assert_true(l->results[1].status == hatchery_v1_Result_Status_CANCELLED && l->results[1].count == 2);
+        assert_true(l->cache_hits == 21 && l->cache_misses == 22);
+        assert_true(l->has_default_limits && l->has_max_limits);
+        const hatchery_v1_Limits *d = &l->default_limits, *m = &l->max_limits;
+        assert_true(d->has_wall_us && d->wall_us == standard[LIMIT_WALL]);
+        assert_true(d->has_stack_bytes && d->stack_bytes == standard[LIMIT_STACK]);
+        assert_true(m->has_cpu_us && m->cpu_us == ceiling[LIMIT_CPU]);
+        assert_true(m->has_open_files && m->open_files == ceiling[LIMIT_OPEN_FILES]);
+        const hatchery_v1_Status *s = &a.m.answer.status;
+        assert_int_equal(s->refusals_count, 2);
+        assert_true(s->refusals[0].code == hatchery_v1_Error_Code_INVALID_ARGUMENT && s->refusals[0].count == 3);
+        assert_true(s->refusals[1].code == hatchery_v1_Error_Code_UNAVAILABLE && s->refusals[1].count == 4);
+        answer_fini(&a);
+        free(bytes);
+        front_free(f);
+}
+
+static void buckets_rise_and_are_there_where_something_was_measured(void **state)
+{
+        (void)state;
+        static struct histogram stage[STAGE_COUNT];
+        const struct language_facts facts = {
+                .name = "l",
+                .version = "",
+                .aliases = "",
+                .extensions = "",
+                .stage = stage,
+                .results = no_results,
+                .standard = no_limits,
+                .ceiling = no_limits,
+        };
+        struct front *f = front_new();
+        struct answer a;
+        uint8_t *bytes;
+
+        histogram_add(&stage[STAGE_RUN], 100);
+        histogram_add(&stage[STAGE_RUN], 101);
+        histogram_add(&stage[STAGE_RUN], 1100);
+        histogram_add(&stage[STAGE_RUN], 61000000);
+        f->core.languages = &facts;
+        f->core.n_languages = 1;
+        ask(f, &a, &bytes);
+        for (int i = 0; i < STAGE_COUNT; i++)
+                assert_int_equal(a.languages[0].stages[i].buckets_count, i == STAGE_RUN ? STAGE_BOUNDS : 0);
+        const hatchery_v1_StageStatus *run = &a.languages[0].stages[STAGE_RUN];
+        assert_true(run->buckets[0].le_us == 100 && run->buckets[0].count == 1);
+        assert_true(run->buckets[1].le_us == 250 && run->buckets[1].count == 2);
+        assert_true(run->buckets[3].le_us == 1000 && run->buckets[3].count == 2);
+        assert_true(run->buckets[4].le_us == 2500 && run->buckets[4].count == 3);
+        assert_true(run->buckets[17].le_us == 60000000 && run->buckets[17].count == 3);
+        assert_int_equal(run->count, 4); /* the longest is there alone */
+        answer_fini(&a);
+        free(bytes);
+        front_free(f);
+}
+
+static void hear_error(struct front *f, int client, enum refusal_code code)
+{
+        struct answer a;
+        uint8_t *bytes;
+
+        front_hear(f, client, &a, &bytes);
+        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_error_tag);
+        assert_int_equal(a.m.answer.error.code, code);
+        answer_fini(&a);
+        free(bytes);
+}
+
+/* The core does not see these: an Execute that can't be read, one too many, a result that is too large for an answer.
+ */
+static void what_the_front_refuses_is_counted_too(void **state)
+{
+        (void)state;
+        static const uint8_t much[5000], malformed[] = { 0, 0, 0, 0, 6, 0x08, 9, 0x12, 2, 0x0a, 5 };
+        const struct request execute = { .id = 1, .kind = REQUEST_EXECUTE, .execute.language = span_of_text("l") };
+        const struct request again = { .id = 2, .kind = REQUEST_EXECUTE, .execute.language = span_of_text("l") };
+        const struct outcome large = { .end.status = OUTCOME_EXITED,
+                                       .output.out = { much, sizeof much },
+                                       .language = "l",
+                                       .language_version = "" };
+        struct front *f = front_new();
+        int client = front_connect(f);
+        const uint64_t *count = f->core.refusals;
+
+        f->config.max_answer_bytes = 4096;
+        f->config.max_in_flight = 1;
+        assert_int_equal(write(client, malformed, sizeof malformed), sizeof malformed);
+        hear_error(f, client, REFUSAL_INVALID_ARGUMENT);
+        assert_int_equal(count[REFUSAL_INVALID_ARGUMENT], 1);
+        front_say(client, &execute);
+        front_say(client, &again);
+        hear_error(f, client, REFUSAL_RESOURCE_EXHAUSTED);
+        assert_int_equal(count[REFUSAL_RESOURCE_EXHAUSTED], 1);
+        front_finish(f, 0, &large);
+        hear_error(f, client, REFUSAL_RESOURCE_EXHAUSTED);
+        assert_int_equal(count[REFUSAL_RESOURCE_EXHAUSTED], 2);
+
+        f->core.refusal = (struct refusal){ .code = REFUSAL_NOT_FOUND, .text = "none" };
+        front_say(client, &execute);
+        hear_error(f, client, REFUSAL_NOT_FOUND);
+        assert_int_equal(count[REFUSAL_NOT_FOUND], 0); /* the core counts what it refuses */
+        close(client);
+        front_free(f);
+}
+
 int main(void)
 {
         signal(SIGPIPE, SIG_IGN); /* as in the pool */
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(each_fact_has_its_field),
                 cmocka_unit_test(files_of_a_language_are_told_once),
+                cmocka_unit_test(results_of_runs_come_with_their_numbers),
+                cmocka_unit_test(what_the_front_refuses_is_counted_too),
+                cmocka_unit_test(buckets_rise_and_are_there_where_something_was_measured),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
