@@ -106,6 +106,28 @@ static void print_words(const char *title, const char *words, size_t n, size_t r
 
 #define WORDS(title, field, n) print_words(title, field[0], n, sizeof field[0])
 
+/* "7 EXITED, 2 CANCELLED"; a server that is older does not tell. */
+static void print_results(const hatchery_v1_LanguageStatus *l)
+{
+        for (size_t i = 0; i < l->results_count; i++)
+                printf("%s%llu %s", i == 0 ? "  ended          " : ", ", (unsigned long long)l->results[i].count,
+                       answer_status_name((int)l->results[i].status));
+        if (l->results_count > 0)
+                printf("\n");
+        if (l->cache_hits + l->cache_misses > 0)
+                printf("  %-14s %llu from the cache, %llu not\n", "compiled", (unsigned long long)l->cache_hits,
+                       (unsigned long long)l->cache_misses);
+}
+
+static void print_refusals(const hatchery_v1_Status *s)
+{
+        for (size_t i = 0; i < s->refusals_count; i++)
+                printf("%s %llu %s", i == 0 ? "\nrefused since the start:" : ",",
+                       (unsigned long long)s->refusals[i].count, answer_code_name((int)s->refusals[i].code));
+        if (s->refusals_count > 0)
+                printf("\n");
+}
+
 static void print_all_of(hatchery_v1_LanguageStatus *l)
 {
         char p50[TEXT_SIZE], p99[TEXT_SIZE], each[TEXT_SIZE];
@@ -123,6 +145,7 @@ static void print_all_of(hatchery_v1_LanguageStatus *l)
         printf("  %-14s %u running, %u being prepared\n", "sandboxes", l->running, l->preparing);
         printf("  %-14s %llu done, %u queued, %llu failed by the server\n", "runs", (unsigned long long)l->runs,
                l->queued, (unsigned long long)l->failures);
+        print_results(l);
         printf("  %-14s %s (median), %s (99th percentile) to the next warm sandbox\n", "recycling",
                text_us(p50, l->recycle_p50_us), text_us(p99, l->recycle_p99_us));
         printf("  %-14s %llu discarded\n", "slots", (unsigned long long)l->discarded);
@@ -202,6 +225,7 @@ static int print_status(struct answer *a, const struct options *o, const char *a
                "QUEUED", "RUNS", "FAILURES", "RECYCLE", "EACH");
         for (size_t i = 0; i < a->n_languages; i++)
                 print_language(&a->languages[i]);
+        print_refusals(s);
         printf("\nhatchery status -l LANG tells all of one language, stage by stage.\n");
         return 0;
 }

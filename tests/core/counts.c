@@ -257,9 +257,38 @@ static void translate(struct scene *t)
         assert_cache(t, "fork", 0, 0);
 }
 
+/* The language refuses the program in the run itself. */
+static void refuse_to_translate(struct scene *t)
+{
+        static const struct job_failure told[2] = { { .step = JOB_STEP_TRANSLATE }, { .step = JOB_STEP_REFUSED } };
+
+        scene_submit(t, &plain);
+        assert_int_equal(send(t->s->job, told, sizeof told, MSG_NOSIGNAL), sizeof told);
+        end(t, 1 << 8);
+        assert_int_equal(t->f->status, OUTCOME_COMPILE_ERROR);
+        assert_cache(t, "fork", 0, 0);
+}
+
 static void what_has_no_compile_stage_is_neither(void **state)
 {
         with_cache(*state, translate);
+        with_cache(*state, refuse_to_translate);
+}
+
+/* ---------------------------------------------------------------- limits */
+
+static void the_limits_are_those_of_the_run(void **state)
+{
+        struct scene *t = *state;
+        const struct config_language *config = config_find_language(&t->w.config, "comp");
+        struct language_facts l;
+
+        facts_of(t, "comp", &l);
+        for (int i = 0; i < LIMIT_COUNT; i++) {
+                assert_int_equal(l.standard[i], config->standard[i]);
+                assert_int_equal(l.ceiling[i], config->ceiling[i]);
+        }
+        assert_true(l.standard[LIMIT_WALL] < l.ceiling[LIMIT_WALL]);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scene_set_up, scene_tear_down)
@@ -275,6 +304,7 @@ int main(void)
                 TEST(compile_stages_are_hits_or_misses),
                 TEST(a_stage_that_is_begun_twice_is_counted_once),
                 TEST(what_has_no_compile_stage_is_neither),
+                TEST(the_limits_are_those_of_the_run),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
