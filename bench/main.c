@@ -46,7 +46,9 @@ static int run_forker(const struct options *o)
 static void show_progress(unsigned round, const struct rounds *plan, enum row_id row, const struct sample *s)
 {
         char rate[48] = "";
-        if (row_table[row].load != LOAD_PACED)
+        if (row_table[row].load == LOAD_FLOOD)
+                snprintf(rate, sizeof rate, "%8.0f MB/s", results_metric(s, METRIC_STREAM_RATE));
+        else if (row_table[row].load != LOAD_PACED && row_table[row].load != LOAD_FIRST)
                 snprintf(rate, sizeof rate, "%8.0f runs/s", sample_rate(s));
         fprintf(stderr, "round %u of %u  %-17s  p50 %8.0f us  p99 %8.0f us  %s\n", round + 1, plan->n,
                 row_table[row].name, results_metric(s, METRIC_P50), results_metric(s, METRIC_P99), rate);

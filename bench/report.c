@@ -23,6 +23,7 @@ static const struct section sections[] = {
         { "as fast as it goes", LOAD_CLOSED, true },
         { "at fixed times, half as many per second as 64 connections carry", LOAD_OPEN, true },
         { "other programs, as fast as it goes", LOAD_CLOSED, false },
+        { "from a program's write to its reader, one at a time, 5 ms pause", LOAD_FIRST, false },
 };
 
 static bool belongs(const struct section *s, const struct results *r, enum row_id row)
@@ -40,7 +41,7 @@ static void print_row(FILE *to, const struct results *r, enum row_id row)
                 fprintf(to, "| %s", t->title);
         else
                 fprintf(to, "| %s: %s", workload_table[t->program].name, t->title);
-        if (t->load != LOAD_PACED)
+        if (t->load != LOAD_PACED && t->load != LOAD_FIRST)
                 spread_text(text, sizeof text, results_metric_spread(r, row, METRIC_RATE), 0);
         fprintf(to, " | %s", text);
         for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
@@ -62,6 +63,27 @@ static void print_section(FILE *to, const struct results *r, const struct sectio
                                 s->title);
                 header = true;
                 print_row(to, r, row);
+        }
+}
+
+static void print_floods(FILE *to, const struct results *r)
+{
+        bool header = false;
+
+        for (enum row_id row = 0; row < ROW_COUNT; row++) {
+                char rate[64], share[64];
+                if (!r->chosen[row] || row_table[row].load != LOAD_FLOOD)
+                        continue;
+                if (!header)
+                        fputs("\n| 10 MB/s each, or what the machine carries | MB/s in all | slowest / fastest | bytes lost | "
+                              "pool's memory, MiB more |\n|---|---|---|---|---|\n",
+                              to);
+                header = true;
+                spread_text(rate, sizeof rate, results_metric_spread(r, row, METRIC_STREAM_RATE), 0);
+                spread_text(share, sizeof share, results_metric_spread(r, row, METRIC_STREAM_SHARE), 2);
+                fprintf(to, "| %s | %s | %s | %.0f | %.1f |\n", row_table[row].title, rate, share,
+                        results_metric_spread(r, row, METRIC_STREAM_LOST).max,
+                        results_metric_spread(r, row, METRIC_STREAM_POOL).max / (1 << 20));
         }
 }
 
@@ -136,6 +158,7 @@ void report_table(FILE *to, const struct results *r, const struct machine *m)
                 m->cores, m->cpu[0] ? m->cpu : "unknown", m->memory_mib, m->kernel, m->load, r->rounds);
         for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
                 print_section(to, r, &sections[i]);
+        print_floods(to, r);
         print_bars(to, r);
         print_ratios(to, r);
         print_wrong(to, r);

@@ -86,6 +86,16 @@ static void add_latencies(json_t *o, const struct histogram *h)
         json_object_set_new(o, "max_us", json_real((double)h->max / us));
 }
 
+static json_t *json_of_stream(const struct sample_stream *s)
+{
+        if (s->n == 0)
+                return json_null();
+        return json_pack("{s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I}", "streams", (json_int_t)s->n, "seconds", s->seconds,
+                         "bytes", (json_int_t)s->bytes, "slowest", (json_int_t)s->slowest, "fastest",
+                         (json_int_t)s->fastest, "lost", (json_int_t)s->lost, "pool_before", (json_int_t)s->pool_before,
+                         "pool_peak", (json_int_t)s->pool_peak);
+}
+
 static json_t *json_of_sample(const struct sample *s)
 {
         json_t *o = json_object();
@@ -103,6 +113,7 @@ static json_t *json_of_sample(const struct sample *s)
         json_object_set_new(o, "memory", json_of_memory(&s->memory));
         json_object_set_new(o, "recycle", json_of_recycle(&s->recycle));
         json_object_set_new(o, "stages", json_of_stages(&s->stages, true));
+        json_object_set_new(o, "stream", json_of_stream(&s->stream));
         json_object_set_new(o, "offered_per_second", s->offered > 0 ? json_real(s->offered) : json_null());
         json_object_set_new(o, "histogram_ns", json_of_histogram(&s->latency));
         return o;
@@ -132,7 +143,7 @@ static json_t *json_of_spread(const struct results *r, enum row_id row, enum met
 
 static void add_spreads(json_t *o, const struct results *r, enum row_id row)
 {
-        bool paced = row_table[row].load == LOAD_PACED;
+        bool paced = row_table[row].load == LOAD_PACED || row_table[row].load == LOAD_FIRST;
         json_object_set_new(o, "per_second", paced ? json_null() : json_of_spread(r, row, METRIC_RATE));
         json_object_set_new(o, "p50_us", json_of_spread(r, row, METRIC_P50));
         json_object_set_new(o, "p90_us", json_of_spread(r, row, METRIC_P90));
@@ -142,7 +153,7 @@ static void add_spreads(json_t *o, const struct results *r, enum row_id row)
 
 static unsigned parallel_of(const struct row *t, const struct machine *m)
 {
-        if (t->load == LOAD_PACED)
+        if (t->load == LOAD_PACED || t->load == LOAD_FIRST)
                 return 1;
         return t->parallel > 0 ? t->parallel : (unsigned)m->cores;
 }

@@ -56,6 +56,14 @@ double results_metric(const struct sample *s, enum metric m)
                 return s->recycle.measured ? (double)s->recycle.p50_us : NAN;
         case METRIC_RECYCLE_P99:
                 return s->recycle.measured ? (double)s->recycle.p99_us : NAN;
+        case METRIC_STREAM_RATE:
+                return s->stream.n > 0 ? (double)s->stream.bytes / 1e6 / s->stream.seconds : NAN;
+        case METRIC_STREAM_SHARE:
+                return s->stream.n > 0 ? (double)s->stream.slowest / (double)s->stream.fastest : NAN;
+        case METRIC_STREAM_LOST:
+                return s->stream.n > 0 ? (double)s->stream.lost : NAN;
+        case METRIC_STREAM_POOL:
+                return s->stream.pool_peak > 0 ? (double)(s->stream.pool_peak - s->stream.pool_before) : NAN;
         case METRIC_RATE:
         default:
                 return s->latency.count > 0 ? sample_rate(s) : NAN;

@@ -23,6 +23,10 @@ enum metric {
         METRIC_MEMORY,      /* bytes */
         METRIC_RECYCLE_P50, /* us */
         METRIC_RECYCLE_P99,
+        METRIC_STREAM_RATE,  /* MB/s, of all streams together */
+        METRIC_STREAM_SHARE, /* slowest / fastest */
+        METRIC_STREAM_LOST,  /* bytes */
+        METRIC_STREAM_POOL,  /* bytes of the pool's memory, beyond what it had before */
 };
 
 struct spread {

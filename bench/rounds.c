@@ -115,12 +115,31 @@ static int measure_open(const struct rounds *plan, const struct row *row, const 
         return r;
 }
 
+/* What the pool held before is on one side, the most that it ever held on the other: streams are what it was there for.
+ */
+static int measure_flood(const struct rounds *plan, const struct row *row, const struct server *server,
+                         struct sample *s, struct err *e)
+{
+        const struct asking asking = { .programs = plan->programs, .id = row->program };
+        uint64_t before = 0, most, now;
+        bool known = usage_pool_memory(server->pid, &before, &most);
+        int r = load_flood(s, server->address, &asking, row->parallel, e);
+
+        if (r == 0 && known && usage_pool_memory(server->pid, &now, &most)) {
+                s->stream.pool_before = before;
+                s->stream.pool_peak = most;
+        }
+        return r;
+}
+
 static int measure_load(const struct rounds *plan, const struct row *row, const char *address, double per_second,
                         struct sample *s, struct err *e)
 {
         const struct asking asking = { .programs = plan->programs, .id = row->program };
         if (row->load == LOAD_PACED)
                 return load_paced(s, address, &asking, &plan->pace, e);
+        if (row->load == LOAD_FIRST)
+                return load_first_byte(s, address, &asking, &plan->pace, e);
         if (row->load == LOAD_OPEN)
                 return measure_open(plan, row, address, per_second, s, e);
         const struct load_span span = { .warm_ns = plan->warm_ns,
@@ -180,12 +199,15 @@ static int measure_warm(const struct rounds *plan, const struct row *row, struct
 {
         struct server server;
         struct err at_end = { 0 };
-        int r = server_start_warm(&server, plan->hatcheryd, workload_table[row->program].language, row->warm, e);
+        const char *language = workload_table[row->program].language;
+        bool floods = row->load == LOAD_FLOOD;
+        int r = floods ? server_start_parallel(&server, plan->hatcheryd, language, row->warm, e)
+                       : server_start_warm(&server, plan->hatcheryd, language, row->warm, e);
         if (r < 0)
                 return r;
         clock_sleep(plan->settle_ns);
         measure_memory(row, &server, &s->memory);
-        r = measure_load(plan, row, server.address, 0, s, e);
+        r = floods ? measure_flood(plan, row, &server, s, e) : measure_load(plan, row, server.address, 0, s, e);
         int stopped = server_stop(&server, &at_end);
         if (r == 0 && stopped < 0) {
                 *e = at_end;

@@ -241,6 +241,18 @@ const struct row row_table[ROW_COUNT] = {
                                     .when = WHEN_FULL,
                                     .program = WORKLOAD_TIMEOUTS,
                                     .parallel = 8 },
+        [ROW_HATCHERY_FIRST_BYTE] = { .name = "hatchery_first_byte",
+                                      .title = "Hatchery",
+                                      .kind = ROW_HATCHERY,
+                                      .load = LOAD_FIRST,
+                                      .program = WORKLOAD_CLOCK },
+        [ROW_HATCHERY_FLOOD] = { .name = "hatchery_flood",
+                                 .title = "Hatchery, 64 streams",
+                                 .kind = ROW_HATCHERY,
+                                 .load = LOAD_FLOOD,
+                                 .program = WORKLOAD_FLOOD,
+                                 .parallel = 64,
+                                 .warm = 64 },
 };
 
 const char *row_kind_name(enum row_kind kind)
@@ -255,9 +267,8 @@ const char *row_kind_name(enum row_kind kind)
 const char *row_load_name(enum row_load load)
 {
         static const char *const names[] = {
-                [LOAD_PACED] = "paced",
-                [LOAD_CLOSED] = "closed",
-                [LOAD_OPEN] = "open",
+                [LOAD_PACED] = "paced", [LOAD_CLOSED] = "closed", [LOAD_FIRST] = "first",
+                [LOAD_FLOOD] = "flood", [LOAD_OPEN] = "open",
         };
         return names[load];
 }

@@ -16,6 +16,8 @@ enum row_kind {
 enum row_load {
         LOAD_PACED,  /* one at a time with a pause */
         LOAD_CLOSED, /* as fast as it goes */
+        LOAD_FIRST,  /* one at a time, streamed: the time from a write to its reader */
+        LOAD_FLOOD,  /* streams that write at one time */
         LOAD_OPEN,   /* at fixed times, half as often as another row was answered */
 };
 
@@ -71,6 +73,8 @@ enum row_id {
         ROW_FORK_REAL,
         ROW_HATCHERY_REAL,
         ROW_HATCHERY_TIMEOUTS,
+        ROW_HATCHERY_FIRST_BYTE,
+        ROW_HATCHERY_FLOOD,
         ROW_COUNT,
 };
 

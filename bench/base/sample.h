@@ -66,6 +66,16 @@ struct sample_stages {
         } stage[SAMPLE_STAGES];
 };
 
+/* Programs that wrote at one time, and were read as they did. */
+struct sample_stream {
+        unsigned n;     /* 0: not measured */
+        double seconds; /* from the first byte that came to the last */
+        uint64_t bytes;
+        uint64_t slowest, fastest;       /* bytes that had come of one stream when the first one had come whole */
+        uint64_t lost;                   /* bytes that were written, and did not come */
+        uint64_t pool_before, pool_peak; /* bytes of memory of the server's pool; 0: not known */
+};
+
 struct sample {
         struct histogram latency; /* of the runs that were answered rightly, and they alone */
         uint64_t wrong;           /* answered otherwise, whether inside the window or not */
@@ -77,6 +87,7 @@ struct sample {
         struct sample_cpu cpu;
         struct sample_memory memory;
         struct sample_recycle recycle;
+        struct sample_stream stream;
         struct sample_stages stages; /* while the row lasted, warm-up included */
 };
 

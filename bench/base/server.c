@@ -116,17 +116,17 @@ int server_start(struct server *s, const char *hatcheryd, const char *language, 
         return launch(s, args, NULL, e);
 }
 
-int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e)
+static int start_own(struct server *s, const char *hatcheryd, const char *language, unsigned warm, unsigned running,
+                     struct err *e)
 {
         struct err no_group = { 0 };
         char text[CONFIG_SIZE];
         *s = (struct server){ 0 };
         bool grouped = group_make(&s->group, &no_group) == 0;
         snprintf(s->no_group, sizeof s->no_group, "%s", no_group.text);
-        /* client_share: the load is one address, which by default would leave a quarter of `running` to others.
-         * running: the same on both sides of a comparison, whatever the machine. */
-        snprintf(text, sizeof text, "client_share = 100\nlanguage %s {\n        warm = %u\n        running = %d\n}\n",
-                 language, warm, WARM_RUNNING);
+        /* client_share: the load is one address, which by default would leave a quarter of `running` to others. */
+        snprintf(text, sizeof text, "client_share = 100\nlanguage %s {\n        warm = %u\n        running = %u\n}\n",
+                 language, warm, running);
         int r = write_config(s, text, e);
         if (r < 0) {
                 server_stop(s, NULL);
@@ -134,6 +134,18 @@ int server_start_warm(struct server *s, const char *hatcheryd, const char *langu
         }
         const char *const args[] = { hatcheryd, "--listen", "127.0.0.1:0", "--config", s->config, NULL };
         return launch(s, args, grouped ? &s->group : NULL, e);
+}
+
+int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e)
+{
+        /* running: the same on both sides of a comparison, whatever the machine. */
+        return start_own(s, hatcheryd, language, warm, WARM_RUNNING, e);
+}
+
+int server_start_parallel(struct server *s, const char *hatcheryd, const char *language, unsigned programs,
+                          struct err *e)
+{
+        return start_own(s, hatcheryd, language, programs, programs, e);
 }
 
 void server_memory(const struct server *s, struct sample_memory *m)

@@ -31,6 +31,10 @@ int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e)
  * it; all else is the same whatever warm is. */
 int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e);
 
+/* The same for programs that run at one time, all of which find a sandbox. */
+int server_start_parallel(struct server *s, const char *hatcheryd, const char *language, unsigned programs,
+                          struct err *e);
+
 /* What the server's group holds; a reason in m where that can't be said. */
 void server_memory(const struct server *s, struct sample_memory *m);
 

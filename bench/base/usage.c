@@ -135,3 +135,27 @@ struct sample_cpu usage_between(const struct sample_cpu *before, const struct sa
                 .seconds = after->seconds - before->seconds,
         };
 }
+
+static uint64_t kib_after(const char *text, const char *name)
+{
+        const char *at = strstr(text, name);
+        return at ? strtoull(at + strlen(name), NULL, 10) << 10 : 0;
+}
+
+bool usage_pool_memory(pid_t supervisor, uint64_t *now, uint64_t *most)
+{
+        struct err e = { 0 };
+        char text[TEXT_SIZE];
+        OWN_MEM struct process *list = calloc(MAX_PROCESSES, sizeof *list);
+        size_t n = list ? look_at_all(list, &e) : 0;
+
+        for (size_t i = 0; i < n; i++) {
+                if (list[i].parent != supervisor || !is_pool(list[i].pid))
+                        continue;
+                read_proc(list[i].pid, "status", text);
+                *now = kib_after(text, "VmRSS:");
+                *most = kib_after(text, "VmHWM:");
+                return *now > 0 && *most > 0;
+        }
+        return false;
+}

@@ -13,3 +13,6 @@ int usage_read(pid_t supervisor, struct sample_cpu *out, struct err *e);
 
 /* What was used between two readings. */
 struct sample_cpu usage_between(const struct sample_cpu *before, const struct sample_cpu *after);
+
+/* Bytes of memory that the server's pool has now, and the most that it ever had. False: there is no telling. */
+bool usage_pool_memory(pid_t supervisor, uint64_t *now, uint64_t *most);

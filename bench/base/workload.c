@@ -85,6 +85,24 @@ static const char megabyte[] =
         "import sys\n"
         "sys.stdout.buffer.write(b''.join([bytes((i & 255, i >> 8)) * 512 for i in range(1024)]))\n";
 
+/* It is late enough that the client is idle by then, and goes on, so that no end of a run brings the output. */
+static const char the_time[] = "import os, time\n"
+                               "time.sleep(0.005)\n"
+                               "os.write(1, b'%d' % time.monotonic_ns())\n"
+                               "time.sleep(0.005)\n";
+
+/* At 10 MB/s, or as fast as its reader lets it. */
+static const char flood[] = "import os, time\n"
+                            "total, rate, piece = 15000000, 10000000, 65536\n"
+                            "block = bytes(i % 251 for i in range(piece + 251))\n"
+                            "n, begin = 0, time.monotonic()\n"
+                            "while n < total:\n"
+                            "    at = n % 251\n"
+                            "    n += os.write(1, block[at:at + min(piece, total - n)])\n"
+                            "    ahead = n / rate - (time.monotonic() - begin)\n"
+                            "    if ahead > 0.005:\n"
+                            "        time.sleep(ahead)\n";
+
 /* What people send: the standard library's usual modules, a class or two, and a report. */
 static const char real[] = "import json\n"
                            "import re\n"
@@ -202,6 +220,8 @@ const struct workload workload_table[WORKLOAD_COUNT] = {
                              .wall_us = 50000,
                              .times_out = true },
         [WORKLOAD_MEGABYTE] = { .name = "megabyte", PYTHON, .code = megabyte, .fill = fill_megabyte },
+        [WORKLOAD_CLOCK] = { .name = "clock", PYTHON, .code = the_time, .out = "" },
+        [WORKLOAD_FLOOD] = { .name = "flood", PYTHON, .code = flood, .out = "", .wall_us = 60000000 },
         LANGUAGE(PYTHON, "python", "main.py", "print('hi')\n", COLD("/usr/bin/python3", "main.py")),
         LANGUAGE(PERL, "perl", "main.pl", "print \"hi\\n\";\n", COLD("/usr/bin/perl", "main.pl")),
         LANGUAGE(PHP, "php", "main.php", "<?php echo \"hi\\n\";\n", COLD("/usr/bin/php", "main.php")),

@@ -17,6 +17,8 @@ enum workload_id {
         WORKLOAD_TIMEOUTS,
         WORKLOAD_SLEEP, /* what every eighth of the timeouts is */
         WORKLOAD_MEGABYTE,
+        WORKLOAD_CLOCK, /* its output is the time at which it writes it */
+        WORKLOAD_FLOOD, /* WORKLOAD_FLOOD_BYTES, of which the n-th is n modulo 251 */
 
         /* "Hello" in each language, in the order of the table of languages. */
         WORKLOAD_FIRST_LANGUAGE,
@@ -42,6 +44,9 @@ enum workload_id {
         WORKLOAD_BC,
         WORKLOAD_COUNT,
 };
+
+/* At 10 MB/s for a second and a half, and within what the built-in configuration lets a run write. */
+enum { WORKLOAD_FLOOD_BYTES = 15000000, WORKLOAD_FLOOD_OUTPUT = 16 << 20 };
 
 struct program;
 

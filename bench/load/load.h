@@ -35,3 +35,11 @@ int load_closed(struct sample *s, const char *address, const struct asking *a, u
  * what had to wait, because the server or this process was late, shows its wait. */
 int load_open(struct sample *s, const char *address, const struct asking *a, unsigned connections, double per_second,
               const struct load_span *span, struct err *e);
+
+/* One connection, one streamed run at a time, with a pause before each, whose output is the time at which it was
+ * written: from then to the client that has received it. */
+int load_first_byte(struct sample *s, const char *address, const struct asking *a, const struct pace *pace,
+                    struct err *e);
+
+/* So many streams at one time, each on a connection of its own and read as fast as it goes: s->stream. */
+int load_flood(struct sample *s, const char *address, const struct asking *a, unsigned streams, struct err *e);
