@@ -88,6 +88,14 @@ const struct bar bar_table[] = {
           .bar = 0.5,
           .at_least = true },
 
+        { .name = "first_byte_p50",
+          .title = "from a program's write to its reader, one at a time, p50",
+          .unit = "ms",
+          .kind = BAR_FIGURE,
+          .over = { ROW_HATCHERY_FIRST_BYTE, METRIC_P50 },
+          .scale = 1000,
+          .bar = 0.5 },
+
         /* For information. */
         { .name = "throughput_vs_python",
           .title = "throughput, 64 connections / python3 on all cores",
