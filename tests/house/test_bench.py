@@ -22,7 +22,8 @@ GUARD = 300
 # The contract of bench/RESULTS.md, in its order.
 BARS = ["throughput_vs_bare_fork", "p50_low_load_vs_bare_fork", "p99_over_p50_low_load", "throughput_vs_bubblewrap",
         "throughput_vs_crun", "throughput_256_warm_vs_16", "throughput_1024_connections_vs_16", "recycle_p50_half_load",
-        "recycle_p99_half_load", "memory_per_warm_sandbox", "cpu_of_pool_and_supervisor", "output_vs_pipe_and_socket"]
+        "recycle_p99_half_load", "memory_per_warm_sandbox", "cpu_of_pool_and_supervisor", "output_vs_pipe_and_socket",
+        "first_byte_p50"]
 PEERS = {"throughput_vs_bubblewrap", "throughput_vs_crun"}
 PERCENTILES = ("p50_us", "p90_us", "p99_us", "p999_us")
 STALL_EVERY = 200
@@ -35,7 +36,7 @@ def bench(*options):
 
 
 class FakeServer:
-    """Answers every Execute with what answer(number of the request) makes, without running anything."""
+    """Answers every Execute with what answer(request) makes, a message or several, without running anything."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -55,8 +56,10 @@ class FakeServer:
         with sock, sock.makefile("rb") as stream:
             while header := stream.read(HEADER.size):
                 request = pb.ClientMessage.FromString(stream.read(HEADER.unpack(header)[1]))
-                message = self.answer(request).SerializeToString()
-                sock.sendall(HEADER.pack(PLAIN, len(message)) + message)
+                answer = self.answer(request)
+                for one in answer if isinstance(answer, list) else [answer]:
+                    message = one.SerializeToString()
+                    sock.sendall(HEADER.pack(PLAIN, len(message)) + message)
 
     def __enter__(self):
         return self
@@ -204,6 +207,29 @@ class Bench(unittest.TestCase):
                 self.assertIn(words, done.stdout)
                 self.assertGreater(found["raw"][row][0]["wrong"], 0)
 
+    def test_the_first_byte_is_as_old_as_it_says(self):
+        def answer(*texts):
+            return lambda request: [*(pb.ServerMessage(id=request.id, output=pb.Output(bytes=text(), offset=8 * i))
+                                      for i, text in enumerate(texts)), result(request, stdout=b"")]
+
+        def age(ns):
+            return lambda: str(time.monotonic_ns() - ns).encode()
+
+        done, found = self.measure(answer(age(5_000_000), age(90_000_000)), "hatchery_first_byte", "--runs", "20")
+        self.assertEqual(0, done.returncode, done.stdout + done.stderr)
+        sample = found["raw"]["hatchery_first_byte"][0]
+        self.assertEqual(20, sample["runs"])
+        self.assertGreaterEqual(sample["min_us"], 5_000)
+        self.assertLess(sample["p50_us"], 90_000)
+        for name, texts, words in (("not a time", [lambda: b"hi"], "is not a time"),
+                                   ("a time to come", [age(-60_000_000_000)], "is not a time"),
+                                   ("no output", [], "no output came")):
+            with self.subTest(name):
+                done, found = self.measure(answer(*texts), "hatchery_first_byte", "--runs", "20")
+                self.assertEqual(1, done.returncode, done.stdout + done.stderr)
+                self.assertIn(words, done.stdout)
+                self.assertEqual(21, found["raw"]["hatchery_first_byte"][0]["wrong"])
+
     def test_a_run_without_a_time_out_is_no_time_out(self):
         def finish(request):
             return result(request, stdout=b"so far\n" if b"sleep(60)" in request.execute.code else b"hi\n")
@@ -282,6 +308,10 @@ class Bench(unittest.TestCase):
         self.assertAlmostEqual(bars["recycle_p99_half_load"], raw["hatchery_half"]["recycle"]["p99_us"] / 1000, places=5)
         more = raw["hatchery_warm_256"]["memory"]["bytes"] - raw["hatchery_warm_16"]["memory"]["bytes"]
         self.assertAlmostEqual(bars["memory_per_warm_sandbox"], more / 240 / 2**20, places=5)
+        stream = raw["hatchery_flood"]["stream"]
+        self.assertEqual((64, 0, 64 * 15_000_000), (stream["streams"], stream["lost"], stream["bytes"]))
+        self.assertLess(0, stream["slowest"])
+        self.assertLessEqual(stream["slowest"], stream["fastest"])
         cpu = raw["hatchery_64"]["server_cpu"]
         self.assertAlmostEqual(bars["cpu_of_pool_and_supervisor"],
                                (cpu["pool_seconds"] + cpu["supervisor_seconds"]) / cpu["seconds"], places=5)
@@ -291,11 +321,11 @@ class Bench(unittest.TestCase):
         rows = {row["name"]: row for row in found["rows"]}
         self.assertEqual(set(found["raw"]), set(rows))
         self.assertEqual({"fork", "relay", "cold", "hatchery"}, {row["kind"] for row in found["rows"]})
-        self.assertEqual({"hello", "compute", "echo", "crash", "real", "timeouts", "megabyte"},
+        self.assertEqual({"hello", "compute", "echo", "crash", "real", "timeouts", "megabyte", "clock", "flood"},
                          {row["program"] for row in found["rows"]})
         for row in found["rows"]:
             with self.subTest(row["name"]):
-                self.assertEqual(row["load"] == "paced", row["per_second"] is None)
+                self.assertEqual(row["load"] in ("paced", "first"), row["per_second"] is None)
                 for key in ("per_second", *PERCENTILES):
                     if row[key] is not None:
                         self.check_spread(row[key])
