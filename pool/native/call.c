@@ -24,6 +24,7 @@ static void leave(struct call *call)
 
         call_stream_end(call);
         LIST_REMOVE(call, link);
+        call_table_remove(&c->by_id, call);
         INVARIANT(c->in_flight > 0, "a call leaves a connection that has none");
         c->in_flight--;
         c->held_by_calls -= sizeof *call;
@@ -91,6 +92,7 @@ void call_abandon_all(struct connection *c)
                 execution_abandon(call->execution);
                 leave(call);
         }
+        call_table_fini(&c->by_id);
 }
 
 /* ---------------------------------------------------------------- the beginning */
@@ -165,10 +167,8 @@ static int execute(struct call *call, struct submission *submission, uint8_t **b
         memcpy(caller.bytes, c->peer.bytes, c->peer.len);
         int r = core_execute(c->native->core, &caller, submission, &payload, &call->sink, &call->execution, refusal);
         *body = payload.buffer; /* NULL where the core has taken it over */
-        if (r == 0)
-                return 0;
         /* It tells of the queue, which the client may look at next. */
-        if (refusal->code == REFUSAL_RESOURCE_EXHAUSTED)
+        if (r != 0 && refusal->code == REFUSAL_RESOURCE_EXHAUSTED)
                 count_result(c);
         return r;
 }
@@ -176,16 +176,19 @@ static int execute(struct call *call, struct submission *submission, uint8_t **b
 void call_begin(struct connection *c, struct request *request, uint8_t **body, size_t len)
 {
         OWN_MEM struct call *call = new_call(c, request);
+        bool listed = call && call_table_add(&c->by_id, call);
         struct refusal refusal;
 
         int r = check_room(c, &refusal);
-        if (r == 0 && !call)
+        if (r == 0 && !listed)
                 r = no_memory(&refusal);
         if (r != 0)
                 core_refused(c->native->core, refusal.code);
         else
                 r = execute(call, &request->execute, body, len, &refusal);
         if (r != 0) {
+                if (listed)
+                        call_table_remove(&c->by_id, call);
                 connection_refuse(c, request->id, &refusal);
                 return;
         }
@@ -198,9 +201,5 @@ void call_begin(struct connection *c, struct request *request, uint8_t **body, s
 
 struct call *call_find(const struct connection *c, uint64_t id)
 {
-        struct call *call;
-        LIST_FOREACH(call, &c->calls, link)
-        if (call->id == id)
-                return call;
-        return NULL;
+        return call_table_find(&c->by_id, id);
 }

@@ -22,6 +22,7 @@ struct call {
         struct connection *connection;
         struct execution *execution;
         LIST_ENTRY(call) link;
+        struct call *same_place; /* the next one in its bucket of the table */
 
         /* Of one with streams. */
         bool streams;

@@ -15,7 +15,8 @@ enum {
 
 void connection_weigh(struct connection *c)
 {
-        budget_set(c->native->memory, &c->held, connection_unsent(c) + connection_unread(c) + c->held_by_calls);
+        budget_set(c->native->memory, &c->held,
+                   connection_unsent(c) + connection_unread(c) + c->held_by_calls + call_table_weight(&c->by_id));
 }
 
 /* ---------------------------------------------------------------- the end */

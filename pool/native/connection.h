@@ -8,6 +8,7 @@
 #include "pool/base/peer.h"
 #include "pool/base/refusal.h"
 #include "pool/base/timer.h"
+#include "pool/native/call_table.h"
 #include "pool/native/inbox.h"
 #include "pool/native/native_parts.h"
 #include "pool/native/turns.h"
@@ -62,6 +63,7 @@ struct connection {
         LIST_HEAD(, call) calls;    /* requests that have no answer yet, */
         unsigned in_flight;         /* how many, */
         size_t held_by_calls;       /* and bytes of memory that they are */
+        struct call_table by_id;    /* the same, */
         TAILQ_HEAD(, call) waiting; /* of them, those whose output waits for room */
         uint64_t seen_results;      /* the front's number of results, when it had its last one, or came */
         LIST_ENTRY(connection) link;
