@@ -55,10 +55,13 @@ static int command_warm(const struct lang_setup *setup, struct lang_warmed *out,
         return c->warm ? prestart_try(c->warm, e) : err_set(e, ENOMEM, "the state of a language");
 }
 
+/* On a terminal no program is started ahead: the run gets one that is started for it. */
 static int command_after_fork(void *state)
 {
         struct command *c = state;
-        return c->warm ? prestart_start(&c->started, c->warm) : 0;
+        if (!c->warm || isatty(STDIN_FILENO))
+                return 0;
+        return prestart_start(&c->started, c->warm);
 }
 
 /* For a job that the waiting program can't do, where no run line takes it. */
