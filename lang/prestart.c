@@ -66,8 +66,8 @@ static int wait_ready(const struct prestart *p, int patience_ms)
         return r == READY ? 0 : r < 0 ? r : -EPROTO;
 }
 
-/* Its wait status. The socket is closed when the program is dead: of its end a program that waits for its job would have
- * something to say, on the standard streams of the run. */
+/* Its wait status. The socket is closed when the program is dead: of its end a program that waits for its job would
+ * have something to say, on the standard streams of the run. */
 static int end(struct prestart *p)
 {
         int status = spawn_end(p->pid);
