@@ -1,0 +1,33 @@
+/* The signals of this process as a descriptor, so that a run ends in order: the terminal restored, the server told. A
+ * signal that was ignored when the process began stays ignored, as nohup and shells expect. */
+#pragma once
+
+#include "proto/base/err.h"
+
+#include <signal.h>
+#include <stdbool.h>
+
+struct signals {
+        int fd; /* readable: signals_next has one; -1: not caught */
+        sigset_t before;
+        struct sigaction pipe_before; /* SIGPIPE is ignored meanwhile: writes say EPIPE */
+};
+
+/* SIGINT, SIGTERM and SIGHUP; on a terminal also those that are about it: SIGWINCH, SIGTSTP and SIGCONT. */
+int signals_catch(struct signals *s, bool on_terminal, struct err *e);
+
+/* The next signal's number; 0: none is waiting. */
+int signals_next(const struct signals *s);
+
+/* Idempotent. Signals that are waiting have their usual effect. */
+void signals_release(struct signals *s);
+
+/* A reader that is gone ends this process, as is usual. False: whoever started it wants to be told instead. */
+bool signals_pipe_kills(const struct signals *s);
+
+/* Stops this process as SIGTSTP does by itself, and returns when it is continued. */
+void signals_stop(void);
+
+/* Ends this process by the signal: the shell that waits for it should see what ended it. Returns only where that is
+ * impossible. */
+void signals_die(int number);
