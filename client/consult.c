@@ -7,6 +7,9 @@
 #include "proto/wire/wire.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 enum { STARTING_US = 10000000 };
 
@@ -33,14 +36,49 @@ static int check_size(const struct submission *x, const struct answer *status, s
                 text_bytes(most, max), text_bytes(size, size_of(x)), text_bytes(input, x->standard_input.len));
 }
 
+static bool is_called(const hatchery_v1_LanguageStatus *l, struct span name)
+{
+        char word[WIRE_MAX_LANGUAGE + 1];
+        snprintf(word, sizeof word, "%.*s", (int)(name.len < sizeof word ? name.len : 0), (const char *)name.data);
+        if (strcasecmp(l->name, word) == 0)
+                return true;
+        for (size_t i = 0; i < l->aliases_count; i++)
+                if (strcasecmp(l->aliases[i], word) == 0)
+                        return true;
+        return false;
+}
+
+static void ask_for(struct submission *x, enum limit limit, bool is_known, int64_t most)
+{
+        if (!is_known || x->has_limit[limit])
+                return;
+        x->has_limit[limit] = true;
+        x->limit[limit] = most;
+}
+
+/* A session lasts as long as a person types, and prints as much as that person asks for: it gets what the server gives
+ * at most. A server that does not tell its ceilings has its defaults. */
+static void ask_for_a_session(struct submission *x, const struct answer *status)
+{
+        for (size_t i = 0; i < status->n_languages; i++) {
+                const hatchery_v1_LanguageStatus *l = &status->languages[i];
+                const hatchery_v1_Limits *most = &l->max_limits;
+                if (!is_called(l, x->language) || !l->has_max_limits)
+                        continue;
+                ask_for(x, LIMIT_WALL, most->has_wall_us, most->wall_us);
+                ask_for(x, LIMIT_CPU, most->has_cpu_us, most->cpu_us);
+                ask_for(x, LIMIT_OUTPUT, most->has_output_bytes, most->output_bytes);
+        }
+}
+
 /* 0, GUESS_NOT_YET, or a negative errno. */
-static int learn(struct hatchery *h, struct program *p, const struct options *o, struct err *e)
+static int learn(struct way *w, struct program *p, const struct options *o, struct err *e)
 {
         struct submission *x = &p->request.execute;
         struct hatchery_answer a;
         const hatchery_v1_ServerMessage *m = &a.answer.m;
 
-        int r = reach_ask(h, REQUEST_STATUS, o, &a, e);
+        int r = way_ask_status(w, o, &a, e);
         if (r == 0 && m->which_answer == hatchery_v1_ServerMessage_error_tag)
                 r = err_say(e, ECONNREFUSED, "%s", m->answer.error.message);
         else if (r == 0 && m->which_answer != hatchery_v1_ServerMessage_status_tag)
@@ -51,20 +89,23 @@ static int learn(struct hatchery *h, struct program *p, const struct options *o,
                 r = guess_find(&p->guess, &a.answer, p->language, e);
         if (r == GUESS_FOUND && x->language.len == 0)
                 x->language = span_of_text(p->language);
+        if (r == GUESS_FOUND && x->has_terminal)
+                ask_for_a_session(x, &a.answer);
         hatchery_answer_fini(&a);
         return r;
 }
 
-int consult(struct hatchery *h, struct program *p, const struct options *o, struct err *e)
+int consult(struct way *w, struct program *p, const struct options *o, struct err *e)
 {
         const int64_t wait_us = o->wait_us > STARTING_US ? o->wait_us : STARTING_US, now = clock_us();
         const int64_t end = wait_us < INT64_MAX - now ? now + wait_us : INT64_MAX;
+        const struct submission *x = &p->request.execute;
         int r;
 
-        if (p->request.execute.language.len > 0 && size_of(&p->request.execute) <= WIRE_MAX_REQUEST)
+        if (x->language.len > 0 && size_of(x) <= WIRE_MAX_REQUEST && !x->has_terminal)
                 return 0;
         do
-                r = learn(h, p, o, e);
+                r = learn(w, p, o, e);
         while (r == GUESS_NOT_YET && reach_pause(end));
         if (r == GUESS_NOT_YET)
                 r = err_say(e, EAGAIN,

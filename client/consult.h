@@ -1,11 +1,11 @@
 /* What a request that is ready to be sent still needs to hear from the server: its language, where nothing but the
- * server's own list can tell, and whether it takes one that is so large. */
+ * server's own list can tell, whether it takes one that is so large, and how long a session on a terminal may last. */
 #pragma once
 
-#include "client/hatchery.h"
 #include "client/options.h"
 #include "client/program.h"
+#include "client/way.h"
 
 /* Asks only where something depends on it, and fills in the language. Languages that are starting are waited for as
  * their requests are. */
-int consult(struct hatchery *h, struct program *p, const struct options *o, struct err *e);
+int consult(struct way *w, struct program *p, const struct options *o, struct err *e);

@@ -2,17 +2,20 @@
 #include "client/options.h"
 #include "client/report.h"
 #include "client/run.h"
+#include "client/signals.h"
 #include "client/status.h"
 #include "client/text.h"
 #include "proto/wire/wire.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct verb {
         const char *name;
         enum command command;
-        int (*act)(const struct options *o);
+        int (*act)(const struct options *o); /* the exit code, or -N: end by signal N */
         const char *help;
 };
 
@@ -51,7 +54,10 @@ static int act(const struct verb *verb, int argc, char **argv)
                 code = verb->act(&o);
         }
         options_fini(&o);
-        return code;
+        if (code >= 0)
+                return code;
+        signals_die(-code);
+        return EXIT_SIGNAL - code;
 }
 
 static int help_on(const char *word)
@@ -71,8 +77,21 @@ static int help_on(const char *word)
         return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
 }
 
+/* A descriptor that this process began without would be the next file or socket that is opened, and what is meant for
+ * standard output would go there. Reading from the stand-in gives the end of file, and writing to it an error. */
+static void fill_gaps(void)
+{
+        int fd;
+        do
+                fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        while (fd >= 0 && fd <= STDERR_FILENO);
+        if (fd >= 0)
+                close(fd);
+}
+
 int main(int argc, char **argv)
 {
+        fill_gaps();
         const char *word = argc > 1 ? argv[1] : "";
         for (size_t i = 0; i < N_VERBS; i++)
                 if (strcmp(word, verbs[i].name) == 0)

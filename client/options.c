@@ -42,6 +42,14 @@ static const struct row table[] = {
           "send the file PATH along, as NAME in the work directory; repeatable" },
         { "stdin", 0, KIND_TEXT, MEMBER(standard_input), COMMAND_RUN, "FILE",
           "the program's standard input, - for this command's own (default: empty)" },
+        { "interactive", 'i', KIND_FLAG, MEMBER(interactive), COMMAND_RUN, NULL,
+          "pass standard input to the program while it runs" },
+        { "tty", 't', KIND_FLAG, MEMBER(terminal), COMMAND_RUN, NULL,
+          "give the program a terminal, this one; without a program, the language's prompt" },
+        { "interpreter-arg", 0, KIND_WORD, MEMBER(interpreter_args), COMMAND_RUN, "WORD",
+          "one more word for the interpreter, before the program's name; repeatable" },
+        { "interpreter", 0, KIND_TEXT, MEMBER(interpreter), COMMAND_RUN, "PATH",
+          "the interpreter to start in the sandbox instead of the language's own" },
         { "env", 0, KIND_PAIR, MEMBER(env), COMMAND_RUN, "NAME=VALUE",
           "set a variable of the environment; repeatable" },
         { "deadline", 0, KIND_TIME, MEMBER(deadline_us), COMMAND_RUN, "TIME",
@@ -186,14 +194,23 @@ static int check_run(const struct options *o, struct err *e)
                                "-e CODE and the file '%s' are two programs; send further files with --file, and put "
                                "arguments after --",
                                o->programs.items[0]);
-        if (!o->code && o->programs.n == 0 && o->files.n == 0)
+        if (!o->code && o->programs.n == 0 && o->files.n == 0 && o->args.n == 0 && o->interpreter_args.n == 0 &&
+            !o->terminal)
                 return err_say(e, EINVAL, "no program: give -e CODE or a FILE (- reads it from standard input)");
 
-        unsigned from_stdin = o->standard_input && strcmp(o->standard_input, "-") == 0;
+        const bool is_live = o->interactive || o->terminal;
+        if (is_live && o->standard_input)
+                return err_say(e, EINVAL, "--stdin and -%c exclude each other: both say what the program reads",
+                               o->terminal ? 't' : 'i');
+        if (o->terminal && o->json)
+                return err_say(e, EINVAL, "-t and --json exclude each other: a terminal is watched as it goes");
+
+        unsigned from_stdin = is_live || (o->standard_input && strcmp(o->standard_input, "-") == 0);
         for (size_t i = 0; i < o->programs.n; i++)
                 from_stdin += o->programs.items[i] && strcmp(o->programs.items[i], "-") == 0;
         if (from_stdin > 1)
-                return err_say(e, EINVAL, "standard input can be read once: '-' was given %u times", from_stdin);
+                return err_say(e, EINVAL, "standard input can be read once, but %u options or files want it",
+                               from_stdin);
 
         if (o->unbuffered && o->buffered)
                 return err_say(e, EINVAL, "--unbuffered and --buffered exclude each other: give one of them");
@@ -209,7 +226,8 @@ static int check_run(const struct options *o, struct err *e)
 /* Every list can hold every word of the command line. */
 static int make_lists(struct options *o, size_t n, struct err *e)
 {
-        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->compile_flags, &o->args };
+        struct words *lists[] = { &o->programs,      &o->files,            &o->env, &o->globs,
+                                  &o->compile_flags, &o->interpreter_args, &o->args };
         for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
                 lists[i]->items = calloc(n, sizeof(char *));
                 if (!lists[i]->items)
@@ -258,7 +276,8 @@ int options_parse(struct options *o, enum command command, int argc, char **argv
 
 void options_fini(struct options *o)
 {
-        struct words *lists[] = { &o->programs, &o->files, &o->env, &o->globs, &o->compile_flags, &o->args };
+        struct words *lists[] = { &o->programs,      &o->files,            &o->env, &o->globs,
+                                  &o->compile_flags, &o->interpreter_args, &o->args };
         for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
                 free(lists[i]->items);
                 *lists[i] = (struct words){ 0 };
@@ -308,8 +327,12 @@ void options_help(enum command command, FILE *to)
         if (command == COMMAND_RUN)
                 fprintf(to,
                         "Usage: hatchery run [OPTION...] (-e CODE | FILE...) [-- ARG...]\n"
+                        "       hatchery run [OPTION...] -l LANG -- ARG...\n"
+                        "       hatchery run [OPTION...] -it -l LANG\n"
                         "Run a program in a sandbox of its own. With several FILEs the first is started; - reads the\n"
-                        "program from standard input. Each ARG goes to the program.\n\n");
+                        "program from standard input. Each ARG goes to the program, and to the interpreter where there\n"
+                        "is no program, as in: hatchery run -l python -- -c 'print(1)'. The third form starts the\n"
+                        "language's prompt on this terminal.\n\n");
         else if (command == COMMAND_PING)
                 fprintf(to, "Usage: hatchery ping [OPTION...]\nMeasure the way to the server and back.\n\n");
         else if (command == COMMAND_LANGUAGES)
@@ -327,5 +350,6 @@ void options_help(enum command command, FILE *to)
         fprintf(to,
                 "\nExit code: the program's own; 128+N after signal N; 124 at the time or CPU limit, 137 at the\n"
                 "memory limit, 143 at the output limit; 130 if cancelled; 125 if the run was refused or the server\n"
-                "can't be reached; 2 for a mistake on the command line.\n");
+                "can't be reached; 2 for a mistake on the command line.\n"
+                "Ctrl-C goes to the program; twice within two seconds, it cancels the run.\n");
 }

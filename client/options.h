@@ -31,6 +31,7 @@ struct options {
         const char *code;
         const char *entry;
         const char *standard_input;
+        const char *interpreter;
         const char *out_dir;
         const char *client;
         struct words programs; /* FILE... */
@@ -38,6 +39,7 @@ struct options {
         struct words env;      /* NAME=VALUE */
         struct words globs;
         struct words compile_flags;
+        struct words interpreter_args;
         struct words args; /* after -- */
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
@@ -45,6 +47,8 @@ struct options {
         int64_t compile_limit[LIMIT_COUNT];
         int64_t deadline_us;
         int64_t priority;
+        bool interactive;
+        bool terminal; /* a terminal for the program, and ours for it */
         bool merge_stderr;
         bool truncate;
         bool echo;

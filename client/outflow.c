@@ -8,6 +8,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ static void open_one(struct outflow *f, enum outflow_stream stream, int fd)
 {
         struct stat st;
         f->to[stream].fd = fd;
+        f->to[stream].last_byte = '\n';
         if (fstat(fd, &st) < 0)
                 return;
         f->to[stream].is_socket = S_ISSOCK(st.st_mode);
@@ -43,7 +45,7 @@ static void open_one(struct outflow *f, enum outflow_stream stream, int fd)
 
 void outflow_init(struct outflow *f, int out, int err)
 {
-        *f = (struct outflow){ .last_byte = '\n' };
+        *f = (struct outflow){ .last_stream = OUTFLOW_ERR };
         open_one(f, OUTFLOW_OUT, out);
         open_one(f, OUTFLOW_ERR, err);
 }
@@ -91,7 +93,7 @@ int outflow_add(struct outflow *f, enum outflow_stream stream, struct span bytes
         if (bytes.len == 0)
                 return 0;
         f->last_stream = stream;
-        f->last_byte = bytes.data[bytes.len - 1];
+        f->to[stream].last_byte = bytes.data[bytes.len - 1];
 
         size_t done = f->first ? 0 : write_some(f, stream, bytes.data, bytes.len);
         f->settled += done;

@@ -19,12 +19,12 @@ struct outflow {
                 bool may_wait; /* a write to it may block, so each is a small one that a poll has allowed */
                 bool is_socket;
                 int error; /* an errno: nothing is written any more, and what comes is thrown away */
+                uint8_t last_byte; /* of what came; '\n' at first */
         } to[OUTFLOW_STREAMS];
         struct piece *first, *last;
         size_t waiting;   /* bytes of them */
         uint64_t settled; /* bytes, of all that came, that are written or thrown away */
-        enum outflow_stream last_stream;
-        uint8_t last_byte; /* of what came last, on last_stream; '\n' at first */
+        enum outflow_stream last_stream; /* on which the last byte came */
 };
 
 void outflow_init(struct outflow *f, int out, int err);

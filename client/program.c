@@ -126,8 +126,16 @@ static int add_files(struct program *p, const struct options *o, struct err *e)
 
 static void add_words(struct submission *x, const struct options *o)
 {
-        for (size_t i = 0; i < o->args.n; i++)
-                x->args[x->n_args++] = span_of_text(o->args.items[i]);
+        const bool has_program = x->has_code || x->n_files > 0;
+        for (size_t i = 0; i < o->interpreter_args.n; i++)
+                x->interpreter_args[x->n_interpreter_args++] = span_of_text(o->interpreter_args.items[i]);
+        for (size_t i = 0; i < o->args.n; i++) {
+                const struct span word = span_of_text(o->args.items[i]);
+                if (has_program)
+                        x->args[x->n_args++] = word;
+                else
+                        x->interpreter_args[x->n_interpreter_args++] = word;
+        }
         for (size_t i = 0; i < o->globs.n; i++)
                 x->globs[x->n_globs++] = span_of_text(o->globs.items[i]);
         x->has_collect = o->globs.n > 0;
@@ -139,6 +147,20 @@ static void add_words(struct submission *x, const struct options *o)
                 x->env[x->n_env++] = (struct env_span){ { (const uint8_t *)word, (size_t)(equals - word) },
                                                         span_of_text(equals + 1) };
         }
+}
+
+/* The program's terminal is the one that we are on, as programs are to know it. Its size is told when it begins. */
+static void add_terminal(struct submission *x)
+{
+        static const char name[] = "TERM";
+        const char *term = getenv(name);
+
+        x->has_terminal = true;
+        for (size_t i = 0; i < x->n_env; i++)
+                if (x->env[i].name.len == sizeof name - 1 && memcmp(x->env[i].name.data, name, sizeof name - 1) == 0)
+                        return;
+        if (term && *term)
+                x->env[x->n_env++] = (struct env_span){ span_of_text(name), span_of_text(term) };
 }
 
 int program_init(struct program *p, const struct options *o, struct err *e)
@@ -153,10 +175,11 @@ int program_init(struct program *p, const struct options *o, struct err *e)
                 return err_set(e, ENOMEM, "make a request");
         x->files = keep_array(p, n_files, sizeof *x->files);
         x->args = keep_array(p, o->args.n, sizeof *x->args);
-        x->env = keep_array(p, o->env.n, sizeof *x->env);
+        x->env = keep_array(p, o->env.n + 1, sizeof *x->env); /* and TERM */
         x->globs = keep_array(p, o->globs.n, sizeof *x->globs);
         x->compile_flags = keep_array(p, o->compile_flags.n, sizeof *x->compile_flags);
-        if (!x->files || !x->args || !x->env || !x->globs || !x->compile_flags)
+        x->interpreter_args = keep_array(p, o->interpreter_args.n + o->args.n, sizeof *x->interpreter_args);
+        if (!x->files || !x->args || !x->env || !x->globs || !x->compile_flags || !x->interpreter_args)
                 return err_set(e, ENOMEM, "make a request");
 
         if (o->code) {
@@ -169,13 +192,19 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         add_words(x, o);
         if (o->language)
                 x->language = span_of_text(o->language);
-        else if (!guess_read(&p->guess, x))
+        else if ((!x->has_code && x->n_files == 0) || !guess_read(&p->guess, x))
                 x->language = span_of_text("python"); /* as the README's first line has it */
+        x->interpreter = span_of_text(o->interpreter);
+        x->stream = !o->json;
+        x->live_input = o->interactive || o->terminal;
+        if (o->terminal)
+                add_terminal(x);
         x->client = span_of_text(o->client);
         x->merge_stderr = o->merge_stderr;
         x->echo_last_expression = o->echo;
-        /* Somebody watches: what a killed program printed matters more than how fast it prints. */
-        x->unbuffered = o->unbuffered || (!o->buffered && isatty(STDOUT_FILENO));
+        /* Somebody watches: what a killed program printed matters more than how fast it prints. On a terminal of its
+         * own a program sees to that by itself. */
+        x->unbuffered = o->unbuffered || (!o->buffered && !o->terminal && isatty(STDOUT_FILENO));
         x->truncate_output = o->truncate;
         x->deadline_us = (uint64_t)o->deadline_us;
         x->priority = (uint32_t)o->priority;

@@ -39,6 +39,21 @@ int refuse_connection(bool json, const struct err *why)
                       why);
 }
 
+int refuse_error(bool json, int code, const char *message, uint64_t retry_after_ms)
+{
+        const char *name = answer_code_name(code);
+        char retry[TEXT_SIZE];
+
+        if (json)
+                return print_json(name, message, retry_after_ms);
+        if (retry_after_ms > 0)
+                text_say("refused: %s (%s; try again in %s)", message, name,
+                         text_us(retry, retry_after_ms < UINT64_MAX / 1000 ? retry_after_ms * 1000 : UINT64_MAX));
+        else
+                text_say("refused: %s (%s)", message, name);
+        return EXIT_REFUSED;
+}
+
 int refuse_answer(bool json, const struct answer *a)
 {
         if (a->m.which_answer != hatchery_v1_ServerMessage_error_tag) {
@@ -47,18 +62,6 @@ int refuse_answer(bool json, const struct answer *a)
                         (unsigned)a->m.which_answer);
                 return refuse_connection(json, &e);
         }
-
         const hatchery_v1_Error *error = &a->m.answer.error;
-        const char *code = answer_code_name((int)error->code);
-        if (json)
-                return print_json(code, error->message, error->retry_after_ms);
-
-        char retry[TEXT_SIZE];
-        if (error->retry_after_ms > 0)
-                text_say("refused: %s (%s; try again in %s)", error->message, code,
-                         text_us(retry, error->retry_after_ms < UINT64_MAX / 1000 ? error->retry_after_ms * 1000
-                                                                                  : UINT64_MAX));
-        else
-                text_say("refused: %s (%s)", error->message, code);
-        return EXIT_REFUSED;
+        return refuse_error(json, (int)error->code, error->message, error->retry_after_ms);
 }

@@ -14,5 +14,8 @@ int refuse_input(bool json, const struct err *why);
 /* The server can't be asked, or its answer not be had. */
 int refuse_connection(bool json, const struct err *why);
 
+/* The server's refusal; code is that of hatchery_v1_Error_Code. */
+int refuse_error(bool json, int code, const char *message, uint64_t retry_after_ms);
+
 /* For an answer that is an Error, or none that was asked for. */
 int refuse_answer(bool json, const struct answer *a);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ON_ITS_WAY_US = 20000 };
+
 static int signal_code(int number)
 {
         return number > 0 && number < 128 ? EXIT_SIGNAL + number : EXIT_REFUSED;
@@ -48,7 +50,7 @@ int report_exit_code(const hatchery_v1_Result *r)
         case hatchery_v1_Result_Status_COMPILE_ERROR:
                 return compile_exit_code(&r->compile);
         case hatchery_v1_Result_Status_CANCELLED:
-                return 130;
+                return EXIT_INTERRUPTED;
         default:
                 return EXIT_REFUSED;
         }
@@ -75,8 +77,9 @@ static void time_limit(char out[REPORT_SIZE], const struct submission *x, const 
         text_us(wall, r->wall_us);
         bool by_limit = !x->has_limit[LIMIT_WALL] || r->wall_us >= (uint64_t)x->limit[LIMIT_WALL];
 
-        /* A run ends at whichever comes first, and the result does not say which: only what was asked can tell. */
-        if (x->deadline_us > 0 && (!by_limit || r->queue_us + r->wall_us >= x->deadline_us))
+        /* A run ends at whichever comes first, and the result does not say which: only what was asked can tell. The
+         * deadline began to count a little earlier, when the request was on its way. */
+        if (x->deadline_us > 0 && (!by_limit || r->queue_us + r->wall_us + ON_ITS_WAY_US >= x->deadline_us))
                 snprintf(out, REPORT_SIZE, "killed: deadline of %s reached after %s of waiting and %s of running",
                          text_us(deadline, x->deadline_us), text_us(waited, r->queue_us), wall);
         else
@@ -195,19 +198,19 @@ bool report_denied(char out[REPORT_SIZE], const struct submission *x, const hatc
         return true;
 }
 
-bool report_cut(char out[REPORT_SIZE], unsigned stream, const struct answer *a)
+bool report_cut(char out[REPORT_SIZE], unsigned stream, const struct answer *a, const uint64_t streamed[2])
 {
         const hatchery_v1_Result *r = &a->m.answer.result;
         const struct {
                 const char *what;
                 bool cut;
-                size_t came;
+                uint64_t came;
                 uint64_t of; /* 0: not told */
                 const char *option;
         } streams[REPORT_STREAMS] = {
-                { "standard output", r->stdout_truncated, a->out.len, r->stdout_total,
+                { "standard output", r->stdout_truncated, streamed[0] + a->out.len, r->stdout_total,
                   limit_table[LIMIT_OUTPUT].option },
-                { "standard error", r->stderr_truncated, a->err.len, r->stderr_total,
+                { "standard error", r->stderr_truncated, streamed[1] + a->err.len, r->stderr_total,
                   limit_table[LIMIT_OUTPUT].option },
                 { "the compiler's standard output", r->compile.stdout_truncated, a->compile_out.len, 0,
                   limit_table[LIMIT_OUTPUT].compile_option },

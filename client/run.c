@@ -1,30 +1,26 @@
-/* `hatchery run`: sends the program, and gives its results to the terminal, the output directory or whoever reads JSON.
+/* `hatchery run`: sends the program, sees the run through, and says what there is to say about its end.
  */
 #include "client/run.h"
 
 #include "client/consult.h"
-#include "client/hatchery.h"
 #include "client/json.h"
+#include "client/live.h"
 #include "client/outdir.h"
+#include "client/outflow.h"
 #include "client/program.h"
-#include "client/reach.h"
 #include "client/refuse.h"
 #include "client/report.h"
+#include "client/terminal.h"
 #include "client/text.h"
+#include "client/way.h"
 #include "proto/base/own.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static int print_bytes(FILE *to, const char *name, struct span s, struct err *e)
-{
-        if (s.len > 0 && (fwrite(s.data, 1, s.len, to) < s.len || fflush(to) != 0))
-                return err_set(e, errno, "write to %s", name);
-        return 0;
-}
 
 static bool are_one_file(int a, int b)
 {
@@ -32,39 +28,18 @@ static bool are_one_file(int a, int b)
         return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Our own lines start at the start of a line, also where the program did not end its last one: on a terminal, and where
- * both streams go to one pipe or file. What was printed last, comes last here. */
-static void end_line(const struct answer *a)
+/* Our own lines start at the start of a line, also where the program did not end its last one: on standard error, or on
+ * standard output where both go to one terminal, pipe or file. */
+static void end_line(const struct outflow *out)
 {
-        const struct span printed[] = { a->out, a->compile_out, a->compile_err, a->err };
-        for (size_t i = sizeof printed / sizeof printed[0]; i-- > 0;) {
-                const struct span *last = &printed[i];
-                if (last->len == 0)
-                        continue;
-                if (last->data[last->len - 1] != '\n' && (i > 0 || are_one_file(STDOUT_FILENO, STDERR_FILENO)))
-                        fputc('\n', stderr);
-                return;
-        }
+        enum outflow_stream stream = are_one_file(STDOUT_FILENO, STDERR_FILENO) ? out->last_stream : OUTFLOW_ERR;
+        if (out->to[stream].last_byte != '\n')
+                fputc('\n', stderr);
 }
 
-/* Prints what the program printed, or the JSON object. */
-static int print_result(const struct options *o, const struct answer *a, struct err *e)
-{
-        if (o->json)
-                return json_print(json_of_result(a), e);
-        /* What the compiler says is no output of the program's, whichever stream it was said on. */
-        const struct span said[] = { a->compile_out, a->compile_err, a->err };
-        int result = print_bytes(stdout, "standard output", a->out, e);
-        for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) {
-                int r = print_bytes(stderr, "standard error", said[i], result < 0 ? NULL : e);
-                result = result < 0 ? result : r;
-        }
-        return result;
-}
-
-/* One line of ours about a result. */
+/* Our lines about a run. */
 struct voice {
-        const struct answer *a;
+        const struct outflow *out;
         bool speaks; /* it has begun a line */
 };
 
@@ -74,7 +49,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct voice *v, const cha
         va_list args;
 
         if (!v->speaks)
-                end_line(v->a);
+                end_line(v->out);
         v->speaks = true;
         va_start(args, fmt);
         vsnprintf(line, sizeof line, fmt, args);
@@ -82,13 +57,29 @@ __attribute__((format(printf, 2, 3))) static void say(struct voice *v, const cha
         text_say("%s", line);
 }
 
+/* False, and a line about it, if some of the output could not be written. */
+static bool check_output(struct voice *v)
+{
+        static const char *const names[] = { [OUTFLOW_OUT] = "standard output", [OUTFLOW_ERR] = "standard error" };
+        struct err e = { 0 };
+        bool complete = true;
+        for (int i = 0; i < OUTFLOW_STREAMS; i++) {
+                if (v->out->to[i].error == 0)
+                        continue;
+                err_set(&e, v->out->to[i].error, "write to %s", names[i]);
+                say(v, "%s", e.text);
+                complete = false;
+        }
+        return complete;
+}
+
 /* Writes every file that can be written; each that can't gets a line. False if there was one. */
-static bool write_files(struct voice *v, int dir)
+static bool write_files(struct voice *v, int dir, const struct answer *a)
 {
         struct err e = { 0 };
         bool complete = true;
-        for (size_t i = 0; i < v->a->n_files; i++) {
-                if (outdir_write(dir, &v->a->files[i], &e) == 0)
+        for (size_t i = 0; i < a->n_files; i++) {
+                if (outdir_write(dir, &a->files[i], &e) == 0)
                         continue;
                 say(v, "%s", e.text);
                 complete = false;
@@ -97,39 +88,44 @@ static bool write_files(struct voice *v, int dir)
 }
 
 /* What a person may have expected to get, and has not got. */
-static void say_what_is_missing(struct voice *v, const struct submission *x)
+static void say_what_is_missing(struct voice *v, const struct submission *x, const struct live_end *end)
 {
-        const hatchery_v1_Result *result = &v->a->m.answer.result;
+        const struct answer *a = &end->answer.answer;
+        const hatchery_v1_Result *result = &a->m.answer.result;
         char sentence[REPORT_SIZE];
 
         for (unsigned i = 0; i < REPORT_STREAMS; i++)
-                if (report_cut(sentence, i, v->a))
+                if (report_cut(sentence, i, a, end->streamed))
                         say(v, "%s", sentence);
         if (result->files_incomplete)
                 say(v, "files are missing: %s",
                     result->files_note[0] ? result->files_note : "the server does not say why");
         for (size_t i = 0; i < x->n_globs; i++)
-                if (report_unmatched(sentence, x, i, v->a))
+                if (report_unmatched(sentence, x, i, a))
                         say(v, "%s", sentence);
 }
 
 /* dir is the output directory, or -1 where there is none. */
-static int deliver(const struct options *o, int dir, const struct submission *x, const struct answer *a)
+static int deliver(const struct options *o, int dir, const struct submission *x, const struct live_end *end,
+                   const struct outflow *out)
 {
+        const struct answer *a = &end->answer.answer;
         const hatchery_v1_Result *result = &a->m.answer.result;
         int code = report_exit_code(result);
         char text[REPORT_SIZE];
-        struct voice v = { a, o->json };
+        struct voice v = { out, o->json };
 
         struct err e = { 0 };
-        if (print_result(o, a, &e) < 0) {
+        if (o->json && json_print(json_of_result(a), &e) < 0) {
                 say(&v, "%s", e.text);
                 code = EXIT_REFUSED;
         }
-        if (dir >= 0 && !write_files(&v, dir))
+        if (!check_output(&v))
+                code = EXIT_REFUSED;
+        if (dir >= 0 && !write_files(&v, dir, a))
                 code = EXIT_REFUSED;
         if (!o->json)
-                say_what_is_missing(&v, x);
+                say_what_is_missing(&v, x, end);
         if (!o->json && report_sentence(text, x, result))
                 say(&v, "%s", text);
         if (!o->json && report_denied(text, x, result))
@@ -141,38 +137,95 @@ static int deliver(const struct options *o, int dir, const struct submission *x,
         return code;
 }
 
-/* Asks the server; h and a are the caller's to release. Returns the exit code. */
-static int ask(struct hatchery **h, struct hatchery_answer *a, const struct options *o, struct program *p, int dir)
+/* There is no result: why. */
+static int explain(const struct options *o, const struct live_end *end, const struct outflow *out)
+{
+        if (!o->json)
+                end_line(out);
+        if (end->has_answer)
+                return refuse_answer(o->json, &end->answer.answer);
+        if (end->is_refused)
+                return refuse_error(o->json, end->code, end->why.text, end->retry_after_ms);
+        return refuse_connection(o->json, &end->why);
+}
+
+static bool is_cancelled(const struct live_end *end)
+{
+        const hatchery_v1_ServerMessage *m = &end->answer.answer.m;
+        if (!end->has_answer)
+                return end->why.code == ECANCELED;
+        return m->which_answer == hatchery_v1_ServerMessage_error_tag &&
+               m->answer.error.code == hatchery_v1_Error_Code_CANCELLED;
+}
+
+/* The exit code, or -N: see run.h. */
+static int conclude(const struct options *o, int dir, const struct submission *x, const struct live_end *end,
+                    const struct outflow *out)
+{
+        int code = EXIT_INTERRUPTED;
+
+        if (end->signal)
+                return -end->signal;
+        if (end->has_answer && end->answer.answer.m.which_answer == hatchery_v1_ServerMessage_result_tag)
+                code = deliver(o, dir, x, end, out);
+        else if (!end->interrupted || !is_cancelled(end) || o->json)
+                code = explain(o, end, out);
+        else
+                text_say("cancelled before it ran");
+        /* A shell that runs a script gives the script up only if the command died of Ctrl-C, too. */
+        return end->interrupted && (code == EXIT_INTERRUPTED || is_cancelled(end)) ? -SIGINT : code;
+}
+
+/* terminal: ours, or NULL. */
+static int ask(const struct options *o, struct program *p, int dir, struct terminal *terminal)
 {
         struct err e = { 0 };
-        if (reach(h, o, &e) < 0)
+        struct way way = { 0 };
+        struct outflow out;
+        struct live_end end;
+
+        if (way_open(&way, o, &e) < 0)
                 return refuse_connection(o->json, &e);
-        hatchery_set_compress(*h, o->compress);
-        if (consult(*h, p, o, &e) < 0)
+        if (consult(&way, p, o, &e) < 0) {
+                way_close(&way);
                 return refuse_connection(o->json, &e);
-        if (hatchery_call(*h, &p->request, a, &e) < 0)
-                return refuse_connection(o->json, &e);
-        if (a->answer.m.which_answer != hatchery_v1_ServerMessage_result_tag)
-                return refuse_answer(o->json, &a->answer);
-        return deliver(o, dir, &p->request.execute, &a->answer);
+        }
+        if (terminal)
+                p->request.execute.terminal = terminal_size(terminal);
+        outflow_init(&out, STDOUT_FILENO, STDERR_FILENO);
+        live_run(&end, way.client, &p->request, o, &out, terminal);
+        way_close(&way);
+        int code = conclude(o, dir, &p->request.execute, &end, &out);
+        hatchery_answer_fini(&end.answer);
+        outflow_fini(&out);
+        return code;
+}
+
+static int use_terminal(struct terminal *t, struct err *e)
+{
+        if (!isatty(STDIN_FILENO))
+                return err_say(e, EINVAL,
+                               "-t needs a terminal, and standard input is none: leave it out, or use -i alone to pass "
+                               "standard input to the program");
+        return terminal_init(t, STDIN_FILENO, e);
 }
 
 int run(const struct options *o)
 {
         struct err e = { 0 };
         struct program p;
-        struct hatchery *h = NULL;
-        struct hatchery_answer a = { 0 };
+        struct terminal terminal = { .guard.channel = -1 };
         OWN_FD int dir = -1;
 
         /* The output directory comes first: a run whose files have nowhere to go should not be run. */
         int r = program_init(&p, o, &e);
         if (r == 0 && o->out_dir)
                 r = dir = outdir_open(o->out_dir, &e);
-        int code = r < 0 ? refuse_input(o->json, &e) : ask(&h, &a, o, &p, dir);
+        if (r >= 0 && o->terminal)
+                r = use_terminal(&terminal, &e);
+        int code = r < 0 ? refuse_input(o->json, &e) : ask(o, &p, dir, o->terminal ? &terminal : NULL);
 
-        hatchery_answer_fini(&a);
-        hatchery_close(h);
+        terminal_fini(&terminal);
         program_fini(&p);
         return code;
 }

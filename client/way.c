@@ -97,7 +97,7 @@ int way_ask_status(struct way *w, const struct options *o, struct hatchery_answe
         const struct request request = { .kind = REQUEST_STATUS };
         const int64_t end = clock_ms() + ANSWER_TIMEOUT_MS;
         struct question q = { .a = a, .e = e };
-        struct hatchery_call *call;
+        struct hatchery_call *call = NULL;
 
         *a = (struct hatchery_answer){ 0 };
         int r = hatchery_client_send(w->client, &request, NULL, &ops, &q, &call, e);
@@ -111,10 +111,7 @@ int way_ask_status(struct way *w, const struct options *o, struct hatchery_answe
                 r = hatchery_client_wait(w->client, (int)left, e);
                 r = r == -EINTR ? 0 : r;
         }
-        if (r < 0) {
-                if (!q.is_over)
-                        hatchery_call_abandon(call);
-                return r;
-        }
-        return q.result;
+        if (call && !q.is_over)
+                hatchery_call_abandon(call);
+        return r < 0 ? r : q.result;
 }

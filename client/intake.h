@@ -1,0 +1,33 @@
+/* The way of our standard input to the program, as it comes and as the program takes it. */
+#pragma once
+
+#include "client/async.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { INTAKE_SIZE = 64 << 10 };
+
+struct intake {
+        int fd; /* -1: there is none, or it has ended, or the program takes no more */
+        size_t from, len;
+        uint8_t bytes[INTAKE_SIZE]; /* from `from`: read, and not handed on yet */
+};
+
+void intake_init(struct intake *i, int fd);
+
+/* The descriptor that should be watched until it is readable; -1: none, now. */
+int intake_awaited(const struct intake *i, const struct hatchery_call *call);
+
+enum { INTAKE_OK = 0, INTAKE_END = 1 };
+
+/* Reads once, and hands on what the program has room for. INTAKE_END: the end of the input has just come, and the
+ * program was told. */
+int intake_read(struct intake *i, struct hatchery_call *call, struct err *e);
+
+/* Hands on what was read before. To be called when there may be room. */
+int intake_push(struct intake *i, struct hatchery_call *call, struct err *e);
+
+/* The program takes no more. */
+void intake_close(struct intake *i);
