@@ -6,6 +6,7 @@
 #include "proto/base/own.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/socket.h>

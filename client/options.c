@@ -226,8 +226,8 @@ static int check_run(const struct options *o, struct err *e)
 /* Every list can hold every word of the command line. */
 static int make_lists(struct options *o, size_t n, struct err *e)
 {
-        struct words *lists[] = { &o->programs,      &o->files,            &o->env, &o->globs,
-                                  &o->compile_flags, &o->interpreter_args, &o->args };
+        struct words *lists[] = { &o->programs,         &o->files, &o->env, &o->globs, &o->compile_flags,
+                                  &o->interpreter_args, &o->args };
         for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
                 lists[i]->items = calloc(n, sizeof(char *));
                 if (!lists[i]->items)
@@ -276,8 +276,8 @@ int options_parse(struct options *o, enum command command, int argc, char **argv
 
 void options_fini(struct options *o)
 {
-        struct words *lists[] = { &o->programs,      &o->files,            &o->env, &o->globs,
-                                  &o->compile_flags, &o->interpreter_args, &o->args };
+        struct words *lists[] = { &o->programs,         &o->files, &o->env, &o->globs, &o->compile_flags,
+                                  &o->interpreter_args, &o->args };
         for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
                 free(lists[i]->items);
                 *lists[i] = (struct words){ 0 };

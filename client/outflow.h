@@ -1,5 +1,6 @@
 /* The way of a run's output to our standard output and standard error: in the order in which it came, and no faster
- * than it is read there. Writes never wait, so that signals are heeded and the terminal restored behind a stuck pipe. */
+ * than it is read there. Writes never wait, so that signals are heeded and the terminal restored behind a stuck pipe.
+ */
 #pragma once
 
 #include "proto/base/span.h"
@@ -18,12 +19,12 @@ struct outflow {
                 bool is_own;   /* ... opened by us */
                 bool may_wait; /* a write to it may block, so each is a small one that a poll has allowed */
                 bool is_socket;
-                int error; /* an errno: nothing is written any more, and what comes is thrown away */
+                int error;         /* an errno: nothing is written any more, and what comes is thrown away */
                 uint8_t last_byte; /* of what came; '\n' at first */
         } to[OUTFLOW_STREAMS];
         struct piece *first, *last;
-        size_t waiting;   /* bytes of them */
-        uint64_t settled; /* bytes, of all that came, that are written or thrown away */
+        size_t waiting;                  /* bytes of them */
+        uint64_t settled;                /* bytes, of all that came, that are written or thrown away */
         enum outflow_stream last_stream; /* on which the last byte came */
 };
 

@@ -13,7 +13,7 @@ enum {
         EXIT_TIME = 124,
         EXIT_REFUSED = 125, /* or the run's result could not be had or delivered */
         EXIT_INTERRUPTED = 130,
-        EXIT_SIGNAL = 128,  /* and the signal */
+        EXIT_SIGNAL = 128, /* and the signal */
 };
 
 enum { REPORT_SIZE = 512 };

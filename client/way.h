@@ -11,8 +11,8 @@ struct way {
         struct err why;
 };
 
-/* Connects to the server that o names. While that can't be done, it is tried again until o->wait_us have passed. w is to
- * be released by way_close in every case, and stays where it is until then. */
+/* Connects to the server that o names. While that can't be done, it is tried again until o->wait_us have passed. w is
+ * to be released by way_close in every case, and stays where it is until then. */
 int way_open(struct way *w, const struct options *o, struct err *e);
 
 /* Idempotent. The server cancels what this connection has in flight. */

@@ -138,6 +138,12 @@ static void command_lines_without_sense_are_refused(void **state)
                 { "run", "-e", "a", "--wait", "soon", NULL },
                 { "run", "-", "--stdin", "-", NULL },
                 { "run", "-e", "a", "--unbuffered", "--buffered", NULL },
+                { "run", "-i", NULL },
+                { "run", "--interpreter", "lua5.3", NULL },
+                { "run", "-i", "-e", "a", "--stdin", "f", NULL },
+                { "run", "-t", "-e", "a", "--stdin", "-", NULL },
+                { "run", "-i", "-", NULL },
+                { "run", "-t", "--json", NULL },
         };
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
                 struct options o;
@@ -219,6 +225,7 @@ static void what_did_not_come_is_told(void **state)
                 .globs = globs, .n_globs = 3, .files = &sent, .n_files = 1, .collect_changed_only = true
         };
         struct answer a = { .files = &came, .n_files = 1, .out = span_of_text("0123456789") };
+        const uint64_t streamed[2] = { 1000, 0 };
         hatchery_v1_Result *r = &a.m.answer.result;
         char out[REPORT_SIZE];
 
@@ -237,16 +244,16 @@ static void what_did_not_come_is_told(void **state)
 
         r->status = hatchery_v1_Result_Status_EXITED;
         for (unsigned i = 0; i <= REPORT_STREAMS; i++)
-                assert_false(report_cut(out, i, &a));
+                assert_false(report_cut(out, i, &a, streamed));
         r->stdout_truncated = r->compile.stderr_truncated = true;
         r->stdout_total = 2048;
-        assert_true(report_cut(out, 0, &a));
-        assert_string_equal(out, "standard output was cut: 10 bytes of 2 KiB came; --output SIZE lets more come");
-        assert_true(report_cut(out, 3, &a));
+        assert_true(report_cut(out, 0, &a, streamed));
+        assert_string_equal(out, "standard output was cut: 1010 bytes of 2 KiB came; --output SIZE lets more come");
+        assert_true(report_cut(out, 3, &a, streamed));
         assert_string_equal(
                 out, "the compiler's standard error was cut: 0 bytes of it came; --compile-output SIZE lets more come");
         r->status = hatchery_v1_Result_Status_OUTPUT_LIMIT;
-        assert_false(report_cut(out, 0, &a));
+        assert_false(report_cut(out, 0, &a, streamed));
 }
 
 static void exit_codes_follow_the_outcome(void **state)
