@@ -1,15 +1,13 @@
 /* Questions before a request: see consult.h. */
 #include "client/consult.h"
 
+#include "client/language.h"
 #include "client/reach.h"
 #include "client/text.h"
 #include "proto/base/clock.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
-#include <strings.h>
 
 enum { STARTING_US = 10000000 };
 
@@ -36,18 +34,6 @@ static int check_size(const struct submission *x, const struct answer *status, s
                 text_bytes(most, max), text_bytes(size, size_of(x)), text_bytes(input, x->standard_input.len));
 }
 
-static bool is_called(const hatchery_v1_LanguageStatus *l, struct span name)
-{
-        char word[WIRE_MAX_LANGUAGE + 1];
-        snprintf(word, sizeof word, "%.*s", (int)(name.len < sizeof word ? name.len : 0), (const char *)name.data);
-        if (strcasecmp(l->name, word) == 0)
-                return true;
-        for (size_t i = 0; i < l->aliases_count; i++)
-                if (strcasecmp(l->aliases[i], word) == 0)
-                        return true;
-        return false;
-}
-
 static void ask_for(struct submission *x, enum limit limit, bool is_known, int64_t most)
 {
         if (!is_known || x->has_limit[limit])
@@ -60,15 +46,13 @@ static void ask_for(struct submission *x, enum limit limit, bool is_known, int64
  * at most. A server that does not tell its ceilings has its defaults. */
 static void ask_for_a_session(struct submission *x, const struct answer *status)
 {
-        for (size_t i = 0; i < status->n_languages; i++) {
-                const hatchery_v1_LanguageStatus *l = &status->languages[i];
-                const hatchery_v1_Limits *most = &l->max_limits;
-                if (!is_called(l, x->language) || !l->has_max_limits)
-                        continue;
-                ask_for(x, LIMIT_WALL, most->has_wall_us, most->wall_us);
-                ask_for(x, LIMIT_CPU, most->has_cpu_us, most->cpu_us);
-                ask_for(x, LIMIT_OUTPUT, most->has_output_bytes, most->output_bytes);
-        }
+        const hatchery_v1_LanguageStatus *l = language_find(status, x->language);
+        if (!l || !l->has_max_limits)
+                return;
+        const hatchery_v1_Limits *most = &l->max_limits;
+        ask_for(x, LIMIT_WALL, most->has_wall_us, most->wall_us);
+        ask_for(x, LIMIT_CPU, most->has_cpu_us, most->cpu_us);
+        ask_for(x, LIMIT_OUTPUT, most->has_output_bytes, most->output_bytes);
 }
 
 /* 0, GUESS_NOT_YET, or a negative errno. */

@@ -4,6 +4,7 @@
 
 #include "client/hatchery.h"
 #include "client/json.h"
+#include "client/language.h"
 #include "client/reach.h"
 #include "client/refuse.h"
 #include "client/report.h"
@@ -14,7 +15,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* What was asked and came back. */
 struct inquiry {
@@ -174,31 +174,9 @@ static void print_stages(hatchery_v1_LanguageStatus *l)
                         print_stage(&l->stages[i]);
 }
 
-static bool is_called(const hatchery_v1_LanguageStatus *l, const char *name)
-{
-        bool is = strcasecmp(l->name, name) == 0;
-        for (size_t i = 0; i < l->aliases_count && !is; i++)
-                is = strcasecmp(l->aliases[i], name) == 0;
-        return is;
-}
-
-/* By its name, else by an alias, which is what the server does. */
-static hatchery_v1_LanguageStatus *find_language(const struct answer *a, const char *name)
-{
-        hatchery_v1_LanguageStatus *found = NULL;
-        for (size_t i = 0; i < a->n_languages; i++) {
-                hatchery_v1_LanguageStatus *l = &a->languages[i];
-                if (strcasecmp(l->name, name) == 0)
-                        return l;
-                if (!found && is_called(l, name))
-                        found = l;
-        }
-        return found;
-}
-
 static int print_one(struct answer *a, const char *name, struct err *e)
 {
-        hatchery_v1_LanguageStatus *l = find_language(a, name);
+        hatchery_v1_LanguageStatus *l = language_find(a, span_of_text(name));
         if (!l)
                 return err_say(e, ENOENT, "the server has no language %s; see hatchery languages", name);
         print_all_of(l);
@@ -311,6 +289,8 @@ static void print_kind(hatchery_v1_LanguageStatus *l, bool verbose)
                 return;
         WORDS("  files end in", l->extensions, l->extensions_count);
         WORDS("  #! lines", l->interpreters, l->interpreters_count);
+        if (l->prompts)
+                printf("    has a prompt: hatchery run -it -l %s\n", l->name);
         print_preloads(l);
         print_compile_flags(l);
 }

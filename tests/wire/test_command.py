@@ -289,7 +289,7 @@ class Others(Command):
         language = json.loads(self.run_command("status", "--json").stdout)["languages"][0]
         self.assertEqual(names, [stage["name"] for stage in language["stages"]])
         for stage in language["stages"]:
-            self.assertEqual(["name", "count", "sum_us", "p50_us", "p90_us", "p99_us", "max_us"], list(stage))
+            self.assertEqual(["name", "count", "sum_us", "p50_us", "p90_us", "p99_us", "max_us", "buckets"], list(stage))
             self.assertLessEqual(stage["p50_us"], stage["p90_us"])
             self.assertLessEqual(stage["p90_us"], stage["p99_us"])
             self.assertLessEqual(stage["p99_us"], stage["max_us"])
