@@ -121,7 +121,7 @@ static void every_limit_of_the_table_is_an_option(void **state)
 static void command_lines_without_sense_are_refused(void **state)
 {
         (void)state;
-        static const char *const bad[][6] = {
+        static const char *const bad[][7] = {
                 { "run", NULL },
                 { "run", "-e", NULL },
                 { "run", "-e", "a", "-e", "b", NULL },
