@@ -3,6 +3,7 @@
 #include "client/intake.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 void intake_init(struct intake *i, int fd)
@@ -38,6 +39,14 @@ int intake_push(struct intake *i, struct hatchery_call *call, struct err *e)
         return 0;
 }
 
+bool intake_drop(struct intake *i, uint8_t byte)
+{
+        if (i->len == 0 || !memchr(i->bytes + i->from, byte, i->len))
+                return false;
+        i->len = 0;
+        return true;
+}
+
 int intake_read(struct intake *i, struct hatchery_call *call, struct err *e)
 {
         size_t room = hatchery_call_room(call);
@@ -50,7 +59,7 @@ int intake_read(struct intake *i, struct hatchery_call *call, struct err *e)
         if (n > 0) {
                 i->from = 0;
                 i->len = (size_t)n;
-                return intake_push(i, call, e);
+                return INTAKE_OK;
         }
         /* EIO: a terminal that is gone, or belongs to others. */
         if (n < 0 && errno != EIO)

@@ -22,12 +22,15 @@ int intake_awaited(const struct intake *i, const struct hatchery_call *call);
 
 enum { INTAKE_OK = 0, INTAKE_END = 1 };
 
-/* Reads once, and hands on what the program has room for. INTAKE_END: the end of the input has just come, and the
- * program was told. */
+/* Reads once, no more than the program has room for; intake_push hands it on. INTAKE_END: the end of the input has just
+ * come, and the program was told. */
 int intake_read(struct intake *i, struct hatchery_call *call, struct err *e);
 
-/* Hands on what was read before. To be called when there may be room. */
+/* Hands on what was read and is not handed on yet. To be called when there may be room. */
 int intake_push(struct intake *i, struct hatchery_call *call, struct err *e);
+
+/* Throws away what was read and is not handed on yet, if this byte is in it. */
+bool intake_drop(struct intake *i, uint8_t byte);
 
 /* The program takes no more. */
 void intake_close(struct intake *i);

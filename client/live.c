@@ -11,6 +11,8 @@
 #include <poll.h>
 #include <unistd.h>
 
+enum { CTRL_C = 3 };
+
 struct live {
         const struct options *o;
         struct hatchery_client *client;
@@ -19,6 +21,7 @@ struct live {
         struct outflow *out;
         uint64_t credited;         /* of out->settled, what the server may send more for */
         struct terminal *terminal; /* or NULL */
+        struct terminal_size size; /* as the program knows it */
         bool resize_due;
         struct signals signals;
         struct interrupt interrupt;
@@ -43,27 +46,13 @@ static void die(struct live *l, int number)
 
 /* ---------------------------------------------------------------- what the server tells */
 
-/* Keys go to the program one by one from here on. Before, there is none that could echo them. */
-static void begin_session(struct live *l)
-{
-        struct err e = { 0 };
-        if (!l->terminal || l->program == INTERRUPT_RUNNING)
-                return;
-        if (terminal_make_raw(l->terminal, &e) < 0)
-                fail(l, &e);
-        intake_init(&l->in, l->terminal->fd);
-        l->resize_due = true; /* the size may have changed since it was asked for */
-}
-
 static void when_stage(void *data, struct hatchery_call *call, hatchery_v1_Stage_Kind kind, uint64_t at_us)
 {
         struct live *l = data;
         (void)call;
         (void)at_us;
-        if (kind != hatchery_v1_Stage_Kind_RUN)
-                return;
-        begin_session(l);
-        l->program = INTERRUPT_RUNNING;
+        if (kind == hatchery_v1_Stage_Kind_RUN)
+                l->program = INTERRUPT_RUNNING;
 }
 
 static void add(struct live *l, enum outflow_stream stream, struct span bytes)
@@ -164,6 +153,15 @@ static const struct hatchery_call_ops call_ops = {
 
 /* ---------------------------------------------------------------- what happens here */
 
+/* Keys go to the program one by one, also those that are typed ahead of it: its own terminal echoes them. */
+static void take_terminal(struct live *l)
+{
+        struct err e = { 0 };
+        if (terminal_make_raw(l->terminal, &e) < 0)
+                fail(l, &e);
+        l->resize_due = true;
+}
+
 static void take_signal(struct live *l, int number)
 {
         switch (number) {
@@ -177,16 +175,12 @@ static void take_signal(struct live *l, int number)
         case SIGTSTP:
                 terminal_restore(l->terminal);
                 signals_stop();
+                take_terminal(l);
                 return;
-        case SIGCONT: {
-                /* Whoever had the terminal meanwhile may have left it otherwise, in another size. */
-                struct err e = { 0 };
+        case SIGCONT: /* other processes may have left the terminal otherwise */
                 terminal_restore(l->terminal);
-                if (l->program == INTERRUPT_RUNNING && terminal_make_raw(l->terminal, &e) < 0)
-                        fail(l, &e);
-                l->resize_due = true;
+                take_terminal(l);
                 return;
-        }
         default: /* SIGWINCH */
                 l->resize_due = true;
                 return;
@@ -198,7 +192,13 @@ static void resize(struct live *l)
         if (!l->resize_due || !l->call || l->program != INTERRUPT_RUNNING)
                 return;
         const struct terminal_size size = terminal_size(l->terminal);
-        l->resize_due = hatchery_call_resize(l->call, size.rows, size.columns) == HATCHERY_FULL;
+        l->resize_due = false;
+        if (size.rows == l->size.rows && size.columns == l->size.columns)
+                return;
+        if (hatchery_call_resize(l->call, size.rows, size.columns) == HATCHERY_FULL)
+                l->resize_due = true;
+        else
+                l->size = size;
 }
 
 static void read_input(struct live *l)
@@ -209,6 +209,8 @@ static void read_input(struct live *l)
                 fail(l, &e);
         else if (r == INTAKE_END && l->terminal)
                 die(l, SIGHUP); /* a terminal in raw mode has no end but its own */
+        else if (l->terminal && l->program == INTERRUPT_WAITING && intake_drop(&l->in, CTRL_C))
+                act(l, interrupt_pressed(&l->interrupt, l->program, clock_us()));
 }
 
 static void push_input(struct live *l)
@@ -272,6 +274,8 @@ static void loop(struct live *l, const struct request *q)
                 r = err_say(&e, EMSGSIZE, "the request is larger than this machine can hold");
         if (r < 0)
                 fail(l, &e);
+        if (l->terminal && !l->is_over)
+                take_terminal(l);
         while (!l->is_over && (l->call || outflow_awaited(l->out) >= 0))
                 turn(l);
         if (l->call)
@@ -287,11 +291,12 @@ void live_run(struct live_end *end, struct hatchery_client *client, const struct
                 .end = end,
                 .out = out,
                 .terminal = terminal,
+                .size = q->execute.terminal,
                 .signals = { .fd = -1 },
                 .program = q->execute.stream ? INTERRUPT_WAITING : INTERRUPT_UNKNOWN,
         };
         *end = (struct live_end){ 0 };
-        intake_init(&l.in, q->execute.live_input && !terminal ? STDIN_FILENO : -1);
+        intake_init(&l.in, q->execute.live_input ? STDIN_FILENO : -1);
         loop(&l, q);
         if (terminal)
                 terminal_restore(terminal);

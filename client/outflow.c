@@ -30,7 +30,9 @@ static void open_one(struct outflow *f, enum outflow_stream stream, int fd)
         if (fstat(fd, &st) < 0)
                 return;
         f->to[stream].is_socket = S_ISSOCK(st.st_mode);
-        if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+        if (!S_ISFIFO(st.st_mode) && !isatty(fd))
+                return;
+        if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) /* a write fails, as it would for any command */
                 return;
         char path[32];
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);

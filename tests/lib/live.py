@@ -8,10 +8,14 @@ import signal
 import socket
 import struct
 import subprocess
+import tempfile
 import termios
 import threading
 import time
 
+import hatchery_pb2 as pb
+
+from lib.hatchery import HEADER, PLAIN
 from lib.scale import patience
 from lib.server import HATCHERY
 
@@ -26,10 +30,9 @@ class Live:
         environment = {**os.environ, "HATCHERY_ADDR": address, **options.pop("env", {})}
         streams = {name: options.pop(name, subprocess.PIPE) for name in ("stdin", "stdout", "stderr")}
         self.process = subprocess.Popen([str(HATCHERY), *arguments], env=environment, bufsize=0, **streams, **options)
-        self.seen = {}
-        for stream in (self.process.stdout, self.process.stderr):
-            if stream:
-                self.seen[stream.fileno()] = bytearray()
+        self.seen = {stream.fileno(): bytearray() for stream in (self.process.stdout, self.process.stderr) if stream}
+        self.ended = set()
+        self.at = 0  # in standard output: what is behind it was not expected yet
 
     @property
     def out(self):
@@ -39,10 +42,10 @@ class Live:
     def err(self):
         return bytes(self.seen[self.process.stderr.fileno()])
 
-    def read_some(self, end):
+    def read_some(self):
         """What comes next, on either stream. False: both have ended."""
         open_ones = [fd for fd in self.seen if fd not in self.ended]
-        ready = select.select(open_ones, [], [], max(0, end - time.monotonic()))[0]
+        ready = open_ones and select.select(open_ones, [], [], GUARD)[0]
         if open_ones and not ready:
             raise AssertionError(f"nothing came for {GUARD:g} s; so far {self}")
         for fd in ready:
@@ -52,21 +55,16 @@ class Live:
                 self.ended.add(fd)
         return bool(open_ones)
 
-    ended = frozenset()
-
     def wait(self, condition):
         """Until the condition holds. It fails if the command is silent for long, or ends before."""
-        self.ended = set(self.ended)
         while not condition(self):
-            if not self.read_some(time.monotonic() + GUARD):
+            if not self.read_some():
                 raise AssertionError(f"it ended too early: {self}")
 
     def expect(self, words):
         """Waits until standard output holds these bytes behind those that were expected before."""
         self.wait(lambda live: words in live.out[self.at:])
         self.at = self.out.index(words, self.at) + len(words)
-
-    at = 0
 
     def say(self, data):
         self.process.stdin.write(data)
@@ -76,8 +74,7 @@ class Live:
 
     def end(self):
         """Reads to its end, and gives the exit code; that of a signal is negative."""
-        self.ended = set(self.ended)
-        while self.read_some(time.monotonic() + GUARD):
+        while self.read_some():
             pass
         return self.process.wait(GUARD)
 
@@ -97,9 +94,10 @@ class Live:
 
 
 class Session:
-    """One command on a terminal of its own, in a session of its own, as a shell starts it. What it prints is in `out`."""
+    """One command on a terminal of its own, in a session of its own. What it prints is in `out`. shell: what bash is to do
+    with the command, which is "$0" "$@"."""
 
-    def __init__(self, address, *arguments, rows=24, columns=80, stdout=None, term="xterm-test"):
+    def __init__(self, address, *arguments, rows=24, columns=80, stdout=None, term="xterm-test", shell=None):
         self.ours, self.terminal = os.openpty()
         self.resize(rows, columns)
         attributes = termios.tcgetattr(self.terminal)
@@ -109,9 +107,9 @@ class Session:
         self.seen = bytearray()
         self.at = 0
         environment = {**os.environ, "HATCHERY_ADDR": address, "TERM": term}
-        self.process = subprocess.Popen([str(HATCHERY), *arguments], env=environment, stdin=self.terminal,
-                                        stdout=stdout or self.terminal, stderr=self.terminal,
-                                        preexec_fn=self.take_terminal)
+        command = [*(["bash", "-c", shell] if shell else []), str(HATCHERY), *arguments]
+        self.process = subprocess.Popen(command, env=environment, stdin=self.terminal, stdout=stdout or self.terminal,
+                                        stderr=self.terminal, preexec_fn=self.take_terminal)
 
     @staticmethod
     def take_terminal():
@@ -213,3 +211,44 @@ class Relay:
         self.listener.close()
         for each in self.sockets:
             each.close()
+
+
+class FakeServer:
+    """Takes one connection; what it receives is for the test to answer."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.listener.settimeout(GUARD)
+        self.listener.bind(f"{self.folder.name}/sock")
+        self.listener.listen()
+        self.address = f"unix:{self.folder.name}/sock"
+        self.connection = None
+
+    def accept(self):
+        self.connection = self.listener.accept()[0]
+        self.connection.settimeout(GUARD)
+
+    def read(self, size):
+        data = b""
+        while len(data) < size:
+            part = self.connection.recv(size - len(data))
+            if not part:
+                raise AssertionError("the command closed the connection")
+            data += part
+        return data
+
+    def receive(self):
+        """The next ClientMessage."""
+        _, length = HEADER.unpack(self.read(HEADER.size))
+        return pb.ClientMessage.FromString(self.read(length))
+
+    def answer(self, message):
+        data = message.SerializeToString()
+        self.connection.sendall(HEADER.pack(PLAIN, len(data)) + data)
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.listener.close()
+        self.folder.cleanup()

@@ -4,7 +4,6 @@ go away."""
 import json
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,10 +12,9 @@ from pathlib import Path
 import hatchery_pb2 as pb
 
 from lib.case import Case, ServerModule
-from lib.hatchery import HEADER, PLAIN
-from lib.live import Live, Relay
+from lib.live import FakeServer, Live, Relay
 from lib.scale import patience
-from lib.server import HATCHERY, wait_until
+from lib.server import HATCHERY, HOLD, wait_until
 
 SHARED = "wire"
 SERVER = ServerModule(__name__, is_shared=True)
@@ -26,8 +24,8 @@ LONG = ("--wall", "60s")
 ECHO = "import sys\nfor line in sys.stdin:\n    print('got', line, end='', flush=True)\nprint('end')"
 CAT = ("import os\nwhile data := os.read(0, 65536):\n    while data:\n        data = data[os.write(1, data):]\n"
        "os.write(2, b'all\\xff')")
-STUBBORN = ("import signal, sys, time\nsignal.signal(signal.SIGINT, lambda *_: print('again', flush=True))\n"
-            "print('ready', flush=True)\nend = time.monotonic() + 50\nwhile time.monotonic() < end:\n    time.sleep(0.05)")
+STUBBORN = ("import os, signal, time\nsignal.signal(signal.SIGINT, lambda *_: os.write(1, b'again\\n'))\n"
+            "os.write(1, b'ready\\n')\nend = time.monotonic() + 50\nwhile time.monotonic() < end:\n    time.sleep(0.05)")
 
 
 class LiveCase(Case):
@@ -190,7 +188,7 @@ class Input(LiveCase):
 
 class Interrupts(LiveCase):
     def test_ctrl_c_is_the_programs(self):
-        code = "import time, sys\nprint('ready', flush=True)\ntry: time.sleep(50)\nexcept KeyboardInterrupt: sys.exit(7)"
+        code = "import time, sys\ntry: print('ready', flush=True); time.sleep(50)\nexcept KeyboardInterrupt: sys.exit(7)"
         for options in ([], ["-i"]):
             live = self.live(*options, "-e", code)
             live.expect(b"ready\n")
@@ -242,9 +240,9 @@ class Interrupts(LiveCase):
         self.assertEqual((0, b"1\n2\n"), (live.end(), live.out))
 
     def test_json_is_cancelled_likewise(self):
-        live = self.live("--json", "-e", STUBBORN)
-        wait_until(lambda: any(row.running for row in self.client.status().languages), 30, "a run")
-        time.sleep(0.3)  # no word comes of its being ready
+        live = self.live("--json", "-e", STUBBORN.replace("os.write(1, b'ready", HOLD + "os.write(1, b'ready"))
+        SERVER.wait_held()
+        SERVER.let_go()
         live.signal()
         time.sleep(0.1)
         live.signal()
@@ -253,72 +251,49 @@ class Interrupts(LiveCase):
 
 
 class Waiting(LiveCase):
-    """A server that takes the request and does not run it."""
+    """At a server that takes the request and does not run it."""
 
     def setUp(self):
         super().setUp()
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.addCleanup(self.listener.close)
-        self.listener.settimeout(patience(60))
-        self.path = f"{folder.name}/sock"
-        self.listener.bind(self.path)
-        self.listener.listen()
+        self.server = FakeServer()
+        self.addCleanup(self.server.close)
 
     def begin(self, *arguments):
-        live = self.live(*arguments, address=f"unix:{self.path}")
-        self.connection = self.listener.accept()[0]
-        self.addCleanup(self.connection.close)
-        self.connection.settimeout(patience(60))
+        live = self.live(*arguments, address=self.server.address)
+        self.server.accept()
         return live
-
-    def receive(self):
-        def read(size):
-            data = b""
-            while len(data) < size:
-                part = self.connection.recv(size - len(data))
-                self.assertTrue(part, "the command closed the connection")
-                data += part
-            return data
-        _, length = HEADER.unpack(read(HEADER.size))
-        return pb.ClientMessage.FromString(read(length))
-
-    def answer(self, message):
-        data = message.SerializeToString()
-        self.connection.sendall(HEADER.pack(PLAIN, len(data)) + data)
 
     def test_before_a_program_runs_the_first_ctrl_c_cancels(self):
         live = self.begin("-e", "1")
-        execute = self.receive()
+        execute = self.server.receive()
         live.signal()
-        cancel = self.receive()
+        cancel = self.server.receive()
         self.assertEqual(execute.id, cancel.cancel.request_id)
-        self.answer(pb.ServerMessage(id=execute.id, error=pb.Error(code=pb.Error.CANCELLED, message="cancelled")))
+        self.server.answer(pb.ServerMessage(id=execute.id, error=pb.Error(code=pb.Error.CANCELLED, message="cancelled")))
         self.assertEqual((-signal.SIGINT, b"hatchery: cancelled before it ran\n"), (live.end(), live.err))
 
     def test_a_cancel_that_is_not_answered_is_not_waited_for_after_another_ctrl_c(self):
         live = self.begin("-e", "1")
-        self.receive()
+        self.server.receive()
         live.signal()
-        self.assertEqual("cancel", self.receive().WhichOneof("request"))
+        self.assertEqual("cancel", self.server.receive().WhichOneof("request"))
         self.assertIsNone(live.process.poll())
         live.signal()
         self.assertEqual((-signal.SIGINT, b""), (live.end(), live.err))
 
     def test_a_signal_that_found_no_program_cancels(self):
         live = self.begin("--json", "-e", "1")
-        execute = self.receive()
+        execute = self.server.receive()
         live.signal()
-        sent = self.receive()
+        sent = self.server.receive()
         self.assertEqual((execute.id, 2), (sent.signal.request_id, sent.signal.number))
-        self.answer(pb.ServerMessage(id=sent.id, signalled=pb.Signalled(sent=False)))
-        self.assertEqual(execute.id, self.receive().cancel.request_id)
+        self.server.answer(pb.ServerMessage(id=sent.id, signalled=pb.Signalled(sent=False)))
+        self.assertEqual(execute.id, self.server.receive().cancel.request_id)
 
     def test_a_server_that_does_not_stream_is_shown_at_the_end(self):
         live = self.begin("-e", "1")
         result = pb.Result(status=pb.Result.EXITED, exit_code=3, stdout=b"out", stderr=b"err")
-        self.answer(pb.ServerMessage(id=self.receive().id, result=result))
+        self.server.answer(pb.ServerMessage(id=self.server.receive().id, result=result))
         self.assertEqual((3, b"out", b"err"), (live.end(), live.out, live.err))
 
 

@@ -4,8 +4,11 @@ import os
 import signal
 import tempfile
 
+import hatchery_pb2 as pb
+
 from lib.case import Case, ServerModule
-from lib.live import Live, Relay, Session
+from lib.host import children
+from lib.live import FakeServer, Live, Relay, Session
 from lib.server import wait_until
 
 SHARED = "wire"
@@ -52,7 +55,10 @@ class Terminal(Case):
         session.expect(b">>> ")
         session.type(b"\x04")
         self.assert_ended(session, 0)
+
+    def test_what_is_typed_ahead_is_the_programs(self):
         session = self.session("-t", "-e", "import sys; print(repr(sys.stdin.read()))")
+        wait_until(lambda: not session.is_restored(), 30, "raw mode")
         session.type(b"abc\r\x04")
         session.expect(b"'abc\\n'\r\n")
         self.assert_ended(session, 0)
@@ -75,7 +81,7 @@ class Terminal(Case):
         self.assertEqual(1, session.out.count(b"wrong"), session.out)
 
     def test_ctrl_c_is_the_programs(self):
-        code = "import time, sys\nprint('ready', flush=True)\ntry: time.sleep(50)\nexcept KeyboardInterrupt: sys.exit(7)"
+        code = "import time, sys\ntry: print('ready', flush=True); time.sleep(50)\nexcept KeyboardInterrupt: sys.exit(7)"
         session = self.session("-t", "-e", code)
         session.expect(b"ready\r\n")
         session.type(b"\x03")
@@ -113,32 +119,58 @@ class Terminal(Case):
         self.assert_idle()
 
     def test_a_session_that_is_stopped_leaves_the_terminal_and_finds_it_again(self):
+        script = ('set -m; "$0" "$@"; echo stopped $?; read -r line; echo "shell: $line"; fg >/dev/null; echo done $?')
+        session = self.session("-t", "-e", SIZES, rows=24, columns=80, shell=script)
+        session.expect(b"80 24\r\n")
+        command, = [child for child in children(session.process.pid) if child.name == "hatchery"]
+        os.kill(command.pid, signal.SIGTSTP)
+        session.expect(b"stopped 148\r\n")
+        self.assertTrue(session.is_restored())
+        session.resize(50, 132)
+        session.type(b"in between\r")
+        session.expect(b"shell: in between\r\n")
+        session.expect(b"132 50\r\n")
+        self.assertFalse(session.is_restored())
+        session.type(b"\x03")
+        session.expect(b"done 130\r\n")
+        session.end()
+        self.assert_restored(session)
+
+    def test_where_no_shell_could_continue_it_a_session_is_not_stopped(self):
         session = self.session("-t", "-e", SIZES, rows=24, columns=80)
         session.expect(b"80 24\r\n")
         session.signal(signal.SIGTSTP)
-        # It leads its session, so nobody could continue it: the kernel does not stop it, and the command goes on.
         session.resize(50, 132)
         session.expect(b"132 50\r\n")
-        session.signal(signal.SIGCONT)
         wait_until(lambda: not session.is_restored(), 30, "raw mode again")
         session.type(b"\x03")
         session.end()
         self.assert_restored(session)
 
     def test_the_end_of_a_session_by_a_limit_is_told(self):
-        session = self.session("-t", "--wall", "300ms", "-e", "import time; print('o', end='', flush=True); time.sleep(50)")
+        session = self.session("-t", "--wall", "2s", "-e", "import time; print('o', end='', flush=True); time.sleep(50)")
         self.assert_ended(session, 124)
-        self.assertRegex(session.out, rb"^o\r\nhatchery: killed: wall time limit of 300 ms reached after .*\r\n$")
+        self.assertRegex(session.out, rb"^o\r\nhatchery: killed: wall time limit of 2 s reached after .*\r\n$")
 
-    def test_a_session_has_the_servers_ceilings(self):
-        with open("/dev/null", "wb") as null:
-            session = self.session("-t", "--stats", "-e", "print(1)", stdout=null)
-            self.assert_ended(session, 0)
-        most = self.client.status().languages[0].max_limits
-        self.assertGreater(most.wall_us, 6_000_000)
-        session = self.session("-t", "-e", "import time; time.sleep(6.5); print('still here')")
-        session.expect(b"still here\r\n")
-        self.assert_ended(session, 0)
+    def test_a_session_asks_for_the_servers_ceilings(self):
+        ceilings = pb.Limits(wall_us=3_600_000_000, cpu_us=900_000_000, memory_bytes=1 << 30, output_bytes=64 << 20)
+        language = pb.LanguageStatus(name="python3.11", aliases=["Python"], max_limits=ceilings)
+        for options, wall in (((), 3_600_000_000), (("--wall", "5s"), 5_000_000)):
+            server = FakeServer()
+            self.addCleanup(server.close)
+            session = self.session("-it", "-l", "python", *options, address=server.address)
+            server.accept()
+            server.answer(pb.ServerMessage(id=server.receive().id, status=pb.Status(ready=True, languages=[language])))
+            execute = server.receive().execute
+            self.assertEqual(pb.Limits(wall_us=wall, cpu_us=900_000_000, output_bytes=64 << 20), execute.limits)
+            self.assertEqual((24, 80), (execute.terminal.rows, execute.terminal.columns))
+            session.type(b"typed ahead\r\x03")  # and there is no program to give it to
+            chunks = []
+            while not (message := server.receive()).HasField("cancel"):
+                chunks.append(message.stdin_chunk.bytes)
+            self.assertEqual(b"", b"".join(chunks).replace(b"typed ahead\r", b""))
+            session.type(b"\x03")
+            self.assert_ended(session, -signal.SIGINT)
 
     def test_before_the_program_runs_the_terminal_is_as_it_was_and_ctrl_c_cancels(self):
         session = self.session("-t", "--wait", "1h", "-e", "1", address="unix:/nonexistent/sock")
