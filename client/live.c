@@ -134,7 +134,7 @@ static void when_failed(void *data, struct hatchery_call *call, const struct hat
         intake_close(&l->in);
         end->is_refused = f->has_refusal;
         if (f->has_refusal) {
-                end->code = f->refusal.code;
+                end->code = (int)f->refusal.code;
                 end->retry_after_ms = f->refusal.retry_after_ms;
                 err_say(&end->why, ECONNREFUSED, "%s", f->refusal.message);
         } else {

@@ -231,10 +231,11 @@ class Interrupts(LiveCase):
             self.assert_idle()
 
     def test_what_was_ignored_when_it_began_stays_ignored(self):
+        both = (signal.SIGINT, signal.SIGHUP)
         live = self.live("-i", "-e", "print(1, flush=True); input(); print(2)",
-                         preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGHUP)])
+                         preexec_fn=lambda: [signal.signal(number, signal.SIG_IGN) for number in both])
         live.expect(b"1\n")
-        for number in (signal.SIGINT, signal.SIGHUP):
+        for number in both:
             live.signal(number)
         live.say(b"\n")
         self.assertEqual((0, b"1\n2\n"), (live.end(), live.out))
