@@ -308,7 +308,7 @@ class Others(Command):
         self.assertEqual(0, done.returncode)
         for option in ("--stdin", "--file", "--entry", "--env", "--wall", "--cpu", "--memory", "--pids", "--output",
                        "--disk", "--open-files", "--merge-stderr", "--collect", "--out", "--deadline", "--client",
-                       "--priority", "--addr", "--json"):
+                       "--priority", "--addr", "--json", "--interactive", "--tty", "--interpreter", "--interpreter-arg"):
             self.assertIn(option, done.stdout.decode())
         for command in ([], ["ping"], ["status"]):
             self.assertEqual(0, self.run_command(*command, "--help").returncode)
