@@ -25,6 +25,7 @@ struct live_end {
 };
 
 /* Sends the request, and returns when all that came of it is written. terminal: NULL, or ours, which is in raw mode
- * while the program runs. What a Result holds of output is written, too, unless o->json wants it. */
+ * while the program runs. Output that
+ * comes in the Result is written, too, unless it is printed as JSON. */
 void live_run(struct live_end *end, struct hatchery_client *client, const struct request *q, const struct options *o,
               struct outflow *out, struct terminal *terminal);

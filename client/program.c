@@ -202,8 +202,8 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         x->client = span_of_text(o->client);
         x->merge_stderr = o->merge_stderr;
         x->echo_last_expression = o->echo;
-        /* Somebody watches: what a killed program printed matters more than how fast it prints. On a terminal of its
-         * own a program sees to that by itself. */
+        /* A person at a terminal wants to see all that a killed program printed, more than speed. A program on a
+         * terminal of its own flushes each line by itself. */
         x->unbuffered = o->unbuffered || (!o->buffered && !o->terminal && isatty(STDOUT_FILENO));
         x->truncate_output = o->truncate;
         x->deadline_us = (uint64_t)o->deadline_us;

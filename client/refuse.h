@@ -1,4 +1,4 @@
-/* When there is nothing to show but why: a refusal by the server, or a failure on the way to it. */
+/* Runs without a result: the server refused, or could not be reached. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -6,16 +6,16 @@
 
 #include <stdbool.h>
 
-/* All print one line, or one JSON object, and return the exit code of a refusal. */
+/* Each function prints one line, or one JSON object, and returns the exit code of a refusal. */
 
-/* What the command line named can't be read. */
+/* A file that the command line names can't be read. */
 int refuse_input(bool json, const struct err *why);
 
-/* The server can't be asked, or its answer not be had. */
+/* The server can't be asked, or gives no answer. */
 int refuse_connection(bool json, const struct err *why);
 
 /* The server's refusal; code is that of hatchery_v1_Error_Code. */
 int refuse_error(bool json, int code, const char *message, uint64_t retry_after_ms);
 
-/* For an answer that is an Error, or none that was asked for. */
+/* The answer is an Error, or of a kind that was not asked for. */
 int refuse_answer(bool json, const struct answer *a);

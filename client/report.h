@@ -20,18 +20,18 @@ enum { REPORT_SIZE = 512 };
 
 int report_exit_code(const hatchery_v1_Result *r);
 
-/* What happened; x is what was asked, for the limits it named. False: it exited, which needs no words. */
+/* Why the run ended. x is the request, whose limits are named. False: the program exited, which needs no words. */
 bool report_sentence(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r);
 
-/* Of a program that was refused processes, however it ended. False: there was nothing of the kind. */
+/* The program was refused processes, however it ended. False: it was not. */
 bool report_denied(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r);
 
-/* Of each stream, the program's and its compiler's: whether it came cut, though nothing was killed for that, and how
- * more of it can be had. streamed: bytes of the program's two streams that came before the answer. */
+/* Was this stream, of the program or its compiler, cut without killing anything? The sentence tells how more of it can
+ * be had. streamed: bytes of the program's two streams that came before the answer. */
 enum { REPORT_STREAMS = 4 };
 bool report_cut(char out[REPORT_SIZE], unsigned stream, const struct answer *a, const uint64_t streamed[2]);
 
-/* Whether this pattern of x has brought no file, where it could have. */
+/* Did this pattern of x bring no file, where it could have? */
 bool report_unmatched(char out[REPORT_SIZE], const struct submission *x, size_t glob, const struct answer *a);
 
 /* Status and resources, on one line. */

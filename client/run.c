@@ -87,7 +87,7 @@ static bool write_files(struct voice *v, int dir, const struct answer *a)
         return complete;
 }
 
-/* What a person may have expected to get, and has not got. */
+/* One line for each thing that the command line asks for and the result lacks. */
 static void say_what_is_missing(struct voice *v, const struct submission *x, const struct live_end *end)
 {
         const struct answer *a = &end->answer.answer;
@@ -137,7 +137,7 @@ static int deliver(const struct options *o, int dir, const struct submission *x,
         return code;
 }
 
-/* There is no result: why. */
+/* Says why there is no result. */
 static int explain(const struct options *o, const struct live_end *end, const struct outflow *out)
 {
         if (!o->json)

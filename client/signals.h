@@ -22,7 +22,7 @@ int signals_next(const struct signals *s);
 /* Idempotent. Signals that are waiting have their usual effect. */
 void signals_release(struct signals *s);
 
-/* A reader that is gone ends this process, as is usual. False: whoever started it wants to be told instead. */
+/* Does a write without a reader end this process, as is usual? False: SIGPIPE was ignored when the process began. */
 bool signals_pipe_kills(const struct signals *s);
 
 /* Stops this process as SIGTSTP does by itself, and returns when it is continued. */
