@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The directory and those above it. made: how many of them, counted from its end. */
+/* Makes the directory and those above it. made: how many of them this call has made, counted from the path's end. */
 static int make_way(const char *path, unsigned *made, struct err *e)
 {
         char part[PATH_MAX];
@@ -34,7 +34,7 @@ static int make_way(const char *path, unsigned *made, struct err *e)
         return 0;
 }
 
-/* Somebody else may use one of them by now: it stays. */
+/* Another process may use one of them by now: that one stays. */
 static void unmake_way(const char *path, unsigned made)
 {
         char part[PATH_MAX];
@@ -47,7 +47,7 @@ static void unmake_way(const char *path, unsigned made)
         }
 }
 
-/* One that somebody else may write to could have anything in it. */
+/* If another user may write to the directory, anything could be in it. */
 static int open_configured(const char *path, struct err *e)
 {
         struct stat st;
@@ -78,8 +78,8 @@ int cachedir_try(const char *path, bool leaves_nothing, struct err *e)
         return r;
 }
 
-/* After a change of uid_base files belong to a user that is no more. Only plain files are handed over, and none that
- * has a name elsewhere. */
+/* After a change of uid_base, files belong to a user that no longer exists. Only plain files are handed over, and no
+ * file that has a second name. */
 static int give_files(int directory, uid_t uid, struct err *e)
 {
         int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

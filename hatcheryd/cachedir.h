@@ -1,5 +1,5 @@
-/* The directory of the compile cache of one instance: below the configured one, so that no server sees what another one
- * made, and owned by its pool, which is another user at each instance. */
+/* The directory of the compile cache of one instance: below the configured one, so that no server sees the files of
+ * another. Its pool owns it; the pool's user differs for each instance. */
 #pragma once
 
 #include "hatcheryd/instance.h"
@@ -7,10 +7,10 @@
 
 #include <stdbool.h>
 
-/* Can the configured directory be had? One that is missing is made, with those above it; where nothing is to be left
- * behind, what was made goes again. A negative errno with a sentence if not. */
+/* Can the configured directory be used? If it is missing, it is made, with those above it. With leaves_nothing, the
+ * directories that this call made are removed again. A negative errno with a sentence if it can't be used. */
 int cachedir_try(const char *path, bool leaves_nothing, struct err *e);
 
-/* Makes it where it is missing, and gives the pool what is in it. The descriptor is the caller's; a negative errno with
- * a sentence: the server can do without. */
+/* Makes it if it is missing, and gives the pool the files in it. The caller owns the descriptor. A negative errno comes
+ * with a sentence: the server can work without a cache. */
 int cachedir_open(const char *path, const struct instance *instance, struct err *e);

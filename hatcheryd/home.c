@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The build says where an installed tree has them, seen from its hatcheryd. */
+/* The places of an installed tree, seen from its hatcheryd; the build tells them. */
 static const char *const programs[] = { "", "/" HATCHERY_LIBEXEC };
 static const char *const languages[] = { "/share/hatchery/lang", "/" HATCHERY_DATA "/lang" };
 

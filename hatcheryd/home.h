@@ -1,6 +1,6 @@
-/* Where the files lie that belong to this program: beside it in a build tree, and in an installed one where
- * `cmake --install` has put them. They are looked for from the program itself, so an installed tree may be moved as a
- * whole. All paths are absolute and without "..", since sandboxes are shown some of them. */
+/* Where this program's own files lie: beside it in a build tree; in an installed tree, where `cmake --install` has put
+ * them. The search starts from the program itself, so an installed tree may be moved as a whole. All paths are absolute
+ * and without "..", since sandboxes see some of them. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,7 +12,8 @@ enum { HOME_PATH_SIZE = 512 };
 /* The directory that this program lies in. */
 int home_directory(char *path, size_t size, struct err *e);
 
-/* A program or a plug-in of this build: in the directory of hatcheryd, or where an installed one has its own. */
+/* Finds a program or a plug-in of this build: in the directory of hatcheryd, or in the directories of an installed
+ * tree. */
 int home_find(const char *program_directory, const char *name, char *path, size_t size, struct err *e);
 
 /* The n-th directory that home_find looks in; NULL after the last. */

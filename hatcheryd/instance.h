@@ -1,5 +1,5 @@
-/* Several servers may run on one machine. Each takes a number, held by a lock file as long as it lives, and with it a
- * name for its cgroups and a range of host uids that no other server uses. */
+/* Several servers may run on one machine. Each takes a number, and holds it by a lock file as long as it lives. With
+ * the number come a name for its cgroups and a range of host uids that no other server uses. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -9,7 +9,7 @@
 
 #include <stdint.h>
 
-/* docs/operating.md, "What it takes on the host", says the same; tests/house/test_documents.py compares. */
+/* docs/operating.md, "What it takes on the host", states the same numbers; tests/house/test_documents.py compares. */
 enum {
         INSTANCE_MAX = 256,
         INSTANCE_UIDS = 262144,

@@ -16,14 +16,14 @@
 #include <sys/wait.h>
 
 enum {
-        SETTLED_MS = 1000,   /* what came up and lived so long did not die of its start */
-        CLEAN_MS = 3000,     /* a dead zygote's sandboxes need a moment to die, */
-        SWEEP_MS = 10,       /* and are looked at so often; */
-        SWEEP_LATE_MS = 500, /* when they are late, so often */
-        ORPHAN_MS = 1000,    /* a zygote ends so soon after its pool */
+        SETTLED_MS = 1000,   /* a process that came up and lived so long did not die of its start */
+        CLEAN_MS = 3000,     /* a dead zygote's sandboxes need a moment to die; */
+        SWEEP_MS = 10,       /* they are looked at so often */
+        SWEEP_LATE_MS = 500, /* and, when they are late, so often */
+        ORPHAN_MS = 1000,    /* within this time after its pool, a zygote ends */
         TICK_MS = 1000,
         MAX_FAILED_STARTS = 5,
-        POOL_SILENT_TICKS = 15 /* a pool that says nothing for so long hangs; it speaks every second */
+        POOL_SILENT_TICKS = 15 /* a pool that is silent for so long hangs; it speaks every second */
 };
 
 void keeper_init(struct keeper *k, const struct keeper_settings *settings)
@@ -109,7 +109,8 @@ static int start_pool(struct keeper *k, struct err *e)
         int r = role_start_pool(&k->pool.process, &role, &control, e);
         if (r < 0)
                 return r;
-        if (fcntl(control, F_SETFL, O_NONBLOCK) < 0) /* a pool that hangs must not hold up whoever would kill it */
+        if (fcntl(control, F_SETFL, O_NONBLOCK) < 0) /* a pool that hangs must not block the supervisor, which is to
+                                                      * kill it */
                 return err_set(e, errno, "a non-blocking socket");
         close_control(k);
         k->control = own_steal_fd(&control);
@@ -124,13 +125,13 @@ static int start_pool(struct keeper *k, struct err *e)
 
 enum { NAME_SIZE = 64 };
 
-/* What a side's cgroups begin with. No language has a dot in its name. */
+/* The prefix of the names of a side's cgroups. No language has a dot in its name. */
 static void name_side(char name[NAME_SIZE], const char *language, size_t side)
 {
         snprintf(name, NAME_SIZE, "%s.%c", language, (char)('a' + side));
 }
 
-/* A side without a process and without anything that a former one left, the other one than last time if it can be; or
+/* Finds a side without a process and without leftovers of a former one: if possible not the side of last time. Else
  * -1. */
 static int find_side(const struct kept_language *l)
 {
@@ -198,7 +199,8 @@ static int start_zygote(struct keeper *k, size_t index, size_t side, struct err 
         z->generation = ++l->generation;
         struct control c = { .kind = CONTROL_ZYGOTE, .generation = z->generation };
         snprintf(c.language, sizeof c.language, "%s", language->name);
-        return keeper_tell(k, &c, channel, e); /* a zygote that the pool does not take finds its channel closed */
+        return keeper_tell(k, &c, channel, e); /* if the pool does not take the zygote, the zygote finds its channel
+                                                * closed */
 }
 
 static void start_zygotes(struct keeper *k, int64_t now)
@@ -210,7 +212,7 @@ static void start_zygotes(struct keeper *k, int64_t now)
                         continue;
                 int side = find_side(l);
                 if (side < 0)
-                        continue; /* one becomes free by a death or by the sweep */
+                        continue; /* a death or the sweep frees a side later */
                 if (start_zygote(k, i, (size_t)side, &e) == 0) {
                         l->wanted = false;
                         continue;
@@ -265,7 +267,7 @@ static void kill_overdue(struct keeper *k, int64_t now)
                 }
 }
 
-/* Ticks are counted, not time: if this process was stopped, the pool probably was too, and must be given a chance to
+/* Ticks are counted, not time: if this process was stopped, the pool probably was too, and must get a chance to
  * speak. */
 static void watch_pool(struct keeper *k, int64_t now)
 {
@@ -361,7 +363,7 @@ static void on_pool_death(struct keeper *k, int status)
         k->failed_pools++;
 }
 
-/* A zygote that ends with 0 was told to, or its pool has gone. The pool says when it needs another. */
+/* A zygote that ends with 0 was told to end, or its pool is dead. The pool says when it needs another. */
 static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int status)
 {
         struct kept_language *l = &k->languages[index];
@@ -383,7 +385,7 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
         if (has_settled(z))
                 pace_settled(&l->pace);
         pace_failed(&l->pace, clock_ms());
-        if (!z->came_up && z->kill_at_ms == 0) /* else the pool's death was counted, which took it along */
+        if (!z->came_up && z->kill_at_ms == 0) /* else the zygote died with the pool, whose death was counted */
                 l->failed_starts++;
 }
 
@@ -424,7 +426,7 @@ void keeper_hear(struct keeper *k)
         int r = channel_recv(k->control, &c, sizeof c, NULL, 0, &n_fds, &e);
         if (r == -EAGAIN)
                 return;
-        if (r <= 0) { /* the pool is dying; its end will be heard of */
+        if (r <= 0) { /* the pool is dying; its death will be reported */
                 close_control(k);
                 return;
         }

@@ -1,9 +1,9 @@
 /* The processes that the supervisor keeps running: the pool, and the zygotes of each language. A language has two
  * sides, each with its own cgroups and host uids, so that one zygote can come up while another still serves or dies.
  *
- * Life and death: the zygotes hang on the pool by their channels (end of file ends them), pool and zygotes hang on the
- * supervisor by the parent's death signal, inits hang on their zygote by both. So whatever dies takes down what depends
- * on it, and what is missing is started here. */
+ * Life and death: end of file of its channel to the pool ends a zygote; the parent's death signal ends pool and zygotes
+ * with the supervisor; both end an init with its zygote. So whatever dies takes down what depends on it, and the keeper
+ * starts what is missing. */
 #pragma once
 
 #include "hatcheryd/instance.h"
@@ -25,7 +25,7 @@ enum {
         KEEPER_MAX_LANGUAGES = INSTANCE_LANGUAGES,
 };
 
-/* What processes are started with; borrowed. The supervisor may change it between calls, and says so by
+/* The settings that processes are started with; borrowed. The supervisor may change them between calls, and then calls
  * keeper_configure. */
 struct keeper_settings {
         const char *program_directory;
@@ -35,7 +35,7 @@ struct keeper_settings {
         int config_fd;
         const struct instance *instance;
         const struct cgroup_tree *cgroups;
-        const char *disk; /* see usr_disk_find; "": none whose reads can be limited */
+        const char *disk; /* see usr_disk_find; "": no disk whose reads can be limited */
         const struct listen_socket *listeners;
         size_t n_listeners;
         int cache_fd; /* the directory of the compile cache; -1: there is none */
@@ -43,27 +43,27 @@ struct keeper_settings {
 
 struct kept {
         struct process process;
-        uint32_t generation; /* of a zygote: the name that it is known by to the pool */
+        uint32_t generation; /* of a zygote: the number by which the pool knows it */
         int64_t started_ms;
-        int64_t kill_at_ms; /* it should have ended by then; 0: it is to live */
+        int64_t kill_at_ms; /* if it has not ended by then, it is killed; 0: it is to live */
         bool came_up;
 
-        /* Of a zygote that is dead, until its cgroups are gone. */
+        /* For a dead zygote, until its cgroups are gone. */
         bool unclean;
         int64_t sweep_at_ms; /* when to try */
-        int64_t sweep_by_ms; /* later than that something is wrong; 0: it was said */
+        int64_t sweep_by_ms; /* after that time the log says that something is wrong; 0: it has said so */
 };
 
-/* One that is configured, or was and still has processes. Its place, and with it its host uids, is its own for life,
- * and becomes free when nothing is left of it. */
+/* A language that is configured, or that was configured and still has processes. It keeps its place, and with it its
+ * host uids, for life. The place becomes free when nothing is left of the language. */
 struct kept_language {
         char name[WIRE_MAX_LANGUAGE + 1]; /* "": the place is free */
-        bool leaving;                     /* it is configured no more */
+        bool leaving;                     /* it is no longer configured */
         struct kept side[KEEPER_SIDES];
         struct pace pace;
-        uint32_t generation;    /* the last one given */
+        uint32_t generation;    /* the last number given */
         bool wanted;            /* another zygote is to be started */
-        unsigned failed_starts; /* deaths of zygotes that never served, in a row */
+        unsigned failed_starts; /* deaths, in a row, of zygotes that never served */
 };
 
 struct keeper {
@@ -71,14 +71,15 @@ struct keeper {
         struct kept pool;
         struct pace pool_pace;
         int64_t tick_ms;      /* the next one */
-        unsigned pool_silent; /* for how many ticks */
+        unsigned pool_silent; /* the number of ticks without a word of the pool */
         int control;          /* to the pool; -1 while there is none */
         struct kept_language languages[KEEPER_MAX_LANGUAGES];
         bool unplaced;       /* a language waits for a place */
-        uint32_t generation; /* the highest of a language that is gone: names of zygotes are not used again */
+        uint32_t generation; /* the highest number of any language that is gone: numbers of zygotes are not used
+                              * again */
         unsigned failed_pools;
-        bool ready;    /* every language that comes up has had its warm sandboxes */
-        bool stopping; /* nothing is started any more */
+        bool ready;    /* every language that can come up has had its warm sandboxes */
+        bool stopping; /* nothing more is started */
 };
 
 void keeper_init(struct keeper *k, const struct keeper_settings *settings);
@@ -87,23 +88,23 @@ void keeper_fini(struct keeper *k);
 /* The settings have changed, or are new: languages come and go. */
 void keeper_configure(struct keeper *k);
 
-/* There is no language that could come up. */
+/* True if no language can come up. */
 bool keeper_is_hopeless(const struct keeper *k);
 
-/* Starts what is due, and kills what should have ended or hangs. */
+/* Starts processes that are due, and kills processes that should have ended or that hang. */
 void keeper_do_due(struct keeper *k);
 
 /* Milliseconds until something is due, -1 for never. */
 int keeper_timeout(const struct keeper *k);
 
-/* Takes note of all deaths: of what is kept, and of what came to this process as the subreaper of its descendants (the
- * inits of a zygote that was killed). */
+/* Takes note of all deaths: of kept processes, and of orphans that came to this process as the subreaper (the inits of
+ * a zygote that was killed). */
 void keeper_reap(struct keeper *k);
 
 /* The control socket is readable. */
 void keeper_hear(struct keeper *k);
 
-/* A packet for the pool, with a borrowed descriptor or -1. Negative: there is no pool that takes it. */
+/* Sends a packet to the pool, with a borrowed descriptor or -1. Negative: no pool takes it. */
 int keeper_tell(struct keeper *k, const struct control *c, int fd, struct err *e);
 
 bool keeper_pool_runs(const struct keeper *k);

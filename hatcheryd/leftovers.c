@@ -1,4 +1,4 @@
-/* What killed servers left: see leftovers.h. */
+/* Leftovers of killed servers: see leftovers.h. */
 #include "hatcheryd/leftovers.h"
 
 #include "proto/base/own.h"
@@ -12,8 +12,8 @@
 
 enum { MAX_DEPTH = 4 };
 
-/* Removes what is below a directory of groups, from the leaves up. A group with a process in it refuses, and with it
- * those above. */
+/* Removes what is below a directory of groups, from the leaves up. A group with a process in it can't be removed, and
+ * neither can those above it. */
 static void remove_below(int parent, const char *name, unsigned depth)
 {
         int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -31,7 +31,7 @@ static void remove_below(int parent, const char *name, unsigned depth)
         closedir(dir);
 }
 
-/* "hatchery-7", and "hatchery-7-main", into which a server may have stepped aside, of a dead server. */
+/* Removes "hatchery-7" of a dead server, and "hatchery-7-main", into which that server may have moved itself. */
 static void remove_dead(int parent, const char *name, unsigned number, const char *where, const struct log *log)
 {
         OWN_FD int lock = instance_lock(number, NULL);
@@ -62,7 +62,7 @@ static void sweep(const struct cgroup_hierarchy *h, const struct instance *own, 
                 if (d->d_type != DT_DIR || !is_instance(d->d_name, &number))
                         continue;
                 if (number == own->number)
-                        remove_below(dirfd(dir), d->d_name, 0); /* a former server's of this number */
+                        remove_below(dirfd(dir), d->d_name, 0); /* groups of a former server with this number */
                 else
                         remove_dead(dirfd(dir), d->d_name, number, parent, log);
         }

@@ -13,7 +13,7 @@
 
 enum { BACKLOG = 4096 };
 
-/* A socket file that nobody listens on is left over from a server that was killed. */
+/* Removes a socket file without a listener: a server that was killed has left it. */
 static int remove_stale(const struct sockaddr_un *address, struct err *e)
 {
         struct stat st = { 0 };
@@ -47,7 +47,7 @@ static int open_unix(struct listen_socket *l, const char *path, struct err *e)
         return 0;
 }
 
-/* "HOST:PORT" in two; brackets around an IPv6 address go. */
+/* Splits "HOST:PORT" in two, and removes brackets around an IPv6 address. */
 static int split(const char *address, char *host, size_t size, const char **port, struct err *e)
 {
         const char *colon = strrchr(address, ':');

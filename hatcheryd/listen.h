@@ -1,5 +1,5 @@
-/* Listening sockets, made by the supervisor and handed to the pool, so that the pool needs no right to bind and a pool
- * that is restarted finds its clients waiting. */
+/* Listening sockets. The supervisor makes them and hands them to the pool. So the pool needs no right to bind, and a
+ * restarted pool finds its clients waiting. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -241,7 +241,7 @@ static int run_zygote(const struct command_line *c)
         return status;
 }
 
-/* It was started from a copy in memory, which has no name of its own. */
+/* Sets the process's name: the program runs from a copy in memory, which has no name of its own. */
 static int run_role(const struct command_line *c)
 {
         char name[16] = "";

@@ -1,15 +1,16 @@
-/* When what has died may be started again: at once the first time, and later and later while it keeps failing. Pure. */
+/* When a dead process may be started again: at once the first time, and later and later while it keeps failing.
+ * Pure. */
 #pragma once
 
 #include <stdint.h>
 
 struct pace {
         unsigned failures;     /* in a row */
-        int64_t not_before_ms; /* on whatever clock now_ms is */
+        int64_t not_before_ms; /* on the clock of now_ms */
 };
 
-/* It died of its start, or soon after. */
+/* The process died at its start, or soon after. */
 void pace_failed(struct pace *p, int64_t now_ms);
 
-/* It has done its work. */
+/* The process has done its work. */
 void pace_settled(struct pace *p);

@@ -23,7 +23,7 @@ struct arguments {
 
 static void argument(struct arguments *a, const char *word)
 {
-        a->at[a->n++] = (char *)word; /* exec does not write to it, whatever its type says */
+        a->at[a->n++] = (char *)word; /* exec does not write to it, despite its type */
         a->at[a->n] = NULL;
 }
 
@@ -33,9 +33,9 @@ static void option(struct arguments *a, const char *name, const char *value)
         argument(a, value);
 }
 
-/* Each process runs from a copy of this program of its own. A sandbox can name its zygote's copy as /proc/self/exe; it
- * may not open it, since a lock on it would be seen in all the others. The pool's is readable, because a sanitizer in
- * an unprivileged process looks for the names of functions there. */
+/* Each process runs from its own copy of this program. A sandbox can name its zygote's copy as /proc/self/exe. It may
+ * not open that copy, since all other sandboxes would see a lock on it. The pool's copy is readable, because a
+ * sanitizer in an unprivileged process looks for the names of functions there. */
 enum { POOL_MODE = S_IRUSR | S_IXUSR | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH, ZYGOTE_MODE = S_IRUSR | S_IXUSR };
 
 static int own_program(mode_t mode, struct err *e)
@@ -67,7 +67,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
                 return r;
         fds[n++] = theirs;
         fds[n++] = role->config_fd;
-        fds[n++] = role->cache_fd >= 0 ? role->cache_fd : role->config_fd; /* something has to be in its place */
+        fds[n++] = role->cache_fd >= 0 ? role->cache_fd : role->config_fd; /* without a cache, its place is filled */
         for (size_t i = 0; i < role->n_listeners && i < ROLE_MAX_LISTENERS; i++)
                 fds[n++] = role->listeners[i].fd;
 
@@ -91,7 +91,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
 /* The section of a language's runtime in a memory file, with the limits that the language has. */
 static int runtime_fd(const struct config_language *language, struct err *e)
 {
-        struct config_runtime runtime = *language->data; /* but for its limits, what it points to is borrowed */
+        struct config_runtime runtime = *language->data; /* borrows all but its limits */
         memcpy(runtime.standard, language->standard, sizeof runtime.standard);
         memcpy(runtime.ceiling, language->ceiling, sizeof runtime.ceiling);
         OWN_MEM char *text = config_runtime_text(&runtime);
@@ -101,7 +101,7 @@ static int runtime_fd(const struct config_language *language, struct err *e)
         return own_steal_fd(&fd);
 }
 
-/* What a zygote is told of its language. */
+/* The options that tell a zygote about its language. */
 static void language_options(struct arguments *a, const struct role_zygote *role)
 {
         const struct config_language *language = role->language;
@@ -120,7 +120,7 @@ static void language_options(struct arguments *a, const struct role_zygote *role
                 option(a, "--preload", language->preload[i]);
 }
 
-/* What the pool may order at most: for either stage, where there are two. */
+/* The highest limits that the pool may order: the larger of both stages, where there are two. */
 static void find_ceilings(const struct config_language *language, char arg[CEILINGS_ARG_SIZE])
 {
         int64_t most[LIMIT_COUNT];
@@ -166,7 +166,7 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         }
         for (size_t i = 0; i < role->cgroups->n; i++) {
                 if (role->cgroups->at[i].controllers == CGROUP_BLKIO && !limits_reads)
-                        continue; /* each sandbox that joins one more hierarchy pays for it */
+                        continue; /* joining one more hierarchy costs each sandbox time */
                 hierarchy_to_arg(&role->cgroups->at[i], cgroups[i]);
                 option(&a, "--cgroup", cgroups[i]);
         }

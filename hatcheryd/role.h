@@ -1,4 +1,4 @@
-/* The command lines and descriptors of the roles that the supervisor starts: what hatcheryd/main.c takes apart again.
+/* The command lines and descriptors of the roles that the supervisor starts. hatcheryd/main.c takes them apart again.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Descriptors of a zygote beside those of its own header. */
+/* A zygote's descriptors, besides those that its own header names. */
 enum {
         ROLE_FD_RUNTIME = 4
 }; /* where the language is data: its section of the configuration, see config_runtime_text */
@@ -21,7 +21,7 @@ enum { ROLE_MAX_LISTENERS = 32, ROLE_MAX_PRELOAD = 256 };
 
 struct role_pool {
         uint32_t uid;
-        int config_fd; /* borrowed, as all below */
+        int config_fd; /* borrowed, as are all below */
         const struct listen_socket *listeners;
         size_t n_listeners; /* at most ROLE_MAX_LISTENERS */
         int cache_fd;       /* -1: none */
@@ -37,22 +37,22 @@ struct role_zygote {
         const char *files; /* Hatchery's own language files; NULL for a plug-in */
         const char *cache;
         const char *faults; /* or NULL */
-        const char *group;  /* what its cgroups' names begin with */
+        const char *group;  /* the prefix of its cgroups' names */
         uint32_t uid_base;
         uint32_t inodes;
-        const char *disk;   /* that /usr lies on, see usr_disk_find; "": none whose reads can be limited */
+        const char *disk;   /* the disk of /usr, see usr_disk_find; "": no disk whose reads can be limited */
         uint64_t disk_read; /* bytes that a sandbox may read of it in a second; 0: no limit */
         enum log_level log_level;
         const struct cgroup_tree *cgroups;
 };
 
-/* *channel becomes the pool's end of the zygote's channel, owned by the caller. A zygote is told no more of the
- * configuration than what it needs: its programs may come to read its memory. */
+/* channel becomes the pool's end of the zygote's channel, owned by the caller. A zygote is told only the parts of the
+ * configuration that it needs: its programs may come to read its memory. */
 int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e);
 
-/* In the zygote: the runtime that ROLE_FD_RUNTIME tells, the only one of *config, which the caller releases. The
- * descriptor is closed. */
+/* In the zygote: reads the runtime from ROLE_FD_RUNTIME and closes that descriptor. It is the only runtime of *config,
+ * which the caller releases. */
 int role_read_runtime(struct config *config, struct err *e);
 
-/* The same as zygotes know it; borrows from r. */
+/* The same in the form that zygotes use; borrows from r. */
 void role_command(struct lang_command *c, const struct config_runtime *r);

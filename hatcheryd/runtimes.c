@@ -35,7 +35,7 @@ const struct runtime *runtimes_named(const struct runtimes *r, const char *name)
         return find(r, name);
 }
 
-/* A row of that name, as it was or empty. */
+/* The row of that name: the present one, or a new empty one. */
 static struct runtime *find_or_add(struct runtimes *r, const char *name, struct err *e)
 {
         struct runtime *row = find(r, name);
@@ -53,7 +53,8 @@ static struct runtime *find_or_add(struct runtimes *r, const char *name, struct 
 
 /* ---------------------------------------------------------------- plug-ins */
 
-/* In a process of its own: whatever an interpreter's library does when it is loaded, it does not do it here. */
+/* In a process of its own: an interpreter's library may do anything when it is loaded, and must not do it in the
+ * supervisor. */
 static void probe(const char *name, const char *plugin, int answer)
 {
         struct err e = { 0 };
@@ -91,7 +92,7 @@ static void check_plugin(struct runtime *row)
                 snprintf(row->why, sizeof row->why, "%s", e.text);
 }
 
-/* The library may well be there: to install it would not help. */
+/* The library may be installed: then installing it would not help. */
 static void set_not_built(struct runtime *row, const char *file, const char *build)
 {
         row->plugin[0] = '\0';
@@ -132,7 +133,7 @@ static int add_plugins(struct runtimes *r, const char *program_directory, struct
 {
         int n = 0;
 
-        /* Known also where they are not: so that somebody who looks for one is told what to install. */
+        /* Plug-ins that were not built have a row too, so that a user who looks for one is told what to install. */
         for (const struct config_plugin *known = config_plugins; known->name && n == 0; known++)
                 n = add_plugin(r, known, program_directory, e);
         for (size_t i = 0; home_place(i); i++) {
@@ -187,7 +188,7 @@ static int add_file(struct runtimes *r, const char *directory, const char *file,
 
         snprintf(path, sizeof path, "%s/%s", directory, file);
         snprintf(stem, sizeof stem, "%.*s", (int)(strlen(file) - strlen(".conf")), file);
-        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* a pipe would be waited for */
+        if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) /* opening a pipe would wait for a writer */
                 return err_say(e, EINVAL, "%s is no plain file", path);
         int n = config_read_file(path, &text, e);
         if (n == 0)
@@ -263,7 +264,7 @@ int runtimes_find(struct runtimes *r, struct config *main, const char *program_d
 static void set_broken(struct runtime *row, const char *file, int line, const struct err *fault)
 {
         char where[ERR_TEXT_SIZE];
-        snprintf(where, sizeof where, "%s", file); /* it may be in row->why, which is written */
+        snprintf(where, sizeof where, "%s", file); /* file may point into row->why, which is written below */
         struct err e = *fault;
         row->state = RUNTIME_BROKEN;
         snprintf(row->fault, sizeof row->fault, "%s", fault->text);

@@ -1,5 +1,5 @@
-/* What this host can run: every runtime that is known here (plug-ins, and the files of languages that are data), and
- * whether it is there. In the order of names. */
+/* The runtimes of this host: every runtime that is known here (plug-ins, and the files of languages that are data), and
+ * whether it is installed. In the order of names. */
 #pragma once
 
 #include "hatcheryd/home.h"
@@ -20,9 +20,9 @@ struct runtime {
         char name[32];
         enum runtime_state state;
         char why[ERR_TEXT_SIZE];     /* where it was found, or why it is absent or broken */
-        char fault[ERR_TEXT_SIZE];   /* of one that is data and broken: the same without paths of the server's */
+        char fault[ERR_TEXT_SIZE];   /* for a broken language that is data: the same without paths of the server */
         const char *package;         /* Debian packages that bring it, separated by spaces; "" for not known */
-        char plugin[HOME_PATH_SIZE]; /* of a plug-in that was found; else "" */
+        char plugin[HOME_PATH_SIZE]; /* the path of a plug-in that was found; else "" */
         bool is_data;
         bool in_main; /* its section is in the main file */
         struct config_runtime data;
@@ -33,12 +33,12 @@ struct runtimes {
         size_t n;
 };
 
-/* main is loaded by config_load_main; its runtimes are taken out of it. An error is that of a file, which it names. */
+/* config_load_main has loaded main; this call takes the runtimes out of it. An error names the file that has it. */
 int runtimes_find(struct runtimes *r, struct config *main, const char *program_directory, struct err *e);
 void runtimes_fini(struct runtimes *r);
 
-/* Looks for what would end each zygote of a language that is data: such a one is broken. main_name is what the main
- * file is called, cache an error where its directory can't be had. */
+/* Looks for faults that would end each zygote of a language that is data, and marks such a language broken. main_name
+ * is the name of the main file. cache is an error if the cache's directory can't be used. */
 void runtimes_check(struct runtimes *r, const struct config *main, const char *program_directory, const char *main_name,
                     const struct err *cache);
 

@@ -53,7 +53,7 @@ static int survey(const struct settings_source *source, const char *text, struct
                 return r;
         }
         struct err cache = { 0 };
-        if (geteuid() == 0) /* nobody else serves */
+        if (geteuid() == 0) /* no other user serves */
                 try_cache(main->cache, source->leaves_nothing, &cache);
         runtimes_check(runtimes, main, source->program_directory, name_of(source), &cache);
         return 0;
@@ -106,7 +106,7 @@ static bool print_broken(FILE *to, const struct runtime *row)
         return print_owned(to, config_absent_text(&absent));
 }
 
-/* A plug-in that is broken is left to its zygote to tell, again and again until it is mended. */
+/* A broken plug-in is not printed as broken: its zygote reports the fault, again and again until it is mended. */
 static bool print_runtime(FILE *to, const struct runtime *row)
 {
         if (row->state == RUNTIME_ABSENT)
@@ -118,9 +118,9 @@ static bool print_runtime(FILE *to, const struct runtime *row)
         return row->in_main || print_owned(to, config_runtime_text(&row->data));
 }
 
-/* Where the operator names no language, all that are here are served. Of each one sandbox waits, which is what makes
- * the difference to a cold start; more come with the demand. A compiled language has none: what waits for its compiler
- * does not notice two milliseconds. Python, the language asked for most, has what it has when it is named. */
+/* If the operator names no language, all installed ones are served. One sandbox of each waits, and saves the cold
+ * start; more come with the demand. A compiled language has no warm sandbox: a request that waits for its compiler does
+ * not notice two milliseconds. Python, the most used language, has the same numbers as when it is named. */
 static void print_default(FILE *to, const struct runtime *row)
 {
         bool is_compiled = row->is_data && row->data.kind == KIND_COMPILED;
@@ -133,7 +133,7 @@ static void print_default(FILE *to, const struct runtime *row)
                 fprintf(to, "language '%s' { warm_min = %d }\n", row->name, is_compiled ? 0 : 1);
 }
 
-/* Languages whose runtime nobody knows. */
+/* Prints languages whose runtime is unknown. */
 static bool print_unknown(FILE *to, const struct runtimes *runtimes, const struct config *main)
 {
         bool good = true;
@@ -155,7 +155,7 @@ static bool is_wanted(const struct config *main, const struct runtime *row)
         return main->n_languages == 0;
 }
 
-/* The main text is first, so that its lines are those of the operator's file. */
+/* The main text is first, so that its line numbers are those of the operator's file. */
 static int merge(char **merged, const char *text, const struct runtimes *runtimes, const struct config *main,
                  struct err *e)
 {
@@ -215,7 +215,8 @@ static void say_absent(const struct log *log, const struct runtimes *runtimes, c
                 log_info(log, "not installed: %s; hatcheryd --check-host says what brings them", list);
 }
 
-/* Finds what their compilers are, of those that are served: to look at all that a compiler reads takes a while. */
+/* Finds the identities of the compilers, for served languages alone: looking at all files that a compiler reads takes a
+ * while. */
 static int find_identities(const struct config *config, FILE *to, struct err *e)
 {
         struct identity_seen seen = { .n = 0 };

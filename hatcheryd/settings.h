@@ -1,5 +1,5 @@
-/* Reading the configuration for all roles: the main file and the files of languages are parsed here, what is installed
- * is looked at, and one text is made of it all for the pool. */
+/* Reading the configuration for all roles. It parses the main file and the files of languages, looks at what is
+ * installed, and makes one text of it all for the pool. */
 #pragma once
 
 #include "hatcheryd/runtimes.h"
@@ -13,18 +13,18 @@ struct settings_source {
         const char *path; /* NULL: the built-in configuration */
         const char *program_directory;
         bool leaves_nothing;   /* the host is only looked at */
-        const struct log *log; /* told what is configured and not there; or NULL */
+        const struct log *log; /* gets a line for each configured language that is missing; or NULL */
 };
 
-/* On success the caller owns *config (config_fini) and *fd, a memory file with the merged text: every role reads the
- * same one, whatever happens to the files meanwhile; and *merged, which is for settings_identify (free). An error names
+/* On success the caller owns *config (config_fini), *fd and *merged (free). *fd is a memory file with the merged text:
+ * every role reads the same text, even if the files change meanwhile. *merged is for settings_identify. An error names
  * file and line. */
 int settings_read(const struct settings_source *source, struct config *config, char **merged, int *fd, struct err *e);
 
-/* The same from a text that was merged before, without a look at any file of the configuration: what compilers and what
- * they read are by now. */
+/* The same from a text that was merged before, without reading any file of the configuration. It looks only at
+ * compilers and the files that they read. */
 int settings_identify(const char *merged, const char *name, struct config *config, int *fd, struct err *e);
 
-/* The main file alone, and what is known on this host; both are the caller's. */
+/* Reads the main file alone, and finds the runtimes of this host; the caller owns both. */
 int settings_survey(const struct settings_source *source, struct runtimes *runtimes, struct config *main,
                     struct err *e);

@@ -1,5 +1,5 @@
-/* The supervisor: see supervisor.h. What it keeps running is keeper.h's; here are the start, signals, the
- * configuration, and the end. */
+/* The supervisor: see supervisor.h. This file holds the start, signals, the configuration and the end; keeper.h keeps
+ * processes running. */
 #include "hatcheryd/supervisor.h"
 
 #include "hatcheryd/cachedir.h"
@@ -28,7 +28,7 @@
 #include <sys/wait.h>
 
 enum {
-        CLEAN_MS = 3000,       /* what was killed needs a moment to die */
+        CLEAN_MS = 3000,       /* killed processes need a moment to die */
         STOP_GRACE_MS = 10000, /* beyond the configured drain time */
 };
 
@@ -36,7 +36,7 @@ struct supervisor {
         const struct supervisor_options *options;
         struct log log;
         struct config config;
-        char *merged; /* its text, as settings_read has made it */
+        char *merged; /* the configuration's text, as settings_read has made it */
         struct upgrade upgrade;
         struct instance instance;
         struct cgroup_tree cgroups;
@@ -68,7 +68,7 @@ static int open_listeners(struct supervisor *s, struct err *e)
         return 0;
 }
 
-/* It saves time, and nothing else: a server runs without. */
+/* The cache only saves time: a server runs without it. */
 static void open_cache(struct supervisor *s)
 {
         struct err e = { 0 };
@@ -109,7 +109,7 @@ static void say_ready(struct supervisor *s)
         fflush(stdout);
 }
 
-/* A server that has never been ready is stopped by its failures; one that has been is kept alive through them. */
+/* Failures stop a server that has never been ready. A server that has been ready lives through them. */
 static void give_up_if_hopeless(struct supervisor *s)
 {
         if (s->keeper.ready || s->keeper.stopping || !keeper_is_hopeless(&s->keeper))
@@ -119,7 +119,7 @@ static void give_up_if_hopeless(struct supervisor *s)
         stop(s);
 }
 
-/* The files, and which of what they name is installed. */
+/* Reads the files, and looks which languages that they name are installed. */
 static int read_settings(const struct supervisor *s, struct config *config, char **merged, int *fd, struct err *e)
 {
         const struct settings_source source = {
@@ -148,7 +148,7 @@ static void say_unlimited_reads(const struct supervisor *s)
                 log_info(&s->log, "what sandboxes read of the disk of /usr is not limited: %s", s->no_disk.text);
 }
 
-/* Takes both over, and tells the pool. */
+/* Takes *config and *merged over, and tells the pool. */
 static void adopt(struct supervisor *s, const struct config *config, int fd, const char *what)
 {
         struct control c = { .kind = CONTROL_RELOAD };
@@ -172,7 +172,7 @@ static bool has_other_compilers(const struct config *a, const struct config *b)
         return false;
 }
 
-/* Packages have changed: which compilers are others now? The configuration is the operator's to have read again. */
+/* Packages have changed: which compilers differ now? Only the operator (SIGHUP) has the configuration read again. */
 static void look_at_compilers(struct supervisor *s)
 {
         struct config config = { 0 };
@@ -206,7 +206,7 @@ static void reload(struct supervisor *s)
         adopt(s, &config, fd, "the configuration was read again");
         if (!limited_reads)
                 say_unlimited_reads(s);
-        keeper_configure(&s->keeper); /* the pool is to know of a language before it gets a zygote for it */
+        keeper_configure(&s->keeper); /* the pool must know a language before it gets a zygote for it */
 }
 
 static void on_signal(struct supervisor *s)
@@ -251,7 +251,7 @@ static void one_round(struct supervisor *s)
         if (!s->keeper.stopping && upgrade_is_over(&s->upgrade, clock_ms()))
                 look_at_compilers(s);
         if (s->keeper.stopping && !keeper_pool_runs(&s->keeper))
-                close_listeners(s); /* nobody would take what comes */
+                close_listeners(s); /* no pool would take new connections */
         if (s->keeper.stopping && clock_ms() >= s->stop_by_ms)
                 keeper_kill_all(&s->keeper);
         keeper_do_due(&s->keeper);
@@ -272,7 +272,8 @@ static int prepare(struct supervisor *s, struct err *e)
         s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
         if (s->signals < 0)
                 return err_set(e, errno, "signalfd");
-        /* What a zygote leaves when it is killed comes to us, and is reaped: in a container there may be nobody else.
+        /* Orphans of a killed zygote come to the supervisor and are reaped: in a container there may be no other
+         * reaper.
          */
         if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return err_set(e, errno, "PR_SET_CHILD_SUBREAPER");
@@ -310,7 +311,7 @@ static int prepare(struct supervisor *s, struct err *e)
         return r;
 }
 
-/* What was killed may still be dying. */
+/* Killed processes may still be dying. */
 static void wait_for_the_dead(struct supervisor *s)
 {
         struct err e = { 0 };
@@ -366,7 +367,7 @@ int supervisor_main(const struct supervisor_options *options)
                 .listeners = s.listeners,
         };
         keeper_init(&s.keeper, &s.settings);
-        signal(SIGPIPE, SIG_IGN); /* whoever reads the log may go away */
+        signal(SIGPIPE, SIG_IGN); /* the reader of the log may go away */
         if (prepare(&s, &e) < 0) {
                 log_error(&s.log, "%s", e.text);
                 s.status = 1;

@@ -1,5 +1,5 @@
 /* The supervisor: root, no network, no parser of anything a client wrote. It reads the configuration, prepares cgroups
- * and listening sockets, starts the pool and one zygote per language, starts again what dies, and cleans up. */
+ * and listening sockets, starts the pool and one zygote per language, restarts them when they die, and cleans up. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -8,7 +8,7 @@
 
 enum { LOOK_MS = 2000 };
 
-/* Of dpkg, rpm, apk and pacman. Where there is none of these, SIGHUP does it. */
+/* Databases of dpkg, rpm, apk and pacman. Without any of these, the operator sends SIGHUP. */
 static const char *const databases[] = {
         "/var/lib/dpkg/status",  "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite",
         "/lib/apk/db/installed", "/var/lib/pacman/local",

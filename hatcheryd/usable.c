@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* As zygote/warm.c and zygote/prepare.c set it. */
+/* The PATH that zygote/warm.c and zygote/prepare.c set. */
 static const char standard_path[] = "/usr/local/bin:/usr/bin:/bin";
 
-/* What every sandbox sees of the host without being told to. */
+/* The host's directories that every sandbox sees. */
 static const char *const seen[] = {
         "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc/alternatives",
 };
@@ -29,7 +29,7 @@ static bool is_program(const char *path)
         return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-/* A place that only sandboxes have: a link, or what Hatchery shows them. */
+/* A path that only sandboxes have: a link, or a directory that Hatchery adds. */
 static bool is_inside_alone(const struct config_runtime *r, const char *path)
 {
         for (char **link = r->links; link && *link; link++)
@@ -58,7 +58,7 @@ static const char *path_variable(const struct config_runtime *r)
         return path;
 }
 
-/* Made by the compiler, or a place that is filled in later. */
+/* False for a path that the compiler makes, or a place that is filled in later. */
 static bool is_to_be_looked_for(const struct config_runtime *r, const char *word)
 {
         return *word != '{' && (!strchr(word, '/') || (*word == '/' && !is_inside_alone(r, word)));
@@ -82,7 +82,7 @@ bool usable_find_program(const struct config_runtime *r, const char *word, char 
         return false;
 }
 
-/* A directory of the variable PATH that only sandboxes have may hold it. */
+/* Does PATH name a directory that only sandboxes have? That directory may hold the program. */
 static bool may_be_inside(const struct config_runtime *r)
 {
         for (const char *at = path_variable(r); *at; at += strspn(at, ":")) {

@@ -1,6 +1,6 @@
-/* Can a language that is data be served as its file says? What would end every one of its zygotes, or every one of its
- * sandboxes, is found at the start, while there is somebody to read it. What only its programs can tell (a version
- * command that fails) is left to its zygote. */
+/* Can a language that is data be served as its file says? A fault that would end each of its zygotes or sandboxes is
+ * found at the start, while somebody reads the log. A fault that only running shows (a version command that fails) is
+ * left to its zygote. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -10,10 +10,10 @@
 
 enum { USABLE_PATH_SIZE = 4096 };
 
-/* 0, or a negative errno with a sentence that names the key. files: Hatchery's own language files, which every such
- * language is shown; or NULL. */
+/* 0, or a negative errno with a sentence that names the key. files: the directory of Hatchery's own language files,
+ * which every such language sees; or NULL. */
 int usable_check(const struct config_runtime *r, const char *files, struct err *e);
 
-/* Where the program that a command line begins with is on the host, if it is to be looked for there: false for what is
- * not there, and for what is yet to be made or is seen in sandboxes alone. */
+/* Finds the program of a command line on the host. False if it is not there, or need not be: it is yet to be made, or
+ * only sandboxes see it. */
 bool usable_find_program(const struct config_runtime *r, const char *word, char path[USABLE_PATH_SIZE]);
