@@ -1,4 +1,4 @@
-/* The clock: see clock.h. A file of its own, so that a test can bring another. */
+/* The clock: see clock.h. It has a file of its own, so that a test can link another clock. */
 #include "proto/base/clock.h"
 
 #include <time.h>

@@ -7,7 +7,7 @@
 int64_t clock_us(void);
 int64_t clock_ms(void);
 
-/* For libevent, which rounds down: a delay is never nothing. */
+/* For libevent, which rounds down: the delay is never 0. */
 static inline struct timeval clock_delay(int64_t us)
 {
         if (us < 1000)

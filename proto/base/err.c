@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Cut where it does not fit: the front of a sentence says most. */
+/* Cuts the end if it does not fit: the front of a sentence says most. */
 static void append(char *text, size_t used, const char *suffix)
 {
         size_t len = strlen(suffix), room = ERR_TEXT_SIZE - 1 - used;

@@ -1,7 +1,6 @@
-/* An error as a plain value: what went wrong as an errno, and a sentence for whoever reads it. It owns no memory, so an
- * error path needs none.
+/* An error as a plain value: an errno, and a sentence for the reader. It owns no memory, so an error path needs none.
  *
- * Functions return a negative errno when something is broken; the sentence is then in the struct err they were given.
+ * Functions return a negative errno when something is broken, and put the sentence into the caller's struct err.
  * Positive returns are expected answers, named by their module (FRAME_MORE, QUEUE_FULL), and no errors. */
 #pragma once
 
@@ -19,7 +18,7 @@ int err_set(struct err *e, int code, const char *fmt, ...) __attribute__((format
 /* The same without strerror: for sentences that are meant for a client. */
 int err_say(struct err *e, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* The errno that another process told, with either sign. A number that is none becomes EPROTO: not each int can be
+/* The errno that another process sent, with either sign. A number that is no errno becomes EPROTO: not every int can be
  * negated. */
 int err_told(int told);
 

@@ -1,4 +1,5 @@
-/* FNV-1a: tells apart what one operator has on one machine. Nobody chooses what goes in, so it need not be strong. */
+/* FNV-1a: a hash that tells apart files and settings of one operator on one machine. No attacker chooses its input, so
+ * it need not be strong. */
 #pragma once
 
 #include <stddef.h>

@@ -6,6 +6,6 @@
 
 enum { GLOB_PATH_MAX = 4096 };
 
-/* True if the whole path matches. Takes time proportional to the product of both lengths, whatever the pattern: there
- * is no backtracking to blow up. Paths of GLOB_PATH_MAX bytes and more never match. */
+/* True if the whole path matches. Takes time proportional to the product of both lengths for every pattern, since there
+ * is no backtracking. Paths of GLOB_PATH_MAX bytes and more never match. */
 bool glob_match(const char *pattern, const char *path);

@@ -3,6 +3,6 @@
 
 #include <stddef.h>
 
-/* Whole pages of private, anonymous memory: a child that touches them dies of it, or, where a filter swallows
- * MADV_DONTFORK (lang/javascript/node_embed.cc needs one), finds zeros. 0, or a negative errno. */
+/* For whole pages of private, anonymous memory. A child that touches them dies. Where a filter swallows MADV_DONTFORK
+ * (lang/javascript/node_embed.cc needs such a filter), the child finds zeros instead. 0, or a negative errno. */
 int hide_from_children(void *memory, size_t size);

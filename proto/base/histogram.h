@@ -1,7 +1,7 @@
-/* A log-linear histogram of durations, in whatever unit its owner counts: exact up to HISTOGRAM_EXACT, and from there
- * on HISTOGRAM_STEPS buckets in each power of two, so that any value it gives back is within 1/HISTOGRAM_STEPS of one
- * that went in. Adding is O(1), and its size is fixed (36 KiB): it is a plain value without pointers, and can be
- * copied, merged, and sent to another process of the same program. */
+/* A log-linear histogram of durations, in the owner's unit. It is exact up to HISTOGRAM_EXACT. Above, it has
+ * HISTOGRAM_STEPS buckets in each power of two, so a value that it returns is within 1/HISTOGRAM_STEPS of one that was
+ * added. Adding is O(1), and its size is fixed (36 KiB): it is a plain value without pointers, and can be copied,
+ * merged, and sent to another process of the same program. */
 #pragma once
 
 #include <stddef.h>
@@ -10,13 +10,13 @@
 enum {
         HISTOGRAM_STEPS = 128,
         HISTOGRAM_EXACT = 2 * HISTOGRAM_STEPS,
-        /* Beyond the exact part: up to 2^41, which is 36 minutes of ns or 25 days of us; what is longer counts as that
-         * long, but for max. */
+        /* Beyond the exact part: up to 2^41, which is 36 minutes of ns or 25 days of us. A longer value counts as that
+         * long, except in max. */
         HISTOGRAM_OCTAVES = 33,
         HISTOGRAM_BUCKETS = HISTOGRAM_EXACT + HISTOGRAM_OCTAVES * HISTOGRAM_STEPS,
 };
 
-/* All zero is an empty one. */
+/* All zero is an empty histogram. */
 struct histogram {
         uint64_t count;
         uint64_t sum; /* stops at UINT64_MAX */

@@ -28,7 +28,7 @@ int io_read_all(int fd, void *data, size_t len)
         return 0;
 }
 
-/* A socket is written to by send, so that one whose other end is gone brings no signal. */
+/* Sockets are written by send, so that no signal comes if the other end is gone. */
 static int put_all(int fd, const void *data, size_t len, bool is_socket)
 {
         const char *at = data;

@@ -1,4 +1,4 @@
-/* Whole reads and writes on blocking descriptors, whatever signals interrupt them. */
+/* Whole reads and writes on blocking descriptors; they go on after signals. */
 #pragma once
 
 #include <stddef.h>
@@ -7,12 +7,13 @@
 /* 0, or a negative errno; -EPIPE for an end of file before len bytes. */
 int io_read_all(int fd, void *data, size_t len);
 
-/* 0, or a negative errno. The second is for sockets: one whose other end is gone gives -EPIPE and no signal. */
+/* 0, or a negative errno. The second is for sockets: if the other end is gone, it gives -EPIPE and no signal. */
 int io_write_all(int fd, const void *data, size_t len);
 int io_send_all(int sock, const void *data, size_t len);
 
 /* One read: how many bytes, 0 at the end of file, or a negative errno. */
 ssize_t io_read(int fd, void *data, size_t len);
 
-/* Reads to the end of file. *len is what came; the first size bytes of it are kept. 0, or a negative errno. */
+/* Reads to the end of file. *len counts all bytes that came; the first size of them are kept. 0, or a negative
+ * errno. */
 int io_drain(int fd, char *data, size_t size, size_t *len);

@@ -10,9 +10,9 @@
 
 #define MIB (1024 * 1024)
 
-/* The floor of memory: a waiting interpreter holds 1 to 2 MiB, and the kernel does not set a limit below what is held.
- * Defaults after what bots and judges use: snekbox gives 6 s, 70 MiB and 1 MB of output; go-judge and Piston 10 s and
- * 3 s. The ceilings are an operator's to move. */
+/* The floor of memory: a waiting interpreter holds 1 to 2 MiB, and the kernel sets no limit below the memory that is
+ * held. Defaults follow those of bots and judges: snekbox gives 6 s, 70 MiB and 1 MB of output; go-judge and Piston 10
+ * s and 3 s. An operator may move the ceilings. */
 const struct limit_row limit_table[LIMIT_COUNT] = {
         [LIMIT_WALL] = { "wall_us", "wall", "compile-wall", LIMIT_UNIT_US, 1, 6000000, 60000000,
                          "real time from the program's start" },
@@ -51,8 +51,8 @@ static const struct suffix count_suffixes[] = {
         { NULL, 0 },
 };
 
-/* The digits behind a point, of this factor; 0 where there is no point. Cut to whole units, but of a unit that is whole
- * by itself nothing can be cut. */
+/* The value of the digits behind a point, times factor; 0 if there is no point. It is cut to whole units. With factor 1
+ * all these digits must be 0. */
 static int parse_fraction(const char *at, int64_t factor, int64_t *value)
 {
         enum { MAX_DIGITS = 9 }; /* their product with the largest factor has 63 bits */

@@ -1,5 +1,5 @@
 /* The limits of a run, by index: one table gives each its name on the wire, in the configuration and on the command
- * line, so that all three and every refusal speak of the same thing. */
+ * line. So all three and every refusal use the same names. */
 #pragma once
 
 #include <stddef.h>
@@ -17,13 +17,13 @@ enum limit {
         LIMIT_COUNT,
 };
 
-enum { LIMIT_STACK_MOST = 512 << 20 }; /* no ceiling is above it: the hard limit of every sandbox */
+enum { LIMIT_STACK_MOST = 512 << 20 }; /* the hard limit of every sandbox; no ceiling is above it */
 
 enum limit_unit { LIMIT_UNIT_US, LIMIT_UNIT_BYTES, LIMIT_UNIT_COUNT };
 
 struct limit_row {
         const char *name;           /* on the wire and in the configuration: "wall_us" */
-        const char *option;         /* of the command: "wall" */
+        const char *option;         /* on the command line: "wall" */
         const char *compile_option; /* the same for the compile step */
         enum limit_unit unit;
         int64_t floor;    /* the least that a request may ask for */
@@ -35,12 +35,11 @@ struct limit_row {
 extern const struct limit_row limit_table[LIMIT_COUNT];
 
 /* Parses a number with the unit's suffixes, in any case of letters: us, ms, s, m or min, h (bare: seconds) for times;
- * K, M, G, also as KB or KiB, all of 1024, for bytes. Of these two the number may have a point and up to 9 digits
- * behind it. Returns 0, or -EINVAL for anything else, negative values and overflow included. */
+ * K, M, G, also as KB or KiB, all of 1024, for bytes. Times and bytes may have a point and up to 9 digits behind it.
+ * Returns 0, or -EINVAL for anything else, negative values and overflow included. */
 int limit_parse(enum limit_unit unit, const char *text, int64_t *value);
 
 enum { LIMIT_TEXT_SIZE = 32 };
 
-/* The exact value as people write it, in the largest unit of which it is a whole number: "60 s", "1536 MiB". Returns
- * out. */
+/* The exact value for people, in the largest unit that gives a whole number: "60 s", "1536 MiB". Returns out. */
 const char *limit_text(char out[LIMIT_TEXT_SIZE], enum limit_unit unit, int64_t value);

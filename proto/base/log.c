@@ -35,8 +35,8 @@ __attribute__((format(printf, 3, 0))) static void log_line(const struct log *log
                         line[i] = '?';
         line[used++] = '\n';
 
-        ssize_t ignored =
-                write(log->fd > 0 ? log->fd : STDERR_FILENO, line, used); /* nobody to tell if the log itself is gone */
+        ssize_t ignored = write(log->fd > 0 ? log->fd : STDERR_FILENO, line, used); /* if the log itself is gone, nobody
+                                                                                     * can be told */
         (void)ignored;
 }
 

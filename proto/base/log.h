@@ -1,5 +1,5 @@
 /* Logging: one line per event, to stderr, with a level that systemd and a person both understand. A line is one write,
- * so lines of several processes do not mix. Never called with bytes of a client or a sandbox that were not checked. */
+ * so lines of several processes do not mix. Callers never pass unchecked bytes of a client or a sandbox. */
 #pragma once
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };

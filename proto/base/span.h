@@ -1,4 +1,4 @@
-/* A stretch of bytes that somebody else owns. */
+/* A stretch of borrowed bytes. */
 #pragma once
 
 #include <stddef.h>

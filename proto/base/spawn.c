@@ -38,7 +38,7 @@ static int set_attributes(posix_spawnattr_t *a, enum spawn_group group)
 static int set_actions(posix_spawn_file_actions_t *a, const struct spawn *s)
 {
         int r = s->folder ? posix_spawn_file_actions_addchdir_np(a, s->folder) : 0;
-        /* One that is in its place already loses its close-on-exec by this, too. */
+        /* This also clears close-on-exec of a descriptor that is in its place already. */
         for (int i = 0; i < SPAWN_FDS && r == 0; i++) {
                 if (s->fd[i] == SPAWN_NULL)
                         r = posix_spawn_file_actions_addopen(a, i, "/dev/null", i == 0 ? O_RDONLY : O_WRONLY, 0);
@@ -165,7 +165,7 @@ int spawn_wait_byte(int fd, int patience_ms)
         if (r < 0)
                 return r;
         ssize_t n = io_read(fd, &byte, 1);
-        /* An end that left bytes of ours unread shows as a reset. */
+        /* If the other end closes with our bytes unread, the read fails with a reset. */
         if (n == 0 || n == -ECONNRESET)
                 return -EPIPE;
         return n < 0 ? (int)n : byte;
@@ -175,7 +175,7 @@ int spawn_end(pid_t pid)
 {
         int status = 0;
         kill(-pid, SIGKILL);
-        kill(pid, SIGKILL); /* it may lead none */
+        kill(pid, SIGKILL); /* it may lead no group */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         return status;
@@ -184,14 +184,14 @@ int spawn_end(pid_t pid)
 static void set_signals(const struct sigaction *action)
 {
         for (int s = 1; s < NSIG; s++)
-                sigaction(s, action, NULL); /* refused for two, and for libc's own */
+                sigaction(s, action, NULL); /* the kernel refuses two signals, and libc its own */
 }
 
 void spawn_ignore_signals(void)
 {
         const struct sigaction ignored = { .sa_handler = SIG_IGN }, by_default = { .sa_handler = SIG_DFL };
         set_signals(&ignored);
-        sigaction(SIGCHLD, &by_default, NULL); /* ignored, it would have children reaped unseen */
+        sigaction(SIGCHLD, &by_default, NULL); /* if it were ignored, the kernel would reap children unseen */
 }
 
 void spawn_reset_signals(void)

@@ -1,4 +1,4 @@
-/* Programs that are started beside the process that asks for them, with chosen descriptors and fresh signal settings.
+/* Starting programs beside the calling process, with chosen descriptors and fresh signal settings.
  */
 #pragma once
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Apart: in a session of its own, so that what it does to its process group does not reach the starter. */
+/* Apart: in a session of its own, so that signals to its process group do not reach the starter. */
 enum spawn_group { SPAWN_APART, SPAWN_WITH_US };
 
 enum { SPAWN_FDS = 4, SPAWN_NULL = -2 };
@@ -22,8 +22,8 @@ struct spawn {
 /* All descriptors but those must be close-on-exec. 0, or a negative errno. */
 int spawn_program(pid_t *pid, const struct spawn *s);
 
-/* Becomes the program, which is looked up in PATH. Returns only if it can't, a negative errno. The functions of libc
- * that search PATH hand a file that is no program to a shell, and so would run a library as a script. */
+/* Becomes the program, which is looked up in PATH. Returns only on failure, a negative errno. libc's own functions that
+ * search PATH hand a file that is no program to a shell: they would run a library as a script. */
 int spawn_become(char *const *argv, char *const *env);
 
 /* Whether a file that may be executed is at that path, or is found in PATH by that name. */
@@ -35,11 +35,11 @@ int spawn_read(int fd, char *text, size_t size, int patience_ms);
 /* One byte, or -EPIPE at the end, or -ETIMEDOUT; patience_ms -1: for ever. */
 int spawn_wait_byte(int fd, int patience_ms);
 
-/* Kills it and the process group that it leads, if it still runs, waits for it, and returns its wait status. */
+/* Kills the process and the group that it leads, if it still runs, waits for it, and returns its wait status. */
 int spawn_end(pid_t pid);
 
-/* Signals that can be caught are ignored from here on; children that are waited for are still told of. */
+/* From here on this process ignores signals that can be caught; it can still wait for children. */
 void spawn_ignore_signals(void);
 
-/* Signals as a program finds them that was started from a shell: all by default, none blocked. */
+/* Sets signals as a shell leaves them for a program: all to the default, none blocked. */
 void spawn_reset_signals(void);

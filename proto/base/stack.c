@@ -15,14 +15,14 @@
 
 #define GUARD ((size_t)64 << 10)
 
-/* At the top of its own memory, and so hidden with it: it holds registers. */
+/* This struct lies at the top of the stack's own memory, and so is hidden with it: it holds registers. */
 struct stack {
         ucontext_t inside, outside;
         void (*life)(void *context);
         void *context;
         char *bottom;
-        size_t size, room;          /* of the stack, and of this above it */
-        const void *outside_bottom; /* for AddressSanitizer, which wants to know of every switch */
+        size_t size, room;          /* of the stack, and of this struct above it */
+        const void *outside_bottom; /* for AddressSanitizer, which must be told of every switch */
         size_t outside_size;
 };
 
@@ -48,7 +48,7 @@ static void switch_ends(void *fake, const void **bottom, size_t *size)
 }
 #endif
 
-/* makecontext hands over ints alone. */
+/* makecontext passes only ints. */
 static void begin(unsigned high, unsigned low)
 {
         struct stack *s = (struct stack *)((uintptr_t)high << 32 | low);
@@ -57,7 +57,7 @@ static void begin(unsigned high, unsigned low)
         switch_begins(NULL, s->outside_bottom, s->outside_size);
 }
 
-/* A function of its own, since getcontext is to the compiler as setjmp is. */
+/* A function of its own, since the compiler treats getcontext like setjmp. */
 static int prepare(struct stack *s)
 {
         if (getcontext(&s->inside) < 0)

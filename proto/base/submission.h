@@ -1,6 +1,6 @@
-/* What somebody wants run, as plain C: the program, what it is given, and its limits. The wire's Execute is decoded
- * into it, the pool's core takes it, and a sandbox's job is made of it. Nothing here owns bytes: spans point into
- * memory of whoever made it. */
+/* What a caller wants run, as plain C: the program, its input and its limits. The wire's Execute is decoded into a
+ * submission, the pool's core takes it, and a sandbox's job is made from it. A submission owns no bytes: spans point
+ * into its maker's memory. */
 #pragma once
 
 #include "proto/base/limit.h"
@@ -35,13 +35,13 @@ struct submission {
         struct span code;
         struct span entry;
         struct span standard_input;
-        bool live_input;   /* more of it follows while the program runs */
-        bool stream;       /* the caller wants output as it comes; for the front, which tells the core by its sink */
+        bool live_input;   /* more input follows while the program runs */
+        bool stream;       /* the caller wants output as it comes; for the front, whose sink tells the core */
         bool has_terminal; /* the program runs on a terminal of its own */
         struct terminal_size terminal;
         struct span *interpreter_args; /* words of the interpreter's command line, before the program's name */
         size_t n_interpreter_args;
-        struct span interpreter; /* the one to start; empty: the language's own */
+        struct span interpreter; /* the interpreter to start; empty: the language's own */
         struct span client;
         struct file_span *files;
         size_t n_files;
@@ -51,7 +51,7 @@ struct submission {
         size_t n_env;
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
-        bool has_compile_limits; /* of the compile step, even if none of them is named */
+        bool has_compile_limits; /* the compile step has limits of its own, even if it names none of them */
         bool has_compile_limit[LIMIT_COUNT];
         int64_t compile_limit[LIMIT_COUNT];
         struct span *compile_flags;
@@ -65,7 +65,7 @@ struct submission {
         size_t n_globs;
         uint32_t collect_max_files; /* 0: the server's ceiling */
         uint64_t collect_max_bytes; /* 0: the server's ceiling */
-        bool collect_changed_only;  /* not what the request brought and the run left as it was */
+        bool collect_changed_only;  /* leaves out the request's files that the run has not changed */
         uint64_t deadline_us;       /* 0: none */
         uint32_t priority;
 };

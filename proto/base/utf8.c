@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-/* Length of the character at the start of data, or 0 where there is no whole valid one. The second byte's range is what
- * excludes overlong forms, surrogates and what lies above U+10FFFF; all later bytes are 80..BF. */
+/* Length of the character at the start of data, or 0 if there is no whole valid one. The range of the second byte
+ * excludes overlong forms, surrogates and all above U+10FFFF. All later bytes are 80..BF. */
 static size_t character(const uint8_t *data, size_t len)
 {
         uint8_t first = data[0], low = 0x80, high = 0xbf;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How many bytes from the start are whole, valid characters; len where all of it is valid. */
+/* How many bytes from the start are whole, valid characters; len if all are valid. */
 size_t utf8_prefix(const uint8_t *data, size_t len);
 
 /* Makes text valid in place: each byte that belongs to no valid character becomes '?'. For sentences that were cut to

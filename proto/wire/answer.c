@@ -11,7 +11,7 @@
 #define COUNT(array)          (sizeof(array) / sizeof *(array))
 #define SIZE_OF(type, member) sizeof(((type *)0)->member)
 
-/* nanopb ignores an .options file that it does not find, and would then generate other types than these. */
+/* nanopb ignores a missing .options file, and would then generate other types than these. */
 _Static_assert(SIZE_OF(hatchery_v1_Result, sandbox) == 48, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_Result, language_version) == 64, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_Error, message) == 512, "hatchery.options was applied");
@@ -24,11 +24,11 @@ _Static_assert(sizeof(hatchery_v1_Result_Status) == sizeof(int32_t), "enums have
 _Static_assert(sizeof(hatchery_v1_LanguageStatus_Kind) == sizeof(int32_t), "enums have 32 bits");
 _Static_assert(sizeof(hatchery_v1_Error_Code) == sizeof(int32_t), "enums have 32 bits");
 
-/* What a client holds for one answer at most, in elements: far above what a server's ceilings allow, so that only a
- * broken one meets it. */
+/* A client holds at most so many elements for one answer. The bounds are far above a server's ceilings, so that only a
+ * broken server meets them. */
 enum { MAX_FILES = 1 << 16, MAX_LANGUAGES = 1 << 10 };
 
-/* Rows of a message whose fields keep their .proto names in a generated struct; `at` is that struct's place in the
+/* Rows of a message. Its fields keep their .proto names in a generated struct; `at` is that struct's place in the
  * target, for offsetof. */
 #define NUMBER(message, target, at, wire_kind, field)                                                                  \
         {                                                                                                              \
@@ -188,7 +188,7 @@ static const struct pbspan_field stage_status_fields[] = {
 static const struct pbspan_message stage_status_message = { "StageStatus", stage_status_fields,
                                                             COUNT(stage_status_fields) };
 
-/* The row's max_count is the room there is. */
+/* The row's max_count is the size of the array. */
 static int add_stage_status(void *target, struct span content, struct err *e)
 {
         hatchery_v1_LanguageStatus *language = target;

@@ -1,5 +1,5 @@
-/* What the server says (hatchery.v1.ServerMessage) as C: the generated struct for all that is small, spans for all that
- * can be large. Decoding takes spans of the buffer, which must outlive the answer. */
+/* A server's message (hatchery.v1.ServerMessage) as C: the generated struct for small fields, spans for fields that can
+ * be large. Decoding takes spans of the buffer, which must outlive the answer. */
 #pragma once
 
 #include "hatchery.pb.h"
@@ -16,7 +16,7 @@ struct answer {
         hatchery_v1_ServerMessage m;
         struct span out;         /* of a result: standard output; of an Output: its bytes */
         struct span err;         /* of a result: standard error */
-        struct span compile_out; /* of a result with a compile step: what the compiler said */
+        struct span compile_out; /* of a result with a compile step: the compiler's output */
         struct span compile_err;
         struct file_span *files;
         size_t n_files;
@@ -24,7 +24,7 @@ struct answer {
         size_t n_languages;
 };
 
-/* Decodes one message; -EPROTO with a sentence. a is to be released by answer_fini in every case. */
+/* Decodes one message; -EPROTO with a sentence. The caller releases a by answer_fini in every case. */
 int answer_decode(struct answer *a, const uint8_t *data, size_t len, struct err *e);
 
 /* Encodes into fresh memory that the caller frees, room bytes free at its start; *out_len counts the message alone.

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* The frame's own word about its content, checked against what the frame could hold at all (LZ4 can't exceed 255:1) and
- * against max. Moves *used past the frame header. */
+/* The size of the content as the frame announces it. It is checked against the most that the frame could hold (LZ4
+ * can't exceed 255:1) and against max. Moves *used past the frame header. */
 static int announced_size(LZ4F_dctx *d, const uint8_t *data, size_t len, size_t max, size_t *used, size_t *size,
                           struct err *e)
 {
@@ -83,7 +83,7 @@ size_t lz4_unpacker_size(const struct lz4_unpacker *u)
 
 int lz4_unpacker_step(struct lz4_unpacker *u, size_t bytes, uint8_t **out, size_t *out_len, struct err *e)
 {
-        /* All of the content stays where it is until the end, so no history need be copied between steps. */
+        /* The whole content stays in place until the end, so no history need be copied between steps. */
         static const LZ4F_decompressOptions_t options = { .stableDst = 1 };
 
         if (!u->content)

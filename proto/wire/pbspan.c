@@ -11,8 +11,8 @@
 
 /* ---------------------------------------------------------------- decoding */
 
-/* Takes a length-delimited field as a span of the buffer under the stream, which then stands behind it. The one place
- * that knows that the state of nanopb's buffer streams is the position in the buffer. */
+/* Takes a length-delimited field as a span of the stream's buffer, and moves the stream behind it. Only this function
+ * knows that the state of nanopb's buffer streams is the position in the buffer. */
 static bool take_span(pb_istream_t *stream, struct span *span)
 {
         uint32_t len;
@@ -111,8 +111,8 @@ static const struct pbspan_field *find_field(const struct pbspan_message *m, uin
         return NULL;
 }
 
-/* What one message has had so far. Skipping costs time too: without a bound, a small compressed frame could hold
- * millions of fields that nobody knows. */
+/* The fields that one message has had so far. Skipping costs time too: without a bound, a small compressed frame could
+ * hold millions of unknown fields. */
 enum { MAX_UNKNOWN = 256 };
 
 struct seen {
@@ -263,8 +263,8 @@ pb_callback_t pbspan_of_files(const struct pbspan_files *files)
         return (pb_callback_t){ .funcs.encode = write_files, .arg = (void *)files };
 }
 
-/* nanopb sizes every submessage before it writes it. Sizing a span costs no more than its length's digits, so the bytes
- * themselves are read once, however deep they lie. */
+/* nanopb sizes every submessage before it writes it. Sizing a span looks only at its length. So the bytes themselves
+ * are read once, at any depth. */
 int pbspan_encode(const pb_msgdesc_t *message, const void *from, size_t room, uint8_t **out, size_t *out_len,
                   struct err *e)
 {

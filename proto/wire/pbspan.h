@@ -1,12 +1,12 @@
-/* Protobuf messages in a flat buffer, decoded by tables and without copies: what is text or bytes becomes a span of the
- * buffer. It stands on nanopb's primitives (tags, varints, skipping), not on pb_decode, because pb_decode merges a
- * field that is sent twice, takes NUL and invalid UTF-8, and can't say which field it refuses.
+/* Protobuf messages in a flat buffer, decoded by tables and without copies: text and bytes become spans of the buffer.
+ * It uses nanopb's primitives (tags, varints, skipping), not pb_decode: pb_decode merges a field that is sent twice,
+ * takes NUL and invalid UTF-8, and can't name the field that it refuses.
  *
- * One row describes one field of a message: how it looks on the wire, where it goes in a C struct, and its bound.
- * Fields without a row are skipped, as protobuf wants. Every refusal is -EPROTO with a sentence that names field and
+ * One row describes one field of a message: its form on the wire, its place in a C struct, and its bound. Fields
+ * without a row are skipped, as protobuf demands. Every refusal is -EPROTO with a sentence that names field and
  * message.
  *
- * Encoding uses pb_encode with the generated structs; here are the callbacks that write spans. */
+ * Encoding uses pb_encode with the generated structs; this file has the callbacks that write spans. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -42,10 +42,10 @@ struct pbspan_field {
         enum pbspan_kind kind;
         enum pbspan_times times;
         size_t offset;    /* of the value in the target */
-        size_t has;       /* of a bool in the target that is set where the field came; 0: none */
+        size_t has;       /* of a bool in the target that is set if the field came; 0: none */
         size_t max;       /* TEXT and BYTES: longest, in bytes; 0: no bound. CHARS: size of the array */
         size_t max_count; /* MANY */
-        /* Takes the content instead of offset: of MESSAGE always, of TEXT and BYTES where it is given. */
+        /* Takes the content instead of offset: for MESSAGE always, for TEXT and BYTES if it is given. */
         int (*add)(void *target, struct span content, struct err *e);
 };
 
@@ -59,12 +59,12 @@ enum { PBSPAN_MAX_FIELDS = 64 };
 
 int pbspan_decode(const struct pbspan_message *m, struct span content, void *target, struct err *e);
 
-/* The first value of an integer field at the top of a message, in whatever state the rest of it is; 0: not found among
+/* The first value of an integer field at the top level of a message, even if the rest is malformed; 0: not found among
  * the first few hundred fields. */
 uint64_t pbspan_find_uint64(struct span content, uint32_t tag);
 
 /* Room for one more element after n. Capacities are 4, 8, 16, ..., so the number of elements alone tells whether the
- * array is full. Returns the new element, zeroed, or NULL when there is no memory. */
+ * array is full. Returns the new element, zeroed, or NULL if there is no memory. */
 void *pbspan_grow(void **array, size_t n, size_t element_size);
 
 /* Encodes into fresh memory, room bytes free at its start. */
@@ -76,8 +76,8 @@ struct pbspan_files {
         size_t n;
 };
 
-/* Callbacks for pb_encode: a span, left out where it is empty (what proto3 does); a span that is written even then; all
- * files of a repeated File. What they point to must outlive the encoding. */
+/* Callbacks for pb_encode: a span, left out if it is empty (as proto3 does); a span that is written even then; all
+ * files of a repeated File. The data that they point to must outlive the encoding. */
 pb_callback_t pbspan_of_span(const struct span *s);
 pb_callback_t pbspan_of_present_span(const struct span *s);
 pb_callback_t pbspan_of_files(const struct pbspan_files *files);

@@ -1,4 +1,4 @@
-/* What a client says (hatchery.v1.ClientMessage) as C. Decoding takes spans of the buffer instead of copies: the buffer
+/* A client's message (hatchery.v1.ClientMessage) as C. Decoding takes spans of the buffer instead of copies: the buffer
  * must outlive the request. Encoding reads the same struct, so that client and server can't drift apart. */
 #pragma once
 
@@ -26,9 +26,10 @@ struct request {
         bool lz4; /* the sender reads compressed answers */
         enum request_kind kind;
         struct submission execute;     /* of REQUEST_EXECUTE */
-        uint64_t request_id;           /* of CANCEL, STDIN, SIGNAL, RESIZE, CREDIT: the request that it is about */
+        uint64_t request_id;           /* of CANCEL, STDIN, SIGNAL, RESIZE, CREDIT: the id of the request that it
+                                        * concerns */
         struct span bytes;             /* of STDIN */
-        bool eof;                      /* ... none follow */
+        bool eof;                      /* of STDIN: no more bytes follow */
         uint32_t signal;               /* of SIGNAL: its number, unchecked */
         struct terminal_size terminal; /* of RESIZE, unchecked */
         uint64_t credit_bytes;         /* of CREDIT */
@@ -37,13 +38,14 @@ struct request {
 /* Does this kind have an answer, and so an id? */
 bool request_is_answered(enum request_kind kind);
 
-/* Decodes one message. -EPROTO with a sentence for what is malformed or over a bound of wire.h; r->id is then the id if
- * it could be read, else 0. Checks form only (UTF-8, no NUL in strings, counts, lengths), not whether the request makes
- * sense. r is to be released by request_fini in every case. Strings are checked for NUL, so they can be copied to C. */
+/* Decodes one message. -EPROTO with a sentence if it is malformed or over a bound of wire.h; r->id is then the id if it
+ * could be read, else 0. Checks form only (UTF-8, no NUL in strings, counts, lengths), not whether the request makes
+ * sense. Strings are checked for NUL, so they can be copied to C. The caller releases r by request_fini in every
+ * case. */
 int request_decode(struct request *r, const uint8_t *data, size_t len, struct err *e);
 
 /* Encodes into fresh memory that the caller frees, room bytes free at its start; *out_len counts the message alone. */
 int request_encode(const struct request *r, size_t room, uint8_t **out, size_t *out_len, struct err *e);
 
-/* Frees the arrays that decoding made. Idempotent. Not for requests whose arrays a caller made himself. */
+/* Frees the arrays that decoding made. Idempotent. Not for requests whose arrays the caller made. */
 void request_fini(struct request *r);

@@ -96,7 +96,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct submission 
         return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
 }
 
-/* All but Execute: what is small. */
+/* Fills all members but Execute: the small ones. */
 static int fill_request(hatchery_v1_ClientMessage *m, const struct request *r, struct err *e)
 {
         switch (r->kind) {

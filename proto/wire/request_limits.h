@@ -1,4 +1,4 @@
-/* Each limit of a request, its field and its place in the generated struct, for both directions. */
+/* Each limit of a request with its field and its place in the generated struct, for both directions. */
 #pragma once
 
 #define LIMITS(X)                                                                                                      \

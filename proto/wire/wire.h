@@ -1,5 +1,5 @@
-/* Every constant of the public wire. Version 1 of docs/protocol.md; a change that an existing client would notice needs
- * a new package (hatchery.v2), everything else only new fields. */
+/* Every constant of the public wire, version 1 of docs/protocol.md. A change that an existing client would notice needs
+ * a new package (hatchery.v2); all other changes need only new fields. */
 #pragma once
 
 #define HATCHERY_VERSION "0.1.0"
@@ -15,7 +15,7 @@ enum {
         WIRE_MAX_REQUEST = 16 << 20,
         WIRE_MAX_ANSWER = 64 << 20,
 
-        /* Below this LZ4 gains nothing worth its time: 1 KiB costs 2.5 us both ways and saves a few hundred bytes. */
+        /* Below this size LZ4 is not worth its time: 1 KiB costs 2.5 us both ways and saves a few hundred bytes. */
         WIRE_COMPRESS_FROM = 1024,
 
         /* Bounds inside one request, checked while decoding, so that a small frame can't ask for much memory. */
@@ -31,8 +31,8 @@ enum {
         WIRE_MAX_FLAG = 255, /* one flag of a compiler */
         WIRE_MAX_INTERPRETER_ARGS = 64,
 
-        /* Bytes that each side may send of a stream before the other has said anything. */
+        /* Bytes of a stream that each side may send before the other side gives credit. */
         WIRE_FIRST_CREDIT = 256 << 10,
-        /* Credit beyond this is as good as this, so that a sum can't overflow. */
+        /* Credit saturates here, so that a sum can't overflow. */
         WIRE_MAX_CREDIT = 1 << 30,
 };
