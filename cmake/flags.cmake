@@ -1,4 +1,4 @@
-# Compiler flags that every target of Hatchery's own takes, by linking `hatchery-flags`.
+# Compiler flags for every target of Hatchery's own; a target takes them by linking `hatchery-flags`.
 add_library(hatchery-flags INTERFACE)
 target_include_directories(hatchery-flags INTERFACE ${PROJECT_SOURCE_DIR})
 target_compile_definitions(hatchery-flags INTERFACE _GNU_SOURCE)
@@ -19,7 +19,7 @@ if(HATCHERY_FUZZ)
         if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
                 message(FATAL_ERROR "HATCHERY_FUZZ needs clang: libFuzzer is a part of it")
         endif()
-        # The profile tells which lines a corpus reaches.
+        # The profile shows which lines a corpus reaches.
         set(fuzz_flags -fsanitize=fuzzer-no-link,address,undefined -fprofile-instr-generate -fcoverage-mapping)
         target_compile_options(hatchery-flags INTERFACE ${fuzz_flags} -fno-sanitize-recover=undefined
                 -fno-omit-frame-pointer)

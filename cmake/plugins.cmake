@@ -1,6 +1,6 @@
-# hatchery_plugin_table(HEADER FILE...): what is known of plug-ins without loading them, from the files lang/*/NAME.plugin, as a
-# table for pool/config/plugins.c and as text for pool/config/config_text.c. A line of such a file is `KEY = WORD...`, or a
-# comment that begins with `#`:
+# hatchery_plugin_table(HEADER FILE...): writes the facts that are known about plug-ins without loading them. They come
+# from the files lang/*/NAME.plugin, and become a table for pool/config/plugins.c and text for
+# pool/config/config_text.c. A line of such a file is `KEY = WORD...`, or a comment that begins with `#`:
 #
 #     package   Debian packages that bring the interpreter's library: what an operator is told to install
 #     build     those that the plug-in is built with
@@ -44,7 +44,8 @@ function(hatchery_plugin_table header)
                 list(JOIN words "" words)
                 string(APPEND rows "        PLUGIN(\"${name}\", \"${package}\", \"${build}\", ${words}NULL) \\\n")
                 if(name STREQUAL python)
-                        # The language that the text shows whole. Its second line goes where the first has no room.
+                        # The language whose list the text shows whole. A second line takes the words that the first has
+                        # no room for.
                         set(width 10)
                         foreach(word IN LISTS plugin_preload)
                                 string(LENGTH "${word}, " length)
