@@ -1,4 +1,4 @@
-/* Answers that a client refuses, with the word that says why. */
+/* Answers that a client refuses, each with a word of the reason. */
 #include "proto/wire/answer.h"
 
 #include "proto/base/own.h"
@@ -51,8 +51,8 @@ struct message {
         const char *name;
         const pb_msgdesc_t *fields;
         uint32_t outer; /* of ServerMessage */
-        uint32_t inner; /* of that message; 0: none */
-        uint32_t third; /* of that one */
+        uint32_t inner; /* of the outer message; 0: none */
+        uint32_t third; /* of the inner message */
 };
 
 static const struct message messages[] = {
@@ -85,7 +85,8 @@ static void assert_inner_refused(const struct message *where, struct wirebuf *in
         assert_message_refused(&m, word);
 }
 
-/* The generated description says what the .proto has; a field that answer.c forgot would be skipped, not refused. */
+/* The generated description lists the fields of the .proto; a field that answer.c forgot would be skipped, not
+ * refused. */
 static void every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type(void **state)
 {
         (void)state;

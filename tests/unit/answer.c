@@ -1,4 +1,4 @@
-/* Answers: what the server says comes through whole, and a client takes nothing else for one. */
+/* Answers: they arrive whole, and a client takes nothing else for an answer. */
 #include "proto/wire/answer.h"
 
 #include "proto/base/own.h"
@@ -18,7 +18,7 @@ static uint8_t *encode(struct answer *a, size_t *len)
         struct err e = { 0 };
         assert_int_equal(answer_encode(a, ROOM, &padded, len, &e), 0);
 
-        /* To a block of exactly its length. */
+        /* Copies into a block of exactly the message's length. */
         uint8_t *exact = malloc(*len ? *len : 1);
         assert_non_null(exact);
         memcpy(exact, padded + ROOM, *len);

@@ -1,4 +1,4 @@
-/* What a client is told of an outcome, and of a refusal. */
+/* The answers that a client gets for outcomes and refusals. */
 #include "pool/native/answers.h"
 
 #include "tests/unit/unit.h"

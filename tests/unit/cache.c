@@ -1,5 +1,5 @@
-/* The compile cache: what is put in comes out, survives a restart, stays within its bound, which clients share, and
- * nothing that is not exactly what was put in is ever handed out. */
+/* The compile cache: entries come out as they were put in, survive a restart, and stay within a bound that clients
+ * share. A damaged entry is never handed out. */
 #include "pool/cache/cache.h"
 
 #include "proto/base/own.h"
@@ -41,7 +41,7 @@ static int set_up(void **state)
         return 0;
 }
 
-/* What is in the directory, with their names; the last one in *name. */
+/* Counts the files in the directory; *name is the last one's name. */
 static unsigned files_there(const struct fixture *f, char name[256])
 {
         unsigned n = 0;
@@ -70,7 +70,7 @@ static int tear_down(void **state)
         return 0;
 }
 
-/* Whose the entries are that the next lines speak of. */
+/* Sets the owner of the entries that the next lines use. */
 static void become(struct fixture *f, uint8_t peer, uint8_t name)
 {
         f->peer = peer;
@@ -100,7 +100,7 @@ static void put(struct fixture *f, uint8_t n, size_t size)
                 fail_msg("%s", f->e.text);
 }
 
-/* Is it there, and then whole? */
+/* True if the entry is there; it must then be whole. */
 static bool has(struct fixture *f, uint8_t n, size_t size)
 {
         const struct cache_key k = key(f, n);
@@ -166,7 +166,7 @@ static void the_bound_holds_and_the_least_recently_used_goes(void **state)
         char name[256];
         cache_bound(f->cache, 70000);
         for (uint8_t n = 1; n <= 4; n++)
-                put(f, n, 10000); /* each takes some 14 KiB */
+                put(f, n, 10000); /* each entry takes some 14 KiB */
         assert_true(has(f, 1, 10000));
         put(f, 5, 10000);
         assert_true(cache_bytes(f->cache) <= 70000);
@@ -175,7 +175,7 @@ static void the_bound_holds_and_the_least_recently_used_goes(void **state)
         assert_true(has(f, 3, 10000));
         assert_int_equal(files_there(f, name), cache_count(f->cache));
 
-        put(f, 6, 80000); /* more than the bound: not kept, and nothing goes for it */
+        put(f, 6, 80000); /* more than the bound: not kept, and nothing is removed for it */
         assert_false(has(f, 6, 80000));
         assert_int_equal(cache_count(f->cache), 4);
         put(f, 7, CACHE_MAX_ENTRY);
@@ -187,7 +187,7 @@ static void the_bound_holds_and_the_least_recently_used_goes(void **state)
         assert_int_equal(files_there(f, name), 0);
 }
 
-/* How many of the entries from first to last are there. */
+/* Counts the entries from first to last that are there. */
 static unsigned count(struct fixture *f, uint8_t first, uint8_t last)
 {
         unsigned n = 0;
@@ -208,7 +208,7 @@ static void a_client_that_fills_the_cache_evicts_its_own(void **state)
                 put(f, n, 10000);
         assert_true(has(f, 40, 10000)); /* its newest, and not its first one */
         assert_false(has(f, 1, 10000));
-        put(f, 41, 120000); /* more than its share: left out, and nothing of others goes for it */
+        put(f, 41, 120000); /* more than its share: left out, and nothing of others is removed for it */
         become(f, 1, 1);
         assert_int_equal(count(f, 1, 4), 4);
 }
@@ -226,7 +226,7 @@ static void a_peer_gains_nothing_by_a_thousand_names(void **state)
         }
         become(f, 1, 1);
         assert_int_equal(count(f, 1, 4), 4);
-        become(f, 1, 2); /* but each of its names has a share of its own: */
+        become(f, 1, 2); /* each of its names has a share of its own: */
         for (uint8_t n = 1; n <= 40; n++)
                 put(f, n, 10000);
         become(f, 1, 1);
@@ -287,13 +287,13 @@ static void the_order_of_use_survives_a_restart(void **state)
         assert_int_equal(utimensat(f->directory, name, old, 0), 0);
         put(f, 2, 10000);
         reopen(f, NO_BOUND);
-        assert_true(has(f, 1, 10000)); /* used now, which is written down, since the last time is long ago */
+        assert_true(has(f, 1, 10000)); /* used now; that is recorded, since the last use is long ago */
         reopen(f, 20000);
         assert_true(has(f, 1, 10000));
         assert_false(has(f, 2, 10000));
 }
 
-/* Every single byte of an entry that is another one, and every length that it might have been cut to. */
+/* Tries a change of every single byte of an entry, and every length that it may be cut to. */
 static void a_damaged_entry_is_never_handed_out_and_removed(void **state)
 {
         struct fixture *f = *state;
@@ -321,7 +321,7 @@ static void a_damaged_entry_is_never_handed_out_and_removed(void **state)
                 assert_true(fd >= 0);
                 assert_int_equal(ftruncate(fd, at), 0);
                 if (at % 2)
-                        reopen(f, NO_BOUND); /* as after a loss of power: the length is not known any more */
+                        reopen(f, NO_BOUND); /* as after a loss of power: the length is unknown */
                 assert_false(has(f, 1, 50));
                 assert_int_equal(cache_count(f->cache), 0);
                 put(f, 1, 50);

@@ -145,7 +145,7 @@ static void more_descriptors_than_a_packet_may_have_are_not_sent(void **state)
         close_all(fds, CHANNEL_MAX_FDS + 1);
 }
 
-/* What channel_send refuses to send, by hand. */
+/* Sends by hand what channel_send refuses to send. */
 static void more_descriptors_than_there_is_room_for_are_closed(void **state)
 {
         enum { MANY = 30 };

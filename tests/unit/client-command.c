@@ -184,7 +184,7 @@ static void files_get_their_names_and_the_program_its_language(void **state)
         assert_int_equal(x->files[1].mode, 0755);
         assert_span_text(x->files[2].name, "d/data");
         assert_span_text(x->entry, "m.lua");
-        assert_int_equal(x->language.len, 0); /* the server is asked */
+        assert_int_equal(x->language.len, 0); /* empty: the server is asked */
         assert_string_equal(p.guess.ending, "lua");
         assert_string_equal(p.guess.file, "m.lua");
         assert_false(x->has_code);
@@ -198,7 +198,7 @@ static void files_get_their_names_and_the_program_its_language(void **state)
         program_fini(&p);
         options_fini(&o);
 
-        /* Relative paths keep their directories, without the parts that say nothing. */
+        /* Relative paths keep their directories, without parts such as ".". */
         int here = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_return_code(chdir("/tmp"), errno);
         snprintf(pair, sizeof pair, "./%s//m.lua", directory + 5);
@@ -331,7 +331,7 @@ static void processes_that_were_refused_are_told(void **state)
         assert_non_null(strstr(sentence, "to the compiler; --compile-pids raises it"));
 }
 
-/* An output directory with a sibling that nothing may reach. */
+/* An output directory with a sibling that no file may reach. */
 struct trap {
         char root[32];
         int root_fd;

@@ -1,4 +1,4 @@
-/* Which language a program is in that is sent without -l. */
+/* Finding the language of a program that is sent without -l. */
 #include "client/guess.h"
 
 #include "tests/unit/unit.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A server's list of languages, in short: "NAME EXTENSION... / INTERPRETER...", and one that has not said yet. */
+/* A server's list of languages, in short: "NAME EXTENSION... / INTERPRETER...". One language has not reported yet. */
 static size_t list_languages(hatchery_v1_LanguageStatus *l)
 {
         static const char *const rows[] = {
@@ -83,7 +83,7 @@ static void the_server_tells_the_language_of_a_file(void **state)
                 if (rows[i].language ? r != GUESS_FOUND || strcmp(language, rows[i].language) != 0
                                      : r != -EINVAL || !strstr(e.text, rows[i].sentence))
                         fail_msg("row %zu: %d, \"%s\", \"%s\"", i, r, r == 0 ? language : "", e.text);
-                a.m.answer.status.ready = false; /* one that is starting may be it, where none is found */
+                a.m.answer.status.ready = false; /* if none is found, a language that still starts may be the one */
                 if (!rows[i].language && !strstr(rows[i].sentence, "may be"))
                         assert_int_equal(guess_find(&g, &a, language, &e), GUESS_NOT_YET);
         }

@@ -1,5 +1,5 @@
 /* libhatchery against a server that each test scripts: a forked child on a unix socket, which reads and writes whole
- * frames in the order that the test is about. The child ends with 0 when it saw what it was to see. */
+ * frames in the order that the test is about. The child ends with 0 if it saw all that it expected. */
 #include "client/hatchery.h"
 #include "proto/base/io.h"
 #include "proto/base/own.h"
@@ -115,7 +115,7 @@ static void server_init(struct server *s, script play)
         alarm(GUARD_S);
 }
 
-/* The child must have seen what it was to see. */
+/* The child must have seen all that it expected. */
 static void server_fini(struct server *s)
 {
         int status;
@@ -213,7 +213,7 @@ static void a_server_that_answers_before_it_reads_is_no_deadlock(void **state)
         server_fini(&s);
 }
 
-/* Reads a little of the request, refuses the connection, and reads on no further. */
+/* Reads a little of the request, refuses the connection, and reads no further. */
 static int refuse_early(int sock)
 {
         uint8_t header[WIRE_HEADER_SIZE];
@@ -246,7 +246,7 @@ static int expect_compression(int sock)
 {
         bool compressed = true;
         if (read_request(sock, &compressed) != 1 || compressed || write_result(sock, 1, 1, false) < 0)
-                return -1; /* the small one is plain */
+                return -1; /* the small request is plain */
         if (read_request(sock, &compressed) != 2 || !compressed)
                 return -1;
         return write_result(sock, 2, LARGE, true);

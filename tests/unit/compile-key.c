@@ -1,4 +1,5 @@
-/* Keys of the compile cache: whatever an artifact depends on makes another key, and so does whoever asks. */
+/* Keys of the compile cache: a change of anything that an artifact depends on makes another key, and so does another
+ * client. */
 #include "pool/cache/compile_key.h"
 
 #include "tests/unit/unit.h"
@@ -41,7 +42,7 @@ static int tear_down(void **state)
         return 0;
 }
 
-/* Its key is none that was seen before. */
+/* Its key must be new. */
 static void is_new(struct fixture *f)
 {
         struct cache_key k;
@@ -64,7 +65,7 @@ static void everything_that_matters_is_in_the_key(void **state)
         f->x.n_compile_flags = 2;
         is_new(f);
         flags[0] = span_of_text("-g");
-        flags[1] = span_of_text("-O3"); /* the last one of two that contradict each other counts */
+        flags[1] = span_of_text("-O3"); /* of two contradicting flags, the last one counts */
         is_new(f);
         f->x.n_compile_flags = 0;
         f->of.language = "c2";
@@ -118,7 +119,7 @@ static void no_two_clients_share_a_key(void **state)
         is_new(f);
 }
 
-/* Whose an entry is: a peer's, and one of its names', whatever is compiled. */
+/* The owner of an entry is a peer and one of its names, whatever is compiled. */
 static void the_owner_is_the_peer_and_the_name_alone(void **state)
 {
         struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* What is wrong in a configuration, or in the file of a language: refused in a sentence that names file and line. */
+/* Mistakes in a configuration, or in the file of a language: each is refused in a sentence that names file and line. */
 #include "pool/config/config.h"
 
 #include "tests/unit/unit.h"

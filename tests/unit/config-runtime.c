@@ -1,4 +1,4 @@
-/* Languages in the configuration: files of runtimes, languages of a runtime, and what is absent. */
+/* Languages in the configuration: files of runtimes, languages of a runtime, and absent languages. */
 #include "pool/config/config.h"
 
 #include "tests/unit/unit.h"
@@ -137,7 +137,7 @@ static void its_text_means_the_same(void **state)
         free(text);
 }
 
-/* It is the supervisor's to find, so only a merged text says it. */
+/* The supervisor finds the identity, so only a merged text has it. */
 static void what_its_compiler_is_goes_along(void **state)
 {
         (void)state;
@@ -310,7 +310,7 @@ static void a_runtime_is_preloaded_by_whatever_name(void **state)
         }
 }
 
-/* What the built-in text tells of the lists that are not shown is what they are. */
+/* The built-in text names lists that it does not show; its words about them must be right. */
 static void the_built_in_text_names_what_is_preloaded(void **state)
 {
         (void)state;
@@ -357,7 +357,7 @@ static void what_is_absent_takes_its_languages_along(void **state)
         config_fini(&c);
 }
 
-/* A server that was to serve it is not ready without. */
+/* A server that was configured to serve it is not ready without it. */
 static void what_is_broken_is_counted_where_it_is_wanted(void **state)
 {
         (void)state;

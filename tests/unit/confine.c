@@ -1,5 +1,5 @@
-/* What the pool can no longer do: pool/confine.h. Each attempt is made twice, in a child that is free and in one that
- * is confined: an attempt that fails in both would prove nothing. */
+/* The pool's confinement: pool/confine.h. Each attempt is made twice, in a free child and in a confined one: an attempt
+ * that fails in both would prove nothing. */
 #include "unit.h"
 
 #include "pool/confine.h"
@@ -31,7 +31,7 @@
 
 enum { UID = 1879000000, FAILED = 99 };
 
-/* Each returns what the kernel did: negative with errno, or not. None changes anything outside its process. */
+/* Each returns the kernel's result: negative with errno, or not. None changes anything outside its process. */
 static long new_socket(void)
 {
         return socket(AF_INET, SOCK_STREAM, 0);
@@ -52,7 +52,7 @@ static long open_at(void)
         return syscall(SYS_openat2, AT_FDCWD, "/dev/null", (uint64_t[3]){ 0 }, sizeof(uint64_t[3]));
 }
 
-/* Wrong on purpose, so that the free child is not replaced: the kernel that looks says ENOENT. */
+/* The path is wrong on purpose, so that the free child is not replaced: a kernel that allows the call says ENOENT. */
 static long run_program(void)
 {
         char *const none[] = { NULL };
@@ -144,7 +144,7 @@ static long ring(void)
 {
         struct io_uring_params p = { 0 };
         long r = syscall(SYS_io_uring_setup, 1, &p);
-        return r < 0 && errno != ENOSYS ? 0 : r; /* a host may forbid it to everybody, in other words */
+        return r < 0 && errno != ENOSYS ? 0 : r; /* a host may forbid it to everybody, with another errno */
 }
 
 static long key(void)
@@ -162,7 +162,7 @@ static long new_namespace(void)
 struct attempt {
         const char *name;
         long (*make)(void);
-        bool sanitizers_need_it; /* and have it, in a build with them */
+        bool sanitizers_need_it; /* and may use it, in a build with them */
 };
 
 static const struct attempt attempts[] = {
@@ -210,7 +210,7 @@ static int attempt_in_child(const struct attempt *a, bool confined)
         return WEXITSTATUS(status);
 }
 
-/* 0, or the number of the first thing that is not as it should be. */
+/* 0, or the number of the first check that fails. */
 static int use_directory(int directory, int other)
 {
         struct err e = { 0 };
@@ -317,7 +317,7 @@ static void what_the_loop_does_not_need_is_not_there(void **state)
         }
 }
 
-/* In a child that has dropped everything: 0, or the number of the first thing that is still there. */
+/* In a child that has dropped everything: 0, or the number of the first right that is still there. */
 static int what_is_left(void)
 {
         char line[256];
@@ -372,7 +372,7 @@ static void rights_are_gone(void **state)
 {
         (void)state;
         if (getuid() != 0)
-                skip(); /* there are none to drop */
+                skip(); /* there are no rights to drop */
         assert_int_not_equal(what_is_left(), 0);
         assert_int_equal(drop_in_child(UID), 0);
 }

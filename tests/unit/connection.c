@@ -1,5 +1,5 @@
-/* Connections beside each other: what one sends does not decide how long the others wait. The core here
- * refuses all; the loop is taken round by round. */
+/* Connections beside each other: a flood of one does not make the others wait. The core here refuses all; the test
+ * drives the loop round by round. */
 #include "pool/native/connection_parts.h"
 #include "proto/wire/answer.h"
 #include "proto/wire/frame.h"
@@ -52,7 +52,7 @@ static void leave(struct client *c)
         free(c->bytes);
 }
 
-/* As much as the socket takes; the rest is left. */
+/* Sends as much as the socket takes; the rest is left. */
 static size_t offer(const struct client *c, const uint8_t *data, size_t len)
 {
         ssize_t n = write(c->fd, data, len);
@@ -79,7 +79,7 @@ static void ask(const struct client *c, uint8_t field, uint64_t id)
 
 enum { PING = 4, GET_STATUS = 5 };
 
-/* Takes what has come, and checks that answers come in the order of ids, each once. */
+/* Takes the answers that have come, and checks that they come in the order of ids, each once. */
 static void take_answers(struct client *c, pb_size_t kind)
 {
         struct frame f;
@@ -147,7 +147,7 @@ static void a_reading_full_of_requests_lets_others_go_between(void **state)
         take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
         assert_int_equal(flood.answers, wanted);
 
-        /* It is read from again. */
+        /* The pool reads from it again. */
         ask(&flood, PING, wanted + 1);
         while (flood.answers == wanted) {
                 front_round(f);
@@ -158,7 +158,7 @@ static void a_reading_full_of_requests_lets_others_go_between(void **state)
         free_front(f);
 }
 
-/* An Execute in no language here, of so many bytes of code, packed. */
+/* A packed Execute in an unknown language, with so many bytes of code. */
 static uint8_t *packed_execute(size_t size, size_t *len)
 {
         uint8_t *plain = calloc(1, size), *frame, at[] = { 0x08, 1, 0x12, 0, 0, 0, 0, 0x12, 0, 0, 0, 0 };
@@ -230,7 +230,7 @@ static void those_that_leave_in_the_middle_are_forgotten(void **state)
 
         while (len + 10 <= sizeof bytes)
                 len += put_request(bytes + len, GET_STATUS, 1);
-        assert_int_equal(offer(&c[0], bytes, len), len); /* has turns to come */
+        assert_int_equal(offer(&c[0], bytes, len), len); /* these need further turns */
         while (sent < packed_len) {                      /* is being unpacked */
                 sent += offer(&c[1], frame + sent, packed_len - sent);
                 front_round(f);

@@ -1,5 +1,5 @@
-/* Connections and listening sockets, where libevent has no memory for an event: the linker puts an event_add of this
- * file in the place of libevent's. No peer holds a connection without a time-out, and no listening socket is lost. */
+/* Connections and listening sockets, when libevent has no memory for an event: the linker replaces libevent's event_add
+ * by one of this file. No peer holds a connection without a time-out, and no listening socket is lost. */
 #include "pool/native/listener.h"
 #include "tests/unit/front.h"
 #include "tests/unit/unit.h"
@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static unsigned good_before_failure; /* how many calls are still to succeed */
+static unsigned good_before_failure; /* calls that still succeed before one fails */
 
 int __real_event_add(struct event *event, const struct timeval *delay);
 int __wrap_event_add(struct event *event, const struct timeval *delay);
@@ -88,7 +88,7 @@ static void a_pause_that_can_not_be_timed_ends_at_the_next_tick(void **state)
         good_before_failure = 0;
         turn(f);
         assert_false(event_pending(&l.readable, EV_READ, NULL));
-        listener_tick(&l); /* in vain */
+        listener_tick(&l); /* this attempt fails */
         good_before_failure = 100;
         listener_tick(&l);
         assert_true(event_pending(&l.readable, EV_READ, NULL));

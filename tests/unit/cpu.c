@@ -14,7 +14,7 @@ static int64_t time_of(const char *text)
         assert_true(fd >= 0);
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
         int64_t first = cpu_time_read(fd);
-        assert_true(cpu_time_read(fd) == first); /* the descriptor's position plays no part */
+        assert_true(cpu_time_read(fd) == first); /* the descriptor's position does not matter */
         return first;
 }
 

@@ -11,7 +11,7 @@
 
 /* ---------------------------------------------------------------- the kernel's part */
 
-/* What seccomp has of classic BPF: loads of words of its data, constants, AND, jumps, and the end. */
+/* The part of classic BPF that seccomp has: loads of words of its data, constants, AND, jumps, and the end. */
 uint32_t filter_interpret(const struct seccomp_program *p, const struct seccomp_data *data)
 {
         uint32_t a = 0;

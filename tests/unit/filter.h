@@ -1,4 +1,4 @@
-/* Two readings of a sandbox's filter: what its instructions do, and what --print-seccomp says of it. */
+/* Two readings of a sandbox's filter: by its instructions, and by --print-seccomp. */
 #pragma once
 
 #include "zygote/sandbox/seccomp.h"
@@ -24,10 +24,10 @@ struct filter_table {
         size_t n;
 };
 
-/* What the kernel would do with this call, by one program. */
+/* The kernel's action for this call, by one program. */
 uint32_t filter_interpret(const struct seccomp_program *p, const struct seccomp_data *data);
 
 void filter_table_read(struct filter_table *t);
 
-/* What the table says of a call; name may be NULL, for a number that has none. */
+/* The table's action for a call; name may be NULL, for a number without a name. */
 uint32_t filter_expected(const struct filter_table *t, const char *name, const struct seccomp_data *data);

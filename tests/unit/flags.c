@@ -1,4 +1,4 @@
-/* Forms of compilers' flags, and what is of them: pool/config/flags.h. */
+/* Forms of compilers' flags, and flags that match them: pool/config/flags.h. */
 #include "pool/config/flags.h"
 
 #include "tests/unit/unit.h"
@@ -12,7 +12,7 @@ static void a_flag_is_of_its_form_from_end_to_end(void **state)
 {
         (void)state;
         assert_true(is("-O3", "-O3"));
-        assert_true(is("-std={c++2,c++20,c++23}", "-std=c++20")); /* one word begins another */
+        assert_true(is("-std={c++2,c++20,c++23}", "-std=c++20")); /* one word is the beginning of another */
         assert_true(is("-g{,0,1}", "-g") && is("-g{,0,1}", "-g1"));
         assert_true(is("-{a,b}-{c,d}", "-b-c"));
         assert_true(is("-D{NAME}={VALUE}", "-DX_1=-2.5e+3") && is("-D{NAME}={VALUE}", "-D_x="));

@@ -1,5 +1,5 @@
-/* A native front without a process around it: a loop that is taken round by round, and a core that is a fake, which
- * keeps what it is given and ends it when the test says so. */
+/* A native front without a process around it. The test drives its loop round by round. Its core is a fake: it keeps the
+ * submissions, and ends them when the test says so. */
 #pragma once
 
 #include "pool/base/budget.h"
@@ -24,14 +24,14 @@ struct execution {
 };
 
 struct core {
-        struct refusal refusal; /* what each submission is told; code 0: it is accepted */
+        struct refusal refusal; /* the answer to each submission; code 0: it is accepted */
         bool draining;
         const struct language_facts *languages;
         size_t n_languages;
 
         struct caller caller; /* of the last one */
         struct execution execution[FRONT_MAX_EXECUTIONS];
-        size_t begun; /* so many of them */
+        size_t begun; /* number of executions */
         unsigned cancelled, abandoned;
         uint64_t refusals[REFUSAL_CODES]; /* that the front told of */
         unsigned looked;                  /* how often it was asked for facts */
@@ -50,7 +50,7 @@ struct front {
         struct budget memory;
         struct core core;
         struct native *native;
-        unsigned ended; /* connections, as the front has told */
+        unsigned ended; /* connections that ended, as the front has told */
 };
 
 struct front *front_new(void);
@@ -61,8 +61,8 @@ void front_round(struct front *f);
 /* Returns the client's end of a new connection. */
 int front_connect(struct front *f);
 
-/* A message of the client, and the next answer, for which the loop is taken round; the answer's bytes are *bytes, which
- * the caller frees after answer_fini. */
+/* front_say sends a message of the client. front_hear waits for the next answer, while the loop goes round; *bytes holds
+ * the answer's bytes, which the caller frees after answer_fini. */
 void front_say(int client, const struct request *r);
 void front_hear(struct front *f, int client, struct answer *a, uint8_t **bytes);
 

@@ -23,13 +23,13 @@ static bool holds_marker(const char *memory)
         return memcmp(memory, marker, sizeof marker) == 0;
 }
 
-/* What a child of this process finds: how it ended, by waitpid. */
+/* Has a child of this process look at the memory; returns its wait status. */
 static int look_in_child(const char *memory)
 {
         int status = -1;
         pid_t child = fork();
         if (child == 0) {
-                (void)signal(SIGSEGV, SIG_DFL); /* a sanitizer would tell of it */
+                (void)signal(SIGSEGV, SIG_DFL); /* a sanitizer would report it */
                 _exit(holds_marker(memory) ? SEEN : EMPTY);
         }
         assert_true(child > 0);

@@ -1,4 +1,4 @@
-/* The histogram of durations: what goes in comes out again, within the promised error. */
+/* The histogram of durations: values come out as they went in, within the promised error. */
 #include "proto/base/histogram.h"
 
 #include "tests/unit/unit.h"

@@ -55,7 +55,7 @@ static unsigned long huge_kib(void)
         return kib;
 }
 
-/* Addresses of their own, at a multiple of a huge page. */
+/* Reserves addresses, at a multiple of a huge page. */
 static char *reserve(size_t size)
 {
         char *room = mmap(NULL, size + HUGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -63,7 +63,7 @@ static char *reserve(size_t size)
         return room + (HUGE - (uintptr_t)room % HUGE);
 }
 
-/* Does the kernel give so much on huge pages at this moment? */
+/* Does the kernel have so much memory on huge pages at this moment? */
 static bool are_huge_pages_to_be_had(size_t size)
 {
         char *at = reserve(size);
@@ -96,7 +96,7 @@ static int call(const char *at)
         return function();
 }
 
-/* Linkers of some machines leave a hole between code and constants, which belongs to the file and can't be read. */
+/* Linkers of some machines leave a hole between code and constants. The hole belongs to the file and can't be read. */
 static void code_runs_on_and_what_surrounds_it_stays(void **state)
 {
         (void)state;

@@ -1,4 +1,4 @@
-/* Frames put together from what arrives. */
+/* Putting frames together from pieces that arrive. */
 #include "pool/native/inbox.h"
 
 #include "tests/unit/unit.h"

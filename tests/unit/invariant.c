@@ -1,4 +1,5 @@
-/* The pool ends where it finds what can't be: by SIGABRT, and with a sentence. Each case in a process of its own. */
+/* The pool ends when it finds an impossible state: by SIGABRT, and with a sentence. Each case has a process of its
+ * own. */
 #include "pool/base/invariant.h"
 
 #include "pool/base/budget.h"
@@ -17,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* In a child; what it says goes to a pipe. Returns its wait status. */
+/* Runs act in a child, whose log goes to a pipe. Returns the child's wait status. */
 static int in_child(void (*act)(void), char *said, size_t size)
 {
         struct err e = { 0 };
@@ -27,9 +28,9 @@ static int in_child(void (*act)(void), char *said, size_t size)
         pid_t pid = fork();
         if (pid == 0) {
                 setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-                signal(SIGABRT, SIG_DFL); /* cmocka's or a sanitizer's would not end it */
+                signal(SIGABRT, SIG_DFL); /* cmocka's or a sanitizer's handler would not end it */
                 dup2(out[1], STDERR_FILENO);
-                if (confine_calls(-1, &e) < 0) /* what the pool may call is enough for its end */
+                if (confine_calls(-1, &e) < 0) /* the pool's filter must allow the calls of its end */
                         _exit(3);
                 act();
                 _exit(0);

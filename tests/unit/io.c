@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* More than any socket holds, so that neither side does it at one go. */
+/* More than any socket holds, so that neither side finishes in one call. */
 enum { LARGE = 8 << 20 };
 
 static void interrupted(int number)

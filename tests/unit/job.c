@@ -35,7 +35,7 @@ static void *write_in_pieces(void *arg)
         return NULL;
 }
 
-/* Sends data from a thread and closes; hands what job_read made of it to the caller. */
+/* Sends data from a thread and closes; gives the caller the job that job_read made of it. */
 static int read_back(const uint8_t *data, size_t len, size_t most, struct job *job)
 {
         int socks[2];
@@ -137,7 +137,7 @@ static void a_job_of_nothing_but_an_entry_arrives(void **state)
         struct job job;
 
         assert_int_equal(job_pack(&x, text(""), 0, limits, JOB_RUN, &packed, &len, &e), 0);
-        assert_int_equal(len, sizeof(struct job_header) + 2); /* and no interpreter */
+        assert_int_equal(len, sizeof(struct job_header) + 2); /* no interpreter either */
         assert_int_equal(read_back(packed, len, 3, &job), 0);
         assert_string_equal(job.entry, "");
         assert_null(job.args[0]);
@@ -196,7 +196,7 @@ static void a_job_that_contradicts_itself_is_refused(void **state)
         assert_int_equal(read_back(packed, len, 50, &job), -EPROTO);
 }
 
-/* The most that was asked for at once. The linker has calloc be this one (CMakeLists.txt). */
+/* The largest single allocation. The linker replaces calloc by this file's (CMakeLists.txt). */
 static size_t most_asked;
 void *__real_calloc(size_t n, size_t size); /* NOLINT(bugprone-reserved-identifier): the linker makes the names */
 void *__wrap_calloc(size_t n, size_t size); /* NOLINT(bugprone-reserved-identifier) */
@@ -207,7 +207,7 @@ void *__wrap_calloc(size_t n, size_t size)  /* NOLINT(bugprone-reserved-identifi
         return __real_calloc(n, size);
 }
 
-/* No memory is asked for them before their absence is seen. */
+/* No memory is allocated for strings before job_read sees that they are missing. */
 static void counts_that_the_strings_can_t_hold_are_refused(void **state)
 {
         (void)state;
@@ -240,7 +240,7 @@ static struct job_failure frame(uint32_t step, int32_t error, const char *name)
         return f;
 }
 
-/* Two frames as they came, of which so many bytes are there. */
+/* The result for two frames, of which so many bytes have come. */
 static enum job_told told(struct job_failure first, struct job_failure second, size_t bytes)
 {
         struct job_failure both[JOB_MAX_TOLD + 1] = { first, second };
@@ -271,7 +271,7 @@ static void a_failure_is_told_alone_and_with_an_errno(void **state)
         assert_int_equal(strlen(endless[0].name), sizeof endless[0].name - 1);
 }
 
-/* Whoever translates has announced it, and can take back nothing and tell nothing but a refusal. */
+/* A translator announces itself. Afterwards it can take nothing back, and can tell only a refusal. */
 static void a_translator_can_tell_of_a_refusal_alone(void **state)
 {
         (void)state;

@@ -24,7 +24,7 @@ static void what_says_no_number_is_never_taken_for_none(void **state)
         assert_int_equal(sockets(""), -1);
         assert_int_equal(sockets("sockets: used "), -1);
         assert_int_equal(sockets("sockets: used \n"), -1);
-        assert_int_equal(sockets("sockets: used 0"), -1); /* 0 of what may go on */
+        assert_int_equal(sockets("sockets: used 0"), -1); /* "0" may be the beginning of a longer number */
         assert_int_equal(sockets("sockets: used -1\n"), -1);
         assert_int_equal(sockets("sockets: used 0x\n"), -1);
         assert_int_equal(sockets("sockets: used 99999999999999999999\n"), -1);

@@ -1,4 +1,4 @@
-/* Compression: what the library packs comes back, and what an attacker would pack does not. */
+/* Compression: data that the library packed comes back; frames of an attacker are refused. */
 #include "proto/wire/lz4.h"
 
 #include "proto/base/own.h"
@@ -19,7 +19,7 @@ static uint32_t rotate(uint32_t x, int by)
         return x << by | x >> (32 - by);
 }
 
-/* xxHash-32 with seed 0 of fewer than 16 bytes: what checks a frame's header. */
+/* xxHash-32 with seed 0 of fewer than 16 bytes: the checksum of a frame's header. */
 static uint32_t header_hash(const uint8_t *data, size_t len)
 {
         uint32_t h = 374761393u + (uint32_t)len;

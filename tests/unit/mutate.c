@@ -23,7 +23,7 @@ void mutate_truncate(const uint8_t *data, size_t len, mutate_check *check)
         }
 }
 
-/* xorshift64: any sequence does, as long as it is the same everywhere. */
+/* xorshift64: any sequence is good enough, if it is the same everywhere. */
 static uint64_t next_random(uint64_t *state)
 {
         *state ^= *state << 13;

@@ -1,4 +1,4 @@
-/* What a zygote says to orders that no pool gives: those that a pool sends which was taken over. */
+/* A zygote's answers to orders that no honest pool gives: only a pool that was taken over sends them. */
 #include "zygote/base/ceilings.h"
 #include "zygote/serve_parts.h"
 
@@ -14,7 +14,7 @@
 
 enum { MEMORY = 64 << 20, DISK = 32 << 20, PIDS = 8, SLOT = 3, PATIENCE_S = 120 };
 
-/* The slot's last sandbox is going, so an order to make another is noted, and nothing is forked. */
+/* The slot's last sandbox is being taken down, so an order to make another is noted, and nothing is forked. */
 static struct serve *going(void)
 {
         struct serve *s = calloc(1, sizeof *s);
@@ -55,7 +55,7 @@ static void an_order_within_the_ceilings_is_taken(void **state)
         assert_int_equal(give(&o, &e), 0);
         o = at_the_ceilings(ORDER_LIMIT); /* late: its sandbox is gone */
         assert_int_equal(give(&o, &e), 0);
-        o = (struct order){ .kind = ORDER_KILL, .slot = SLOT, .sandbox = 11 }; /* it speaks of no limits */
+        o = (struct order){ .kind = ORDER_KILL, .slot = SLOT, .sandbox = 11 }; /* it names no limits */
         assert_int_equal(give(&o, &e), 0);
 }
 
@@ -119,7 +119,7 @@ static void a_number_that_no_pool_gives_ends_the_zygote(void **state)
         }
 }
 
-/* A main process as the step "session" leaves it, and its child, which tell of each SIGINT that they get by a byte. */
+/* A main process as the step "session" leaves it, and its child. Each reports every SIGINT that it gets by a byte. */
 static int told_to;
 
 static void tell_of_it(int number)
@@ -179,11 +179,11 @@ static void a_signal_reaches_the_group_of_a_living_sandbox_and_none_other(void *
         give_signal(s, SIGSTOP, 11);
         assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
         assert_true(WIFSTOPPED(status));
-        give_signal(s, SIGINT, 11); /* is told of when they go on */
+        give_signal(s, SIGINT, 11); /* arrives when they go on */
         give_signal(s, SIGCONT, 11);
         assert_told(ends[0], "ii");
 
-        give_signal(s, SIGKILL, 10); /* of a sandbox that was there before: late */
+        give_signal(s, SIGKILL, 10); /* late: for the sandbox before this one */
         static const enum tenant_state others[] = { TENANT_NONE, TENANT_BOOTING, TENANT_REAPING, TENANT_DEAD,
                                                     TENANT_GOING };
         for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
@@ -195,7 +195,7 @@ static void a_signal_reaches_the_group_of_a_living_sandbox_and_none_other(void *
         struct err e = { 0 };
         assert_refused(tenant_signal(sb, SIGKILL, &e), &e, ESRCH, "no main process");
         sb->pid = pid;
-        give_signal(s, SIGINT, 11); /* all of them live */
+        give_signal(s, SIGINT, 11); /* all of its processes live */
         assert_told(ends[0], "ii");
         give_signal(s, SIGKILL, 11);
         assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -1,4 +1,4 @@
-/* When what has died may be started again. */
+/* When a dead process may be started again. */
 #include "hatcheryd/pace.h"
 
 #include "tests/unit/unit.h"

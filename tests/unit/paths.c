@@ -1,4 +1,4 @@
-/* Which directories of the host sandboxes may be shown, and which never. */
+/* Which directories of the host sandboxes may see, and which never. */
 #include "zygote/base/paths.h"
 #include "tests/unit/unit.h"
 

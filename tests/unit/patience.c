@@ -1,4 +1,4 @@
-/* How long something was given to do its work. */
+/* Counting the time that a process was given for its work. */
 #include "proto/ipc/patience.h"
 
 #include "tests/unit/unit.h"
@@ -8,7 +8,8 @@
 
 enum { SECOND = 1000000 };
 
-/* A look a second later, in which it used so much of the processor, and was told to have been ready for so long. */
+/* Takes a look a second later. In that second the process used so much processor time, and the kernel reports it ready
+ * for so long. */
 static int64_t second(struct patience *p, int64_t used_us, int64_t ready_us)
 {
         struct patience_look look = p->last;
@@ -57,7 +58,7 @@ static void what_gets_nothing_for_seconds_is_given_nothing(void **state)
 {
         (void)state;
         struct patience p = begun();
-        /* The kernel tells afterwards. */
+        /* The kernel reports it only afterwards. */
         assert_int_equal(second(&p, 0, 0), SECOND);
         assert_int_equal(second(&p, 0, 0), 2 * SECOND);
         assert_int_equal(second(&p, 1000, 3 * SECOND - 1000), 2000);

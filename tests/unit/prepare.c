@@ -1,4 +1,4 @@
-/* What a language makes once: kept, made again when its command changes, and nothing of it where the command fails. */
+/* Prepared files of a language: they are kept, made again when the command changes, and absent if the command fails. */
 #include "zygote/prepare.h"
 #include "proto/base/own.h"
 #include "tests/unit/unit.h"
@@ -18,7 +18,7 @@
 struct fixture {
         char cache[64];
         const char *language, *identity;
-        int held; /* of the last one that was prepared; -1: none */
+        int held; /* descriptor of the last result; -1: none */
         struct log log;
 };
 
@@ -41,7 +41,7 @@ static int tear_down(void **state)
         char command[128];
         own_close(&f->held);
         snprintf(command, sizeof command, "rm -rf -- '%s'", f->cache);
-        int r = system(command); /* NOLINT(cert-env33-c): a name that this test made */
+        int r = system(command); /* NOLINT(cert-env33-c): the test has made this name */
         test_free(f);
         return r;
 }
@@ -117,7 +117,7 @@ static void another_command_is_another_result(void **state)
         assert_int_equal(count_entries(f->cache), 2);
 }
 
-/* A header below /usr/include is in no word of the command. */
+/* No word of the command names a header below /usr/include. */
 static void what_the_command_reads_is_another_result_when_it_changes(void **state)
 {
         char one[PREPARE_PATH_SIZE], two[PREPARE_PATH_SIZE];
@@ -138,7 +138,8 @@ static void set_age(const char *path, time_t age)
         assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
 }
 
-/* Of each language three, and whatever a server still uses; what nobody has used for a month goes with any. */
+/* Three results of each language are kept, and those that a server still uses. A result that was not used for a month
+ * is removed at the next occasion. */
 static void few_results_are_kept_and_those_in_use(void **state)
 {
         static const char *const identities[] = { "1", "2", "3", "4", "5", "6" };
@@ -147,7 +148,7 @@ static void few_results_are_kept_and_those_in_use(void **state)
         struct err e = { 0 };
         if (!is_root())
                 skip();
-        f->language = "test-more"; /* whose name begins as the other's */
+        f->language = "test-more"; /* its name begins as the other's */
         assert_int_equal(prepare(f, "true", others, &e), 0);
         snprintf(gone, sizeof gone, "%s/prepared-gone-0123456789abcdef", f->cache);
         assert_int_equal(mkdir(gone, 0755), 0);
@@ -167,7 +168,7 @@ static void few_results_are_kept_and_those_in_use(void **state)
         assert_int_equal(access(gone, F_OK), -1);
         assert_int_equal(count_entries(f->cache), 5);
         own_close(&user);
-        f->identity = identities[5]; /* its use is noted */
+        f->identity = identities[5]; /* its use is recorded */
         assert_int_equal(prepare(f, "true", path[5], &e), 0);
         assert_int_equal(access(path[0], F_OK), -1);
         assert_int_equal(count_entries(f->cache), 4);
@@ -212,7 +213,7 @@ static void assert_owner(const char *directory, const char *name, mode_t mode)
                 assert_int_equal(st.st_mode & 07777, mode);
 }
 
-/* Or whatever runs as nobody could change what all programs are compiled with. */
+/* Otherwise a process of user nobody could change files that all programs are compiled with. */
 static void the_result_is_roots_and_nobody_else_may_write_to_it(void **state)
 {
         static const char script[] = "cd \"$0\"; umask 0; mkdir -p d/e; echo x > d/e/f; echo x > s; chmod 6777 s;"
@@ -310,7 +311,7 @@ static void what_a_killed_maker_left_goes_with_time(void **state)
         if (!is_root())
                 skip();
         make_draft(f, "draft-test-old000", 4000);
-        make_draft(f, "draft-test-young0", 30);   /* somebody may be at it */
+        make_draft(f, "draft-test-young0", 30);   /* a server may be writing it */
         make_draft(f, "draft-other-old00", 4000); /* its language may be gone */
         assert_int_equal(prepare(f, "true", path, &e), 0);
         assert_int_equal(count_entries(f->cache), 2);

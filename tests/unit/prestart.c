@@ -1,5 +1,5 @@
-/* Programs that are started ahead: what they say to the process that started them is a closed list, and that process is
- * out of their reach from the moment they have a job. The helpers here are scripts of a shell. */
+/* Programs that are started ahead: their messages to the process that started them are a closed list, and that process
+ * is out of their reach from the moment they have a job. The helpers here are shell scripts. */
 #include "lang/prestart.h"
 
 #include "proto/base/spawn.h"
@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Offers a job to a helper that is ready and then does this. */
+/* Offers a job to a helper that is ready and then runs the script. */
 static int offer(const char *script, struct prestart *p)
 {
         char line[256], shell[] = "sh", option[] = "-c";
@@ -66,7 +66,7 @@ static void its_starter_is_out_of_its_reach(void **state)
         assert_true(p.taken);
 }
 
-/* As a terminal would: one signal for the whole group of the process that is seen from outside. */
+/* As a terminal does it: one signal for the whole group of the main process. */
 static void a_signal_for_the_group_is_the_helpers(void **state)
 {
         (void)state;
@@ -91,14 +91,14 @@ static void a_signal_for_the_group_is_the_helpers(void **state)
         assert_true(WIFSTOPPED(status));
         assert_int_equal(kill(-pid, SIGINT), 0);
         assert_int_equal(kill(-pid, SIGCONT), 0);
-        assert_int_equal(shutdown(told[0], SHUT_WR), 0); /* so one that it does not reach ends, too */
+        assert_int_equal(shutdown(told[0], SHUT_WR), 0); /* so a process that the signal does not reach ends, too */
         assert_int_equal(waitpid(pid, &status, 0), pid);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), 9);
         close(told[0]);
 }
 
-/* This process would be a shell from then on, and its plan of tests not fulfilled. */
+/* On failure this process would become a shell, and the TAP plan would not be fulfilled. */
 static void what_is_no_program_is_handed_to_no_shell(void **state)
 {
         (void)state;
@@ -108,7 +108,7 @@ static void what_is_no_program_is_handed_to_no_shell(void **state)
         assert_true(fd >= 0);
         assert_int_equal(write(fd, "exit 0\n", 7), 7);
         assert_int_equal(fchmod(fd, 0700), 0);
-        close(fd); /* what is open for writing can't be started */
+        close(fd); /* a file that is open for writing can't be started */
         int r = spawn_become(line, line + 1);
         unlink(path);
         assert_int_equal(r, -ENOEXEC);

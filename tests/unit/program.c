@@ -1,4 +1,4 @@
-/* What the kernel can start, and what compilers make besides. */
+/* Files that the kernel can start, and other files that compilers make. */
 #include "pool/core/program.h"
 
 #include "tests/unit/unit.h"

@@ -1,4 +1,4 @@
-/* What the queue remembers of clients that are away, and what it bounds over all lanes. */
+/* The queue's memory of clients that are away, and its bounds over all lanes. */
 #include "tests/unit/queues.h"
 
 #include <stdio.h>
@@ -52,7 +52,7 @@ static void a_debt_is_over_when_others_have_had_as_much(void **state)
         tear_down(&f);
 }
 
-/* Each of them comes at the level, which must rise for a to have a turn again. */
+/* Each new client starts at the level; the level must rise before a has a turn again. */
 static void ever_new_clients_do_not_keep_a_debtor_waiting_for_ever(void **state)
 {
         (void)state;
@@ -71,8 +71,8 @@ static void ever_new_clients_do_not_keep_a_debtor_waiting_for_ever(void **state)
                         break;
                 queue_leave(&f.q, first, 1000);
         }
-        assert_in_range(turns, 90,
-                        300); /* beside one at a time: when they have had 100 ms in all, and not much later */
+        assert_in_range(turns, 90, 300); /* they have one run at a time: a's turn comes when they have had 100 ms in
+                                          * all, and not much later */
         queue_leave(&f.q, &e[0], 0);
         queue_leave(&f.q, &e[1], 0);
         tear_down(&f);
@@ -104,7 +104,7 @@ static void run_of_name(struct fixture *f, unsigned number, int64_t us)
         queue_leave(&f->q, &e, us);
 }
 
-/* Names that wait make the level rise slowly: about as many debts are kept as there are of them, but for the bound. */
+/* Names that wait make the level rise slowly: about one debt is kept for each name, up to the bound. */
 static void a_flood_of_names_is_forgotten_and_not_those_that_owe_more(void **state)
 {
         enum { WAITING = 4 * ACCOUNT_KEPT_NAMES };
@@ -171,7 +171,7 @@ static void one_name_has_its_part_of_that(void **state)
         (void)state;
         struct fixture f;
         set_up(&f, ENTRIES, 1000);
-        queue_share(&f.q, 3, 75); /* of which one name has 2 */
+        queue_share(&f.q, 3, 75); /* one name has 2 of them */
 
         start(&f, push(&f, &f.lua, "front", "loud", 0, 1));
         start(&f, push(&f, &f.python, "front", "loud", 0, 1));

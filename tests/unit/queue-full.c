@@ -32,7 +32,7 @@ static void the_newest_of_the_longest_gives_way(void **state)
         struct queue_entry *third = add(&f, "quiet");
         assert_ptr_equal(queue_excess(&f.q, third), loud[3]);
         queue_leave(&f.q, loud[3], 0);
-        /* Three each: whoever asks for more now has to give way himself. */
+        /* Three each: a client that asks for more now has to give way itself. */
         struct queue_entry *fourth = add(&f, "quiet");
         assert_ptr_equal(queue_excess(&f.q, fourth), fourth);
         queue_leave(&f.q, fourth, 0);

@@ -1,6 +1,7 @@
-/* The queue against random clients in simulated time: nobody waits longer than its share says, and nobody gets more
- * than one that always has something waiting. A slot that is made again after a run is no slot of that client's, so it
- * may have all slots made again at one time: the next one waits for one of them, and is charged less. */
+/* The queue against random clients in simulated time: no client waits longer than its share says, and none gets more
+ * than a client that always has something waiting. A slot that is made again after a run does not count for that
+ * client. So all its slots may be made again at one time: the next client waits for one of them, and is charged
+ * less. */
 #include "pool/sched/queue.h"
 
 #include "tests/unit/unit.h"
@@ -19,7 +20,7 @@ enum {
 
 enum habit {
         FLOODS,     /* always has several waiting */
-        SEQUENTIAL, /* sends the next one when it has the answer */
+        SEQUENTIAL, /* sends the next request when it has the answer */
         PAUSES,     /* the same, with pauses between */
         BURSTS,     /* many at once, and a pause */
         INVENTS,    /* always has several waiting, each under a name that was never seen before */
@@ -40,7 +41,7 @@ struct client {
         unsigned n; /* requests that wait or run */
         int64_t next_us;
         int64_t from_us, had_us;
-        int64_t seen_us[CLIENTS]; /* what the others had had when it came */
+        int64_t seen_us[CLIENTS]; /* the others' times when it came */
 };
 
 struct model {
@@ -51,12 +52,12 @@ struct model {
         struct {
                 struct client *client;
                 struct request *request;
-                int64_t end_us, warm_us; /* from then on it can be used again */
+                int64_t end_us, warm_us; /* end of the run; when the slot can be used again */
         } slot[SLOTS];
-        int64_t making_us;        /* what that takes */
+        int64_t making_us;        /* time that making takes */
         bool names;               /* clients are names of one peer, else peers */
         unsigned pattern, seed;   /* the number to give as HATCHERY_TEST_SEED, and the state that came of it */
-        unsigned n_names, n_most; /* given so far; accounts at one time */
+        unsigned n_names, n_most; /* names given so far; most accounts at one time */
         int64_t now_us;
 };
 
@@ -136,13 +137,13 @@ static void come(struct model *m)
                 m->n_most = n;
 }
 
-/* A run and its sandbox. */
+/* The longest time of a run and its sandbox. */
 static int64_t longest(const struct model *m)
 {
         return LONGEST_US + m->making_us;
 }
 
-/* A client that has one request at a time waits for the others to have had as much, and for runs to end. */
+/* A client with one request at a time waits until the others have had as much, and until runs end. */
 static void check_wait(const struct model *m, const struct client *c, const struct request *r)
 {
         int64_t most = 2 * (int64_t)(m->n_most + 2) * longest(m), took = m->now_us - r->asked_us;
@@ -201,7 +202,8 @@ static int64_t next_event(const struct model *m)
         return at;
 }
 
-/* One that always waits gets as much as any other since both were there, but for runs that can't be taken back. */
+/* A client that always waits gets as much as any other since both were there, except for runs that can't be taken
+ * back. */
 static void check_shares(const struct model *m)
 {
         int64_t slack = 2 * (int64_t)(m->n_slots + 2) * longest(m);

@@ -168,7 +168,7 @@ static void nobody_saves_up_while_away(void **state)
                 add(&f, "a");
         struct queue_entry *b = add(&f, "b");
         assert_ptr_equal(next(&f), &f.e[0]);
-        assert_ptr_equal(next(&f), b); /* and keeps its slot, so that its account lives */
+        assert_ptr_equal(next(&f), b); /* b keeps its slot, so that its account lives */
         for (size_t i = 0; i < 8; i++)
                 queue_leave(&f.q, next(&f), 50000);
         for (size_t i = 0; i < 10; i++)
@@ -206,7 +206,7 @@ static void a_name_holds_no_more_than_its_part_of_the_peers_share(void **state)
         (void)state;
         struct fixture f;
         set_up(&f, ENTRIES, 1000);
-        queue_lane_share(&f.python, 16, 75); /* 12, of which one name may have 9 */
+        queue_lane_share(&f.python, 16, 75); /* 12 slots; one name may have 9 */
 
         for (size_t i = 0; i < 15; i++)
                 push(&f, &f.python, "front", "loud", 0, 1);
@@ -300,7 +300,7 @@ static void a_second_stage_is_first_of_its_client_and_pays_for_the_first_one(voi
         queue_next_step(&f.q, first, 50 * QUEUE_FIRST_GUESS_US, 40);
         assert_int_equal(f.q.bytes, 42);
         assert_int_equal(f.python.count, 3);
-        assert_ptr_equal(next(&f), b); /* whose account is far behind */
+        assert_ptr_equal(next(&f), b); /* b's account is far behind */
         assert_ptr_equal(next(&f), first);
         assert_int_equal(f.q.bytes, 1);
         assert_ptr_equal(next(&f), second);
@@ -339,7 +339,7 @@ static void keys_are_bytes_and_may_be_long(void **state)
         tear_down(&f);
 }
 
-/* Whatever comes and goes: counts agree, somebody is served whenever somebody may be, bounds hold. */
+/* In every sequence counts agree, bounds hold, and a client is served whenever one may be. */
 static void nothing_is_lost_whatever_comes_and_goes(void **state)
 {
         (void)state;
@@ -379,7 +379,7 @@ static void nothing_is_lost_whatever_comes_and_goes(void **state)
                 assert_int_equal(waiting, f.q.count);
                 assert_int_equal(waiting, f.python.count);
         }
-        while (queue_first(&f.python)) /* by now only shares hold anybody back */
+        while (queue_first(&f.python)) /* now only shares hold clients back */
                 next(&f);
         for (size_t i = 0; i < ENTRIES; i++)
                 if (f.e[i].account && f.e[i].state == QUEUE_STARTED)

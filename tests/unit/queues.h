@@ -1,4 +1,4 @@
-/* What tests of the queue share: a queue with two lanes, and entries to push. */
+/* Shared by tests of the queue: a queue with two lanes, and entries to push. */
 #pragma once
 
 #include "pool/sched/queue.h"

@@ -1,4 +1,4 @@
-/* Requests: every bound is held, and what a client may not say is refused in a sentence. */
+/* Requests: every bound holds, and a forbidden field is refused in a sentence. */
 #include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
@@ -337,7 +337,7 @@ static void what_protobuf_does_not_know_is_refused(void **state)
 
 struct message {
         const pb_msgdesc_t *fields;
-        uint32_t inside; /* the field of Execute that holds it; 0: it is Execute itself */
+        uint32_t inside; /* the field of Execute that holds this message; 0: the message is Execute itself */
 };
 
 static const struct message messages[] = {
@@ -354,7 +354,8 @@ static bool is_number(const pb_field_iter_t *f)
         return PB_LTYPE(f->type) <= PB_LTYPE_SVARINT;
 }
 
-/* The generated description says what the .proto has; a field that request.c forgot would be skipped, not refused. */
+/* The generated description lists the fields of the .proto; a field that request.c forgot would be skipped, not
+ * refused. */
 static void every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type(void **state)
 {
         (void)state;

@@ -1,4 +1,4 @@
-/* Requests: what a client may say comes through whole, and what is damaged on its way does no harm. */
+/* Requests: every field comes through whole, and a damaged message does no harm. */
 #include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
@@ -319,7 +319,7 @@ static void check_is_refused_or_sound(const uint8_t *data, size_t len)
         for (size_t i = 0; i < x->n_compile_flags; i++)
                 assert_inside(x->compile_flags[i], data, len);
 
-        /* What was taken can be said again, and is taken again. */
+        /* A decoded request can be encoded again, and is taken again. */
         struct request back;
         size_t again_len;
         uint8_t *again = requests_encode(&r, &again_len);

@@ -20,7 +20,7 @@ uint8_t *requests_encode(const struct request *r, size_t *len)
         struct err e = { 0 };
         assert_int_equal(request_encode(r, ROOM, &padded, len, &e), 0);
 
-        /* To a block of exactly its length. */
+        /* Copies into a block of exactly the message's length. */
         uint8_t *exact = malloc(*len ? *len : 1);
         assert_non_null(exact);
         memcpy(exact, padded + ROOM, *len);

@@ -1,4 +1,4 @@
-/* What the tests of requests share: making requests, and two ways to take them. */
+/* Shared by tests of requests: making requests, and two ways to take them. */
 #pragma once
 
 #include "proto/wire/request.h"
@@ -12,10 +12,10 @@ struct span requests_bytes(const void *data, size_t len);
 /* Encodes to a block of exactly its length that the caller frees. */
 uint8_t *requests_encode(const struct request *r, size_t *len);
 
-/* A request with every field there is, id UINT64_MAX, encoded. The caller frees it. */
+/* An encoded request with every field, and id UINT64_MAX. The caller frees it. */
 uint8_t *requests_full(size_t *len);
 
-/* Decodes and releases m, which must be refused in a sentence with this word, the id still known. */
+/* Decodes and releases m. It must be refused in a sentence with this word, with its id still known. */
 void requests_assert_refused(struct wirebuf *m, uint64_t id, const char *word);
 
 /* The same for an Execute, in a message around it. */

@@ -1,4 +1,4 @@
-/* The benchmark's arithmetic over rounds: medians, ratios within a round, bars, and what is said of those without a
+/* The benchmark's arithmetic over rounds: medians, ratios within a round, bars, and the text for bars without a
  * value. */
 #include "bench/bars.h"
 
@@ -11,7 +11,7 @@ static void assert_spread(struct spread s, double median, double min, double max
         assert_float_equal(s.max, max, 1e-9);
 }
 
-/* A row that gave `rate` right answers in one second, each of which took `us`. */
+/* A row with `rate` right answers in one second; each took `us`. */
 static void fill(struct sample *s, unsigned rate, uint64_t us)
 {
         s->seconds = 1;
@@ -91,7 +91,7 @@ static void a_figure_stands_alone_in_its_own_unit(void **state)
         assert_spread(s, 2, 1, 3);
         results_at(&r, 1, ROW_HATCHERY_HALF)->recycle =
                 (struct sample_recycle){ .reason = "the server does not tell its status" };
-        assert_false(bar_spread(&b, &r, &s, reason)); /* one round without it is enough */
+        assert_false(bar_spread(&b, &r, &s, reason)); /* one round without a value is enough */
         assert_string_equal(reason, "hatchery_half: the server does not tell its status");
         results_fini(&r);
 }
@@ -123,7 +123,7 @@ static void every_bar_has_rows_that_are_there_and_a_name_of_its_own(void **state
                 assert_in_range(b->under.row, 0, ROW_COUNT - 1);
                 if (b->kind == BAR_GROWTH)
                         assert_true(row_table[b->over.row].warm > row_table[b->under.row].warm);
-                if (b->reach > 0) /* what we want is beyond what must be */
+                if (b->reach > 0) /* the wish lies beyond the requirement */
                         assert_true(b->at_least ? b->reach > b->bar : b->reach < b->bar);
                 for (size_t j = 0; j < i; j++)
                         assert_string_not_equal(b->name, bar_table[j].name);

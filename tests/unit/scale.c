@@ -1,4 +1,4 @@
-/* How many sandboxes are kept warm: the policy by itself, and against arrivals that are made up. */
+/* How many sandboxes are kept warm: the policy by itself, and with simulated arrivals. */
 #include "pool/sched/scale.h"
 
 #include "tests/unit/unit.h"
@@ -23,7 +23,7 @@ static void share(struct scale *s, int64_t now)
 /* ---------------------------------------------------------------- a pool that is made up */
 
 /* So many sandboxes are warm, so many are being made (each takes refill_us, PARALLEL at a time), so many requests wait.
- * Requests take what is warm and never come back: what matters here is the refill. */
+ * Requests take warm sandboxes and never return them: only the refill matters here. */
 struct pretence {
         struct scale s;
         int64_t now, refill_us, next_tick;
@@ -72,7 +72,7 @@ static void settle(struct pretence *p)
         p->most = p->s.target > p->most ? p->s.target : p->most;
 }
 
-/* Up to a moment, sandboxes become warm and ticks go by as they fall due. */
+/* Lets time pass up to a moment: sandboxes become warm and ticks go by as they fall due. */
 static void pass(struct pretence *p, int64_t until)
 {
         for (;;) {
@@ -123,12 +123,12 @@ static void a_steady_demand_has_a_steady_number(void **state)
         (void)state;
         struct pretence p = pretend(1, 64, 6 * MS);
 
-        /* One each 2 ms: three come while one is replaced. */
+        /* One request every 2 ms: three come while one sandbox is replaced. */
         for (int i = 0; i < 150000; i++) {
                 arrive(&p, 1);
                 pass(&p, p.now + 2 * MS);
         }
-        assert_in_range(p.changes, 1, 10); /* at the beginning there was one, and some waited */
+        assert_in_range(p.changes, 1, 10); /* at the beginning there was one sandbox, and some requests waited */
         assert_in_range(p.most, 4, 8);
         watch(&p);
         for (int i = 0; i < 150000; i++) {
@@ -237,7 +237,7 @@ static void more_than_can_be_made_ends_at_the_maximum(void **state)
                 assert_in_range(p.s.target, 2, 16);
         }
         assert_int_equal(p.s.target, 16);
-        assert_true(p.made >= 990); /* nothing is dropped that could serve */
+        assert_true(p.made >= 990); /* no sandbox is dropped that could serve */
         assert_int_equal(p.dropped, 0);
 }
 
@@ -300,7 +300,7 @@ static void time_may_pass_in_any_steps(void **state)
                         assert_in_range(scale_wants(&large), 100 + 1 + 12, 101 + 1 + 12);
                         assert_in_range(scale_wants(&small), 99 + 1 + 12, 102 + 1 + 12);
                 }
-                scale_fade(&small, now - SECOND); /* never backwards */
+                scale_fade(&small, now - SECOND); /* time never goes backwards */
                 scale_fade(&large, INT64_MAX);
                 assert_int_equal(scale_wants(&large), 0);
         }
@@ -326,7 +326,7 @@ static void waits_before_another_s_surplus(void **state)
         share_of(&idle, &busy, 40 * MIB, 0);
         assert_int_equal(idle.target, 19);
         assert_int_equal(busy.target, 0);
-        /* A half-life later nobody waits there any more, and its level is 8: 10 are wanted. Here, 12. */
+        /* A half-life later no request waits there, and its level is 8: 10 are wanted. Here, 12. */
         scale_fade(&idle, 2 * MINUTE);
         scale_fade(&busy, 2 * MINUTE);
         scale_waits(&busy, 16, 2 * MINUTE);
@@ -335,7 +335,7 @@ static void waits_before_another_s_surplus(void **state)
         assert_int_equal(busy.target, 19);
         assert_int_equal(idle.target, 1);
         assert_false(busy.grown);
-        /* And so it stays, whether anybody happens to wait at this moment. */
+        /* And so it stays, even if a request waits at this moment. */
         share_of(&idle, &busy, 40 * MIB, 2 * MINUTE + SECOND);
         assert_int_equal(busy.target, 19);
         assert_int_equal(idle.target, 1);

@@ -1,5 +1,5 @@
-/* The scheduler, with channels that lead nowhere: what zygotes report is made up here, and what they are ordered is
- * noted. channel_end.c's three functions are this file's. */
+/* The scheduler, with channels that lead nowhere: this file invents the zygotes' reports, and records their orders. It
+ * replaces the three functions of channel_end.c. */
 #include "pool/sched/sched.h"
 
 #include "pool/base/loop.h"
@@ -21,13 +21,13 @@ struct fake {
         struct order order[MAX_ORDERS];
         size_t n_orders;
 
-        struct slot_holder holder; /* of what was started */
+        struct slot_holder holder; /* of the run that was started */
         struct slot *slot;
         unsigned started, spoken, broken, leaving, ready, renewed, served, killed;
         unsigned limited, exited, failed, lost;
 };
 
-static struct fake *the_fake; /* whose channels they are */
+static struct fake *the_fake; /* the owner of the channels */
 
 /* ---------------------------------------------------------------- channels that lead nowhere */
 
@@ -214,7 +214,7 @@ static int report(struct fake *f, size_t i, const struct report *r)
         return got;
 }
 
-/* A zygote comes for the i-th language; aliases: NULL, or what it says in its hello. */
+/* A zygote comes for the i-th language; aliases: those of its hello, or NULL. */
 static void adopt(struct fake *f, size_t i, const char *aliases)
 {
         struct language *l = f->s.languages[i];
@@ -229,7 +229,7 @@ static void adopt(struct fake *f, size_t i, const char *aliases)
         assert_int_equal(report(f, i, &hello), 0);
 }
 
-/* Its last order was to make a sandbox: that is warm. */
+/* Its last order was to make a sandbox: that sandbox is warm now. */
 static void warm(struct fake *f, size_t i)
 {
         const struct order *make = &f->order[f->n_orders - 1];

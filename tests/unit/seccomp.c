@@ -1,5 +1,5 @@
-/* The filter of a sandbox: interpreted here, both halves of it, for every number, ABI and argument that could slip
- * through, and held against what --print-seccomp says; then loaded, and tried. */
+/* The filter of a sandbox. Both halves are interpreted here, for every number, ABI and argument that could slip
+ * through, and compared with --print-seccomp; then they are loaded, and tried. */
 #include "filter.h"
 #include "unit.h"
 #include "zygote/base/creds.h"
@@ -39,8 +39,8 @@ static void drop(struct filters *f)
         seccomp_program_fini(&f->inner);
 }
 
-/* Both are asked, the one that was loaded last first; a later answer counts only if it is stricter. Stricter actions
- * are smaller, as signed numbers. */
+/* Both programs are asked, first the one that was loaded last. A later answer counts only if it is stricter. Stricter
+ * actions are smaller, as signed numbers. */
 static uint32_t answer(const struct filters *f, const struct seccomp_data *data)
 {
         uint32_t inner = filter_interpret(&f->inner, data), outer = filter_interpret(&f->outer, data);
@@ -317,7 +317,7 @@ static void test_the_zygote_may_make_sandboxes_but_not_more(void **state)
         static const char *const making[] = { "setns", "unshare", "fsopen", "pivot_root", "clone3", "seccomp" };
         static const char *const not_even[] = {
                 "mount",  "bpf", "init_module", "kexec_load", "reboot",
-#ifndef __SANITIZE_ADDRESS__ /* which looks for leaks by tracing itself */
+#ifndef __SANITIZE_ADDRESS__ /* LeakSanitizer traces its own process */
                 "ptrace",
 #endif
         };

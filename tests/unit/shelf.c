@@ -94,7 +94,7 @@ static void what_is_given_back_is_closed_and_stays_reserved(void **state)
         assert_int_equal(read(ends[0], &byte, 1), 1);
 
         shelf_give_back(&s, at);
-        assert_int_equal(read(ends[0], &byte, 1), 0); /* nobody can write any more */
+        assert_int_equal(read(ends[0], &byte, 1), 0); /* no process can write any more */
         assert_true(is_open(at));
         shelf_give_back(&s, -1);
         assert_false(shelves_are_full(&s));
@@ -115,7 +115,7 @@ static void what_can_not_be_copied_takes_no_shelf(void **state)
         tear_down(&s, ends);
 }
 
-/* What the child finds of its parent's descriptors, as an exit code: 0 is as it should be. */
+/* The child checks its parent's descriptors; exit code 0: all is as it should be. */
 static int look_in_child(const struct shelves *s, int at, int low, int high)
 {
         if (!is_open(high))
@@ -126,7 +126,7 @@ static int look_in_child(const struct shelves *s, int at, int low, int high)
                 return 3;
         if (!is_open(low) || !is_open(at) || !is_open(s->first + SHELF_COUNT * SHELF_ROOM - 1))
                 return 4;
-        /* And from here on nothing that the child does shows in the parent. */
+        /* From here on, no action of the child shows in the parent. */
         return close(at) == 0 && close(low) == 0 ? 0 : 5;
 }
 

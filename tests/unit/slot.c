@@ -163,15 +163,15 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         slot_paid(&s.slot[5]);
         assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_ptr_equal(stuck, &s.slot[2]);
-        slot_owe(&s.slot[2]); /* another order: another time */
+        slot_owe(&s.slot[2]); /* the next order is counted from its own time */
         assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_null(stuck);
-        s.slot[2].dropping = true; /* it may take its time to die, and yet the zygote owes an answer */
+        s.slot[2].dropping = true; /* it may take long to die, but the zygote still owes an answer */
         for (unsigned i = 0; i < 10; i++)
                 assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_null(stuck);
 
-        /* A run's end is another matter than a sandbox that is being made. */
+        /* The end of a run has another limit than the making of a sandbox. */
         go(&s, &s.slot[5], SLOT_WARM);
         slot_owe(&s.slot[5]);
         for (unsigned i = 1; i < 9; i++)
@@ -323,7 +323,7 @@ static void as_many_are_made_as_requests_wait_and_cores_can_use(void **state)
         assert_int_equal(slots_coming(&s), 3);
         assert_null(slots_want(&s));
 
-        /* Who waited has it; the others went. */
+        /* The waiting request has it; the others are gone. */
         s.demand = 0;
         go(&s, slots_ready(&s), SLOT_RUNNING);
         assert_null(slots_surplus(&s));

@@ -1,4 +1,4 @@
-/* Stages: no microsecond without an owner, and none with two. */
+/* Stages: every microsecond belongs to exactly one stage. */
 #include "pool/base/stages.h"
 
 #include "tests/unit/unit.h"

@@ -14,7 +14,7 @@ static const char *const at_start[] = { "EXACT", "FAMILY*", NULL };
 static char *no_words[] = { NULL };
 static const struct lang language = { .kind = KIND_FORKED, .at_start = at_start };
 
-/* A list of variables, which nothing here writes to. */
+/* A list of variables; no test writes to it. */
 #define VARIABLES(...) ((char **)(uintptr_t)(const char *const[]){ __VA_ARGS__, NULL })
 
 static const char *find(char **env)

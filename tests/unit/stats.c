@@ -69,7 +69,7 @@ static void nor_does_a_pause_after_work_that_was_lost(void **state)
         (void)state;
         struct stats s = { 0 };
         for (int64_t t = 1; t < 200; t++)
-                stats_run_ended(&s, t * 1000, true); /* the run beside the last one was lost, and ended nowhere */
+                stats_run_ended(&s, t * 1000, true); /* the other run was lost, and its end was never counted */
         stats_work_begins(&s);
         stats_run_ended(&s, INT64_C(3600) * 1000000, true);
         stats_run_ended(&s, INT64_C(3600) * 1000000 + 1000, true);
@@ -79,7 +79,7 @@ static void nor_does_a_pause_after_work_that_was_lost(void **state)
 static void stages_are_counted_where_they_belong(void **state)
 {
         (void)state;
-        static struct stats s; /* its histograms are more than a test should put on its stack */
+        static struct stats s; /* its histograms are too large for a test's stack */
         const uint64_t first[STAGES_OF_RUN] = { 1, 2, 3, 4, 0 }, second[STAGES_OF_RUN] = { 10, 20, 30, 40, 50 };
 
         stats_run_stages(&s, first, false);

@@ -1,4 +1,4 @@
-/* GetStatus: what the core says of each language, as clients see it. */
+/* GetStatus: the core's facts about each language, as clients see them. */
 #include "tests/unit/front.h"
 #include "tests/unit/unit.h"
 
@@ -90,7 +90,7 @@ static void each_fact_has_its_field(void **state)
         front_free(f);
 }
 
-/* How its files are told from others: by those that are written for it, and only where that is known. */
+/* A language's extensions and interpreters are listed once, and only if they are known. */
 static void files_of_a_language_are_told_once(void **state)
 {
         (void)state;

@@ -58,7 +58,7 @@ static void a_limit_does_not_wait_for_clients(void **state)
         event_base_free(base);
 }
 
-/* A turn of a test: takes so many pieces, and writes its name down at each. */
+/* A test's turn: takes so many pieces, and records its name at each. */
 struct work {
         struct turns *turns;
         struct turn turn;

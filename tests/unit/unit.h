@@ -1,4 +1,4 @@
-/* What every unit test includes: cmocka with the headers that it needs first, and a few checks of the project's own. */
+/* Every unit test includes this: cmocka with the headers that it needs first, and a few checks of the project's own. */
 #pragma once
 
 #include <setjmp.h>

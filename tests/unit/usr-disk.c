@@ -1,5 +1,5 @@
-/* What a slot may read of the disk of /usr, as both versions of cgroups are told it: zygote/host/usr_disk.h. The groups
- * here are directories of ordinary files, which stay as they were written. */
+/* The limit of a slot's reads from the disk of /usr, in both versions of cgroups: zygote/host/usr_disk.h. The groups
+ * here are directories of ordinary files, which keep what is written. */
 #include "zygote/host/usr_disk.h"
 
 #include "proto/base/own.h"
@@ -79,7 +79,7 @@ static void a_limit_is_told_as_each_version_has_it(void **state)
         assert_string_equal(limit, "259:1048575 rbps=18446744073709551615");
 }
 
-/* Makes slot 3's and the inits' groups; what came of the slot's. */
+/* Makes slot 3's and the inits' groups; returns the result for the slot's. */
 static int make_slot(const struct cgroup_hierarchy *h, size_t n, const char *limit, struct err *e)
 {
         struct cgroup_base base;
@@ -89,7 +89,7 @@ static int make_slot(const struct cgroup_hierarchy *h, size_t n, const char *lim
         snprintf(base.disk_read, sizeof base.disk_read, "%s", limit);
         int r = cgroup_slot_init(&slot, &base, 3, e);
         assert_int_equal(cgroup_slot_init(&inits, &base, CGROUP_SLOT_INITS, &none), 0);
-        cgroup_slot_fini(&slot, &none); /* what is no cgroup can't be removed with its files in it */
+        cgroup_slot_fini(&slot, &none); /* a directory that is no cgroup can't be removed with its files in it */
         cgroup_slot_fini(&inits, &none);
         cgroup_base_fini(&base);
         return r;
@@ -151,7 +151,7 @@ static void whether_there_is_a_limit_is_tried(void **state)
 
         assert_int_equal(stat("/usr", &usr), 0);
         if (major(usr.st_dev) == 0)
-                skip(); /* it names no disk here */
+                skip(); /* here /usr names no disk */
         tree.at[0].controllers |= CGROUP_BLKIO;
         assert_int_equal(usr_disk_find(&tree, disk, &e), 0);
         usr_disk_limit(disk, 0, true, none);

@@ -7,7 +7,7 @@
 
 static size_t prefix(const char *text)
 {
-        /* In a block of exactly its length: a character that is cut must not be read beyond its end. */
+        /* A block of exactly the text's length: no read may pass the end of a cut character. */
         size_t len = strlen(text);
         uint8_t *exact = malloc(len ? len : 1);
         assert_non_null(exact);

@@ -1,4 +1,4 @@
-/* Protobuf bytes written by hand, so that tests can say what no encoder would. */
+/* Protobuf bytes written by hand, so that tests can write messages that no encoder makes. */
 #pragma once
 
 #include <stddef.h>
@@ -20,7 +20,7 @@ void wirebuf_text(struct wirebuf *b, uint32_t tag, const char *text);
 /* Appends inner as a submessage, and releases it. */
 void wirebuf_message(struct wirebuf *b, uint32_t tag, struct wirebuf *inner);
 
-/* Copies the bytes to a block of exactly their length, so that a sanitizer sees any step beyond them. The caller frees
+/* Copies the bytes to a block of exactly their length, so that a sanitizer sees any read beyond them. The caller frees
  * it; b is released. */
 uint8_t *wirebuf_finish(struct wirebuf *b, size_t *len);
 

@@ -1,4 +1,4 @@
-/* From words to arguments: lang/words.h. And what looks like a version: lang/version.h. */
+/* From words to arguments: lang/words.h. And texts that look like a version: lang/version.h. */
 #include "unit.h"
 
 #include "lang/version.h"
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* A list of words, which nothing here writes to. */
+/* A list of words; no test writes to it. */
 #define WORDS(...) ((char *const *)(const void *)(const char *const[]){ __VA_ARGS__, NULL })
 
 static char *no_args[] = { NULL };
@@ -249,7 +249,7 @@ static void a_program_is_asked_and_ended(void **state)
         assert_string_equal(version, "1.5");
         assert_refused(version_ask(WORDS("true"), version, sizeof version, &e), &e, EPROTO, "true tells no version");
         assert_refused(version_ask(WORDS("/nonexistent/x"), version, sizeof version, &e), &e, ENOENT, "/nonexistent/x");
-        /* more output than is looked at */
+        /* more output than the function looks at */
         assert_int_equal(version_ask(WORDS("sh", "-c", "echo 1.6; yes"), version, sizeof version, &e), 0);
         assert_string_equal(version, "1.6");
 }
