@@ -1,5 +1,5 @@
-/* Every state of an execution, and whatever can end it there: its sink is told its end exactly once, or never after it
- * was abandoned, its slot comes back, and nothing stays counted. The same with no memory at each allocation. */
+/* Every state of an execution with every way to end it there: its sink is told its end exactly once, or never after it
+ * was abandoned. Its slot comes back, and nothing stays counted. The same holds when any one allocation fails. */
 #include "pool/core/execution.h"
 #include "tests/core/world.h"
 #include "tests/unit/unit.h"
@@ -12,7 +12,7 @@ enum { SECOND = 1000000, OUTPUT = 100000 };
 /* ---------------------------------------------------------------- states */
 
 enum place {
-        EARLY,      /* its language has not spoken */
+        EARLY,      /* no zygote of its language has said hello */
         WAITING,    /* for a sandbox */
         LIMITING,   /* its sandbox gets other limits */
         CLEARING,   /* its sandbox has no terminal, and is being killed */
@@ -20,12 +20,12 @@ enum place {
         TERMINAL,   /* its program runs on a terminal */
         HALF_FED,   /* its sandbox has a part of the job */
         RUNNING,    /* captured */
-        STREAMING,  /* told as it comes, with live input */
-        BLOCKED,    /* ..., and the sink is full */
-        ENDING,     /* dead, and its pipes are not at their end */
+        STREAMING,  /* its output is told as it comes, with live input */
+        BLOCKED,    /* the same, and the sink is full */
+        ENDING,     /* dead, but its pipes are not at their end */
         COLLECTING, /* its files are coming */
         COMPILING,
-        ARTIFACTS,   /* what the compiler made is coming */
+        ARTIFACTS,   /* the compiler's files are coming */
         SECOND_WAIT, /* compiled, and waits for its second sandbox */
         DELIVERING,  /* over, and the sink is full */
         STATES,
@@ -158,7 +158,7 @@ static void go_on(struct scene *s, enum place state)
         world_turn(&s->w);
 }
 
-/* False: for want of memory it did not come so far. */
+/* False: without memory it did not come so far. */
 static bool reach(struct scene *s, enum place state, int64_t deadline_us)
 {
         const struct front_wish wish = wish_for(state, deadline_us);
@@ -480,7 +480,7 @@ static void each_state_ends_once_whatever_comes(void **test)
 
 /* ---------------------------------------------------------------- no memory */
 
-/* From its submission to its end the n-th allocation fails. False: there is no n-th one. */
+/* Has the n-th allocation between submission and end fail. False: there is no n-th one. */
 static bool without(enum place state, unsigned n)
 {
         static struct scene s;

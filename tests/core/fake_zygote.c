@@ -65,7 +65,7 @@ void channel_end_close(struct channel_end *c)
 void channel_end_order(struct channel_end *c, const struct order *order, int fd)
 {
         if (c->sock < 0)
-                return; /* as the real one: its zygote is going, and its holders are being told */
+                return; /* as the real one does: the zygote is going, and its holders are being told */
         struct fake_zygote *z = by_sock[c->sock];
 
         assert_true(order->slot < WORLD_SLOTS);
@@ -142,7 +142,7 @@ void fake_use_cpu(struct fake_slot *s, int64_t us)
         assert_int_equal(pwrite(s->cpu, text, (size_t)n, 0), n);
 }
 
-/* A job begins with a header: once some of it has come, the program may be taken to run when all of it was read. */
+/* A job begins with a header: once a part of it has come, the program may be taken to run when all of it was read. */
 bool fake_has_job(const struct fake_slot *s)
 {
         char byte;
@@ -271,7 +271,7 @@ bool fake_fail_slot(struct fake_zygote *z, unsigned slot)
         return report_failed(z, slot);
 }
 
-/* What the slot's init says of a dead sandbox's files: none, or one of the compiler's. */
+/* The answer of the slot's init about a dead sandbox's files: none, or one file of the compiler. */
 static void answer_collect(const struct fake_zygote *z, int fd)
 {
         static const char content[] = "#!/x\n";
@@ -384,7 +384,7 @@ void fake_adopt(struct world *w, const char *language)
                 assert_true(sock >= 0);
                 by_sock[sock] = z;
                 core_adopt_zygote(w->core, span_of_text(language), z->generation, sock);
-                if (!z->end) /* it could not be taken, for want of memory */
+                if (!z->end) /* there was no memory to take it */
                         by_sock[sock] = NULL;
                 return;
         }

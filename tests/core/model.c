@@ -1,7 +1,7 @@
-/* The core under random fronts, zygotes and time: whatever comes in whatever order, each execution is told its end
- * exactly once, no slot is lost, and every counter comes back to zero.
+/* The core under random fronts, zygotes and time: in any order of events, each execution is told its end exactly once,
+ * no slot is lost, and every counter comes back to zero.
  *
- * HATCHERY_TEST_SEED=N repeats one episode; HATCHERY_TEST_STEPS=N makes it more or fewer steps. */
+ * HATCHERY_TEST_SEED=N repeats one episode; HATCHERY_TEST_STEPS=N sets the number of steps. */
 #include "pool/core/execution.h"
 #include "tests/core/world.h"
 #include "tests/unit/unit.h"
@@ -72,7 +72,7 @@ static void put_input(struct front *f)
 {
         static const uint8_t bytes[100000];
         int r = execution_input(f->execution, (struct span){ bytes, below(sizeof bytes) }, one_in(6));
-        (void)r; /* every refusal of it is a fair answer */
+        (void)r; /* each of its refusals is a fair answer */
 }
 
 static void touch(struct front *f)
@@ -116,7 +116,7 @@ static void touch_a_front(struct world *w)
                 touch(f);
 }
 
-/* From within what it is told: of itself, as far as it knows itself yet, or of another. */
+/* Acts from within a call to its sink: on its own execution, if it knows that one already, or on another. */
 static void any_deed(struct front *f)
 {
         if (f->depth > 3 || !one_in(4))
@@ -242,7 +242,7 @@ static void step(struct world *w)
                 world_turn(w);
 }
 
-/* Whoever streams takes what there is. */
+/* Every front that streams takes all that there is. */
 static void take_all(struct world *w)
 {
         for (unsigned i = 0; i < WORLD_FRONTS; i++)
@@ -257,14 +257,14 @@ static void end_all_sandboxes(struct world *w)
                                 fake_exit(&w->zygote[i], k, 0, false);
 }
 
-/* Either runs are given the time that they need, or they are ended. */
+/* Either gives runs the time that they need, or ends them. */
 static void drain(struct world *w)
 {
         bool shuts_down = one_in(2);
 
         core_drain(w->core);
         for (unsigned i = 0; core_running(w->core) > 0 && i < 400; i++) {
-                /* In the end in any case, as the pool does: who waits for a zygote that has died waits in vain by now.
+                /* At the end in any case, as the pool does: executions that wait for a dead zygote wait in vain by now.
                  */
                 if (i == (shuts_down ? 3 : 200))
                         core_shut_down(w->core);
@@ -276,7 +276,7 @@ static void drain(struct world *w)
                 world_advance(SECOND);
                 core_tick(w->core);
         }
-        world_settle(w); /* who was given up on may be dead only now */
+        world_settle(w); /* a sandbox that was given up may be dead only now */
         world_assert_clean(w);
 }
 
@@ -289,7 +289,7 @@ static void episode(unsigned with, unsigned steps)
         for (unsigned i = 0; i < steps; i++)
                 step(&w);
         if (one_in(4)) {
-                for (unsigned i = 0; i < WORLD_FRONTS; i++) /* they know of nothing any more */
+                for (unsigned i = 0; i < WORLD_FRONTS; i++) /* they hold no execution any more */
                         w.front[i].abandoned = w.front[i].abandoned || w.front[i].execution;
         } else {
                 drain(&w);

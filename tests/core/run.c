@@ -24,7 +24,8 @@ static const struct front_wish plain = { .language = "fork", .wall_us = 5 * SECO
 
 /* ---------------------------------------------------------------- limits */
 
-/* In this order: the next look at its output, which watching it replaces; the wall limit; the limit of CPU time. */
+/* The timers, in this order: the next look at the output (if it fails, the pipes are watched); the wall limit; the
+ * limit of CPU time. */
 static void no_run_goes_on_without_its_limits(void **state)
 {
         struct scene *t = *state;
@@ -85,7 +86,7 @@ static void a_deadline_may_end_it_before_its_wall_limit(void **state)
         assert_in_range(t->f->outcome.end.wall_us, SECOND / 2, SECOND / 2 + 5000);
 }
 
-/* A look before its time, which timers of a coarse clock give, does not end it, and is followed by another. */
+/* Timers of a coarse clock may cause a look before its time. It does not end the run, and another look follows. */
 static void cpu_time_is_looked_at_until_it_is_used_up(void **state)
 {
         struct scene *t = *state;
@@ -112,7 +113,7 @@ static void the_first_reason_counts(void **state)
         assert_int_equal(t->f->status, OUTCOME_CANCELLED);
 }
 
-/* The zygote that serves knows other ceilings than those that it was admitted by. */
+/* The serving zygote has other ceilings than those at the execution's admission. */
 static void limits_beyond_those_of_the_zygote_are_refused(void **state)
 {
         struct scene *t = *state;
@@ -123,12 +124,12 @@ static void limits_beyond_those_of_the_zygote_are_refused(void **state)
         z->ceilings = (struct ceilings){ 1, 1, 1 };
         scene_submit(t, &plain);
         assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
-        assert_null(t->f->execution); /* the call said so, and not the sink */
+        assert_null(t->f->execution); /* the call reported it, not the sink */
         z->ceilings = ceilings;
         world_settle(&t->w);
 }
 
-/* Its language counts it, and nobody else. */
+/* Only its language counts it. */
 static void a_slot_that_fails_is_one_failure(void **state)
 {
         struct scene *t = *state;
@@ -161,7 +162,7 @@ static void submit_urgent(struct front *f)
         world_submit(f->world, &(struct front_wish){ .language = "comp", .priority = 7 });
 }
 
-/* The newcomer makes an older one give way, and what that one's front does makes the newcomer give way. */
+/* The newcomer makes an older execution give way. Then the older one's front acts so that the newcomer gives way. */
 static void who_gives_way_may_push_the_newcomer_out(void **state)
 {
         struct scene *t = *state;
@@ -325,7 +326,7 @@ static void a_signal_goes_to_what_runs(void **state)
         world_settle(&t->w);
 }
 
-/* One that is still to be started would die of it. */
+/* A program that is still to be started would die of the signal. */
 static void a_signal_waits_for_no_job(void **state)
 {
         struct scene *t = *state;

@@ -1,4 +1,4 @@
-/* What takes the place of the clock, the timers and the allocator: see world.h. */
+/* Replacements of the clock, the timers and the allocator: see world.h. */
 #include "pool/base/timer.h"
 #include "proto/base/clock.h"
 #include "tests/core/world.h"

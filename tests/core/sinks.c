@@ -189,7 +189,7 @@ static void abandon_all_others(struct front *f)
                         abandon(&f->world->front[i]);
 }
 
-/* All are ended one after the other, and each end may be that of the next one. */
+/* All are ended one after the other, and each end may cause the next one's. */
 static void one_end_may_bring_another(void **state)
 {
         struct scene *t = *state;
@@ -241,7 +241,7 @@ static void input_is_not_lost_with_a_sandbox(void **state)
         assert_int_equal(t->f->status, OUTCOME_EXITED);
 }
 
-/* What a compiler said before it is told once, in order, and to a sink that takes it. */
+/* A compiler's earlier output is told once, in order, and to a sink that takes it. */
 static void what_was_said_before_is_told_once(void **state)
 {
         struct scene *t = *state;

@@ -45,7 +45,7 @@ static int tear_down(void **state)
         world_settle(&t->w);
         world_assert_clean(&t->w);
         world_end(&t->w);
-        cache_bound(t->cache, 0); /* removes what is in it */
+        cache_bound(t->cache, 0); /* removes its entries */
         cache_free(t->cache);
         close(t->directory);
         rmdir(t->path);
@@ -143,12 +143,13 @@ static void too_much_output_ends_no_compiler(void **state)
         struct scene *t = *state;
 
         const struct front *f = run(t, &wish, &(struct course){ .out = 50, .err = 60000 });
-        assert_true(f->outcome.has_compile); /* it got as far as the run, whose limit is smaller */
+        assert_true(f->outcome.has_compile); /* it reached the run step, whose limit is smaller */
         assert_int_equal(f->stages, 2);
         assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT);
 }
 
-/* The language itself says that it can't be translated: its output is the compiler's, and no files are collected. */
+/* The language itself reports that it can't translate the program: the output is the compiler's, and no files are
+ * collected. */
 static void a_refusal_of_the_language_is_a_compile_error(void **state)
 {
         static const struct front_wish wish = { .language = "fork", .collects = true, .output_bytes = 100 };
@@ -189,11 +190,12 @@ static void what_a_limit_has_cut_is_not_kept(void **state)
         struct scene *t = *state;
 
         language(t, "comp")->compile.standard[LIMIT_OUTPUT] = 100;
-        assert_int_equal(run(t, &wish, &(struct course){ .err = 500 })->stages, 2); /* nor is it the compiler's end */
+        assert_int_equal(run(t, &wish, &(struct course){ .err = 500 })->stages, 2); /* and it is not the compiler's
+                                                                                     * end */
         assert_int_equal(cache_count(t->cache), 0);
 }
 
-/* What a zygote makes that is to be replaced may be another thing than the next one would make. */
+/* A zygote that is to be replaced may make other artifacts than the next one. */
 static void nothing_is_kept_of_a_zygote_that_goes(void **state)
 {
         static const struct front_wish wish = { .language = "comp" };
@@ -204,7 +206,7 @@ static void nothing_is_kept_of_a_zygote_that_goes(void **state)
         assert_int_equal(cache_count(t->cache), 0);
 }
 
-/* Translated in its own run at first, then by itself for the cache, then not at all. */
+/* At first a program is translated in its own run, then in a step of its own for the cache, then not at all. */
 static void what_comes_again_is_kept(void **state)
 {
         static const struct front_wish wish = { .language = "pre" };
@@ -217,7 +219,7 @@ static void what_comes_again_is_kept(void **state)
         f = run(t, &wish, &course);
         assert_int_equal(f->stages, 2);
         assert_true(f->outcome.has_compile);
-        assert_int_equal(f->outcome.output.out_total, 14); /* what was said then, and the program's own */
+        assert_int_equal(f->outcome.output.out_total, 14); /* the output of then, and the program's own */
         assert_int_equal(f->outcome.compile.output.out.len, 0);
         f = run(t, &wish, &course);
         assert_int_equal(f->stages, 1);
@@ -225,7 +227,7 @@ static void what_comes_again_is_kept(void **state)
         assert_int_equal(f->outcome.output.out_total, 14);
         f = run(t, &(struct front_wish){ .language = "pre", .output_bytes = 5 }, &(struct course){ 0 });
         assert_true(f->outcome.compile.cached);
-        assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT); /* of which its own is none */
+        assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT); /* none of it is the program's own */
         assert_int_equal(cache_count(t->cache), 1);
 }
 
@@ -278,7 +280,7 @@ static void a_second_failure_is_told(void **state)
         assert_int_equal(language(t, "fork")->stats.runs, 0);
 }
 
-/* Its teardown is not proved, and it was killed without a limit: somebody has ended its init. */
+/* Its teardown is not proved, and it was killed without a limit: another process has ended its init. */
 static void a_slot_that_is_not_proved_is_thrown_away(void **state)
 {
         struct scene *t = *state;
@@ -309,7 +311,7 @@ static void files_that_break_off_cost_the_slot(void **state)
         assert_int_equal(language(t, "fork")->stats.discarded, 1);
 }
 
-/* Nobody reads them. */
+/* No client reads them. */
 static void no_files_are_collected_of_what_was_abandoned(void **state)
 {
         struct scene *t = *state;
@@ -339,7 +341,7 @@ static void pipes_that_stay_open_cost_the_slot(void **state)
         assert_int_equal(language(t, "fork")->stats.discarded, 1);
 }
 
-/* What is not dead ten seconds after the order to kill it keeps its slot, and the client does not wait. */
+/* A sandbox that is not dead ten seconds after the order to kill it keeps its slot, and the client does not wait. */
 static void what_does_not_die_keeps_its_slot(void **state)
 {
         struct scene *t = *state;
@@ -358,7 +360,7 @@ static void what_does_not_die_keeps_its_slot(void **state)
 
 /* ---------------------------------------------------------------- time and memory */
 
-/* The run ends with the order to kill it; what follows is the draining of it. */
+/* The run stage ends with the order to kill; the drain stage follows. */
 static void the_run_ends_when_it_is_killed(void **state)
 {
         struct scene *t = *state;
@@ -376,7 +378,7 @@ static void the_run_ends_when_it_is_killed(void **state)
         assert_int_equal(f->outcome.stage_us[STAGE_DRAIN], 500000);
 }
 
-/* Who holds a slot for long is charged with it while it does. */
+/* A client that holds a slot for long is charged meanwhile. */
 static void a_long_run_is_charged_before_its_end(void **state)
 {
         struct scene *t = *state;
@@ -390,7 +392,7 @@ static void a_long_run_is_charged_before_its_end(void **state)
         world_settle(&t->w);
 }
 
-/* The compiler gets no input, and what has come by then is the program's. */
+/* The compiler gets no input; input that has come by then is for the program. */
 static void live_input_waits_for_the_program(void **state)
 {
         struct scene *t = *state;

@@ -58,7 +58,7 @@ static void do_at_end(struct front *f)
         f->depth--;
 }
 
-/* Its first and its last byte are looked at; what a compiler said before is not. */
+/* Looks at the first and the last byte of the program's output, not at a compiler's earlier output. */
 static void assert_bytes(const struct front *f, unsigned stream, struct span bytes, uint64_t offset)
 {
         const uint8_t *data = bytes.data;
@@ -120,7 +120,7 @@ static void on_finished(struct sink *s, const struct outcome *o)
         f->total[STREAM_STDOUT] = o->output.out_total;
         f->total[STREAM_STDERR] = o->output.err_total;
         f->outcome = *o;
-        if (!o->has_compile) { /* else what was said then may come first */
+        if (!o->has_compile) { /* else the compiler's output may come first */
                 assert_bytes(f, 0, o->output.out, 0);
                 assert_bytes(f, 1, o->output.err, 0);
         }
@@ -165,7 +165,7 @@ static const struct sink_ops streamed = {
 
 /* ---------------------------------------------------------------- submissions */
 
-/* One that is within a call is in use, too. */
+/* A front that is within a call is in use, too. */
 static struct front *free_front(struct world *w)
 {
         for (unsigned i = 0; i < WORLD_FRONTS; i++)
@@ -249,7 +249,7 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
         set_limit(&s, LIMIT_CPU, wish->cpu_us);
         f->used = true;
         f->streams = wish->streams;
-        f->depth = 1; /* nobody else takes it meanwhile */
+        f->depth = 1; /* so that it is not taken meanwhile */
         f->sink.ops = wish->streams ? &streamed : &captured;
         if (core_execute(w->core, &caller, &s, &payload, &f->sink, &f->execution, &refusal) == REFUSED) {
                 assert_int_equal(f->finished + f->refused, 0);
@@ -456,7 +456,8 @@ static void assert_slots(const struct zygote *z)
         }
 }
 
-/* No event of an execution is left behind: those that there are belong to zygotes, whose channels have none here. */
+/* No event of an execution may be left behind. All events that exist belong to zygotes, whose channels have none
+ * here. */
 static void assert_no_events(const struct world *w)
 {
         const struct timer *theirs[WORLD_ZYGOTES];

@@ -1,9 +1,9 @@
-/* A world around the core in which nothing is real but the core, the scheduler and the link: a clock that stands until
- * it is moved, timers on that clock, zygotes that do what a test lets them do, and fronts that write down what their
- * sinks are told. Channels, clock and timers of this folder take the place of pool/link/channel_end.c,
- * proto/base/clock.c and pool/base/timer.c in the link.
+/* A world around the core. Only the core, the scheduler and the link are real. The clock stands until it is moved,
+ * timers run on that clock, zygotes act as a test tells them, and fronts record the calls to their sinks. Channels,
+ * clock and timers of this folder take the place of pool/link/channel_end.c, proto/base/clock.c and pool/base/timer.c
+ * in the link.
  *
- * What a sandbox reads and writes are real pipes, so that reading and writing are the core's own. */
+ * A sandbox's streams are real pipes, so that the core's own code reads and writes them. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -30,14 +30,14 @@ enum {
 void world_advance(int64_t us); /* timers that become due fire in their order */
 /* The n-th timer_set from now on fails; WORLD_ALL: each does; 0: none. */
 void world_fail_timer(unsigned n);
-/* Fails the test for a timer that is set and is not one of these. */
+/* Fails the test if a timer is set that is not one of these. */
 void world_assert_no_timer_but(const struct timer *const *these, unsigned n);
 
 /* ---------------------------------------------------------------- memory */
 
-/* The n-th allocation of the project's and its libraries' code from now on fails, and only that; 0: none does. */
+/* From now on only the n-th allocation of the project's and its libraries' code fails; 0: none does. */
 void world_fail_allocation(unsigned n);
-/* Since the last call of the above: how many were tried. */
+/* The number of allocations that were tried since the last call of world_fail_allocation. */
 unsigned world_allocations(void);
 
 /* ---------------------------------------------------------------- zygotes */
@@ -76,7 +76,7 @@ struct fake_zygote {
         unsigned n_pending;
 };
 
-/* Answers the i-th pending order as a zygote would that has no fault. False: it has ended by that. */
+/* Answers the i-th pending order as a faultless zygote would. False: the zygote has ended by that. */
 bool fake_answer(struct fake_zygote *z, unsigned i);
 /* ... or by a failure, where the order can fail. */
 bool fake_fail(struct fake_zygote *z, unsigned i);
@@ -93,7 +93,7 @@ uint8_t world_byte(uint64_t n);
 void fake_write(struct fake_slot *s, bool is_stderr, size_t len);
 void fake_close_output(struct fake_slot *s);
 bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unproved);
-/* The same, but somebody else still has the writing ends of its pipes. */
+/* The same, but another process still has the writing ends of its pipes. */
 bool fake_exit_with_open_pipes(struct fake_zygote *z, unsigned slot);
 bool fake_fail_slot(struct fake_zygote *z, unsigned slot);
 void fake_tell_failure(struct fake_slot *s, const struct job_failure *failure);
@@ -121,9 +121,9 @@ struct front {
         bool streams;
         uint64_t said[2];       /* bytes that come before the program's own */
         enum stage stage[4];    /* the first that began */
-        struct outcome outcome; /* what it points to is gone */
+        struct outcome outcome; /* its pointers no longer point to anything */
 
-        /* What it does from within whatever it is told but its end, and when it has ended; NULL: nothing. */
+        /* Its action from within each call to its sink except the end, and its action at the end; NULL: none. */
         void (*deed)(struct front *f);
         void (*at_end)(struct front *f);
         unsigned depth, deepest; /* of calls within calls */
@@ -148,7 +148,7 @@ struct world {
         struct core *core;
         struct fake_zygote zygote[WORLD_ZYGOTES];
         struct front front[WORLD_FRONTS];
-        char asked[WORLD_ZYGOTES][32]; /* languages for which a zygote is to come */
+        char asked[WORLD_ZYGOTES][32]; /* languages that are to get a zygote */
         unsigned n_asked;
         uint32_t generations;
         unsigned ready, progress;
@@ -167,14 +167,14 @@ void world_end(struct world *w);
 /* The loop goes round until nothing is left to do. */
 void world_turn(struct world *w);
 
-/* Zygotes that were asked for come, and greet. */
+/* Makes the zygotes that were asked for come and say hello. */
 void world_bring_zygotes(struct world *w);
 
 /* Answers everything, until nothing is pending. */
 void world_settle(struct world *w);
 
-/* NULL: every front is in use. REFUSED ones count as told. */
-/* A test that counts what is told may set hooks before: world_next_front says which front it will be. */
+/* NULL: every front is in use. A front whose submission was refused counts as told. */
+/* A test that counts calls may set hooks before: world_next_front returns the front that will be used. */
 struct front *world_next_front(struct world *w);
 struct front *world_submit(struct world *w, const struct front_wish *wish);
 void world_abandon(struct front *f);
@@ -186,5 +186,5 @@ void world_give_all(struct front *f);
 /* A running sandbox whose job is f's; NULL: it has none. z is set, too. */
 struct fake_slot *world_sandbox_of(struct world *w, const struct front *f, struct fake_zygote **z, unsigned *number);
 
-/* Everything has come to its end: each front was told once, and nothing is held or counted. */
+/* Everything must have come to its end: each front was told once, and nothing is held or counted. */
 void world_assert_clean(struct world *w);
