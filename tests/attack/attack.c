@@ -1,6 +1,6 @@
-/* Attacks that an interpreter is too slow or too polite for. The tests send this program as a file of a request, and
- * run it as `./attack NAME [NUMBER...]`. Static, so that it runs in any sandbox; nothing here ends by itself before its
- * work is done or the limit that it attacks ends it. */
+/* Attacks for which an interpreter is too slow or too polite. The tests send this program as a file of a request, and
+ * run it as `./attack NAME [NUMBER...]`. It is static, so that it runs in any sandbox. Each attack goes on until its
+ * work is done, or until the limit that it attacks ends it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -38,7 +38,7 @@ static void *sleep_thread(void *nothing)
         return NULL;
 }
 
-/* N threads that burn. */
+/* N threads that burn CPU time. */
 static void threads(const long *n)
 {
         for (long i = 1; i < n[0]; i++) {
@@ -49,7 +49,7 @@ static void threads(const long *n)
         burn();
 }
 
-/* N daemons, twice forked and in sessions of their own, that burn while their parent sleeps. */
+/* N daemons, twice forked and in sessions of their own, that burn CPU time while their parent sleeps. */
 static void daemons(const long *n)
 {
         for (long i = 0; i < n[0]; i++) {
@@ -93,7 +93,7 @@ static int sleep_process(void *nothing)
         return 0;
 }
 
-/* Every child suspends its parent as vfork does: nothing but SIGKILL reaches that. */
+/* Every child suspends its parent as vfork does: only SIGKILL reaches that parent. */
 static void vforks(const long *n)
 {
         static char room[65536];
@@ -115,7 +115,7 @@ static void sessions(const long *n)
         }
 }
 
-/* Threads to the limit, made again as soon as one may be. */
+/* Threads up to the limit; each one that ends is replaced at once. */
 static void many_threads(const long *n)
 {
         (void)n;
@@ -128,7 +128,7 @@ static void many_threads(const long *n)
         }
 }
 
-/* Processes that replace themselves all the time, and fork each time. */
+/* Processes that exec again and again, and fork each time. */
 static void execs(const long *n)
 {
         (void)n;
@@ -189,7 +189,7 @@ static int deeper(int depth)
         return deeper(depth + 1) + room[0];
 }
 
-/* Recursion without end; prints how many bytes of stack there were. */
+/* Endless recursion; prints the size of the stack in bytes. */
 static void stack(const long *n)
 {
         (void)n;

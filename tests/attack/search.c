@@ -1,7 +1,7 @@
-/* ./search NEEDLE...: looks for needles in all that can be read of every process here but this one: memory,
- * environment, arguments, auxiliary vector, status. ./search pid=N... NEEDLE...: in the memory of these alone. A needle
- * is hexadecimal, and each of its bytes is xor KEY, so that what looks for it does not hold it, nor the shell in
- * between. Prints "PROCESS PLACE NUMBER" for each that is found, and at the end "searched PROCESSES BYTES". */
+/* ./search NEEDLE...: looks for needles in every process here except itself: in memory, environment, arguments,
+ * auxiliary vector, status. ./search pid=N... NEEDLE...: looks in the memory of these processes only. A needle is
+ * hexadecimal, and each of its bytes is xor KEY, so that neither this program nor the shell in between holds the
+ * needle. Prints "PROCESS PLACE NUMBER" for each find, and at the end "searched PROCESSES BYTES". */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,11 +12,11 @@
 
 enum { KEY = 0xa5, MAX_NEEDLES = 64, CHUNK = 1 << 18, LONGEST = 256, PAGE = 4096 };
 
-/* What is larger is a sanitizer's shadow. */
+/* A larger area is a sanitizer's shadow. */
 #define LARGEST (64ul << 30)
 
 struct needle {
-        unsigned char bytes[LONGEST]; /* as they came: xor KEY */
+        unsigned char bytes[LONGEST]; /* as on the command line: xor KEY */
         size_t len;
 };
 
@@ -88,7 +88,7 @@ static void say(const struct search *s, const char *pid, const char *place, uint
                         printf("%s %s %d\n", pid, place, i);
 }
 
-/* Is there anything in these pages? One that was never touched holds nothing. */
+/* Do these pages hold anything? A page that was never touched holds nothing. */
 static int is_there(int pagemap, unsigned long from, size_t len)
 {
         uint64_t pages[CHUNK / PAGE];
@@ -99,7 +99,7 @@ static int is_there(int pagemap, unsigned long from, size_t len)
         return n <= 0;
 }
 
-/* In chunks that overlap. What can't be read is passed over by the page. */
+/* Reads in chunks that overlap. Pages that can't be read are skipped. */
 static uint64_t search_area(struct search *s, int mem, int pagemap, unsigned long from, unsigned long to)
 {
         uint64_t found = 0;
