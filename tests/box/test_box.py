@@ -1,5 +1,5 @@
-"""What is true inside a sandbox, and what of the host is not there. Where it makes sense, the test first shows that it
-could see the thing itself: a canary that nobody can see proves nothing."""
+"""The view from inside a sandbox, and the absence of the host there. Where it makes sense, the test first shows that it
+could see the thing: an invisible canary proves nothing."""
 
 import json
 import os
@@ -232,7 +232,7 @@ class Processes(Sandbox):
 
 
 class Daemons(Sandbox):
-    """What the processes of the server itself are allowed."""
+    """The rights of the server's own processes."""
 
     def test_the_supervisor_and_the_pool_have_one_thread(self):
         for process in SERVER.daemons():
@@ -241,7 +241,7 @@ class Daemons(Sandbox):
 
 
 class Guesses(Sandbox):
-    """Ways out that others had."""
+    """Ways out of other sandboxes, which must not work here."""
 
     def test_many_results_at_once_are_not_mixed(self):
         errors = []

@@ -1,5 +1,5 @@
-"""What a run could learn of others, or do to them, through what all share: the kernel, /usr, and the slot that it follows
-others in. Each was shown to work once, by an attack on an earlier state of the sandbox."""
+"""Channels between runs through the things that all share: the kernel, /usr, and the slot that runs use one after the
+other. Each was shown to work once, by an attack on an earlier state of the sandbox."""
 
 import contextlib
 import fcntl
@@ -42,10 +42,12 @@ def server_without(*steps):
 
 
 class Usr(Case):
-    """/usr shows the host's files, and shares nothing else of them: neither with the host nor with other runs."""
+    """/usr shows the contents of the host's files, and shares nothing else of them, neither with the host nor with
+    other runs."""
     SERVER = SERVER
 
-    # Says what of a file's locks a run sees; it must not be able to take one that another has.
+    # Reports the locks of a file that a run sees; the run must not be able to take one that another
+    # has.
     LOOK = """
 import fcntl, os, struct, sys
 fd = os.open(sys.argv[1], os.O_RDONLY)
@@ -139,7 +141,7 @@ print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'he
 
 
 class OwnFiles(Case):
-    """The programs that a sandbox is made of are nowhere to be found, locked or changed."""
+    """A program can neither find nor lock nor change the programs that its sandbox is made of."""
     SERVER = SERVER
 
     def test_maps_tell_no_path_of_the_host(self):
@@ -151,7 +153,8 @@ class OwnFiles(Case):
         self.assertIn(str(HOME), host.read(f"/proc/{SERVER.server.process.pid}/maps"))
 
     def test_no_memory_tells_one_either(self):
-        # The word is turned round in the program, so that the program is not what is found; its end is the control.
+        # The program holds the word backwards, so that the search does not find the program itself;
+        # its end is the control.
         code = """
 import sys
 word, control = (w.encode()[::-1] for w in sys.argv[1:])
@@ -211,7 +214,8 @@ for lock in (fcntl.flock, lambda fd, how: fcntl.lockf(fd, how, 1, 5)):
         self.assertEqual(4 * "refused\n", self.output(self.LOOK))
 
     def test_it_is_a_server_that_holds_it(self):
-        # That the wall is what refuses: the locks are there, and /proc/locks says that they are ours or another server's.
+        # The wall itself refuses: the locks are there, and /proc/locks says that they are ours or
+        # another server's.
         import ctypes
         fd = ctypes.CDLL(None).eventfd(0, 0)
         self.addCleanup(os.close, fd)
@@ -221,7 +225,7 @@ for lock in (fcntl.flock, lambda fd, how: fcntl.lockf(fd, how, 1, 5)):
 
 
 class KernelMemory(Case):
-    """Memory of the kernel that counts against no limit is not to be had in bulk."""
+    """A program can't get much of the kernel memory that counts against no limit."""
     SERVER = SERVER
 
     def test_a_directory_that_can_be_written_is_not_merged(self):
@@ -269,13 +273,13 @@ class Scheduling(Case):
                "for policy in (os.SCHED_FIFO, os.SCHED_RR):\n" \
                "    try: os.sched_setscheduler(0, policy, os.sched_param(1)); print('got')\n    except OSError: pass"
         found = self.output(code)
-        # Init's affinity can be asked for, and is everybody's.
+        # Init's affinity can be read, and is the same for all.
         self.assertLessEqual(len(found.splitlines()), 1, found)
         self.assertNotIn("got", found)
 
 
-# A second process in a session of its own writes, and prints what became of it. The kernel allows one write in 100 ms on
-# the whole machine.
+# A second process in a session of its own writes, and prints the result. The kernel allows one
+# write in 100 ms on the whole machine.
 WRITE_AUTOGROUP = """
 import os
 if os.fork() == 0:
@@ -287,7 +291,7 @@ if os.fork() == 0:
 os.wait()
 """
 
-# Says of files and directories what is asked twice, with many look-ups between.
+# Reports facts about files and directories twice, with many look-ups between.
 INODES = """
 import os
 def told(path):
@@ -312,7 +316,7 @@ print('the same')
 
 
 class Kernel(Case):
-    """What each sandbox made the kernel say, or let be written that all share"""
+    """Lines that each sandbox made the kernel log, and a shared file that each could write"""
     SERVER = SERVER
 
     def test_a_sandbox_writes_no_line_to_the_kernels_log(self):
@@ -345,7 +349,7 @@ class Kernel(Case):
         self.assertEqual("the same\n", self.output(INODES))
 
     def test_the_automatic_group_can_not_be_written(self):
-        """The automatic group can't be written, which one run at a time of the whole machine could"""
+        """The automatic group can't be written: only one run of the whole machine at a time could"""
         if not os.path.exists("/proc/self/autogroup"):
             self.skipTest("this kernel has no automatic groups")
         self.assertEqual("Read-only file system\n" * 2, self.output(WRITE_AUTOGROUP))

@@ -1,5 +1,5 @@
-"""Collecting the files of a run that does not want to be read: links, pipes, devices, bounds and names. The reader is
-init, which has a right that the program has not got: it may read every file of the slot's users."""
+"""Collecting the files of a hostile run: links, pipes, devices, bounds and names. The reader is init. It has a right
+that the program lacks: it may read every file of the slot's users."""
 
 import unittest
 
@@ -20,7 +20,7 @@ class Collecting(Case):
     SERVER = SERVER
 
     def files(self, code, collect=ALL, complete=True, **arguments):
-        """Name to content of what came back, main.py left out."""
+        """Maps the names of returned files to their contents, without main.py."""
         result = self.execute(code, collect=collect, **arguments)
         self.assert_exited(result)
         self.assertEqual(complete, not result.files_incomplete, f"{result.files_note} {describe(result)}")
@@ -66,7 +66,7 @@ print(made)
 """
         files = self.files(code)
         self.assertEqual({"real": b"real", "second": b"real"}, {n: c for n, c in files.items() if not n.startswith("link")})
-        # A name for its own root's passwd may be made; what came is that, not the host's.
+        # A link to the passwd of its own root may be made; that file came back, not the host's.
         for content in (c for n, c in files.items() if n.startswith("link")):
             self.assertIn(b"sandbox:x:1000", content)
 
@@ -105,7 +105,7 @@ print(refused)
         self.assertEqual(b"5\n", self.result.stdout)
 
     def test_directories_that_change_until_the_end(self):
-        """An orphan swaps a directory for a link as fast as it can; by the time of collecting it is dead"""
+        """An orphan swaps a directory for a link as fast as it can; at the time of collecting the orphan is dead"""
         code = """
 import os
 os.makedirs('d/e'); open('d/passwd', 'w').write('mine'); os.symlink('/etc', 'l')
@@ -162,7 +162,7 @@ open('set', 'w').write('set'); os.chmod('set', 0o6755)
         return True
 
     def test_the_number_is_bounded(self):
-        """100,000 files: the disk's inodes end first, then the number that may come back"""
+        """100,000 files: the disk's inodes are used up first, then the number of files that may come back"""
         code = "n = 0\ntry:\n    for n in range(100000): open(f'f{n}', 'w').close()\nexcept OSError as e: print(n, e.errno)"
         files = self.files(code, {"globs": ["**"], "max_files": 100}, complete=False, limits=LONG)
         self.assertEqual(100, len(self.result.files), len(files))
@@ -204,7 +204,7 @@ open('set', 'w').write('set'); os.chmod('set', 0o6755)
 
 
 class Time(Case):
-    """What takes too long is ended, with a word about it."""
+    """A collection that takes too long is ended, and the result says so."""
 
     def setUp(self):
         super().setUp()
@@ -216,7 +216,7 @@ class Time(Case):
     def test_time_is_bounded(self):
         code = "import os\nfor n in range(12000): open(f'{n}' + 'x' * 200, 'w').close()"
         with self.server.connect() as client:
-            # Patterns that are long to match, and match nothing.
+            # Patterns that take long to match, and match nothing.
             result = client.execute(code, collect=["**/" + "*x" * 100 + f"y{n}" for n in range(60)], limits=LONG)
             self.assert_exited(result)
             self.assertTrue(result.files_incomplete)
@@ -225,7 +225,7 @@ class Time(Case):
 
 
 class SocketOfInit(Case):
-    """The one who collects speaks with the pool over a socket; a program has no way to it."""
+    """Init speaks with the pool over a socket, which no program can reach."""
     SERVER = SERVER
 
     def test_nothing_of_it_is_in_reach(self):

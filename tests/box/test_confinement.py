@@ -1,5 +1,5 @@
-"""What the server's own processes may do, as the kernel tells it: the pool, which reads what strangers send, has no right at
-all; zygotes have the nine capabilities that their table names; init has two, in a namespace where it is nobody."""
+"""The rights of the server's own processes, as the kernel shows them. The pool, which reads strangers' requests, has
+none. Zygotes have the nine capabilities of their table. Init has two, in a user namespace that is nobody outside."""
 
 import os
 import re
@@ -61,7 +61,7 @@ class Confinement(Case):
         return [p for p in SERVER.processes() if p.name == "hatchery-init"]
 
     def warm(self):
-        """A sandbox that waits for its job: a child of the zygote that has taken its user."""
+        """A sandbox that waits for its job: a child of the zygote that has already become the slot's user."""
         zygote = self.zygote().pid
         return wait_until(lambda: [p for p in host.processes() if p.parent == zygote and p.name == "python"
                                    and p.status().get("Seccomp_filters") == str(2) and p.status()["Uid"].split()[0] != "0"],
@@ -75,7 +75,7 @@ class Confinement(Case):
             self.assertEqual(set(), capabilities(pool, name), name)
         status = pool.status()
         self.assertEqual(("1", "2", ""), (status["NoNewPrivs"], status["Seccomp"], status["Groups"]))
-        # The control: root's own processes read otherwise by the same means.
+        # The control: for a process of root, the same reads give other values.
         self.assertNotEqual(set(), capabilities(host.Process(SERVER.process.pid), "CapEff"))
 
     def test_the_pool_is_a_user_of_its_own(self):
@@ -96,7 +96,7 @@ class Confinement(Case):
         self.assertEqual("1", self.pool().status()["Threads"])
 
     def test_the_pool_can_not_be_read_by_its_own_user(self):
-        """Its memory is root's: nothing that came to run as its user could look into it"""
+        """Its memory belongs to root: no other process of its user can look into it"""
         if IS_SANITIZED:
             self.skipTest("the leak check of a sanitized build traces its own process, so it stays open to itself")
         self.assertEqual(0, os.stat(f"/proc/{self.pool().pid}/mem").st_uid)
@@ -106,7 +106,7 @@ class Confinement(Case):
         kinds = set()
         for name in os.listdir(f"/proc/{pool.pid}/fd"):
             kinds.add(re.sub(r"[:\[].*|\d+", "", os.readlink(f"/proc/{pool.pid}/fd/{name}")) if name != "2" else "log")
-        # And the compile cache's directory, which is its root, too.
+        # It also has the compile cache's directory, which is its root, too.
         cache = {kind for kind in kinds if kind.endswith("/cache/hatchery-")}
         self.assertLessEqual(len(cache), 1)
         self.assertLessEqual(kinds - {"log"} - cache, {"socket", "pipe", "anon_inode", "/dev/null", "/proc//schedstat"}
@@ -125,7 +125,7 @@ class Confinement(Case):
         return found
 
     def test_the_pool_sees_what_the_host_sees_and_can_reach_none_of_it(self):
-        """It stays in the host's namespaces, since it listens there; its calls are what confines it: tests/unit/confine.c"""
+        """It stays in the host's namespaces, since it listens there; its filter confines it: tests/unit/confine.c"""
         for name in NAMESPACES:
             self.assertEqual(os.readlink(f"/proc/self/ns/{name}"), namespace(self.pool(), name))
 
@@ -164,7 +164,7 @@ class Confinement(Case):
         self.assertEqual(set(), inodes & self.internet(zygote))
         self.assertNotEqual(os.readlink("/proc/self/ns/net"), namespace(zygote, "net"))
         self.assertEqual(["lo"], [line.split(":")[0].strip() for line in host.read(f"/proc/{zygote.pid}/net/dev").splitlines()[2:]])
-        # The control: those of the pool are found so.
+        # The control: the same search finds those of the pool.
         pool = self.pool()
         listening = {m.group(1) for name in os.listdir(f"/proc/{pool.pid}/fd")
                      for m in [re.match(r"socket:\[(\d+)\]", os.readlink(f"/proc/{pool.pid}/fd/{name}"))] if m}
@@ -179,7 +179,7 @@ class Confinement(Case):
     # ------------------------------------------------------------ a pool that was taken over
 
     def test_an_order_above_the_ceilings_ends_the_zygote(self):
-        """Sent in the pool's place, over the pool's own socket. The zygote is renewed, and the server serves on"""
+        """The test sends over the pool's own socket. The zygote is renewed, and the server serves on"""
         gib = 1 << 30
         for limits, said in (((1 << 50, 1, 1), "a memory limit of 1125899906842624"), ((gib, 0, 1), "a disk limit of 0"),
                              ((gib, 1, 513), "a pids limit of 513; it is 1 to 512")):
@@ -196,13 +196,13 @@ class Confinement(Case):
 
     # ------------------------------------------------------------ signals
 
-    # It and its child have the handler before the child can be seen.
+    # The process and its child have the handler before the child can be seen.
     HEEDS = ("import os, signal, time\ngot = []\nsignal.signal(signal.SIGINT, lambda *_: got.append(1))\nchild = os.fork()\n"
              "while not got: time.sleep(0.01)\nif child == 0: os._exit(7)\n"
              "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), len(got))")
 
     def test_a_signal_reaches_the_program_and_its_child(self):
-        """Ordered in the pool's place. A signal reaches the group of a run's main process, and the child's state shows it"""
+        """A signal reaches the group of a run's main process, and the child's state shows it"""
         made = int(self.execute("pass").sandbox.rsplit("-", 1)[1])
         number = self.client.send_execute(self.HEEDS, limits={"wall_us": 60_000_000})
         family = wait_until(self.family, what="a program with a child")
@@ -215,7 +215,7 @@ class Confinement(Case):
         self.assertEqual(b"7 1\n", result.stdout)
 
     def family(self):
-        """A child of the zygote, and its child."""
+        """Finds a child of the zygote, and that one's child."""
         everybody, zygote = host.processes(), self.zygote().pid
         for parent in everybody:
             children = [p for p in everybody if p.parent == parent.pid and p.name == parent.name == "python"]
@@ -224,7 +224,8 @@ class Confinement(Case):
         return None
 
     def order_signal(self, slot, made, number):
-        """To each sandbox that the slot may have, by the number of one made lately: orders about others are late, and ignored."""
+        """Orders it for each number that the slot's sandbox may have: orders for other numbers are late, and
+        ignored."""
         for channel in self.channels():
             for sandbox in range(max(1, made - 128), made + 128):
                 select.select([], [channel], [])
@@ -232,7 +233,7 @@ class Confinement(Case):
             channel.close()
 
     def channels(self):
-        """The pool's ends of its sockets to zygotes: of packets, and not the supervisor's, which is on 3."""
+        """The pool's ends of its sockets to zygotes: packet sockets, except 3, which goes to the supervisor."""
         pid = self.pool().pid
         pool, found = os.pidfd_open(pid), []
         for name in os.listdir(f"/proc/{pid}/fd"):
@@ -240,7 +241,7 @@ class Confinement(Case):
                 is_socket = int(name) > 3 and os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
                 end = socket.socket(fileno=host.take_descriptor(pool, int(name))) if is_socket else None
             except OSError:
-                continue  # closed meanwhile: one of a sandbox, that is
+                continue  # closed meanwhile: it was a sandbox's
             if end and end.type == socket.SOCK_SEQPACKET:
                 found.append(end)
             elif end:
@@ -301,7 +302,7 @@ class Confinement(Case):
     def test_a_waiting_sandbox_has_its_limits(self):
         for process in self.warm():
             rows = limits(process)
-            # One byte, which is no dump and starts no handler: zygote/sandbox/limits.c.
+            # One byte: too little for a dump, and no handler is started: zygote/sandbox/limits.c.
             self.assertEqual(("1", "1"), rows["Max core file size"])
             for name in ("Max msgqueue size", "Max nice priority", "Max realtime priority"):
                 self.assertEqual(("0", "0"), rows[name], name)

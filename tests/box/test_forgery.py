@@ -1,6 +1,6 @@
-"""The report of a run is what was seen from outside, whatever the program does to its interpreter, its descriptors, its
-limits and its neighbours. Each row ends in a way that is known, tries to have another end reported, and is believed in
-nothing."""
+"""The report of a run is made outside of it, whatever the program does to its interpreter, its descriptors, its limits
+and its neighbours. Each row ends in a known way, and tries to have another end reported. The report must show the known
+end."""
 
 import unittest
 from typing import NamedTuple, Optional
@@ -18,14 +18,14 @@ class Forgery(NamedTuple):
     name: str
     code: str
     end: tuple                       # ("EXITED", code), ("SIGNALED", number) or another status and anything
-    stdout: Optional[bytes] = b""    # None: whatever
+    stdout: Optional[bytes] = b""    # None: any
     limits: Optional[dict] = None
 
 
 SHORT = {"wall_us": 700_000}
-MEMORY = () if IS_SANITIZED else ("AS", "DATA")  # without any, a sanitizer ends its process by itself
+MEMORY = () if IS_SANITIZED else ("AS", "DATA")  # without memory, a sanitizer ends its process by itself
 
-# What a report, a boot report, an init packet or an answer might begin with, many times over.
+# Possible beginnings of a report, a boot report, an init packet and an answer, many times over.
 GARBAGE = "b''.join(struct.pack('<IiIIQQQQ', kind, 0, 0, 0, 0, 0, 0, 0) for kind in range(32)) * 8"
 
 WALK = """
@@ -189,7 +189,7 @@ class Report(Case):
         if forgery.stdout is not None:
             self.assertEqual((len(forgery.stdout), forgery.stdout), (result.stdout_total, result.stdout), describe(result))
         self.assertFalse(result.oom_killed, describe(result))
-        # Nothing of it reached the others, and no slot was given up for it.
+        # The attack reached no other run, and no slot was given up for it.
         self.assert_alive()
         self.assertEqual(0, self.client.status().languages[0].discarded)
 

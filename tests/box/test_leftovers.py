@@ -1,5 +1,5 @@
-"""What the kernel puts off until after a run's death, sockets and files in flight above all, is over before the next run
-in the slot begins. Where it does not end, the slot does."""
+"""Work that the kernel puts off until after a run's death (above all for sockets and files in flight) is over before
+the next run in the slot begins. If it does not end, the slot is given up."""
 
 import ctypes
 import errno
@@ -10,8 +10,8 @@ import unittest
 from lib.case import Case, ServerModule, describe
 from lib.server import IS_SANITIZED, wait_until
 
-# Two slots, which take turns: of three runs in a row the third is in the slot of the first. What a program imports late
-# would give the kernel time.
+# Two slots, which take turns: of three runs in a row the third is in the slot of the first. Late
+# imports would give the kernel time.
 SERVER = ServerModule(__name__, config="client_share = 100\nlanguage python { warm = 1 running = 1\n"
                                        "preload += { socket, array, fcntl, struct } }\n", faults=[])
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -33,8 +33,8 @@ def end(said):
     os._exit(0)
 """
 
-# A named socket and a lock in flight, in a message of a socket in a message of a socket, and so on: the kernel needs a
-# tick of the clock for each. The outermost are two that hold each other.
+# A named socket and a lock in flight, in a message of a socket in a message of a socket, and so on:
+# the kernel needs a tick of the clock for each. The two outermost sockets hold each other.
 POISON = COMMON + """
 pair = lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 def send(sock, *held):
@@ -89,7 +89,7 @@ class Leftovers(Case):
     SERVER = SERVER
 
     def said(self, request):
-        """In which slot, and what."""
+        """The slot, and what was found in it."""
         result = self.client.result(request)
         self.assert_exited(result)
         self.assertIn(b" ", result.stdout, describe(result))
@@ -99,8 +99,8 @@ class Leftovers(Case):
         return self.said(self.client.send_execute(PROBE, limits=LIMITS))[1]
 
     def round(self, depth):
-        """A run that leaves something, and at once two that look for it. Whether it went deep, and what was found in its
-        slot."""
+        """A run that leaves something, and at once two that look for it. Returns whether the nesting went deep, and
+        what was found in its slot."""
         codes = POISON.replace("@depth@", str(depth)), PROBE, PROBE
         requests = [self.client.send_execute(code, limits=LIMITS) for code in codes]
         (slot, how), *found = [self.said(request) for request in requests]
@@ -112,7 +112,7 @@ class Leftovers(Case):
         return row.failures, row.discarded
 
     def hold_a_socket_in_each_slot(self):
-        """A socket that does not end with a run: it is this process that has it."""
+        """A socket that does not end with a run: this test process holds it."""
         libc = ctypes.CDLL(None, use_errno=True)
         own = os.open("/proc/self/ns/net", os.O_RDONLY)
         inits = [process for process in SERVER.processes() if process.name == "hatchery-init"]
@@ -146,13 +146,13 @@ class Leftovers(Case):
         self.both_slots_warm()
         failures, discarded = self.counted()
         slots = self.hold_a_socket_in_each_slot()
-        # The two that are warm already are the control: there it is.
+        # The two warm sandboxes are the control: they see the socket.
         found = [self.probe() for _ in range(6)]
         self.assertEqual(["name"] + ["nothing"] * 4, found[:1] + found[2:])
         wait_until(lambda: self.counted() == (failures, discarded + slots), what="each slot discarded once")
 
     def test_without_the_step_for_it_it_is_there(self):
-        """Without the wait for them, what stays in a slot and what is in flight are seen by later runs"""
+        """Without the wait, later runs see what stays in a slot and what is in flight"""
         self.both_slots_warm()
         SERVER.set_faults("skip leftovers")
         self.addCleanup(SERVER.set_faults)
@@ -160,8 +160,8 @@ class Leftovers(Case):
             deep, found = self.round(40)
             if not deep or "nothing" not in found:
                 break
-        if deep:  # if not, it may be gone before the next can look
-            self.assertIn(found, (["name lock"], ["name"]))  # older kernels let go of the lock first
+        if deep:  # if not, it may be gone before the next run can look
+            self.assertIn(found, (["name lock"], ["name"]))  # older kernels release the lock first
         self.hold_a_socket_in_each_slot()
         self.assertEqual(["name"] * 6, [self.probe() for _ in range(6)])
 

@@ -1,5 +1,5 @@
-"""Disk: bytes and names are bounded wherever they are hidden, and what a run has piled up is taken down in bounded time,
-while others are served, and is never seen again."""
+"""Disk: bytes and names are bounded wherever they are hidden. A run's files are removed in bounded time, while others
+are served, and are never seen again."""
 
 import ctypes
 import glob
@@ -24,7 +24,7 @@ MIB = 1 << 20
 DISK = 16 * MIB
 LIMITS = {"disk_bytes": DISK, "memory_bytes": 256 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000}
 
-# Each prints how many MiB it could get of 40.
+# Each tries to get 40 MiB, and prints how many it got.
 BYTES = {
     "all writable places": """
 files = [open(d + '/x', 'wb', buffering=0) for d in ('/home/sandbox', '/tmp', '/dev/shm')]
@@ -107,7 +107,7 @@ class Bytes(Case):
 
 
 class Reads(unittest.TestCase):
-    """Of the disk of /usr, by a run whose pages are not in the cache."""
+    """Reads from the disk of /usr, by a run whose pages are not in the cache."""
 
     BYTES_PER_S, BYTES = 8 * MIB, 12 * MIB
     READ = f"""
@@ -164,7 +164,7 @@ with open(sys.argv[1], 'rb', buffering=0) as f:
                 there = (ctypes.c_ubyte * (self.BYTES // mmap.PAGESIZE))()
                 first = ctypes.c_ubyte.from_buffer(pages)
                 failed = ctypes.CDLL(None).mincore(ctypes.byref(first), ctypes.c_size_t(self.BYTES), there)
-                del first  # or the mapping could not be closed
+                del first  # otherwise the mapping could not be closed
                 return not failed and not any(page & 1 for page in there)
 
 
@@ -275,7 +275,7 @@ class Teardown(Case):
 
     @staticmethod
     def take_ready(client):
-        """Takes the answers that are there, and waits for none."""
+        """Takes the answers that have come, and waits for none."""
         client.sock.setblocking(False)
         try:
             while client.sock.recv(1, 0x2):  # MSG_PEEK

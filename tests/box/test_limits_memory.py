@@ -1,5 +1,5 @@
-"""Memory: whatever a run makes the kernel hold for it counts, wherever it hides it, and what is not memory does not. Every
-attack wants many times its limit; with the wall off, a bounded part of it gets what it asks for."""
+"""Memory: everything that a run makes the kernel hold for it counts, wherever the run hides it, and nothing else
+counts. Every attack wants many times its limit. With the wall off, a smaller attack gets all that it asks for."""
 
 import os
 import select
@@ -17,13 +17,13 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MIB = 1 << 20
 LIMIT = 32 * MIB
-# Of the kernel's own memory, next to the work of others on the machine.
+# A margin for the kernel's own memory, next to the work of others on the machine.
 MARGIN_KIB = 96 << 10
 
 PRELUDE = "import ctypes, os, mmap, socket, struct, sys\nlibc = ctypes.CDLL(None, use_errno=True)\n"
 
-# Each takes `mib` MiB of one kind, and keeps it. (System V messages and semaphores are bounded by their number, and can't
-# be so many: box/walls processes.)
+# Each takes `mib` MiB of one kind, and keeps it. (System V messages and semaphores are bounded by
+# their number, so they can't take that much: box/walls processes.)
 KINDS = {
     "anonymous": "kept = b'x' * (mib << 20)",
     "shared": "kept = mmap.mmap(-1, mib << 20)\nfor _ in range(mib): kept.write(b'x' * (1 << 20))",
@@ -47,7 +47,8 @@ LIMITS = {"disk_bytes": 512 * MIB, "open_files": 1024, "pids": 512, "wall_us": 6
 AT_A_TIME = 2 if EMULATED else len(KINDS)
 
 
-# Looks up so many names that nobody else on the machine does, and prints which slot it is in.
+# Looks up many names that no other process of the machine looks up, and prints the number of its
+# slot.
 LOOK = """import os, sys
 for i in range(int(sys.argv[2])):
     try: os.stat(f'/usr/{sys.argv[1]}-{i:0200}')
@@ -160,7 +161,7 @@ class Kinds(Case):
         self.assertLess(sorted(differences)[1], 500 << 10, differences)
 
     def test_names_that_were_looked_up_do_not_outlive_the_run(self):
-        """Names that were looked up do not outlive the run, at nobody's charge, until the host runs out of memory"""
+        """Names that were looked up do not outlive the run, charged to no cgroup, until the host runs out of memory"""
         looks, before = 60_000, names_of_the_host()
         for number in range(2):
             self.assert_exited(self.execute(LOOK, args=[f"{os.getpid()}-outlives-{number}", str(looks)], limits=LIMITS))
@@ -212,7 +213,7 @@ print(resource.getrlimit(resource.RLIMIT_AS)[0], resource.getrlimit(resource.RLI
         self.assertEqual(b"read\n", result.stdout)
         self.assertFalse(result.oom_killed)
         self.assertLessEqual(result.memory_peak_bytes, limit)
-        # It was cold indeed: the cache was charged to the run.
+        # The cache was cold indeed: its pages were charged to the run.
         self.assertGreater(result.memory_peak_bytes, limit // 2)
 
     @staticmethod

@@ -1,5 +1,5 @@
-"""Output: exactly the first bytes up to the limit are kept, however they are written, and whoever writes them. Every flood
-is one of digits in their order, so that what is kept can be told from anything else of the same length."""
+"""Output: exactly the first bytes up to the limit are kept, however and by whichever process they are written. Every
+flood writes digits in their order, so that the kept bytes can be told from others of the same length."""
 
 import unittest
 
@@ -163,12 +163,13 @@ class Streams(Case):
 
 
 class Moments(Case):
-    """Output is looked at now and then, and watched where much comes: whenever it comes, and however much else runs."""
+    """The pool looks at output now and then, and watches pipes that bring much. Output arrives whole at any time and
+    under any load."""
 
     SERVER = SERVER
 
     def test_output_that_comes_late_or_in_parts_comes_whole(self):
-        """Output that comes late, or bit by bit, comes whole, from one run alone and from many at once"""
+        """Output that comes late, or bit by bit, arrives whole, from one run alone and from many at once"""
         programs = [f"{PRELUDE}\ntime.sleep({pause}); put({fd}, {LIMIT})" for pause in (0, 0.003, 0.02, 0.05, 0.2) for fd in (1, 2)]
         programs += [f"{PRELUDE}\nfor i in range({LIMIT // 5000}): put(1, 5000, 10); time.sleep({pause})\nput(1, {LIMIT % 5000})"
                      for pause in (0.001, 0.01)]

@@ -1,5 +1,5 @@
-"""Processes: bombs of every make end with their run, leave nobody, and let others run meanwhile. Their latency during a
-bomb is printed next to that of a quiet server."""
+"""Processes: bombs of every kind end with their run, leave no process, and let others run meanwhile. Their latency
+during a bomb is printed next to that of a quiet server."""
 
 import statistics
 import time
@@ -28,8 +28,8 @@ BOMBS = {
     "execs in the shell": "import os\nos.execv('/bin/sh', ['sh', '-c', 'while :; do sh -c \"sh -c : &\" & done'])",
 }
 WALL_US = 300_000
-# A bomb in a sandbox of 256 MiB may meet that first, processes that burn meet the limit of CPU time, and a shell that can't
-# fork gives up.
+# A bomb in a sandbox of 256 MiB may meet the memory limit first. Processes that burn CPU time meet
+# the CPU limit, and a shell that can't fork gives up.
 ENDS = ("TIME_LIMIT", "CPU_LIMIT", "MEMORY_LIMIT", "EXITED")
 KEEP_40 = "import os, time\nn = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(30); os._exit(0)\n        n += 1\n" \
           "except OSError: pass\nprint(n)"

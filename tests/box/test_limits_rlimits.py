@@ -1,5 +1,5 @@
-"""Open files, stack, core dumps, locks, priorities: what a run may lower and can't raise, and what it can't do to others.
-And every limit by its name: on the wire, in the configuration, in the help."""
+"""Open files, stack, core dumps, locks, priorities: a run may lower them and can't raise them, and can't change those
+of others. And every limit by its name: on the wire, in the configuration, in the help."""
 
 import os
 import re
@@ -20,7 +20,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 MIB = 1 << 20
 CORE_PATTERN = "/proc/sys/kernel/core_pattern"
 
-# What every sandbox has, whatever the server was started with: soft, hard.
+# The rlimits of every sandbox, whatever the server's own are: soft, hard.
 RLIMITS = {
     resource.RLIMIT_CORE: (1, 1),
     resource.RLIMIT_STACK: (8 * MIB, 512 * MIB),
@@ -119,7 +119,7 @@ print('bounded')
         self.assert_refused("INVALID_ARGUMENT", ["512 MiB at most here", "limits.stack_bytes"], self.execute, "", limits={"stack_bytes": 513 * MIB})
 
     def test_an_interpreter_that_was_forked_may_use_the_stack_of_the_request(self):
-        """A C function that calls itself in the first thread, by way of the interpreter's own recursion."""
+        """A C function that calls itself in the first thread, through the interpreter's own recursion."""
         code = """
 import sys
 sys.setrecursionlimit(10 ** 6)
@@ -133,7 +133,7 @@ repr(Deep())
 print(depth)
 """
         shallow = self.execute(code)
-        if not IS_SANITIZED:  # which would tell of it, and exit
+        if not IS_SANITIZED:  # whose handler would report the crash, and exit
             self.assert_status(shallow, "SIGNALED")
         self.assertEqual(b"", shallow.stdout)
         result = self.execute(code, limits={"stack_bytes": 32 * MIB, "memory_bytes": 1024 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000})
@@ -172,13 +172,13 @@ print(call(149, at, 1 << 20), call(149, at, 32 << 10), call(151, 3))
 rt = ctypes.CDLL('librt.so.1', use_errno=True)
 print(max(n for n in range(300) if rt.mq_open(b'/q%d' % n, os.O_CREAT | os.O_RDWR, 0o600, None) >= 0 or n == 0) < 64)
 """
-        # mlock of too much is ENOMEM, of little is done; mlockall is ENOMEM.
+        # mlock of too much gives ENOMEM, of little it works; mlockall gives ENOMEM.
         self.assertEqual("12 0 12\nTrue\n", self.output(code))
 
 
 class CoreDumps(Case):
     SERVER = SERVER
-    # The name tells this crash from others of the machine.
+    # The name distinguishes this crash from others on the machine.
     NAME = f"crash-{os.getpid()}"
     CRASH = f"import ctypes, os, resource\nctypes.CDLL(None).prctl(15, b'{NAME}')\n" \
             "try: resource.setrlimit(resource.RLIMIT_CORE, (0, 0))\nexcept (ValueError, OSError): pass\nos.abort()"
@@ -191,7 +191,7 @@ class CoreDumps(Case):
             self.assertEqual([], list(result.files), describe(result))
 
     def with_handler(self, action, expected):
-        """Runs the action while the host's handler of core dumps is one that notes each."""
+        """Runs the action while the host's handler of core dumps is a script that records each."""
         folder = SERVER.dir
         handler, notes = folder / "handler", folder / "dumps"
         handler.write_text(f"#!/bin/sh\n[ \"$1\" = {self.NAME} ] && echo dump >>{notes}\ncat >/dev/null\n")
@@ -199,7 +199,7 @@ class CoreDumps(Case):
         notes.write_text("")
         with open(CORE_PATTERN, encoding="ascii") as file:
             before = file.read()
-        # Puts it back at the end of its input: here, or when this process is killed.
+        # Restores the handler at the end of its input: here, or when this process is killed.
         with subprocess.Popen(["/bin/sh", "-c", f'read -r line; printf %s "$1" >{CORE_PATTERN}', "sh", before.rstrip("\n")],
                               stdin=subprocess.PIPE, start_new_session=True):
             self.set_pattern(f"|{handler} %e")

@@ -1,4 +1,5 @@
-"""Shares of a processor: a run with many busy processes, or many sessions, gets no more of it than a run with one."""
+"""Shares of a processor: a run with many busy processes, or many sessions, gets no more of the processor than a run
+with one."""
 
 import os
 import subprocess
@@ -15,11 +16,11 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MANY, TRIES = 16, 5
 AHEAD_S, BUSY_S = patience(1), 2
-WIDE = 4  # how many times the other's share may be had: 1 is fair, MANY is none at all
+WIDE = 4  # at most so many times the other's share: 1 is fair, MANY shows that no wall stands
 
-# All of them burn on one processor from one moment to another; the clock is the host's. Where there is a fifth argument, each
-# of the others has a session of its own. Prints what the first process had, what the others had together, and whether it
-# was there in time.
+# All processes burn on one processor between two moments of the host's clock. With a fifth
+# argument, each of the others has a session of its own. Prints the first process's time, the
+# others' time together, and whether it began in time.
 BURN = """
 import os, sys, time
 processor, start, end, n = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
@@ -47,8 +48,8 @@ class Shares(Case):
     SERVER = SERVER
 
     def burn(self, *counts, start_all=None):
-        """So many processes each, sessions where it is (number, "sessions"), at a time: rows of (first process, others); again
-        if one came too late."""
+        """Runs with so many processes each, or sessions for (number, "sessions"), all at one time. Returns rows of
+        (first process, others); tries again if one began too late."""
         processor = max(os.sched_getaffinity(0))
         for _ in range(TRIES):
             start = time.monotonic() + AHEAD_S
@@ -66,7 +67,7 @@ class Shares(Case):
 
     @staticmethod
     def on_the_host(words):
-        """Each in a session of its own, as programs of two terminals are."""
+        """Runs each in a session of its own, like programs of two terminals."""
         started = [subprocess.Popen([sys.executable, "-c", BURN, *args], stdout=subprocess.PIPE, text=True, start_new_session=True) for args in words]
         return [process.communicate(timeout=patience(60))[0] for process in started]
 
@@ -84,7 +85,8 @@ class Shares(Case):
         self.assert_gained(lambda: self.burn(MANY + 1)[0])
 
     def assert_gained(self, burn):
-        """In one of some tries: what an emulated processor has missed is counted to a process that did not have it."""
+        """One of several tries has to succeed: an emulated processor counts missed time to a process that did not have
+        it."""
         for _ in range(TRIES):
             own, others = burn()
             print(f"# {MANY} others had {others:.2f} s, one had {own:.2f} s", flush=True)
@@ -93,7 +95,7 @@ class Shares(Case):
         self.fail(f"{MANY} got no more than {WIDE} times what one got")
 
     def test_on_a_host_without_groups_sessions_do(self):
-        """The control: where the kernel's automatic groups are all there is, each session has a share"""
+        """The control: with the kernel's automatic groups alone, each session has a share"""
         if not self.has_automatic_groups():
             self.skipTest("this process has no automatic group: they are off, or it is in a group of the controller cpu")
 
@@ -104,7 +106,7 @@ class Shares(Case):
 
     @staticmethod
     def has_automatic_groups():
-        """They hold for what is in the root group of the controller cpu."""
+        """Automatic groups apply to processes in the root group of the controller cpu."""
         try:
             with open("/proc/sys/kernel/sched_autogroup_enabled", encoding="ascii") as enabled, open("/proc/self/cgroup", encoding="utf-8") as own:
                 groups = [line.rstrip("\n").split(":", 2) for line in own]

@@ -1,6 +1,6 @@
 """Wall and CPU time: no way of waiting, stopping or sharing out the work gets a run more of either. The overruns are
-printed; what is asserted is that the best of several stays within the bar of a quiet machine (20 ms of wall time, 30 ms of
-CPU time per core), and the median within a wide margin, because the machine may have other work."""
+printed. The best of several must stay within the bar of a quiet machine (20 ms of wall time, 30 ms of CPU time per
+core), and the median within a wide margin, because the machine may have other work."""
 
 import os
 import statistics

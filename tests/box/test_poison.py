@@ -1,7 +1,7 @@
 """Sandboxes forget: every kind of state that a program can change is changed, and looked for in every slot.
 
-The tables in states/ run inside the sandbox. A state is clean if its probe says, after the poison, what it said in a
-sandbox that nobody had poisoned. Each probe is shown to see its poison: in one run with it, it says something else.
+The tables in states/ run inside the sandbox. A state is clean if its probe reports the same after the poison as in an
+unpoisoned sandbox. Each probe must see its poison: in one run with the poison, it reports something else.
 """
 
 import json
@@ -34,13 +34,13 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
 def program(table, what):
-    """The common part, one table, and what to do with it."""
+    """The common part, one table, and the code that applies it."""
     parts = [(STATES / f"{name}.py").read_text() for name in ("common", table)]
     return "\n".join([*parts, f"main({what!r})\n"])
 
 
 def difference(clean, found):
-    """In short: some probes say much."""
+    """Shortens a report: some probes report much."""
     if isinstance(clean, list) and isinstance(found, list):
         clean, found = [x for x in clean if x not in found], [x for x in found if x not in clean]
     elif isinstance(clean, dict) and isinstance(found, dict):
@@ -57,7 +57,7 @@ class Tables(Case):
         return json.loads(result.stdout)
 
     def rounds(self, table, what, rounds):
-        """Runs a program in every slot, several times, all slots at once; says what they said, and in which slots."""
+        """Runs a program in every slot, several times, all slots at once; returns the reports, and their slots."""
         code = program(table, what)
         slots, said = {}, []
         deadline = time.monotonic() + 120
@@ -74,7 +74,7 @@ class Tables(Case):
     def counters(self):
         SERVER.wait_idle(connections=1)
         row = self.client.status().languages[0]
-        # Where sockets were in flight, a very busy machine may not be done with them in time, which is no fault.
+        # A very busy machine may not be done in time with sockets in flight, which is no fault.
         return row.failures, row.discarded - SERVER.log().count("of its last run stay, it is made anew")
 
     def table(self, name):
@@ -107,7 +107,7 @@ class Tables(Case):
                 self.fail(f"{state}: {message}: {difference(value, found[state])}")
 
     def markers(self, table, word):
-        """The states of a table that say of themselves `refused` or `unseen`."""
+        """The states of a table that are marked `refused` or `unseen`."""
         source = (STATES / f"{table}.py").read_text().split("@state\nclass ")[1:]
         return {part.split(":", 1)[0] for part in source if f"    {word} = " in part}
 
@@ -120,7 +120,7 @@ class Tables(Case):
                 self.assertEqual("done", said, f"{state} could not be poisoned")
 
     def control(self, table, clean):
-        """Poison and probe in one run: what is not refused is found, or the probe would be blind."""
+        """Poison and probe in one run: the probe finds every poison that is not refused, or it would be blind."""
         one = self.said(self.execute(program(table, "both"), args=[table], limits=LIMITS))
         self.check_poisoned(table, one["poisoned"])
         blind = self.markers(table, "refused") | self.markers(table, "unseen")
@@ -146,7 +146,7 @@ class Tables(Case):
         self.table("memory")
 
 
-# Everything that must differ between two runs, one to a line.
+# Everything that must differ between two runs, one per line.
 NUMBERS = """
 import os, random, secrets, tempfile, uuid
 print(random.random(), random.getrandbits(64), random.SystemRandom().getrandbits(64), secrets.token_hex(16), uuid.uuid1(),
@@ -183,7 +183,7 @@ class Numbers(Case):
         """Without the interpreter's renewal after a fork, siblings draw the same numbers"""
         with one_server("poison.interpreter", "skip interpreter") as server, server.connect() as client:
             said = self.numbers(client, 10, 1)
-            # What the kernel gives is always new.
+            # The kernel's own random numbers are always new.
             self.assertEqual({"random", "random bits", "tempfile"} & set(self.repeated(said)), {"random", "random bits"})
 
 
@@ -204,7 +204,7 @@ class one_server:
 
 
 class WallsTakenDown(Case):
-    """What the tables look for is there, in later runs, once the wall that removes it is not."""
+    """Without the wall that removes a mark, later runs find the mark."""
 
     def found_later(self, table, fault, states):
         with one_server(f"poison.{fault}", f"skip {fault}") as server, server.connect() as client:
@@ -228,7 +228,7 @@ class WallsTakenDown(Case):
 
 
 def remove_system_v_objects():
-    """Those of the tables: without an IPC namespace of its own a sandbox leaves them on the host."""
+    """Removes the IPC objects of the tables: a sandbox without an IPC namespace of its own leaves them on the host."""
     for kind, letter in (("shm", "m"), ("sem", "s"), ("msg", "q")):
         for line in host.read(f"/proc/sysvipc/{kind}").splitlines()[1:]:
             fields = line.split()
@@ -268,7 +268,7 @@ TIGHT = {"memory_bytes": 32 << 20, "pids": 4, "disk_bytes": 2 << 20, "open_files
          "cpu_us": 300_000, "wall_us": 3_000_000}
 WIDE = {"memory_bytes": 900 << 20, "pids": 400, "disk_bytes": 400 << 20, "open_files": 1000, "cpu_us": 50_000_000,
         "wall_us": 50_000_000}
-PATIENT = {"wall_us": 50_000_000}  # all else as the server has it: 64 MiB, since each page that is touched takes its time
+PATIENT = {"wall_us": 50_000_000}  # all other limits as the server has them; 64 MiB, since touching a page takes time
 
 
 class Limits(Case):
@@ -342,7 +342,7 @@ class Discarded(Case):
         return self.init_of(int(program_of.status()["Uid"].split()[0]))
 
     def test_a_killed_init_of_a_waiting_slot(self):
-        """The slot of a waiting sandbox whose init is killed is discarded, counted and replaced"""
+        """If the init of a waiting sandbox is killed, its slot is discarded, counted and replaced"""
         SERVER.wait_idle(connections=1)
         waiting = self.sandboxes()[0]
         before, victim = self.counted(), self.init_of(int(waiting.status()["Uid"].split()[0]))
@@ -385,7 +385,7 @@ class Discarded(Case):
         self.assert_alive()
 
     def stop_a_birth(self):
-        """Has a sandbox made and stops it by SIGSTOP before it is warm; says whether that worked."""
+        """Has a sandbox made and stops it by SIGSTOP before it is warm; returns whether that worked."""
         zygote = SERVER.zygote_processes()[0].pid
         children = f"/proc/{zygote}/task/{zygote}/children"
         known, stopped = set(host.read(children).split()), set()
@@ -396,7 +396,7 @@ class Discarded(Case):
             for pid in stopped:
                 os.kill(int(pid), signal.SIGSTOP)
         self.client.result(request)
-        time.sleep(0.2)  # one that had told that it is warm counts as that by now; a stopped one tells nothing more
+        time.sleep(0.2)  # a sandbox that had reported in time counts as warm by now; a stopped one reports nothing
         self.births = [int(pid) for pid in stopped]
         if self.client.status().languages[0].preparing == 1:
             return True
@@ -410,7 +410,7 @@ class Discarded(Case):
     def wait_for_a_stopped_birth(self):
         if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
             self.skipTest("the kernel does not list children (CONFIG_PROC_CHILDREN)")
-        # All slots first: the birth of an init is another matter.
+        # All slots are made first: making an init has another limit.
         requests = [self.client.send_execute(HOLD, limits=HELD) for _ in range(RUNNING)]
         SERVER.wait_held(RUNNING)
         SERVER.let_go()
@@ -420,7 +420,8 @@ class Discarded(Case):
         wait_until(self.stop_a_birth, what="a sandbox stopped while it boots")
 
     def give_a_moment(self, pid):
-        """Lets a stopped process run for some 20 us, which do not bring it far; on a loaded machine it takes several tries."""
+        """Lets a stopped process run for some 20 us, in which it does little; on a loaded machine it takes several
+        tries."""
         def used():
             return host.read(f"/proc/{pid}/schedstat").split()[0]
         before, end = used(), time.monotonic() + 1
@@ -429,9 +430,9 @@ class Discarded(Case):
             os.kill(pid, signal.SIGSTOP)
 
     def test_a_birth_on_a_loaded_machine_is_waited_for(self):
-        """A sandbox that gets a little of the processor now and then is slow, and not failed; nor is its language"""
+        """A sandbox that gets a little processor time now and then is slow, not failed; and its language stays ready"""
         self.wait_for_a_stopped_birth()
-        before, end = self.client.status().languages[0], time.monotonic() + 10  # eight were too many once
+        before, end = self.client.status().languages[0], time.monotonic() + 10  # once, eight were too many
         while time.monotonic() < end and self.client.status().languages[0].preparing == 1:
             for pid in self.births:
                 self.give_a_moment(pid)

@@ -28,7 +28,7 @@ PYTHON = "/usr/bin/python3"
 
 
 def reference(files, entry, args, stdin):
-    """What python3 does: (stdout, stderr, ending), with its directory called WORK."""
+    """The result of python3: (stdout, stderr, ending), with its directory called WORK."""
     with tempfile.TemporaryDirectory() as folder:
         folder = os.path.realpath(folder)
         for name, content in files.items():
@@ -318,7 +318,7 @@ for _name, _row in PROGRAMS.items():
 
 
 class Fresh(Case):
-    """What must differ from run to run, although all sandboxes are forked from one process."""
+    """Values that must differ from run to run, although all sandboxes are forked from one process."""
     SERVER = SERVER
 
     def distinct(self, code, runs=12, **arguments):

@@ -1,5 +1,5 @@
-"""Sandboxes are used once: what a program leaves is never there for another, however long it goes on, and the host is in
-the end what it was."""
+"""Sandboxes are used once: another program never finds what a program leaves, over however many runs, and the host ends
+as it began."""
 
 import threading
 import unittest
@@ -174,7 +174,8 @@ class Thousands(Case):
         return set(results)
 
     def test_thousands_of_runs_are_right_and_leave_the_host_as_it_was(self):
-        # Load first, so that every slot that will be needed is there when the host is looked at.
+        # Load comes first, so that every slot that will be needed exists when the test looks at the
+        # host.
         self.many(2, CONNECTIONS)
         before = self.host_state()
         sequential = self.many(RUNS, 1)

@@ -1,4 +1,4 @@
-"""System calls that a sandbox must not have. Rows of lib/walls.py: each is refused, and works where its walls are off."""
+"""System calls that a sandbox must not have. Rows of lib/walls.py: each is refused, and works with its walls off."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ SHARED = "walls"
 SERVERS = Servers(__name__, is_shared=True)
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
-NESTED = (*CALLS, "init no nested namespaces", "empty namespace", "root")  # who was chrooted may not make one
+NESTED = (*CALLS, "init no nested namespaces", "empty namespace", "root")  # a process in a chroot may not make one
 TOO_DANGEROUS = "tried in earnest, it would change the host; wrong arguments show that they were never looked at"
 FLAGS = {"NEWTIME": 0x80, "NEWNS": 0x20000, "NEWCGROUP": 0x2000000, "NEWUTS": 0x4000000, "NEWIPC": 0x8000000,
          "NEWUSER": 0x10000000, "NEWPID": 0x20000000, "NEWNET": 0x40000000}
@@ -27,7 +27,8 @@ def needs(flag):
     return NESTED if flag == "NEWUSER" else CAPABILITIES
 
 
-# What a kernel keeps from programs by itself needs no wall of ours, and can't be shown to get through without one.
+# A call that the kernel itself refuses to programs needs no wall of ours, and no control can show
+# it to get through.
 PARANOID = int(host.read("/proc/sys/kernel/perf_event_paranoid") or "0")
 PERF = (None, f"this kernel refuses it to all (perf_event_paranoid is {PARANOID})") if PARANOID > 2 else ()
 RELEASE = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
@@ -85,7 +86,8 @@ class Mounts(AttackCase):
             return done('mount', b'x', b'/tmp', b'tmpfs', 0, 0)""", NESTED),
         Attack("mount of sysfs", "done('mount', b'x', b'/tmp', b'sysfs', 1, 0)", HOST_ROOT),
         Attack("mount of a whole proc", "done('mount', b'x', b'/tmp', b'proc', 1, 0)", HOST_ROOT),
-        # Not read-only: these two are one file system for the whole machine, and so would be that flag.
+        # Not read-only: each of these two is one file system for the whole machine, and so the flag
+        # would hold for the whole machine.
         Attack("mount of cgroups", "done('mount', b'x', b'/tmp', b'cgroup2', 0, 0)", HOST_ROOT),
         Attack("mount of devices", "done('mount', b'x', b'/tmp', b'devtmpfs', 0, 0)", HOST_ROOT),
         Attack("bind mount", "done('mount', b'/usr', b'/tmp', 0, 4096, 0)", HOST_ROOT),
@@ -121,7 +123,7 @@ class Mounts(AttackCase):
 
 
 class Kernel(AttackCase):
-    """What reaches deep into the kernel, or would outlive a run there."""
+    """Calls that reach deep into the kernel, or leave something there after the run."""
     SERVER = SERVERS
     ATTACKS = [
         Attack("bpf map", """
@@ -245,14 +247,15 @@ def machine_code(code, through="True"):
 
 
 def has_int_0x80():
-    """Some kernels and hypervisors have no such door: whoever knocks dies of SIGSEGV, with and without a filter."""
+    """Some kernels and hypervisors lack this entry: a process that uses it dies of SIGSEGV, with and without a
+    filter."""
     code = ("import ctypes, mmap\npage = mmap.mmap(-1, 4096, prot=7)\npage.write(bytes.fromhex('53b814000000cd805bc3'))\n"
             "ctypes.CFUNCTYPE(ctypes.c_long)(ctypes.addressof(ctypes.c_char.from_buffer(page)))()")
     return subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 class ForeignCalls(AttackCase):
-    """System calls by other doors: each would be a way around a filter that looks at x86-64's numbers alone."""
+    """System calls by other entries: each would be a way around a filter that knows only x86-64's numbers."""
     SERVER = SERVERS
     NO_DOOR = "int 0x80 is refused with all walls; this machine has it for nobody, so there is no control"
 
@@ -275,7 +278,7 @@ class ForeignCalls(AttackCase):
 
     @unittest.skipUnless(platform.machine() == "x86_64", "machine code of x86-64")
     def test_foreign_calls_kill(self):
-        """The filter kills whoever makes one, rather than to answer it"""
+        """The filter kills the process instead of answering the call"""
         for code in (*(["53b814000000cd805bc3"] if has_int_0x80() else []), "b8270000400f05c3"):
             result = self.execute("import ctypes, mmap\npage = mmap.mmap(-1, 4096, prot=7)\n"
                                   f"page.write(bytes.fromhex('{code}'))\n"
@@ -295,7 +298,8 @@ class Table(Case):
         refused = {m.group(2): int(m.group(1)) for m in re.finditer(r"^errno (\d+) (\w+)$", printed, re.M)}
         numbers = call_numbers()
         self.assertGreater(len(named & set(numbers)), 250)
-        # uretprobe and uprobe pass every filter, by the kernel's will, and kill whoever was not sent there by it.
+        # The kernel lets uretprobe and uprobe pass every filter, and kills a process that it has
+        # not sent there.
         expected = {number: 38 for number in range(1024) if number not in (335, 336)}
         for name in named & set(numbers):
             del expected[numbers[name]]

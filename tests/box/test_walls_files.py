@@ -1,5 +1,5 @@
-"""Files of the host, ways out of the root, and what two runs, or a run and the host, could tell each other through the
-one thing that they share: the files of /usr."""
+"""Files of the host, ways out of the root, and channels between two runs, or a run and the host, through the only
+shared thing: the files of /usr."""
 
 import fcntl
 import os
@@ -17,7 +17,8 @@ from lib.walls import CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase,
 SHARED = "walls"
 SERVERS = Servers(__name__, is_shared=True)
 CANARY = "canary-" + uuid.uuid4().hex
-# One that /usr has: made before the server starts, as whatever is behind a run's /usr may be looked at once.
+# A file of /usr. It is made before the server starts, since a sandbox may look at the layer below
+# its /usr only once.
 SHARED = Path("/usr/local/share", CANARY)
 LOCKED = [Path(f"{SHARED}-{kind}") for kind in ("flock", "posix", "ofd")]
 PLACES = [Path(folder, CANARY) for folder in ("/root", "/home", "/tmp", "/var/tmp", "/etc", "/var/lib", "/srv", "/opt", "/run", "/dev/shm", "/mnt")
@@ -91,7 +92,7 @@ class OfTheHost(AttackCase):
         Attack("a new directory in usr", "os.mkdir('/usr/local/share/x') or True", None, "likewise"),
         Attack("a file of root in its own root", """
             with open('/etc/passwd', 'a') as f: f.write('x')
-            return True""", ZYGOTES_ROOT),  # the sandbox's own can't be written by anybody
+            return True""", ZYGOTES_ROOT),  # nobody can write to the sandbox's own file
     ]
 
     def words(self):
@@ -103,7 +104,7 @@ class OfTheHost(AttackCase):
             self.assertEqual("the host's", path.read_text())
 
 
-# Takes a lock of each kind on a file and says so, or asks whether somebody else has it.
+# Takes a lock of each kind on a file and says so, or asks whether another process has it.
 LOCK = """
 import fcntl, os, signal, struct, sys
 fds = {kind: os.open('@file@-' + kind, os.O_RDONLY) for kind in ('flock', 'posix', 'ofd')}
@@ -139,8 +140,8 @@ def lock_program(role):
 
 
 class Locks(Case):
-    """Locks are on files, not on names: whoever shares a file shares its locks. The controls run without the layer that
-    makes the files of /usr a sandbox's own."""
+    """Locks are on files, not on names: processes that share a file share its locks. The controls run without the
+    overlay that gives a sandbox its own files in /usr."""
     SERVER = SERVERS
     SHARED_USR = ("private usr",)
 
@@ -211,7 +212,8 @@ class Times(Case):
     SERVER = SERVERS
 
     def test_reading_a_file_of_usr_does_not_change_its_times(self):
-        # Older than its last change: what a mount with relative times writes at the next access.
+        # The access time is older than the last change, so a mount with relative times writes a new
+        # one at the next access.
         os.utime(SHARED, (1_000_000_000, 1_000_000_000))
         before = os.stat(SHARED)
         code = f"import os\nprint(open({str(SHARED)!r}).read(), os.stat({str(SHARED)!r}).st_atime_ns, os.listdir('/usr/local/share') and 1)"
@@ -221,7 +223,7 @@ class Times(Case):
         self.assertEqual((before.st_atime_ns, before.st_mtime_ns, before.st_ctime_ns), (after.st_atime_ns, after.st_mtime_ns, after.st_ctime_ns))
 
     def test_a_lease_of_the_host_is_not_broken_by_reading(self):
-        """Nor can a run take one: that is a row of test_walls_calls"""
+        """A run can't take one either: that is a row of test_walls_calls"""
         broken = []
         previous = signal.signal(signal.SIGIO, lambda *_: broken.append(1))
         self.addCleanup(signal.signal, signal.SIGIO, previous)
@@ -231,7 +233,7 @@ class Times(Case):
             self.assertEqual("refused\n", self.output(
                 f"try: open({str(SHARED)!r}, 'r+'); print('opened')\nexcept OSError: print('refused')"))
             self.assertEqual([], broken)
-            # The control: whoever may write does break it.
+            # The control: a process that may write does break the lease.
             fd = None
             try:
                 fd = os.open(SHARED, os.O_WRONLY | os.O_NONBLOCK)
@@ -260,13 +262,13 @@ class Descriptors(Case):
         self.assertLessEqual({str(r), str(w)}, set(out.stdout.split()))
 
     def test_what_the_three_are(self):
-        """Three pipes, of no file system, that nobody else holds the same end of"""
+        """Three pipes, in no file system; no other process holds the same ends"""
         out = self.output("import os, stat\nprint([(stat.S_ISFIFO(os.fstat(n).st_mode), os.readlink(f'/proc/self/fd/{n}').split(':')[0]) for n in range(3)])")
         self.assertEqual(str([(True, "pipe")] * 3) + "\n", out)
 
 
 class Processors(Case):
-    """What the scheduler tells a program of others: only its own process has a name to it."""
+    """The scheduler tells a program nothing of others: the program can name only its own process."""
     SERVER = SERVERS
 
     def test_affinity_of_one_run_is_not_seen_by_another(self):
@@ -280,7 +282,7 @@ class Processors(Case):
         self.assertEqual("True\n", self.output(look % own))
         SERVERS.let_go()
         self.assertEqual(f"{{{own[0]}}}\n".encode(), self.client.result(first).stdout)
-        # What it chose ended with it.
+        # The run's setting ended with it.
         for _ in range(12):
             self.assertEqual(f"{own}\n", self.output("import os; print(sorted(os.sched_getaffinity(0)))"))
 

@@ -1,6 +1,6 @@
-"""The walls stand around every kind of language: exec, compiled, prestarted and forked, which come to their program on
-different ways. Each says from inside what it sees and what it is refused (lib/probe.py), and that without walls it would
-not be; and programs that use up what there is end by their limit."""
+"""The walls stand around every kind of language (exec, compiled, prestarted, forked), although each starts its program
+in another way. From inside, each reports what it sees and what is refused (lib/probe.py); controls show that without
+walls it would not be refused. Programs that use up a resource end by their limit."""
 
 import os
 import unittest
@@ -20,7 +20,8 @@ SERVERS = Servers(__name__, config="client_share = 100\n" + "".join(f'language "
                   + f"language {NEIGHBOUR} {{ runtime = bash warm = 1 }}\n")
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
-# A shell becomes the probe; Perl and Node start it, and say their own status themselves: Node is not the main process.
+# A shell becomes the probe. Perl and Node start it, and report their own status themselves: Node is
+# not the main process.
 JAVASCRIPT = """
 const fs = require("fs"), { spawnSync } = require("child_process");
 for (const line of fs.readFileSync("/proc/self/status", "utf8").trim().split("\\n"))
@@ -46,17 +47,17 @@ $| = 1; print '';
 exec './probe', @ARGV;
 """
 PROGRAMS = {"bash": 'exec ./probe "$@"\n', "c": probe.PROBE, "c-fast": probe.PROBE, "javascript": JAVASCRIPT, "perl": PERL}
-# Where libtcc's source is not the compiler's: the call exists in the library all the same.
+# libtcc's headers may differ from the compiler's; the call exists in the library all the same.
 C_FAST = 'const char *strerrorname_np(int);\n'
 
 NOBODYS = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}
 NAMES = {"bash": {"probe"}, "c": {"main"}, "javascript": {"javascript", "node", "probe"}, "perl": {"probe"}, "c-fast": {"c-fast"}}
-# How a call that is not there, or that is there for others, is refused.
+# The errors of a call that is missing, or that only others have.
 REFUSED = {"ENOSYS", "EPERM", "EACCES", "EINVAL", "EAFNOSUPPORT", "ESRCH", "EBADF"}
 
 
 class Kinds(Case):
-    """A test for each thing, over all languages, from one run of each."""
+    """One test for each fact, over all languages, from one run of each."""
     SERVER = SERVERS
     seen = {}
 
@@ -99,7 +100,7 @@ class Kinds(Case):
                     self.assertEqual("", seen[what]["Groups"])
 
     def test_both_processes_of_what_was_started_ahead_are_walled_in(self):
-        """The main process, which follows what was started ahead, has the same walls, and is not to be seen by it"""
+        """The main process, which follows the prestarted program, has the same walls, and that program can't see it"""
         seen = self.look("javascript")
         self.assertEqual({"false"}, set(seen["parents"].values()))
         followers = [process for process in SERVERS.processes() if process.name == "javascript"]
@@ -153,7 +154,8 @@ class Kinds(Case):
                           "call-keyctl": "ENOSYS"}, got)
 
     def test_without_walls_the_same_probe_gets_through(self):
-        # Or all of the above would say nothing. What stands behind the filter of system calls is shown in box/walls calls.
+        # Otherwise the tests above would prove nothing. box/walls calls shows the walls behind the
+        # system call filter.
         for language in LANGUAGES:
             free = self.look(language, CALLS)
             through = {name for name, got in free["call"].items() if got == "ok"}
@@ -175,7 +177,8 @@ def c(body):
     return C % body
 
 
-# What each language does without end. The bomb of processes says "refused" when it can have no more.
+# An endless program of each kind in each language. The bomb of processes says "refused" when it can
+# start no more.
 HELLO = {"bash": "echo Hello", "c": c('puts("Hello");'), "javascript": 'console.log("Hello")', "perl": 'print "Hello\n"',
          "c-fast": c('puts("Hello");')}
 LOOP = {"bash": "while :; do :; done", "c": c("for (volatile int i = 0;; i++);"), "javascript": "for (;;);", "perl": "1 while 1",
@@ -203,7 +206,7 @@ FORK_ON = {"bash": ":(){ :|:& };:\nwhile :; do :; done", "c": c("for (;;) fork()
 
 
 class Limits(Case):
-    """Each kind ends by its limit, and the next run of each is as if nothing had been."""
+    """Each kind ends by its limit, and the next run of each shows no trace."""
     SERVER = SERVERS
 
     def ends(self, programs, statuses, **limits):

@@ -1,5 +1,5 @@
-"""/proc, /sys, cgroups and the environment: what they tell of the host and of others, and what can be done through them.
-Rows of lib/walls.py."""
+"""/proc, /sys, cgroups and the environment: what they show of the host and of others, and what a program can do through
+them. Rows of lib/walls.py."""
 
 import os
 import re
@@ -13,13 +13,13 @@ from lib.case import Case, describe
 from lib.server import HELD, HOLD, wait_until
 from lib.walls import HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SERVERS = Servers(__name__)  # which are started with an environment of this module's own
+SERVERS = Servers(__name__)  # the server, with an environment of this module
 CANARY = "canary" + uuid.uuid4().hex
 PROCESS = None
 
 
 def setUpModule():
-    # In the environment of the server, and of a neighbour on the host.
+    # Words in the environment of the server, and of a neighbour on the host.
     global PROCESS
     os.environ["HATCHERY_CANARY"] = CANARY
     SERVERS.set_up()
@@ -38,7 +38,7 @@ HOST_MEMORY = re.search(r"MemTotal: +(\d+)", host.read("/proc/meminfo"))[1]
 class Proc(AttackCase):
     SERVER = SERVERS
     ATTACKS = [
-        # subset=pid: nothing but processes. The zygote's own /proc has it all.
+        # subset=pid: only processes. The zygote's own /proc has everything.
         *[Attack(f"proc {name}", f"os.path.exists('/proc/{name}')", ZYGOTES_ROOT) for name in (
             "sys", "sys/kernel/core_pattern", "sysrq-trigger", "kallsyms", "keys", "key-users", "cmdline", "interrupts", "kmsg",
             "partitions", "diskstats", "iomem", "timer_list", "vmallocinfo", "slabinfo",
@@ -96,13 +96,13 @@ class Proc(AttackCase):
     ]
 
     def words(self):
-        # Cut in two, so that the program itself does not hold what it looks for.
+        # Cut in two, so that the program itself does not hold the word that it looks for.
         return {"canary_start": CANARY[:20], "canary_end": CANARY[20:]}
 
 
 @unittest.skipUnless(host.FACTS, "this kernel can't put mounts together before they are attached (Linux 6.15)")
 class Machine(Case):
-    """What a program finds in /proc about the machine is what its run may have of it."""
+    """A program's /proc shows the part of the machine that its run may use."""
     SERVER = SERVERS
 
     READ = "import os, re, sys\nread = lambda name: open('/proc/' + name).read()\n"
@@ -146,7 +146,7 @@ print(read('loadavg'), 0 <= boot - float(read('uptime').split()[0]) < 600,
         self.assertEqual(2, len({self.client.result(request).stdout for request in requests}))
 
 
-# What is open of a process to whoever may trace it.
+# Files of a process that are open to every process that may trace it.
 DOORS = {"mem": "open('/proc/@pid@/mem', 'rb') and True", "fd": "os.listdir('/proc/@pid@/fd')",
          "root": "os.listdir('/proc/@pid@/root') or True", "root by stat": "os.stat('/proc/@pid@/root/') and True",
          "cwd": "os.listdir('/proc/@pid@/cwd') or True", "environ": "open('/proc/@pid@/environ', 'rb').read() or True",
@@ -157,8 +157,8 @@ DOORS = {"mem": "open('/proc/@pid@/mem', 'rb') and True", "fd": "os.listdir('/pr
 
 
 class Doors(AttackCase):
-    """The entries of init, through which the rest of the host would be reached. (Those of peers have no name here: they are
-    in process namespaces of their own.) map_files needs more than the zygote has."""
+    """The entries of init, through which the rest of the host could be reached. (Peers have no entries here: they are
+    in pid namespaces of their own.) map_files needs more than the zygote has."""
     SERVER = SERVERS
     ATTACKS = [Attack(f"{name} of init", code.replace("@pid@", "1"), HOST_ROOT) for name, code in DOORS.items()
                if name != "map_files"]

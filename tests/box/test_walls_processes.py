@@ -1,4 +1,4 @@
-"""Reaching into other processes, and taking rights that a program has not got. Rows of lib/walls.py."""
+"""Reaching into other processes, and taking rights that a program does not have. Rows of lib/walls.py."""
 
 import os
 import subprocess
@@ -13,7 +13,8 @@ setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
 
 class Tracing(AttackCase):
-    """On one's own child the filter alone stands in the way; on init, that it is another user's in another user namespace."""
+    """Against a program's own child only the filter stands in the way. Init also belongs to another user, in another
+    user namespace."""
     SERVER = SERVERS
     ATTACKS = [
         Attack("ptrace by a child's own wish", "in_child(lambda: done('ptrace', 0, 0, 0, 0))"),
@@ -93,7 +94,7 @@ class Rights(AttackCase):
     ]
 
     def test_a_setuid_program_gains_nothing(self):
-        """Every setuid program of /usr stays what it was started as, in all four ids and in capabilities"""
+        """Every setuid program of /usr keeps the four ids and the capabilities of its caller"""
         look = "import os, subprocess, sys\n" \
             "found = [os.path.join(d, n) for d in ('/usr/bin', '/usr/sbin') for n in sorted(os.listdir(d))\n" \
             "         if os.stat(os.path.join(d, n), follow_symlinks=False).st_mode & 0o4000]\n" \

@@ -36,7 +36,7 @@ def tearDownModule():
 
 
 def listener(family, address, kind=socket.SOCK_STREAM):
-    """Accepts whatever comes and closes it."""
+    """Accepts every connection and closes it."""
     made = socket.socket(family, kind)
     made.bind(address)
     if kind != socket.SOCK_STREAM:
@@ -53,7 +53,7 @@ def listener(family, address, kind=socket.SOCK_STREAM):
     return made
 
 
-# Every family that has a number, by socket and by socketpair, but AF_UNIX.
+# Every family that has a number, by socket and by socketpair, except AF_UNIX.
 FAMILIES = """
 found = []
 for family in [f for f in range(@range@) if f != 1]:
@@ -75,7 +75,8 @@ def families(numbers, seen="None,"):
 
 
 def family(name, number, kind, protocol, raw=False):
-    """raw: needs a capability over the network namespace. The slot's is the host's, so one is made, where that is to be had."""
+    """raw: needs a capability over the network namespace. In the control the slot has the host's namespace, so one is
+    made, if that is possible."""
     try:
         socket.socket(number, kind, protocol).close()
     except OSError:
@@ -123,7 +124,7 @@ return done('ioctl', fd, 0x8914, b'lo'.ljust(16, bytes(1)) + struct.pack('h', 1)
 
 
 class OfTheHost(AttackCase):
-    """AF_UNIX is there, for use inside: names that stand in no file system are those of the network namespace."""
+    """AF_UNIX is there, for use inside: names outside of file systems belong to the network namespace."""
     SERVER = SERVERS
     ATTACKS = [
         Attack("an abstract socket of the host", """
@@ -203,7 +204,7 @@ class BetweenRuns(Case):
     SERVER = SERVERS
 
     def exchange(self, walls):
-        """What a run that passes a descriptor and one that takes it say."""
+        """The reports of a run that passes a descriptor and of one that takes it."""
         name = "meet" + uuid.uuid4().hex
         programs = [text.replace("@name@", name) for text in (LISTEN, CONNECT)]
         server = SERVERS.without(walls)

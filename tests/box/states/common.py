@@ -1,7 +1,7 @@
 """The part that all tables of states share; it runs inside a sandbox, in front of one of them.
 
-A state is a class with two functions: poison() leaves a mark, probe() tells what is there in a form that is the same in
-every sandbox that nobody has marked. A poison that a wall refuses says so in `refused`, and has to raise.
+A state is a class with two functions: poison() leaves a mark; probe() reports the state, and its report is the same in
+every unmarked sandbox. If a wall refuses a poison, the class says so in `refused`, and poison() has to raise.
 """
 
 import ctypes
@@ -30,7 +30,7 @@ def call(function, *arguments):
 
 
 def quietly(function, *arguments):
-    """What a function returns, or the name of its error."""
+    """A function's result, or the name of its error."""
     try:
         return function(*arguments)
     except OSError as error:
@@ -38,13 +38,13 @@ def quietly(function, *arguments):
 
 
 def some(function, items):
-    """Applies a function to each item, to all of them; fails unless it worked for one at least."""
+    """Applies a function to every item; fails unless it worked for at least one."""
     if all([isinstance(quietly(function, item), str) for item in items]):
         raise OSError(errno.EPERM, "none of all worked")
 
 
 def forked(function):
-    """Runs a function in a child that nobody waits for, once it has said that it is there."""
+    """Runs a function in a child; goes on when the child has said that it is there, and does not wait for its end."""
     reader, writer = os.pipe()
     if os.fork() == 0:
         os.close(reader)
@@ -59,7 +59,7 @@ def forked(function):
 
 
 def slot():
-    """Which slot this is: each has a host uid of its own, which its map of uids shows."""
+    """The number of this slot: each has a host uid of its own, which its map of uids shows."""
     with open("/proc/self/uid_map") as file:
         return int(file.read().split()[-2])
 

@@ -27,7 +27,7 @@ def folders():
 
 @state
 class a_root_that_is_taken_apart:
-    """The first, since it would take the others' marks with it. Of the host's own trees, which are refused as a whole, the
+    """It comes first, since it would remove the others' marks. The host's own trees are refused as a whole, so their
     first names are enough: all of them would be 100,000."""
     def poison():
         for top in [f"/{name}" for name in os.listdir("/")]:
@@ -111,11 +111,12 @@ class timestamps:
 
 @state
 class change_times_of_folders:
-    # Those that can be written are made anew with the sandbox: their times are told relative to its process's start.
+    # Writable files are made anew with the sandbox: their times are reported relative to the start
+    # of its process.
     MADE_AT_ONCE_NS = 200_000_000
 
     def poison():
-        time.sleep(0.25)  # or the sandbox might be as young as the change
+        time.sleep(0.25)  # otherwise the sandbox might be as young as the change
 
         def touch(folder):
             open(folder + "/x", "w").close()
@@ -135,7 +136,8 @@ class change_times_of_folders:
 
 @state
 class access_times:
-    """Reading a file of the host's must not be seen by the next. Nor is it by oneself: these are never updated."""
+    """The next sandbox must not see that a file of the host was read. The reader itself does not see it either: access
+    times are never updated."""
     unseen = "no file that runs share has its access time updated"
     places = ["/etc/passwd", "/etc/hosts", "/usr/bin/env", "/usr/lib/os-release", "/etc", "/usr/lib/python3.11"]
 

@@ -235,7 +235,7 @@ class streams:
 
 @state
 class random_numbers:
-    """A seed makes the numbers known: 2 is what a generator seeded with 1 says first."""
+    """A seed makes the numbers known: a generator seeded with 1 first gives 2."""
     def poison():
         random.seed(1)
 

@@ -1,4 +1,4 @@
-"""States of interprocess communication, of the network namespace and of what the kernel counts per user."""
+"""States of interprocess communication, of the network namespace and of the kernel's counts per user."""
 
 import signal
 import socket
@@ -46,7 +46,7 @@ class system_v_messages:
 
 @state
 class next_system_v_number:
-    """The numbers count on from what was there before."""
+    """Numbers go on from those of earlier objects."""
     def poison():
         for _ in range(5):
             call("shmctl", call("shmget", 0, 4096, IPC_CREAT | 0o600), 0, None)
@@ -64,8 +64,8 @@ class next_system_v_number:
 
 @state
 class posix_message_queues:
-    """The kernel counts their bytes per user, all programs of a slot are one user, and the queues of a dead namespace go
-    when the kernel gets round to it: what is free would tell of the run before."""
+    """The kernel counts their bytes per user, all programs of a slot are one user, and the kernel frees the queues of a
+    dead namespace late. So the free room would tell of the run before."""
     refused = "their limit is 0"
 
     def poison():
@@ -113,7 +113,7 @@ class abstract_sockets:
 
 @state
 class sockets_in_flight:
-    """A socket that is held by nothing but a message on its way to itself is left to the kernel's garbage collector."""
+    """A socket that only a message to itself holds is left to the kernel's garbage collector."""
     def poison():
         def hold(ready):
             kept = []
@@ -137,7 +137,7 @@ class sockets_in_flight:
 
 @state
 class counters_of_the_network_namespace:
-    """Only unix sockets can be made, and they are listed; all other counters have nothing that could move them."""
+    """Only unix sockets can be made, and they are listed; nothing can move the other counters."""
     def poison():
         def hold(ready):
             kept = [socket.socket(socket.AF_UNIX) for _ in range(5)]
@@ -156,7 +156,8 @@ class counters_of_the_network_namespace:
                         found[name] = file.read()
                 except OSError:
                     pass
-        # Lines of sockets hold addresses and inode numbers, which are the kernel's for all: what counts is how many.
+        # Lines of sockets hold addresses and inode numbers, which the kernel assigns for the whole
+        # machine: only the number of lines counts.
         for name in ("unix", "netlink"):
             found[name] = len(found.get(name, "").splitlines())
         for name in ("protocols", "sockstat", "softnet_stat"):
@@ -179,7 +180,7 @@ class keyrings:
 
 @state
 class pending_signals:
-    """They are counted per user, too."""
+    """The kernel counts them per user, too."""
     def poison():
         signal.pthread_sigmask(signal.SIG_BLOCK, range(signal.SIGRTMIN, signal.SIGRTMAX))
         for _ in range(20000):
@@ -194,8 +195,8 @@ class pending_signals:
 
 @state
 class locked_memory:
-    """Counted per user as well, and given back when the kernel gets round to the dead namespace: that may be a third of a
-    second later."""
+    """The kernel counts it per user as well, and gives it back when it takes down the dead namespace: up to a third of
+    a second later."""
     refused = "the filter refuses SHM_LOCK"
 
     def poison():

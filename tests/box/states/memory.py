@@ -1,4 +1,4 @@
-"""What a program had in memory."""
+"""The memory of earlier programs."""
 
 import mmap
 import re
@@ -6,7 +6,7 @@ import socket
 
 SIZE = 6 << 20
 HALVES = b"\xa5POI", b"SON\x5a"
-PATTERN = re.compile(rb"\xa5[P][O][I][S][O][N]\x5a")  # does not hold what it looks for
+PATTERN = re.compile(rb"\xa5[P][O][I][S][O][N]\x5a")  # the code does not hold the word that it looks for
 
 
 def marks(data):
@@ -51,7 +51,7 @@ class own_memory:
 
 @state
 class fresh_memory:
-    """What the kernel gives anew is zero, whoever had it before: mapped, grown, from a file, in a pipe or a queue."""
+    """New memory from the kernel is zero, whoever had it before: mapped, grown, from a file, in a pipe or a queue."""
     def poison():
         own_memory.poison()
         mark = (HALVES[0] + HALVES[1]) * 512

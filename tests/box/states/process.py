@@ -1,4 +1,4 @@
-"""States of processes: what is inherited, what runs on, what counts on."""
+"""States of processes: inherited ones, processes that run on, counters that count on."""
 
 import resource
 import signal
@@ -195,7 +195,7 @@ class prctl_settings:
 
     def probe():
         found = prctl_values()
-        call("prctl", 4, 1, 0, 0, 0)  # or /proc/self is closed to what follows
+        call("prctl", 4, 1, 0, 0, 0)  # otherwise /proc/self is closed to the next states
         return found
 
 
@@ -291,7 +291,8 @@ class asynchronous_io:
 @state
 class sessions_and_groups:
     def poison():
-        # The main process leads its session already; a group needs a child that it can follow.
+        # The main process leads its session already; to join a group, it needs a child that leads
+        # one.
         pid = os.fork()
         if pid == 0:
             os.setpgid(0, 0)
