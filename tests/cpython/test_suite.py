@@ -1,8 +1,8 @@
 """CPython's own tests as programs in a sandbox: each module of Debian's libpython3.11-testsuite is one request.
 
-The program is what `python3 -m test MODULE` does, inside the warm interpreter. modules.toml says which modules run, with
-which limits, which cases are left out and why. HATCHERY_SLOW_TESTS=1 (`./dev test --slow`, and `--all`) adds the slow ones, and checks
-that each case left out really fails.
+The program does the work of `python3 -m test MODULE`, inside the warm interpreter. modules.toml lists the modules,
+their limits, the cases that are left out, and why. HATCHERY_SLOW_TESTS=1 (`./dev test --slow`, and `--all`) adds the
+slow ones, and checks that each case left out really fails.
 """
 
 import os
@@ -19,7 +19,7 @@ SUITE = Path("/usr/lib/python3.11/test")
 SLOW = bool(os.environ.get("HATCHERY_SLOW_TESTS"))
 IN_FLIGHT = 4
 GUARD = 600  # seconds for one module, in the time of a busy machine
-HANG = 20    # seconds for a case that is left out: some of them hang, and so prove their point
+HANG = 20    # seconds for a case that is left out: some of them hang, which counts as failing
 
 PROGRAM = "from test.libregrtest import main\n\nif __name__ == '__main__':\n    main()\n"
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -35,14 +35,15 @@ class Module:
     def __init__(self, name, limits=(), skip=()):
         self.name = name
         self.limits = {LIMITS[key]: size(value) for key, value in dict(limits).items()}
-        if IS_SANITIZED:  # the sanitizers keep freed memory, and a shadow of all
+        if IS_SANITIZED:  # the sanitizers keep freed memory, and a shadow of all memory
             self.limits["memory_bytes"] = size("1G")
         self.skip = {reason: cases.split() for reason, cases in dict(skip).items()}
 
     def request(self, arguments=None):
-        """What Client.send_execute takes."""
+        """The arguments of Client.send_execute."""
         if arguments is None:
-            # A module that fails is run once more, and then says what fails: some guess how long things take.
+            # A module that fails is run once more, and then names the failing cases: some guess how
+            # long things take.
             arguments = ["-w", *(word for cases in self.skip.values() for case in cases for word in ("-i", pattern(case)))]
         return {"code": PROGRAM, "args": [*arguments, self.name], "limits": self.limits, "merge_stderr": True,
                 "on_output_limit": 1}
@@ -86,7 +87,7 @@ CHOSEN = LISTING.chosen()
 
 
 def patient_config():
-    """The built-in configuration, but for time: limits of a module are those of any request, its time is not."""
+    """The built-in configuration, except for time: a module has the limits of any request, but more time."""
     return re.sub(r"\b(wall|cpu) = \w+", rf"\1 = {GUARD}s", printed_config(HATCHERYD))
 
 
@@ -94,7 +95,7 @@ SERVER = ServerModule(__name__, config=patient_config())
 
 
 class Queue:
-    """Keeps a few requests under way on one connection, in the order of CHOSEN, whichever answer is waited for."""
+    """Keeps a few requests under way on one connection, in the order of CHOSEN, no matter which answer is awaited."""
 
     def __init__(self):
         self.client = None
@@ -146,7 +147,7 @@ def passed(result):
 
 
 def show(result):
-    """The end of what a module said, as the text that it is."""
+    """The end of a module's output, as text."""
     return f"{describe(result).partition(' stdout=')[0]}\n{result.stdout.decode(errors='replace')[-8000:]}"
 
 
@@ -186,7 +187,7 @@ class List(unittest.TestCase):
         self.assertEqual((set(), set()), (missing, {name.split(".")[0] for name in listed} - there))
 
     def test_the_list_is_consistent(self):
-        """What is slow, long or sanitized is a module that runs, and each case left out has a reason"""
+        """Every module that is listed as slow, long or sanitized runs, and each case left out has a reason"""
         for name in [*LISTING.slow, *LISTING.long, *LISTING.gate, *LISTING.sanitized]:
             self.assertIn(name, LISTING.modules)
         for module in LISTING.modules.values():
@@ -210,7 +211,7 @@ class LeftOut(Case):
         rows = [(module, case) for module in LISTING.modules.values() for cases in module.skip.values() for case in cases]
         for module, case in rows:
             with self.subTest(module=module.name, case=case):
-                # Some look at a few files by chance, but with -u cpu at all.
+                # Some look at a few random files, but with -u cpu at all files.
                 request = module.request(["-u", "cpu", "-m", pattern(case)])
                 result = self.execute(**{**request, "limits": {**module.limits, "wall_us": HANG * 1_000_000}})
                 self.assertFalse(passed(result), show(result))
