@@ -1,5 +1,5 @@
-"""The script ./dev: it configures again when packages have come, gone or changed, and refuses what it does not know. Run
-from a copy, with a cmake and a dpkg-query that only note what they are asked."""
+"""The script ./dev: it configures again when packages have come, gone or changed, and refuses unknown words. It runs
+from a copy, with a cmake and a dpkg-query that only record their arguments."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from lib.scale import patience
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# With names it tells of each that it is installed; without, what the machine has.
+# With names, it reports each as installed; without, it lists the machine's packages.
 DPKG_QUERY = """#!/bin/sh
 case $2 in
 -f*) shift 2; echo "$@" >>"$HERE/asked"; for package in "$@"; do echo "$package installed"; done ;;
@@ -76,7 +76,7 @@ class Dev(unittest.TestCase):
         for packages in (["gcc 12.2.0-15", "liblua5.4-dev 5.4.4"], ["gcc 12.2.0-15"]):
             self.install(*packages)
             self.assertEqual(["build/release"], self.configured("build"), packages)
-            # What was found is looked for once more: it may be gone.
+            # Libraries that were found are looked for once more: they may be gone.
             self.assertIn("-U *_LIBRARY", (self.dir / "log").read_text())
             self.assertEqual([], self.configured("build"))
 

@@ -1,4 +1,5 @@
-"""Numbers that a document, a header and the configuration all tell are one number, and files that are named are there."""
+"""A number that a document, a header and the configuration state is the same in all, and every file that is named
+exists."""
 
 import re
 import shutil
@@ -17,7 +18,7 @@ CONSTANTS = ("INSTANCE_UIDS", "INSTANCE_FIRST_UIDS", "INSTANCE_LANGUAGE_UIDS", "
 
 
 def constants(header, names):
-    """What a compiler makes of them."""
+    """Their values, from a compiler."""
     source = f'#include "{header}"\n#include <stdio.h>\nint main(void) {{ printf("{"%lld " * len(names)}", ' \
              + ", ".join(f"(long long){name}" for name in names) + "); }\n"
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""What `cmake --install` makes: a tree that serves all that the build does, wherever it is moved."""
+"""`cmake --install` makes a tree that serves the same languages as the build, wherever it is moved."""
 
 import os
 import re
@@ -42,7 +42,7 @@ PROGRAMS = {"bash": "echo here", "python": "print('here')", "javascript": "conso
 
 
 def languages(program):
-    """What it says of each, without the places of files."""
+    """The lines about each language, without the places of files."""
     done = subprocess.run([program, "--check-host"], capture_output=True, text=True, timeout=patience(120), check=False)
     return re.findall(r"^(\w+) +language (\S+)", done.stdout, re.M)
 

@@ -1,4 +1,4 @@
-"""What is said of a language once, in its folder below lang, is enough; and nothing of it is forgotten."""
+"""A language is described once, in its folder below lang; that is enough, and no part is forgotten."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ PLUGIN = "package = libnewt\nbuild = libnewt-dev newt-headers\ncommand = newt\np
 @unittest.skipUnless((ROOT / "lang").is_dir() and shutil.which("cmake"), "the sources or cmake are not here")
 class Languages(unittest.TestCase):
     def table(self, text):
-        """What cmake makes of newt.plugin, and what it says."""
+        """The result of cmake for newt.plugin, and its output."""
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "newt.plugin").write_text(text)
             (Path(folder) / "make.cmake").write_text(f"cmake_minimum_required(VERSION 3.25)\ninclude({ROOT}/cmake/plugins.cmake)\n"

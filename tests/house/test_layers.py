@@ -63,7 +63,7 @@ class Layers(unittest.TestCase):
                 self.assertEqual((0, ""), (found.returncode, found.stdout))
 
     def test_an_include_against_the_arrows_is_found(self):
-        """All in one tree, since each costs a process"""
+        """All cases in one tree, since each tree costs a process"""
         with tempfile.TemporaryDirectory() as root:
             for number, (folder, target) in enumerate(AGAINST):
                 file = Path(root, folder, f"x{number}.{('c', 'h', 'cc')[number % 3]}")

@@ -1,7 +1,7 @@
-"""The peers: what each of them is told, and that an answer of theirs is held to the same text as Hatchery's own.
+"""The peers: the requests that each of them gets, and that their answers must have the same text as Hatchery's own.
 
-The servers and the programs that Debian does not have are played by fakes that know the documented contract, check what
-they are sent by it, and answer rightly or wrongly. None of this has met the real ones.
+Fakes play the servers and the programs that Debian does not have. They know the documented contract, check requests by
+it, and answer rightly or wrongly. None of this was tried with the real ones.
 """
 
 import json
@@ -40,7 +40,7 @@ def bench(folder, *options, rows):
 
 
 class Contract(Exception):
-    """What was sent is not what the contract says."""
+    """The request breaks the contract."""
 
 
 def need(condition, sentence):
@@ -83,7 +83,7 @@ SERVERS = {"snekbox": snekbox, "piston": piston, "go-judge": go_judge}
 
 
 class FakeServer:
-    """A server that keeps to a contract; wrong(number of the request, right answer) may make another answer of it."""
+    """A server that keeps to a contract; wrong(number of the request, right answer) may replace an answer."""
 
     def __init__(self, contract, wrong=lambda number, answer: answer):
         fake = self
@@ -137,7 +137,7 @@ class FakeServer:
 
 
 def changed(answer, *path, to):
-    """The answer with one thing in it changed."""
+    """The answer with one field changed."""
     answer = json.loads(json.dumps(answer))
     at = answer
     for step in path[:-1]:
@@ -177,7 +177,7 @@ class Servers(unittest.TestCase):
                     self.assertEqual(0, sample["wrong"])
                     self.assertGreater(sample["runs"], 0)
                     self.assertGreater(sample["p50_us"], 0)
-                # What was counted was asked: nothing is made up.
+                # Every counted run was a request: none is invented.
                 self.assertEqual(server.requests - WARM_UP, sum(found["raw"][f"{row}_{load}"][0]["runs_with_warm_up"]
                                                           for load in ("low", "full")))
 
@@ -206,7 +206,7 @@ class Servers(unittest.TestCase):
 
 # ---------------------------------------------------------------- programs
 
-# Plays nsjail and isolate: writes down how it was called, and then does what is after "--".
+# Plays nsjail and isolate: records its arguments, and then runs the command after "--".
 FAKE = """#!/usr/bin/python3 -I
 import json, os, sys
 log = {log!r}
@@ -256,7 +256,7 @@ class Programs(unittest.TestCase):
             self.assertEqual(PYTHON, argv[at + 1:])
             options = argv[:at]
             self.assertEqual(["o"], pairs(options, "--mode"))
-            # Nobody, inside and outside: without the second number it would be root outside.
+            # User nobody, inside and outside: without the second number it would be root outside.
             self.assertEqual(["65534:65534"], pairs(options, "--user"))
             self.assertEqual(["65534:65534"], pairs(options, "--group"))
             self.assertEqual(["/tmp"], pairs(options, "--tmpfsmount"))

@@ -1,4 +1,4 @@
-"""bench/plot: that it draws what the benchmark's JSON holds, says what it can't draw, and labels what it draws."""
+"""bench/plot draws the contents of the benchmark's JSON, names what it can't draw, and labels what it draws."""
 
 import importlib.machinery
 import importlib.util
@@ -32,7 +32,7 @@ def load():
 
 
 def texts(svg):
-    """All that is written in a figure, also where it is broken into pieces."""
+    """All text of a figure, also where it is broken into pieces."""
     return ["".join(t.itertext()).strip() for t in ET.parse(svg).iter() if t.tag.endswith("}text")]
 
 
@@ -55,7 +55,7 @@ class Figures(unittest.TestCase):
         for name in names:
             png = Path(self.folder, f"{name}.png").read_bytes()
             self.assertEqual(b"\x89PNG\r\n\x1a\n", png[:8])
-            # More than an empty frame: those take 6,000 to 9,000 bytes of this size.
+            # More than an empty frame: empty ones take 6,000 to 9,000 bytes of this size.
             self.assertGreater(len(png), 12000, name)
 
     def test_axes_have_labels_with_units(self):

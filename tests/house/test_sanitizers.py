@@ -1,5 +1,5 @@
-"""What the sanitizers of a development build report must fail a test, whichever process of a server it comes from, and
-leaks must really be looked for in each of them. (Sandboxes end by _exit, where nobody looks.)"""
+"""A report of the sanitizers in a development build must fail a test, whichever process of a server it comes from. Each
+of these processes must really look for leaks. (Sandboxes end by _exit, which does not look.)"""
 
 import os
 import shutil
@@ -59,4 +59,4 @@ class Leaks(unittest.TestCase):
 
 
 if not IS_SANITIZED:
-    del Leaks  # other builds have nothing to look with
+    del Leaks  # other builds have no sanitizer
