@@ -72,7 +72,7 @@ Bc = tests_of(SERVER, Language(
 
 
 class Hostile(HostileCase):
-    """What ends by a wall or a limit, and leaves the server as it was."""
+    """Programs that end by a wall or a limit, and leave the server as it was."""
 
     SERVER = SERVER
     LANGUAGE = "bc"

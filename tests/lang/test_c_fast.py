@@ -1,6 +1,7 @@
 """C by libtcc must not be told from `tcc -lm OTHER.c... -run main.c args`: the same programs, run by both, compared.
 
-What tcc refuses ends as COMPILE_ERROR with status 1, which is `tcc main.c`'s; `tcc -run` says 255 of what can't be linked.
+A program that tcc refuses ends as COMPILE_ERROR with status 1, as of `tcc main.c`; `tcc -run` ends with 255 if linking
+fails.
 """
 
 import re
@@ -25,7 +26,8 @@ def command(folder, entry, args):
     return ["tcc", "-lm", *[name for name in others if name != entry], "-run", entry, *args]
 
 
-# What tcc refuses ends so, and what tcc says of it is the compile stage's: see class Refused.
+# A program that tcc refuses ends so, and tcc's messages belong to the compile stage: see class
+# Refused.
 REFUSED = (b"", b"", ("COMPILE_ERROR", 1))
 
 
@@ -173,7 +175,7 @@ class Semantics(tests_of(SERVER, LANGUAGE)):
 
 
 class Refused(Case):
-    """What tcc has to say of a program that it refuses is what the compile stage has to say."""
+    """tcc's messages about a refused program are those of the compile stage."""
     SERVER, LANGUAGE = SERVER, LANGUAGE
     run_program = language_case.LanguageCase.run_program
 
@@ -188,7 +190,8 @@ class Refused(Case):
                 self.assertEqual((out, err), (result.compile.stdout, result.compile.stderr), describe(result))
 
 
-# As a library it runs when it is loaded, and says to whoever listens that a compiler has ended with 77.
+# As a library it would run when it is loaded, and report on every open descriptor that a compiler
+# has ended with 77.
 FORGER = r"""
 #include <stdint.h>
 #include <sys/socket.h>
@@ -206,7 +209,7 @@ __attribute__((constructor)) static void forge(void)
 
 
 class Hostile(Case):
-    """What must not hurt the server, and how it ends."""
+    """Programs that must not hurt the server, and their ends."""
     SERVER, LANGUAGE = SERVER, LANGUAGE
     run_program = language_case.LanguageCase.run_program
 
@@ -286,7 +289,7 @@ class Hostile(Case):
             return library.read_bytes()
 
     def test_a_library_of_the_request_does_not_run_while_it_is_translated(self):
-        """Its initialiser would be in the process that tells what the compiler said, and could tell something else."""
+        """Its initialiser would run in the process that reports the compiler's messages, and could report others."""
         library = self.forger()
         ways = {
             "by its directory": ("-L.", {"libown.so": library}),
@@ -303,7 +306,7 @@ class Hostile(Case):
         self.assertEqual(9, self.ends(opened, "EXITED", files={"libown.so": library}).exit_code)
 
     def test_no_option_in_a_source_makes_the_translator_run_or_tell_something(self):
-        """The command's options in a pragma, one of which may bring the translator down; and what it has open, included."""
+        """Options in a pragma, one of which may bring the translator down; and an #include of its open descriptors."""
         lines = [f'#pragma comment(option, "{option}")' for option in
                  ("-run forge.h", "-include forge.h", "-o /proc/self/fd/3", "-MD -MF /proc/self/fd/3", "-b", "-bt", "-static", "-E", "-m32", "@list")]
         lines += [f'#include "/proc/self/fd/{fd}"' for fd in range(3, 8)]

@@ -88,7 +88,7 @@ CPP = Language(name="cpp",
                main="main.cpp", command=compile_and_run(*LINE, "{sources}", extensions=["cpp", "cc"]),
                semantics=SEMANTICS, more=MORE, corpus=CORPUS, absent={"json": "C++ has no JSON"},
                random=[main("cout << random_device{}();"), main("cout << (void *)&n;")],
-               is_costly=True, elsewhere=RUN_STAGE,  # C's table asks the same of its kind, at a tenth of the time
+               is_costly=True, elsewhere=RUN_STAGE,  # C's table asks the same of this kind of language, in a tenth of the time
                always=("macros before the header", "policy data structures", "the header is not the first", "the standard"))
 
 Semantics = tests_of(SERVER, CPP)

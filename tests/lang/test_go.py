@@ -66,7 +66,7 @@ MORE = {
     "index out of range": main("a := []int{}\nprintln(a[len(os.Args)])", "os"),
     "nil map": main("var m map[int]int\nm[1] = 2"),
     "deadlock": main("c := make(chan int)\n<-c"),
-    # One program for all that goes well, since each is compiled twice.
+    # One program for everything that succeeds, since each program is compiled twice.
     "the runtime and the library": main(
         'func() { defer func() { println(recover().(string)) }(); panic("caught") }()\n'
         "var w sync.WaitGroup\nvar n int64\nfor i := 0; i < 100; i++ { w.Add(1); go func() { atomic.AddInt64(&n, 1); w.Done() }() }\nw.Wait()\nprintln(n)\n"
@@ -102,7 +102,7 @@ CORPUS = {
 
 
 def without_addresses(stream):
-    """A traceback's first goroutine line and frames stay; what follows "goroutine" differs by pid and address."""
+    """A traceback keeps its first goroutine line and frames; pids and addresses after "goroutine" differ."""
     return re.sub(rb"\+0x[0-9a-f]+|0x[0-9a-f]+|goroutine \d+", b"#", stream)
 
 

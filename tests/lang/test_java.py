@@ -1,4 +1,4 @@
-"""Java, prestarted: a virtual machine that waits in each sandbox does what javac and java do."""
+"""Java, prestarted: a virtual machine that waits in each sandbox does the work of javac and java."""
 
 import struct
 
@@ -20,7 +20,7 @@ def main(body, imports="", beside=""):
 
 
 def refused_class(name):
-    """A class that javac reads and no virtual machine loads: its constructor is public, and private."""
+    """A class that javac reads and no virtual machine loads: its constructor is both public and private."""
     def utf8(text):
         return b"\x01" + struct.pack(">H", len(text)) + text
 
@@ -122,7 +122,7 @@ MORE = {
     "locale and encoding": main('System.out.println(java.nio.charset.Charset.defaultCharset() + " " + java.util.Locale.getDefault() + String.format("%.2f", 1.5));'),
     "a time zone": (main('System.out.println(java.time.ZoneId.systemDefault());'), {"env": {"TZ": "Asia/Tokyo"}}),
     "JDK_JAVA_OPTIONS": (main('System.out.println(System.getProperty("x"));'), {"env": {"JDK_JAVA_OPTIONS": "-Dx=jdk"}}),
-    # The compiler's own machine says it, too; here there is one for both.
+    # The compiler's own machine prints it, too; here one machine does both.
     "JAVA_TOOL_OPTIONS and _JAVA_OPTIONS": (main('System.out.println(System.getProperty("x") + System.getProperty("y"));'), {
         "env": {"JAVA_TOOL_OPTIONS": "-Dx=tool", "_JAVA_OPTIONS": "-Dy=under"},
         "ours": lambda theirs: (theirs[0], theirs[1][:len(theirs[1]) // 2], theirs[2])}),
@@ -161,7 +161,7 @@ Planted = planted_tests(SERVER, "java")
 
 
 class Hostile(HostileCase):
-    """What ends by a wall or a limit, and leaves the server as it was."""
+    """Programs that end by a wall or a limit, and leave the server as it was."""
 
     SERVER = SERVER
     LANGUAGE = "java"
@@ -173,7 +173,7 @@ class Hostile(HostileCase):
         self.assert_ends("TIME_LIMIT", main("while (true) args = args.clone();"), limits={"wall_us": 3_000_000})
 
     def test_a_full_heap_is_an_error_of_the_program(self):
-        """After what is usual and fits into the usual limits: an array of 200 MB, and 100 threads at one time."""
+        """Usual things that fit into the default limits: an array of 200 MB, and 100 threads at one time."""
         result = self.hostile(main('int[] a = new int[50_000_000]; CountDownLatch all = new CountDownLatch(100);\n'
                                    'for (int i = 0; i < 100; i++) new Thread(() -> { all.countDown();\n'
                                    '    try { all.await(); } catch (InterruptedException e) { } }).start();\n'

@@ -1,4 +1,4 @@
-"""JavaScript does what node FILE does: by the plug-in where that was built, and then by a prestarted Node, too."""
+"""JavaScript does what node FILE does: by the plug-in, if that was built, and by a prestarted Node, too."""
 
 import os
 import re
@@ -11,9 +11,10 @@ from lib.language_case import Language, tests_of
 from lib.planted import planted_tests
 from lib.server import BUILD
 
-# Where the plug-in is, it is preferred. The same file under another name is prestarted beside it.
+# The plug-in is preferred, if it is there. The same language file under another name is prestarted
+# beside it.
 FORKED = (BUILD / "hatchery-lang-javascript.so").exists()
-MEMORY_MIB = 256 if FORKED else 512  # a plug-in has the defaults of all languages, a file those that it names
+MEMORY_MIB = 256 if FORKED else 512  # a plug-in has the defaults of all languages, a file has its own
 CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 }\n"
 if FORKED:
     CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 preload = { zlib, no-such-module } }\n"
@@ -210,7 +211,7 @@ MORE = {
     "a worker thread": 'const { Worker, isMainThread, parentPort, workerData } = require("worker_threads");\n'
                        'if (isMainThread) { const w = new Worker(__filename, { workerData: 5 }); w.on("message", (m) => console.log(m)); w.on("exit", (c) => console.log(c)) }\n'
                        'else { parentPort.postMessage([workerData, process.argv.slice(1), process.execArgv, Object.keys(require.cache), process.env.HATCHERY_JOB]); process.exit(3) }\n',
-    # It is handled: what Node prints of one that is not differs from time to time in its last frames.
+    # The error is handled: Node's text for an unhandled one sometimes differs in its last frames.
     "an error in a worker thread": 'const { Worker } = require("worker_threads");\nnew Worker("throw new Error(\\"in it\\")", { eval: true })\n'
                                    '    .on("error", (e) => { console.log(e.stack.split("\\n").slice(0, 2)); process.exitCode = 3 })\n',
     "threads that share memory": 'const { Worker } = require("worker_threads"); const a = new Int32Array(new SharedArrayBuffer(4));\n'
@@ -223,7 +224,7 @@ MORE = {
                           'require("child_process").spawnSync("cat", { stdio: "inherit" })\n', {"stdin": "to the child\n"}),
     "a child that is missing": 'require("child_process").spawn("/nonexistent").on("error", (e) => console.log(e.code, e.path))\n',
     "a child that fails": 'try { require("child_process").execSync("exit 3", { stdio: "pipe" }) } catch (e) { console.log(e.status, e.message) }\n',
-    # what the warm-up could have touched
+    # things that the warm-up could have touched
     "the state of regular expressions": "console.log(JSON.stringify([RegExp.$1, RegExp.lastMatch, RegExp.input]))\n",
     "prototypes are untouched": "console.log(Reflect.ownKeys(Object.prototype).length, Reflect.ownKeys(Array.prototype).length, Object.hasOwn(process, 'emit'),\n"
                                 "  require('module').runMain.toString().length, require('module')._findPath.length, require('module')._resolveFilename.length)\n",
@@ -250,7 +251,7 @@ MORE = {
 
 
 def normalise(stream):
-    """Warnings name the process that they are of."""
+    """Warnings name their process."""
     return re.sub(rb"\(node:\d+\)", b"(node:PID)", stream)
 
 
@@ -290,7 +291,7 @@ if FORKED:
 
 @unittest.skipUnless(FORKED, "libnode-dev was not found when this was built: JavaScript is prestarted only")
 class BothKinds(Case):
-    """The plug-in is what is used, and says of itself what a process that has just started would."""
+    """The plug-in is used, and reports about itself like a process that has just started."""
 
     SERVER = SERVER
 
@@ -334,7 +335,7 @@ class BothKinds(Case):
 
 
 class Hostile(HostileCase):
-    """What ends by a wall or a limit, and leaves the server as it was."""
+    """Programs that end by a wall or a limit, and leave the server as it was."""
 
     SERVER = SERVER
     LANGUAGE = "javascript"
@@ -370,8 +371,8 @@ class Hostile(HostileCase):
             for limits, most in ({"memory_bytes": 512 * MIB}, 512), ({"memory_bytes": 1000 * MIB}, 1000):
                 heap = int(self.output(program, language=language, limits={**LIMITS, **limits}))
                 if language == "javascript" and FORKED:
-                    most = most * 3 // 4  # V8 collects a heap that was made before later than one that was made so
-                self.assertIn(heap, range(most, most + 64), language)  # with what is for young objects
+                    most = most * 3 // 4  # V8 collects a heap that was made earlier later than a new one of that size
+                self.assertIn(heap, range(most, most + 64), language)  # with the part for young objects
 
     def test_as_many_workers_as_a_pool_has_fit_into_the_usual_limits(self):
         result = self.run_program("const { Worker } = require('worker_threads'); let n = 0;\n"
@@ -440,7 +441,7 @@ class Hostile(HostileCase):
 
 
 class Merged(HostileCase):
-    """Standard error as standard output, which a Node that runs already has to turn over by itself."""
+    """Standard error goes to standard output: a Node that already runs has to redirect it itself."""
 
     SERVER = SERVER
     LANGUAGE = "javascript"

@@ -19,7 +19,7 @@ def tearDownModule():
 
 
 def normalise(output):
-    """Addresses of objects differ from run to run; of half a million levels of a full stack, one more has room here."""
+    """Addresses of objects differ from run to run; a full stack of half a million levels has room for one more here."""
     return re.sub(rb"(skipping 49997)\d levels", rb"\1N levels", re.sub(rb"0x[0-9a-f]{6,}", b"0xADDRESS", output))
 
 
@@ -99,13 +99,13 @@ class Seeds(Case):
     SERVER = SERVER
 
     def test_the_seeds_of_hashes_are_many(self):
-        """What the order of keys tells: of few seeds, 60 runs would have some twice."""
+        """The order of keys shows the seed: with few seeds, some of 60 runs would have the same."""
         program = lua_programs.RANDOM[-1]
         self.assertEqual(60, len({self.output(program, language="lua") for _ in range(60)}))
 
 
 class Echo(Case):
-    """What an echoed program shares with one that is not."""
+    """Things that an echoed program has in common with any other."""
 
     SERVER = SERVER
 

@@ -1,4 +1,5 @@
-"""LuaJIT: a program must not be able to tell Hatchery from `luajit main.lua`, but for what math.random begins with."""
+"""LuaJIT: a program must not be able to tell Hatchery from `luajit main.lua`, except by the first numbers of
+math.random."""
 
 import re
 import shutil
@@ -114,7 +115,8 @@ class Hostile(lua_programs.LuaHostile):
         self.assertEqual(11, result.signal)
 
     def test_code_of_its_own(self):
-        """What may be written and then executed is no wall of ours, and the compiler needs it: the rest has to hold."""
+        """The compiler needs writable memory that becomes executable, so no wall refuses it: the others have to
+        hold."""
         result = self.by_ffi("void *mmap(void *, size_t, int, int, int, long);",
                              "local p = ffi.cast('uint8_t *', ffi.C.mmap(nil, 4096, 7, 0x22, -1, 0)) ffi.copy(p, '\\xb8\\x2a\\0\\0\\0\\xc3', 6)\n"
                              "if jit.arch == 'x64' then print(ffi.cast('int (*)(void)', p)()) else print(42) end")

@@ -255,7 +255,7 @@ Semantics = tests_of(SERVER, LANGUAGE)
 
 
 class Differences(Case):
-    """What docs/languages.md says of Perl."""
+    """The statements of docs/languages.md about Perl."""
 
     SERVER = SERVER
 
@@ -281,7 +281,7 @@ class Differences(Case):
 
 
 class Hostile(HostileCase):
-    """Programs that mean harm end as they should, and the next one runs."""
+    """Hostile programs end as they should, and the next one runs."""
 
     SERVER, LANGUAGE, HELLO = SERVER, "perl", 'print "Hello, World!\\n"'
 

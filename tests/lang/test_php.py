@@ -303,7 +303,7 @@ Semantics.__module__ = __name__  # whose setUpModule is called
 
 
 class Packages(Case):
-    """A server whose operator has installed packages, and preloads some of them."""
+    """A server with packages of the operator's; some of them are preloaded."""
 
     @classmethod
     def setUpClass(cls):
@@ -351,7 +351,8 @@ class Packages(Case):
         self.assertEqual(8, len(set(outputs)), outputs)
 
 
-# PHP seeds lcg_value from the time and its pid. Who knows both, to some microseconds, knows what it draws.
+# PHP seeds lcg_value from the time and its pid. A program that knows both, to some microseconds,
+# knows the numbers.
 GUESS = r"""<?php
 $before = gettimeofday(); $drawn = lcg_value(); $after = gettimeofday();
 function step($a, $b, $c, $m, $s) { $q = intdiv($s, $a); $s = $b * ($s - $a * $q) - $c * $q; return $s < 0 ? $s + $m : $s; }

@@ -12,7 +12,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
 def normalise(output):
-    """Names of variables and streams, and the times of messages, count what the process has done so far."""
+    """Names of variables and streams, and the times of messages, depend on the process's earlier work."""
     output = re.sub(rb"\b_[GL]?\d+\b", b"_VAR", output)
     output = re.sub(rb"<(stream|clause|mutex|stream_position)>\(0x[0-9a-f]+(,0x[0-9a-f]+)?\)", rb"<\1>(ADDRESS)", output)
     output = re.sub(rb"\b[\d.]+(Kb|Mb)", rb"SIZE\1", output)
@@ -169,7 +169,7 @@ class Semantics(tests_of(SERVER, LANGUAGE)):
 
 
 class Hostile(Case):
-    """What must not hurt the server, and how it ends."""
+    """Programs that must not hurt the server, and their ends."""
     SERVER, LANGUAGE = SERVER, LANGUAGE
     run_program = language_case.LanguageCase.run_program
 

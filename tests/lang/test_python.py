@@ -1,4 +1,5 @@
-"""Python as one language among the others: the questions that all are asked. tests/box/test_python.py has the large table."""
+"""Python as one language among the others: the tests that all languages have. tests/box/test_python.py has the large
+table."""
 
 import unittest
 
@@ -73,8 +74,8 @@ ECHO = [
     ("def f(): global g; g = 5\nf(); g", "5\n"),
 ]
 
-# Each variable that Python documents: read when it starts, and so by one that starts with them. Python's own test is that of
-# the command.
+# Each variable that Python documents. Python reads them when it starts, so a request with one gets
+# a fresh process. The command's output is the reference.
 SEE = ("import encodings, locale, os, sys, time\nprint(sys.flags, sys.path, sys.warnoptions, sys.pycache_prefix, sys.stdout, sys._xoptions, "
        "sys.platlibdir, sys.get_int_max_str_digits(), os.environ.get('LC_CTYPE'), locale.setlocale(locale.LC_CTYPE), sys.dont_write_bytecode, "
        "'tracemalloc' in sys.modules)\nif not sys.flags.hash_randomization: print(hash('abc'))\n")
@@ -105,7 +106,7 @@ Python = tests_of(SERVER, Language(
 
 
 class Echo(Case):
-    """What an echoed program shares with one that is not."""
+    """Things that an echoed program has in common with any other."""
 
     SERVER = SERVER
 

@@ -12,7 +12,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
 def normalise(output):
-    """Addresses of environments and functions, and how far the stack has grown."""
+    """Addresses of environments and functions, and the depth of the stack, differ from run to run."""
     output = re.sub(rb"C stack usage +\d+", b"C stack usage N", output)
     return re.sub(rb"0x[0-9a-f]{6,}", b"0xADDRESS", output)
 
@@ -149,7 +149,7 @@ class Semantics(tests_of(SERVER, LANGUAGE)):
 
 
 class Hostile(Case):
-    """What must not hurt the server, and how it ends."""
+    """Programs that must not hurt the server, and their ends."""
     SERVER, LANGUAGE = SERVER, LANGUAGE
     run_program = language_case.LanguageCase.run_program
 

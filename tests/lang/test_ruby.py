@@ -1,4 +1,4 @@
-"""Ruby, forked: the same programs by Hatchery and by `ruby main.rb`, and what hostile ones come to."""
+"""Ruby, forked: the same programs by Hatchery and by `ruby main.rb`, and the ends of hostile ones."""
 
 import re
 import unittest
@@ -14,7 +14,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
 def normalise(stream):
-    """Addresses of objects, and what a process of another number is called."""
+    """Addresses of objects, and names with a pid, differ from run to run."""
     return re.sub(rb"pid \d+", b"pid N", re.sub(rb"0x[0-9a-f]{16}", b"0xADDRESS", stream))
 
 

@@ -61,7 +61,8 @@ MORE = {
     "input that is not UTF-8": ("s/./X/g\n", {"stdin": b"caf\xe9!\n"}),
     "carriage returns": ("s/a/b/\r\n", {"stdin": "a\n"}),
     "a full device": ("w /dev/full\n", LINE),
-    # 4 is the end of the pipe that popen closes in sed when the child may run already; whoever keeps it ends by time.
+    # popen closes 4, its pipe's other end, in sed, perhaps when the child already runs. The program
+    # waits for that; a leak ends it by time.
     "open descriptors": ("1e while test -e /proc/$PPID/fd/4; do sleep 0.01; done; ls /proc/$PPID/fd\n", LINE),
 }
 
@@ -78,7 +79,7 @@ Sed = tests_of(SERVER, Language(
 
 
 class Hostile(HostileCase):
-    """What ends by a wall or a limit, and leaves the server as it was."""
+    """Programs that end by a wall or a limit, and leave the server as it was."""
 
     SERVER = SERVER
     LANGUAGE = "sed"

@@ -155,7 +155,7 @@ Semantics = tests_of(SERVER, LANGUAGE)
 
 
 class Differences(Case):
-    """What docs/languages.md says of SQLite."""
+    """The statements of docs/languages.md about SQLite."""
 
     SERVER = SERVER
 
@@ -165,7 +165,7 @@ class Differences(Case):
 
 
 class Hostile(HostileCase):
-    """Programs that mean harm end as they should, and the next one runs."""
+    """Hostile programs end as they should, and the next one runs."""
 
     SERVER, LANGUAGE, HELLO = SERVER, "sqlite", "SELECT 'Hello, World!';"
 

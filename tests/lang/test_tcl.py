@@ -215,7 +215,7 @@ Tcl = tests_of(SERVER, Language(
 
 
 class Hostile(HostileCase):
-    """What ends by a wall or a limit, and leaves the server as it was."""
+    """Programs that end by a wall or a limit, and leave the server as it was."""
 
     SERVER = SERVER
     LANGUAGE = "tcl"
@@ -295,7 +295,7 @@ class Packages(Case):
 
 
 class Events(Case):
-    """Tcl's thread for events is the sandbox's own: none is left behind by the zygote."""
+    """Tcl's thread for events belongs to the sandbox: the zygote leaves none behind."""
 
     SERVER = SERVER
 
