@@ -1,4 +1,4 @@
-"""What a client may get wrong: each with a code, a sentence that says what, and nothing lost for those who did not."""
+"""Mistakes of clients: each gets a code and a sentence that names it, and other clients lose nothing."""
 
 from lib.case import Case, ServerModule, describe
 

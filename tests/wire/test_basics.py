@@ -16,7 +16,7 @@ SLEEP = "import time; time.sleep(50)"
 
 
 def sleeping(mark):
-    """A program that sleeps, findable from the host by an argument of a process it starts."""
+    """A program that sleeps; the host can find it by an argument of a process that it starts."""
     return f"import subprocess; subprocess.run(['/bin/sh', '-c', 'sleep 50; :', '{mark}'])"
 
 
@@ -115,7 +115,7 @@ class Execute(Case):
             result = self.execute(code, files=files, collect={"globs": ["**"], "changed_only": True, **collect})
             return [f.name for f in result.files], result.files_incomplete
         self.assertEqual((["made", "mode", "other", "renamed"], False), names())
-        # What is left out counts against no bound.
+        # Files that are left out count against no bound.
         self.assertEqual((["made", "mode", "other", "renamed"], False), names(max_files=4, max_bytes=7))
         self.assertEqual((["made", "mode", "other"], True), names(max_files=3))
         self.assertEqual((["made", "mode", "renamed"], True), names(max_bytes=6))
@@ -321,7 +321,7 @@ class Reporting(Case):
         self.assertEqual(least, python.warm_min)
         self.assertEqual(python.warm_target, python.warm)
         self.assertTrue(least <= python.warm <= python.warm_max, python)
-        # A copy of a part of the interpreter, not of all of it, and not of nothing.
+        # The memory is a copy of a part of the interpreter: neither of all of it nor of nothing.
         self.assertTrue(100 << 10 < python.sandbox_bytes < 64 << 20, python)
         self.assertEqual((0, 0, 0), (python.running, python.queued, python.failures))
 

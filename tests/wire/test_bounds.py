@@ -103,7 +103,8 @@ class Bounds(Case):
         peak = 0
         closed = False
         end = time.monotonic() + 60
-        # 200 answers of 1 MiB are asked for, as fast as the server takes the requests, and none is read.
+        # The client asks for 200 answers of 1 MiB, as fast as the server takes the requests, and
+        # reads none.
         while not closed and time.monotonic() < end:
             client.last_id += 1
             message.id = client.last_id

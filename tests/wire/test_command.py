@@ -1,4 +1,4 @@
-"""The hatchery command: what it prints, and the exit code it ends with."""
+"""The hatchery command: its output and its exit codes."""
 
 import base64
 import json
@@ -89,7 +89,8 @@ class Run(Command):
     def test_what_it_says_itself_begins_a_line_of_its_own(self):
         killed = ("run", "--wall", "200ms", "-e")
         code = "import sys, time; print('o', end='', flush=True); sys.stderr.write({!r}); sys.stderr.flush(); time.sleep(9)"
-        # Into one pipe, as on a terminal; or apart, where the program's standard output is no business of ours.
+        # Into one pipe, as on a terminal; or into two, where the program's standard output does not
+        # matter.
         for joined, said, out in (True, "", b"o\nhatchery: "), (True, "e", b"oe\nhatchery: "), (False, "e", b"e\nhatchery: "), \
                 (False, "", b"hatchery: "):
             done = subprocess.run([str(HATCHERY), *killed, code.format(said)], stdout=subprocess.PIPE, check=False,
@@ -201,7 +202,7 @@ class Run(Command):
             ours, terminal = os.openpty()
             done = subprocess.run([str(HATCHERY), "run", "--addr", SERVER.address, *options, "-e", program], stdout=terminal,
                                   stderr=subprocess.PIPE, timeout=patience(60), check=False)
-            os.write(terminal, b".")  # a read of ours ends with it, whatever there is
+            os.write(terminal, b".")  # a read of ours ends there, with whatever is there
             os.close(terminal)
             seen = b""
             while not seen.endswith(b"."):
@@ -329,7 +330,7 @@ class Others(Command):
             lines = [line for line in text.splitlines() if line.strip().startswith(option)]
             self.assertEqual(1, len(lines), option)
             self.assertTrue(lines[0].endswith(bounds), lines[0])
-        # And they are what holds on a server that was not told otherwise.
+        # And these defaults hold on a server without other settings.
         refused = self.run_command("run", "--wall", "61s", "-e", "1")
         self.assertEqual(125, refused.returncode)
         self.assertIn(b"60 s at most here", refused.stderr)

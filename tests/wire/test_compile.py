@@ -1,4 +1,4 @@
-"""The compile stage of a compiled language: its results, its limits, what ends it early, and what the cache keeps."""
+"""The compile stage of a compiled language: its results, its limits, its early ends, and the entries of the cache."""
 
 import os
 import signal
@@ -21,14 +21,15 @@ HELLO = '#include <stdio.h>\nint main(void)\n{\n        puts("Hello, World!");\n
 MIB = 1 << 20
 SECOND = 1_000_000
 
-# What a compiler is at for longer than any test waits, without needing more memory: 2 to the 100th inclusions of itself.
+# A source that keeps a compiler busy for longer than any test waits, without more memory: 2 to the
+# 100th inclusions of itself.
 SLOW = '#if __INCLUDE_LEVEL__ < 100\n#include "main.c"\n#include "main.c"\n#endif\n'
 
 last = 0
 
 
 def unique(program):
-    """Nothing that the cache could know."""
+    """A source that the cache can't know."""
     global last
     last += 1
     return f"// {os.getpid()} {last} {time.time_ns()}\n{program}"
@@ -261,8 +262,8 @@ class EarlyEnds(Compiled):
         wait_until(lambda: self.language("c").running > 0, what="a compiler that runs")
 
 
-# What makes a compiler work without an end, or without a bound. Each ends as a COMPILE_ERROR: by the compiler itself, or by
-# a limit of the stage.
+# Sources that make a compiler work endlessly, or without a bound. Each ends as a COMPILE_ERROR: by
+# the compiler itself, or by a limit of the stage.
 ANY_END = ["EXITED", "SIGNALED", "TIME_LIMIT", "CPU_LIMIT", "MEMORY_LIMIT", "DISK_LIMIT"]
 BOUND = {"wall_us": 4 * SECOND, "cpu_us": 3 * SECOND, "memory_bytes": 256 * MIB}
 
@@ -418,8 +419,8 @@ class Restarts(Compiled):
         program = unique(HELLO)
         self.execute(program, language="c")
         outputs = {}
-        for i in range(12 if ALL else 4):  # nearly every one meets a store that is under way
-            self.retry(lambda client: client.execute(program, language="c"))  # or there is nobody to compile anything
+        for i in range(12 if ALL else 4):  # nearly every death meets a store that is under way
+            self.retry(lambda client: client.execute(program, language="c"))  # otherwise no zygote can compile anything
             self.kill_the_pool_while_it_stores(outputs, i)
         self.assertTrue(self.retry(lambda client: client.execute(program, language="c")).compile.cached)
         for program, expected in outputs.items():
@@ -430,7 +431,7 @@ class Restarts(Compiled):
         self.assertEqual([], [name for name in left if len(name) != NAME])
 
     def kill_the_pool_while_it_stores(self, outputs, round_number):
-        """Several clients compile programs with artifacts of some MiB, whose storing takes a while each."""
+        """Several clients compile programs with artifacts of some MiB; storing each takes a while."""
         stop = threading.Event()
 
         def compile_some(worker):

@@ -1,4 +1,4 @@
-"""Flags of compilers that a request sets: what they do, what is refused, and that the cache tells them apart."""
+"""Flags of compilers that a request sets: their effects, refusals, and that the cache distinguishes them."""
 
 import time
 
@@ -9,7 +9,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
 def unique(program):
-    """Nothing that the cache could know."""
+    """A source that the cache can't know."""
     return f"// {time.time_ns()}\n{program}"
 
 
@@ -35,7 +35,7 @@ class Flags(Case):
         self.assert_status(result, "COMPILE_ERROR")
 
     def test_another_standard_of_cpp_does_without_the_precompiled_header(self):
-        """With the library's assertions and no optimisation, too. Nothing is said of the header."""
+        """With the library's assertions and no optimisation, too. No message is about the header."""
         program = unique("#include <bits/stdc++.h>\nusing namespace std;\ntemplate <integral T> T f(T x) { return x; }\n"
                          "int main() { vector<int> v(1); cout << __cplusplus << ' ' << f(5) << (v.begin() <=> v.end() < 0) << flush;\n"
                          "        return v[1]; }\n")
@@ -45,7 +45,8 @@ class Flags(Case):
         self.assertIn(b"out-of-bounds", result.stderr)
 
     def test_an_edition_of_rust(self):
-        # Neither rustc's own, which has no async fn, nor ours, whose into_iter gives no references.
+        # Neither rustc's own edition, which has no async fn, nor ours, whose into_iter gives no
+        # references.
         result = self.execute(unique("async fn _f() {}\nfn main() { for x in [201].into_iter() { let y: &i32 = x; print!(\"{y}\"); } }\n"),
                               language="rust", compile_flags=["--edition=2018", "-Copt-level=0"])
         self.assert_exited(result)

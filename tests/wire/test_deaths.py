@@ -1,5 +1,5 @@
-"""Parts of the server die at random moments under load: nobody gets a wrong answer, nobody waits for ever, the service comes
-back, and nothing is left over."""
+"""Parts of the server die at random moments under load: no client gets a wrong answer or waits for ever, the service
+comes back, and nothing is left over."""
 
 import os
 import random
@@ -21,7 +21,7 @@ SILENCE = 60  # seconds; a hang guard for every answer
 RECOVERY = 60  # seconds; a hang guard, too
 PAUSE = (0.05, 0.7)  # seconds between a recovery and the next death
 
-# What a refusal may say while parts of the server are being replaced.
+# Refusals that are allowed while parts of the server are being replaced.
 REFUSALS = {"UNAVAILABLE", "INTERNAL", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"}
 
 
@@ -76,7 +76,7 @@ class Load(threading.Thread):
                 continue
             self.answers += 1
             if result.signal == signal.SIGKILL and expected.startswith(result.stdout):
-                self.killed += 1  # its worker was, and that is what the answer says
+                self.killed += 1  # its worker was killed, and the answer says so
             elif (result.stdout, result.exit_code, result.signal) != (expected, 0, 0):
                 self.wrong.append(f"{result.stdout!r} instead of {expected!r}: {result}")
 
@@ -93,7 +93,7 @@ class Deaths(unittest.TestCase):
         return [process for process in self.server.processes() if process.name == "hatchery-init"]
 
     def workers(self):
-        """Main processes of sandboxes and what they have started: everything below a zygote that is not root."""
+        """Main processes of sandboxes and their children: everything below a zygote that is not root."""
         zygotes = {process.pid for process in self.server.zygote_processes()}
         return [process for process in self.server.processes()
                 if process.parent in zygotes and process.name != "hatchery-init"]
@@ -106,7 +106,7 @@ class Deaths(unittest.TestCase):
                 return self.server.zygote_processes()
             return self.inits() if kind == "init" else self.workers()
         except AssertionError:
-            return []  # the pool is not there at this moment
+            return []  # there is no pool at this moment
 
     def kill_one(self, kind):
         """Kills one of a kind; None if there is none at this moment."""
@@ -138,7 +138,7 @@ class Deaths(unittest.TestCase):
         self.server.wait_idle()
         seen = []
 
-        def is_at_rest():  # the connection that asked whether it is idle is closed, and the dead are buried
+        def is_at_rest():  # the connection that asked is closed, and dead processes are reaped
             seen.append(self.look())
             return seen[-2:-1] == seen[-1:]
         wait_until(is_at_rest, what="counts that stay as they are")
@@ -155,7 +155,7 @@ class Deaths(unittest.TestCase):
                 "processes": len(self.server.processes())}
 
     def fill(self):
-        """As many at once as may run, until every slot there can be is made, so that counts can be compared."""
+        """As many runs at once as allowed, until all slots are made, so that counts can be compared."""
         with self.server.connect(source="127.0.0.2") as one, self.server.connect(source="127.0.0.3") as other:
             # One client alone may not have all.
             ids = [(client, client.send_execute(HOLD, limits=HELD)) for client in (one, other) for _ in range(RUNNING // 2)]
@@ -186,7 +186,7 @@ class Deaths(unittest.TestCase):
         times = {"pool": [], "zygote": [], "init": [], "worker": []}
         end, round_of_kinds = time.monotonic() + SECONDS, []
         try:
-            # In an order that chance decides, but each kind once in each round.
+            # In random order, but each kind once in each round.
             while time.monotonic() < end or not all(times.values()):
                 self.assertLess(time.monotonic(), end + 4 * SECONDS, "no more deaths could be brought about")
                 time.sleep(self.random.uniform(*PAUSE))  # any moment

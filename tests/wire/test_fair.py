@@ -1,6 +1,8 @@
-"""The queue is fair: a client that floods delays itself. Peers are addresses (127.0.0.N here), names are those of Execute.
+"""The queue is fair: a client that floods delays itself. Peers are addresses (127.0.0.N here), names are those of
+Execute.
 
-Figures are printed as comments, and judged by ratios with wide margins only: what is compared is measured in one go.
+Figures are printed as comments, and judged only by ratios with wide margins: both sides of a ratio are measured
+together.
 """
 
 import socket
@@ -54,7 +56,7 @@ class Fair(Case):
         wait_until(lambda: self.client.status().queued >= number, what=f"a queue of {number}")
 
     def queue_waits(self, connection, number=9, **arguments):
-        """The times that single requests wait in the queue, one after the other, in milliseconds."""
+        """The queue times of single requests, one after the other, in milliseconds."""
         return [connection.execute("", **arguments).queue_us / 1e3 for _ in range(number)]
 
     def flood(self, connection, number=FLOOD, name="", **arguments):
@@ -62,7 +64,7 @@ class Fair(Case):
             connection.send_execute(BUSY, client=name.format(i), **arguments)
 
     def drain(self, *clients):
-        """Ends what a flood left behind."""
+        """Ends the remaining requests of a flood."""
         for client in clients:
             client.close()
         wait_until(lambda: all(row.running == 0 and row.queued == 0 for row in self.client.status().languages),
@@ -129,7 +131,8 @@ class Flood(Fair):
 
 
 class Debts(Fair):
-    """Clients that send one run after the other, and never have two in the queue: six of them starve nobody."""
+    """Clients that send one run after the other, and never have two in the queue: six of them starve no other
+    client."""
     NUMBER, ROUNDS, SHORT = 6, 10, 8
 
     def long_ones(self, connections, names):
@@ -225,8 +228,8 @@ class Share(Fair):
 
 class Priority(Fair):
     def order_of(self, client, requests):
-        """The tags of requests in the order of their answers; they all wait before the first is started, and as many as may
-        run end together."""
+        """The tags of requests in the order of their answers. All wait before the first is started, and those that run
+        together end together."""
         tags, places = {}, RUNNING - 1
         blockers = [client.send_execute(HOLD, limits=HELD) for _ in range(places)]
         SERVER.wait_held(places)
@@ -331,7 +334,7 @@ class Full(Fair):
         began = time.monotonic()
         self.assert_refused("DEADLINE_EXCEEDED", "deadline_us", quiet.execute, "1", deadline_us=300_000)
         self.assertGreater(time.monotonic() - began, 0.29)
-        # One behind it in the same queue is not disturbed.
+        # A request behind it in the same queue is not disturbed.
         behind = quiet.send_execute("print(3)")
         self.assertTrue(quiet.cancel(hold))
         self.assertEqual(b"3\n", quiet.result(behind).stdout)
@@ -349,6 +352,6 @@ class Gone(Fair):
             client.send_execute("print('x' * (1 << 20))", limits={"output_bytes": 2 << 20})
         wait_until(lambda: self.client.status().queued == 0 and self.client.status().languages[0].running == 2,
                    what="the end of all but two runs")
-        client.sock.shutdown(socket.SHUT_WR)  # as a peer that died, but without a reset, which writing would notice
+        client.sock.shutdown(socket.SHUT_WR)  # like a peer that died, but without a reset, which a write would notice
         self.drain()
         wait_until(lambda: self.client.status().connections == 1, what="the end of the connection")

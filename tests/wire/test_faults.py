@@ -1,5 +1,6 @@
-"""Trouble on the host's side: every step of making a sandbox fails in turn, descriptors, disk space, memory and cgroups are
-taken away. The trouble is named, asked about less and less often, and when it is over everything that waited is answered."""
+"""Trouble on the host's side: every step of making a sandbox fails in turn, and descriptors, disk space, memory and
+cgroups are taken away. The trouble is named, tried less and less often, and when it is over everything that waited is
+answered."""
 
 import contextlib
 import errno
@@ -31,8 +32,9 @@ SERVERS = 3
 OBSERVED = 0.5  # seconds for which a failing step is watched
 GUARD = 60
 
-# Failures come in bursts of WARM, and the pause between bursts doubles from 50 ms: 0, 50, 150, 350, 750 ms; a failing set-up of
-# runs under way adds one each. An order of magnitude less than what going on without pause would give.
+# Failures come in bursts of WARM, and the pause between bursts doubles from 50 ms: 0, 50, 150, 350,
+# 750 ms; a failing set-up of runs under way adds one each. Without pauses there would be ten times
+# as many.
 ATTEMPTS = 5 * WARM + SLOTS
 
 
@@ -51,7 +53,7 @@ def begun(path):
 BOOT = table("zygote/sandbox/boot.c", "struct step boot_steps[]")
 INIT = table("zygote/init/init.c", "struct step steps[]")
 SLOT = begun("zygote/tenant.c")
-OF_RUNS = ["limits"]  # fails in the hand-over of a run, which is tried again once
+OF_RUNS = ["limits"]  # it fails when a run is handed over, which is tried again once
 
 
 class TheList(unittest.TestCase):
@@ -120,7 +122,7 @@ class EveryStep(unittest.TestCase):
             server.set_faults(f"fail {step} {errno.ENOMEM}")
             began = time.monotonic()
             asked = ask(client, REQUESTS if ALL else SLOTS + 1)  # more than there are slots
-            # What fails before a sandbox is there needs a new slot to be seen, and those that exist are kept.
+            # A step that comes before the sandbox is seen only with a new slot, and existing slots are kept.
             if step in INIT:
                 for process in server.processes():
                     if process.name == "hatchery-init":
@@ -141,8 +143,8 @@ class EveryStep(unittest.TestCase):
             self.finish(server, client, step, asked)
 
     def finish(self, server, client, step, asked):
-        """The trouble is over: what had waited is answered. Inits were killed for the sake of some steps, and a run of theirs
-        may have been lost: that is an error that says so."""
+        """The trouble is over: waiting requests are answered. Inits were killed for some steps, and their runs may have
+        been lost: such a run is answered by an error that says so."""
         for request, expected in asked:
             try:
                 result = client.result(request)
@@ -252,7 +254,7 @@ class Trouble(unittest.TestCase):
             allow(pool.descriptors())
             client.ping()
             asked = ask(client)
-            allow(3)  # nor are those of sandboxes that end any help
+            allow(3)  # descriptors of ending sandboxes do not help
             server.set_mark()
             waiting = server.connect(timeout=GUARD)  # the kernel takes it; the pool can't yet
             self.addCleanup(waiting.close)
@@ -263,7 +265,7 @@ class Trouble(unittest.TestCase):
             check(self, waiting, ask(waiting))
             self.assertEqual(before, self.daemons(server))
 
-            # Nor can it take another zygote's channel, or a new configuration.
+            # It can't take another zygote's channel, or a new configuration, either.
             server.set_mark()
             allow(3)
             server.process.send_signal(signal.SIGHUP)
@@ -311,7 +313,7 @@ class Trouble(unittest.TestCase):
         server = self.start()
         before = self.daemons(server)
         with server.connect(timeout=GUARD) as client:
-            # So many at once that every slot there can be is made, and some are idle afterwards.
+            # So many runs at once that all slots are made, and some are idle afterwards.
             for request in [client.send_execute("import time; time.sleep(0.3)") for _ in range(4 * SLOTS)]:
                 client.result(request)
             server.wait_idle(connections=1)
@@ -375,7 +377,7 @@ class Trouble(unittest.TestCase):
         self.assertEqual(before, self.daemons(server))
 
     def squeeze(self, limit, usage):
-        """As little memory as the kernel lets a group be given that has so much in use."""
+        """The smallest limit that the kernel accepts for a group with so much memory in use."""
         value = int(Path(usage).read_text())
         with contextlib.suppress(OSError):
             while value > 1 << 20:
@@ -383,7 +385,7 @@ class Trouble(unittest.TestCase):
                 value -= 256 << 10
 
     def trouble(self, client, asked):
-        """Answers of a time without memory: right ones, or what says that there was none. How many are of the latter kind."""
+        """Answers of a time without memory: right ones, or errors that say so. Returns the number of such errors."""
         count = 0
         for request, expected in asked:
             try:
@@ -415,7 +417,7 @@ class Trouble(unittest.TestCase):
         self.assertEqual(before, self.daemons(server))
 
     def test_little_memory_for_the_whole_tree(self):
-        """In a cgroup that is too small for what runs in it, the kernel takes sandboxes and no daemon"""
+        """In a cgroup that is too small, the kernel kills sandboxes and no daemon"""
         own = [path for controllers, path in host.Process(os.getpid()).cgroups().items()
                if controllers == "" or "memory" in controllers.split(",")]
         mounts = [mount for controllers in ("memory", "") for mount in host.cgroup_mounts(controllers)

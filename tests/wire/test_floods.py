@@ -1,5 +1,5 @@
-"""Floods of what costs a client nothing to ask. Beside each of them another client is served, a run's limit ends it, and
-the pool lives."""
+"""Floods of requests that cost a client nothing. Beside each of them another client is served, limits end runs, and the
+pool lives."""
 
 import selectors
 import socket
@@ -19,12 +19,12 @@ CONNECTIONS = 24
 PIECES = 10_000      # each of four kinds, on each connection
 READING = 64 << 10   # what the server reads in one go
 WALL_US = 300_000
-# Guards. In the time of one flood, were it answered in one go, no limit would be looked at.
+# Guards. If a flood were answered in one go, no limit would be looked at meanwhile.
 GUARD, OVERRUN_US = patience(20), patience(2) * 1e6
 
 
 class Flood(threading.Thread):
-    """Sends the same frames on many connections, and takes what is answered."""
+    """Sends the same frames on many connections, and takes the answers."""
 
     def __init__(self, address, data, frames):
         super().__init__()
@@ -103,7 +103,7 @@ class Floods(Case):
         self.assertEqual(self.pool, SERVER.pool_process().pid, "the pool has died")
 
     def beside(self):
-        """What others ask meanwhile: a run, and one that its limit has to end."""
+        """Requests of another client meanwhile: a run, and a run that its limit has to end."""
         began = time.monotonic()
         limited = self.client.send_execute("import time\ntime.sleep(1000)", limits={"wall_us": WALL_US})
         self.assertEqual(b"1\n", self.execute("print(1)").stdout)
@@ -133,7 +133,7 @@ class Floods(Case):
         self.fill_readings(frame(get_status=pb.GetStatus()))
 
     def test_cancels(self):
-        """Two dozen clients that cancel what is not there as fast as they can"""
+        """Two dozen clients that cancel unknown requests as fast as they can"""
         self.fill_readings(frame(cancel=pb.Cancel(request_id=77)))
 
     def flood_of_pieces(self, request_id, before=b""):

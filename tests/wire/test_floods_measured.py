@@ -1,6 +1,7 @@
-"""What floods cost others, in figures: how long another client's print(1) takes beside each, and by how much a limit of
-time is overrun; beside none, and beside a process that is as busy and asks nothing. All of them in turn, round after
-round, since machines drift. What is asserted is that all are served and the pool lives; the bar is told beside the figures."""
+"""The cost of floods to others, in figures: how long another client's print(1) takes beside each flood, and by how much
+a time limit is overrun. For comparison: beside no flood, and beside a process that is as busy and sends nothing. All
+take turns, round after round, since machines drift. The test asserts that all are served and the pool lives; it prints
+the bar beside the figures."""
 
 import os
 import statistics
@@ -32,7 +33,7 @@ def fill(one):
 
 
 PACKED = frame(LZ4, execute=execute_message(b"#" * ((16 << 20) - 4096), language="none such"))
-# By name: what is sent, on how many connections, and how often on each.
+# By name: the bytes, the number of connections, and how often each sends them.
 FLOODS = {
     "nothing": (b"", 0, None),
     "a busy process": (None, 0, None),
@@ -70,7 +71,7 @@ class Measured(Case):
             for name, flood in FLOODS.items():
                 with EndlessFlood(SERVER.address, *flood):
                     self.measure(waits[name], overruns[name])
-                # What the flood had sent is still being unpacked.
+                # The flood's frames are still being unpacked.
                 wait_until(lambda: self.client.status().connections == 1, 600, f"the end of {name}")
         for name in FLOODS:
             p99 = statistics.quantiles(waits[name], n=100, method="inclusive")[98]

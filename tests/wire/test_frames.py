@@ -1,4 +1,4 @@
-"""Frames and messages that are wrong: what is answered, what ends the connection, and that nobody else notices."""
+"""Wrong frames and messages: their answers, those that end the connection, and no effect on other clients."""
 
 import random
 import struct
@@ -11,7 +11,7 @@ from lib.case import Case, ServerModule
 from lib.hatchery import LZ4, PLAIN, Closed, HEADER, execute_message, pb
 from lib.server import HELD, HOLD
 
-# A short time for a frame that has begun, so that the test of it is short.
+# A short time-out for a frame that has begun, so that its test is short.
 SERVER = ServerModule(__name__, config='frame_timeout = "1s"\nlanguage python { }\n')
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
@@ -233,7 +233,7 @@ class Messages(FatalCase):
     def test_a_request_cut_anywhere_is_refused(self):
         whole = pb.ClientMessage(id=7, execute=execute_message("print(1)", args=["a"], limits={"wall_us": 5_000_000},
                                                                files={"f": "x"})).SerializeToString()
-        # From behind the id on: what is cut before has no readable id, or no request.
+        # Only cuts behind the id: a message that is cut before has no readable id, or no request.
         for cut in range(3, len(whole)):
             with self.subTest(cut):
                 self.client.send_frame(whole[:cut])
@@ -265,7 +265,7 @@ class Messages(FatalCase):
             message = bytearray(whole)
             message[chance.randrange(len(message))] ^= 1 << chance.randrange(8)
             client.send_frame(bytes(message))
-            # Whatever the damage made of it, it is answered.
+            # Every damaged message is answered.
             self.assertTrue(client.receive().WhichOneof("answer"))
             client.close()
         self.assert_alive_on_new_connection()

@@ -9,7 +9,8 @@ from lib import host
 from lib.case import Case
 from lib.server import HOLD, Server, wait_until
 
-# What siblings of one generation share, and no two generations do: the seed of str's hash, and where things lie.
+# Values that siblings of one generation share, and no two generations: the seed of str's hash, and
+# addresses.
 MARKS = "print(hash('hatchery'), id(object), flush=True)"
 
 
@@ -29,7 +30,7 @@ def python(client):
 
 
 class Load(threading.Thread):
-    """A client that sends one run after the other, and keeps what it saw."""
+    """A client that sends one run after the other, and keeps the results."""
 
     def __init__(self, server, code=MARKS):
         super().__init__()
@@ -73,7 +74,8 @@ class UnderLoad(WithServers):
         marks = {mark for one in load for mark in one.marks}
         with server.connect() as client:
             generations = python(client).generation - first + 1
-        # Each one served (but for the last, perhaps), and has a hash seed and a layout of its own.
+        # Each generation served (except perhaps the last), and has a hash seed and a layout of its
+        # own.
         self.assertIn(len(marks), (generations - 1, generations))
         self.assertEqual(len(marks), len({seed for seed, _ in marks}), marks)
         self.assertEqual(len(marks), len({place for _, place in marks}), marks)
@@ -128,7 +130,8 @@ class OneAfterTheOther(WithServers):
             wait_until(lambda: python(client).queued == 1, what="a third one that waits")
             server.let_go()
             results = [client.result(run) for run in (*runs, third)]
-            # As many run as may: the third one waited for one of the two, although a sandbox was warm.
+            # As many run as allowed: the third one waited for one of the two, although a sandbox
+            # was warm.
             self.assertGreater(results[2].queue_us, 0)
             self.assertGreaterEqual(client.order.index(third), 1)
             for result in results[:2]:

@@ -1,4 +1,5 @@
-"""Files of languages: faults in them are found at the start, and what was made by way of them is made anew when it has to be."""
+"""Files of languages: faults in them are found at the start, and compiled and prepared files are made anew when
+necessary."""
 
 import os
 import subprocess
@@ -11,7 +12,8 @@ DATABASE = "/var/lib/dpkg/status"
 
 
 class Faulty(WithLanguages):
-    """What would end every zygote or sandbox of a language is found at the start, with file and line, and said to who asks."""
+    """Faults that would end every zygote or sandbox of a language are found at the start, with file and line, and are
+    told to clients."""
 
     def faults(self, server):
         tool = server.dir / "tool"
@@ -59,7 +61,7 @@ class Faulty(WithLanguages):
             self.assertEqual(1, check.returncode)
             for name in names:
                 self.assertRegex(check.stdout, rf"FAIL  language {name} +/.*: line \d: ")
-            # Mended, they come.
+            # Once mended, the languages come.
             for name in names:
                 self.write(name, runtime(name))
             self.configure(server, wanted)
@@ -87,7 +89,7 @@ class Upgraded(WithLanguages):
             "made", kind="compiled", reads=f'{{ "{server.dir}/inc*" }}', artifacts="{ main }", run="{ sh, ./main }",
             prepare=f'{{ sh, -c, "cp {header} {{prepared}}/h" }}', compile="{ cp, /hatchery/prepared/h, main }"))
         self.configure(server, f"cache = {server.dir}/not/yet/there\n{PYTHON}language made {{ warm = 1 }}\n")
-        # A database of packages that is this server's alone.
+        # A package database for this server only.
         server.command = ["unshare", "--mount", "sh", "-c", f'mount --bind {database} {DATABASE} && exec "$@"', "sh",
                           *server.command]
         server.start()
@@ -105,7 +107,7 @@ class Upgraded(WithLanguages):
             self.assertEqual([1, 2, 3], [first, second, third])
 
     def assert_made(self, client, text):
-        """Compiled once, and then from the cache. The generation that did it."""
+        """Compiles once, and then takes it from the cache. Returns the generation that compiled."""
         for cached in (False, True):
             result = client.execute("", language="made")
             self.assertEqual((text, cached), (result.stdout, result.compile.cached))

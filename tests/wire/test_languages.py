@@ -1,4 +1,4 @@
-"""Which languages a server has: what is absent or broken holds up none of the others, and languages come, change and go with
+"""The languages of a server: an absent or broken one delays none of the others, and languages come, change and go with
 a SIGHUP, while the others serve."""
 
 import os
@@ -18,7 +18,7 @@ from lib.server import BUILD, HATCHERYD, HELD, HOLD_SH, Server, wait_until
 
 
 class Load(threading.Thread):
-    """Python, one run after the other; problems has whatever was not as it should be."""
+    """Runs Python, one run after the other; problems lists everything that was wrong."""
 
     def __init__(self, server):
         super().__init__()
@@ -134,7 +134,8 @@ class Broken(WithLanguages):
 
     def test_a_library_that_can_not_be_loaded_is_no_other_languages_trouble(self):
         server = self.prepare(PYTHON + "language torn { warm = 1 }\n")
-        # A directory of programs like the build's, with one plug-in more, which is none.
+        # A directory of programs like the build's, with one file more that only looks like a
+        # plug-in.
         programs = server.dir / "bin"
         programs.mkdir()
         for name in ("hatcheryd", "hatchery-init", "hatchery-lang-python.so"):
@@ -150,7 +151,7 @@ class Broken(WithLanguages):
                                check=False)
         self.assertRegex(check.stdout, r"FAIL  language torn .*hatchery-lang-torn|FAIL  language torn .*loading")
         self.assertRegex(check.stdout, r"ok    language python ")
-        # No package that may well be there would bring it.
+        # Its package may be installed already, so no package is named.
         self.assertRegex(check.stdout, r"absent language lua +hatchery-lang-lua.so was not built: that takes liblua5.4-dev\n")
         self.assertEqual(1, check.returncode)
 
@@ -164,7 +165,7 @@ class Broken(WithLanguages):
 
 class Tried(WithLanguages):
     def test_what_a_zygote_tries_ahead_dies_with_it(self):
-        # It is never ready, reads nothing, and so would not notice the end of who started it.
+        # It is never ready, reads nothing, and so would not notice the end of its parent.
         server = self.prepare()
         server.start()
         self.write("slow", runtime("slow", kind="prestarted", warm='{ sleep, "600" }'))
@@ -176,7 +177,8 @@ class Tried(WithLanguages):
         [tried] = wait_until(sleepers, what="a program that is tried")
         os.kill(tried.parent, signal.SIGKILL)
         wait_until(lambda: not tried.is_running(), what="the end of what was tried")
-        # The next zygote tries it, too, and hears nothing: it would be waited for until the end of draining.
+        # The next zygote starts it, too, and hears nothing: the server would wait for it until the
+        # end of draining.
         [tried] = wait_until(sleepers, what="the next try")
         family = server.processes()
         server.process.send_signal(signal.SIGTERM)
@@ -187,7 +189,7 @@ class Tried(WithLanguages):
 
 class ComeAndGo(WithLanguages):
     def assert_all_is_served(self, client):
-        """All that --check-host finds, warm and ready; what is absent is refused."""
+        """All languages that --check-host finds are warm and ready; absent ones are refused."""
         check = subprocess.run([str(HATCHERYD), "--check-host"], capture_output=True, text=True, timeout=120, check=True)
         there = re.findall(r"^ok    language (\S+)", check.stdout, re.MULTILINE)
         self.assertIn("python", there)
@@ -207,7 +209,7 @@ class ComeAndGo(WithLanguages):
                 self.assertIn(line[line.index("apt-get"):], refused.message)
 
     def test_without_a_section_all_is_served_and_a_file_and_a_signal_add_to_it(self):
-        """Without a section all that is installed is served; a file and a signal are all that a new language takes"""
+        """Without a section all installed languages are served; a new language takes only a file and a signal"""
         server = self.prepare("").start()
         with server.connect() as client:
             self.assert_all_is_served(client)
@@ -223,7 +225,8 @@ class ComeAndGo(WithLanguages):
                              (row.version, list(row.aliases), list(row.extensions), list(row.interpreters)))
             self.assertEqual((["py", "pyw"], ["python", "python3", "py"]),
                              (list(before.extensions), list(before.interpreters)))
-            # What another one has already is said, and who gets it. No two of Hatchery's own are so.
+            # The log names an extension that another language has already, and the language that
+            # keeps it. No two languages of Hatchery's own collide.
             said = re.findall(r"\w+ and \w+ are both called \w+|programs of \w+ and of \w+ both end in .\w+", server.log())
             self.assertEqual(["greet and bash are both called sh", "greet and python are both called python3",
                               "programs of greet and of bash both end in .sh"], sorted(said))
@@ -276,7 +279,7 @@ class ComeAndGo(WithLanguages):
             server.let_go()
             greet = int(client.result(running).stdout)
             self.assertGreaterEqual(abs(wave - greet), 4096)
-            # Now that greet's are clean, they may serve whoever comes next.
+            # Now that greet's uids are clean, they may serve the next language.
             wait_until(lambda: len(server.zygote_processes()) == 2, what="the end of its zygote")
             wait_until(lambda: not [path for path in server.cgroup_directories() if "/greet." in path],
                        what="the end of its cgroups")
@@ -357,7 +360,7 @@ class ComeAndGo(WithLanguages):
                 self.assertIn(words, said)
                 self.assert_says("hello of main.sh\n", client, "greet")
             self.write("greet", runtime("greet"))
-            os.mkfifo(self.folder / "pipe.conf")  # whoever opened it would wait for ever
+            os.mkfifo(self.folder / "pipe.conf")  # a process that opened it would wait for ever
             self.assertIn("pipe.conf is no plain file", self.reload(server))
             os.unlink(self.folder / "pipe.conf")
             self.configure(server, PYTHON + "language greet {\n        limits { wall = 2m }\n}\n")

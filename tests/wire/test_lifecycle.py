@@ -31,7 +31,7 @@ class Start(WithServers):
             self.assertGreater(client.execute("").warm_us, 0)
 
     def test_signals_that_its_starter_ignores_are_not_ignored_in_a_sandbox(self):
-        wanted = (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1)  # the first two: what a shell does for `hatcheryd &`
+        wanted = (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1)  # the first two: as a shell does for `hatcheryd &`
         before = [signal.signal(number, signal.SIG_IGN) for number in wanted]
         try:
             server = self.start()
@@ -77,8 +77,8 @@ class Start(WithServers):
 
 
 class Early(WithServers):
-    """Requests that come while a language starts. Python's zygote imports a module that ends when a file is there; and
-    there is a language whose zygotes end, since its program tells no version."""
+    """Requests that come while a language starts. Python's zygote imports a module that ends when a file is there. The
+    zygotes of another language end, since its program prints no version."""
 
     GATE = "import os, time\nwhile not os.path.exists('/hatchery/packages/open'): time.sleep(0.05)\n"
     WRECK = ("runtime wreck {\n kind = exec\n main_file = main.sh\n version = { sh, -c, 'exit 3' }\n"
@@ -101,7 +101,7 @@ class Early(WithServers):
             config.write(more)
 
     def start_ahead(self, server):
-        """A connection to a server that listens, and is not ready."""
+        """A connection to a server that listens but is not ready."""
         def attempt():
             try:
                 return Client(f"unix:{server.socket_path}")
@@ -127,7 +127,8 @@ class Early(WithServers):
         server = self.prepare_gate("max_queue = 4\n")
         self.configure(server, self.python)
         client = self.start_ahead(server)
-        # By its name, and by an alias that only its zygote knows; one that can't be run; a name that is no one's.
+        # By its name, and by an alias that only its zygote knows; a language that can't be run; an
+        # unknown name.
         named = client.send_execute("print(1)")
         other = client.send_execute("print(2)", language="Python3")
         wrong = client.send_execute("", limits={"pids": 0})
@@ -215,7 +216,7 @@ class Options(unittest.TestCase):
 
     def test_the_printed_configuration_is_one_that_is_taken(self):
         text = hatcheryd("--print-config").stdout
-        server = Server("print-config", config=text + PYTHON)  # alone: the others' start would add nothing
+        server = Server("print-config", config=text + PYTHON)  # only this one: starting the others would add nothing
         server.start()
         server.stop()
 
@@ -305,7 +306,7 @@ class Reload(WithServers):
             wait_until(lambda: len(client.execute("print('x' * 5000)").stdout) == 2000, what="the new limit")
 
     def test_ceilings_change_with_the_next_generation_and_no_run_is_lost(self):
-        """A zygote ends if it is ordered more than it knows, so neither way may an order go to the wrong one"""
+        """A zygote ends at an order above its ceilings, so no order may go to the wrong zygote, up or down"""
         text = 'language python {{ warm = 2 running = 2 limits {{ memory = "{}M" }} ceilings {{ memory = "{}M" }} }}\n'
         server = self.start(config=text.format(64, 256))
 

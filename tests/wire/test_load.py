@@ -1,5 +1,5 @@
-"""Many at once: requests, connections, and clients that behave badly. What must not happen is a lost answer, a refusal
-within the bounds, or memory without bound. Figures are printed as comments."""
+"""Many at once: requests, connections, and clients that behave badly. No answer may be lost, no request within the
+bounds refused, and memory stays bounded. Figures are printed as comments."""
 
 import os
 import resource
@@ -25,8 +25,8 @@ write_timeout = "60s"
 language python {{ }}
 """
 
-# Most tests use this one. Where the memory of the pool is measured in small, a fresh one serves better: a pool that has
-# had much to do meets new needs from memory that it kept.
+# Most tests use this one. For exact measurements of the pool's memory a fresh server is better: a
+# pool that was busy before reuses memory that it kept.
 SERVER = ServerModule(__name__, config=CONFIG)
 
 KIB, MIB = 1 << 10, 1 << 20
@@ -64,7 +64,7 @@ class Load(Case):
         self.pool = self.SERVER.pool_process()
 
     def many(self, number, source="127.0.0.2"):
-        """Connections that nobody talks on, as bare sockets; closed at the end of the test."""
+        """Silent connections, as bare sockets; closed at the end of the test."""
         host, _, port = self.SERVER.address.rpartition(":")
         sockets = []
         self.addCleanup(lambda: [sock.close() for sock in sockets])
@@ -73,7 +73,7 @@ class Load(Case):
         return sockets
 
     def wait_connections(self, number):
-        """The server has taken this many, and our own."""
+        """Waits until the server has taken this many, and our own."""
         wait_until(lambda: self.client.status().connections == number + 1, what=f"{number} connections")
 
     def grown(self, before):
@@ -143,7 +143,7 @@ class Idle(Load):
         print(f"# {IDLE} idle connections: {cost:.0f} bytes of the pool each; a run beside them {took * 1e3:.1f} ms",
               flush=True)
         self.assertLess(cost, IDLE_BYTES)
-        # They are alive: the last and the first can ask.
+        # They are alive: the last and the first can send requests.
         for sock in (sockets[-1], sockets[0]):
             message = pb.ClientMessage(id=1, ping=pb.Ping()).SerializeToString()
             sock.sendall(HEADER.pack(0, len(message)) + message)
@@ -153,7 +153,7 @@ class Idle(Load):
         self.wait_connections(0)
 
     def test_too_few_descriptors_are_said(self):
-        """max_connections over what the limit of descriptors allows is said in the log, and sandboxes keep theirs"""
+        """The log tells if the limit of descriptors lowers max_connections, and sandboxes keep theirs"""
         config = "max_connections = 1000000\nlanguage python { warm = 2 running = 2 }\n"
         other = ServerModule(f"{__name__}-few", config=config)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -168,7 +168,7 @@ class Hostile(Load):
     NUMBER = 400
 
     def test_slow_beginners_cost_little_and_are_closed(self):
-        """Hundreds of frames that were announced with 16 MiB and trickle in: bounded memory, and closed in time"""
+        """Hundreds of frames that announce 16 MiB and trickle in: bounded memory, and closed in time"""
         self.use_fresh_server()
         before = self.pool.rss_bytes()
         sockets = self.many(self.NUMBER)
@@ -236,13 +236,13 @@ class Hostile(Load):
             nonlocal peak
             peak = max(peak, self.grown(before))
             status = self.client.status()
-            # On a busy machine it may be asked before the pool has read anything.
+            # On a busy machine the status may come before the pool has read anything.
             return "max_memory is reached" in SERVER.log() and status.queued == 0 and status.languages[0].running == 0
         wait_until(answered, 120, "the bound, and the end of all runs")
         left = self.client.status().connections - 1
         print(f"# {10 * len(clients)} answers of 0.9 MB that nobody reads: the pool grew by {peak / MIB:.0f} MiB, "
               f"{len(clients) - left} of {len(clients)} clients were closed", flush=True)
-        # The bound, what of a run is in hand twice, and what the allocator keeps.
+        # The bound, twice the memory of a run in hand, and the memory that the allocator keeps.
         self.assertLess(peak, 64 * MIB + 40 * MIB + SLACK)
         self.assertLess(left, len(clients))
         self.assert_alive()
@@ -251,7 +251,7 @@ class Hostile(Load):
         self.wait_connections(0)
 
     def test_memory_that_is_used_up_refuses_new_requests_and_comes_back(self):
-        """Waiting requests fill max_memory: more are refused with a time, and taken again when those are gone"""
+        """Waiting requests fill max_memory: more are refused with a time, and accepted again when those are gone"""
         client = self.connect(source="127.0.0.4")
         blob = os.urandom(700 * KIB)
         refused = None

@@ -1,5 +1,6 @@
 """Third-party packages, from the operator's directory to a program of each runtime: found where the runtime looks for
-them, read-only, and no other runtime's; preloaded where the configuration names them; and profiles of one runtime."""
+them, read-only, without those of other runtimes; preloaded if the configuration names them; and profiles of one
+runtime."""
 
 import fcntl
 import json
@@ -24,7 +25,7 @@ class Runtime:
     use: str  # prints what its package says
     said: str  # that
     names: str  # prints the names in /hatchery/packages, one on a line
-    preload: str = ""  # the module's name in the configuration; none for a runtime that preloads nothing
+    preload: str = ""  # the module's name in the configuration; None for a runtime that preloads nothing
 
 
 RUNTIMES = {
@@ -84,7 +85,8 @@ FOLDER = Path(tempfile.mkdtemp(prefix="hatchery-test-packages-"))
 
 
 def configuration():
-    """Each runtime as it is, and one more of each that preloads: its package, and one that is not there."""
+    """Each runtime with its defaults; and, for each runtime that can preload, a second language that preloads its
+    package and a missing one."""
     text = f"packages = \"{FOLDER}/base\"\nlanguage awk {{ warm = 1 }}\n"
     for name, runtime in RUNTIMES.items():
         text += f"language {name} {{ warm = 1 }}\n"
@@ -105,7 +107,7 @@ def setUpModule():
         packages.install(FOLDER / "base" / name, name, FOLDER / "made" / name)
     # npm install --global --prefix
     shutil.copytree(FOLDER / "base/javascript/node_modules", FOLDER / "global/lib/node_modules")
-    # A directory that programs could write into, if nothing but its mode were in the way.
+    # A directory that programs could write into, if only its mode counted.
     (FOLDER / "base/python/open").mkdir(mode=0o777)
     os.chmod(FOLDER / "base/python/open", 0o777)
     (FOLDER / "base/python/open/file").write_text("as it was\n")
@@ -121,7 +123,7 @@ def tearDownModule():
 
 
 def files_of(folder):
-    """All that is in it, with what a write would change."""
+    """Everything in it, with the attributes that a write would change."""
     found = {}
     for path in [folder, *folder.rglob("*")]:
         st = path.lstat()
@@ -144,7 +146,7 @@ class EachRuntime(Case):
 
     def test_a_process_that_starts_afresh_for_its_variables_finds_it_too(self):
         for name, runtime in self.each():
-            if name not in ("php", "prolog"):  # which have no variable for it
+            if name not in ("php", "prolog"):  # these have no variable for it
                 self.assertEqual(runtime.said, self.output(runtime.use, language=name, env={"LD_BIND_NOW": "1"},
                                                            limits={"open_files": 256, **HELD}))
 
@@ -219,7 +221,7 @@ class Python(Case):
 
 
 class Numbers(WithServers):
-    """What preloading asks of modules with random numbers and threads, shown by some that are like numpy."""
+    """Preloading modules with random numbers and threads, shown by some that are like numpy."""
 
     FILES = {
         "numpy/__init__.py": "from . import random\n",
@@ -348,7 +350,7 @@ class WithoutPackages(WithServers):
         self.assertIn(f"packages: programs can't read {base}/python/shut.py", server.log())
 
 
-# A Python that is started at the request, as a language that has all three directories of the host.
+# A Python that is started at the request, as a language with all three directories of the host.
 TOOL = """runtime tool {
     kind = exec
     main_file = main.py
@@ -361,7 +363,7 @@ TOOL = """runtime tool {
 
 
 class Walls(WithServers):
-    """What is shown of the host can't be changed, whatever its mode, and tells nothing of others who see it."""
+    """Directories of the host can't be changed, whatever their mode, and show nothing of other sandboxes."""
 
     ATTACK = """
 import ctypes, errno, os, sys

@@ -1,4 +1,4 @@
-"""What an operator's preloaded module can do while it is loaded, in the zygote: it has none of the zygote's rights."""
+"""A preloaded module of the operator has none of the zygote's rights while it is loaded."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from lib.servers import WithServers
 
 
 class Rights(WithServers):
-    """What a module can do while it is preloaded, which is in the zygote: it tries, and keeps what came of it."""
+    """The rights of a module while it is preloaded in the zygote: it tries things, and keeps the results."""
 
     NOSY = """
 import ctypes, os, socket

@@ -1,4 +1,4 @@
-"""Each microsecond of a run has an owner: the stages that Result and Status tell of, and what lands in which."""
+"""Each microsecond of a run belongs to a stage: the stages of Result and Status, and which work belongs to which."""
 
 import statistics
 import time
@@ -10,7 +10,8 @@ from lib.server import Server, wait_until
 OF_RUN = ["queue", "dispatch", "run", "drain", "collect"]
 ALL = OF_RUN + ["teardown", "refill", "compile"]
 
-# Children that stay behind: deaf to what can be ignored, and with memory to be freed.
+# Children that stay behind: they ignore all signals that can be ignored, and hold memory to be
+# freed.
 LEAVES_CHILDREN = """
 import os, signal, time
 ready, says = os.pipe()
@@ -37,7 +38,7 @@ def total(result):
 
 
 class WithServer(Case):
-    """Every test has a server of its own: what is counted is what the test did."""
+    """Every test has a server of its own, which counts only that test's runs."""
 
     CONFIG = "language python { warm = 2 }"
 
@@ -54,7 +55,7 @@ class WithServer(Case):
         return result
 
     def rows(self):
-        """What the status says, by name."""
+        """The status's stages, by name."""
         language = self.client.status().languages[0]
         self.assertEqual(ALL, [stage.name for stage in language.stages])
         return {stage.name: stage for stage in language.stages}
@@ -76,7 +77,8 @@ class Stages(WithServer):
                 took_us = (time.monotonic_ns() - before) / 1000
                 self.assertTrue(result.HasField("stages"))
                 self.assertLessEqual(total(result), took_us + 1)
-                # What the result tells on its own is in there: arrival to hand-over, hand-over to the death of all.
+                # The result's own times agree: from arrival to hand-over, from hand-over to the
+                # death of all.
                 self.assertGreaterEqual(total(result), result.queue_us + result.wall_us)
                 self.assertLessEqual(result.stages.queue_us, result.queue_us)
                 self.assertLessEqual(result.stages.run_us, result.wall_us)
@@ -97,7 +99,7 @@ class Stages(WithServer):
     def test_a_program_that_sleeps_does_so_in_run(self):
         result = self.execute("import time; time.sleep(0.4)")
         self.assert_exited(result)
-        # The program may be some way already when the pool is back from the write that gave it its last byte.
+        # The program may already run when the pool returns from the write of the job's last byte.
         self.assertGreaterEqual(result.stages.dispatch_us + result.stages.run_us, 400_000)
         self.assertGreater(result.stages.run_us, result.stages.dispatch_us)
 
@@ -152,10 +154,11 @@ class Stages(WithServer):
         row = self.client.status().languages[0]
         stages = {stage.name: stage for stage in row.stages}
         self.assertGreater(stages["refill"].count, 0)
-        self.assertLess(stages["refill"].count, 6)  # the first sandbox of a slot follows none
+        self.assertLess(stages["refill"].count, 6)  # the first sandbox of a slot follows no other
         self.assertEqual(stages["refill"].count, stages["teardown"].count)
         self.assertGreater(stages["teardown"].sum_us, 0)
-        # From the order of the sandbox on, which the recycle time counts, these two are the only owners.
+        # The recycle time counts from the order of the sandbox on; only these two stages belong to
+        # it.
         self.assertGreaterEqual(stages["teardown"].max_us + stages["refill"].max_us, row.recycle_p99_us)
 
 
@@ -163,7 +166,7 @@ class OneAtATime(WithServer):
     CONFIG = "client_share = 100\nlanguage python { warm = 1\n running = 1 }"
 
     def send_together(self, *messages):
-        """In one write, so that they arrive together; returns the results in the same order."""
+        """Sends all in one write, so that they arrive together; returns the results in the same order."""
         ids, data = [], b""
         for message in messages:
             self.client.last_id += 1

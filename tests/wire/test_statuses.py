@@ -1,4 +1,4 @@
-"""How a run can end, each status brought about on purpose, and on its border."""
+"""The ends of a run: each status is caused on purpose, and tested at its border."""
 
 from lib import host
 from lib.case import Case, ServerModule, describe
@@ -35,7 +35,8 @@ class Signals(Case):
     def test_a_program_that_kills_itself_is_signaled(self):
         for number in (1, 2, 3, 6, 9, 10, 11, 13, 14, 15):
             with self.subTest(number):
-                # SIGINT and SIGPIPE have handlers of the interpreter's: the default action is what is asked about.
+                # The interpreter has handlers for SIGINT and SIGPIPE; this tests the default
+                # action.
                 result = self.execute(f"import os, signal\nif {number} != 9: signal.signal({number}, signal.SIG_DFL)\n"
                                       f"print('x', flush=True)\nos.kill(os.getpid(), {number})")
                 self.assert_status(result, "SIGNALED")
@@ -248,7 +249,7 @@ class Counts(Case):
         self.assertEqual((b"200000000\n", 0), (result.stdout, result.pids_denied))
 
     def test_refused_processes_are_the_runs_own(self):
-        """A slot keeps its group from run to run: as many runs as make each slot serve twice."""
+        """A slot keeps its group from run to run: enough runs that each slot serves twice."""
         code = "import os, time\nfor _ in range(5):\n    try:\n        if os.fork() == 0: time.sleep(60)\n    except OSError: pass"
         for _ in range(12):
             self.assertEqual(4, self.execute(code, limits={"pids": 2}).pids_denied)
@@ -258,7 +259,7 @@ class Counts(Case):
         before = len(host.processes())
         result = self.execute("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
                               limits={"pids": 50, "wall_us": 2_000_000})
-        # Wall or CPU time; or memory, where one process needs much.
+        # Wall or CPU time; or memory, if one process needs much.
         self.assertIn(result.status, (3, 4, 5), describe(result))
         self.assert_alive()
         self.assertLess(len(host.processes()), before + 40)

@@ -1,4 +1,4 @@
-"""What a server survives: the death of each of its processes, processes that hang, steps that fail."""
+"""A server survives the death of each of its processes, processes that hang, and steps that fail."""
 
 import errno
 import os
@@ -64,7 +64,7 @@ class Survival(WithServers):
             self.assertEqual(f"{8 << 20}\n".encode(), result.stdout)
             self.assertEqual(1, client.status().languages[0].failures)
 
-            # Not for ever: after the second one the client is told.
+            # Not for ever: after the second death the client is told.
             server.wait_idle(connections=1)
             first = self.stop_sandbox(server)
             request = send()
@@ -94,7 +94,7 @@ class Survival(WithServers):
             server.process.kill()
             server.process.wait(60)
             wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
-        # What a killed server could not remove, the next one does.
+        # The next server removes what a killed one left.
         server.release()
         self.start().stop()
         self.assert_gone(groups)
@@ -213,7 +213,8 @@ class Hangs(WithServers):
         with third.connect() as client:
             row = client.status().languages[0]
             self.assertEqual((2, 1), (row.warm, row.generation))
-            # Found while it takes a dead sandbox down, it fails the next one; found with a run, its slot is discarded.
+            # If init is found hanging while it takes a dead sandbox down, the next sandbox fails;
+            # if found with a run, its slot is discarded.
             self.assertGreaterEqual(row.failures + row.discarded, 1)
         self.assertIn("init does not answer", third.log())  # the zygote's guard, which is sooner than the pool's
         self.thaw(frozen, frozen_pool)
@@ -221,7 +222,7 @@ class Hangs(WithServers):
     def freeze(self, server, pool):
         os.kill(pool.pid, signal.SIGSTOP)
         wait_until(lambda: host.Process(pool.pid).state == "T", what="a stopped pool")
-        # A supervisor that sleeps has heard all that the pool said.
+        # A sleeping supervisor has read everything that the pool sent.
         supervisor = host.Process(server.process.pid)
         wait_until(lambda: host.Process(supervisor.pid).state == "S", what="a supervisor that waits")
         server.process.send_signal(signal.SIGSTOP)
@@ -231,7 +232,7 @@ class Hangs(WithServers):
         """The supervisor goes on first, and finds a pool that has been silent since long ago"""
         supervisor = host.Process(server.process.pid)
 
-        def waits():  # how often it has gone to sleep
+        def waits():  # how often it has slept
             return int(supervisor.status()["voluntary_ctxt_switches"])
         before = waits()
         server.process.send_signal(signal.SIGCONT)
@@ -279,7 +280,8 @@ class SlowDeath(WithServers):
             with server.connect() as slow, server.connect() as other:
                 known = {process.pid for process in server.processes()}
                 request = slow.send_execute("import os, time\nos.fork()\ntime.sleep(60)", limits={"wall_us": 1_000_000})
-                # The main process was known, warm; its child is new. A thawed one would die at once.
+                # The main process was known when it was warm; its child is new. A thawed process
+                # would die at once.
                 child = wait_until(lambda: next((process for process in server.processes()
                                                  if process.name == "python" and process.pid not in known
                                                  and process.parent in known and process.parent != zygote.pid), None),
@@ -300,7 +302,8 @@ class SlowDeath(WithServers):
                 self.assertTrue(child.is_alive(), "it died, frozen: this proves nothing")
                 (folder / "freezer.state").write_text("THAWED")
                 wait_until(lambda: not child.is_alive(), what="the end of what was frozen")
-                # Its slot has waited for it, and is proved empty now: it is used again, or was given up meanwhile.
+                # Its slot has waited for it, and is empty now: it is used again, or was given up
+                # meanwhile.
                 server.wait_idle(connections=2)
                 self.assertEqual([zygote.pid], [process.pid for process in server.zygote_processes()])
         finally:
@@ -317,7 +320,7 @@ class Readiness(WithServers):
     CONFIG = "language python { warm = 2 running = 4 }\n"
 
     def use_up(self, client):
-        """What is warm is used; what follows it fails. Returns requests that wait."""
+        """The warm sandboxes are used; the next ones fail. Returns requests that wait."""
         return [client.send_execute("print(1)") for _ in range(4)]
 
     def assert_recovers(self, server, client, requests):
@@ -378,7 +381,7 @@ class Readiness(WithServers):
             self.assertTrue(client.status().ready)
 
     def run_held(self, server, client):
-        """As many at once as may run."""
+        """As many runs at once as allowed."""
         requests = [client.send_execute(HOLD + "print(1)", limits=HELD) for _ in range(4)]
         server.wait_held(4)
         server.let_go()

@@ -1,4 +1,4 @@
-"""How many sandboxes are warm: by demand between bounds, within a budget of memory, and none where none is wanted."""
+"""The number of warm sandboxes: by demand between bounds, within a budget of memory, and none if none is wanted."""
 
 import os
 import shutil
@@ -43,7 +43,7 @@ class Scaling(WithServers):
         return results
 
     def wait_warm(self, client, n, name="python"):
-        """So many are to be warm, and are, and none is on its way."""
+        """So many are to be warm, so many are, and none is being made."""
         def is_so():
             row = python(client, name)
             return (row.warm_target, row.warm, row.preparing) == (n, n, 0)
@@ -57,14 +57,14 @@ class Demand(Scaling):
             row = python(client)
             self.assertEqual((1, 6, 1), (row.warm_min, row.warm_max, row.warm_target))
             self.wait_warm(client, 1)
-            # Three at once where one is warm: the next three would find theirs.
+            # Three at once with one warm: the next three would find warm ones.
             self.assert_answered(client, self.burst(client, 3))
             self.assertIn(python(client).warm_target, (4, 5, 6))
             requests = self.burst(client, 14)
             wait_until(lambda: python(client).warm_target == 6, what="the maximum")
             self.assert_answered(client, requests)
             self.wait_warm(client, 6)
-            # And what is warm is there for the next.
+            # And the next ones do find warm ones.
             requests = self.burst(client, 5)
             self.assertTrue(all(result.warm_us > 0 for result in self.assert_answered(client, requests)))
             self.assertEqual(6, python(client).warm_target)
@@ -85,7 +85,7 @@ class Demand(Scaling):
             configure(server, AT_ONCE + bounds(0, 2))
             self.wait_warm(client, 0)
             self.assert_answered(client, self.burst(client, 4))
-            # What can't be is refused as a whole.
+            # An impossible configuration is refused as a whole.
             configure(server, AT_ONCE + bounds(5, 2))
             wait_until(lambda: "warm_min is 5, over warm_max" in server.log(), what="a refusal")
             self.assertIn("line 3: language python", server.log())
@@ -107,7 +107,7 @@ class Cold(Scaling):
     def test_a_language_without_warm_sandboxes_serves(self):
         server = self.start(config=AT_ONCE + bounds(0, 0, running=4))
         with server.connect() as client:
-            # Ready means that one could be made; then it is given up.
+            # Ready means that one could be made; then that one is given up.
             self.assertTrue(client.status().ready)
             self.wait_warm(client, 0)
             for _ in range(3):
@@ -170,7 +170,7 @@ class Memory(Scaling):
     def test_the_least_is_cut_to_the_memory_there_is_and_the_log_says_so(self):
         server = self.start(config="warm_memory = 4M\nlanguage python { warm = 60 }\n")
         with server.connect() as client:
-            # Before a sandbox was weighed, each is taken for 2 MiB.
+            # Until a sandbox was weighed, each counts as 2 MiB.
             row = wait_until(lambda: (lambda row: row if row.sandbox_bytes else None)(python(client)), what="a weight")
             self.assertTrue(1 <= row.warm_target < 60, row)
             self.assertIn("of its 60 sandboxes that are to be warm at least, warm_memory has room for", server.log())
@@ -185,7 +185,7 @@ class Memory(Scaling):
             self.assert_answered(client, self.burst(client, 16))
             wait_until(lambda: python(client).warm_target >= 3, what="a larger set")
             self.assert_within(client, 8 << 20)
-            # The other one's need is newer, and soon the first one's is past.
+            # The other language's need is newer, and the first one's soon ends.
             requests = self.burst(client, 16, language="snakes")
             wait_until(lambda: python(client, "snakes").warm_target >= 3, what="a larger set of the other one")
             self.assert_within(client, 8 << 20)
@@ -204,7 +204,7 @@ class Memory(Scaling):
     def assert_within(self, client, budget):
         rows = client.status().languages
         wanted = sum(row.warm_target * row.sandbox_bytes for row in rows)
-        # The weight that it is shared by follows the one that is shown an eighth behind.
+        # The weight for sharing follows the shown weight; it moves by an eighth at a time.
         self.assertLessEqual(wanted, budget * 5 // 4, rows)
 
     def start_two(self, config):
@@ -261,7 +261,7 @@ class UnderLoad(Scaling):
                     runs = python(client).runs
                     wait_until(lambda runs=runs: python(client).runs > runs + 20, what="some runs")
                     self.assertTrue(least <= python(client).warm_target <= most)
-                    time.sleep(0.1)  # for the set to follow: how far it comes is its own affair
+                    time.sleep(0.1)  # for the set to follow; how far it gets does not matter
         finally:
             for one in load:
                 one.stopping.set()
