@@ -1,4 +1,4 @@
-"""What tests of limits share: the C program that attacks from inside, figures in the output, the host's memory."""
+"""Shared by tests of limits: the C program that attacks from inside, figures in the output, the host's memory."""
 
 import os
 import statistics
@@ -8,11 +8,11 @@ from lib.server import BUILD, IS_SANITIZED
 
 ATTACK = BUILD / "tests" / "attack" / "attack"
 
-# A processor in software, 10 to 50 times slower: attacks are smaller there.
+# An emulated processor is 10 to 50 times slower: attacks are smaller there.
 EMULATED = "HATCHERY_TEST_CONFIG" in os.environ
 
-# What a quiet machine does within a bar may take this much longer here: under the sanitizers, in an emulated machine, or
-# next to other work.
+# Times may exceed the bars of a quiet machine by this factor: under the sanitizers, in an emulated
+# machine, or next to other work.
 SLOWNESS = 50 if EMULATED else 10 if IS_SANITIZED else 4
 
 
@@ -22,7 +22,7 @@ def attack_file():
 
 
 def attack_code(*words):
-    """A program that becomes ./attack WORDS: the main process of the run is then that one."""
+    """A program that becomes ./attack WORDS, which so is the main process of the run."""
     return f"import os\nos.execv('./attack', {['./attack', *map(str, words)]!r})"
 
 
@@ -36,6 +36,6 @@ def figures(what, values, unit="ms"):
 
 
 def memory_kib():
-    """The host's memory by name, as /proc/meminfo has it."""
+    """The host's memory by name, from /proc/meminfo."""
     rows = (line.split(":", 1) for line in host.read("/proc/meminfo").splitlines())
     return {name: int(value.split()[0]) for name, value in rows}

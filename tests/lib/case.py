@@ -1,6 +1,7 @@
-"""What test modules share: one server for the whole module, and the words that tests are written in.
+"""Shared by test modules: one server for the whole module, and helpers that tests are written with.
 
-A module says `SERVER = ServerModule(__name__, config=...)` and binds setUpModule and tearDownModule to it; see any of them.
+A module says `SERVER = ServerModule(__name__, config=...)` and binds setUpModule and tearDownModule to it; see any of
+them.
 """
 
 import unittest
@@ -10,8 +11,8 @@ from lib.hatchery import Code, Refused, Status
 
 
 class ServerModule:
-    """The server of one test module: started before its first test, stopped and searched for after its last. A shared one
-    is also that of other modules in the same process, and ends with the process."""
+    """The server of one test module: started before the first test; stopped after the last, with a search for
+    leftovers. A shared server also serves other modules in the same process, and ends with the process."""
 
     def __init__(self, name, is_shared=False, **options):
         self.name = name.rsplit(".", 1)[-1]
@@ -58,7 +59,7 @@ class Case(unittest.TestCase):
         return self.client.execute(code, **arguments)
 
     def output(self, code=None, **arguments):
-        """What a program prints that must succeed."""
+        """The output of a program that must succeed."""
         result = self.execute(code, **arguments)
         self.assert_status(result, "EXITED")
         self.assertEqual(0, result.exit_code, describe(result))
@@ -84,7 +85,7 @@ class Case(unittest.TestCase):
             self.assertIn(word.lower(), error.message.lower())
 
     def assert_alive(self, client=None):
-        """Nothing was lost: a normal run works."""
+        """Checks that nothing was lost: a normal run works."""
         self.assertEqual(b"42\n", (client or self.client).execute("print(6 * 7)").stdout)
 
     def assert_alive_on_new_connection(self):

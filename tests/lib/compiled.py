@@ -1,4 +1,4 @@
-"""What the tests of compiled languages share: the plain command is the compiler, and then what it made."""
+"""Shared by tests of compiled languages: the plain command is the compiler, and then the program that it made."""
 
 import subprocess
 import tempfile

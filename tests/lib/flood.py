@@ -1,5 +1,5 @@
-"""Floods of what costs a client nothing to ask: many connections on which the same bytes are sent again and again, and all
-that is answered is thrown away."""
+"""Floods of requests that cost a client nothing: many connections send the same bytes again and again, and throw all
+answers away."""
 
 import multiprocessing
 import selectors
@@ -20,7 +20,8 @@ def frame(flag=PLAIN, request_id=1, **request):
 
 
 class EndlessFlood:
-    """In a process of its own until it is left. data None: it keeps a processor busy, and asks nothing of the server."""
+    """Runs in a process of its own until the `with` block is left. data None: it keeps a processor busy, and sends
+    nothing to the server."""
 
     def __init__(self, address, data, connections, times=None):
         self.began = multiprocessing.Event()
@@ -62,7 +63,7 @@ class Connection:
         self.sock, self.data, self.times, self.at = sock, memoryview(data), times, 0
 
     def go_on(self, events):
-        """False: it is closed, or has nothing to send any more and is left open."""
+        """False: the connection is closed, or has sent everything and is left open."""
         try:
             if events & selectors.EVENT_READ and not self.sock.recv(1 << 20):
                 return False

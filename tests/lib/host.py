@@ -1,4 +1,4 @@
-"""What the host holds: processes, mounts, cgroups and descriptors, so that tests can say that nothing was left over."""
+"""The host's processes, mounts, cgroups and descriptors, so that tests can check that nothing was left over."""
 
 import ctypes
 import os
@@ -8,13 +8,13 @@ from pathlib import Path
 PR_SET_CHILD_SUBREAPER = 36
 SYS_PIDFD_GETFD = 438
 
-# What a sandbox's /proc says of the machine, where the kernel can have it (zygote/facts.h).
+# The files about the machine in a sandbox's /proc, where the kernel allows them (zygote/facts.h).
 KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 FACTS = ("meminfo", "uptime", "cpuinfo", "stat", "loadavg") if KERNEL >= (6, 15) else ()
 
 
 def become_subreaper():
-    """Makes orphans of our children ours, so that a leaked process can't hide below pid 1."""
+    """Makes this process the parent of its children's orphans, so that a leaked process can't hide below pid 1."""
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER)")
@@ -57,7 +57,7 @@ class Process:
         return now.exists() and now.start == self.start and now.state not in "ZX"
 
     def is_running(self):
-        """Alive, and not already past its end: a process that is being taken down has no memory any more."""
+        """Alive, and not already ending: a process that is being taken down no longer has memory."""
         return self.is_alive() and "VmSize" in self.status()
 
     def command(self):
@@ -91,7 +91,7 @@ def processes():
 
 
 def descendants(pid):
-    """All processes below pid, pid itself not included."""
+    """All processes below pid, without pid itself."""
     children = {}
     for process in processes():
         children.setdefault(process.parent, []).append(process)
@@ -104,8 +104,8 @@ def descendants(pid):
 
 
 def children(pid):
-    """Its children, sooner than by a look at all processes. It is for repeated looks: where one of them ends meanwhile, the
-    kernel may leave others out."""
+    """Its children, faster than by a look at all processes. Look repeatedly: if a child ends meanwhile, the kernel may
+    leave others out."""
     if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):  # CONFIG_PROC_CHILDREN
         return [process for process in processes() if process.parent == pid]
     try:
@@ -122,7 +122,7 @@ def mounts():
 
 
 def cgroup_mounts(controllers):
-    """Where a hierarchy is mounted, by what /proc/PID/cgroup calls it: "" for version 2, else its controllers."""
+    """Where a hierarchy is mounted, by its name in /proc/PID/cgroup: "" for version 2, else its controllers."""
     found = []
     for line in read("/proc/self/mountinfo").splitlines():
         left, _, right = line.partition(" - ")

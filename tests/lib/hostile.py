@@ -1,4 +1,4 @@
-"""What the tests of hostile programs share, in whatever language: run one, and see that the server is as it was."""
+"""Shared by tests of hostile programs in all languages: run one, and check that the server is as before."""
 
 from lib.case import Case, describe
 from lib.server import sanitized_limits
@@ -10,7 +10,7 @@ class HostileCase(Case):
     LANGUAGE = None  # its name
     HELLO = None  # a program that prints a line
     LIMITS = {}
-    LOOKS_AFTER = True  # or the next test does, where a sandbox takes seconds of the processor
+    LOOKS_AFTER = True  # or the next test checks, where a sandbox takes seconds of processor time
 
     def run_program(self, program, limits=(), **options):
         limits = {**sanitized_limits(self.LANGUAGE), **self.LIMITS, **dict(limits)}

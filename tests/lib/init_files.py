@@ -1,17 +1,18 @@
-"""Settings, start files and libraries of a language that a request plants beside its program, or names in variables: rows
-of the semantics table (lib/language_case.py). They are obeyed where the language's own command obeys them, after the job's
-socket was closed, or not at all; `ours` says where a command would, and docs/languages.md why Hatchery does not.
+"""Settings, start files and libraries of a language that a request plants beside its program, or names in variables:
+rows of the semantics table (lib/language_case.py). Hatchery obeys them where the language's own command does, after the
+job's socket was closed, or not at all. `ours` marks rows where only the command obeys; docs/languages.md says why.
 
-Each program prints "real". What is planted says so and ends the process with 77, having told whatever descriptor listens
-that a compiler refused the program (proto/ipc/job.h). Compilers and helpers have a table of their own: lib/planted.py."""
+Each program prints "real". A planted file says that it ran, tells every descriptor that listens that a compiler refused
+the program (proto/ipc/job.h), and ends the process with 77. Compilers and helpers have a table of their own:
+lib/planted.py."""
 
 REAL = (b"real\n", b"", ("exit", 0))
-# Where the command has another home, or another path to it.
+# Rows where the command has another home directory, or another path to it.
 OBEYED = (b"", b"planted\n", ("exit", 77))
 OBEYED_BY_SQL = (b"planted\n", b"", ("exit", 77))
 
 SHELL = "echo planted >&2\nexit 77\n"
-# A struct job_failure of the step REFUSED, and the byte by which a helper that was started ahead says the same.
+# A struct job_failure of the step REFUSED, and the byte by which a prestarted helper says the same.
 PERL = ("print STDERR qq(planted\\n); for my $fd (3 .. 63) { open my $f, '>&=', $fd or next; "
         "syswrite $f, $_ for pack('LlZ1028', 4, 77, ''), 'C' } require POSIX; POSIX::_exit(77);\n")
 NODE = ("const { fstatSync, writeSync } = require('fs'); writeSync(2, 'planted\\n'); const frame = Buffer.alloc(1036); frame[0] = 4; frame[4] = 77;\n"

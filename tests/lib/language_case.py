@@ -1,4 +1,4 @@
-"""What every language is asked, in the same words: does a program do here what it does under its own command?
+"""The tests that every language has: does a program do here the same as under its own command?
 
 tests/lang/test_NAME.py describes one language by a Language, and gets its tests from `tests_of`:
 
@@ -7,10 +7,11 @@ tests/lang/test_NAME.py describes one language by a Language, and gets its tests
   is recorded (lib/recorded.py), so that it runs where nobody has asked it yet, or where the two differ;
 - a name of SEMANTICS without a program has to be in `absent`, with the reason, so that no language forgets one;
 - the corpus: the same five tasks in every language, with the output that they must have;
-- what is random has to differ between runs, one after the other and at one time;
+- random values have to differ between runs, one after the other and at one time;
 - echo_last_expression, where the language has it;
-- what the files of a request plant for the language's start (lib/init_files.py) is obeyed as by the command, or not at all;
-- what a killed run has printed, and the order of both streams in one, where no buffers were asked for;
+- files of a request that the language reads at its start (lib/init_files.py) are obeyed as by the command, or not at
+  all;
+- with `unbuffered`, the output of a killed run, and the order of both streams in one;
 - its memory holds nothing of other runs and of the host (lib/memory.py).
 """
 
@@ -34,7 +35,7 @@ from lib.server import sanitized_limits
 
 WORK = "/home/sandbox"
 
-# What a semantics table has to have, and what each program has to show.
+# The names that a semantics table must have, and what each program must show.
 SEMANTICS = {
     "hello": "prints a line",
     "stdin to its end": "prints all of standard input, changed in some way",
@@ -57,17 +58,19 @@ SEMANTICS = {
     "stderr": "prints to standard error, and to standard output",
 }
 
-# With HATCHERY_TEST_SHORT (`./dev test --short`): what takes a language's own code on each of its ways once.
+# With HATCHERY_TEST_SHORT (`./dev test --short`): the rows that use each path through a language's
+# own code once.
 SHORT = bool(os.environ.get("HATCHERY_TEST_SHORT"))
 SHORT_SEMANTICS = ("hello", "stdin by line", "args", "several files", "exit code", "uncaught error", "syntax error",
                    "death by signal", "exit hook", "subprocess")
 SHORT_CORPUS = ("word count",)
-# Of these, what a compiled program does once it runs, and its compiler has no part in.
+# The rows of these in which only the compiled program matters, not its compiler.
 RUN_STAGE = ("stdin by line", "args", "exit code", "death by signal", "exit hook", "subprocess")
 
 CORPUS = ("hello", "fizzbuzz", "primes", "word count", "json")
 
-# What the program `killed` of a language prints, with standard error among it, before it dies without a flush.
+# The output of a language's program `killed`, with standard error among it, before it dies without
+# a flush.
 PRINTED = b"one\npart" b"err\n" b"two"
 
 WORDS = "the cat and the dog and the bird\nthe end\n" * 50
@@ -87,25 +90,25 @@ CORPUS_STDIN = {"word count": WORDS, "json": '{"name": "hatch", "items": [1, 2, 
 @dataclass
 class Language:
     name: str  # as requests say it
-    main: str  # what inline code is called: "main.pl"
+    main: str  # the name of inline code: "main.pl"
     command: list  # the plain command, before the file's name; or a function (folder, entry, args) -> argv
     semantics: dict  # name: (program, options) or program. Options: args, stdin, files, entry, env, and `ours`: the expected
     # (stdout, stderr, ending) where Hatchery differs from the command, which docs/languages.md has to explain
     corpus: dict
     absent: dict = field(default_factory=dict)  # of SEMANTICS and CORPUS: name to the reason
-    more: dict = field(default_factory=dict)  # further rows of the semantics table, by whatever name
+    more: dict = field(default_factory=dict)  # further rows of the semantics table, with any names
     random: list = field(default_factory=list)  # programs that print something random: numbers, a temporary name, ...
     random_together: bool = False  # each prints a line, and leaves the next ones alone; one program, but for --all
     echo: list = field(default_factory=list)  # (program, expected stdout); empty: echo_last_expression is refused
-    killed: object = None  # a program that prints PRINTED and dies; in its options `printed`, where it prints something else
-    fresh: dict = field(default_factory=dict)  # a variable that is read at a start: `killed` is run with it, too
+    killed: object = None  # a program that prints PRINTED and dies; its option `printed` says so if it prints something else
+    fresh: dict = field(default_factory=dict)  # a variable that the language reads at its start: `killed` is run with it, too
     failing: str = ""  # a program that prints before its error and not after it, if that of SEMANTICS is none
     normalise: object = None  # bytes -> bytes, applied to both sides' standard error and output
     limits: dict = field(default_factory=dict)  # of every run
     tools: dict = field(default_factory=dict)  # passed on as it is
     prepare: object = None  # called with the folder before the plain command: for compilers
     execute: dict = field(default_factory=dict)  # further fields of every Execute
-    is_costly: bool = False  # a sandbox, or a compilation, takes seconds of the processor: the short form, but for --all
+    is_costly: bool = False  # a sandbox, or a compilation, takes seconds of processor time: the short form, except with --all
     always: tuple = ()  # of `more`: rows that belong to the short form, too
     elsewhere: tuple = ()  # rows of SEMANTICS that others of its rows ask, or those of a language of its kind; with --all they run
     recorded: str = ""  # the language whose command it has, and whose recorded answers
@@ -113,7 +116,7 @@ class Language:
 
 
 def reference(language, program, options):
-    """What the plain command does: (stdout, stderr, ending), with its directory called WORK."""
+    """The result of the plain command: (stdout, stderr, ending), with its directory called WORK."""
     with tempfile.TemporaryDirectory() as folder:
         folder = os.path.realpath(folder)
         for name, content in {language.main: program, **options.get("files", {})}.items():
@@ -135,7 +138,7 @@ class References:
     """What the plain command does with each row, where that is not recorded, asked while the rows before it are compared:
     a cold command may take longer than all that Hatchery does."""
 
-    AHEAD = 6  # rows; a single test asks for few that nobody reads
+    AHEAD = 6  # rows ahead; so a single test computes few that it does not need
     THREADS = 2
 
     def __init__(self, language, rows):
@@ -197,7 +200,7 @@ def ending_of(result):
 
 
 class LanguageCase(Case):
-    """The tests that make no table. A module derives from it by tests_of."""
+    """The tests without a table. A module derives from this class by tests_of."""
 
     LANGUAGE = None
     REFERENCES = None
@@ -215,7 +218,7 @@ class LanguageCase(Case):
                   "limits": {**sanitized_limits(language.name), **language.limits, **options.get("limits", {})},
                   **language.execute, **options.get("execute", {})}
         files = options.get("files", {})
-        if "entry" in options:  # another file than the program's is the one to start
+        if "entry" in options:  # another file than the program's is the entry
             files, fields["entry"] = {language.main: program, **files}, options["entry"]
         if files:
             fields["files"] = files
@@ -229,7 +232,8 @@ class LanguageCase(Case):
         self.REFERENCES.ask_ahead(index)
         result = self.run_program(program, **options)
         ending = ending_of(result)
-        # What is expected as it stands is of the result itself, which says nothing of a program that was not run.
+        # Literal expectations are about the result itself, which says nothing about a program that
+        # was not run.
         refused = ending[0] == "COMPILE_ERROR" and not isinstance(options.get("ours"), tuple)
         said = result.compile if refused else result
         ours = (said.stdout, said.stderr, ending if said is result else (ending[0], said.exit_code))
@@ -258,8 +262,8 @@ class LanguageCase(Case):
             self.assertEqual(expected, got, describe(result))
 
     def many(self, count):
-        """With one run before them more than there are slots, all the same, where a server has `warm = 2 running = 2`, or a
-        costly one `warm = 1 running = 2`. What would be alike in two runs is alike in all."""
+        """Together with one earlier run, more runs than a server with `warm = 2 running = 2` has slots (a costly
+        language: `warm = 1 running = 2`). Values that are equal in two runs would be equal in all."""
         return count if ALL else 3 if self.LANGUAGE.is_costly else 5
 
     def run_corpus(self, name):
@@ -329,7 +333,7 @@ class LanguageCase(Case):
         self.assertEqual(apart.stdout + apart.stderr, together.stdout, describe(together))
 
     def test_each_run_begins_afresh(self):
-        """More runs than there are slots: files and pids of one are nothing to the next."""
+        """More runs than there are slots: files and pids of one run do not affect the next."""
         program = self.LANGUAGE.semantics["hello"]
         program, options = program if isinstance(program, tuple) else (program, {})
         first = self.run_program(program, **options)

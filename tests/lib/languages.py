@@ -1,4 +1,5 @@
-"""What tests of the set of languages share: files of languages, and servers that read them from a directory of their own."""
+"""Shared by tests of the set of languages: files of languages, and servers that read them from a directory of their
+own."""
 
 import re
 import signal

@@ -1,4 +1,4 @@
-"""Programs for Lua 5.4 and LuaJIT: what is the same in both dialects, and asked of both."""
+"""Programs for Lua 5.4 and LuaJIT that are the same in both dialects."""
 
 import os
 import tempfile
@@ -171,7 +171,7 @@ RANDOM = [
     "print(math.random())\n",
     "print(math.random(1, 1000000), math.random(1, 1000000))\n",
     "print(os.tmpname())\n",
-    # the order of keys tells the seed of the hashes
+    # the order of keys shows the seed of the hashes
     'local t, keys = {}, {}\nfor i = 1, 2000 do t["key" .. i] = true end\nfor k in pairs(t) do keys[#keys + 1] = k end\nprint(table.concat(keys, " "))\n',
 ]
 
@@ -214,7 +214,7 @@ ECHO = [
 
 
 class LuaHostile(HostileCase):
-    """What ends by a wall or a limit, and leaves the server as it was."""
+    """Programs that end by a wall or a limit, and leave the server as it was."""
 
     HELLO = SEMANTICS["hello"]
 

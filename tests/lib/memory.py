@@ -1,6 +1,7 @@
-"""What a program finds in its memory, which is a copy of its zygote's: nothing of other slots, of the host, of the
-server's start. Markers stand in all that zygote, supervisor and start-up know, and a program has the whole memory of
-every process in its sandbox searched for them (tests/attack/search.c). Where a program can start none, the host does it."""
+"""A program's memory is a copy of its zygote's, and must hold nothing of other slots, of the host, or of the server's
+start. Markers are put into all that zygote, supervisor and start-up know. A program has the whole memory of every
+process in its sandbox searched for them (tests/attack/search.c). If a program can't start another, the host
+searches."""
 
 import os
 import re
@@ -16,18 +17,18 @@ from lib.server import BUILD, HOME, IS_SANITIZED, wait_until
 SEARCH = BUILD / "tests" / "attack" / "search"
 KEY = 0xa5
 
-# Of a run beside: numbers that occur nowhere else.
+# Limits of another run: numbers that occur nowhere else.
 MEMORY, DISK, PIDS = 0x2f7b5d31, 0x17a3c5e9, 0xf7a1d
 LIMITS = {"memory_bytes": 1 << 30, "wall_us": 60_000_000, "cpu_us": 60_000_000, "pids": 64}
-USUAL = {"java", "javascript", "node-prestarted"}  # under another limit of memory they are fresh, and no copies of anything
-CEILINGS = " ceilings { pids = 1048576 } "  # for a language of its server, whose section says it
+USUAL = {"java", "javascript", "node-prestarted"}  # with another memory limit their processes are fresh, and copies of nothing
+CEILINGS = " ceilings { pids = 1048576 } "  # for a language whose section in the configuration says so
 
 CANARY = "canary" + uuid.uuid4().hex
 PLANTED = "planted" + uuid.uuid4().hex
-os.environ["HATCHERY_CANARY"] = CANARY  # which servers get that are started from here on
+os.environ["HATCHERY_CANARY"] = CANARY  # an environment for all servers that are started from here on
 
 C = 'int system(const char *);\nconst char planted[] = "@";\nint main(void) { return system("sh ./look") != 0; }\n'
-# Each has @ in its memory, and starts ./look.
+# Programs that have @ in their memory, and start ./look.
 PROGRAMS = {
     "awk": 'BEGIN { planted = "@"; exit system("sh ./look") }\n',
     "bash": "planted=@; sh ./look; :",
@@ -48,19 +49,20 @@ PROGRAMS = {
     "tcl": "set planted @\nputs [exec sh ./look]",
 }
 PROGRAMS["node-prestarted"] = PROGRAMS["javascript"]
-if ALL:  # as C, which stands for them: what a compiler made takes the process's place
+if ALL:  # covered by C: a compiled program replaces the process
     PROGRAMS["cpp"] = C.replace("int system", 'extern "C" int system').replace("const char planted", "char planted")
     PROGRAMS["go"] = ('package main\nimport ("os"; "os/exec")\nvar planted = "@"\n'
                       'func main() { c := exec.Command("sh", "./look", planted); c.Stdout = os.Stdout; c.Run() }\n')
     PROGRAMS["rust"] = ('static PLANTED: &str = "@";\n'
                         'fn main() { std::process::Command::new("sh").arg("./look").arg(PLANTED).status().unwrap(); }\n')
-# Whose sandbox holds no copy of a zygote: the program's own takes its place. And Java, whose sandboxes are dear, and are
-# made as Node's are.
+# Languages whose sandbox holds no copy of a zygote: the program replaces it. And Java, whose
+# sandboxes are expensive, and are made like Node's.
 NO_RUN_BESIDE = ("awk", "c", "cpp", "go", "java", "rust", "sed")
 
 SLEEP, NOTHING = "exec sleep 1000\n", ":\n"
 
-# Of languages whose programs start none. Each has @ in its memory and goes on, so that the host can look.
+# For languages whose programs start no others. Each program has @ in its memory and goes on, so
+# that the host can look.
 SQL = {SLEEP: "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n;\n", NOTHING: "SELECT 1;\n"}
 OUTSIDE = {"bc": 'x = 1\n"@"\nwhile (x) x = 1\n', "sqlite": f"SELECT '@';\n{SQL[SLEEP]}"}
 
@@ -68,7 +70,7 @@ LANGUAGES = {*PROGRAMS, *OUTSIDE}
 
 
 def with_ceilings(config, language):
-    """A configuration that lets the marked run have its limits."""
+    """A configuration whose ceilings allow the limits of the marked run."""
     changed, n = re.subn(rf'^(language "?{language}"? {{)', rf"\1{CEILINGS}", config, flags=re.M)
     if n != 1:
         raise ValueError(f"there is no section of {language} in {config!r}")
@@ -76,7 +78,7 @@ def with_ceilings(config, language):
 
 
 def needles(server):
-    """By what they are, as bytes."""
+    """The needles as bytes, by their meaning."""
     found = {
         "planted": PLANTED,
         "environment of the server": CANARY,
@@ -97,7 +99,7 @@ def coded(wanted):
 
 
 def hits_of(output, wanted):
-    """(what, place, process) of each line of the search."""
+    """(meaning, place, process) of each line of the search."""
     names = list(wanted)
     return [(names[int(number)], place, process) for process, place, number in (line.split() for line in output)]
 
@@ -107,13 +109,13 @@ def limits_of(language):
 
 
 def small(language, look):
-    """A program that does what look says."""
+    """A program of the language that starts the search."""
     return {"code": SQL[look]} if language == "sqlite" else {"code": PROGRAMS[language], "files": {"look": look}}
 
 
 def mark(case, language):
-    """Has a run under way under marked limits, beside which its slot's counters lie (zygote/cgroup_slot.h); then has all that
-    was warm before used up, so that the next sandbox was made since. Returns the request that is under way."""
+    """Starts a run with marked limits; its slot's counters lie beside them in the zygote (zygote/cgroup_slot.h). Then
+    uses up all sandboxes that were warm before, so that the next one was made since. Returns the running request."""
     client = case.client
     [row] = [row for row in client.status().languages if row.name == language]
     beside = client.send_execute(**small(language, SLEEP), language=language,
@@ -124,7 +126,7 @@ def mark(case, language):
 
 
 def assert_nothing_of_others(case, language, **more):
-    """A program of the language finds what it planted, and no other needle; more: needles by what they are."""
+    """A program of the language finds its own marker, and no other needle; more: further needles by their meaning."""
     if IS_SANITIZED:
         case.skipTest("a sanitizer's shadow would be searched, too, and be the run's memory from then on")
     wanted = {**needles(case.SERVER), **{what: text.encode() for what, text in more.items()}}
@@ -155,7 +157,7 @@ def is_beside(process):
 
 
 def assert_nothing_seen_from_outside(case, language, wanted):
-    """The same, by the host's eyes: of all processes of the language, the warm ones and those at work."""
+    """The same, searched from the host: in all processes of the language, waiting and working ones."""
     beside = mark(case, language) if language == "sqlite" else None
     request = case.client.send_execute(OUTSIDE[language].replace("@", PLANTED), language=language, limits=LIMITS)
 

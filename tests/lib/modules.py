@@ -1,8 +1,9 @@
-"""Modules of Python tests: what each says of itself, and running them inside one process, reported as TAP.
+"""Modules of Python tests: the constants by which each describes itself, and running modules inside one process,
+reported as TAP.
 
 A module may have these constants, which are read without importing it:
-- ALONE = "a sentence": it measures what a neighbour on the same cores would disturb, so it never runs beside others;
-- LONG = "a sentence": it takes minutes and never found a fault, so it runs with --all alone;
+- ALONE = "a sentence": it measures, and a neighbour on the same cores would disturb it, so it never runs beside others;
+- LONG = "a sentence": it takes minutes and never found a fault, so it runs only with --all;
 - SHARED = "a word": modules of one word run one after the other in one process, and those that ask for the same server
   share one (lib/case.py, lib/walls.py).
 """
@@ -29,7 +30,7 @@ def constants(path):
 
 
 class TapResult(unittest.TestResult):
-    """Each test as a line of TAP; `# TIME` says how long one took that took long."""
+    """Each test as a line of TAP; `# TIME` gives the time of a test that took long."""
 
     LONG = 0.5  # seconds
     began = 0.0
@@ -112,12 +113,12 @@ def run(paths, name_filter):
         tests = load(path, name_filter)
         print(f"1..{len(tests)}", flush=True)
         unittest.TestSuite(tests).run(result)
-        result._previousTestClass = None  # or the next suite would take the module down once more
+        result._previousTestClass = None  # otherwise the next suite would take the module down once more
     return 0 if end_servers() and result.wasSuccessful() else 1
 
 
 def end_servers():
-    """False, with what a server left behind as a failed test of its own, if one did not end well."""
+    """False if a server did not end well; its leftovers are then a failed test of their own."""
     shared = sys.modules.get("lib.shared")
     try:
         if shared:

@@ -1,4 +1,4 @@
-"""Third-party packages as their ecosystems' own tools leave them, one small one for each runtime, made by hand where the
+"""Third-party packages as the tools of their ecosystems leave them: a small one for each runtime, made by hand if the
 tool would need a network."""
 
 import subprocess
@@ -163,7 +163,7 @@ def run(*command, cwd):
 
 
 def install(folder, runtime, scratch):
-    """Puts the packages of a runtime into folder; scratch is a directory for what they are made of."""
+    """Puts the packages of a runtime into folder; scratch is a directory for their sources."""
     folder.mkdir(parents=True, exist_ok=True)
     if runtime not in ("ruby", "r", "java"):
         write(folder, FILES[runtime])

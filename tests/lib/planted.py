@@ -1,6 +1,6 @@
-"""Whatever a request plants beside its program, nothing of it runs before its run stage: not while a compiler reads the
-program, and not while a helper that was started ahead can still say how that went. Each row's program prints "real";
-what is planted says that it ran, and tries to have another end reported.
+"""Files that a request plants beside its program never run before the run stage: not while a compiler reads the
+program, and not while a prestarted helper can still report the compilation. Each row's program prints "real". A planted
+file says that it ran, and tries to have another end reported.
 
 A module of tests/lang/ gets the rows of its language by `planted_tests`."""
 
@@ -15,7 +15,7 @@ from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.server import sanitized_limits
 
-# Its own standard error may be a pipe of whoever started it; that of the compiler is not.
+# Its own standard error may be a pipe of its parent; the compiler's is not.
 PLANTED = "#!/bin/sh\necho planted >/proc/2/fd/2\nexit 77\n"
 SCRIPT = "/home/sandbox/planted.sh"
 
@@ -39,7 +39,7 @@ final class Forger {
 }
 """
 
-# What the platform and its compiler look for among the classes of a program, and make an object of.
+# Services that the platform and its compiler look for among a program's classes, and instantiate.
 JAVA_SERVICES = {
     "com.sun.source.util.Plugin": "public String getName() { return \"x\"; } public boolean autoStart() { return true; }\n"
                                   "public void init(com.sun.source.util.JavacTask task, String... args) { }",
@@ -125,7 +125,7 @@ class PlantedCase(Case):
 
 
 def planted_tests(server, language, called=None):
-    """A class with a test for each row of a language, which this server may call by another name."""
+    """A class with a test for each row of a language; this server may give the language another name."""
     tests = {f"test_{re.sub(r'[^A-Za-z0-9]+', '_', plant.name)}": lambda self, plant=plant: self.check(plant)
              for plant in PLANTS if plant.language == language}
     # unittest asks the class for the module whose server is to be started.

@@ -1,4 +1,4 @@
-"""What `hatcheryd --print-config` prints, with the section of Python, which stands in a comment, made one that counts."""
+"""The output of `hatcheryd --print-config`, with the section of Python, which is a comment there, in effect."""
 
 import re
 import subprocess

@@ -1,13 +1,14 @@
-"""What a sandbox looks like from inside, in whatever language: a C program that says it, and what it has to say.
+"""The view from inside a sandbox, for all languages: a C program that reports it, and the expected report.
 
-It prints a line `WHAT NAME VALUE` for each thing it looks at or tries; a call says ok, or the name of its error. The same
-source is compiled by gcc, translated by libtcc, or sent as a program that is ready."""
+It prints a line `WHAT NAME VALUE` for each thing it looks at or tries; a call says ok, or the name of its error. The
+same source is compiled by gcc, translated by libtcc, or sent as a finished program."""
 
 import subprocess
 import tempfile
 from pathlib import Path
 
-# Refused to every sandbox. Arguments are such that a kernel that let them through would do no harm to the host.
+# Calls that every sandbox is refused. With these arguments, a kernel that let them through would do
+# the host no harm.
 PROBE = r"""
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -182,7 +183,7 @@ int main(int argc, char **argv)
 
 
 def program():
-    """It as a file of a request that needs no compiler."""
+    """The probe as a file of a request that needs no compiler."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "probe"
         subprocess.run(["gcc", "-O1", "-std=gnu17", "-xc", "-o", target, "-"], input=PROBE.encode(), check=True)
@@ -190,7 +191,7 @@ def program():
 
 
 def rows(text):
-    """{what: {name: value}} of its lines."""
+    """Its lines as {what: {name: value}}."""
     found = {}
     for line in text.splitlines():
         what, name, value = (line.split(None, 2) + ["", ""])[:3]

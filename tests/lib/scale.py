@@ -1,5 +1,5 @@
-"""How often a test does something, and how long it waits, on a machine that is much slower than usual: an emulated one.
-tests/vm/guest.py sets the two variables."""
+"""Numbers of repetitions and times to wait on a much slower machine: an emulated one. tests/vm/guest.py sets the two
+variables."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""hatcheryd as the tests run it: started on free ports, waited for, stopped by SIGTERM, and then searched for."""
+"""hatcheryd as the tests run it: started on free ports, awaited, stopped by SIGTERM, and then checked for leftovers."""
 
 import fcntl
 import os
@@ -26,29 +26,29 @@ HATCHERYD = Path(PREFIX, "sbin/hatcheryd") if PREFIX else BUILD / "hatcheryd"
 HOME = HATCHERYD.parent.parent if PREFIX else BUILD  # of the tree that a server belongs to
 HATCHERY = Path(PREFIX, "bin/hatchery") if PREFIX else BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
-FAULTS_SIZE = 4096  # of the file, whatever it says
+FAULTS_SIZE = 4096  # of the file, for any content
 RUN_DIR = Path("/run/hatchery")
 
-# How the sanitizers of a development build begin what they have to say.
+# The beginnings of the sanitizers' reports in a development build.
 SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sanitizer.*encountered a fatal error"
                               r"|Sanitizer: CHECK failed|Sanitizer:DEADLYSIGNAL")
 
-# A program that goes no further until the test lets it (Server.wait_held, let_go): it stops itself.
+# A program that stops itself and goes on only when the test lets it (Server.wait_held, let_go).
 HOLD = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)\n"
 HOLD_SH = "kill -STOP $$\n"
-HELD = {"wall_us": 60_000_000}  # the limits of a run that is held for as long as a loaded machine takes for all the rest
+HELD = {"wall_us": 60_000_000}  # limits of a run that is held while a loaded machine does all the rest
 
-# What the processes below the supervisor are called: pool and zygotes, the inits of slots, sandboxes.
+# The names of the processes below the supervisor: pool and zygotes, the inits of slots, sandboxes.
 DAEMONS = ("hatchery-pool", "hatchery-zygote")
-# A sandbox's main process is called as its language until a program of its own takes its place.
+# A sandbox's main process has its language's name until a program replaces it.
 LANGUAGES = ("node", "node-prestarted", *sorted(path.stem for path in BUILD.glob("share/hatchery/lang/*.conf")),
              *sorted(path.stem.removeprefix("hatchery-lang-") for path in BUILD.glob("hatchery-lang-*.so")))
 PARTS = (*DAEMONS, "hatchery-init", *LANGUAGES)
 
 
 def sanitized_limits(language):
-    """The limits of a run that says nothing else. Where an interpreter is in a process of the sanitizer's, all that it
-    allocates has a shadow and room around it, and what it frees is kept for a while."""
+    """The default limits of a run. Under a sanitizer, each allocation of an interpreter has a shadow and room around
+    it, and freed memory is kept for a while."""
     return {"memory_bytes": 512 << 20} if IS_SANITIZED and (BUILD / f"hatchery-lang-{language}.so").exists() else {}
 
 
@@ -89,9 +89,10 @@ class Server:
         self.command = [str(HATCHERYD), "--listen", "127.0.0.1:0", "--listen", f"unix:{self.socket_path}", *options]
         self.has_own_cache = False
         if config is None:
-            # Python as it is by itself; or what a machine is given that is too slow for that.
+            # Python with its defaults; or with the settings for a machine that is too slow for
+            # them.
             config = os.environ.get("HATCHERY_TEST_CONFIG", "language python { }\n")
-        if not re.search(r"^\s*cache\s*=", config, re.M):  # what another run compiled is nothing to a test
+        if not re.search(r"^\s*cache\s*=", config, re.M):  # a test must not depend on what another run compiled
             config += f'\ncache = "{self.dir}/cache"\n'
             self.has_own_cache = True
         self.config_path = self.dir / "hatchery.conf"
@@ -142,7 +143,8 @@ class Server:
         return words[1:]
 
     def set_faults(self, *lines):
-        """Steps to skip or to fail from the next sandbox on, as zygote/base/fault.h has it: `skip STEP`, `fail STEP ERRNO`.
+        """Steps to skip or to fail from the next sandbox on, in the notation of zygote/base/fault.h: `skip STEP`, `fail
+        STEP ERRNO`.
 
         The file is mapped by the zygotes, so it is written in place and always has the same size."""
         text = "".join(f"{line}\n" for line in lines).encode()
@@ -158,11 +160,12 @@ class Server:
         raise AssertionError(f"hatcheryd: {reason}; its log ends with\n{self.log_tail()}")
 
     def log(self):
-        """What was written since this server's start; the file keeps what servers of the same name wrote before."""
+        """The text that was written since this server's start; the file also keeps the text of earlier servers of that
+        name."""
         return self.log_path.read_bytes()[self.log_from:].decode(errors="replace")
 
     def sanitizer_reports(self):
-        """What the sanitizers wrote to this server's log, from the first report on; empty when they found nothing."""
+        """The sanitizers' reports in this server's log, from the first one on; empty if they found nothing."""
         text = self.log()
         found = SANITIZER_REPORT.search(text)
         return text[text.rfind("\n", 0, found.start()) + 1:][:6000] if found else ""
@@ -185,7 +188,7 @@ class Server:
         return host.descendants(self.process.pid)
 
     def children(self):
-        """Those that the supervisor started; inits that come to it when their zygote is killed are none."""
+        """The children that the supervisor started, without inits that come to it when their zygote is killed."""
         return [process for process in self.processes()
                 if process.parent == self.process.pid and process.name in DAEMONS and process.state not in "ZX"]
 
@@ -205,7 +208,7 @@ class Server:
         return [host.Process(self.process.pid), self.pool_process(), *self.zygote_processes()]
 
     def note_cgroups(self):
-        """Remembers which cgroup directories belong to this server, by asking its processes."""
+        """Remembers which cgroup directories belong to this server, as its processes show them."""
         for process in self.processes():
             for controllers, path in process.cgroups().items():
                 names = path.split("/")
@@ -234,7 +237,7 @@ class Server:
     # ------------------------------------------------------------ programs that the test holds
 
     def wait_held(self, n=1):
-        """Waits until n programs have come to their HOLD."""
+        """Waits until n programs have reached their HOLD."""
         def are_held():
             found, todo = [], [self.process.pid]
             while todo:
@@ -245,7 +248,7 @@ class Server:
         self.held = wait_until(are_held, what=f"{n} programs that are held")
 
     def let_go(self):
-        """The programs that were waited for go on."""
+        """Lets the programs that wait_held found go on."""
         while self.held:
             os.kill(self.held.pop().pid, signal.SIGCONT)
 
@@ -266,7 +269,7 @@ class Server:
             self.fail(f"it ended by itself with status {status}")
 
     def ended(self, family=()):
-        """For a server that was told to stop: waits for its exit with 0, and looks for what it left behind."""
+        """For a server that was told to stop: waits for its exit with 0, and looks for leftovers."""
         try:
             try:
                 status = self.process.wait(STOP_GUARD)
@@ -284,7 +287,7 @@ class Server:
         running = [process for process in left.values() if process.is_running()]
         if running:
             problems.append(f"processes are left: {running}")
-        # The kernel may still be taking down what is dead.
+        # The kernel may still be taking down dead processes.
         wait_until(lambda: not [process for process in left.values() if process.is_alive()] or running, 30,
                    "the end of dead processes")
         groups = sorted(path for path in self.cgroup_directories() if not is_taken(path))
@@ -303,8 +306,8 @@ class Server:
             self.fail("after its end " + "; ".join(problems))
 
     def release(self):
-        """Last resort, so that a failed test leaves the machine usable. Kills only what this object started. Whatever
-        way a server took to its end, what a sanitizer reported is a failure."""
+        """Last resort, so that a failed test leaves the machine usable. Kills only processes that this object started.
+        A sanitizer's report is a failure, however the server ended."""
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -325,7 +328,7 @@ class Server:
 
 
 def is_taken(cgroup):
-    """Whether the number in a group's name is another server's by now, which started when ours had ended."""
+    """Does the number in a group's name belong to another server by now, which started after ours had ended?"""
     number = re.search(r"hatchery-(\d+)", cgroup).group(1)
     try:
         with open(RUN_DIR / f"instance-{number}.lock", "rb") as lock:
@@ -336,13 +339,13 @@ def is_taken(cgroup):
 
 
 def orphans():
-    """Processes of a server that came to us, the subreaper, because what had started them is gone."""
+    """Processes of a server that came to this process, the subreaper, because their parents are gone."""
     return [process for process in host.processes() if process.parent == os.getpid() and process.name in PARTS]
 
 
 def reap():
-    """Takes note of the end of orphans, as the host's own init would. A dead process that nobody waits for keeps its
-    whole process namespace from going."""
+    """Reaps orphans, as the host's own init would. A dead process that is not reaped keeps its whole pid namespace
+    alive."""
     for process in host.children(os.getpid()):
         if process.state == "Z" and process.name in PARTS:
             try:

@@ -1,5 +1,6 @@
-"""Servers that several test modules of one process use, one after the other: whoever asks for the same configuration and
-the same faults gets the server that is there. They end with the process (lib/modules.py), where each is searched for."""
+"""Servers that several test modules of one process use, one after the other: a module that asks for the same
+configuration and the same faults gets the running server. They end with the process (lib/modules.py), and each is then
+checked for leftovers."""
 
 from lib.server import Server
 
@@ -17,7 +18,7 @@ class SharedServers:
                 server.wait_idle()
                 return server
             del self.running[key]
-            server.stop()  # fails, since it ended by itself
+            server.stop()  # fails, since the server ended by itself
         server = self.running[key] = start(name, **options)
         return server
 
@@ -36,7 +37,7 @@ def start(name, **options):
 
 
 def stop_all(servers):
-    """Empties the dictionary. All are stopped, also if the first of them fails."""
+    """Empties the dictionary. All servers are stopped, even if the first of them fails."""
     failures = []
     while servers:
         _, server = servers.popitem()

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 LINE = re.compile(r"^(not ok|ok)\b[ \d]*(?:- )?(.*?)(?:\s+# SKIP\s*(.*?))?(?:\s+# TIME ([\d.]+))?$")
-MODULE = re.compile(r"^# module: (.*)$")  # a process that runs several says which one comes next
+MODULE = re.compile(r"^# module: (.*)$")  # a process that runs several modules says which one comes next
 
 
 def sentence(name):
@@ -20,7 +20,7 @@ def sentence(name):
 
 
 class Tally:
-    """Counts, and what was said. Held back, lines are kept for the tally that this one is added to."""
+    """Counts and lines. A tally that is held back keeps its lines for the tally that it is added to."""
 
     def __init__(self, held_back=False):
         self.passed = self.failed = self.skipped = 0
@@ -34,7 +34,7 @@ class Tally:
             self.lines.append(line)
 
     def add(self, other):
-        """What was counted, and said, beside this one."""
+        """Adds the counts and lines of another tally."""
         self.passed += other.passed
         self.failed += other.failed
         self.skipped += other.skipped

@@ -1,9 +1,9 @@
 """Attacks as rows of a table, each with the proof that it is one.
 
 An attack is a program that returns something true if it gets through, and is refused by an OSError or by returning
-nothing. It is run three ways: with all walls it has to be refused; without the walls that its row names it has to get
-through, or the refusal says nothing; and where the row names more than the system call filter, it has to be refused
-without that filter too, by what stands behind it.
+nothing. It is run three ways. With all walls it has to be refused. Without the walls that its row names it has to get
+through, or the refusal would prove nothing. If the row names more than the system call filter, it has to be refused
+without that filter too, by the walls behind it.
 
 Servers without walls are started when a row first asks for one, and shared by all rows that ask for the same.
 """
@@ -17,10 +17,11 @@ from typing import NamedTuple, Optional
 from lib import shared
 from lib.case import Case, describe
 
-# Walls as the steps of zygote/sandbox/boot.c name them. Each set lacks all that those before it lack.
+# Walls by the names of steps in zygote/sandbox/boot.c. Each set lacks all walls that the sets
+# before it lack.
 CALLS = ("system calls",)
-CAPABILITIES = (*CALLS, "init no nested namespaces", "capabilities", "proof")  # root's, in the slot's user namespace only
-HOST_ROOT = (*CAPABILITIES, "user namespace", "identity", "no new privileges")  # what the zygote keeps, on the host
+CAPABILITIES = (*CALLS, "init no nested namespaces", "capabilities", "proof")  # root's rights, in the slot's user namespace only
+HOST_ROOT = (*CAPABILITIES, "user namespace", "identity", "no new privileges")  # the zygote's capabilities, on the host
 ZYGOTES_ROOT = (*HOST_ROOT, "empty namespace", "root")   # in the zygote's own root, with its /proc
 
 LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}
@@ -69,7 +70,7 @@ def waiting_child():
     return pid
 """
 
-# Each in a process of its own, so that what one does to itself is not met by the next.
+# Each attack has a process of its own, so that its changes to itself do not affect the next.
 RUN = """
 for number, attack in enumerate(attacks):
     pid = os.fork()
@@ -87,7 +88,8 @@ NOT_HERE = re.compile(r"refused (ENOSYS|EAFNOSUPPORT|EPROTONOSUPPORT|ESOCKTNOSUP
 
 
 class Attack(NamedTuple):
-    """code: an expression, or a function's body of several lines. without: the walls that have to go before it gets through; None if it may not even be tried, and why says why."""
+    """code: an expression, or a function's body of several lines. without: the walls to take down so that it gets
+    through; None if it may not even be tried, and `why` gives the reason."""
     name: str
     code: str
     without: Optional[tuple] = CALLS
@@ -111,20 +113,20 @@ def program(codes):
 
 
 def stands_behind(attack):
-    """Something else stands behind the system call filter."""
+    """Does another wall stand behind the system call filter?"""
     return attack.without is not None and attack.without[:1] == CALLS and attack.without != CALLS
 
 
 def request(text, walls):
-    """A program whose root is not entered is in the tmpfs that the root covers: a name there is not what the interpreter
-    will find under the same name. So the file is put where it will look."""
+    """A program that has not entered its root is in the tmpfs that the root covers: the interpreter finds another file
+    there under the same name. So the file is put where the interpreter looks."""
     if "root" not in walls:
         return {"code": text}
     return {"files": {"home/sandbox/in/main.py": "", "home/in/main.py": text}, "entry": "home/sandbox/in/main.py"}
 
 
 class Servers:
-    """The servers of one module, by the walls that they lack. Shared ones are also those of other modules."""
+    """The servers of one module, by the walls that they lack. Shared servers also serve other modules."""
 
     def __init__(self, name, is_shared=False, **options):
         self.name = name.rsplit(".", 1)[-1]
@@ -147,7 +149,7 @@ class Servers:
         if not self.is_shared:
             shared.stop_all(self.running)
 
-    def __getattr__(self, name):  # as ServerModule: what is asked of it is asked of the server with all walls
+    def __getattr__(self, name):  # like ServerModule: attributes are those of the server with all walls
         return getattr(self.without(), name)
 
 
@@ -170,7 +172,7 @@ class AttackCase(Case):
             setattr(cls, name, test)
 
     def words(self):
-        """What the @words@ of programs stand for."""
+        """The values of the @words@ in programs."""
         return {}
 
     def run_program(self, client, **arguments):
@@ -179,7 +181,7 @@ class AttackCase(Case):
         return result, result.stdout
 
     def attempt(self, attacks, walls):
-        """What each of them prints, by name."""
+        """The output of each, by name."""
         codes = []
         for attack in attacks:
             code = attack.code
@@ -196,7 +198,7 @@ class AttackCase(Case):
         return got
 
     def refusals(self, walls):
-        """What comes of all rows of the class that have to be refused, in one run."""
+        """Runs all rows of the class that have to be refused, in one run."""
         cache = type(self).__dict__.get("cache")
         if cache is None:
             cache = type(self).cache = {}
