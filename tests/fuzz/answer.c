@@ -1,6 +1,6 @@
-/* Fuzzes what a server says, as a client takes it: proto/wire/answer and proto/wire/pbspan (decoding and encoding),
- * pool/native/reply (the same as a frame), and what the command makes of it: client/json, client/text, client/report.
- * Input: a ServerMessage. */
+/* Fuzzes a server's messages, as a client takes them: proto/wire/answer and proto/wire/pbspan (decoding and encoding),
+ * pool/native/reply (the same as a frame), and the command's output: client/json, client/text, client/report. Input: a
+ * ServerMessage. */
 #include "proto/wire/answer.h"
 
 #include "client/json.h"
@@ -40,7 +40,7 @@ static void check_frame(struct answer *a, const uint8_t *message, size_t len)
         free(frame);
 }
 
-/* An enum's number that no .proto has: taken, as proto3 wants it, but nothing that a server could be made to encode. */
+/* A number that is not in the .proto's enum: a client takes it, as proto3 demands, but no server can encode it. */
 static bool has_negative_enum(const struct answer *a)
 {
         bool result = a->m.which_answer == hatchery_v1_ServerMessage_result_tag;
@@ -67,7 +67,7 @@ static void check_round_trip(struct answer *a)
         free(second);
 }
 
-/* An object that jansson prints is one that it reads. */
+/* jansson must be able to read every object that it prints. */
 static void check_json(json_t *object)
 {
         FUZZ_CHECK(object);

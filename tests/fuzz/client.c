@@ -1,6 +1,6 @@
 /* Fuzzes a client's end of a connection against a server that sends anything: client/hatchery (hatchery_receive), below
- * it proto/wire/frame, proto/wire/lz4, proto/wire/answer. The bytes travel through a unix socket, as they do in
- * earnest. Input: the stream.
+ * it proto/wire/frame, proto/wire/lz4, proto/wire/answer. The bytes travel through a unix socket, as in real use.
+ * Input: the stream.
  */
 #include "client/hatchery.h"
 
@@ -15,7 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Answers may be larger than the room that a client makes for what has arrived. */
+/* Answers may be larger than the client's room for received bytes. */
 enum { MAX_ANSWER = 1 << 20, MAX_STREAM = 1 << 16 };
 
 /* One listening socket serves all inputs of a process. */
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 hatchery_answer_fini(&a);
         }
         FUZZ_CHECK(r < 0 && e.code == -r && e.text[0] != '\0');
-        FUZZ_CHECK(hatchery_receive(h, &a, 0, &e) == -ECONNRESET); /* and it stays so */
+        FUZZ_CHECK(hatchery_receive(h, &a, 0, &e) == -ECONNRESET); /* and the end is permanent */
         hatchery_close(h);
         return 0;
 }

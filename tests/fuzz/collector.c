@@ -1,5 +1,5 @@
 /* Fuzzes the stream of files that comes back from a sandbox: pool/core/collector, with pool/base/feed and
- * proto/base/utf8 below it. Input: what the other end says. */
+ * proto/base/utf8 below it. Input: the bytes of the other end. */
 #include "pool/core/collector.h"
 
 #include "proto/base/utf8.h"
@@ -30,7 +30,7 @@ static void check_files(struct collector *c)
                 FUZZ_CHECK(!memchr(f->name.data, '\0', f->name.len));
                 if (f->raw_name.len > 0)
                         FUZZ_CHECK(utf8_prefix(f->raw_name.data, f->raw_name.len) < f->raw_name.len);
-                uint8_t *copy = fuzz_copy(f->content.data, f->content.len); /* all of it can be read */
+                uint8_t *copy = fuzz_copy(f->content.data, f->content.len); /* every byte can be read */
                 free(copy);
                 bytes += f->content.len;
         }

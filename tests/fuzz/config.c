@@ -1,6 +1,6 @@
 /* Fuzzes the configuration: pool/config/config (config_load), pool/config/config_runtime, pool/config/config_language,
- * pool/config/config_value, and libconfuse below them. What is taken must keep the bounds that the rest of the server
- * counts on. */
+ * pool/config/config_value, and libconfuse below them. An accepted configuration must keep the bounds that the rest of
+ * the server relies on. */
 #include "pool/config/config.h"
 
 #include "proto/ipc/channel.h"
@@ -19,7 +19,7 @@ static void check_language(const struct config_language *l)
                 FUZZ_CHECK(l->preload[i]);
 }
 
-/* What it says must also survive the way to the other processes. */
+/* Its contents must also survive the way to the other processes. */
 static void check_runtime(const struct config_runtime *r)
 {
         struct config again = { 0 };

@@ -1,5 +1,5 @@
-/* Fuzzes the patterns of output files: proto/base/glob, against a plain matcher that tries everything (on short inputs;
- * on long ones only for its time and memory). Input: pattern, NUL, path. */
+/* Fuzzes the patterns of output files: proto/base/glob. Short inputs are compared with a plain matcher that tries
+ * everything; long ones test only time and memory. Input: pattern, NUL, path. */
 #include "proto/base/glob.h"
 
 #include "tests/fuzz/fuzz.h"

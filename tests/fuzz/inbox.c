@@ -1,6 +1,6 @@
 /* Fuzzes the server's end of a connection: proto/wire/frame, pool/native/inbox. The stream arrives in pieces of any
- * size, also read directly into the place of a large frame, and must give the frames that it gives when it is read at
- * once. Input: the stream, then one byte that seeds the sizes of pieces. */
+ * size, some read directly into the place of a large frame. It must give the same frames as when it is read at once.
+ * Input: the stream, then one byte that seeds the sizes of pieces. */
 #include "pool/native/inbox.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -11,8 +11,7 @@
 
 enum { MAX = 1 << 16 };
 
-/* The frame at the start of a stream, all of which is there: its size with the header, 0 if it is not whole, -1 if it
- * is none. */
+/* The frame at the start of a complete stream: its size with the header, 0 if it is not whole, -1 if it is no frame. */
 static int64_t whole_frame(const uint8_t *data, size_t len)
 {
         if (len > 0 && data[0] > 1)

@@ -1,4 +1,5 @@
-/* Fuzzes what a sandbox reads before its program starts: proto/ipc/job (job_read). Input: the bytes of the socket. */
+/* Fuzzes a sandbox's reading of its job, before its program starts: proto/ipc/job (job_read). Input: the bytes of the
+ * socket. */
 #include "proto/ipc/job.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -38,7 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size >= sizeof header) {
                 memcpy(&header, data, sizeof header);
                 if (header.strings_size > MAX_STRINGS && header.strings_size <= JOB_MAX_STRINGS)
-                        return 0; /* allowed, but no good use of a fuzzer's memory */
+                        return 0; /* allowed, but a waste of a fuzzer's memory */
         }
         FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
         FUZZ_CHECK(send(pair[0], data, size, MSG_NOSIGNAL) == (ssize_t)size);

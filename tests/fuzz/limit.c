@@ -1,4 +1,4 @@
-/* Fuzzes values with units: proto/base/limit, as the configuration and the command line use it. What is taken is
+/* Fuzzes values with units: proto/base/limit, as the configuration and the command line use it. Accepted values are
  * compared with arithmetic in 128 bits. */
 #include "proto/base/limit.h"
 
@@ -34,7 +34,7 @@ static int64_t factor(enum limit_unit unit, const char *suffix)
         return 0;
 }
 
-/* What the text means, or -1. */
+/* The value that the text means, or -1. */
 static int64_t expected(enum limit_unit unit, const char *text)
 {
         static const char all[] = "0123456789";

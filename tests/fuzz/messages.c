@@ -40,12 +40,12 @@ static size_t put_varint(uint8_t *to, uint64_t value)
 
 struct field {
         size_t at;      /* of the tag */
-        size_t content; /* of what follows tag and length */
+        size_t content; /* of the bytes after tag and length */
         size_t end;
         bool has_length;
 };
 
-/* The field at a place; false where there is none that is whole. */
+/* The field at a place; false if there is no whole one. */
 static bool get_field(const uint8_t *data, size_t size, size_t at, struct field *f)
 {
         uint64_t tag, len = 0;
@@ -75,7 +75,7 @@ static bool get_field(const uint8_t *data, size_t size, size_t at, struct field 
         }
 }
 
-/* Any of the message's fields, each as likely as the others. */
+/* Chooses one of the message's fields, all with the same probability. */
 static bool choose_field(const uint8_t *data, size_t size, unsigned *seed, struct field *chosen)
 {
         struct field f;
@@ -86,7 +86,7 @@ static bool choose_field(const uint8_t *data, size_t size, unsigned *seed, struc
         return n > 0;
 }
 
-/* Puts len bytes of content in place of what is between from and to. Returns the new size, 0 if it would not fit. */
+/* Replaces the bytes between from and to by len bytes of content. Returns the new size, 0 if it would not fit. */
 static size_t replace(uint8_t *data, size_t size, size_t max_size, size_t from, size_t to, const uint8_t *content,
                       size_t len)
 {
@@ -99,7 +99,7 @@ static size_t replace(uint8_t *data, size_t size, size_t max_size, size_t from, 
 
 static size_t mutate_message(uint8_t *data, size_t size, size_t max_size, unsigned *seed, int depth);
 
-/* The content of a length-delimited field, as a message or as bytes, and its length made to fit. */
+/* Mutates the content of a length-delimited field, as a message or as bytes, and adapts its length. */
 static size_t mutate_content(uint8_t *data, size_t size, size_t max_size, const struct field *f, unsigned *seed,
                              int depth)
 {
@@ -189,7 +189,7 @@ static uint8_t *mutate_body(const uint8_t *body, const struct frame *f, size_t *
         *compressed = roll(seed, 2) == 0;
         *len = plain_len;
         if (!*compressed || roll(seed, 8) == 0)
-                return plain; /* or plain and said to be packed */
+                return plain; /* or plain, but marked as packed */
         if (lz4_pack(plain, plain_len, 0, &packed, &packed_len, &e) != LZ4_OK) {
                 *compressed = false;
                 return plain;

@@ -1,5 +1,5 @@
-/* Fuzzes the names of files: pool/base/names, single ones and sets, the latter against comparing each with each. Input:
- * names, separated by line feeds. */
+/* Fuzzes the names of files: pool/base/names, single ones and sets; sets are checked by comparing each name with each
+ * other. Input: names, separated by line feeds. */
 #include "pool/base/names.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -16,7 +16,7 @@ static bool in_the_way(struct span a, struct span b)
         return a.len == b.len || b.data[a.len] == '/';
 }
 
-/* By the prose of docs/protocol.md. */
+/* The rule from the prose of docs/protocol.md. */
 static bool is_plain(struct span name)
 {
         enum { MAX_NAME = 1024, MAX_PART = 255 };

@@ -1,5 +1,5 @@
-/* Fuzzes what a client says: proto/wire/request and proto/wire/pbspan (decoding and encoding), pool/core/check with
- * pool/base/names, and, for what passes, the way to the sandbox: proto/ipc/job, packed and read again. Input: a
+/* Fuzzes a client's messages: proto/wire/request and proto/wire/pbspan (decoding and encoding), pool/core/check with
+ * pool/base/names, and, for accepted ones, the way to the sandbox: proto/ipc/job, packed and read again. Input: a
  * ClientMessage. */
 #include "proto/wire/request.h"
 
@@ -16,7 +16,7 @@
 
 enum { ROOM = 5, MAX_SENT = 1 << 16 };
 
-/* What was decoded comes through encoding and decoding as it was. */
+/* A decoded request must stay the same through encoding and decoding. */
 static void check_round_trip(const struct request *r)
 {
         struct err e = { 0 };

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Runs the fuzzers of a build, each for some seconds, on all cores, and prints what came of it.
+"""Runs the fuzzers of a build, each for some seconds, on all cores, and prints the results.
 
-Each starts from its committed corpus (tests/fuzz/corpus/NAME) and from what earlier runs found (BUILD/fuzz/NAME/found).
-An input that crashes is kept in BUILD/fuzz/NAME/crashes and named. At the end: a table, line coverage of the files that
-the fuzzers are for, by their corpora and what was found, and `N passed, N failed, 0 skipped`, where a fuzzer that
-crashed, hung or did not run counts as failed.
+Each starts from its committed corpus (tests/fuzz/corpus/NAME) and from the inputs that earlier runs found
+(BUILD/fuzz/NAME/found). An input that crashes is kept in BUILD/fuzz/NAME/crashes and named. At the end come a table,
+the line coverage of the files that the fuzzers are for (by corpora and found inputs), and `N passed, N failed, 0
+skipped`. A fuzzer that crashed, hung or did not run counts as failed.
 """
 
 import argparse
@@ -20,11 +20,11 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MAX_LEN = 4096
-END_GUARD = 120  # beyond its seconds: reading the corpora on a busy machine
+END_GUARD = 120  # beyond a fuzzer's seconds: reading the corpora on a busy machine
 REPLAY_GUARD = 300
 MERGE_GUARD = 1800
 
-# What the fuzzers are for; a change of these lists belongs next to a change of a fuzzer's first comment.
+# The files that each fuzzer is for. Change these lists together with a fuzzer's first comment.
 AIMS = [
     "client/address.c", "client/async_answers.c", "client/async_end.c", "client/async_stream.c", "client/base64.c",
     "client/characters.c", "client/hatchery.c", "client/inflow.c", "client/json.c", "client/options.c", "client/text.c",
@@ -50,7 +50,7 @@ class Fuzzer:
         self.problem = None
 
     def corpora(self):
-        """Committed inputs must be read too when there are none yet."""
+        """Committed inputs must be read even if no input was found yet."""
         return [str(self.found), *([str(self.corpus)] if self.corpus.is_dir() else [])]
 
     def options(self):
@@ -105,7 +105,7 @@ class Fuzzer:
         return self
 
     def merge(self):
-        """The smallest corpus that reaches what all inputs reach, in place of the committed one."""
+        """Replaces the committed corpus by the smallest one that reaches the same code as all inputs."""
         fresh = self.work / "merged"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -118,7 +118,7 @@ class Fuzzer:
 
 
 def add_seeds(build, fuzzers):
-    """The generated seeds join what was found, so that a merge sees them."""
+    """The generated seeds join the found inputs, so that a merge sees them."""
     messages = build / "python"
     messages.mkdir(exist_ok=True)
     subprocess.run(["protoc", f"-I{ROOT / 'proto'}", f"--python_out={messages}", "hatchery.proto"], check=True)
@@ -142,7 +142,7 @@ def line_coverage(build, fuzzers):
     print("\nlines of what is fuzzed:")
     for line in report.splitlines():
         words = line.split()
-        # name, regions and what is missed of them, functions likewise, lines likewise
+        # name, regions and missed regions, functions likewise, lines likewise
         if len(words) >= 10 and (words[0].endswith(".c") or words[0] == "TOTAL"):
             name = next((aim for aim in AIMS if aim.endswith("/" + Path(words[0]).name) and words[0] in aim), words[0])
             print(f"  {name:<28} {int(words[7]) - int(words[8]):5d} of {words[7]:>5}  {words[9]:>8}")

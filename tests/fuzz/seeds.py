@@ -1,7 +1,7 @@
 #!/usr/bin/python3
-"""Writes the seeds of the fuzzers: one good input of each kind, made by other people's encoders (python3-protobuf,
-python3-lz4). They are where a corpus starts when a message gets a new field; `./dev fuzz --merge` then keeps what of
-them, and of what was found from them, reaches something of its own.
+"""Writes the seeds of the fuzzers: one good input of each kind, made by independent encoders (python3-protobuf,
+python3-lz4). A corpus starts from them when a message gets a new field. `./dev fuzz --merge` then keeps those seeds and
+found inputs that reach code of their own.
 
 Usage: seeds.py FOLDER, with hatchery_pb2 on PYTHONPATH; makes FOLDER/NAME/seed-N."""
 

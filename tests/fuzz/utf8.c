@@ -1,5 +1,5 @@
-/* Fuzzes text that came from elsewhere: proto/base/utf8 (against a decoder written from the standard's table), the
- * client's repair and cleaning of text (client/text) and its base64 (client/base64, against a decoder). */
+/* Fuzzes text from outside: proto/base/utf8 (against a decoder written from the standard's table), the client's repair
+ * and cleaning of text (client/text) and its base64 (client/base64, against a decoder). */
 #include "proto/base/utf8.h"
 #include "client/base64.h"
 #include "client/text.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One character at data by its value: decodes first and judges afterwards, where utf8.c goes by ranges of bytes. */
+/* One character at data by its value: decodes first and checks afterwards, while utf8.c uses ranges of bytes. */
 static size_t one_character(const uint8_t *data, size_t len)
 {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

@@ -59,7 +59,7 @@ static bool is_file(const uint8_t *name, size_t len, uint64_t size)
         return false;
 }
 
-/* Records of files that there are, within the bounds that were set, and one end. */
+/* The answer must have records of existing files only, within the bounds, and one end. */
 static void check_answer(struct fuzz_input in, const struct collect_request *q)
 {
         uint64_t n = 0, bytes = 0;
