@@ -1,6 +1,6 @@
 #!/bin/sh
-# Process 1 of the virtual machine, once its root disk is in place. Results go out on the second serial port, by
-# themselves; the first has the kernel's messages. However the tests end, the machine is switched off.
+# Process 1 of the virtual machine, once its root disk is in place. Only results go to the second serial port; the first
+# has the kernel's messages. However the tests end, the machine is switched off.
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8
 cd /hatchery || exit 1
 

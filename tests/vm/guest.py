@@ -1,7 +1,7 @@
 """Runs inside the virtual machine: the modules of tests, one after the other, as tests/run.py does on a host.
 
-Every module of tests/box runs here, but one that says why it can't, NOT_IN_VM = "a sentence", and one that says why it
-should only with --all: SLOW_IN_VM. Both are constants of the module.
+Every module of tests/box runs here, with two exceptions. A module with the constant NOT_IN_VM = "a sentence" never
+does, and one with SLOW_IN_VM only with --all. The sentence gives the reason.
 """
 
 import json
@@ -20,12 +20,13 @@ from lib.tap import Tally, run_tap, sentence  # noqa: E402
 
 GUARD = 3000
 
-# What lib.scale makes of counts and times here, where a run takes some ten times as long.
+# Factors for lib.scale's counts and times: here a run takes some ten times as long.
 SCALE = {"HATCHERY_TEST_REPEAT": "0.05", "HATCHERY_TEST_PATIENCE": "20"}
 
 
 def patient_config(build):
-    """The built-in configuration, but that a run may take as long as its ceiling allows: what is emulated is slow."""
+    """The built-in configuration, except that a run may take as long as its ceiling allows: an emulated machine is
+    slow."""
     text = printed_config(build / "hatcheryd")
     for limit in ("wall", "cpu"):
         values = re.findall(rf"\b{limit} = (\w+)", text)

@@ -1,8 +1,9 @@
-"""Builds what the virtual machine boots from: Debian's own kernel, an initramfs, and a disk with a small Debian 12
-system and the tree to be tested.
+"""Builds the parts that the virtual machine boots from: Debian's own kernel, an initramfs, and a disk with a small
+Debian 12 system and the tree to be tested.
 
-The kernel package is downloaded by apt and unpacked, not installed. The system on the disk is made of the packages that
-this machine has: the essential ones, and what the tests need. So no other download and no second package manager runs.
+The kernel package is downloaded by apt and unpacked, not installed. The system on the disk consists of packages that
+this machine has: the essential ones, and those that the tests need. So no other download and no second package manager
+runs.
 """
 
 import os
@@ -115,7 +116,7 @@ def build_initramfs(kernel, target):
 
 
 class Packages:
-    """What dpkg says is installed here."""
+    """The packages that dpkg lists as installed."""
 
     def __init__(self):
         self.depends = {}
@@ -208,13 +209,13 @@ class Disk:
             self.add(f"/etc/{name}")
         self.add(NUMBERS_OF_CALLS)
         self.add_tree("/etc/alternatives", "etc/alternatives")
-        # What update-alternatives made belongs to no package.
+        # Links of update-alternatives belong to no package.
         for link in Path("/usr/bin").iterdir():
             if link.is_symlink() and os.readlink(link).startswith("/etc/alternatives/"):
                 self.add(link)
 
     def _add_bytecode(self, path):
-        """Made by a package's scripts, so in no list; without it every interpreter would compile what it imports."""
+        """A package's scripts make it, so it is in no list; without it every interpreter would compile its imports."""
         for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.cpython-3*.pyc"):
             self.add(compiled)
 

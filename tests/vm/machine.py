@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Runs tests on Debian's stock kernel with cgroup version 2 alone, in a virtual machine: where this machine has another
-kernel, or cgroup version 1, this shows that hatcheryd runs on the other kind.
+"""Runs tests on Debian's stock kernel with cgroup version 2 alone, in a virtual machine: if this machine has another
+kernel, or cgroup version 1, this shows that hatcheryd runs on the other kind, too.
 
-QEMU emulates the processor, 10 to 50 times slower than a real one: few runs, patient guards. --kvm is for who has it;
-that /dev/kvm is there does not tell, since inside another virtual machine it may not work.
-What the tests print comes through a serial port, and ends with `N passed, N failed, N skipped`.
+QEMU emulates the processor, 10 to 50 times slower than a real one: few runs, patient guards. --kvm is for machines that
+have it: /dev/kvm alone proves nothing, since inside another virtual machine it may not work. The tests' output comes
+through a serial port, and ends with `N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -42,7 +42,8 @@ def qemu_command(kernel, work, guard, memory_mb, kvm):
 
 
 def read_lines(process, deadline):
-    """Lines of the machine's output as they come, until it is off; deadline() says until when to wait for the next."""
+    """Lines of the machine's output as they come, until it is off; deadline() returns the time until which to wait for
+    the next."""
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -70,7 +71,7 @@ def run_machine(command, guard):
     start = time.monotonic()
     summary, talked = None, False
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    # So that `end` runs when this process is told to end, too.
+    # So that `end` also runs when this process is told to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         for line in read_lines(process, lambda: start + (guard if talked else BOOT_GUARD)):

@@ -1,6 +1,6 @@
-"""Debian 12's own kernel with cgroup version 2 alone: what hatcheryd says of it, and that the walls it relies on hold.
+"""Debian 12's own kernel with cgroup version 2 alone: hatcheryd's report about it, and that the walls hold there.
 
-Limits are generous, because the processor is emulated; what is asserted is which limit ended a run, never how soon.
+Limits are generous, because the processor is emulated. Tests assert which limit ended a run, never how soon.
 """
 
 import os
@@ -21,7 +21,7 @@ GUARD = 300
 
 
 def check_host(cgroup=None):
-    """Runs `hatcheryd --check-host`, in this cgroup if one is given; shows what it says."""
+    """Runs `hatcheryd --check-host`, in this cgroup if one is given; shows its output."""
     def move():
         if cgroup:
             (cgroup / "cgroup.procs").write_text("0")
@@ -71,7 +71,7 @@ class Host(unittest.TestCase):
 
 
 class Group(unittest.TestCase):
-    """hatcheryd below the root of the cgroups, where only a group without processes hands its controllers on."""
+    """hatcheryd below the root of the cgroups, where only a group without processes delegates its controllers."""
 
     def setUp(self):
         (CGROUPS / "cgroup.subtree_control").write_text("+cpu +memory +pids")
@@ -86,7 +86,8 @@ class Group(unittest.TestCase):
         return folder
 
     def serve(self):
-        """Runs a server inside the unit, and one program by it; returns what the unit and the slice held meanwhile."""
+        """Runs a server inside the unit, and one program by it; returns the contents of the unit and the slice
+        meanwhile."""
         server = Server("unit")
         server.command[:0] = ["/bin/sh", "-c", f'echo 0 > {self.unit}/cgroup.procs && exec "$@"', "sh"]
         server.start()
@@ -127,7 +128,7 @@ class Group(unittest.TestCase):
 
 
 class Command(unittest.TestCase):
-    """The command a person types."""
+    """The command that a user types."""
 
     def hatchery(self, *arguments, stdin=b""):
         return SERVER.run("run", *arguments, stdin=stdin)
@@ -158,7 +159,7 @@ class Command(unittest.TestCase):
 
 
 class Limits(Case):
-    """What cgroup version 2 counts and enforces."""
+    """Counts and limits of cgroup version 2."""
 
     SERVER = SERVER
 
@@ -226,7 +227,7 @@ class Limits(Case):
 
 
 class Walls(Case):
-    """That a sandbox is built at all shows that the steps worked; these look at it from the inside."""
+    """A sandbox that is built shows that the steps worked; these tests look at it from the inside."""
 
     SERVER = SERVER
 
@@ -261,7 +262,7 @@ class Walls(Case):
         self.assertIn(self.output(code), ("97\n", "101\n"))
 
     def test_identity(self):
-        """It is nobody outside, without capabilities and behind a filter"""
+        """A sandbox is nobody outside, without capabilities and behind a filter"""
         text = self.output("print(open('/proc/self/status').read())")
         status = dict(line.split(":", 1) for line in text.splitlines() if line)
         self.assertEqual("2", status["Seccomp"].strip())
@@ -269,7 +270,7 @@ class Walls(Case):
             self.assertEqual(0, int(status[name], 16), name)
 
     def test_fresh_sandboxes(self):
-        """Runs one after the other meet a sandbox of their own each"""
+        """Runs one after the other have a sandbox of their own each"""
         runs = [self.execute("import os; print(os.getpid())") for _ in range(30)]
         self.assertEqual({b"2\n"}, {run.stdout for run in runs})
         self.assertEqual(30, len({run.sandbox for run in runs}))
