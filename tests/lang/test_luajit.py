@@ -115,8 +115,7 @@ class Hostile(lua_programs.LuaHostile):
         self.assertEqual(11, result.signal)
 
     def test_code_of_its_own(self):
-        """The compiler needs writable memory that becomes executable, so no wall refuses it: the others have to
-        hold."""
+        """The compiler needs writable memory that becomes executable: no wall refuses it, the others hold."""
         result = self.by_ffi("void *mmap(void *, size_t, int, int, int, long);",
                              "local p = ffi.cast('uint8_t *', ffi.C.mmap(nil, 4096, 7, 0x22, -1, 0)) ffi.copy(p, '\\xb8\\x2a\\0\\0\\0\\xc3', 6)\n"
                              "if jit.arch == 'x64' then print(ffi.cast('int (*)(void)', p)()) else print(42) end")
