@@ -15,7 +15,7 @@ TESTS = Path(__file__).resolve().parent
 
 
 def show(title, command, env, *, exit_code, out=None, words=()):
-    """Runs one command and prints it as a person would see it; true if it went as expected."""
+    """Runs one command and prints it as a user would see it; true if it went as expected."""
     print(f"\n\033[1m# {title}\033[0m" if sys.stdout.isatty() else f"\n# {title}")
     print("$", shlex.join(["hatchery", *command[1:]]), flush=True)
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
@@ -64,7 +64,8 @@ def demonstrate(server, folder):
 
 
 def main():
-    # The server fixture of the tests is told by the environment which build to use, and finds the messages there.
+    # The environment tells the tests' server fixture which build to use; the generated messages are
+    # there, too.
     build = Path(sys.argv[1] if len(sys.argv) > 1 else "build/release").resolve()
     os.environ["HATCHERY_BUILD"] = str(build)
     sys.path[:0] = [str(TESTS)]

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Fails on an #include against the arrows between folders. Argument: the tree to look at (default: this one).
 #
-# Prints one line per offence and exits 1; exits 0 if there is none, 2 if there was nothing to look at.
+# Prints one line per offence and exits 1; exits 0 if there is none, 2 if there are no files.
 set -euo pipefail
 root=${1:-$(dirname "$(readlink -f "$0")")/..}
 cd "$root"
 
-# What each folder may include beside itself: folders, not those below them, or single files. FOLDER/* stands for each
-# folder at any depth below one, and is one of its own.
+# What each folder may include beside itself: folders (not the folders below them) or single files. FOLDER/* is a row
+# for each folder at any depth below FOLDER.
 declare -A allowed=(
         [proto/base]=""
         [proto/ipc]="proto/base"
@@ -45,7 +45,7 @@ declare -A allowed=(
         [bench/peers]="bench/base proto/base"
         [bench]="bench/load bench/baseline bench/peers bench/base client lang proto/base proto/ipc proto/wire"
 
-        # The supervisor: the only one that knows both the pool and the zygotes.
+        # The supervisor: only it knows both the pool and the zygotes.
         [hatcheryd]="pool/pool.h pool/config zygote zygote/host zygote/sandbox/seccomp.h zygote/base proto/base proto/ipc
                 proto/wire/wire.h"
 
@@ -54,7 +54,7 @@ declare -A allowed=(
 )
 tops="proto pool zygote lang client examples bench hatcheryd tests"
 
-# The messages on the wire, as nanopb has them, are for those alone who speak with clients or servers.
+# nanopb's messages of the wire are only for code that speaks with clients or servers.
 speaks_nanopb() {
         case $1 in
         proto/wire | pool/native | client | examples | bench | bench/* | tests | tests/*) return 0 ;;
@@ -69,7 +69,7 @@ offence() {
         offences=$((offences + 1))
 }
 
-# The row of a folder: its own, or that of the nearest FOLDER/* above it.
+# Finds a folder's row: its own, or that of the nearest FOLDER/* above it.
 find_row() {
         local above=$1
         row=$1

@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """Runs the tests: every unit executable of a build, then every tests/*/test_*.py, each in a process of its own.
 
-Unit tests and most modules run side by side, in one lane more than there are cores; what a module says is printed in one
-piece when it is done. Modules that measure time run alone, after all others
-(lib/modules.py: ALONE). A progress line tells how far it is.
+Unit tests and most modules run side by side, in one lane more than there are cores. A module's output is printed in one
+piece when it is done. Modules that measure time run alone, after all others (lib/modules.py: ALONE). A progress line
+shows how far the run is.
 
-Prints one line per test, named as a sentence; skips with their reasons; at the end `N passed, N failed, N skipped`. Exits
-with 0 only if something ran and nothing failed. A process that does not end within its hang guard is killed with all its
-children and counts as a failure.
+Prints one line per test, named as a sentence; skips with their reasons; at the end `N passed, N failed, N skipped`.
+Exits with 0 only if something ran and nothing failed. A process that does not end within its hang guard is killed with
+all its children and counts as a failure.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from lib.tap import Tally, run_tap, sentence  # noqa: E402
 
 UNIT_GUARD = 600
 MODULE_GUARD = 1500
-PROGRESS_SECONDS = 20  # between two lines of progress, where nobody watches a terminal
+PROGRESS_SECONDS = 20  # between two lines of progress, without a terminal
 
 # The order of starts: what nothing else covers, then the languages; and of each folder the longest, so that none of them is
 # the last to end.
@@ -57,7 +57,7 @@ class Job:
         self.title, self.command, self.guard = title, command, guard
         self.titles = [title]
         self.is_alone = False
-        self.env = {}  # beside that of all
+        self.env = {}  # beside the group of all
 
     def run(self, name_filter, env):
         tally = Tally(held_back=True)
@@ -88,7 +88,8 @@ def module_job(paths, name_filter):
 
 
 def module_jobs(options, tally):
-    """One for each module, or for all that share servers; what is left out is counted as skipped."""
+    """One process for each module, or for all modules that share servers; modules that are left out count as
+    skipped."""
     shared, jobs = {}, []
     for path in sorted(path for path in TESTS.glob("*/test_*.py") if path.parent.name != "unit"):
         title, said = modules.title(path), modules.constants(path)
@@ -115,13 +116,13 @@ def left_out(path, title, said, options):
 
 
 def chosen(jobs, name):
-    """Where the name is a module's, other modules need not be asked whether they have such a test."""
+    """If the name is a module's, no other module need be searched for such a test."""
     named = [job for job in jobs if any(name.lower() in title for title in job.titles)]
     return named or jobs
 
 
 def place(job, options):
-    """Where it stands in the order of starts."""
+    """Its place in the order of starts."""
     folder, name = job.title.split("/")
     if not options.short:
         rank = LONGEST_FIRST.index(job.title) if job.title in LONGEST_FIRST else len(LONGEST_FIRST)
@@ -132,7 +133,8 @@ def place(job, options):
 
 
 class Progress:
-    """Says how far it is and what runs: on a terminal in one line that changes, elsewhere by a line now and then."""
+    """Shows how far the run is and which modules run: on a terminal in one line that changes, elsewhere by a line now
+    and then."""
 
     def __init__(self, of, tally):
         self.of, self.done, self.tally, self.start = of, 0, tally, time.monotonic()
@@ -171,7 +173,7 @@ def run_jobs(jobs, tally, options, env):
 
     def run(job):
         progress.running.append(job.title)
-        late = time.monotonic() >= end and not job.title.startswith("unit/")  # which take seconds, all together
+        late = time.monotonic() >= end and not job.title.startswith("unit/")  # unit tests take seconds, all together
         done = job.skip(options.minutes) if late else job.run(options.name, env)
         progress.running.remove(job.title)
         return done
@@ -198,7 +200,7 @@ def run_jobs(jobs, tally, options, env):
 
 
 def generate_messages(build, source=ROOT / "proto" / "hatchery.proto"):
-    """hatchery_pb2.py for this build, by the protoc of the system; newer than the .proto: kept."""
+    """Makes hatchery_pb2.py for this build, by the system's protoc; one that is newer than the .proto is kept."""
     folder = build / "python"
     folder.mkdir(exist_ok=True)
     target = folder / "hatchery_pb2.py"
@@ -208,7 +210,8 @@ def generate_messages(build, source=ROOT / "proto" / "hatchery.proto"):
 
 
 def install(build, folder):
-    """The environment for tests of what `cmake --install` makes of a build. The tree is moved, since it may be."""
+    """The environment for tests of an installed tree (`cmake --install`). The tree is moved, since users may move
+    it."""
     os.chmod(folder, 0o755)
     subprocess.run(["cmake", "--install", str(build), "--prefix", f"{folder}/made"], check=True, stdout=subprocess.DEVNULL)
     tree = Path(folder, "made").rename(Path(folder, "moved"))
@@ -217,7 +220,7 @@ def install(build, folder):
 
 
 def environment(build):
-    """What the tests run in: nothing of the caller's Python, and sanitizers that speak up."""
+    """The tests' environment: without settings of the caller's Python, and with sanitizers that report."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     env.pop("HATCHERY_ADDR", None)
     env["HATCHERY_BUILD"] = str(build)
@@ -228,13 +231,15 @@ def environment(build):
     env["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
     env["LSAN_OPTIONS"] = "print_suppressions=0"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
-    # A program in a sandbox has to die by its signal as it would without the sanitizer in its process. A fault of the
-    # server's own still ends it, and fails its test.
+    # A program in a sandbox has to die by its signal, as without the sanitizer in its process. A
+    # fault of the server itself still ends it, and fails its test.
     env["ASAN_OPTIONS"] = ":".join((
         "handle_segv=0", "handle_sigbus=0", "handle_sigfpe=0", "handle_sigill=0", "handle_abort=0",
-        # At the end of a thread it would unmap the alternate stack that the thread has, which is an interpreter's.
+        # At a thread's end it would unmap the thread's alternate stack, which belongs to an
+        # interpreter.
         "use_sigaltstack=0",
-        # What asks for more than there can be is told so, and goes on as it does without the sanitizer.
+        # A program that asks for too much memory gets an error and goes on, as without the
+        # sanitizer.
         "allocator_may_return_null=1"))
     return env
 
@@ -261,7 +266,8 @@ def main():
     if options.module:
         return modules.run([path.resolve() for path in options.module], options.name)
 
-    # A shell, or nohup, lets what it starts in the background ignore these, and plain python3 would behave otherwise for it.
+    # A shell, or nohup, has background programs ignore these signals, and plain python3 would then
+    # behave differently.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

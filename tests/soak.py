@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The soak: thousands of mixed runs on one server, good and hostile, killed, cancelled and abandoned, and what the host holds
-before and after them. Flat is what has not grown by more than its row allows.
+"""The soak: thousands of mixed runs on one server, good and hostile, killed, cancelled and abandoned, and the host's
+resources before and after them. A row is flat if it has not grown by more than it allows.
 
 `./dev soak` runs it and prints the table; tests/wire/test_soak.py runs a small one.
 """
@@ -18,8 +18,8 @@ WARM, RUNNING = 4, 16
 CONFIG = f"language python {{ warm = {WARM} running = {RUNNING} }}\n"
 CLIENTS = 8
 RUNS_PER_CONNECTION = 40
-WARM_UP = 200  # runs before the first look, so that what is made once is there
-SETTLE = 60  # seconds after the last run within which everything has to be as before
+WARM_UP = 200  # runs before the first look, so that things that are made once exist
+SETTLE = 60  # seconds after the last run; by then everything has to be as before
 SILENCE = 120  # seconds; a hang guard for every answer
 
 FORK_BOMB = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
@@ -32,12 +32,12 @@ DAEMONS = ("import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n       
 THREADS = "import threading, time\nfor _ in range(20): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\nprint(1)"
 SLEEP = "import time; time.sleep(1000)"
 
-# For what has to meet another limit than that of time, on a machine that is slow, too.
+# For runs that must meet another limit than that of time, on a slow machine, too.
 PATIENT = {"wall_us": 50_000_000, "cpu_us": 50_000_000}
 
 
 class Kind:
-    """One kind of run: a program, how often, and whether its result is right."""
+    """One kind of run: a program, its frequency, and a check of its result."""
 
     def __init__(self, name, weight, code, right, **arguments):
         self.name, self.weight, self.code, self.right, self.arguments = name, weight, code, right, arguments
@@ -115,7 +115,7 @@ class Client(threading.Thread):
 
 
 class Row:
-    """One line of the table. allowed: how much it may grow, or None for what is told and not judged."""
+    """One line of the table. allowed: how much it may grow, or None if it is shown and not judged."""
 
     def __init__(self, name, value, allowed, unit=""):
         self.name, self.value, self.allowed, self.unit = name, value, allowed, unit
@@ -166,7 +166,7 @@ class Soak:
         return [process for process in self.server.processes() if process.name == "hatchery-init"]
 
     def fill(self):
-        """As many at once as there can be, and on a slow machine for longer, so that every slot is there."""
+        """As many runs at once as possible, and longer on a slow machine, so that every slot is made."""
         for tenths in (3, 10, 30, 50):
             with self.server.connect(timeout=SILENCE) as client:
                 ids = [client.send_execute(f"import time; time.sleep({tenths / 10})") for _ in range(2 * RUNNING)]
@@ -176,7 +176,7 @@ class Soak:
                 return
 
     def look(self, sanitized):
-        """What the host holds now, as rows."""
+        """The host's resources now, as rows."""
         self.server.wait_idle()
         processes = self.server.processes()
         parts = {"supervisor": [self.host.Process(self.server.process.pid)], "pool": [self.server.pool_process()],
@@ -192,7 +192,8 @@ class Soak:
                 Row("slots discarded", sum(row.discarded for row in languages), 0)]
         for name, members in parts.items():
             rss, pss = memory_of(members, self.host)
-            # Allocators keep a little more after a long time than after a short one; a sanitizer keeps all it frees for a while.
+            # Allocators keep a little more after a long time than after a short one; a sanitizer
+            # keeps freed memory for a while.
             allowed = max(2048, rss // 10) * (8 if sanitized else 1)
             rows += [Row(f"{name}: processes", len(members), 0),
                      Row(f"{name}: descriptors", sum(process.descriptors() for process in members), 0),
@@ -238,7 +239,7 @@ class Soak:
 
 
 def run(name, runs, sanitized=False):
-    """A soak on a server of its own; returns what Soak.go does."""
+    """A soak on a server of its own; returns the result of Soak.go."""
     from lib import host
     from lib.hatchery import Status
     from lib.server import Server, run_dir_entries
