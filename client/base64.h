@@ -1,4 +1,4 @@
-/* Base64 (RFC 4648, with padding): how JSON carries bytes. */
+/* Base64 (RFC 4648, with padding), for bytes in JSON. */
 #pragma once
 
 #include <stddef.h>

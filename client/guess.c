@@ -1,4 +1,4 @@
-/* Which language a program is in: see guess.h. */
+/* Finding a program's language: see guess.h. */
 #include "client/guess.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 static void copy(char *out, size_t size, const char *word, size_t len)
 {
-        snprintf(out, size, "%.*s", (int)(len < size ? len : 0), word); /* a word that long is no name of ours */
+        snprintf(out, size, "%.*s", (int)(len < size ? len : 0), word); /* a word that long is no language's name */
 }
 
 static void base_name(char out[GUESS_WORD], const char *word, size_t len)
@@ -26,7 +26,7 @@ static void base_name(char out[GUESS_WORD], const char *word, size_t len)
         copy(out, GUESS_WORD, word, len);
 }
 
-/* The next word of *line, which is moved behind it. */
+/* Finds the next word of *line, and moves *line behind it. */
 static size_t next_word(const char **line, const char **word)
 {
         *word = *line + strspn(*line, BLANK);
@@ -35,7 +35,8 @@ static size_t next_word(const char **line, const char **word)
         return len;
 }
 
-/* What env would start: its first word that is neither an option nor a variable. Behind -S there may be no blank. */
+/* Finds the program that env would start: the first word that is neither an option nor a variable. Behind -S there may
+ * be no blank. */
 static void read_env(char out[GUESS_WORD], const char *line)
 {
         static const char split[] = "--split-string=";
@@ -59,7 +60,7 @@ static void read_env(char out[GUESS_WORD], const char *line)
         }
 }
 
-/* Rust's files may begin with #![, which is no such line. */
+/* Rust's files may begin with #![, which names no interpreter. */
 static void read_first_line(char out[GUESS_WORD], struct span code)
 {
         char line[256];
@@ -130,7 +131,7 @@ static bool fits(const hatchery_v1_LanguageStatus *l, enum by by, const char *wo
         return false;
 }
 
-/* How many fit; *first and *second are the first two. */
+/* Counts the languages that fit; *first and *second are the first two. */
 static size_t count(const struct answer *status, enum by by, const char *word, bool exact,
                     const hatchery_v1_LanguageStatus **first, const hatchery_v1_LanguageStatus **second)
 {

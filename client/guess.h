@@ -1,7 +1,7 @@
-/* Which language a program is in that is sent without -l: what its file tells, and what the server makes of that. Pure.
+/* Finds the language of a program that is sent without -l, from its file and from the server's list of languages. Pure.
  *
- * A first line "#!/usr/bin/env NAME" counts most, where the server has a language that runs what is so called; then the
- * ending of the file's name. Nothing is taken for Python that does not say so, but for the code of -e. */
+ * A first line "#!/usr/bin/env NAME" counts most, if a language of the server has an interpreter of that name; then the
+ * ending of the file's name. Only the code of -e is taken for Python without such a sign. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -14,14 +14,14 @@
 enum { GUESS_FOUND = 0, GUESS_NOT_YET = 1, GUESS_WORD = 32 };
 
 struct guess {
-        char file[64];                /* as sentences call it */
+        char file[64];                /* its name in sentences */
         char ending[GUESS_WORD];      /* "": there is none */
         char interpreter[GUESS_WORD]; /* of its first line; "": there is none */
 };
 
-/* What the program that x starts tells. False: nothing, and it is code and no file. */
+/* Reads the signs of the program that x starts. False: there are none, since it is code and no file. */
 bool guess_read(struct guess *g, const struct submission *x);
 
-/* The name of the language by what a server says of its own. GUESS_NOT_YET: none fits, but languages are still
- * starting. -EINVAL: none fits, or more than one does; the sentence tells what to do. */
+/* Finds the language's name in a server's list. GUESS_NOT_YET: none fits, but languages are still starting. -EINVAL:
+ * none fits, or more than one does; the sentence says what to do. */
 int guess_find(const struct guess *g, const struct answer *status, char language[WIRE_MAX_LANGUAGE + 1], struct err *e);

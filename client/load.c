@@ -11,7 +11,7 @@
 
 enum { FIRST_READ = 64 << 10 };
 
-/* Reads to the end, by doubling: what a file's size says is a hint at best, and nothing for a pipe. */
+/* Reads to the end, and doubles the memory as needed: a file's size is only a hint, and a pipe has none. */
 static int read_to_end(int fd, const char *name, uint8_t **out, size_t *out_len, struct err *e)
 {
         size_t room = FIRST_READ, len = 0;

@@ -9,6 +9,6 @@
 /* No request can hold more than this, whatever the server's ceiling. */
 enum { LOAD_MAX = 1 << 30 };
 
-/* Reads the file at path, or standard input for "-", into fresh memory that the caller frees. *executable (which may be
- * NULL) says whether its owner may execute it. */
+/* Reads the file at path, or standard input for "-", into fresh memory that the caller frees. *executable (may be NULL)
+ * becomes true if the file's owner may execute it. */
 int load_file(const char *path, uint8_t **out, size_t *out_len, int *executable, struct err *e);

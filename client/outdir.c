@@ -1,5 +1,5 @@
-/* Files below one directory: see outdir.h. Every step is an openat with O_NOFOLLOW from the directory before it, so a
- * link that an earlier run, or an earlier file, left behind leads nowhere. */
+/* Files below one directory: see outdir.h. Every step is an openat with O_NOFOLLOW from the directory before it. So a
+ * link that an earlier run or an earlier file left behind is not followed. */
 #include "client/outdir.h"
 
 #include "proto/base/io.h"
@@ -21,7 +21,7 @@ int outdir_open(const char *path, struct err *e)
         return fd < 0 ? err_set(e, errno, "open the directory %s", path) : fd;
 }
 
-/* The real name, as C has it: of the bytes where they are not UTF-8. */
+/* Copies the real name as a C string: the raw bytes, if the name is not UTF-8. */
 static int copy_name(const struct file_span *f, char name[WIRE_MAX_NAME + 1], struct err *e)
 {
         struct span s = f->raw_name.len > 0 ? f->raw_name : f->name;
@@ -52,7 +52,7 @@ static int enter(int dir, const char *name)
         return fd < 0 ? -errno : fd;
 }
 
-/* Replaces name in dir. Unlinked first: what is there may be a link, a device, or have other names elsewhere. */
+/* Replaces name in dir. It is unlinked first: the old file may be a link, a device, or have other names elsewhere. */
 static int replace(int dir, const char *name, const struct file_span *f)
 {
         if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)

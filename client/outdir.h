@@ -1,5 +1,4 @@
-/* Writing the files that a run brought back below one directory, and nowhere else: their names are the program's own
- * choice. */
+/* Writing the files of a run below one directory, and nowhere else: the untrusted program chose their names. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -8,7 +7,7 @@
 /* Opens the directory, made if it is not there (its parent must be). The caller owns the descriptor. */
 int outdir_open(const char *path, struct err *e);
 
-/* Writes one file below dir, making directories as needed. What was there under the same name is replaced, never
- * written into; no symbolic link on the way is followed. -EINVAL for a name that is absolute or has empty, "." or ".."
+/* Writes one file below dir, making directories as needed. An existing file of that name is replaced, never written
+ * into; no symbolic link on the way is followed. -EINVAL for a name that is absolute or has empty, "." or ".."
  * parts. */
 int outdir_write(int dir, const struct file_span *f, struct err *e);

@@ -1,5 +1,5 @@
-/* From the options of `hatchery run` to the request: reads the files, and gives them their names. Which language they
- * are in may be for the server to say: see guess.h. */
+/* From the options of `hatchery run` to the request: reads the files, and gives them their names. The server may have
+ * to tell their language: see guess.h. */
 #pragma once
 
 #include "client/guess.h"
@@ -7,7 +7,7 @@
 #include "proto/base/err.h"
 #include "proto/wire/request.h"
 
-/* The request and all memory that it points into, but for the words of the command line. */
+/* The request and all memory that it points into, except the words of the command line. */
 struct program {
         struct request request; /* its language is empty where the server has to be asked by guess: */
         struct guess guess;

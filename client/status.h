@@ -3,7 +3,7 @@
 
 #include "client/options.h"
 
-/* Each returns the exit code; what there is to say was printed. */
+/* Each prints its result and returns the exit code. */
 int status_ping(const struct options *o);
 int status_show(const struct options *o);
 int status_languages(const struct options *o);

@@ -1,4 +1,4 @@
-/* How the command shows times, sizes and foreign text to a person. */
+/* The command's form of times, sizes and foreign text for people. */
 #pragma once
 
 #include <stddef.h>
