@@ -1,4 +1,4 @@
-/* hatcheryd: the command line, and which of its roles this process is. */
+/* hatcheryd: the command line, and the choice of this process's role. */
 #include "hatcheryd/examine.h"
 #include "hatcheryd/home.h"
 #include "hatcheryd/role.h"

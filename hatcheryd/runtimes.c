@@ -1,5 +1,5 @@
-/* Runtimes of this host: see runtimes.h. Where one name is known twice, the operator's word counts most: the main file,
- * then the directories it names, the last one first; then a plug-in that can be loaded; then Hatchery's own files. */
+/* Runtimes of this host: see runtimes.h. If several sources define one name, the first of these counts: the operator's
+ * main file; the directories it names, the last one first; a plug-in that can be loaded; Hatchery's own files. */
 #include "hatcheryd/runtimes.h"
 
 #include "hatcheryd/home.h"

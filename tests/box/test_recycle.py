@@ -84,7 +84,7 @@ class Recycle(Case):
     SERVER = SERVER
 
     def test_what_a_program_leaves_is_never_found(self):
-        """What a program leaves is never found by the next, over several times as many runs as there are slots"""
+        """The next program never finds what one leaves, over several times as many runs as there are slots"""
         poisoned, probed, numbers, sandboxes = [], [], [], []
         for _ in range(repeat(15 if ALL else 3, 2)):
             for code, into in ((POISON, poisoned), (PROBE, probed)):

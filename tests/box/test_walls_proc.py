@@ -164,7 +164,7 @@ class Doors(AttackCase):
                if name != "map_files"]
 
     def test_doors_of_a_peer_have_no_name(self):
-        """Two runs at one time: both are process 2, and to each that is itself"""
+        """Two runs at one time: each of them is process 2 in its own sandbox"""
         first = self.client.send_execute("import os; print(os.getpid()); open('mine', 'w')\n" + HOLD, limits=HELD)
         SERVERS.wait_held()
         out = self.output("import os\nprint(os.getpid(), os.listdir('/proc/2/cwd'), [n for n in os.listdir('/proc') if n.isdigit()])")

@@ -1,4 +1,5 @@
-"""C by libtcc must not be told from `tcc -lm OTHER.c... -run main.c args`: the same programs, run by both, compared.
+"""C by libtcc: a program must not be able to tell Hatchery from `tcc -lm OTHER.c... -run main.c args`. Both run the
+same programs, and the results are compared.
 
 A program that tcc refuses ends as COMPILE_ERROR with status 1, as of `tcc main.c`; `tcc -run` ends with 255 if linking
 fails.

@@ -1,4 +1,5 @@
-"""SWI-Prolog must not be told from `swipl -g true -t halt main.pl args`: the same programs, run by both, compared."""
+"""SWI-Prolog: a program must not be able to tell Hatchery from `swipl -g true -t halt main.pl args`. Both run the same
+programs, and the results are compared."""
 
 import re
 import unittest

@@ -1,4 +1,5 @@
-"""R must not be told from `Rscript main.R args`: the same programs, run by both, compared."""
+"""R: a program must not be able to tell Hatchery from `Rscript main.R args`. Both run the same programs, and the
+results are compared."""
 
 import re
 import unittest

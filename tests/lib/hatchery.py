@@ -80,8 +80,8 @@ def execute_message(code=None, *, language="python", files=None, limits=None, co
 
 
 class Client:
-    """One connection, from the address `source` if one is given. Requests may be sent ahead; answers that nobody waited
-    for yet are kept."""
+    """One connection, from the address `source` if one is given. Requests may be sent ahead; answers are kept until
+    they are asked for."""
 
     def __init__(self, address, timeout=120, compress=False, source=None):
         self.sock = connect(address, patience(timeout), source)

@@ -56,7 +56,8 @@ struct model {
         } slot[SLOTS];
         int64_t making_us;        /* time that making takes */
         bool names;               /* clients are names of one peer, else peers */
-        unsigned pattern, seed;   /* the number to give as HATCHERY_TEST_SEED, and the state that came of it */
+        unsigned pattern, seed;   /* the number to give as HATCHERY_TEST_SEED, and the random state that starts from
+                                   * it */
         unsigned n_names, n_most; /* names given so far; most accounts at one time */
         int64_t now_us;
 };

@@ -245,7 +245,7 @@ class Walls(Case):
         self.assertEqual("False\n", self.output("import os; print(os.path.exists('/hatchery'))"))
 
     def test_writes_vanish(self):
-        """What one program writes no other sees"""
+        """No other program sees what one writes"""
         code = "import os; print(os.listdir('/tmp')); open('/tmp/x', 'w').write('x')"
         for _ in range(10):
             self.assertEqual("[]\n", self.output(code))
@@ -262,7 +262,7 @@ class Walls(Case):
         self.assertIn(self.output(code), ("97\n", "101\n"))
 
     def test_identity(self):
-        """A sandbox is nobody outside, without capabilities and behind a filter"""
+        """A sandbox has an unprivileged user, no capabilities and a filter"""
         text = self.output("print(open('/proc/self/status').read())")
         status = dict(line.split(":", 1) for line in text.splitlines() if line)
         self.assertEqual("2", status["Seccomp"].strip())

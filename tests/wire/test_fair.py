@@ -176,7 +176,7 @@ class Debts(Fair):
 
 class Share(Fair):
     def test_one_client_can_not_hold_all_slots(self):
-        """Runs of a minute by one peer: whoever comes next starts at once, the rest of the flood does not"""
+        """Runs of a minute by one peer: the next peer starts at once, the rest of the flood does not"""
         loud, quiet = self.peer(2), self.peer(3)
         for _ in range(3 * RUNNING):
             loud.send_execute(SLEEP, limits={"wall_us": 60_000_000})

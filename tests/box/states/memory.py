@@ -51,7 +51,8 @@ class own_memory:
 
 @state
 class fresh_memory:
-    """New memory from the kernel is zero, whoever had it before: mapped, grown, from a file, in a pipe or a queue."""
+    """New memory from the kernel is zero, also if another process had it before: mapped, grown, from a file, in a pipe
+    or a queue."""
     def poison():
         own_memory.poison()
         mark = (HALVES[0] + HALVES[1]) * 512
