@@ -42,7 +42,7 @@ int channel_send(int sock, const void *packet, size_t size, const int *fds, size
         return 0;
 }
 
-/* Takes what descriptors came: up to max into fds, the rest closed. Returns how many came. */
+/* Takes the descriptors that came: up to max go into fds, the rest is closed. Returns how many came. */
 static size_t take_fds(struct msghdr *msg, int *fds, size_t max, size_t *n_fds)
 {
         size_t came = 0;

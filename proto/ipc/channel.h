@@ -18,19 +18,20 @@
 enum { CHANNEL_MAX_FDS = 8, CHANNEL_MAX_SLOTS = 1024, CHANNEL_STEP_SIZE = 32, CHANNEL_MAX_SIGNAL = 31 };
 
 enum order_kind {
-        /* -> WARM or FAILED. The slot is new or its sandbox DEAD; what is left of that one goes first */
+        /* -> WARM or FAILED. The slot is new or its sandbox DEAD; the rest of a dead one is removed first */
         ORDER_MAKE = 1,
         ORDER_LIMIT,   /* -> LIMITED or FAILED. A warm sandbox; sets the three limits that the kernel keeps */
         ORDER_KILL,    /* -> EXITED. A warm or running sandbox */
         ORDER_COLLECT, /* -> nothing; with one descriptor (a socket, see collect.h). A DEAD sandbox */
-        ORDER_CLEAR,   /* -> nothing. What is left of a DEAD sandbox goes, none follows; the slot stays */
-        ORDER_DROP,    /* -> DROPPED. The slot with its init, namespaces and cgroup goes; its sandbox is DEAD or none */
+        ORDER_CLEAR,   /* -> nothing. The rest of a DEAD sandbox is removed, no other follows; the slot stays */
+        ORDER_DROP,    /* -> DROPPED. The slot with its init, namespaces and cgroup is removed; its sandbox is DEAD, or
+                        * it has none */
         ORDER_DRAIN,   /* -> end of file. Everything is killed and removed, the zygote exits */
-        ORDER_PING,    /* -> PONG. It is about no slot: does the zygote hang? */
+        ORDER_PING,    /* -> PONG. Concerns no slot: does the zygote hang? */
         ORDER_SIGNAL,  /* -> nothing. The processes of a running sandbox's program get a signal */
 };
 
-/* The most that a zygote takes of the limits that the kernel keeps. More is an order that no pool gives. */
+/* The highest values that a zygote accepts for the limits that the kernel keeps. No honest pool orders more. */
 struct ceilings {
         int64_t memory_bytes;
         int64_t disk_bytes;
@@ -51,23 +52,23 @@ struct order {
 };
 
 enum report_kind {
-        /* Once, first: what the zygote runs. With one descriptor where the kernel has it, for patience_read: how long
-           the zygote is ready to run, and others run */
+        /* Once, first: the zygote's language. If the kernel has it, with one descriptor for patience_read: the time in
+         * which the zygote is ready to run, and others run */
         REPORT_HELLO = 1,
         REPORT_PRELOAD, /* once for each module to preload, right after the hello */
         REPORT_WARM,    /* with CHANNEL_WARM_FDS descriptors, in the order of enum warm_fd */
         REPORT_LIMITED,
         REPORT_EXITED, /* every process of the sandbox is dead and reaped, unless unproved is set */
         REPORT_DROPPED,
-        REPORT_FAILED, /* step and error say where and why; the slot is as if dropped */
+        REPORT_FAILED, /* step and error say where and why; the slot counts as dropped */
         REPORT_PONG,
         REPORT_RETIRED, /* after a MAKE: the slot kept something of its last run, and is made anew first */
 };
 
 enum warm_fd {
         WARM_JOB, /* stream socket: the job goes in (see job.h), what job.h lists may come out */
-        /* Where it was made with a terminal, STDIN and STDOUT are both the terminal's master, of which no more than
-           reading, writing and its size are for the pool; STDERR is at its end of file at once. */
+        /* With a terminal, STDIN and STDOUT are both the terminal's master. The pool may only read it, write to it and
+         * set its size. STDERR is at its end of file at once. */
         WARM_STDIN,  /* write end */
         WARM_STDOUT, /* read end */
         WARM_STDERR, /* read end */
@@ -87,7 +88,7 @@ struct report {
                         char extensions[64]; /* of its files, without the dot, separated by spaces; none where it is
                                                 data */
                         uint32_t kind;       /* enum kind */
-                        uint32_t echoes;     /* it heeds echo_last_expression */
+                        uint32_t echoes;     /* echo_last_expression has an effect */
                         uint32_t prompts;    /* it has a prompt of its own */
                         uint32_t fresh;      /* its interpreter can be started anew, with words of its command line */
                         struct ceilings ceilings;
@@ -96,13 +97,13 @@ struct report {
                         char name[64];
                         uint32_t missing;
                         uint32_t unused;
-                        uint64_t first_us; /* what loading it took */
-                        uint64_t again_us; /* what naming it takes once it is there */
+                        uint64_t first_us; /* time of loading it */
+                        uint64_t again_us; /* time of importing it again */
                 } preload;
                 struct {
-                        uint64_t cpu_base_us;  /* what WARM_CPU said when the sandbox was ready */
+                        uint64_t cpu_base_us;  /* the reading of WARM_CPU when the sandbox was ready */
                         uint64_t memory_bytes; /* charged to the slot's cgroup then; 0: not looked at this time */
-                        int64_t gone_us;       /* CLOCK_MONOTONIC: since when nothing was left of the one before it */
+                        int64_t gone_us;       /* CLOCK_MONOTONIC: when nothing was left of the sandbox before it */
                 } warm;
                 struct {
                         int32_t wait_status; /* of the main process, as wait4 gave it */
@@ -132,7 +133,7 @@ struct report {
 int channel_send(int sock, const void *packet, size_t size, const int *fds, size_t n_fds, struct err *e);
 
 /* Receives one packet of exactly size bytes. Descriptors go to fds (owned by the caller, close-on-exec), their number
- * to *n_fds; more than max_fds are closed and an error. Where this process can have no more descriptors, they are lost:
+ * to *n_fds; more than max_fds are closed and an error. If this process can open no more descriptors, they are lost:
  * *n_fds is 0, and the packet is good. Returns 1 for a packet, 0 at end of file, -EAGAIN, and no sentence, when there
  * is none, -EPROTO for a wrong size. */
 int channel_recv(int sock, void *packet, size_t size, int *fds, size_t max_fds, size_t *n_fds, struct err *e);

@@ -17,11 +17,11 @@ struct collect_request {
 
 enum collect_kind { COLLECT_FILE = 1, COLLECT_END };
 
-/* Why files are missing from what was sent. */
+/* Why files are missing. */
 enum collect_reason {
         COLLECT_COMPLETE,
         COLLECT_TOO_MANY,   /* more than max_files matched */
-        COLLECT_TOO_LARGE,  /* a file did not fit into what was left of max_bytes, and was left out */
+        COLLECT_TOO_LARGE,  /* a file did not fit into the rest of max_bytes, and was left out */
         COLLECT_TOO_DEEP,   /* directories below COLLECT_MAX_DEPTH were not entered */
         COLLECT_TOO_LONG,   /* time ran out */
         COLLECT_UNREADABLE, /* a directory or file could not be read */

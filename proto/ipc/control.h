@@ -13,12 +13,12 @@ enum control_kind {
         CONTROL_ALIVE,      /* from the pool, every second: it does not hang */
         CONTROL_RENEW,      /* from the pool: another zygote for language, please; CONTROL_ZYGOTE is the answer */
         CONTROL_SERVES,     /* from the pool: this zygote of language has come up */
-        CONTROL_KILL,       /* from the pool: this zygote of language has ended, or hangs, or does what it should not */
+        CONTROL_KILL,       /* from the pool: this zygote of language has ended, hangs, or misbehaves */
 };
 
 struct control {
         uint32_t kind;
-        uint32_t generation; /* which zygote of the language: ZYGOTE, SERVES, KILL */
+        uint32_t generation; /* the zygote's number within the language: ZYGOTE, SERVES, KILL */
         char language[32];   /* ZYGOTE, RENEW, SERVES, KILL; ends with a NUL */
 };
 
@@ -26,6 +26,6 @@ struct control {
 enum pool_fd {
         POOL_FD_CONTROL = 3,
         POOL_FD_CONFIG = 4,         /* the configuration's text */
-        POOL_FD_CACHE = 5,          /* the directory of the compile cache; without one it is of no use */
+        POOL_FD_CACHE = 5,          /* the directory of the compile cache; without a cache it is not used */
         POOL_FD_FIRST_LISTENER = 6, /* bound and listening, as many as --listeners says */
 };

@@ -94,7 +94,7 @@ enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes)
         return refused ? JOB_TOLD_REFUSAL : JOB_TOLD_NOTHING;
 }
 
-/* The next string of the block, or NULL where the block ends too early. */
+/* The next string of the block, or NULL if the block ends too early. */
 static char *next_string(char **at, const char *end)
 {
         char *start = *at;
@@ -126,7 +126,7 @@ int job_read(int sock, struct job *job)
         if (job->header.magic != JOB_MAGIC)
                 return -EPROTO;
 
-        /* Each string has a NUL at least. */
+        /* Each string has at least a NUL. */
         uint64_t least = 2 + (uint64_t)job->header.n_args + job->header.n_env + job->header.n_flags +
                          job->header.n_interpreter_args;
         if (job->header.strings_size > JOB_MAX_STRINGS || job->header.strings_size < least)

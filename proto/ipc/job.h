@@ -1,7 +1,7 @@
 /* How the pool hands a job to a warm sandbox, over WARM_JOB: a header, a block of strings, then the files. The
  * sandbox's side is still Hatchery's own code at that point (no byte of the program has run), and closes the socket
- * before the program starts. So what comes back over it can't be forged by a program: nothing, or one job_failure when
- * the job could not be set up.
+ * before the program starts. So no program can forge the answer: nothing, or one job_failure if the job could not be
+ * set up.
  *
  * Some languages translate the program in this very process. They read what a client wrote while the socket is open. A
  * fault of the translator can run a client's code. So the process says JOB_STEP_TRANSLATE before, and can't take it
@@ -21,9 +21,9 @@
 enum {
         JOB_MAGIC = 0x48544a31,
         JOB_PATH_MAX = 1028,       /* room for a name of WIRE_MAX_NAME bytes and its NUL */
-        JOB_MAX_STRINGS = 1 << 30, /* bytes: no configuration lets a request be larger */
+        JOB_MAX_STRINGS = 1 << 30, /* bytes: no configuration allows a larger request */
         JOB_MAX_ERROR = 4095,      /* the kernel's own bound */
-        JOB_MAX_TOLD = 2,          /* what may come back */
+        JOB_MAX_TOLD = 2,          /* messages that may come back */
 };
 
 struct job_header {
@@ -32,17 +32,17 @@ struct job_header {
         uint32_t n_env;
         uint32_t n_files;
         uint32_t open_files;  /* RLIMIT_NOFILE, soft and hard */
-        uint32_t stack_bytes; /* RLIMIT_STACK, soft: the hard limit is one for all */
+        uint32_t stack_bytes; /* RLIMIT_STACK, soft: the hard limit is the same for all */
         uint32_t merge_stderr;
         uint32_t echo;       /* the value of a last bare expression is printed */
         uint32_t purpose;    /* enum job_purpose */
         uint32_t n_flags;    /* of the compiler */
-        uint32_t unbuffered; /* standard output waits in no buffer */
+        uint32_t unbuffered; /* standard output is not buffered */
         uint32_t n_interpreter_args;
         uint32_t fresh;        /* an interpreter is started for it: with its args, its name, or for a terminal */
         uint32_t terminal;     /* descriptors 0 to 2 are a terminal */
         uint32_t prompt;       /* there is no program: the language's own prompt */
-        uint32_t reserved;     /* 0: no hole that would carry bytes of the pool */
+        uint32_t reserved;     /* 0: so that no hole carries bytes of the pool */
         uint64_t memory_bytes; /* the run's limit, for runtimes that size their heaps by it */
         uint64_t strings_size; /* entry, args, env as name=value, flags, interpreter_args, then
                                 * interpreter; each ends with NUL */
@@ -54,11 +54,11 @@ struct job_file {
         uint32_t name_len; /* without NUL, below JOB_PATH_MAX */
 };
 
-/* What the sandbox is for: only languages that are compiled have a stage before the run. JOB_RUN_COMPILED: what that
- * made is among the files. */
+/* The purpose of the sandbox: only compiled languages have a stage before the run. JOB_RUN_COMPILED: the artifacts of
+ * that stage are among the files. */
 enum job_purpose { JOB_RUN, JOB_COMPILE, JOB_RUN_COMPILED };
 
-/* The first three end the job; the others are said by languages that translate. */
+/* The first three end the job; languages that translate send the others. */
 enum job_step { JOB_STEP_READ = 1, JOB_STEP_FILE, JOB_STEP_LIMITS, JOB_STEP_TRANSLATE, JOB_STEP_REFUSED };
 
 struct job_failure {
@@ -67,7 +67,7 @@ struct job_failure {
         char name[JOB_PATH_MAX]; /* of the file, for JOB_STEP_FILE */
 };
 
-/* A job as the sandbox holds it. The strings live in one block that is never freed: the process ends with the job. */
+/* A job in the sandbox. The strings live in one block that is never freed: the process ends with the job. */
 struct job {
         struct job_header header;
         const char *entry;       /* "": there is no program, but a prompt or interpreter_args */
@@ -83,8 +83,8 @@ struct job {
 int job_pack(const struct submission *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
              enum job_purpose purpose, uint8_t **out, size_t *out_len, struct err *e);
 
-/* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: what came is none;
- * nothing is allocated for more strings than can be in it. */
+/* Reads header and strings from a blocking socket. -EPIPE: closed before a job came. -EPROTO: the bytes are no job;
+ * nothing is allocated for more strings than the block can hold. */
 int job_read(int sock, struct job *job);
 
 /* Says what a sandbox has told, when all of its processes are dead. bytes: how many came back, which may be more than

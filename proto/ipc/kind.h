@@ -1,4 +1,4 @@
-/* How a language's programs come to run. The numbers are those of hatchery.v1.LanguageStatus.Kind. */
+/* How a language runs its programs. The numbers are those of hatchery.v1.LanguageStatus.Kind. */
 #pragma once
 
 #include <stddef.h>
@@ -10,7 +10,7 @@ enum kind {
         KIND_EXEC,       /* a command started at the request */
 };
 
-/* "forked", ...; NULL for a number that is none. */
+/* "forked", ...; NULL for any other number. */
 static inline const char *kind_name(enum kind k)
 {
         static const char *const names[] = {

@@ -1,4 +1,4 @@
-/* What something was given: see patience.h. */
+/* The time that a process was given: see patience.h. */
 #include "proto/ipc/patience.h"
 
 #include <inttypes.h>

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What is known of it at one moment. Sums since its start; ready_us: it was ready to run, and others ran. */
+/* The facts at one moment, as sums since the start; ready_us: it was ready to run, and others ran. */
 struct patience_look {
         int64_t now_us;
         int64_t cpu_us, ready_us;
@@ -27,6 +27,6 @@ enum { PATIENCE_MAX_STEP_US = 2000000 };
 /* Takes a look. The first one is the beginning. */
 void patience_look(struct patience *p, const struct patience_look *look);
 
-/* Of a thread, from its /proc/PID/schedstat, of which fd is open for reading; the sums are added to those in look.
- * False: the kernel does not tell, and nothing was added. */
+/* Reads a thread's /proc/PID/schedstat, which is open as fd, and adds its sums to those in look. False: the kernel has
+ * no such file, and nothing was added. */
 bool patience_read(int fd, struct patience_look *look);
