@@ -1,5 +1,5 @@
 /* Memory that clients make the pool hold, counted: unsent answers, unfinished frames, requests that wait or run,
- * captured output. Each holder says anew what it holds; the sum is what a bound is compared with. */
+ * captured output. Each holder reports anew how much it holds; the sum is compared with a bound. */
 #pragma once
 
 #include "pool/base/invariant.h"
@@ -13,7 +13,7 @@ struct budget {
         uint64_t used;
 };
 
-/* mine is what the holder had said last. */
+/* mine is the holder's last report. */
 static inline void budget_set(struct budget *b, uint64_t *mine, uint64_t bytes)
 {
         INVARIANT(b->used >= *mine, "%" PRIu64 " bytes are given back of %" PRIu64, *mine, b->used);
@@ -21,7 +21,7 @@ static inline void budget_set(struct budget *b, uint64_t *mine, uint64_t bytes)
         *mine = bytes;
 }
 
-/* Beyond a margin as well, which lets what is under way come to an orderly end. */
+/* Beyond a margin as well. The margin lets work under way come to an orderly end. */
 static inline bool budget_is_far_over(const struct budget *b)
 {
         return b->used > b->max + b->max / 8;

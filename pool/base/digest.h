@@ -1,4 +1,4 @@
-/* SHA-256 over pieces: of what an entry of the compile cache was made from, and of what is in it. */
+/* SHA-256 over pieces: over the sources of a compile cache entry, and over its contents. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -18,7 +18,7 @@ static inline void digest_init(struct digest *d)
         sha256_init(&d->sha);
 }
 
-/* As it is. */
+/* Adds the bytes alone. */
 static inline void digest_bytes(struct digest *d, const void *data, size_t len)
 {
         if (len > 0)
@@ -30,7 +30,7 @@ static inline void digest_number(struct digest *d, uint64_t n)
         digest_bytes(d, &n, sizeof n);
 }
 
-/* With its length before it, so that no two rows of pieces are the same bytes. */
+/* Adds the length before the bytes, so that no two rows of pieces are the same bytes. */
 static inline void digest_span(struct digest *d, struct span s)
 {
         digest_number(d, s.len);

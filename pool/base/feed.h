@@ -1,4 +1,4 @@
-/* Bytes on their way into a sandbox, as pieces that others own: written as far as the descriptor takes them, without
+/* Bytes on their way into a sandbox, as borrowed pieces. They are written as far as the descriptor takes them, without
  * copying. Jobs and standard input go this way. */
 #pragma once
 
@@ -12,7 +12,7 @@
 enum { FEED_MORE = 0, FEED_DONE = 1 };
 
 struct feed {
-        struct iovec *piece; /* what of them is written is cut off */
+        struct iovec *piece; /* written parts are cut off */
         size_t room, n, at;
 };
 
@@ -20,7 +20,7 @@ struct feed {
 int feed_init(struct feed *f, size_t n, struct err *e);
 void feed_add(struct feed *f, const void *data, size_t len);
 
-/* FEED_DONE: all is written. FEED_MORE: the descriptor takes no more now. -EPIPE: nobody reads any more. */
+/* FEED_DONE: all is written. FEED_MORE: the descriptor takes no more now. -EPIPE: the reader is gone. */
 int feed_write(struct feed *f, int fd, struct err *e);
 
 static inline bool feed_is_done(const struct feed *f)

@@ -6,7 +6,7 @@ static bool is_before(const struct heap_node *a, const struct heap_node *b)
         return a->key != b->key ? a->key < b->key : a->order < b->order;
 }
 
-/* Two heaps, by their tops, become one. */
+/* Joins two heaps, by their tops. */
 static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
 {
         if (!a || !b)
@@ -24,7 +24,7 @@ static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
         return a;
 }
 
-/* A row of siblings becomes one heap: melded in pairs, and the pairs from the last to the first. */
+/* Joins a row of siblings to one heap: first in pairs, then the pairs from the last to the first. */
 static struct heap_node *meld_row(struct heap_node *first)
 {
         struct heap_node *pairs = NULL, *all = NULL;

@@ -1,4 +1,4 @@
-/* What can't be: see invariant.h. */
+/* Invariants: see invariant.h. */
 #include "pool/base/invariant.h"
 
 #include "proto/base/log.h"

@@ -1,7 +1,7 @@
-/* What can't be unless this program is wrong. A pool that finds such a thing must not go on: it would act on numbers
- * that are no longer true, or has been taken over. It says where, and ends by SIGABRT. It has no privilege and keeps
- * nothing, and the supervisor starts another. Not for what a client, a program or the death of a zygote can cause: that
- * is an error, with a sentence and an answer. */
+/* Conditions that hold unless this program is wrong. A pool that finds one broken must not go on: it would act on wrong
+ * numbers, or has been taken over. It names the place, and ends by SIGABRT. It has no privilege and keeps nothing, and
+ * the supervisor starts another. Faults that a client, a program or the death of a zygote can cause are no such case:
+ * they are errors, with a sentence and an answer. */
 #pragma once
 
 /* Checked in every build. The sentence follows as for printf. */

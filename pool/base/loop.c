@@ -5,7 +5,8 @@
 
 _Static_assert(LOOP_PRIORITIES / 2 == LOOP_CLIENTS, "an event is a client's unless something else is said");
 
-/* How long less urgent work goes on before more urgent work is looked for. libevent's clock may tick every 4 ms only.
+/* Less urgent work goes on for so long before the loop looks for more urgent work. libevent's clock may tick only every
+ * 4 ms.
  */
 enum { SLICE_US = 2000 };
 

@@ -1,8 +1,8 @@
-/* The order in which the loop does its work. It goes round: what has come is noted, then the most urgent of it is done.
- * Less urgent work is looked at only when nothing more urgent is there, and is left again after a few milliseconds. So
- * no number of clients makes a limit late.
+/* The order in which the loop does its work. In each round it notes the events that have come, then handles the most
+ * urgent ones. It takes up less urgent work only when nothing more urgent is there, and leaves it again after a few
+ * milliseconds. So no number of clients makes a limit late.
  *
- * Work of the last kind comes in pieces: see turns.h for what is too long for one. */
+ * Work of the last kind comes in pieces: see turns.h for work that is too long for one. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,7 +12,7 @@
 enum loop_priority {
         LOOP_LIMITS,         /* ends of runs, orders of the supervisor, the sign of life: rare, and short */
         LOOP_REPORTS,        /* of zygotes: as many as there are runs */
-        LOOP_CLIENTS,        /* all else: what clients and programs can make come as often as they like */
+        LOOP_CLIENTS,        /* all else: work that clients and programs can cause as often as they like */
         LOOP_PRIORITIES = 4, /* one more than there are, since libevent gives a new event the middle one */
 };
 

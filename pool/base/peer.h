@@ -1,6 +1,6 @@
-/* Who a client is, as far as the kernel knows: what its requests are counted by. All connections of one address are one
- * peer, and so are all of one IPv6 network of 64 bits, since its owner has every address in it; on a unix socket, all
- * of one user. */
+/* A client's identity, as far as the kernel knows it; its requests are counted by peer. All connections of one address
+ * are one peer. So are all of one IPv6 network of 64 bits, since its owner has every address in it. On a unix socket,
+ * all connections of one user are one peer. */
 #pragma once
 
 #include <stdint.h>
@@ -11,5 +11,5 @@ struct peer {
         uint8_t bytes[9]; /* the kind, then the address, the network or the uid */
 };
 
-/* Of a connected socket; address is what accept said. Where the kernel does not tell, all such clients are one peer. */
+/* The peer of a connected socket; address is accept's. Clients that the kernel can't tell apart are one peer. */
 struct peer peer_of_socket(int fd, const struct sockaddr_storage *address);

@@ -1,4 +1,4 @@
-/* What a zygote told of one module that it preloaded. */
+/* A zygote's report about one preloaded module. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +7,6 @@
 struct preload_fact {
         char name[64];
         bool missing;
-        uint64_t first_us; /* what loading it took */
-        uint64_t again_us; /* what naming it takes once it is there */
+        uint64_t first_us; /* time of loading it */
+        uint64_t again_us; /* time of importing it again */
 };

@@ -1,4 +1,4 @@
-/* A refusal: what a caller gets in place of an outcome. */
+/* A refusal: a caller gets it in place of an outcome. */
 #pragma once
 
 #include <stdint.h>
@@ -22,8 +22,8 @@ enum { REFUSAL_CODES = 17 }; /* each code is below */
 
 struct refusal {
         enum refusal_code code;
-        uint64_t retry_after_ms; /* 0: at no time that is known */
-        char text[512];          /* what is wrong and what to do, as Error.message has room for */
+        uint64_t retry_after_ms; /* 0: no time is known */
+        char text[512];          /* the fault and the remedy, in the size of Error.message */
 };
 
 /* Fills r and returns REFUSED. */

@@ -1,5 +1,5 @@
-/* Where the time of a run went, and that of its slot afterwards: an unbroken row of stages, each beginning where the
- * one before it ends, on the pool's clock. Pure; docs/protocol.md says what ends each. */
+/* The time of a run, and of its slot afterwards, as an unbroken row of stages on the pool's clock: each begins where
+ * the one before it ends. Pure; docs/protocol.md says which event ends each. */
 #pragma once
 
 #include <stdint.h>
@@ -10,14 +10,14 @@ enum stage {
         STAGE_RUN,
         STAGE_DRAIN,
         STAGE_COLLECT,
-        STAGES_OF_RUN, /* the answer leaves here; what follows is the slot's */
+        STAGES_OF_RUN, /* the answer leaves here; later stages are the slot's */
         STAGE_TEARDOWN = STAGES_OF_RUN,
         STAGE_REFILL,
-        STAGE_COMPILE, /* of programs that are compiled first; their other stages are the compiled program's */
+        STAGE_COMPILE, /* for programs that are compiled first; the other stages are then the compiled program's */
         STAGE_COUNT,
 };
 
-/* "queue", ...: what clients see. */
+/* "queue", ...: the names that clients see. */
 extern const char *const stage_name[STAGE_COUNT];
 
 enum { STAGE_BOUNDS = 18 };
@@ -30,7 +30,8 @@ extern const uint64_t stage_bound_us[STAGE_BOUNDS];
  * program that was killed over its job was being dispatched until then. */
 void stages_of_run(int64_t began_us, const int64_t end_us[STAGES_OF_RUN], uint64_t took_us[STAGES_OF_RUN]);
 
-/* Those of its slot: the run was answered, the next sandbox ordered, what was there before gone, the next one warm. The
- * last three may come in any order but the last; an order that waits for nothing of the slot's is nobody's time. */
+/* The stages of its slot, by four times: the run was answered, the next sandbox was ordered, the old one was gone, the
+ * next one was warm. The order may come before or after the old one is gone; time in which the slot waits for an order
+ * belongs to no stage. */
 void stages_of_slot(int64_t answered_us, int64_t ordered_us, int64_t gone_us, int64_t warm_us, uint64_t *teardown_us,
                     uint64_t *refill_us);

@@ -1,5 +1,5 @@
-/* One timer of the loop. All of the pool's limits and guards are set through here, so that a test can put a clock of
- * its own in the place of this file and of proto/base/clock.c. */
+/* One timer of the loop. All of the pool's limits and guards use these timers, so that a test can replace this file and
+ * proto/base/clock.c by a clock of its own. */
 #pragma once
 
 #include "pool/base/loop.h"
@@ -18,11 +18,11 @@ struct timer {
 int timer_init(struct timer *t, struct event_base *base, enum loop_priority priority, void (*fire)(void *owner),
                void *owner);
 
-/* From now on, instead of what was set before. A delay is never nothing: libevent rounds down, so the least is 1 ms.
- * -ENOMEM: it is not set. */
+/* Sets the timer anew, from now on. A delay is never 0: libevent rounds down, so the least is 1 ms. -ENOMEM: it is not
+ * set. */
 int timer_set(struct timer *t, int64_t delay_us);
 
-/* Harmless for one that is not set, or was never initialised. */
+/* Harmless for a timer that is not set, or was never initialised. */
 void timer_stop(struct timer *t);
 
 bool timer_is_set(const struct timer *t);

@@ -1,11 +1,11 @@
-/* Words of a list with spaces between: aliases and extensions of languages come so. Pure. */
+/* Words of a list, separated by spaces, such as aliases and extensions of languages. Pure. */
 #pragma once
 
 #include "proto/base/span.h"
 
 #include <stdbool.h>
 
-/* The next word from *at on, which moves behind it; an empty one at the list's end. */
+/* Returns the next word from *at on, and moves *at behind it; an empty word at the list's end. */
 struct span words_next(const char **at);
 
 /* Are the two the same, in any case of letters? */
