@@ -1,5 +1,5 @@
-/* The compile cache: see cache.h. Here are its files; cache_index.c is which entries there are, and what goes when
- * there are too many, and cache_entry.c is what is in one. */
+/* The compile cache: see cache.h. This file handles its files. cache_index.c knows the entries, and which one goes when
+ * there are too many. cache_entry.c reads and writes the contents of one. */
 #include "pool/cache/cache.h"
 
 #include "pool/cache/cache_entry.h"
@@ -18,12 +18,12 @@
 
 enum {
         NAME_LEN = 2 * sizeof(struct cache_key),
-        OLD_NAME_LEN = 2 * CACHE_KEY_SIZE, /* of versions whose entries had no owner */
-        TOUCH_AFTER_S = 60,                /* the time of a file is that of its last use, but for this */
-        ENTRY_COST = 4096, /* what an entry takes beside its bytes: a part of a block, an inode, its place here */
+        OLD_NAME_LEN = 2 * CACHE_KEY_SIZE, /* of older versions, whose entries had no owner */
+        TOUCH_AFTER_S = 60,                /* a file's time is that of its last use, to this precision */
+        ENTRY_COST = 4096, /* an entry's cost beside its bytes: a part of a block, an inode, its place in memory */
 };
 
-static const char temporary[] = "unfinished"; /* one, since there is one writer */
+static const char temporary[] = "unfinished"; /* one name is enough for one writer */
 
 struct cache {
         int directory;
@@ -40,7 +40,7 @@ static void name_of(const struct cache_key *key, char name[NAME_LEN + 1])
                 snprintf(name + 2 * i, 3, "%02x", bytes[i]);
 }
 
-/* Of one that is_hexadecimal. */
+/* The value of a digit for which is_hexadecimal is true. */
 static unsigned digit(char c)
 {
         return (unsigned)(c <= '9' ? c - '0' : c - 'a' + 10);
@@ -73,7 +73,7 @@ static void discard(struct cache *c, struct known *k)
         char name[NAME_LEN + 1];
 
         name_of(&k->key, name);
-        unlinkat(c->directory, name, 0); /* what can't be removed is no more of use than what is gone */
+        unlinkat(c->directory, name, 0); /* if it can't be removed, it is still forgotten */
         cache_index_forget(&c->index, k);
 }
 
@@ -122,7 +122,7 @@ static int take_names(const struct cache *c, DIR *names, struct listing *l)
         struct known k;
         struct stat st;
 
-        unlinkat(c->directory, temporary, 0); /* it was being written when its writer died */
+        unlinkat(c->directory, temporary, 0); /* the rest of a writer that died */
         while ((d = readdir(names))) {
                 if (is_hexadecimal(d->d_name, OLD_NAME_LEN))
                         unlinkat(c->directory, d->d_name, 0);
@@ -204,7 +204,7 @@ size_t cache_count(const struct cache *c)
 
 /* ---------------------------------------------------------------- in and out */
 
-/* So that the order is still there after a restart. */
+/* Records the use in the file's time, so that the order survives a restart. */
 static void touch(struct cache *c, struct known *k, int fd)
 {
         struct timespec now;
@@ -214,7 +214,7 @@ static void touch(struct cache *c, struct known *k, int fd)
         if (now.tv_sec - k->used.tv_sec < TOUCH_AFTER_S && now.tv_sec >= k->used.tv_sec)
                 return;
         const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, now };
-        futimens(fd, times); /* at worst it goes a little early */
+        futimens(fd, times); /* at worst the entry goes a little early */
         k->used = now;
 }
 
@@ -268,7 +268,7 @@ int cache_put(struct cache *c, const struct cache_key *key, const struct cache_c
         clock_gettime(CLOCK_REALTIME, &new.used);
         if (!cache_index_learn(&c->index, &new))
                 return err_set(e, ENOMEM, "an entry");
-        /* It counts as its client's before there is room for it, and may be what goes. */
+        /* The new entry counts for its client before there is room for it, and may itself be the one that goes. */
         keep_bound(c);
         struct known *k = cache_index_find(&c->index, key);
         int r = k ? write_entry(c, key, content, e) : 0;

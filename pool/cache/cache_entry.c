@@ -127,7 +127,7 @@ static int read_all(int fd, uint8_t *at, size_t size, struct err *e)
         return r < 0 ? err_set(e, -r, "reading an entry") : 0;
 }
 
-/* The next len bytes before the hash; false: there are not so many. */
+/* Takes the next len bytes before the hash; false: there are fewer. */
 static bool take(struct span *rest, uint64_t len, struct span *out)
 {
         if (len > rest->len)
@@ -138,8 +138,8 @@ static bool take(struct span *rest, uint64_t len, struct span *out)
         return true;
 }
 
-/* Its hash is right, so this is what was written: the bounds are looked at all the same, because the hash proves only
- * that nothing has changed since, not that whoever wrote it was this program. */
+/* The hash is right, so the bytes are as they were written. The bounds are checked all the same: the hash does not
+ * prove that this program wrote the file. */
 static bool unpack(struct cached *c, struct span rest, const struct cache_key *key, struct cache_content *content)
 {
         struct span piece, rows;

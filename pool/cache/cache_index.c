@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A peer or one of its names. It is there as long as it has entries. */
+/* A peer or one of its names. It exists as long as it has entries. */
 struct cache_holder {
-        uint8_t id[2 * CACHE_OWNER_SIZE]; /* first: it is compared. A peer's is shorter */
+        uint8_t id[2 * CACHE_OWNER_SIZE]; /* the first member, since it is compared. A peer's is shorter */
         uint64_t bytes;
         struct heap_node weight;   /* among peers, or among the names of a peer: the heaviest on top */
         struct cache_holder *peer; /* NULL: it is one */
@@ -73,7 +73,7 @@ static void drop_if_empty(struct cache_index *index, struct cache_holder *holder
         free(holder);
 }
 
-/* It may be a new one, which weighs nothing yet. */
+/* Finds or makes the holder; a new one weighs nothing yet. */
 static struct cache_holder *holder_of(void **tree, const uint8_t *id, size_t len, struct cache_holder *peer)
 {
         struct cache_holder wanted = { .peer = peer };

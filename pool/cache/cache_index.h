@@ -1,9 +1,9 @@
-/* Which entries a compile cache has, whose they are, and which one goes next when there are too many. Pure: no file is
- * looked at here, and the time is handed in. Private to cache*.c.
+/* The entries of a compile cache, their owners, and the choice of the one that goes when there are too many. Pure: it
+ * reads no file, and the caller gives the time. Private to cache*.c.
  *
- * Each entry belongs to a peer, and to a name that the peer gives. What goes is the least recently used entry of the
- * name that holds most, of the peer that holds most. So a client that compiles much evicts what is its own, and so does
- * one that makes up a thousand names. Only an entry that was not used for an hour goes before that, whosever it is: the
+ * Each entry belongs to a peer, and to a name that the peer gives. The entry that goes is the least recently used one,
+ * of the name that holds most, of the peer that holds most. So a client that compiles much evicts its own entries, and
+ * so does one that invents a thousand names. Only entries of any owner that were not used for an hour go before:
  * entries of clients who never come back would otherwise stay for ever. */
 #pragma once
 
@@ -17,21 +17,21 @@ enum { CACHE_IDLE_S = 3600 };
 
 struct cache_holder;
 
-/* What is known of an entry without looking into it. */
+/* The facts about an entry that are known without reading it. */
 struct known {
         struct cache_key key;
         uint64_t cost; /* bytes of the bound that it takes */
         uint64_t size; /* of the file */
         struct timespec used;
-        struct cache_holder *name; /* whose it is */
-        TAILQ_ENTRY(known) link;   /* of all entries, what was used last at the end */
+        struct cache_holder *name; /* the owner */
+        TAILQ_ENTRY(known) link;   /* of all entries, the last used at the end */
         TAILQ_ENTRY(known) beside; /* of its name's, in the same order */
 };
 
 TAILQ_HEAD(known_list, known);
 
 struct cache_index {
-        uint64_t bytes; /* what all entries take */
+        uint64_t bytes; /* the bytes that all entries take */
         size_t count;
         void *by_key, *peers, *names; /* trees of tsearch */
         struct heap heaviest;         /* peers */
@@ -45,11 +45,11 @@ void cache_index_fini(struct cache_index *index);
 
 struct known *cache_index_find(const struct cache_index *index, const struct cache_key *key);
 
-/* A copy of *is, whose key is not there yet, becomes the one that was used last. NULL: there is no memory. */
+/* Adds a copy of *is, whose key must be new, as the last used entry. NULL: there is no memory. */
 struct known *cache_index_learn(struct cache_index *index, const struct known *is);
 void cache_index_forget(struct cache_index *index, struct known *k);
 
-/* It becomes the one that was used last. */
+/* The entry becomes the last used one. */
 void cache_index_use(struct cache_index *index, struct known *k);
 
 /* NULL: there is no entry. */

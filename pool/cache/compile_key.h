@@ -1,5 +1,5 @@
-/* What an entry of the compile cache is found by: a hash over everything that its artifacts depend on, and over who
- * asks, so that no client can tell, or choose, what another one gets. Pure. */
+/* The key of a compile cache entry: a hash over everything that its artifacts depend on, and over the client. So no
+ * client can find out, or choose, what another one gets. Pure. */
 #pragma once
 
 #include "pool/cache/cache.h"
@@ -8,8 +8,8 @@
 
 struct compile_key_of {
         const char *language, *version;
-        const struct config_runtime *runtime; /* the commands, and what they are run with */
-        struct span peer;                     /* who asks */
+        const struct config_runtime *runtime; /* the commands, and their surroundings */
+        struct span peer;                     /* the client */
         const struct submission *execute;     /* its files, and the name that the caller gives */
         struct span entry;
 };

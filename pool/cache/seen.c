@@ -26,6 +26,6 @@ bool seen_take(struct seen *s, const struct cache_key *key)
         struct cache_key *found = find(s, key);
         if (!found)
                 return false;
-        memset(found, 0, sizeof *found); /* no key is that: it is a hash */
+        memset(found, 0, sizeof *found); /* no key is all zeros: it is a hash */
         return true;
 }

@@ -1,5 +1,5 @@
-/* Which programs a language has run once, of late: the names of some last ones, by the key of what would be kept of
- * them. Keeping what was made of a program takes one sandbox more, which one that never comes again is not worth. Pure.
+/* The programs that a language has run once of late: some last ones, by their cache keys. Keeping the artifacts of a
+ * program takes one more sandbox, which is not worth it for a program that never comes again. Pure.
  */
 #pragma once
 
@@ -10,15 +10,15 @@
 
 enum { SEEN_MAX = 256 };
 
-/* Of zeroed memory. */
+/* Starts zeroed. */
 struct seen {
         struct cache_key at[SEEN_MAX];
         size_t n, next;
 };
 
-/* The oldest gives way. */
+/* Adds a key; the oldest one gives way. */
 void seen_add(struct seen *s, const struct cache_key *key);
 
-/* True: it was there. It is not any more, so that only one of many that come at a time is kept, and what can't be kept
- * is not tried each time. */
+/* True: the key was there; it is removed. So of many equal programs that come at once only one is kept, and a program
+ * that can't be kept is not tried each time. */
 bool seen_take(struct seen *s, const struct cache_key *key);
