@@ -37,7 +37,7 @@ int confine_forget(unsigned first_foreign, struct err *e)
         if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0)
                 return err_set(e, errno, "/dev/null");
 
-        /* A client is a descriptor, a run is five. */
+        /* A client takes one descriptor, a run five. */
         if (getrlimit(RLIMIT_NOFILE, &files) < 0)
                 return err_set(e, errno, "the limit of descriptors");
         files.rlim_cur = files.rlim_max;
@@ -61,7 +61,7 @@ static int drop_bounds(const struct drop *d)
         return capng_apply(CAPNG_SELECT_BOUNDS) == 0 ? 0 : -EPERM;
 }
 
-/* Paths that begin in the one directory that it has could still lead out of it. The sanitizers read files of /proc. */
+/* Paths that begin in the pool's one directory could still lead out of it. (The sanitizers read files of /proc.) */
 static int drop_files(const struct drop *d)
 {
         if (d->root < 0 || SANITIZED)
@@ -193,7 +193,7 @@ static const int allowed_calls[] = {
         SCMP_SYS(newfstatat),
         SCMP_SYS(lseek),
         SCMP_SYS(sched_getaffinity),
-        /* memory, and what libc does by the way (sysinfo: qsort asks how much of it there is) */
+        /* memory, and calls that libc makes on its own (sysinfo: qsort asks for the amount of memory) */
         SCMP_SYS(brk),
         SCMP_SYS(munmap),
         SCMP_SYS(mremap),
@@ -239,7 +239,7 @@ static const int allowed_calls[] = {
 #endif
 };
 
-/* Memory that holds data, and no code. */
+/* Memory for data, not for code. */
 static int allow_memory(scmp_filter_ctx filter)
 {
         const struct scmp_arg_cmp no_code = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0);
@@ -247,7 +247,7 @@ static int allow_memory(scmp_filter_ctx filter)
         return r < 0 ? r : seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(mprotect), 1, &no_code);
 }
 
-/* Descriptors are made non-blocking and copied; locks, owners and leases are nobody's business here. */
+/* Descriptors may be made non-blocking and copied; the pool needs no locks, owners or leases. */
 static int allow_fcntl(scmp_filter_ctx filter)
 {
         static const unsigned commands[] = { F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC };
@@ -301,7 +301,7 @@ static int load_filter(scmp_filter_ctx filter, int directory)
 
 int confine_calls(int directory, struct err *e)
 {
-        /* Not to kill: a call that a new libc makes by the way should cost a feature, not all clients. */
+        /* The filter does not kill: a call that a new libc makes on its own should cost a feature, not all clients. */
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
         if (!filter)
                 return err_set(e, ENOMEM, "a filter of system calls");

@@ -1,5 +1,5 @@
-/* The pool's end of the socket to the supervisor, as proto/ipc/control.h describes it: orders come in and are handed
- * to its owner, news of the pool goes out. */
+/* The pool's end of the socket to the supervisor, as proto/ipc/control.h describes it: it hands orders to its owner,
+ * and sends news of the pool. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,13 +12,13 @@
 struct control_socket;
 
 struct control_ops {
-        /* A zygote for this language: the channel is the callee's. -1: there was one, but this process could have no
-         * more descriptors, and it was lost on the way. */
+        /* A zygote for this language has come: the callee owns the channel. -1: there was one, but this process could
+         * open no more descriptors, so it was lost on the way. */
         void (*zygote)(void *owner, struct span language, uint32_t generation, int channel);
         void (*drain)(void *owner);
         /* The new configuration's text, whose descriptor is borrowed. */
         void (*reload)(void *owner, int config_fd);
-        /* The supervisor is dead, or does not speak as it should. */
+        /* The supervisor is dead, or has sent a wrong packet. */
         void (*lost)(void *owner);
 };
 
@@ -27,7 +27,7 @@ int control_new(struct control_socket **out, struct event_base *base, struct log
                 void *owner, int fd, struct err *e);
 void control_free(struct control_socket *c);
 
-/* What the supervisor is told. Negative: it was not. */
+/* Messages to the supervisor. Negative: the message was not sent. */
 int control_ready(struct control_socket *c);
 int control_alive(struct control_socket *c);
 int control_renew(struct control_socket *c, const char *language);

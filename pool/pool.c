@@ -1,5 +1,5 @@
-/* The pool process: see pool.h for its place. What is around the core and the front: start, readiness, reload, drain
- * and end, and what the supervisor says and is told. */
+/* The pool process: see pool.h for its place. This file has everything around the core and the front: start, readiness,
+ * reload, drain, end, and talk with the supervisor. */
 #include "pool/pool.h"
 
 #include "pool/base/budget.h"
@@ -29,7 +29,7 @@
 #include <unistd.h>
 
 enum {
-        AFTER_DRAIN_US = 2000000, /* for the dying, and for clients to take their answers */
+        AFTER_DRAIN_US = 2000000, /* for processes to die, and for clients to take their answers */
         TICK_US = 1000000,
 };
 
@@ -43,14 +43,14 @@ struct pool {
         char instance[9]; /* random, so that names of sandboxes are never used again */
 
         struct control_socket *control;
-        struct cache *cache;  /* of what was compiled; NULL: there is none */
-        struct budget memory; /* that clients make it hold */
+        struct cache *cache;  /* the compile cache; NULL: there is none */
+        struct budget memory; /* memory that clients make the pool hold */
         struct core *core;
         struct native *native;
 
         bool draining;      /* no new work */
         bool closing;       /* all work is done: answers leave, connections end */
-        bool shutting_down; /* the time for draining is over, what still ran has been killed */
+        bool shutting_down; /* the time for draining is over, and remaining runs have been killed */
         struct timer drain_timer;
         struct timer tick;     /* every second */
         struct event progress; /* something ended that a drain may be waiting for */
@@ -66,7 +66,7 @@ static void stop(struct pool *p, int status)
 
 /* ---------------------------------------------------------------- what the core and the front tell */
 
-/* A run or a connection has ended. By way of the loop: whoever tells this is in the middle of something. */
+/* A run or a connection has ended. The loop handles it later, since the caller is in the middle of its work. */
 static void on_end(void *arg)
 {
         struct pool *p = arg;
@@ -115,7 +115,7 @@ static void arm_drain_timer(struct pool *p, int64_t us)
                 log_error(&p->log, "a timer can't be set: the supervisor will have to end what does not end by itself");
 }
 
-/* All runs are answered: zygotes may go, answers leave, connections end. */
+/* All runs are answered: zygotes may end, answers are sent, connections end. */
 static void begin_closing(struct pool *p)
 {
         p->closing = true;
@@ -163,7 +163,7 @@ static void on_drain(void *arg)
         if (p->draining)
                 return;
         log_info(&p->log, "draining: %u runs to finish", core_running(p->core));
-        p->draining = true; /* connections are still taken, so that whoever comes is told */
+        p->draining = true; /* connections are still accepted, so that new clients are told */
         core_drain(p->core);
         arm_drain_timer(p, p->config->drain_us);
         on_end(p);
@@ -271,7 +271,7 @@ static void on_tick(void *arg)
 static void no_libevent_log(int severity, const char *message)
 {
         (void)severity;
-        (void)message; /* what it would say is said by those who see the call fail */
+        (void)message; /* the code that sees the call fail reports it */
 }
 
 static int load_first(struct pool *p, struct err *e)
@@ -369,7 +369,7 @@ static void pool_free(struct pool *p)
 {
         if (!p)
                 return;
-        p->draining = false; /* no end of anything is waited for any more */
+        p->draining = false; /* nothing is waited for any more */
         native_free(p->native);
         core_free(p->core);
         control_free(p->control);
@@ -406,8 +406,8 @@ static void ignore_signals(void)
                 signal(ignored[i], SIG_IGN);
 }
 
-/* An answer of a MiB passes through memory twice. Given back to the kernel each time, as libc would, it would come anew
- * at the price of a page fault for each 4 KiB, which is more than all else that is done with it. */
+/* An answer of a MiB passes through memory twice. libc would give that memory back to the kernel each time. Getting it
+ * again costs a page fault for each 4 KiB, which is more than all other work on the answer. */
 static void keep_memory(void)
 {
         enum { SERVED_FROM_HEAP = 4 << 20, KEPT_FREE = 16 << 20 };
@@ -425,7 +425,7 @@ int pool_main(const struct pool_options *options)
 
         const int cache = options->has_cache ? POOL_FD_CACHE : -1;
         if (cache < 0)
-                close(POOL_FD_CACHE); /* what keeps its place */
+                close(POOL_FD_CACHE); /* the descriptor that fills its place */
         ignore_signals();
         event_set_log_callback(no_libevent_log);
         int r = confine_forget(POOL_FD_FIRST_LISTENER + options->n_listeners, &e);
