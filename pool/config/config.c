@@ -73,7 +73,7 @@ static int check_setting(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *re
         return config_value_check(cfg, opt, value, result, settings, N_SETTINGS);
 }
 
-/* Sandboxes are shown what is below. */
+/* Sandboxes see everything below the directory. */
 static int check_directory(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 {
         *(const char **)result = value;
@@ -146,7 +146,7 @@ static int take_absent(struct config *c, cfg_t *root, struct err *e)
         return r;
 }
 
-/* A runtime that is not among them has gone with a later word of the operator's. */
+/* A runtime that is missing here was replaced by a later definition of the operator's. */
 static int take_identities(struct config *c, cfg_t *root, struct err *e)
 {
         int r = 0;
@@ -220,7 +220,7 @@ static int take(struct config *c, cfg_t *root, bool lenient, struct err *e)
 
 /* ---------------------------------------------------------------- reading */
 
-/* What a text may hold. */
+/* The contents that a text may have. */
 enum text { TEXT_MAIN, TEXT_RUNTIME, TEXT_MERGED };
 
 enum { ROOT_OPTIONS = N_SETTINGS + 12 };
@@ -272,7 +272,7 @@ static cfg_opt_t identity_option(struct grammar *g)
         return (cfg_opt_t)CFG_SEC("identity", g->identity, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
 }
 
-/* The tree of a text, to be released by cfg_free. cache_line is where it names the cache; or 0. */
+/* The tree of a text, to be released by cfg_free. cache_line becomes the line that names the cache; or 0. */
 static int parse(cfg_t **tree, enum text kind, const char *text, int *cache_line, struct err *e)
 {
         struct grammar g = { .sink = { .err = { 0 } } };

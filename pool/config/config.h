@@ -1,9 +1,9 @@
 /* The configuration: one table of settings (key, type, default, help) read with libconfuse, and the struct it fills,
  * constant once loaded.
  *
- * There are three sorts of text. The operator's main file, and one file for each language that is data, are read by the
- * supervisor alone, which looks at what is installed and makes of them all the merged text: the main file's, the
- * runtimes', and what is absent. Supervisor and pool load that one, so both see one configuration. */
+ * There are three sorts of text. Only the supervisor reads the operator's main file, and one file for each language
+ * that is data. It looks at what is installed, and makes the merged text of them all: the main file, the runtimes, and
+ * the absent languages. Supervisor and pool load the merged text, so both see one configuration. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where things are, unless the configuration says otherwise. */
+/* The default places. */
 #define CONFIG_PACKAGES "/var/lib/hatchery/packages"
 #define CONFIG_CACHE    "/var/cache/hatchery"
 
@@ -27,8 +27,8 @@ enum {
         CONFIG_MAX_TEXT = 4 << 20, /* bytes */
 };
 
-/* A language that is data: what its file says. Lists end with NULL, and are NULL where they are not given. What the
- * words mean is told in docs/languages.md and, for the command lines, in lang/command.h. */
+/* A language that is data: the contents of its file. Lists end with NULL, and are NULL if they are not given.
+ * docs/languages.md explains the words, and lang/command.h the command lines. */
 struct config_runtime {
         char *name;
         enum kind kind;
@@ -37,40 +37,41 @@ struct config_runtime {
         char *package;     /* Debian packages that bring it, separated by spaces; "" for none */
         char **extensions; /* without the dot */
         char **needs;      /* absolute paths: without one of them the language is absent */
-        char **reads;      /* what its compiler reads, as paths or patterns: see identity */
+        char **reads;      /* files that its compiler reads, as paths or patterns: see identity */
         char **version;
         char **compile;
-        char **compile_flags; /* forms of what requests may add to it (pool/config/flags.h) */
+        char **compile_flags; /* forms of flags that requests may add (pool/config/flags.h) */
         char **artifacts;
         char **run;
         char **warm;
         char **fresh;  /* of prestarted ones: instead of run, for requests with words for the interpreter */
         char **prompt; /* its own prompt, for a terminal without a program */
         char **prepare;
-        char **paths; /* directories of the host that are seen inside besides /usr */
-        char **links; /* symbolic links that are seen inside, "/NAME=TARGET" */
+        char **paths; /* directories of the host that sandboxes see besides /usr */
+        char **links; /* symbolic links in sandboxes, "/NAME=TARGET" */
         char **env;   /* name=value */
         char **extra_calls;
-        char *identity; /* of the compiler and what it reads, see hatcheryd/identity.h; "" or NULL: of no use to it */
-        int line;       /* the last of its section */
-        bool echoes;    /* of prestarted ones: warm heeds echo_last_expression */
+        char *identity; /* of the compiler and the files that it reads, see hatcheryd/identity.h; "" or NULL: not
+                         * needed */
+        int line;       /* the last line of its section */
+        bool echoes;    /* of prestarted ones: warm obeys echo_last_expression */
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
         int64_t ceiling[LIMIT_COUNT];
         int64_t compile_standard[LIMIT_COUNT]; /* the same for the compile step */
         int64_t compile_ceiling[LIMIT_COUNT];
 };
 
-/* A language to be served: a runtime, and how. */
+/* A language to be served: a runtime, and its settings. */
 struct config_language {
         char *name;
         char *runtime;                     /* of a file, or of a plug-in: hatchery-lang-RUNTIME.so */
         const struct config_runtime *data; /* the runtime, in the same configuration; NULL: a plug-in */
         char *packages;                    /* directory of third-party packages, which need not exist */
-        unsigned warm;                     /* in the text: both of the following; 0: they are what they say */
-        unsigned warm_min; /* sandboxes kept waiting; not in the text: 2 x cores, at least 4, at most warm_max */
-        unsigned warm_max; /* not in the text: as running, or what there is room for, at least warm_min */
-        unsigned running;  /* runs at one time; 0 in the text: 8 x cores, at least 16 */
-        uint64_t generation_forks; /* after so many sandboxes another zygote takes over; 0: never for that */
+        unsigned warm;                     /* in the text: sets both of the following; 0: each has its own value */
+        unsigned warm_min;         /* sandboxes kept waiting; by default 2 x cores, at least 4, at most warm_max */
+        unsigned warm_max;         /* by default as running, or as many as there is room for, at least warm_min */
+        unsigned running;          /* runs at one time; 0 in the text: 8 x cores, at least 16 */
+        uint64_t generation_forks; /* after so many sandboxes another zygote takes over; 0: not for that reason */
         int64_t generation_us;     /* and after so long */
         char **preload;            /* modules that the zygote imports before it forks */
         size_t n_preload;
@@ -80,12 +81,12 @@ struct config_language {
         int64_t compile_ceiling[LIMIT_COUNT];
 };
 
-/* A name that can't be served, and what to say to whoever asks for it. */
+/* A name that can't be served, and the sentence for requests that use it. */
 struct config_absent {
         char *name;
         char *aliases; /* separated by spaces; "" for none */
         char *reason;
-        bool broken; /* it is there, and can't be served as its file says */
+        bool broken; /* it is installed, but can't be served as its file says */
 };
 
 struct config {
@@ -101,13 +102,14 @@ struct config {
         uint64_t max_queue_bytes;  /* of memory that they hold */
         uint64_t max_memory;       /* that all clients together make the pool hold */
         uint64_t warm_memory;      /* that the warm sandboxes of all languages may take together */
-        int64_t warm_half_life_us; /* in which half of what demand does not need any more is given up */
+        int64_t warm_half_life_us; /* time in which half of the unneeded ones are given up */
         uint32_t client_share;     /* percent of a language's runs that one client may have at one time */
-        uint32_t client_running;   /* of all languages together, that one client may have; 0: as client_share says */
+        uint32_t client_running;   /* runs of all languages together that one client may have; 0: as client_share
+                                    * says */
         int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
         int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */
         uint64_t max_unsent_bytes; /* answers that one client has not taken yet */
-        int64_t drain_us;          /* after SIGTERM: what runs may finish, up to this long */
+        int64_t drain_us;          /* after SIGTERM: runs may take so long to finish */
 
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;
@@ -119,41 +121,42 @@ struct config {
 
         char **language_files; /* directories with more files of languages; ends with NULL */
         char *packages;        /* directory of the languages' directories of packages */
-        char *cache;           /* directory of what was compiled */
-        int cache_line;        /* where the text says so; 0: it does not */
+        char *cache;           /* directory of compiled programs */
+        int cache_line;        /* the line that names it; 0: none does */
         uint64_t cache_bytes;
 
         struct config_runtime *runtimes;
         size_t n_runtimes;
         struct config_language *languages;
         size_t n_languages;
-        struct config_absent *absent; /* of a merged text: first runtimes, then languages that would need one of them */
+        struct config_absent *absent; /* of a merged text: first absent runtimes, then languages that need one of
+                                       * them */
         size_t n_absent;
-        size_t n_refused; /* languages that were to be served, and whose runtime is broken */
+        size_t n_refused; /* languages that are configured, and whose runtime is broken */
 };
 
-/* The text of the built-in configuration: what hatcheryd runs with when it is given none. */
+/* The text of the built-in configuration: hatcheryd uses it if it is given no other. */
 extern const char config_builtin[];
 
-/* Parses a merged text; name is what the sentence of an error calls it, with the line. A language whose runtime is
- * absent is not among the languages. c is filled on success only, and then released by config_fini. */
+/* Parses a merged text; errors name it by name, with the line. A language whose runtime is absent is not among the
+ * languages. c is filled on success only, and then released by config_fini. */
 int config_load(struct config *c, const char *text, const char *name, struct err *e);
 
-/* Parses a main file as far as it can be understood without the files of languages: for its directories, and the names
- * of what it wants. Limits of languages are yet to be compared with their ceilings. */
+/* Parses a main file as far as that is possible without the files of languages: for its directories, and the names of
+ * its languages. Limits of languages are not yet compared with their ceilings. */
 int config_load_main(struct config *c, const char *text, const char *name, struct err *e);
 
-/* Parses the file of one language, which is to be called as the file is: stem, without ".conf". r is filled on success
- * only, and then released by config_runtime_fini. */
+/* Parses the file of one language, whose name must be the file's: stem, without ".conf". r is filled on success only,
+ * and then released by config_runtime_fini. */
 int config_load_runtime(struct config_runtime *r, const char *text, const char *name, const char *stem, struct err *e);
 int config_runtime_copy(struct config_runtime *to, const struct config_runtime *from, struct err *e);
 void config_runtime_fini(struct config_runtime *r);
 
-/* Would a zygote be started with the same words? */
+/* Would both start a zygote with the same words? */
 bool config_runtime_same(const struct config_runtime *a, const struct config_runtime *b);
 
-/* The sections of a runtime, or that of its identity alone, or of what is absent, as text that config_load takes; the
- * caller frees it. NULL: no memory.
+/* The sections of a runtime, or only that of its identity, or that of an absent language, as text that config_load
+ * takes; the caller frees it. NULL: no memory.
  */
 char *config_runtime_text(const struct config_runtime *r);
 char *config_identity_text(const struct config_runtime *r);
@@ -169,7 +172,7 @@ const struct config_language *config_find_language(const struct config *c, const
 int config_read_file(const char *path, char **text, struct err *e);
 int config_read_fd(int fd, char **text, struct err *e);
 
-/* The most that a run of this language may have of each limit, in either of its steps. */
+/* The highest value of each limit for a run of this language, in either of its steps. */
 void config_most(const struct config_language *l, int64_t most[LIMIT_COUNT]);
 
 void config_fini(struct config *c);

@@ -1,4 +1,4 @@
-/* What a configuration has: see config.h. */
+/* Finding parts of a configuration: see config.h. */
 #include "pool/config/config.h"
 
 #include <string.h>

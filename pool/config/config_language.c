@@ -25,7 +25,8 @@ static const struct config_setting settings[] = {
 
 enum { N_SETTINGS = sizeof settings / sizeof settings[0] };
 
-/* The empty word stands for the runtime's own list, which is not known while a section is read. So += adds to it. */
+/* The empty word stands for the runtime's own list, which is unknown while a section is read. So += adds to that
+ * list. */
 static char standard_preload[] = "{ '' }";
 
 static int check_setting(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
@@ -60,8 +61,8 @@ void config_language_options(cfg_opt_t options[CONFIG_LANGUAGE_OPTIONS], cfg_opt
         options[n] = (cfg_opt_t)CFG_END();
 }
 
-/* How many are warm at least, where nobody says it. A prestarted program is as large as a process of its own is, and a
- * compiled language's warm sandbox saves a few milliseconds of a compiler's hundreds. */
+/* The default of warm_min. A prestarted program is as large as a process of its own, and a compiled language's warm
+ * sandbox saves only a few of a compiler's hundreds of milliseconds. */
 static unsigned standard_warm(const struct config_language *l)
 {
         enum kind kind = l->data ? l->data->kind : KIND_FORKED;
@@ -70,7 +71,7 @@ static unsigned standard_warm(const struct config_language *l)
         return 2 * cores() > 4 ? 2 * cores() : 4;
 }
 
-/* The line in a sentence is the section's last: libconfuse keeps no others. */
+/* A sentence names the section's last line: libconfuse keeps no others. */
 static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
 {
         bool has_min = cfg_size(section, "warm_min") > 0, has_max = cfg_size(section, "warm_max") > 0;
@@ -102,7 +103,7 @@ static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
         return 0;
 }
 
-/* Over what its runtime has. */
+/* Takes the language's limits, over those of its runtime. */
 static int take_limits(struct config_language *l, cfg_t *section, bool lenient, struct err *e)
 {
         const struct config_limits run = { "limits", "ceilings", l->standard, l->ceiling };
@@ -133,7 +134,7 @@ static int take_packages(struct config_language *l, const struct config *c, cfg_
         return err_set(e, ENOMEM, "a language");
 }
 
-/* A runtime that is not in the table has nothing of the kind, or none that a program would not notice. */
+/* A runtime that is not in the table preloads nothing, or nothing that programs would not notice. */
 static const char *const *find_preload(const struct config_language *l)
 {
         static const char *const none[] = { NULL };

@@ -12,8 +12,8 @@ enum { CONFIG_LANGUAGE_OPTIONS = 24 };
 /* The keys of such a section. limits are those of config_limits_options. */
 void config_language_options(cfg_opt_t options[CONFIG_LANGUAGE_OPTIONS], cfg_opt_t *limits, struct config_sink *sink);
 
-/* Fills l, which is zeroed and to be released after a failure, too; c has its runtimes already. lenient: they may not
- * be all. */
+/* Fills l, which is zeroed and to be released after a failure, too; c has its runtimes already. lenient: some may be
+ * missing. */
 int config_language_take(struct config_language *l, const struct config *c, cfg_t *section, bool lenient,
                          struct err *e);
 void config_language_fini(struct config_language *l);

@@ -14,8 +14,8 @@ enum { CONFIG_LIMITS_OPTIONS = LIMIT_COUNT + 3 };
 /* The keys of such a section. */
 void config_limits_options(cfg_opt_t options[CONFIG_LIMITS_OPTIONS], struct config_sink *sink);
 
-/* One pair of sections. The arrays hold what is so without them, and then what is so with them. who begins the sentence
- * of an error. lenient: a default over its ceiling is cut, since the ceiling may be another in the end. */
+/* One pair of sections. The arrays hold the values without the sections, and afterwards those with them. who begins the
+ * sentence of an error. lenient: a default over its ceiling is cut, since the final ceiling may differ. */
 struct config_limits {
         const char *limits, *ceilings; /* the sections' keys */
         int64_t *standard, *ceiling;
@@ -23,5 +23,5 @@ struct config_limits {
 
 int config_limits_take(cfg_t *section, const struct config_limits *l, const char *who, bool lenient, struct err *e);
 
-/* What the table of limits says. */
+/* The values of the table of limits. */
 void config_limits_init(int64_t standard[LIMIT_COUNT], int64_t ceiling[LIMIT_COUNT]);

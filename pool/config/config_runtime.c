@@ -11,15 +11,15 @@
 
 enum {
         MAX_WORDS = 256,    /* of one list */
-        MAX_ALIASES = 95,   /* bytes of all, as a zygote's hello has room for them */
+        MAX_ALIASES = 95,   /* bytes of all, the room in a zygote's hello */
         MAX_MAIN_FILE = 31, /* likewise */
-        MAX_PATHS = 12,     /* of the zygote's PATHS_MAX, which has more to show */
-        MAX_PREPARE = 64,   /* words of the prepare command, as zygote/prepare.c has room for them */
+        MAX_PATHS = 12,     /* fewer than the zygote's PATHS_MAX, which has further paths */
+        MAX_PREPARE = 64,   /* words of the prepare command, the room in zygote/prepare.c */
         KIND_BITS = 8,
 };
 
 #define ALL  (1 << KIND_PRESTARTED | 1 << KIND_COMPILED | 1 << KIND_EXEC)
-#define ONLY (1 << KIND_BITS) /* refused for other kinds than those that must have it */
+#define ONLY (1 << KIND_BITS) /* refused for kinds other than those that must have it */
 
 struct list_key {
         const char *key;
@@ -132,7 +132,7 @@ static int check_aliases(cfg_t *cfg, cfg_opt_t *opt)
         return -1;
 }
 
-/* An overlay takes its directories as text in which these characters mean something. */
+/* An overlay takes its directories as text in which these characters have a meaning. */
 static int check_paths(cfg_t *cfg, cfg_opt_t *opt)
 {
         if (cfg_opt_size(opt) > MAX_PATHS) {
@@ -222,7 +222,7 @@ static int take_limits(struct config_runtime *r, cfg_t *section, struct err *e)
         return n < 0 ? n : config_limits_take(section, &compile, who, false, e);
 }
 
-/* Each name once: of two the second would never be looked for. */
+/* Each name may occur only once: a second one would never be found. */
 static int check_names(const struct config_runtime *r, cfg_t *section, struct err *e)
 {
         for (unsigned i = 0; i < cfg_size(section, "aliases"); i++) {
@@ -245,7 +245,7 @@ static bool has_word(char *const *list, const char *word)
         return false;
 }
 
-/* Inline code is a file called main_file, which is to be one of the language's own. */
+/* Inline code is a file called main_file, which must have one of the language's own extensions. */
 static int check_extensions(const struct config_runtime *r, cfg_t *section, struct err *e)
 {
         const char *dot = strrchr(r->main_file, '.');
@@ -367,8 +367,8 @@ void config_runtime_fini(struct config_runtime *r)
 
 /* ---------------------------------------------------------------- back to text */
 
-/* Within single quotes libconfuse takes all but these two as they are; within double quotes it would put variables of
- * the environment in. */
+/* Within single quotes libconfuse takes all characters but these two literally; within double quotes it would insert
+ * environment variables. */
 static void print_word(FILE *to, const char *word)
 {
         fputc('\'', to);
@@ -429,7 +429,7 @@ static void print_runtime(FILE *to, const struct config_runtime *r)
         fprintf(to, "}\n");
 }
 
-/* NULL where memory ended on the way. */
+/* NULL if memory ran out on the way. */
 static char *finish(FILE *to, char **text)
 {
         bool failed = ferror(to) != 0;

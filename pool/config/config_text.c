@@ -1,5 +1,5 @@
-/* The built-in configuration, as text: what hatcheryd runs with when it is given none, and what --print-config prints.
- * A unit test sees to it that it says exactly what config.c assumes, also where it is commented out. */
+/* The built-in configuration, as text: hatcheryd uses it if it is given no other, and --print-config prints it. A unit
+ * test checks that it states exactly the defaults of config.c, also in commented-out lines. */
 #include "pool/config/config.h"
 
 #include "pool/config/plugin_table.h"

@@ -62,7 +62,7 @@ static const char *unit_hint(enum limit_unit unit)
         return "a whole number";
 }
 
-/* The value as the unit's people write it, for bounds in sentences. */
+/* The value in its unit's usual notation, for bounds in sentences. */
 static void print_value(char *text, size_t size, enum limit_unit unit, int64_t v)
 {
         if (unit == LIMIT_UNIT_US && v % 1000000 == 0)
@@ -165,7 +165,7 @@ bool config_is_name(const char *word)
         return strlen(word) <= WIRE_MAX_LANGUAGE && is_made_of(word, LOWER DIGITS "_+-");
 }
 
-/* Is one of the parts between slashes ".."? */
+/* Is any of the parts between slashes ".."? */
 static bool goes_up(const char *path)
 {
         for (const char *at = path; *at; at += strspn(at, "/")) {

@@ -27,7 +27,7 @@ bool flags_is_form(const char *text)
         return !open;
 }
 
-/* How many of the first characters are of the set, at most max. */
+/* The number of leading characters that are in the set, at most max. */
 static size_t span_of_set(struct span s, const char *set, size_t max)
 {
         size_t n = 0;
@@ -46,7 +46,8 @@ static struct span rest_of(struct span s, size_t from)
         return (struct span){ s.data + from, s.len - from };
 }
 
-/* One of the words between the braces, and then the rest of the form. A word may begin another one. */
+/* Matches one of the words between the braces, and then the rest of the form. One word may be the beginning of
+ * another. */
 static bool match_choice(const char *words, size_t len, const char *rest, struct span flag)
 {
         for (const char *at = words; at <= words + len;) {
@@ -73,7 +74,7 @@ bool flags_match(const char *form, struct span flag)
 
         const char *words = form + 1;
         size_t len = strcspn(words, "}");
-        const char *rest = words + len + 1; /* a form's braces are closed */
+        const char *rest = words + len + 1; /* there is one: a form's braces are closed */
         if (is_word(words, len, "NAME")) {
                 size_t n = span_of_set(flag, LOWER UPPER DIGIT "_", MAX_NAME);
                 return n > 0 && !strchr(DIGIT, flag.data[0]) && flags_match(rest, rest_of(flag, n));
@@ -83,7 +84,7 @@ bool flags_match(const char *form, struct span flag)
         return match_choice(words, len, rest, flag);
 }
 
-/* As many as the sentence has room for. */
+/* Lists as many forms as the sentence has room for. */
 static void list_forms(char list[LIST_SIZE], char *const *forms)
 {
         size_t n = 0;

@@ -1,7 +1,6 @@
-/* Which flags of its compiler a request may set. The file of a language lists forms; all else is refused, since a
- * compiler can be made to read, to load and to write whatever it may. A form is a flag as it is written, but for
- * braces: {a,b,c} is one of these words, {NAME} an identifier, and {VALUE} letters, digits and . _ + -, or nothing.
- * Pure. */
+/* The flags of its compiler that a request may set. The file of a language lists forms; all else is refused, since
+ * flags can make a compiler read, load and write files. A form is a literal flag, except for braces: {a,b,c} is one of
+ * these words, {NAME} an identifier, and {VALUE} letters, digits and . _ + -, or nothing. Pure. */
 #pragma once
 
 #include "pool/base/refusal.h"
@@ -16,5 +15,5 @@ bool flags_is_form(const char *text);
 /* Is the flag of that form? */
 bool flags_match(const char *form, struct span flag);
 
-/* 0, or REFUSED and a sentence that names what is allowed. forms ends with NULL, and is NULL where there are none. */
+/* 0, or REFUSED and a sentence that names the allowed forms. forms ends with NULL, and is NULL if there are none. */
 int flags_check(const struct submission *x, char *const *forms, struct refusal *refusal);
