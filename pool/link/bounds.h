@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Lowers those of the limits that the kernel keeps to what the zygote takes. */
+/* Lowers the limits that the kernel keeps to the zygote's ceilings. */
 void bounds_cut(int64_t limit[LIMIT_COUNT], const struct ceilings *of_zygote);
 
-/* The zygote takes them as they are. */
+/* True if the zygote accepts them as they are. */
 bool bounds_hold(const int64_t limit[LIMIT_COUNT], const struct ceilings *of_zygote);

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Reports are taken in one go for as long, so that one zygote does not keep the others waiting. One may end a run, and
- * its answer may be long to make. */
+/* Reports of one zygote are taken for so long at a time, so that the others do not wait. A report may end a run, and
+ * its answer may take long to make. */
 enum { BATCH_US = 1000, MAX_PENDING = 16 * CHANNEL_MAX_SLOTS };
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)

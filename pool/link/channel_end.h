@@ -17,9 +17,9 @@ struct channel_pending {
 };
 
 struct channel_end {
-        /* A report, with descriptors that now are the callee's. Negative: the zygote is not to be trusted further. */
+        /* A report, with descriptors that the callee now owns. Negative: the zygote is no longer to be trusted. */
         int (*on_report)(void *owner, const struct report *report, const int *fds, size_t n_fds, struct err *e);
-        /* The channel has ended. The callee may free what the end lies in. */
+        /* The channel has ended. The callee may free the struct that holds this end. */
         void (*on_end)(void *owner, const char *why);
         void *owner;
 
@@ -31,7 +31,7 @@ struct channel_end {
         size_t n_pending, room;
 };
 
-/* The callbacks and the owner are set. Takes sock over, whatever comes of it. */
+/* The callbacks and the owner must be set. Takes sock over, even if it fails. */
 int channel_end_open(struct channel_end *c, struct event_base *base, int sock, struct err *e);
 
 /* Harmless for one that was never opened, if its sock is -1. */

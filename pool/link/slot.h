@@ -25,7 +25,7 @@ struct slot_holder;
 struct zygote;
 
 struct slot {
-        struct zygote *zygote; /* whose it is */
+        struct zygote *zygote; /* its zygote */
         enum slot_state state;
         uint32_t number;
         bool alive;                 /* the zygote keeps something for it: an init, namespaces, a cgroup */
@@ -35,7 +35,7 @@ struct slot {
         bool urgent;                /* a request waited for its present sandbox when that was ordered */
         bool busy;                  /* its sandbox has had a job: from RUNNING on, until it is EMPTY */
         bool owed;                  /* an order is out that the zygote must answer */
-        unsigned owed_ticks;        /* for how many of the pool's ticks */
+        unsigned owed_ticks;        /* for so many of the pool's ticks */
         uint64_t sandbox;           /* the present or last one's number */
         int64_t since_us;           /* when it came into this state */
         struct slot_holder *holder; /* who has its sandbox; NULL: none */
@@ -45,62 +45,63 @@ struct slot {
         int fd[CHANNEL_WARM_FDS];
         int64_t warm_us;      /* when it became WARM */
         int64_t freed_us;     /* when the run of the sandbox before was answered; 0: there was none */
-        uint64_t cpu_base_us; /* what the cgroup's clock showed then */
-        uint64_t cpu_end_us;  /* ... at the end of the sandbox before; 0: there was none */
-        int64_t making_us;    /* CPU time that making it took */
+        uint64_t cpu_base_us; /* the cgroup's clock at that time */
+        uint64_t cpu_end_us;  /* the cgroup's clock at the end of the sandbox before; 0: there was none */
+        int64_t making_us;    /* CPU time for making it */
         int64_t memory_bytes; /* the limits it has now */
         int64_t disk_bytes;
         int64_t pids;
-        int signal; /* that ORDER_SIGNAL is about */
+        int signal; /* the signal of ORDER_SIGNAL */
 
         TAILQ_ENTRY(slot) link; /* among the empty, or among the warm */
 };
 
 struct slots {
         struct slot *slot; /* CHANNEL_MAX_SLOTS of them */
-        unsigned warm;     /* how many are to be kept warm */
-        unsigned demand;   /* how many requests wait for one: so many are made, however few are to be kept */
-        unsigned at_once;  /* how many are prepared at one time, which is what the cores can use */
-        unsigned running;  /* how many may run at one time */
-        unsigned kept; /* how many slots are kept for runs, beside one for each that is to be warm; at most running */
+        unsigned warm;     /* number to be kept warm */
+        unsigned demand;   /* requests that wait for one: so many are made, even if fewer are to be kept */
+        unsigned at_once;  /* number prepared at one time, as many as the cores can use */
+        unsigned running;  /* number that may run at one time */
+        unsigned kept;     /* slots that are kept for runs, beside one for each that is to be warm; at most running */
         unsigned count[SLOT_STATES];
         unsigned alive;
-        unsigned busy; /* of them, those with a run; one that is DYING without ever having had a job is none */
-        TAILQ_HEAD(, slot) empty;   /* those alive first, the last used foremost: its caches are still hot */
-        TAILQ_HEAD(, slot) waiting; /* warm, the longest waiting foremost */
+        unsigned busy;              /* slots with a run; a DYING one that never had a job does not count */
+        TAILQ_HEAD(, slot) empty;   /* those alive first, the last used in front: its caches are still hot */
+        TAILQ_HEAD(, slot) waiting; /* warm, the longest waiting in front */
 };
 
 int slots_init(struct slots *s, struct zygote *zygote, struct err *e);
 void slots_fini(struct slots *s);
 
-/* Moves a slot on, as a report of the zygote says. -EPROTO with a sentence where the machine has no such arrow. */
+/* Moves a slot on, as a report of the zygote says. -EPROTO with a sentence if the machine has no such arrow. */
 int slots_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us, struct err *e);
 
-/* The same where the pool itself has chosen the move: an arrow that is missing is a mistake in this program. */
+/* The same for a move that the pool itself has chosen: a missing arrow is a mistake in this program. */
 void slots_must_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us);
 
-/* What the zygote keeps for an EMPTY slot is gone. */
+/* The zygote has removed all that it kept for an EMPTY slot. */
 void slots_gone(struct slots *s, struct slot *slot);
 
 /* The slot that should get a new sandbox now, or NULL when there are enough. It is EMPTY. */
 struct slot *slots_want(struct slots *s);
 
-/* Sandboxes that will serve what comes next: those that are warm, and those that are ordered. */
+/* Sandboxes for the next requests: those that are warm, and those that are ordered. */
 unsigned slots_coming(const struct slots *s);
 
 /* The sandbox that should get the next job, or NULL. It is WARM. */
 struct slot *slots_ready(struct slots *s);
 
-/* Its sandbox is warm, and the cgroup's clock shows so much: what did it take to make? The clock may be a new one. */
+/* The CPU time for making its sandbox, which is warm now, from the present time of the cgroup's clock. The clock may be
+ * a new one. */
 int64_t slot_making_us(const struct slot *slot, uint64_t cpu_base_us);
 
-/* An order about the slot went out that must be answered, and it was. */
+/* An order about the slot that must be answered went out; and it was answered. */
 void slot_owe(struct slot *slot);
 void slot_paid(struct slot *slot);
 
-/* One tick of the pool's clock: how many slots wait for an answer of the zygote. *stuck becomes one that has waited for
- * max ticks, or for max_making where its sandbox is being made; the one that has waited longest; or NULL. Not one that
- * is being dropped, which may take its time. */
+/* One tick of the pool's clock. Returns how many slots wait for an answer of the zygote. *stuck becomes the slot that
+ * has waited longest, if it has waited for max ticks (for max_making if its sandbox is being made); else NULL. A slot
+ * that is being dropped does not count: it may take long. */
 unsigned slots_tick(struct slots *s, unsigned max, unsigned max_making, struct slot **stuck);
 
 /* A slot too many, after the numbers went down: WARM (to be killed) or EMPTY and alive (to be dropped); or NULL. */

@@ -8,17 +8,18 @@
 #include <errno.h>
 
 enum {
-        PING_TICKS = 3, /* of silence: is it the zygote, or a slot? */
+        PING_TICKS = 3, /* of silence: then a ping tells a silent zygote from a silent slot */
 
-        /* Of a zygote that owes answers: what it was given, longer than it waits for an init; and ticks in any case. */
+        /* For a zygote that owes answers: the time that it was given, which is longer than it waits for an init; and
+         * ticks in any case. */
         SILENT_US = 10500000,
         SILENT_TICKS = 120,
 
-        /* Of one slot, while the zygote answers for others. The zygote itself gives up sooner, and knows what a sandbox
-         * was given (zygote/tenant_overdue.c). */
+        /* For one slot, while the zygote answers for others. The zygote itself gives up sooner, and knows the time that
+         * a sandbox was given (zygote/tenant_overdue.c). */
         STUCK_TICKS = 45,
         MAKING_TICKS = 150,
-        PRESTART_TICKS = 540, /* where a program is started ahead in it, which may be a large one */
+        PRESTART_TICKS = 540, /* if a program is started ahead in the sandbox, which may be a large one */
 };
 
 /* ---------------------------------------------------------------- beginning and end */
@@ -167,7 +168,7 @@ static void tell_holders(struct zygote *z)
         }
 }
 
-/* Does it hang? One that is ready to answer, and gets no processor, does not. */
+/* Does it hang? A zygote that is ready to run, but gets no processor, does not. */
 static bool is_silent(struct zygote *z, bool owes)
 {
         struct patience_look look = { .now_us = clock_us() };
@@ -195,7 +196,7 @@ const char *zygote_tick(struct zygote *z)
         z->heard = false;
         if (silent)
                 return "it does not answer";
-        /* Sandboxes that are being made have a patience of their own. */
+        /* Sandboxes that are being made have limits of their own. */
         if (z->phase == ZYGOTE_COMING && z->slots.count[SLOT_PREPARING] == 0 &&
             ++z->coming_ticks >= ZYGOTE_COMING_TICKS)
                 return "it does not come up";

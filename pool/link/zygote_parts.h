@@ -1,22 +1,22 @@
-/* What the parts of a zygote say to each other: private to zygote*.c. */
+/* The interface between the parts of a zygote: private to zygote*.c. */
 #pragma once
 
 #include "pool/link/zygote.h"
 
 /* ---------------------------------------------------------------- zygote_slots.c */
 
-/* The slot is EMPTY: a sandbox is ordered in it. */
+/* Orders a sandbox in the slot, which is EMPTY. */
 void zygote_make(struct zygote *z, struct slot *slot);
 
-/* The slot is WARM, or RUNNING: its sandbox is to die. */
+/* Has the slot's sandbox killed. The slot is WARM or RUNNING. */
 void zygote_kill(struct zygote *z, struct slot *slot);
 
-/* The slot is EMPTY, or DYING until the report comes: what the zygote keeps for it is to go. */
+/* Has the zygote remove all that it keeps for the slot. The slot is EMPTY, or DYING until the report comes. */
 void zygote_drop(struct zygote *z, struct slot *slot);
 
 void slot_close_fds(struct slot *slot);
 
-/* Takes the slot from its holder, who is to be told; or NULL. */
+/* Takes the slot from its holder, and returns the holder, who is to be told; or NULL. */
 struct slot_holder *slot_take_away(struct slot *slot);
 
 /* ---------------------------------------------------------------- zygote_reports.c */

@@ -1,4 +1,4 @@
-/* What a zygote reports, and what follows from it: see zygote.h. */
+/* Handling a zygote's reports: see zygote.h. */
 #include "pool/link/zygote_parts.h"
 #include "proto/base/clock.h"
 
@@ -8,13 +8,13 @@
 #include <unistd.h>
 
 enum {
-        /* After a failure the next sandbox is ordered a little later, each time twice as late: a host that is out of
-         * something is not helped by being asked all the time. */
+        /* After a failure the next sandbox is ordered later, and each time twice as late: asking all the time does not
+         * help a host that has run out of something. */
         BACKOFF_FIRST_US = 50000,
         BACKOFF_MAX_US = 5000000,
 };
 
-/* A sandbox could not be made, or was lost while it waited. Negative: enough. */
+/* A sandbox could not be made, or was lost while it waited. Negative: too many failures. */
 static int failed(struct zygote *z, struct err *e)
 {
         z->failures++;
@@ -119,7 +119,7 @@ static void on_dropped(struct zygote *z, struct slot *slot)
 {
         slot_paid(slot);
         if (!slot->dropping)
-                return; /* an idle slot: it was counted off when the order went out */
+                return; /* an idle slot: its count went down when the order went out */
         slots_gone(&z->slots, slot);
         slots_must_move(&z->slots, slot, SLOT_EMPTY, clock_us());
 }
@@ -196,7 +196,7 @@ int zygote_report(void *zygote, const struct report *report, const int *fds, siz
                 r = err_say(e, EPROTO, "a report of kind %u with %zu descriptors", report->kind, n_fds);
         else if (is_hello == z->greeted)
                 r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
-        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS) /* 0 where it is about none */
+        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS) /* 0 if it concerns no slot */
                 r = err_say(e, EPROTO, "a report about slot %u", report->slot);
         else if (is_hello) {
                 z->greeted = true;
@@ -207,7 +207,7 @@ int zygote_report(void *zygote, const struct report *report, const int *fds, siz
                 z->ops->greeted(z, report);
         } else if (report->kind == REPORT_PRELOAD) {
                 z->ops->preloaded(z, report);
-        } else if (report->kind != REPORT_PONG) { /* of that one, that it came is all */
+        } else if (report->kind != REPORT_PONG) { /* a pong carries nothing but its arrival */
                 r = about_slot(z, report, fds, n_fds, &kept, e);
         }
         for (size_t i = 0; !kept && i < n_fds; i++)

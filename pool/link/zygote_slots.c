@@ -1,4 +1,4 @@
-/* Orders about slots, and what holders of slots do with them: see zygote.h. */
+/* Orders about slots, and the calls of their holders: see zygote.h. */
 #include "pool/base/invariant.h"
 #include "pool/link/zygote_parts.h"
 #include "proto/base/clock.h"
@@ -6,7 +6,7 @@
 
 /* ---------------------------------------------------------------- orders */
 
-/* The zygote says nothing of how these went. */
+/* The zygote reports nothing about these orders. */
 static bool owes_no_answer(enum order_kind kind)
 {
         return kind == ORDER_COLLECT || kind == ORDER_CLEAR || kind == ORDER_SIGNAL;
@@ -117,7 +117,7 @@ void slot_recycle(struct slot *slot, bool discard)
         struct zygote *z = slot->zygote;
 
         slot_take_away(slot);
-        if (slot->freed_us == 0) /* it was answered at no time: its sandbox had no run */
+        if (slot->freed_us == 0) /* no answer time: its sandbox had no run */
                 slot->freed_us = clock_us();
         slot_close_fds(slot);
         if (discard) {
