@@ -18,7 +18,7 @@ static int compare(const void *left, const void *right)
         return a->bytes.len > 0 ? memcmp(a->bytes.data, b->bytes.data, a->bytes.len) : 0;
 }
 
-/* The one of this key, made if there is none; or NULL: no memory. */
+/* Finds or makes the client of this key; NULL: no memory. */
 static struct account_client *client_get(struct accounts *all, struct account_client *peer, struct span bytes)
 {
         if (bytes.len > ACCOUNT_MAX_KEY)
@@ -44,7 +44,7 @@ static struct account_client *client_get(struct accounts *all, struct account_cl
         return c;
 }
 
-/* Frees what nothing uses any more. */
+/* Frees the client if nothing uses it any more. */
 static void client_put(struct accounts *all, struct account_client *c)
 {
         while (c && c->names == 0 && LIST_EMPTY(&c->accounts)) {
@@ -59,7 +59,7 @@ static void client_put(struct accounts *all, struct account_client *c)
 
 /* ---------------------------------------------------------------- accounts */
 
-/* A client has one in each lane at most, and there are some dozens of lanes. */
+/* A client has at most one account in each lane, and there are some dozens of lanes. */
 static struct queue_account *find(const struct account_client *c, const struct queue_lane *lane)
 {
         struct queue_account *a;
@@ -69,7 +69,7 @@ static struct queue_account *find(const struct account_client *c, const struct q
         return NULL;
 }
 
-/* A debt of something, or of nothing yet: account_leave sees to it. */
+/* Keeps an account that wants nothing; it may owe nothing yet: account_leave then removes it. */
 static void keep(struct accounts *all, struct queue_account *a)
 {
         heap_insert(&a->in->debts, &a->debt, a->had_us);
@@ -110,7 +110,7 @@ static struct queue_account *account_get(struct accounts *all, struct queue_lane
         return a;
 }
 
-/* The member that owes least is forgotten. A peer that wants nothing has no names any more. */
+/* Forgets the member that owes least. A peer that wants nothing has no names any more. */
 static void forget_least(struct accounts *all, struct account_level *level)
 {
         struct queue_account *a = ACCOUNT_OF(level->debts.top, debt);
@@ -125,14 +125,14 @@ static void forget_least(struct accounts *all, struct account_level *level)
 
 /* ---------------------------------------------------------------- levels */
 
-/* What the level has passed is settled. */
+/* Forgets accounts that the level has passed: they owe nothing any more. */
 static void forget_settled(struct accounts *all, struct account_level *level)
 {
         while (level->debts.top && level->debts.top->key <= level->at_us)
                 forget_least(all, level);
 }
 
-/* Service of so many microseconds, in equal parts among those that want something. */
+/* Raises the level by so many microseconds of service, in equal parts for the members that want something. */
 static void advance(struct accounts *all, struct account_level *level, int64_t us)
 {
         int64_t n = level->members - level->kept;
@@ -171,7 +171,7 @@ void account_settle(struct queue_account *a, bool ready)
         bool was_ready = heap_has(&a->turn);
 
         if (ready && was_ready && a->turn.key == a->had_us)
-                return; /* where it is: among equals, too */
+                return; /* it stays in its place, among equals, too */
         heap_remove(turns, &a->turn);
         if (ready)
                 heap_insert(turns, &a->turn, a->had_us);
@@ -202,7 +202,7 @@ struct queue_account *account_enter(struct accounts *all, struct queue_lane *lan
         return n;
 }
 
-/* One entry less. The level is bounded, and starts anew when nothing is left there. */
+/* Counts one entry less. The level is bounded, and starts anew when it has no entry left. */
 static void leave(struct accounts *all, struct queue_account *a)
 {
         struct account_level *level = a->in;

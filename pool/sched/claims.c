@@ -1,4 +1,4 @@
-/* What two languages claim: see claims.h. */
+/* Names that two languages claim: see claims.h. */
 #include "pool/sched/claims.h"
 
 #include "pool/base/words.h"
@@ -23,7 +23,7 @@ static void look_at_aliases(const struct language *l, const struct language *oth
         }
 }
 
-/* Those of a plug-in are in no file. */
+/* The extensions of a plug-in are in no file. */
 static char *const *extensions_of(const struct language *l)
 {
         static char *const none[] = { NULL };

@@ -1,5 +1,5 @@
-/* What a language is configured to be, who is served from it, and whether it is ready: see language.h. Its zygotes come
- * and go in language_zygotes.c. */
+/* A language's configuration, the requests that it serves, and its readiness: see language.h. language_zygotes.c
+ * handles its zygotes. */
 #include "pool/sched/language.h"
 
 #include "pool/link/bounds.h"
@@ -20,7 +20,7 @@ void language_init(struct language *l, struct sched *s, const struct config_lang
         scale_fade(&l->scale, clock_us()); /* from now on */
 }
 
-/* Of a zygote that has yet to prove that its sandboxes come as they should, there is to be one at least. */
+/* A zygote that has not yet proved that it can make sandboxes is to make at least one. */
 void language_set_numbers(const struct language *l, struct zygote *z)
 {
         unsigned least_at_once = 4, at_once = 2 * l->sched->cores;
@@ -85,7 +85,7 @@ void language_come_back(struct language *l, const struct config_language *config
         l->leaving = false;
         l->ready = l->was_full = l->broken = false;
         l->failed_starts = 0;
-        l->asked = true; /* as at its first coming */
+        l->asked = true; /* as at the first time */
         language_configure(l, config);
         config_runtime_fini(&l->kept);
 }

@@ -1,9 +1,9 @@
 /* One language at run time: the requests that wait for it, and its zygotes. One zygote serves; it is renewed from time
- * to time, so that no memory layout and no hash seed serves for ever. The next one warms up beside it, takes its place
- * when as many of its sandboxes are warm as are to be, and the old one ends when its last run has ended.
+ * to time, so that no memory layout and no hash seed serves for ever. The next one warms up beside it, and takes its
+ * place when its full warm set is there. The old one ends when its last run has ended.
  *
- * language.c is who is served, and readiness; language_zygotes.c is how zygotes come and go. language_parts.h is what
- * these say to each other, and what the scheduler tells its languages. */
+ * language.c chooses the requests that are served, and knows readiness; language_zygotes.c handles zygotes.
+ * language_parts.h is the interface between these files, and of the scheduler to its languages. */
 #pragma once
 
 #include "pool/base/preload_fact.h"
@@ -20,11 +20,11 @@
 
 struct sched;
 
-enum { LANGUAGE_MAX_PRELOADS = 32 }; /* more are loaded, but not told */
+enum { LANGUAGE_MAX_PRELOADS = 32 }; /* more are loaded, but not reported */
 
-/* What the configuration says of a language's compile step. What it points to is the configuration's. */
+/* The configuration of a language's compile step. The pointers belong to the configuration. */
 struct compile_rules {
-        const struct config_runtime *runtime; /* NULL: it is no data, and has no such step */
+        const struct config_runtime *runtime; /* NULL: the language is not data, and has no such step */
         int64_t standard[LIMIT_COUNT];        /* of the limits of the step */
         int64_t ceiling[LIMIT_COUNT];
 };
@@ -36,17 +36,17 @@ struct language {
         int64_t ceiling[LIMIT_COUNT];
         struct compile_rules compile; /* of KIND_COMPILED, and where language_keeps() */
         struct seen seen;             /* programs that were run once: those that come again are kept */
-        struct scale scale;           /* how many are kept warm */
+        struct scale scale;           /* the number that is kept warm */
         unsigned running;             /* of all its zygotes together */
         uint64_t generation_forks;
         int64_t generation_us;
 
-        /* What its first zygote said. A later one may correct it. */
+        /* The facts of its first zygote. A later zygote may correct them. */
         bool known;
         char version[64];
         char main_file[32];
         char aliases[96];
-        char extensions[64];                                 /* where its runtime is no data, which has a list */
+        char extensions[64];                                 /* if its runtime is a plug-in; data has a list */
         enum kind kind;                                      /* 0: not known yet */
         bool echoes;                                         /* it knows echo_last_expression */
         bool prompts;                                        /* it has a prompt of its own */
@@ -56,22 +56,22 @@ struct language {
 
         TAILQ_HEAD(language_zygotes, zygote) zygotes;
         bool asked;          /* the supervisor owes a zygote */
-        unsigned renew_wait; /* ticks until the next try to renew, after one that failed */
-        unsigned renew_next; /* and how many after another failure */
+        unsigned renew_wait; /* ticks until the next try to renew, after a failed one */
+        unsigned renew_next; /* the same after another failure */
         struct queue_lane lane;
         struct stats stats;
-        bool is_profile;        /* of a runtime of another name */
-        unsigned n_executions;  /* that point here */
-        unsigned failed_starts; /* zygotes in a row that ended before they could serve */
-        bool broken;            /* several did: nobody waits for it */
-        bool leaving;           /* it is configured no more */
+        bool is_profile;        /* its runtime has another name */
+        unsigned n_executions;  /* executions that point here */
+        unsigned failed_starts; /* zygotes, in a row, that ended before they could serve */
+        bool broken;            /* several zygotes did: no request waits for it */
+        bool leaving;           /* it is no longer configured */
         LIST_ENTRY(language) leaving_link;
-        struct config_runtime kept; /* of one that is leaving: what it was configured with */
-        bool was_full;              /* has had the warm sandboxes that it is to have at least */
-        bool ready;                 /* since then: there is a zygote, and sandboxes come from it */
+        struct config_runtime kept; /* of a leaving language: its last configuration */
+        bool was_full;              /* it has had its least number of warm sandboxes */
+        bool ready;                 /* since then: there is a zygote, and it makes sandboxes */
 };
 
-/* Its programs are translated in the process that runs them, but what that makes can be kept for a program that comes
+/* Its programs are translated in the process that runs them, but the artifacts can be kept for a program that comes
  * again. */
 static inline bool language_keeps(const struct language *l)
 {
@@ -85,13 +85,13 @@ static inline bool language_is_compiled(const struct language *l)
         return l->kind == KIND_COMPILED;
 }
 
-/* Gives warm sandboxes to waiting requests, and orders what should be ordered. */
+/* Gives warm sandboxes to waiting requests, and orders missing sandboxes. */
 void language_kick(struct language *l);
 
 /* Could a request be started at once? */
 bool language_has_room(const struct language *l);
 
-/* How many slots have a run, that of one which is being answered included. */
+/* The number of slots with a run, including runs that are being answered. */
 unsigned language_busy(const struct language *l);
 
 /* The zygote that serves, or NULL. */
@@ -104,5 +104,5 @@ struct language_count {
 
 void language_count(const struct language *l, struct language_count *count);
 
-/* It is a profile, and its aliases and extensions are those of the language that is called as its runtime is. */
+/* It is a profile: its aliases and extensions belong to the language that has its runtime's name. */
 bool language_names_are_others(const struct language *l);

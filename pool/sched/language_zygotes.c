@@ -1,4 +1,4 @@
-/* The zygotes of a language come, serve and go, and are renewed: see language.h. What each of them tells arrives here.
+/* The zygotes of a language come, serve, are renewed and end: see language.h. Their reports arrive here.
  */
 #include "pool/link/bounds.h"
 #include "pool/sched/claims.h"
@@ -23,7 +23,7 @@ static void ask(struct language *l)
 
 static bool has_served_its_time(const struct language *l, const struct zygote *z)
 {
-        /* One that could be due before it is warm would never serve. */
+        /* A zygote that may be due for renewal before it is warm would never serve. */
         uint64_t least = 2 * (uint64_t)l->scale.target;
         uint64_t forks = l->generation_forks > least ? l->generation_forks : least;
 
@@ -42,7 +42,7 @@ static void ask_if_due(struct language *l)
                 ask(l);
 }
 
-/* z takes the place of the one that served until now. */
+/* z replaces the zygote that served until now. */
 static void promote(struct language *l, struct zygote *z)
 {
         struct zygote *old = language_in_phase(l, ZYGOTE_CURRENT);
@@ -79,7 +79,7 @@ static void say_end(const struct language *l, const struct zygote *z, const char
                 log_warn(l->sched->log, "%s: generation %" PRIu32 " is gone: %s", l->name, z->generation, why);
 }
 
-/* Each time later: what fails once more soon after is not the moment's fault. */
+/* The pause grows each time: a renewal that soon fails again has a lasting cause. */
 static void put_renewal_off(struct language *l)
 {
         l->renew_next = l->renew_next == 0 ? 1 : 2 * l->renew_next;
@@ -88,7 +88,7 @@ static void put_renewal_off(struct language *l)
         l->renew_wait = l->renew_next;
 }
 
-/* It was the one to serve, and no sandbox of it was ever warm. */
+/* Counts a zygote that was to serve, and never had a warm sandbox. */
 static void count_failed_start(struct language *l, bool hung)
 {
         if (++l->failed_starts >= MAX_FAILED_STARTS || hung)
@@ -130,7 +130,7 @@ static void learn(struct language *l, const struct report *report)
         snprintf(l->version, sizeof l->version, "%.*s", (int)sizeof report->hello.version, report->hello.version);
         snprintf(l->main_file, sizeof l->main_file, "%.*s", (int)sizeof report->hello.main_file,
                  report->hello.main_file);
-        if (!l->is_profile) /* the aliases are those of the language that is called as its runtime is */
+        if (!l->is_profile) /* a profile's aliases belong to the language that has its runtime's name */
                 snprintf(l->aliases, sizeof l->aliases, "%.*s", (int)sizeof report->hello.aliases,
                          report->hello.aliases);
         snprintf(l->extensions, sizeof l->extensions, "%.*s", (int)sizeof report->hello.extensions,
@@ -332,7 +332,7 @@ void language_kick(struct language *l)
                 event_active(&l->sched->unblocked, EV_TIMEOUT, 0);
 }
 
-/* What runs may need the runtime until it ends, and the configuration has it no more. */
+/* Runs may need the runtime until they end, but the configuration no longer has it. */
 static void keep_runtime(struct language *l)
 {
         struct err e = { 0 };

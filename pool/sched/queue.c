@@ -36,7 +36,7 @@ void queue_lane_share(struct queue_lane *lane, unsigned slots, unsigned percent)
         lane->name_slots = queue_part(lane->peer_slots, percent);
 }
 
-/* What a peer that gives no name wants is bounded as the peer's. */
+/* Requests of a peer without a name are bounded as the peer's. */
 static unsigned bound(const struct account_client *c, unsigned peer_slots, unsigned name_slots)
 {
         return !c->key.peer ? peer_slots : c->key.bytes.len > 0 ? name_slots : 0;
@@ -63,7 +63,7 @@ static void settle(const struct queue *q, struct queue_account *name)
         account_settle(name->peer, may_start(q, name->peer));
 }
 
-/* A client has one slot more or less: at the bound of all lanes, that matters in all of them. */
+/* Counts one slot more or less of a client: at the bound over all lanes, that matters in all lanes. */
 static void count_slot(struct queue *q, struct queue_account *a, bool takes)
 {
         struct account_client *c = a->client;
@@ -77,7 +77,7 @@ static void count_slot(struct queue *q, struct queue_account *a, bool takes)
                 return;
         LIST_FOREACH(other, &c->accounts, of_client)
         {
-                if (!takes && other != a) /* it was busy elsewhere, and saves up nothing by that */
+                if (!takes && other != a) /* it was busy in another lane, and must not save up by that */
                         account_catch_up(other);
                 if (other->peer)
                         settle(q, other);
@@ -94,7 +94,7 @@ bool queue_unblocked(struct queue *q)
         return was;
 }
 
-/* How much of the queue it fills, in millionths, by number or by bytes, whichever is more. */
+/* The part of the queue that it fills, in millionths, by number or by bytes, whichever is more. */
 static int64_t length(const struct queue *q, const struct queue_account *a)
 {
         uint64_t number = (uint64_t)a->waiting * 1000000 / (q->max ? q->max : 1);
@@ -149,7 +149,7 @@ int queue_push(struct queue *q, struct queue_lane *lane, struct queue_entry *ent
         return 0;
 }
 
-/* The longest below, or the newcomer's own where that is as long. */
+/* The longest account below, or the newcomer's own if that is as long. */
 static struct queue_account *longest(const struct heap *lengths, struct queue_account *own)
 {
         struct queue_account *top = ACCOUNT_OF(lengths->top, length);
@@ -227,7 +227,7 @@ void queue_goes_on(struct queue *q, struct queue_entry *entry, int64_t held_us)
         settle(q, entry->account);
 }
 
-/* The slot is given back; the account is charged with cost_us in place of the guess. */
+/* Gives the slot back, and charges the account with cost_us in place of the guess. */
 static void stop(struct queue *q, struct queue_entry *entry, int64_t cost_us)
 {
         struct queue_account *name = entry->account, *peer = name->peer;
@@ -240,7 +240,7 @@ static void stop(struct queue *q, struct queue_entry *entry, int64_t cost_us)
         settle(q, name);
 }
 
-/* The recent ones weigh most. */
+/* Updates an average in which recent runs weigh most. */
 static void average(int64_t *average_us, int64_t cost_us, int weight)
 {
         *average_us = *average_us ? *average_us + (cost_us - *average_us) / weight : cost_us;

@@ -2,8 +2,8 @@
 #include "pool/sched/scale.h"
 
 enum {
-        LEVEL_BITS = 24, /* fine enough for a second's part of the longest half-life, a day */
-        WEIGHT = 8,      /* of all that went before against the newest, in averages */
+        LEVEL_BITS = 24, /* fine enough for one second of the longest half-life, a day */
+        WEIGHT = 8,      /* weight of all earlier values against the newest, in averages */
         MAX_BYTES_BITS = 40,
 };
 
@@ -33,7 +33,7 @@ static bool raise_level(uint64_t *level, unsigned n)
         return true;
 }
 
-/* A little more than the level, unless that is nothing. */
+/* A little more than the level, unless the level is 0. */
 static unsigned above(uint64_t level)
 {
         unsigned n = (unsigned)((level + LEVEL_ONE - 1) >> LEVEL_BITS);
@@ -47,8 +47,8 @@ static void need(struct scale *s, unsigned n)
         s->grown = s->grown || scale_wants(s) > s->target;
 }
 
-/* Where the set is to be smaller than it was, or an order failed, what was taken is not replaced: so as not to count it
- * for ever, it is never more than what is missing. */
+/* If the set is to become smaller, or an order failed, taken sandboxes are not replaced. So that they do not count for
+ * ever, drawn is never more than the number that is missing. */
 static void bound(struct scale *s, unsigned warm)
 {
         unsigned missing = s->target > warm ? s->target - warm : 0;
@@ -96,7 +96,7 @@ void scale_waits(struct scale *s, unsigned waiting, int64_t now_us)
 }
 
 /* 1 - 2^-x for x = part / whole < 1, in 2^24ths, by the parabola that has the curve's ends and its slope at 0 (ln 2):
- * so many short steps come to the same as a few long ones. It is nowhere off by more than a hundredth. */
+ * so many short steps give the same as a few long ones. The error is at most a hundredth. */
 static uint64_t fall(uint64_t part, uint64_t whole)
 {
         static const uint64_t ln2 = 45426, half = 32768; /* in 2^16ths */
@@ -164,7 +164,7 @@ static uint64_t cost(const struct scale *s)
         return s->bytes_kept ? s->bytes_kept : SCALE_GUESS_BYTES;
 }
 
-/* Each language's least. Returns the memory that is left. */
+/* Gives each language its least number. Returns the memory that is left. */
 static uint64_t share_least(struct scale *const *all, size_t n, uint64_t memory)
 {
         uint64_t sum = 0, used = 0;
@@ -181,7 +181,7 @@ static uint64_t share_least(struct scale *const *all, size_t n, uint64_t memory)
         return used < memory ? memory - used : 0;
 }
 
-/* What is wanted beyond that, by those who are in a hurry or by those who are not. Returns what is left. */
+/* Gives what languages want beyond that: those in a hurry, or the others. Returns the memory that is left. */
 static uint64_t share_more(struct scale *const *all, size_t n, uint64_t memory, bool hurry, int64_t now_us)
 {
         uint64_t sum = 0, left = memory;
@@ -199,7 +199,7 @@ static uint64_t share_more(struct scale *const *all, size_t n, uint64_t memory, 
                 s->target += more;
                 left -= more * cost(s);
         }
-        /* The fractions that were rounded off. */
+        /* Distributes the fractions that were rounded off. */
         for (size_t i = 0; i < n; i++) {
                 struct scale *s = all[i];
                 if ((s->hurry_us > now_us) != hurry || s->target >= scale_wants(s) || left < cost(s))

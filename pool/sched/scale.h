@@ -1,20 +1,20 @@
-/* How many sandboxes of a language are kept warm: between its bounds by what was needed of late, and over all languages
- * within one budget of memory. Pure: numbers in, numbers out; time is handed in.
+/* The number of warm sandboxes of a language: between its bounds by recent need, and over all languages within one
+ * budget of memory. Pure: numbers in, numbers out; the caller gives the time.
  *
- * What is needed. A request takes a warm sandbox, and a refill time later another is warm in its place. So those that
- * were taken and not yet replaced, and the requests that wait because there was none, are together as many as should
- * have been warm for nobody to wait: the requests of one refill time, counted instead of computed, so that it holds for
- * a refill that is slow today, or that comes in threes. The most that was needed is the level.
- * - It rises at once, to what is needed at this moment.
+ * The need. A request takes a warm sandbox, and one refill time later another is warm in its place. Count the sandboxes
+ * that were taken and not yet replaced, and the requests that wait because there was none. With as many warm sandboxes,
+ * no request would have waited. This is the number of requests in one refill time, counted instead of computed. So it
+ * also holds for a refill that is slow today, and for requests that come in threes. The highest need is the level.
+ * - It rises at once, to the present need.
  * - It falls by half in each half-life, and to nothing from below one half.
- * What is wanted is the level, rounded up, and a little more (one, and one for each eight). Since needs are whole
- * numbers and the rounding is upwards, a steady demand wants a steady number: the next smaller one only after the level
- * has fallen by a whole sandbox, which takes some seconds of a half-life of minutes. That is all the damping it takes.
+ * The wanted number is the level, rounded up, and a little more (one, and one for each eight). Needs are whole numbers
+ * and the rounding is upwards, so a steady demand wants a steady number. The next smaller number comes only after the
+ * level has fallen by a whole sandbox, which takes some seconds of a half-life of minutes. No other damping is needed.
  *
- * Who gets what of the memory, in this order, and at each stage, where it does not suffice for all, in proportion:
- * first every language's least, then what languages want in which a request had to wait within the last half-life, then
- * what the others want. So an idle language's surplus goes before a busy one waits. A request that waits gets its
- * sandbox in any case: that is a run, and not a warm sandbox. */
+ * The memory is shared in this order, and in proportion at each stage where it does not suffice: first every language's
+ * least number; then the wishes of languages in which a request had to wait within the last half-life; then the wishes
+ * of the others. So an idle language gives up its surplus before a busy one waits. A request that waits gets its
+ * sandbox in any case: that is a run, not a warm sandbox. */
 #pragma once
 
 #include <stdbool.h>
@@ -22,7 +22,7 @@
 #include <stdint.h>
 
 enum {
-        SCALE_GUESS_BYTES = 2 << 20, /* of a sandbox, before one was weighed */
+        SCALE_GUESS_BYTES = 2 << 20, /* of a sandbox, until one was weighed */
 };
 
 struct scale {
@@ -31,26 +31,26 @@ struct scale {
         unsigned target; /* to be kept warm */
 
         unsigned drawn;      /* taken and not yet replaced */
-        unsigned unordered;  /* of them, those whose replacement is not even ordered */
+        unsigned unordered;  /* of these, those whose replacement is not yet ordered */
         uint64_t level;      /* in 2^24ths of a sandbox */
         uint64_t run_level;  /* of runs at one time, likewise */
-        int64_t faded_us;    /* until when the levels have fallen */
-        bool grown;          /* it wants more, or wants it more, than when the memory was last shared */
-        int64_t hurry_us;    /* until then it goes before languages in which nobody had to wait */
+        int64_t faded_us;    /* time up to which the fall of the levels was applied */
+        bool grown;          /* it wants more, or more urgently, than when the memory was last shared */
+        int64_t hurry_us;    /* until then it goes before languages in which no request had to wait */
         uint64_t bytes;      /* of a sandbox, the recent ones weighing most; 0: not known */
-        uint64_t bytes_kept; /* what the memory is divided by: follows bytes only where it is an eighth off */
+        uint64_t bytes_kept; /* divides the memory: follows bytes only when it is off by an eighth */
 };
 
-/* min <= max. The target is brought within them at once; memory is for scale_share to see to. */
+/* min <= max. The target is brought within them at once; scale_share handles the memory. */
 void scale_bounds(struct scale *s, unsigned min, unsigned max, int64_t half_life_us);
 
 /* A warm sandbox was given to a request; so many are warm then. */
 void scale_taken(struct scale *s, unsigned warm);
 
-/* One is ordered. True: in place of one that was taken; else the set grows by it. */
+/* One is ordered. True: it replaces one that was taken; else the set grows by it. */
 bool scale_ordered(struct scale *s);
 
-/* One has become warm, and replaces what scale_ordered said of it. */
+/* One has become warm; replaces: the result of scale_ordered. */
 void scale_refilled(struct scale *s, bool replaces, unsigned warm);
 
 /* Another zygote serves, with a set of its own. */
@@ -59,9 +59,8 @@ void scale_replaced(struct scale *s);
 /* So many requests wait that could run if a sandbox were warm. */
 void scale_waits(struct scale *s, unsigned waiting, int64_t now_us);
 
-/* So many slots have a run, or will at once. Of the slots that have neither a run nor a sandbox, so many are kept as
- * there were runs at one time of late, and a little more: an empty slot holds half as much memory as a warm sandbox of
- * Python does. */
+/* So many slots have a run, or will at once. Slots without a run or a sandbox are kept according to the recent number
+ * of runs at one time, and a little more: an empty slot holds half as much memory as a warm sandbox of Python. */
 void scale_runs(struct scale *s, unsigned busy);
 unsigned scale_slots(const struct scale *s);
 
@@ -71,9 +70,9 @@ void scale_weighed(struct scale *s, uint64_t bytes);
 /* Time passes. */
 void scale_fade(struct scale *s, int64_t now_us);
 
-/* How many it would have, were there memory enough. Within the bounds. */
+/* The number that it would have with enough memory, within the bounds. */
 unsigned scale_wants(const struct scale *s);
 
-/* Sets all targets. Where the memory does not suffice for every least, these are cut in proportion too, but never from
- * something to nothing. O(n). */
+/* Sets all targets. If the memory does not suffice for every least number, these are cut in proportion too, but never
+ * to 0. O(n). */
 void scale_share(struct scale *const *all, size_t n, uint64_t memory_bytes, int64_t now_us);

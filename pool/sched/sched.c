@@ -26,7 +26,7 @@ static void say_share(const struct language *l, unsigned before)
                          s->min, s->target);
 }
 
-/* Divides the memory for warm sandboxes among all languages anew, by what they want now. */
+/* Divides the memory for warm sandboxes among all languages anew, by their present wishes. */
 static void share(struct sched *s)
 {
         struct scale *all[CONFIG_MAX_LANGUAGES];
@@ -40,7 +40,7 @@ static void share(struct sched *s)
         scale_share(all, n, s->config->warm_memory, clock_us());
         for (size_t i = 0; i < n; i++)
                 say_share(s->languages[i], before[i]);
-        /* What goes is out of the way before something comes. */
+        /* Surplus sandboxes go before new ones come. */
         for (size_t i = 0; i < n; i++)
                 if (all[i]->target < before[i])
                         language_order_sandboxes(s->languages[i]);
@@ -49,8 +49,8 @@ static void share(struct sched *s)
                         language_order_sandboxes(s->languages[i]);
 }
 
-/* A client's runs of all languages together load one machine. So they are bounded as those of one language are: the one
- * that may run most, or as many runs as are of use to all processors. */
+/* A client's runs of all languages together load one machine. So they are bounded like those of one language: by the
+ * language that may run most, or by the number of runs that all processors can use. */
 static void share_clients(struct sched *s)
 {
         unsigned most = OF_USE_TO_A_CORE * s->cores, percent = s->config->client_share;
@@ -66,7 +66,7 @@ static void share_clients(struct sched *s)
 
 /* ---------------------------------------------------------------- readiness */
 
-/* Each has had its warm sandboxes, but for those that do not come up; and there is one that has. */
+/* True if each language that can come up has had its warm sandboxes, and there is one that has. */
 static bool have_come_up(const struct sched *s)
 {
         bool any = false;
@@ -99,7 +99,7 @@ bool sched_is_ready(const struct sched *s)
 
 /* ---------------------------------------------------------------- going */
 
-/* What waits would wait for ever: no sandbox is made any more. */
+/* Waiting requests would wait for ever: no more sandboxes are made. */
 static void refuse_waiting(struct language *l)
 {
         l->sched->ops->lost(l->sched->owner, l, SCHED_LEAVING);
@@ -114,7 +114,7 @@ static void leave(struct language *l)
         refuse_waiting(l);
 }
 
-/* A run that has lost its sandbox may have come back to wait. */
+/* Lets a leaving language go. A run that has lost its sandbox may have come back to wait. */
 static void let_go(struct sched *s)
 {
         struct language *l = LIST_FIRST(&s->leaving), *next;
@@ -147,7 +147,7 @@ static bool same_data(const struct config_runtime *a, const struct config_runtim
         return a == b || (a && b && config_runtime_same(a, b));
 }
 
-/* A zygote knows the ceilings of what the kernel keeps. */
+/* Are the ceilings that a zygote knows the same? They are those of limits that the kernel keeps. */
 static bool same_ceilings(const struct config_language *a, const struct config_language *b)
 {
         int64_t of_a[LIMIT_COUNT], of_b[LIMIT_COUNT];
@@ -158,13 +158,13 @@ static bool same_ceilings(const struct config_language *a, const struct config_l
                of_a[LIMIT_PIDS] == of_b[LIMIT_PIDS];
 }
 
-/* What is started ahead may have a heap that fits into the usual limit. */
+/* A prestarted program's heap may be sized for the default memory limit. */
 static bool same_memory(const struct config_language *a, const struct config_language *b)
 {
         return !b->data || b->data->kind != KIND_PRESTARTED || a->standard[LIMIT_MEMORY] == b->standard[LIMIT_MEMORY];
 }
 
-/* What a zygote is started with takes effect with the next one. */
+/* Settings that a zygote is started with take effect with the next zygote. */
 static void renew_if_changed(struct language *l, const struct config *was, const struct config *is)
 {
         const struct config_language *old = config_find_language(was, l->name);
@@ -180,7 +180,7 @@ static void renew_if_changed(struct language *l, const struct config *was, const
         language_outdate(l);
 }
 
-/* The list of those that are configured: as they are now, or coming back, or of fresh memory. -ENOMEM: none. */
+/* Makes the list of configured languages: present ones, ones that come back, or new ones. -ENOMEM: there is no list. */
 static int make_list(struct sched *s, struct language ***list, struct err *e)
 {
         const struct config *c = s->config;
@@ -229,7 +229,7 @@ void sched_adopt(struct sched *s, struct span language, uint32_t generation, int
         struct language *l = sched_named(s, language);
         if (l)
                 language_adopt(l, generation, own_steal_fd(&owned));
-        else /* a configuration was lost on the way; the zygote finds its channel closed, and ends */
+        else /* the pool lacks that configuration; the zygote finds its channel closed, and ends */
                 log_error(s->log, "a zygote came for %.*s, which is not configured", (int)language.len,
                           (const char *)language.data);
 }
