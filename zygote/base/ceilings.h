@@ -1,5 +1,5 @@
-/* The ceilings of a zygote: the most that the pool may order of the limits that the kernel keeps. The pool refuses
- * requests above the same numbers. A pool that was taken over does not, so the zygote looks itself. */
+/* The ceilings of a zygote: the highest values that the pool may order for the limits that the kernel keeps. The pool
+ * refuses requests above the same numbers. A pool that was taken over does not, so the zygote checks itself. */
 #pragma once
 
 #include "proto/base/err.h"

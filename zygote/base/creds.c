@@ -13,8 +13,8 @@ int creds_join_user_namespace(int user_namespace)
         return setns(user_namespace, CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
-/* Of this thread alone. libc's calls have each thread do the same and abort where one can't; a thread that a preloaded
- * module started lies down with the zygote, and is not to get up with it. */
+/* Changes the ids of this thread only. libc's calls make each thread do the same, and abort if one can't. A thread that
+ * a preloaded module started loses its rights with the zygote, and must not get them back with it. */
 static int set_ids(unsigned uid, unsigned gid, unsigned saved_uid, unsigned saved_gid)
 {
         if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, saved_gid) < 0 ||
@@ -66,7 +66,7 @@ int creds_limit_capabilities(unsigned long long keep)
         return r < 0 ? r : set_capabilities(keep);
 }
 
-/* A change of user makes a process undumpable, its /proc/self root's. */
+/* A change of user makes a process undumpable, and gives its /proc/self to root. */
 static int become_dumpable(void)
 {
         return prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 ? -errno : 0;
@@ -74,7 +74,7 @@ static int become_dumpable(void)
 
 int creds_lay_down(unsigned uid)
 {
-        /* As long as root is the saved one, the permitted set stays. */
+        /* As long as root is the saved user, the permitted set stays. */
         int r = set_ids(uid, uid, 0, 0);
         return r < 0 ? r : become_dumpable();
 }

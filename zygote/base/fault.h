@@ -2,8 +2,7 @@
  * shows what follows the failure. They come from a file that root names on the command line (`hatcheryd --faults`), one
  * to a line:
  *
- *   skip STEP
- *   fail STEP ERRNO
+ *   skip STEP fail STEP ERRNO
  *
  * The file is mapped and looked at again at each step, so a test may change it while the server runs. It must not
  * shrink, and its last byte is a NUL. A server that was started without such a file has no faults. */
@@ -23,5 +22,5 @@ enum fault { FAULT_NONE, FAULT_SKIP, FAULT_FAIL };
 /* Maps the file; it stays mapped for the process's life. */
 int faults_open(struct faults *f, const char *path, struct err *e);
 
-/* What is asked for a step; *error is a negative errno with FAULT_FAIL, else 0. f may be NULL. */
+/* The fault that is asked for a step; *error is a negative errno with FAULT_FAIL, else 0. f may be NULL. */
 enum fault faults_find(const struct faults *f, const char *step, int *error);

@@ -1,5 +1,5 @@
-/* One hierarchy of cgroups, with the group in it that slots are made below: what the supervisor finds (host/cgroup.h)
- * and tells zygotes on their command line. */
+/* One hierarchy of cgroups, with the group below which slots are made. The supervisor finds it (host/cgroup.h) and
+ * tells zygotes on their command line. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -11,14 +11,14 @@ enum cgroup_controller_bit {
         CGROUP_PIDS = 1 << 1,
         CGROUP_CPUACCT = 1 << 2, /* on v2 part of every group */
         CGROUP_CPU = 1 << 3,
-        CGROUP_BLKIO = 1 << 4, /* v2 calls it io; used there where v2 has others of these, too */
+        CGROUP_BLKIO = 1 << 4, /* v2 calls it io; used there if v2 has others of these, too */
 };
 
 enum { CGROUP_MAX_HIERARCHIES = 5, CGROUP_PATH_SIZE = 512, CGROUP_ARG_SIZE = CGROUP_PATH_SIZE + 16 };
 
 struct cgroup_hierarchy {
         bool v2;
-        bool made;         /* group is an instance's, so it is there to be removed */
+        bool made;         /* group belongs to an instance, so it has to be removed */
         bool is_elsewhere; /* the instance is not below the caller's own group, whose limits then don't count for us */
         unsigned controllers;         /* of enum cgroup_controller_bit */
         char mount[CGROUP_PATH_SIZE]; /* "/sys/fs/cgroup/memory" */
@@ -29,7 +29,7 @@ struct cgroup_hierarchy {
 void hierarchy_to_arg(const struct cgroup_hierarchy *h, char arg[CGROUP_ARG_SIZE]);
 int hierarchy_from_arg(struct cgroup_hierarchy *h, const char *arg, struct err *e);
 
-/* The file of a group that is told what may be read of a disk, by the version of the hierarchy. */
+/* The file of a group that limits reads from a disk, by the version of the hierarchy. */
 const char *hierarchy_disk_file(bool v2);
 
 /* Moves the caller itself into the groups of these descriptors, of v1's `tasks`; -1 is left out. Async-signal-safe.

@@ -1,4 +1,4 @@
-/* What sanitizers need in a zygote: see leaks.h. */
+/* Sanitizers in a zygote: see leaks.h. */
 #include "zygote/base/leaks.h"
 
 #ifdef __SANITIZE_ADDRESS__
@@ -15,11 +15,12 @@ int __lsan_is_turned_off(void);
 void __ubsan_on_report(void);
 void *dlopen(const char *file, int mode);
 
-/* What is not told. It is compiled in because a file would not be found from the zygote's root.
+/* Leaks that are not reported. The list is compiled in because the zygote's root has no such file.
  *
  * A zygote ends without taking its interpreter down, so the interpreter's objects are still there, many of them
- * reachable only by addresses that carry tag bits or are compressed, or from heaps that are mapped. Only what these
- * libraries allocated, or were asked to allocate, is left out: Hatchery's own memory is told, in the plug-ins too. */
+ * reachable only by addresses that carry tag bits or are compressed, or from heaps that are mapped. Only memory that
+ * these libraries allocated, for themselves or on request, is left out: leaks of Hatchery's own memory are reported, in
+ * the plug-ins too. */
 const char *__lsan_default_suppressions(void)
 {
         return "leak:libphp.so\n"
@@ -44,7 +45,7 @@ void leaks_off(void)
 }
 
 /* AddressSanitizer ends a process that asks for RTLD_DEEPBIND, as PHP does for its extensions; without it the same
- * symbols are found, since no library that we link with has other functions by those names. */
+ * symbols are found, since no library that we link with has other functions of those names. */
 void *dlopen(const char *file, int mode)
 {
         void *(*next)(const char *, int) = NULL;
@@ -52,8 +53,8 @@ void *dlopen(const char *file, int mode)
         return next(file, mode & ~RTLD_DEEPBIND);
 }
 
-/* Called when UndefinedBehaviorSanitizer is about to report. Its library keeps a descriptor of its own, which its first
- * report puts back to standard error; on that way it closes AddressSanitizer's. */
+/* Called when UndefinedBehaviorSanitizer is about to report. Its library keeps a descriptor of its own. The first
+ * report resets it to standard error, and closes AddressSanitizer's descriptor meanwhile. */
 void __ubsan_on_report(void)
 {
         void *library = report_fd < 0 ? NULL : dlopen("libubsan.so.1", RTLD_NOW | RTLD_NOLOAD);

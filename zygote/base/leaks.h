@@ -8,11 +8,11 @@
 /* Reports go to this descriptor from now on. */
 void leaks_report_to(int fd);
 
-/* This process is a sandbox's: its end is a program's, which is not to be traced. */
+/* This process becomes a sandbox's: its end is a program's, and must not be traced. */
 void leaks_off(void);
 
-/* At the end of the process, by another process that traces it. */
+/* True if another process looks for leaks at the end of this one, by tracing it. */
 bool leaks_are_looked_for(void);
 
-/* What a language keeps as long as the process lives is no leak. */
+/* Memory that a language keeps as long as the process lives is no leak. */
 void leaks_keep(const void *state);

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where a sandbox has mounts of its own, or the zygote's root has. */
+/* Places where a sandbox or the zygote's root has mounts of its own. */
 static const char *const taken[] = { "/usr",     "/proc", "/dev",  "/tmp", "/home",  "/run",   "/mnt",
                                      "/var/tmp", "/bin",  "/sbin", "/lib", "/lib32", "/lib64", "/libx32" };
 
@@ -81,7 +81,7 @@ bool paths_find_closed(const char *directory, char name[NAME_MAX + 1])
         return found;
 }
 
-/* Every directory on the way to path, and itself. */
+/* Makes path and every directory on the way to it. */
 static int make_directories(int root, const char *path)
 {
         char name[PATH_MAX];
@@ -141,7 +141,7 @@ static int make_link(const char *link, struct err *e)
         if (stat(equals + 1, &st) < 0 || symlink(equals + 1, name) == 0)
                 return 0;
         if (errno == EEXIST && lstat(name, &st) == 0 && S_ISLNK(st.st_mode))
-                return 0; /* of an earlier link */
+                return 0; /* made for an earlier link */
         return err_set(e, EEXIST, "the link %s", name);
 }
 

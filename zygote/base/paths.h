@@ -1,6 +1,6 @@
 /* Directories of the host that the sandboxes of one language see besides /usr, read-only: third-party packages,
- * settings of a runtime below /etc, what a language has prepared. In the zygote each is a bind mount at the same place;
- * in a sandbox it is an overlay of its own, for the reasons that /usr is one (see mounts.c). */
+ * settings of a runtime below /etc, prepared files of a language. In the zygote each is a bind mount at the same place.
+ * In a sandbox it is an overlay of its own, as /usr is, for the same reasons (see mounts.c). */
 #pragma once
 
 #include "proto/base/err.h"
@@ -21,11 +21,11 @@ struct paths {
         size_t n;
 };
 
-/* -EINVAL with a sentence for a path that can't be shown: not absolute, with "..", with what means something to an
- * overlay (a comma, a colon, a backslash), or where a sandbox has something of its own. */
+/* -EINVAL with a sentence for a path that can't be shown: not absolute, with "..", with a character that means
+ * something to an overlay (a comma, a colon, a backslash), or in a place where a sandbox has a mount of its own. */
 int paths_add(struct paths *p, const char *host, const char *inside, struct err *e);
 
-/* On the host: is there something in the directory that its mode closes to others than its owner? The name of one such.
+/* On the host: does the directory hold a file whose mode closes it to all but its owner? name becomes the name of one.
  */
 bool paths_find_closed(const char *directory, char name[NAME_MAX + 1]);
 
