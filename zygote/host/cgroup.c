@@ -20,7 +20,7 @@ struct controller_row {
 
 static const struct controller_row controllers[] = {
         { CGROUP_MEMORY, "memory", "memory", true }, { CGROUP_PIDS, "pids", "pids", true },
-        { CGROUP_CPUACCT, "cpuacct", "", true }, /* v2 has none: every group counts its time */
+        { CGROUP_CPUACCT, "cpuacct", "", true }, /* v2 has no such controller: every group counts its time */
         { CGROUP_CPU, "cpu", "cpu", false },         { CGROUP_BLKIO, "blkio", "io", false },
 };
 enum { N_CONTROLLERS = sizeof controllers / sizeof controllers[0] };
@@ -78,7 +78,7 @@ static bool has_word(const char *text, const char *word)
         return false;
 }
 
-/* The v2 hierarchy's mount point, by way of any controller libcgroup knows there, or the usual places. */
+/* The v2 hierarchy's mount point, from any controller that libcgroup knows there, or from the usual places. */
 static int find_v2_mount(char *mount, size_t size)
 {
         static const char *const usual[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
@@ -93,7 +93,7 @@ static int find_v2_mount(char *mount, size_t size)
         return -ENOENT;
 }
 
-/* Fills h for one controller where it is on v2 and can be handed to children. */
+/* Fills h for one controller, if it is on v2 and can be handed to children. */
 static int locate_v2(struct cgroup_hierarchy *h, const char *controller)
 {
         char path[2 * CGROUP_PATH_SIZE + 32], available[256];
@@ -150,7 +150,7 @@ int cgroup_find(struct cgroup_tree *tree, struct err *e)
                 while (k < tree->n && strcmp(tree->at[k].mount, h.mount) != 0)
                         k++;
                 if (k == tree->n && h.v2 && controllers[i].bit == CGROUP_BLKIO)
-                        continue; /* one more group to be born into, where all else is on v1 */
+                        continue; /* it would be one more group to be born into, if all else is on v1 */
                 if (k == tree->n)
                         tree->at[tree->n++] = h;
                 tree->at[k].controllers |= controllers[i].bit;
@@ -223,7 +223,7 @@ static int step_aside(const struct cgroup_hierarchy *h, const char *name)
         return r;
 }
 
-/* Makes h's group the nearest one above that can hand its controllers on. */
+/* Moves h's group up to the nearest one that can hand its controllers on. */
 static int climb(struct cgroup_hierarchy *h)
 {
         char group[CGROUP_PATH_SIZE];
@@ -243,7 +243,8 @@ static int climb(struct cgroup_hierarchy *h)
 }
 
 /* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). A service has
- * its group to itself and steps aside; a shell's group holds the shell, and a sibling's place must do. */
+ * its group to itself, so the server steps aside below it. A shell's group holds the shell, so the instance is made
+ * beside it. */
 static int prepare_v2_parent(struct cgroup_hierarchy *h, const char *name, struct err *e)
 {
         int r = hand_on(h, h->group, true);
@@ -260,8 +261,8 @@ static int prepare_v2_parent(struct cgroup_hierarchy *h, const char *name, struc
         return r < 0 ? err_set(e, -r, "enabling cgroup controllers below %s/%s", h->mount, h->group) : 0;
 }
 
-/* The end of step_aside, if there was one. Another server below the same group still needs the controllers, and the
- * kernel then leaves them on: the caller stays where it is. */
+/* Undoes step_aside, if it was done. If another server below the same group still needs the controllers, the kernel
+ * leaves them on, and the caller stays in its leaf. */
 static int return_to_parent(const struct cgroup_hierarchy *h, struct err *e)
 {
         char parent[CGROUP_PATH_SIZE], leaf[CGROUP_PATH_SIZE + 64], path[2 * CGROUP_PATH_SIZE + 128];
@@ -368,7 +369,8 @@ static int remove_one(const struct cgroup_hierarchy *h, struct err *e)
                 return err_set(e, EBUSY, "removing the cgroup %s", path);
 
         struct cgroup *g = cgroup_new_cgroup(h->group);
-        /* On v2 all controllers share one directory, which libcgroup would remove once for each: the first will do. */
+        /* On v2 all controllers share one directory, and libcgroup would remove it once for each: the first is
+         * enough. */
         bool named = false;
         for (size_t k = 0; g && k < N_CONTROLLERS && !(h->v2 && named); k++) {
                 const char *name = h->v2 ? controllers[k].v2 : controllers[k].name;
@@ -392,7 +394,7 @@ int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e)
         return result;
 }
 
-/* "7" or "init": what comes after the prefix and a dash. */
+/* "7" or "init": the part after the prefix and a dash. */
 static bool is_slot_name(const char *text)
 {
         return strcmp(text, "init") == 0 || text[strspn(text, "0123456789")] == '\0';

@@ -1,8 +1,8 @@
-/* Where this host keeps its cgroups, found and prepared through libcgroup: once per server, by the supervisor. The
- * groups of single slots, which are on the hot path, are cgroup_slot.h's and use cached descriptors alone.
+/* The places of this host's cgroups. The supervisor finds and prepares them through libcgroup, once per server.
+ * cgroup_slot.h handles the groups of single slots, which are on the hot path, by cached descriptors only.
  *
- * Each of the controllers is looked up by itself, since a hybrid host has some on v1 and some on v2. Everything is
- * made below the cgroup that the caller lives in, so that a container's or a unit's own accounting still counts us. */
+ * Each controller is looked up separately, since a hybrid host has some on v1 and some on v2. Everything is made below
+ * the caller's own cgroup, so that a container's or a unit's own accounting still counts the server. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -19,19 +19,19 @@ struct cgroup_tree {
 /* Finds the caller's own groups. An error names the controller that is missing, with the remedy. */
 int cgroup_find(struct cgroup_tree *tree, struct err *e);
 
-/* What is known of one controller, for --check-host: 1 or 2 for the version, 0 where it is not available. */
+/* The version of one controller, for --check-host: 1 or 2, or 0 if it is not available. */
 int cgroup_version(const struct cgroup_tree *tree, enum cgroup_controller_bit controller);
 
 /* Makes the group name below each own group, and makes tree point to it. On v2 this enables the controllers for
- * children, which the kernel allows only in a group without processes. Where the caller is in the way, it is moved
- * aside into name-main until the instance is removed; where others are, the nearest group above that has none will do,
- * and is_elsewhere says so. A v1 hierarchy of blkio alone that takes no group leaves the tree. */
+ * children, which the kernel allows only in a group without processes. If the caller is in the way, it is moved aside
+ * into name-main until the instance is removed. If others are in the way, the nearest group above without processes is
+ * used, and is_elsewhere says so. A v1 hierarchy with blkio only is removed from the tree if it takes no group. */
 int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e);
 
 /* Removes an instance with everything below, once no process is left in it: -EBUSY while there is one, because deleting
  * a populated group would move its processes to the parent, out of all limits. */
 int cgroup_remove_instance(const struct cgroup_tree *tree, struct err *e);
 
-/* Removes what one zygote left below the instance (groups called PREFIX-N and PREFIX-init); -EBUSY while a process is
- * in one of them. */
+/* Removes the groups of one zygote below the instance (PREFIX-N and PREFIX-init); -EBUSY while a process is in one of
+ * them. */
 int cgroup_remove_slots(const struct cgroup_tree *tree, const char *prefix, struct err *e);

@@ -118,7 +118,7 @@ static void check_cgroups(struct doctor *d)
         }
 }
 
-/* It finds the limit that the sandbox here is then made with. */
+/* It also finds the limit for the sandbox that is made below. */
 static void check_disk_reads(struct doctor *d, struct cgroup_base *base)
 {
         char disk[USR_DISK_SIZE];
@@ -137,7 +137,7 @@ static int find_last_pid(struct tenant_maker *maker)
         return maker->birth->settings.last_pid < 0 ? -errno : 0;
 }
 
-/* Waits for the boot report and tells each step's fate. */
+/* Waits for the boot report and prints each step's result. */
 static void check_boot(struct doctor *d, int report_sock)
 {
         struct boot_report b = { 0 };

@@ -1,5 +1,5 @@
-/* `hatcheryd --check-host`: says, line by line, what this host gives and what to do about what is missing. It builds
- * one real sandbox with the table that every sandbox is built with, so what it finds is what a server would find. */
+/* `hatcheryd --check-host`: says, line by line, what this host provides, what is missing, and how to provide it. It
+ * builds one real sandbox with the table of all sandboxes, so a server would find the same. */
 #pragma once
 
 #include <stdint.h>

@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-/* Limits are the whole disk's: where the device is a partition, the disk is the directory above it in sysfs. */
+/* Limits apply to a whole disk: if the device is a partition, the disk is the directory above it in sysfs. */
 static int whole_disk(unsigned major, unsigned minor, char disk[USR_DISK_SIZE])
 {
         char path[96];
@@ -31,7 +31,7 @@ static int whole_disk(unsigned major, unsigned minor, char disk[USR_DISK_SIZE])
         return 0;
 }
 
-/* No limit changes nothing, and tells whether the kernel takes one. */
+/* Writes "no limit": that changes nothing, and shows whether the kernel accepts limits. */
 static int try_limit(const struct cgroup_hierarchy *h, const char *disk, struct err *e)
 {
         char path[2 * CGROUP_PATH_SIZE + 64], limit[USR_DISK_LIMIT_SIZE];
