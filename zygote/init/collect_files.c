@@ -1,5 +1,5 @@
-/* Reading a dead sandbox's files: see collect_files.h. Nothing changes under the walk, since every process that could
- * is dead; what the walk finds is hostile all the same. */
+/* Reading a dead sandbox's files: see collect_files.h. Nothing changes during the walk, since every process that could
+ * change files is dead. But the files themselves are hostile. */
 #include "zygote/init/collect_files.h"
 
 #include "proto/base/clock.h"
@@ -29,7 +29,7 @@ struct walk {
         uint32_t files_left;
         uint64_t bytes_left;
         uint64_t end_us;
-        enum collect_reason reason; /* the first that made the answer incomplete */
+        enum collect_reason reason; /* the first reason why the answer is incomplete */
         char path[GLOB_PATH_MAX];
 };
 

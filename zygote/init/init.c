@@ -36,7 +36,8 @@ static int own_descriptors(void *context)
         return close_range(INIT_FD + 1, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* Mounted here because a proc shows the pid namespace of whoever makes it. The zygote closes it but for processes. */
+/* It is mounted here because a /proc shows the pid namespace of its maker. The zygote closes everything in it but
+ * processes. */
 static int offer_proc(void *context)
 {
         (void)context;
@@ -64,7 +65,7 @@ static int user_namespace(void *context)
         return p.kind == INIT_MAPPED ? 0 : -EPROTO;
 }
 
-/* No user namespace can be made below the slot's, whatever the system call filter says: a second wall. */
+/* No user namespace can be made below the slot's, even without the system call filter: a second wall. */
 static int no_nested_namespaces(void *context)
 {
         (void)context;
@@ -95,8 +96,7 @@ static int two_capabilities(void *context)
         return r < 0 ? r : creds_no_new_privileges();
 }
 
-/* Asked for last: a change of uid clears it. End of file on the socket says the same, should the zygote die before
- * this. */
+/* This comes last, since a change of uid clears it. If the zygote dies before, end of file on the socket ends init. */
 static int die_with_zygote(void *context)
 {
         (void)context;
@@ -117,11 +117,12 @@ enum { N_STEPS = sizeof steps / sizeof steps[0], LINGER_TRIES = 1000 };
 
 enum { RECLAIM_S = 5 };
 
-/* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then waits
- * for all that were handed to pid 1. They are reaped here and not by the kernel: one that reaps itself (SIGCHLD
- * ignored) is passed over by waitpid while it still holds its pid and its place in the cgroup, and the next sandbox
- * meets both. Children of a program that ignored SIGCHLD do that, and those that died before this began: kill still
- * finds them, and they need no more than a moment of a processor. So does the main process, until the zygote reaps it.
+/* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then init
+ * waits for all processes that were handed to pid 1, and reaps them itself. If the kernel reaped them (SIGCHLD
+ * ignored), waitpid would pass over a process that still holds its pid and its place in the cgroup, and the next
+ * sandbox would meet both. Children of a program that ignored SIGCHLD are still like that, if they died before this
+ * began: kill finds them, and they need only a moment of processor time. The same holds for the main process, until the
+ * zygote reaps it.
  */
 static void kill_all(void)
 {
@@ -141,9 +142,9 @@ static void wake(int number)
         (void)number;
 }
 
-/* Has the kernel let go what ended runs left charged to the slot's empty group, names that were looked up most of all.
- * Millions of them take seconds, so a signal ends it: again and again, should the first come before the call. A group
- * of version 1 takes any text; one of version 2 takes the most that is to go. */
+/* Has the kernel free what ended runs left charged to the slot's empty group, above all names that were looked up.
+ * Millions of names take seconds, so a signal ends it; the signal is repeated, since the first may come before the
+ * call. A group of version 1 takes any text; one of version 2 takes the number of bytes to free. */
 static void reclaim(int fd)
 {
         static const struct itimerval patience = { .it_value = { .tv_sec = RECLAIM_S },
@@ -153,7 +154,7 @@ static void reclaim(int fd)
         struct sigaction action = { .sa_handler = wake }; /* without SA_RESTART */
         sigaction(SIGALRM, &action, NULL);
         setitimer(ITIMER_REAL, &patience, NULL);
-        ssize_t n = write(fd, most, sizeof most - 1); /* what it could not do, the zygote sees in the group's count */
+        ssize_t n = write(fd, most, sizeof most - 1); /* the zygote sees in the group's count what is left */
         (void)n;
         setitimer(ITIMER_REAL, &none, NULL);
 }
@@ -178,7 +179,7 @@ int main(int argc, char **argv)
                 int fds[2];
                 size_t n_fds;
                 if (channel_recv(INIT_FD, &p, sizeof p, fds, 2, &n_fds, NULL) <= 0)
-                        return 0; /* the zygote is gone or broken: the namespace dies with us */
+                        return 0; /* the zygote is dead or broken: the namespace dies with this process */
                 if (p.kind == INIT_KILL && n_fds == 0) {
                         kill_all();
                         if (tell(INIT_KILLED, NULL, 0) < 0)
@@ -190,7 +191,8 @@ int main(int argc, char **argv)
                         if (tell(INIT_COLLECTED, NULL, 0) < 0)
                                 return 1;
                 } else if (p.kind == INIT_RELEASE && n_fds >= 1) {
-                        /* Taking down what a hostile run has piled up can take a second; the zygote has no second. */
+                        /* Taking down a hostile run's files can take a second, and the zygote must not wait for
+                         * that. */
                         for (size_t i = 0; i < n_fds; i++)
                                 close(fds[i]);
                         if (tell(INIT_RELEASED, NULL, 0) < 0)

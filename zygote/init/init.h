@@ -15,16 +15,16 @@ enum { INIT_FD = 3 };
 enum init_kind {
         INIT_PROC = 1, /* from init, with one descriptor: a detached mount of the slot's /proc */
         INIT_UNSHARED, /* from init: it is in a user namespace of its own, which has no uids yet */
-        INIT_MAPPED,   /* to init: now it has */
+        INIT_MAPPED,   /* to init: now it has uids */
         INIT_READY,    /* from init: confined */
         INIT_FAILED,   /* from init, instead of one of the former: error says why, and it exits */
         INIT_KILL,     /* to init: kill everything else in the namespace */
         INIT_KILLED,   /* from init: nothing else is alive, and orphans are reaped */
         INIT_COLLECT,  /* to init, with two descriptors: the work directory, and the pool's socket (proto/ipc/collect.h)
                         */
-        INIT_RELEASE,  /* to init, with one or two descriptors, the last that hold a dead sandbox's file systems */
-        INIT_RELEASED, /* from init: they are taken down */
-        INIT_COLLECTED, /* from init: done with both */
+        INIT_RELEASE,  /* to init, with one or two descriptors: the last references to a dead sandbox's file systems */
+        INIT_RELEASED, /* from init: the file systems are taken down */
+        INIT_COLLECTED, /* from init: it has finished with both */
         INIT_RECLAIM,   /* to init, with one descriptor: memory.force_empty or memory.reclaim; INIT_RELEASED answers */
 };
 
