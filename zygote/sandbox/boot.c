@@ -72,16 +72,16 @@ static int write_sysctl(const char *path, const char *value)
         return r;
 }
 
-/* The kernel undoes a dying process's semaphore operations by walking the whole of each set, when no limit can end it
- * any more, and a kernel thread empties a dead namespace message by message. With the kernel's defaults (sets of
- * 32,000, as many sets and queues) 400 processes were not dead after 20 s, and their slot can't end before. These are
- * its defaults of before Linux 3.19. */
+/* For a dying process the kernel undoes semaphore operations by walking the whole of each set; no limit can end that. A
+ * kernel thread empties a dead namespace message by message. With the kernel's defaults (sets of 32,000, as many sets
+ * and queues) 400 processes were not dead after 20 s, and their slot can't end before. These sizes were the kernel's
+ * defaults before Linux 3.19. */
 static int ipc_sizes(void *context)
 {
         struct boot *b = context;
         int error;
         if (faults_find(&b->settings->faults, "ipc namespace", &error) == FAULT_SKIP)
-                return 0; /* they would be the host's */
+                return 0; /* the sizes would be the host's */
         int r = write_sysctl("/proc/sys/kernel/sem", "250 32000 32 128");
         return r < 0 ? r : write_sysctl("/proc/sys/kernel/msgmni", "128");
 }
@@ -172,7 +172,7 @@ static int descriptors(void *context)
         /* Closes nothing. Where a test leaves out "own table", it keeps the zygote's table from being changed here. */
         if (close_range(~0u, ~0u, CLOSE_RANGE_UNSHARE) < 0)
                 return -errno;
-        /* First out of the way of their future places. */
+        /* They first move out of the way of their future places. */
         int job = fcntl(b->shelf + BOOT_JOB, F_DUPFD_CLOEXEC, FD_ABOVE);
         int report = fcntl(b->settings->report, F_DUPFD_CLOEXEC, FD_ABOVE);
         int tmpfs = fcntl(b->mounts.disk, F_DUPFD_CLOEXEC, FD_ABOVE);
@@ -249,10 +249,11 @@ static int rehearsal(void *context)
 /* The IPC and UTS namespaces come with the clone. */
 const struct step boot_steps[] = {
         { "session", session, NULL },
-        { "cgroup", join_cgroup, "the slot's cgroup is gone or full" }, /* first, so that what follows is accounted */
-        { "cgroup namespace", cgroup_namespace, NULL }, /* its root is the group that one is in at this moment */
+        { "cgroup", join_cgroup, "the slot's cgroup is gone or full" }, /* first, so that the next steps are
+                                                                         * accounted */
+        { "cgroup namespace", cgroup_namespace, NULL }, /* its root is the caller's group at this moment */
         { "network namespace", join_network, NULL },
-        /* Until here the table of descriptors is the zygote's, and no step may open one. */
+        /* Until here the child shares the zygote's table of descriptors, and no step may open one. */
         { "own table", own_table, "the kernel needs close_range (Linux 5.9)" },
         { "host name", host_name, NULL },
         { "ipc sizes", ipc_sizes, "CONFIG_SYSVIPC" }, /* by the zygote's /proc: the sandbox's has no sysctl */
@@ -283,7 +284,8 @@ const size_t boot_n_steps = sizeof boot_steps / sizeof boot_steps[0];
 /* Sends the report and wipes it, because the program will run on this stack. */
 __attribute__((noinline)) static bool report(struct boot *b, size_t step, int error)
 {
-        /* Until the step "descriptors" the report goes where the zygote put it, afterwards to FD_REPORT. */
+        /* Until the step "descriptors" the report goes to the zygote's number for the socket, afterwards to
+         * FD_REPORT. */
         bool moved = b->mounts.disk == FD_DISK, warm = step == boot_n_steps;
         struct boot_report r = {
                 .slot = b->slot,

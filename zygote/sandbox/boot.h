@@ -14,18 +14,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What all sandboxes of a zygote share, and may know. */
+/* Settings that all sandboxes of a zygote share, and may know. */
 struct boot_settings {
         const struct lang *lang;
         void *state; /* the language's */
         struct seccomp_program seccomp;
         uint32_t inodes;
-        struct paths paths;  /* what sandboxes see besides /usr */
+        struct paths paths;  /* directories that sandboxes see besides /usr */
         int empty_namespace; /* what root_empty_namespace gave */
         int last_pid;        /* /proc/sys/kernel/ns_last_pid, opened for writing */
         struct faults faults;
         int shelves_end; /* see shelves_leave */
-        int report;      /* where a child says how it went: a SOCK_SEQPACKET socket, shared by all */
+        int report;      /* where a child reports: a SOCK_SEQPACKET socket, shared by all */
 };
 
 /* The descriptors that a child finds on its shelf, from its first number on. */
@@ -65,5 +65,5 @@ extern const size_t boot_n_steps;
  * a slot has seen. */
 enum { BOOT_PID = 2 };
 
-/* In the child, as the last thing it does for us: builds the sandbox, reports, waits for the job, runs it, exits. */
+/* In the child: builds the sandbox, reports, waits for the job, runs it, exits. */
 _Noreturn void boot_run(struct boot *b);

@@ -1,6 +1,6 @@
 /* The rlimits that every sandbox has, from one table; the configurable ones (open files, stack) are set with the job.
- * Memory, processes and CPU time are the cgroup's: an rlimit counts per process or per address space, and lies about
- * both. */
+ * The cgroup limits memory, processes and CPU time: an rlimit counts per process or per address space, which is wrong
+ * for all three. */
 #pragma once
 
 int limits_apply(void);

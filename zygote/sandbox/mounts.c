@@ -15,7 +15,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* The parts of the tmpfs, and where they are seen. */
+/* The parts of the tmpfs, and their places. */
 struct part_row {
         const char *name;
         mode_t mode;
@@ -40,7 +40,7 @@ int mounts_disk(struct mounts *m)
                 return m->disk;
         if (fchdir(m->disk) < 0)
                 return -errno;
-        umask(0); /* the modes are meant as they stand */
+        umask(0); /* the modes below are exact */
         int r = 0;
         for (size_t i = 0; i < sizeof parts / sizeof parts[0] && r == 0; i++)
                 r = mkdir(parts[i].name, parts[i].mode) < 0 ? -errno : 0;
@@ -50,9 +50,9 @@ int mounts_disk(struct mounts *m)
         return chown(MOUNTS_HOME, m->host_uid, m->host_gid) < 0 ? -errno : 0;
 }
 
-/* xino is off whatever this kernel's default is: on, it writes a line to the kernel's log for each overlay. Files have
- * the inode numbers of their layer. Directories of another file system than the first layer's have numbers of the
- * overlay's own, for as long as the kernel keeps them in memory; readdir tells the layer's. */
+/* xino is set to off, since the kernel's default may be on, which writes a line to the kernel's log for each overlay.
+ * Files have the inode numbers of their layer. Directories of another file system than the first layer's have numbers
+ * of the overlay's own, as long as the kernel keeps them in memory; readdir shows the layer's. */
 static int overlay(const char *layers, unsigned attributes)
 {
         const struct fs_option options[] = { { "lowerdir", layers }, { "xino", "off" }, { "source", "hatchery" } };
@@ -69,7 +69,7 @@ int mounts_usr(struct mounts *m)
         return m->usr < 0 ? m->usr : 0;
 }
 
-/* Each is shown for itself: an overlay does not cross mounts. */
+/* Each has an overlay of its own, since an overlay does not cross mounts. */
 int mounts_paths(struct mounts *m)
 {
         for (; m->n_more < m->paths->n; m->n_more++) {
@@ -94,7 +94,7 @@ int mounts_root(struct mounts *m)
 
 int mounts_leave(struct mounts *m)
 {
-        if (m->usr < 0) /* a test leaves out the overlay */
+        if (m->usr < 0) /* a test has left out the overlay */
                 m->usr = newmount_clone(AT_FDCWD, "/usr");
         return setns(m->empty_namespace, CLONE_NEWNS) < 0 ? -errno : 0;
 }
@@ -105,8 +105,8 @@ int mounts_own_namespace(struct mounts *m)
         return unshare(CLONE_NEWNS) < 0 ? -errno : 0;
 }
 
-/* A copy of the slot's one with what it tells of the machine (facts.h), or, where the kernel copies no mount of a
- * namespace that is not the caller's (before Linux 6.15), a new one, which takes 70 to 110 us. The caller is in the
+/* A copy of the slot's /proc, with its files about the machine (facts.h). Before Linux 6.15 the kernel copies no mount
+ * of a namespace that is not the caller's; then a new /proc is made, which takes 70 to 110 us. The caller is in the
  * slot's pid namespace. */
 static int proc_of_slot(const struct mounts *m)
 {
@@ -114,7 +114,7 @@ static int proc_of_slot(const struct mounts *m)
         return proc == -EINVAL ? newmount_proc() : proc;
 }
 
-/* Takes the mount. */
+/* Attaches the mount, and takes its descriptor over. */
 static int attach(struct mounts *m, int mount, const char *at)
 {
         if (mount < 0)
@@ -126,7 +126,8 @@ static int attach(struct mounts *m, int mount, const char *at)
 
 int mounts_attach(struct mounts *m)
 {
-        /* Parts of the tmpfs can be had where it is attached itself (before Linux 6.15). The root then covers it. */
+        /* Before Linux 6.15, parts of the tmpfs can be mounted only while it is attached itself. The root then covers
+         * it. */
         int r = newmount_attach(m->disk, AT_FDCWD, ROOT_MOUNT_POINT);
         if (r == 0)
                 r = newmount_attach(m->root, AT_FDCWD, ROOT_MOUNT_POINT);
@@ -147,7 +148,7 @@ int mounts_attach(struct mounts *m)
         return r;
 }
 
-/* Beyond this root there is the directory that the namespace began with, and it is empty. */
+/* Beyond this root there is only the empty directory that the namespace began with. */
 int mounts_enter(struct mounts *m)
 {
         if (fchdir(m->root) < 0 || chroot(".") < 0)

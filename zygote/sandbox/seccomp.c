@@ -77,8 +77,8 @@ static int take_making_away(scmp_filter_ctx filter, const char **name)
         return r;
 }
 
-/* The lowest value from `from` on that a rule of the call is about; *last is the end of what that rule covers. False if
- * there is none. */
+/* Finds the lowest value from `from` on that a rule of the call covers; *last becomes the end of that rule's values.
+ * False if there is none. */
 static bool next_ruled(const char *name, uint64_t from, unsigned *argument, uint64_t *first, uint64_t *last)
 {
         bool found = false;
@@ -224,7 +224,7 @@ static int add_inner(scmp_filter_ctx filter, struct err *e)
         return r < 0 ? err_set(e, -r, "the seccomp rules for the limit of core dumps") : 0;
 }
 
-/* The finished filter as BPF, by way of a file in memory: libseccomp writes only to descriptors. */
+/* The finished filter as BPF. It goes through a file in memory, since libseccomp writes only to descriptors. */
 static int export_bpf(scmp_filter_ctx filter, struct seccomp_program *p, struct err *e)
 {
         OWN_FD int fd = memfd_create("seccomp", MFD_CLOEXEC);

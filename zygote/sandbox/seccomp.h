@@ -14,19 +14,20 @@ struct seccomp_program {
 };
 
 enum seccomp_part {
-        SECCOMP_OUTER, /* for the zygote, inherited by all it starts: the allowlist, and what making a sandbox takes */
-        SECCOMP_INNER, /* for a sandbox: the latter taken away */
+        SECCOMP_OUTER, /* for the zygote, inherited by all that it starts: the allowlist, and the calls for making a
+                        * sandbox */
+        SECCOMP_INNER, /* for a sandbox: takes the latter away */
 };
 
-/* extra_calls, which may be NULL and ends with NULL: what the language needs beyond the table, for the outer part. A
- * call that no sandbox may have is -EPERM with a sentence. */
+/* extra_calls, which may be NULL and ends with NULL: calls that the language needs beyond the table, for the outer
+ * part. A call that no sandbox may have is -EPERM with a sentence. */
 int seccomp_program_build(struct seccomp_program *p, enum seccomp_part part, const char *const *extra_calls,
                           struct err *e);
 void seccomp_program_fini(struct seccomp_program *p);
 
-/* Into this process, for good; no_new_privs must be set, or CAP_SYS_ADMIN effective. */
+/* Loads it into this process, for good; no_new_privs must be set, or CAP_SYS_ADMIN effective. */
 int seccomp_program_load(const struct seccomp_program *p);
 
-/* What a sandbox may call, as text: one line per rule. */
+/* Prints the system calls of a sandbox: one line per rule. */
 void seccomp_print(FILE *to);
 void seccomp_print_extra(FILE *to, const char *language, const char *const *extra_calls);

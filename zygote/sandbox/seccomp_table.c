@@ -2,9 +2,9 @@
  * outside, look for the call here, and add a row with the reason if it is harmless without capabilities. If one runtime
  * alone needs it, its language names it (lang/lang.h).
  *
- * Left out on purpose, though harmless or nearly so, because no runtime needs them: mincore and preadv2 (what is in the
- * page cache), tee and vmsplice, landlock, inotify and fanotify (what others do in /usr), capset, extended attributes
- * (below). */
+ * Left out on purpose, though harmless or nearly so, because no runtime needs them: mincore and preadv2 (they show the
+ * page cache), tee and vmsplice, landlock, inotify and fanotify (they show what others do in /usr), capset, extended
+ * attributes (below). */
 #include "zygote/sandbox/seccomp_table.h"
 
 #include <asm/termbits.h>
@@ -52,7 +52,7 @@ static const char *const allowed[] = {
         "alarm", "clock_getres", "clock_gettime", "clock_nanosleep", "getitimer", "gettimeofday", "nanosleep",
         "setitimer", "timer_create", "timer_delete", "timer_getoverrun", "timer_gettime", "timer_settime",
         "timerfd_create", "timerfd_gettime", "timerfd_settime",
-        /* waiting and talking inside one's own sandbox */
+        /* waiting and talking inside the sandbox */
         "accept", "accept4", "bind", "connect", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_pwait",
         "epoll_pwait2", "epoll_wait", "eventfd", "eventfd2", "getpeername", "getsockname", "getsockopt", "listen",
         "pipe", "pipe2", "poll", "ppoll", "pselect6", "recvfrom", "recvmmsg", "recvmsg", "select", "sendmmsg",
@@ -79,22 +79,22 @@ static const struct seccomp_answer refused[] = {
         { "ioprio_set", EPERM }, { "quotactl", EPERM }, { "reboot", EPERM }, { "sched_setattr", EPERM },
         { "sched_setparam", EPERM }, { "setdomainname", EPERM }, { "settimeofday", EPERM },
         { "swapoff", EPERM }, { "swapon", EPERM }, { "syslog", EPERM }, { "vhangup", EPERM },
-        /* An access control list is up to 64 KiB per file that no limit of memory counts; and so /tmp has no extended
-         * attributes, as it has none on many a host. */
+        /* An access control list takes up to 64 KiB per file, which no memory limit counts. So /tmp has no extended
+         * attributes, as on many hosts. */
         { "fsetxattr", EOPNOTSUPP }, { "lsetxattr", EOPNOTSUPP },
 #ifndef __SANITIZE_ADDRESS__
         { "ptrace", EPERM },
 #endif
 };
 
-/* What the zygote does to make a sandbox, and init to settle. */
+/* Calls of the zygote for making a sandbox, and of init for its start. */
 static const struct seccomp_answer making[] = {
         { "capset", EPERM }, { "chroot", EPERM }, { "clone3", ENOSYS }, { "fsconfig", EPERM }, { "fsmount", EPERM }, { "fsopen", EPERM },
         { "fspick", EPERM }, { "mount_setattr", EPERM }, { "move_mount", EPERM }, { "open_tree", EPERM },
         { "pivot_root", EPERM }, { "seccomp", EPERM }, { "sethostname", EPERM }, { "setns", EPERM },
         { "setxattr", EOPNOTSUPP }, { "umount2", EPERM }, { "unshare", EPERM },
 #ifdef __SANITIZE_ADDRESS__
-        { "ptrace", EPERM }, /* at its end a sanitized zygote looks for leaks, by tracing itself */
+        { "ptrace", EPERM }, /* a sanitized zygote looks for leaks at its end, by tracing itself */
 #endif
 };
 
@@ -112,9 +112,10 @@ enum {
 };
 
 static const struct seccomp_rule rules[] = {
-        /* clone3 hides its flags behind a pointer, so a sandbox gets ENOSYS and its libc uses clone. CLONE_NEWTIME shares its bit
-         * with the exit signal's byte (0x80), which no real signal sets. CLONE_PARENT would make children of the zygote, which
-         * waits for none but the main process: a dead one keeps its pid, and its pid namespace can't end. */
+        /* clone3 hides its flags behind a pointer, so a sandbox gets ENOSYS and its libc uses clone. CLONE_NEWTIME
+         * shares its bit with the exit signal's byte (0x80), which no real signal sets. CLONE_PARENT would make
+         * children of the zygote, which waits only for the main process: a dead child would keep its pid, and its pid
+         * namespace could not end. */
         WITHOUT("clone", 0, NEW_NAMESPACES | CLONE_PARENT),
         REFUSE_BIT("clone", 0, CLONE_NEWNS, EPERM), REFUSE_BIT("clone", 0, CLONE_NEWCGROUP, EPERM),
         REFUSE_BIT("clone", 0, CLONE_NEWUTS, EPERM), REFUSE_BIT("clone", 0, CLONE_NEWIPC, EPERM),
@@ -127,17 +128,18 @@ static const struct seccomp_rule rules[] = {
         VALUE("socketpair", 0, AF_UNIX),
         { "socketpair", 0, SCMP_CMP_NE, AF_UNIX, 0, EAFNOSUPPORT, false },
 
-        /* The host's huge pages are a reserve that no limit of memory counts. */
+        /* The host's huge pages are a reserve that no memory limit counts. */
         WITHOUT("mmap", 3, HUGE_PAGE_MAP), REFUSE_BIT("mmap", 3, HUGE_PAGE_MAP, ENOMEM),
         WITHOUT("memfd_create", 1, MFD_HUGETLB), REFUSE_BIT("memfd_create", 1, MFD_HUGETLB, ENOMEM),
         WITHOUT("shmget", 2, SHM_HUGETLB), REFUSE_BIT("shmget", 2, SHM_HUGETLB, ENOMEM),
 
-        /* Not SHM_LOCK: the kernel counts what it locks per slot's user, and gives it back some time after the run. */
+        /* Not SHM_LOCK: the kernel counts locked memory per slot's user, and gives it back some time after the run. */
         { "shmctl", 1, SCMP_CMP_LE, IPC_INFO, 0, 0, false },
         VALUE("shmctl", 1, SHM_UNLOCK), VALUE("shmctl", 1, SHM_STAT), VALUE("shmctl", 1, SHM_INFO),
         VALUE("shmctl", 1, 15 /* SHM_STAT_ANY */), REFUSE("shmctl", 1, SHM_LOCK, EPERM),
 
-        /* Not merging of equal pages, which tells who else has one; nor what moves the pages of /usr. */
+        /* Not merging of equal pages, which shows whether others have such a page; and nothing that moves the pages of
+         * /usr. */
         VALUE("madvise", 2, MADV_NORMAL), VALUE("madvise", 2, MADV_RANDOM), VALUE("madvise", 2, MADV_SEQUENTIAL),
         VALUE("madvise", 2, MADV_WILLNEED), VALUE("madvise", 2, MADV_DONTNEED), VALUE("madvise", 2, MADV_FREE),
         VALUE("madvise", 2, MADV_REMOVE), VALUE("madvise", 2, MADV_DONTFORK), VALUE("madvise", 2, MADV_DOFORK),
@@ -147,7 +149,7 @@ static const struct seccomp_rule rules[] = {
         REFUSE("madvise", 2, MADV_MERGEABLE, EINVAL), REFUSE("madvise", 2, MADV_UNMERGEABLE, EINVAL),
         REFUSE("madvise", 2, MADV_COLD, EINVAL), REFUSE("madvise", 2, MADV_PAGEOUT, EINVAL),
 
-        /* A device takes a capability that a sandbox does not have; this is the second wall. */
+        /* A device needs a capability that a sandbox does not have; this is the second wall. */
         WITHOUT("mknod", 1, DEVICE_BIT), REFUSE_BIT("mknod", 1, DEVICE_BIT, EPERM),
         WITHOUT("mknodat", 2, DEVICE_BIT), REFUSE_BIT("mknodat", 2, DEVICE_BIT, EPERM),
 
@@ -167,8 +169,8 @@ static const struct seccomp_rule rules[] = {
         REFUSE("ioctl", 1, 0x4b32 /* KDSETLED */, EPERM),
         { "ioctl", 1, SCMP_CMP_EQ, 0xff03 /* PIDFD_GET_MNT_NAMESPACE */, 0, ENOTTY, true },
 
-        /* Not F_NOTIFY and F_SETLEASE, which tell what others do with a file. Signals that F_SETOWN asks for stay in the
-         * sandbox's own pid namespace. */
+        /* Not F_NOTIFY and F_SETLEASE, which show what others do with a file. Signals that F_SETOWN asks for stay in
+         * the sandbox's own pid namespace. */
         { "fcntl", 1, SCMP_CMP_LE, F_GETOWN_EX, 0, 0, false },
         VALUE("fcntl", 1, F_OFD_GETLK), VALUE("fcntl", 1, F_OFD_SETLK), VALUE("fcntl", 1, F_OFD_SETLKW),
         VALUE("fcntl", 1, F_DUPFD_CLOEXEC), VALUE("fcntl", 1, F_SETPIPE_SZ), VALUE("fcntl", 1, F_GETPIPE_SZ),
@@ -191,13 +193,13 @@ static const struct seccomp_rule rules[] = {
         VALUE("prctl", 0, PR_SET_THP_DISABLE), VALUE("prctl", 0, PR_GET_THP_DISABLE),
         VALUE("prctl", 0, PR_GET_KEEPCAPS), VALUE("prctl", 0, PR_GET_SECUREBITS), VALUE("prctl", 0, PR_GET_TID_ADDRESS),
 
-        /* What setpriv asks for, which the zygote tries a program with that is to be started ahead (lang/prestart.c). */
+        /* A call of setpriv: the zygote uses setpriv to try a program that is to be prestarted (lang/prestart.c). */
         { "prctl", 0, SCMP_CMP_EQ, PR_SET_KEEPCAPS, 0, EINVAL, true },
 
-        /* Names of memory are the kernel's memory, and no limit counts it. */
+        /* Names of memory areas take kernel memory that no limit counts. */
         REFUSE("prctl", 0, PR_SET_VMA, EINVAL), REFUSE("prctl", 0, PR_SET_PTRACER, EPERM),
 
-        /* An own scheduling class would let one run starve others; asking for the normal ones changes nothing. */
+        /* A scheduling class of its own would let one run starve others; asking for the normal ones changes nothing. */
         VALUE("sched_setscheduler", 1, 0 /* SCHED_OTHER */), VALUE("sched_setscheduler", 1, 3 /* BATCH */),
         VALUE("sched_setscheduler", 1, 5 /* IDLE */),
 };

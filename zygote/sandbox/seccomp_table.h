@@ -30,7 +30,7 @@ struct seccomp_rule {
         unsigned argument;
         enum scmp_compare compare;
         scmp_datum_t value;  /* of a masked comparison: the mask */
-        scmp_datum_t masked; /* of a masked comparison: what is left must equal this */
+        scmp_datum_t masked; /* of a masked comparison: the masked value must equal this */
         int error;           /* 0: allowed */
         bool making;         /* allowed all the same while a sandbox is made */
 };
@@ -40,10 +40,10 @@ struct seccomp_rules {
         size_t n;
 };
 
-extern const struct seccomp_list seccomp_allowed;      /* whatever their arguments are */
-extern const struct seccomp_rules seccomp_rules;       /* depending on them */
+extern const struct seccomp_list seccomp_allowed;      /* with any arguments */
+extern const struct seccomp_rules seccomp_rules;       /* depending on one argument */
 extern const struct seccomp_answers seccomp_otherwise; /* for values up to 32 bits; its calls compare one argument */
 extern const struct seccomp_list seccomp_pretended;    /* answered as done, and not done */
-extern const struct seccomp_answers seccomp_refused;   /* answered so that programs know how to take it */
-extern const struct seccomp_answers seccomp_making;    /* what making a sandbox takes, and no sandbox has */
-extern const struct seccomp_list seccomp_never_extra;  /* not for any language either, besides those refused above */
+extern const struct seccomp_answers seccomp_refused;   /* answered with an errno that programs can handle */
+extern const struct seccomp_answers seccomp_making;    /* for making a sandbox; no sandbox has them */
+extern const struct seccomp_list seccomp_never_extra;  /* no language may ask for these, or for those refused above */

@@ -8,10 +8,10 @@
 #include <linux/close_range.h>
 #include <unistd.h>
 
-/* What a zygote opens before its first sandbox is some dozens. */
+/* A zygote opens some dozens of descriptors before its first sandbox. */
 enum { LOOK_UP_TO = 1024, ROOM_OF_ALL = SHELF_COUNT * SHELF_ROOM };
 
-/* All of them are copies of one that is good for nothing. */
+/* Reserves the numbers by copies of a useless descriptor. */
 static int reserve(const struct shelves *s, int from, int n)
 {
         for (int fd = from; fd < from + n; fd++)

@@ -30,7 +30,7 @@ static int make_parents(char *name)
         return 0;
 }
 
-/* The buffer is only as large as the file: every page touched here is copied or cleared on the caller's time. */
+/* The buffer is only as large as the file: touching a page here copies or clears it, and the caller waits for that. */
 static int copy_content(int sock, int fd, uint64_t size)
 {
         size_t chunk_size = size < CHUNK ? (size_t)size : CHUNK;
@@ -88,7 +88,8 @@ static int fail(int sock, enum job_step step, int error, const char *name)
         return EXIT_JOB_FAILED;
 }
 
-/* 0, or the status of a refusal. What is told before it bounds what can be told after it (proto/ipc/job.h). */
+/* 0, or the status of a refusal. The message that is sent before limits the messages that may follow
+ * (proto/ipc/job.h). */
 static int translate(int sock, const struct lang *lang, void *state, const struct job *job)
 {
         tell(sock, JOB_STEP_TRANSLATE, 0, "");
