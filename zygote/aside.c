@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-/* What is not used of it costs nothing. */
+/* Unused parts of it cost nothing. */
 #define STACK_SIZE ((size_t)1 << 20)
 
 struct aside {
@@ -17,7 +17,7 @@ struct aside {
         struct err *e;
         int result;
         bool done;
-        long (*act)(void *argument); /* what is to be done outside */
+        long (*act)(void *argument); /* the function to call outside */
         void *argument;
         long answer;
 };

@@ -7,7 +7,7 @@
 
 struct aside;
 
-/* Runs life(context) aside until it returns, and returns what it returned. On the first stack. */
+/* Runs life(context) aside until it returns, and returns its result. Called on the first stack. */
 int aside_run(int (*life)(struct aside *a, void *context, struct err *e), void *context, struct err *e);
 
 /* From aside: act(argument) on the first stack. Without aside (NULL), calls it. */

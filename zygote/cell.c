@@ -20,16 +20,16 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Its set-up takes about 1 ms. Two in a row that hang must not make the zygote look dead (pool/link/zygote.c). */
+/* An init's set-up takes about 1 ms. Two in a row that hang must not make the zygote look dead (pool/link/zygote.c). */
 enum { INIT_TIMEOUT_MS = 5000 };
 
 /* In the child. Only descriptors 0 to 2 and the socket pass an exec, and init replaces the former. */
 static _Noreturn void exec_init(const struct cell_birth *b)
 {
         char name[] = "hatchery-init";
-        char *const argv[] = { name, (char *)b->faults, NULL }; /* exec writes to none of it */
+        char *const argv[] = { name, (char *)b->faults, NULL }; /* exec does not write to it */
         char *const env[] = { NULL };
-        /* The zygote's handlers and mask are its own business. */
+        /* The zygote's signal handlers and mask must not reach init. */
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
@@ -51,7 +51,7 @@ int cell_leave_namespace(struct err *e)
         return 0;
 }
 
-/* On the first stack (aside.h), which the child runs on until its exec. */
+/* Called on the first stack (aside.h), which the child runs on until its exec. */
 static long give_birth(void *argument)
 {
         struct cell_birth *b = argument;

@@ -28,8 +28,8 @@ struct cell {
         int init_sock;  /* non-blocking */
         int proc;       /* a detached mount */
         int pid_ns, user_ns, net_ns;
-        struct facts facts;       /* what that /proc says of the machine */
-        struct leftover leftover; /* what a run may have left in them */
+        struct facts facts;       /* that /proc's files about the machine */
+        struct leftover leftover; /* checks for things that a run may have left in them */
         struct cgroup_slot cgroup;
 };
 
@@ -41,7 +41,7 @@ struct cell_birth {
         const char *faults; /* or NULL */
 };
 
-/* What cells are made from. */
+/* Everything that cells are made from. */
 struct cell_maker {
         struct cell_birth *birth; /* borrowed, as aside */
         struct aside *aside;      /* or NULL */
@@ -54,7 +54,7 @@ struct cell_maker {
         struct facts_base facts;
 };
 
-/* Makes all of it; takes some 2 ms and waits for init meanwhile. The maker must outlive the cell. */
+/* Makes a cell; takes some 2 ms and waits for init meanwhile. The maker must outlive the cell. */
 int cell_new(struct cell **out, uint32_t number, const struct cell_maker *maker, struct err *e);
 
 /* Kills init and with it everything in the pid namespace, and does not wait. */
@@ -64,11 +64,12 @@ void cell_kill(struct cell *cell);
  * not wait. */
 void cell_let_end(struct cell *cell);
 
-/* After one of these: is it done? The death of thousands of processes and of their memory can take many seconds. */
+/* After one of these two: has the cell ended? The death of thousands of processes and of their memory can take many
+ * seconds. */
 bool cell_is_dead(struct cell *cell);
 
-/* Kills init and with it everything in the pid namespace, waits for it, removes the cgroup. Accepts NULL. -EBUSY if the
- * cgroup is not empty even so: it is then left, with a sentence. */
+/* Kills init and with it everything in the pid namespace, waits for it, removes the cgroup. Accepts NULL. -EBUSY with a
+ * sentence if the cgroup is still not empty: it is then left. */
 int cell_free(struct cell *cell, struct err *e);
 
 /* After a fork into a slot, all later children of the zygote would be born into that slot's pid namespace. This sets
@@ -78,5 +79,5 @@ int cell_leave_namespace(struct err *e);
 /* Tells init; fds are borrowed. */
 int cell_tell(struct cell *cell, enum init_kind kind, const int *fds, size_t n_fds, struct err *e);
 
-/* What init says: 1 and *kind, 0 if it is gone, -EAGAIN if it has not spoken. */
+/* Reads a packet of init: 1 and *kind, 0 if init is gone, -EAGAIN if there is no packet. */
 int cell_hear(struct cell *cell, enum init_kind *kind, struct err *e);

@@ -12,14 +12,14 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* What may stay charged to an empty group. A warm sandbox itself holds 1 to 2 MiB. */
+/* The memory that may stay charged to an empty group. A warm sandbox itself holds 1 to 2 MiB. */
 enum { RESIDUE_MAX = 2 << 20 };
 
-/* Sandboxes of a language differ little in what they hold. */
+/* Sandboxes of a language differ little in their memory. */
 enum { WEIGH_EACH = 8 };
 
-/* One row per file: which controller's group it is in, what the two versions call it, how it is opened. Optional files
- * are absent on older kernels or without swap accounting. */
+/* One row per file: its controller, its name in both versions, and how it is opened. Optional files are absent on older
+ * kernels or without swap accounting. */
 struct file_row {
         unsigned controller;
         const char *v1;
@@ -94,7 +94,7 @@ static int64_t read_number(int fd)
         return strtoll(text, NULL, 10);
 }
 
-/* The number behind a key at the start of a line, or, in a file that is a number alone, that. */
+/* The number behind a key at the start of a line; in a file that holds only a number, that number. */
 static int64_t read_keyed(int fd, const char *key)
 {
         char text[512];
@@ -151,7 +151,7 @@ static int open_files(struct cgroup_slot *c, struct err *e)
         return 0;
 }
 
-/* Each slot has this to itself. The group of the inits reads nothing and gets no limit. */
+/* Each slot has a limit of its own. The group of the inits reads nothing and gets no limit. */
 static int limit_disk_reads(const struct cgroup_slot *c, size_t hierarchy, struct err *e)
 {
         const char *limit = c->base->disk_read;
@@ -186,7 +186,7 @@ static int make_groups(struct cgroup_slot *c, struct err *e)
                         return err_set(e, errno, "open tasks of the cgroup %s", name);
         }
         int r = open_files(c, e);
-        /* Every fork copies and closes what is open here: only v2's directory is needed again. */
+        /* Every fork copies and closes all descriptors that are open here, so only v2's directory stays open. */
         for (size_t i = 0; i < c->base->n; i++) {
                 if (c->base->at[i].v2)
                         continue;
@@ -252,7 +252,7 @@ int cgroup_slot_renew(struct cgroup_slot *c, struct err *e)
         return r < 0 ? r : cgroup_slot_init(c, base, number, e);
 }
 
-/* v1 wants limit <= memory+swap limit at every moment: grow from the outside in, shrink from the inside out. */
+/* v1 demands limit <= memory+swap limit at every moment: raise the outer limit first, lower the inner limit first. */
 static int set_memory(struct cgroup_slot *c, int64_t bytes)
 {
         int limit = c->file[CGROUP_FILE_MEMORY_LIMIT], swap = c->file[CGROUP_FILE_SWAP_LIMIT];
@@ -301,7 +301,7 @@ static int64_t pids_denied(const struct cgroup_slot *c)
         return n < 0 ? 0 : n;
 }
 
-/* In the file's own unit: only the proportion of the two is used. */
+/* In the file's own unit: only the proportion of both is used. */
 static int64_t cpu_user(const struct cgroup_slot *c)
 {
         int64_t part = read_keyed(c->file[CGROUP_FILE_CPU_USER], "user_usec");

@@ -1,8 +1,9 @@
-/* The cgroup of one slot, kept from sandbox to sandbox: limits in, counters out, through descriptors opened once (a
- * pread or pwrite on one costs about 1 us; opening, parsing and closing by path or library 100 to 1,000 times that).
+/* The cgroup of one slot, kept from sandbox to sandbox. Limits are written and counters read through descriptors that
+ * are opened once. (A pread or pwrite costs about 1 us; opening, parsing and closing by path or library costs 100 to
+ * 1,000 times that.)
  *
- * A sandbox gets in without the 10 ms that writing another process's pid into a v1 cgroup.procs can take: on v1 the
- * child writes "0" to the kept `tasks` descriptor (5 to 9 us here), on v2 it is born inside by CLONE_INTO_CGROUP. */
+ * Writing another process's pid into a v1 cgroup.procs can take 10 ms. A sandbox avoids that: on v1 the child writes
+ * "0" to the kept `tasks` descriptor (5 to 9 us here), on v2 it is born inside by CLONE_INTO_CGROUP. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Directories of the instance, one per hierarchy, that slots are made below. */
+/* Directories of the instance, one per hierarchy, below which slots are made. */
 struct cgroup_base {
         struct {
                 int dir; /* owned */
@@ -20,8 +21,8 @@ struct cgroup_base {
                 unsigned controllers;
         } at[CGROUP_MAX_HIERARCHIES];
         size_t n;
-        char name[48];      /* what the slots' groups begin with */
-        char disk_read[48]; /* what each slot may read of a disk, as usr_disk_limit tells it; "": no limit */
+        char name[48];      /* the prefix of the slots' groups */
+        char disk_read[48]; /* the limit of each slot's disk reads, as usr_disk_limit writes it; "": no limit */
 };
 
 int cgroup_base_init(struct cgroup_base *b, const struct cgroup_hierarchy *h, size_t n, const char *name,
@@ -55,7 +56,7 @@ struct cgroup_slot {
         bool peak_resets; /* the peak of memory can be reset; if not, the group is made anew each time */
         int64_t residue;  /* bytes that earlier runs left charged, and so no part of the next run's peak */
         int64_t memory_limit, pids_limit; /* as last set */
-        unsigned n_warm;                  /* how often cgroup_slot_weigh was asked */
+        unsigned n_warm;                  /* number of calls of cgroup_slot_weigh */
         int64_t oom_base, denied_base;
         int64_t cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
@@ -63,13 +64,13 @@ struct cgroup_slot {
 /* The group of all inits of a language. The server is charged for them, and its end waits for them. */
 enum { CGROUP_SLOT_INITS = 0xffff };
 
-/* What one run used, as the kernel counted it. */
+/* One run's usage, as the kernel counted it. */
 struct cgroup_usage {
         uint32_t oom_kills;
         uint32_t processes_peak; /* 0: unknown */
         uint64_t pids_denied;    /* forks that the limit of processes refused */
         uint64_t cpu_us;
-        uint64_t cpu_user_us; /* its part in user mode; the rest was the kernel's */
+        uint64_t cpu_user_us; /* the part in user mode; the rest was in the kernel */
         uint64_t memory_peak_bytes;
 };
 
@@ -92,10 +93,10 @@ int cgroup_slot_residue(const struct cgroup_slot *c);
 /* Sets both limits, and writes only the one that changes. -EBUSY: more memory is in use than the limit. */
 int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids, struct err *e);
 
-/* When the sandbox is warm: what was used until now is not the run's. */
+/* When the sandbox is warm: usage until now does not count for the run. */
 void cgroup_slot_start(struct cgroup_slot *c);
 
-/* What was used since. */
+/* The usage since then. */
 void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u);
 
 /* How many bytes a sandbox that just became warm has charged to the group, to some 100 KiB. 0: it was not looked at,

@@ -1,4 +1,4 @@
-/* What /proc says of the machine: see facts.h. */
+/* The files about the machine in /proc: see facts.h. */
 #include "zygote/facts.h"
 
 #include "proto/base/own.h"
@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define COMMON "all" /* the directory of what slots begin with; those of slots are called by their numbers */
+#define COMMON "all" /* the directory of files that all slots begin with; a slot's own has its number */
 
 enum { LINE_SIZE = 8192, TEXT_SIZE = 1024 };
 
@@ -43,7 +43,7 @@ static bool is_told(const char *line)
         return false;
 }
 
-/* The processors that may be used, as the host tells of them, in a machine that has no others. */
+/* Prints the usable processors with the host's lines, as if the machine had no others. */
 static void print_cpuinfo(FILE *to, FILE *host, const cpu_set_t *usable)
 {
         char line[LINE_SIZE];
@@ -63,7 +63,7 @@ static void print_cpuinfo(FILE *to, FILE *host, const cpu_set_t *usable)
                         fputs(line, to);
                 }
         }
-        for (unsigned i = 0; i < CPU_SETSIZE && printed == 0; i++) /* a machine that tells of them in another way */
+        for (unsigned i = 0; i < CPU_SETSIZE && printed == 0; i++) /* a machine whose file has another form */
                 if (CPU_ISSET(i, usable))
                         fprintf(to, "processor\t: %u\n\n", i);
         if (printed > 0)
@@ -106,8 +106,8 @@ static int print_meminfo(char text[TEXT_SIZE], int64_t memory_bytes)
 
 /* ---------------------------------------------------------------- of a zygote */
 
-/* Mounts can be put together while they are attached nowhere? Tried on a name of the tmpfs: one of /proc, once looked
- * up, would stay in memory, and be found. */
+/* Can mounts be put together while they are attached nowhere? This tries it on a name of the tmpfs: a name of /proc
+ * that was looked up would stay in memory, and be found later. */
 static int try_mounts(struct facts_base *b)
 {
         OWN_FD int file = newmount_clone(b->disk, COMMON "/loadavg");
@@ -149,7 +149,7 @@ static int write_common(const struct facts_base *b, struct err *e)
         return r;
 }
 
-/* The tmpfs tells no sizes: they would tell how many slots there are. */
+/* The tmpfs shows no sizes: they would tell how many slots there are. */
 int facts_base_init(struct facts_base *b, struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "0" }, { "nr_inodes", "0" } };
@@ -205,7 +205,7 @@ static int copy(int to, int dir, const char *name)
         return n < 0 ? -errno : 0;
 }
 
-/* A file that nobody but the zygote can write to, over a name of the slot's /proc. */
+/* Mounts a file, which only the zygote can write to, over a name of the slot's /proc. */
 static int show(const struct facts_base *b, const char *path, int proc, const char *name)
 {
         struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -221,7 +221,7 @@ static int make_file(struct facts *f, const struct facts_base *b, uint32_t slot,
 {
         char path[32];
         snprintf(path, sizeof path, "%" PRIu32 "/%s", slot, names[which]);
-        if (unlinkat(b->disk, path, 0) < 0 && errno != ENOENT) /* of one that had this number */
+        if (unlinkat(b->disk, path, 0) < 0 && errno != ENOENT) /* of an earlier slot with this number */
                 return -errno;
         f->fd[which] = openat(b->disk, path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
         return f->fd[which] < 0        ? -errno

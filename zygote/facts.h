@@ -20,11 +20,11 @@
 /* The first two change from run to run. */
 enum facts_file { FACTS_MEMINFO, FACTS_UPTIME, FACTS_CPUINFO, FACTS_STAT, FACTS_LOADAVG, FACTS_FILES };
 
-/* Of a zygote: the tmpfs that the files of its slots are on, which is attached nowhere. */
+/* Of a zygote: the tmpfs with the files of its slots, which is attached nowhere. */
 struct facts_base {
-        bool usable;      /* else this kernel can't do it, and there is nothing to be owned */
+        bool usable;      /* false: this kernel can't do it, and nothing is owned */
         int disk;         /* owned */
-        int same_for_all; /* owned: what slots begin with, a directory */
+        int same_for_all; /* owned: a directory with the files that slots begin with */
 };
 
 /* Of a slot: its files, opened for writing, or -1. All are owned. */
@@ -32,7 +32,7 @@ struct facts {
         int fd[FACTS_FILES];
 };
 
-/* To be called in the zygote's own root, whose /proc tells of the host. */
+/* To be called in the zygote's own root, whose /proc shows the host. */
 int facts_base_init(struct facts_base *b, struct err *e);
 void facts_base_fini(struct facts_base *b);
 
@@ -42,5 +42,5 @@ int facts_open(struct facts *f, const struct facts_base *b, uint32_t slot, int p
 void facts_init(struct facts *f);
 void facts_close(struct facts *f);
 
-/* What the next run is to find: its limit of memory, and the time. */
+/* Writes the next run's values: its memory limit, and the time. */
 int facts_tell(const struct facts *f, int64_t memory_bytes, struct err *e);

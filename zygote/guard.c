@@ -14,7 +14,7 @@ int guard_open(struct err *e)
 
 void guard_hold(int guard)
 {
-        /* All of it, and bound to the open file: what forks close of it takes nothing away. */
+        /* Locks all of it, bound to the open file: closing copies of the descriptor in forks does not release it. */
         struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         fcntl(guard, F_OFD_SETLK, &all);
         flock(guard, LOCK_EX | LOCK_NB);

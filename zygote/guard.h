@@ -10,6 +10,6 @@
 /* A descriptor to hold the locks with, or a negative errno. */
 int guard_open(struct err *e);
 
-/* Takes the locks where they are free. Called again and again: another zygote or another server may be the one that
- * holds them now, and may end. */
+/* Takes the locks if they are free. It is called again and again: another zygote or another server may hold them now,
+ * and may end. */
 void guard_hold(int guard);

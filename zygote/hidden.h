@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* Zeroed, on pages of its own; NULL with errno set. */
+/* Zeroed memory, on pages of its own; NULL with errno set. */
 void *hidden_new(size_t size);
 
 /* Accepts NULL. */

@@ -38,7 +38,7 @@ static bool is_worth_it(const struct stretch *s)
         return s->code && round_up(s->from) < round_down(s->to);
 }
 
-/* All of them are found before the first is replaced: that changes the list that is being read. */
+/* All stretches are found before the first is replaced, since a replacement changes the list that is being read. */
 static int find_stretches(struct stretch found[MAX_STRETCHES], size_t *n, struct err *e)
 {
         char line[LINE_MAX_SIZE], rights[5];
@@ -84,8 +84,8 @@ static bool is_huge(uintptr_t at, size_t size)
         return false;
 }
 
-/* By the kernel, for which a page that can't be read, like one behind the end of its file, is an error and no signal;
- * nor does it mind what a sanitizer keeps between constants. */
+/* Copies through the kernel. For the kernel an unreadable page, for example behind the end of its file, is an error and
+ * no signal; and it ignores a sanitizer's guards between constants. */
 static bool copy_out(int mem, char *to, uintptr_t from, size_t size)
 {
         for (size_t done = 0; done < size;) {
@@ -97,7 +97,7 @@ static bool copy_out(int mem, char *to, uintptr_t from, size_t size)
         return true;
 }
 
-/* The copy is made elsewhere and then moved: there is no moment without code. 0 if it can't be had. */
+/* The copy is made elsewhere and then moved, so there is no moment without code. 0 if it fails. */
 static size_t replace(int mem, const struct stretch *s)
 {
         uintptr_t from = round_up(s->from);
@@ -111,7 +111,7 @@ static size_t replace(int mem, const struct stretch *s)
         bool done = madvise(copy, size, MADV_HUGEPAGE) == 0 && copy_out(mem, copy, from, size) &&
                     is_huge((uintptr_t)copy, size) && mprotect(copy, size, PROT_READ | PROT_EXEC) == 0 &&
                     mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, old) != MAP_FAILED;
-        munmap(room, size + HUGE); /* or, after the move, what is left of it */
+        munmap(room, size + HUGE); /* or, after the move, the rest of it */
         return done ? size : 0;
 }
 

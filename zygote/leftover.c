@@ -1,4 +1,4 @@
-/* What a dead run may have left in its slot: see leftover.h. */
+/* Leftovers of a dead run in its slot: see leftover.h. */
 #include "zygote/leftover.h"
 
 #include "proto/base/own.h"
@@ -54,7 +54,7 @@ bool leftover_is_none(const struct leftover *l)
 {
         char text[256];
 
-        /* The count is added up from those of the processors, and only falls now: it is never too low. */
+        /* The count is a sum over the processors, and can only fall now, so it is never too low. */
         ssize_t size = pread(l->sockstat, text, sizeof text, 0);
         if (size < 0 || leftover_sockets(text, (size_t)size) != 0)
                 return false;

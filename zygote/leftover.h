@@ -21,16 +21,16 @@ enum { LEFTOVER_KEPT = 3 + FACTS_FILES, LEFTOVER_LOCKS = 1 + LEFTOVER_KEPT };
 struct leftover {
         int sockstat;             /* owned, like the next; -1 */
         int proc;                 /* the root of the slot's /proc */
-        int lock[LEFTOVER_LOCKS]; /* borrowed, but for proc: what could be locked */
+        int lock[LEFTOVER_LOCKS]; /* borrowed, except proc: files that could be locked */
 };
 
 /* Before init gives up its privilege, which closes its entries in /proc. All are borrowed: proc, the slot's mount, and
- * what else the slot keeps that can be locked; -1 where something is not there. */
+ * the other files of the slot that can be locked; -1 for a missing one. */
 int leftover_open(struct leftover *l, pid_t init, int proc, const int kept[LEFTOVER_KEPT], struct err *e);
 void leftover_close(struct leftover *l);
 
-/* When no process is left: is there nothing of it? 4 us. */
+/* To be called when no process is left: true if the run has left nothing. Takes 4 us. */
 bool leftover_is_none(const struct leftover *l);
 
-/* The number of sockets in what /proc/PID/net/sockstat says; -1: it says none. */
+/* The number of sockets in the text of /proc/PID/net/sockstat; -1: the text has none. */
 long leftover_sockets(const char *text, size_t size);

@@ -1,4 +1,4 @@
-/* What a zygote takes from the host: its language, paths, cgroups. See zygote_parts.h. */
+/* A zygote loads from the host its language, paths and cgroups. See zygote_parts.h. */
 #include "zygote/zygote_parts.h"
 
 #include "lang/lang.h"
@@ -29,8 +29,9 @@ static int find_language(const char *path, const char *name, const struct lang *
         return 0;
 }
 
-/* A library for numbers that comes with an interpreter (R's) starts a thread for each processor when it is loaded,
- * unless these variables say otherwise, and no sandbox would have them. They go with the rest of the environment. */
+/* When a numeric library of an interpreter (R's) is loaded, it starts a thread for each processor, unless these
+ * variables forbid it; a sandbox would not have the threads. The variables are wiped with the rest of the
+ * environment. */
 static int forbid_threads(struct err *e)
 {
         static const char *const variables[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS" };
@@ -40,8 +41,8 @@ static int forbid_threads(struct err *e)
         return 0;
 }
 
-/* From a copy in memory. Its path is one that no program uses for a file of its own: the dynamic linker compares paths
- * before it looks at files. */
+/* Loads the plug-in from a copy in memory. No program uses its path for a file of its own: the dynamic linker compares
+ * paths before it looks at files. */
 static int load_language(struct zygote_self *z, struct err *e)
 {
         char name[64], path[64];
@@ -61,7 +62,7 @@ static int load_language(struct zygote_self *z, struct err *e)
         return find_language(path, z->options->runtime, &z->lang, e);
 }
 
-/* On the first stack, since the command is forked. */
+/* Called on the first stack, since the command is forked. */
 static long prepare_language(void *argument)
 {
         struct zygote_self *z = argument;
@@ -78,14 +79,14 @@ static long prepare_language(void *argument)
         return o->prepare && *o->prepare ? prepare_directory(&p, z->prepared, &z->prepared_held, &z->error) : 0;
 }
 
-/* What sandboxes see of the host besides /usr. */
+/* Chooses the host's directories that sandboxes see besides /usr. */
 static int choose_paths(struct zygote_self *z, struct err *e)
 {
         const struct zygote_arguments *o = z->options;
         struct paths *paths = &z->shown->birth.settings.paths;
         int r = o->packages ? paths_add(paths, o->packages, LANG_PACKAGES, e) : 0;
         char closed[NAME_MAX + 1];
-        /* The zygote itself reads all, and would preload what a program then can't load. */
+        /* The zygote itself can read all files, and would preload modules that a program then can't load. */
         if (r == 0 && o->packages && paths_find_closed(o->packages, closed))
                 log_warn(&z->log, "packages: programs can't read %s/%s, and perhaps others; they are another user's",
                          o->packages, closed);
@@ -101,7 +102,7 @@ static int choose_paths(struct zygote_self *z, struct err *e)
         return r;
 }
 
-/* In the order of choose_paths, with something in the place of what is not known yet. */
+/* Checks in the order of choose_paths, with placeholders for paths that are not known yet. */
 int zygote_check_paths(const char *files, bool prepares, char *const *list, struct err *e)
 {
         struct paths paths = { .n = 0 };

@@ -1,4 +1,4 @@
-/* What a language makes once: see prepare.h. */
+/* Prepared files of a language: see prepare.h. */
 #include "zygote/prepare.h"
 
 #include "proto/base/clock.h"
@@ -37,16 +37,16 @@ enum {
         PAUSE_MS = 10,
         MAX_WORDS = 64,
         WORD_SIZE = 1024,
-        SAID_SIZE = 300, /* of what the command said last */
+        SAID_SIZE = 300, /* of the end of the command's output */
         HASH_DIGITS = 16,
-        KEPT_RESULTS = 3, /* of one language: of servers of several builds, and of before an upgrade */
+        KEPT_RESULTS = 3, /* of one language: for servers of several builds, and from before an upgrade */
         FORGOTTEN_S = 30 * 24 * 3600,
         MAX_RESULTS = 256,
 };
 
 /* ---------------------------------------------------------------- the name of the result */
 
-/* A program or a file that was replaced has another time or size. */
+/* A replaced program or file has another time or size. */
 static uint64_t mix_word(uint64_t hash, const char *word)
 {
         struct stat st;
@@ -58,7 +58,7 @@ static uint64_t mix_word(uint64_t hash, const char *word)
         return hash;
 }
 
-/* The words with their places filled in. {prepared} differs from try to try, so it is no part of the name. */
+/* Fills in the placeholders of a word. {prepared} differs from try to try, so it is no part of the name. */
 static int expand(char *word, const char *text, const struct prepare *p, const char *prepared, struct err *e)
 {
         static const char marks[2][12] = { "{prepared}", "{files}" };
@@ -111,12 +111,12 @@ static int become_nobody(void)
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_NOFILE, &files) < 0 ||
             setrlimit(RLIMIT_CORE, &none) < 0)
                 return -errno;
-        return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0; /* the change of user took it back */
+        return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0; /* the change of user has cleared it */
 }
 
 static _Noreturn void run_command(const struct prepare *p, const char *directory, int out)
 {
-        static char words[MAX_WORDS][WORD_SIZE]; /* of a child that only executes */
+        static char words[MAX_WORDS][WORD_SIZE]; /* in a child that only calls exec */
         char *argv[MAX_WORDS + 1] = { NULL };
         struct err e = { 0 };
         int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -150,7 +150,7 @@ static _Noreturn void run_command(const struct prepare *p, const char *directory
         _exit(127);
 }
 
-/* Reads what the command says until its end, and keeps the end of it. False: it took too long. */
+/* Reads the command's output until its end, and keeps the last part. False: the command took too long. */
 static bool listen_to(int from, int64_t until, char said[SAID_SIZE])
 {
         size_t have = 0;
@@ -174,7 +174,7 @@ static bool listen_to(int from, int64_t until, char said[SAID_SIZE])
         }
 }
 
-/* One that has closed its streams may still be at work. It is left to be reaped. */
+/* A command that has closed its streams may still be at work. It is not reaped here. */
 static bool wait_end(pid_t pid, int64_t until)
 {
         siginfo_t end;
@@ -206,7 +206,8 @@ static int make(const struct prepare *p, const char *directory, struct err *e)
         int64_t until = clock_ms() + GUARD_MS;
         bool ended = listen_to(ends[0], until, said) && wait_end(pid, until);
         close(ends[0]);
-        kill(-pid, SIGKILL); /* what it left running, too; it is not reaped yet, so the number is still its group's */
+        kill(-pid, SIGKILL); /* also kills its remaining children; it is not reaped yet, so the number is still that of
+                              * its group */
         kill(pid, SIGKILL);
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
@@ -223,7 +224,7 @@ static int make(const struct prepare *p, const char *directory, struct err *e)
 
 /* ---------------------------------------------------------------- */
 
-/* In a directory of somebody else's, somebody else may have prepared what is found. */
+/* In a directory of another user, another user may have prepared the files. */
 static int open_cache(const struct prepare *p, struct err *e)
 {
         struct stat st;
@@ -236,19 +237,19 @@ static int open_cache(const struct prepare *p, struct err *e)
         return 0;
 }
 
-/* One file of the result; false: it stays what it is, and the result can't be used. A directory is taken before it is
- * read, so from then on nobody else changes what is in it. */
+/* Takes over one file of the result; false: it stays as it is, and the result can't be used. A directory is taken over
+ * before it is read, so from then on no other user changes its contents. */
 static bool take_over(const FTSENT *f)
 {
         const struct stat *st = f->fts_statp;
         if (f->fts_info == FTS_DP)
                 return true;
         if (f->fts_info != FTS_D && f->fts_info != FTS_F && f->fts_info != FTS_SL && f->fts_info != FTS_SLNONE) {
-                errno = f->fts_errno ? f->fts_errno : EINVAL; /* what could not be read, a device, a pipe */
+                errno = f->fts_errno ? f->fts_errno : EINVAL; /* an unreadable file, a device, a pipe */
                 return false;
         }
         if (st->st_uid != NOBODY && st->st_uid != geteuid()) {
-                errno = EPERM; /* another name of somebody's file */
+                errno = EPERM; /* it may be a second name of another user's file */
                 return false;
         }
         if (lchown(f->fts_path, 0, 0) < 0)
@@ -258,7 +259,7 @@ static bool take_over(const FTSENT *f)
                fchmodat(AT_FDCWD, f->fts_path, mode, 0) == 0;
 }
 
-/* What the command made becomes root's: nobody is the user of other services of this host, and of the next command. */
+/* The result becomes root's: the user nobody is also used by other services of this host, and by the next command. */
 static int take_result(char *directory, struct err *e)
 {
         char *roots[] = { directory, NULL };
@@ -277,7 +278,7 @@ static int take_result(char *directory, struct err *e)
         return r;
 }
 
-/* Removes what the command made so far; it is ours, below a name that we gave. */
+/* Removes the command's files; they belong to us, below a name that we gave. */
 static void remove_tree(const char *path)
 {
         pid_t pid = fork();
@@ -291,7 +292,7 @@ static void remove_tree(const char *path)
 
 /* ---------------------------------------------------------------- what nobody needs any more */
 
-/* What was being made, or removed, when its maker was killed. No command lasts as long. */
+/* Removes drafts that were being made, or removed, when their maker was killed. No command lasts as long. */
 static void remove_old_drafts(const struct prepare *p)
 {
         char path[PREPARE_PATH_SIZE];
@@ -307,7 +308,8 @@ static void remove_old_drafts(const struct prepare *p)
                 closedir(dir);
 }
 
-/* Holds a result, so that nobody removes it as long as this process lives, and notes its use. 1; 0: it is not there. */
+/* Holds a result, so that no server removes it as long as this process lives, and records its use. 1: held; 0: it is
+ * not there. */
 static int hold(const char *path, int *held, struct err *e)
 {
         struct stat opened, named;
@@ -317,14 +319,14 @@ static int hold(const char *path, int *held, struct err *e)
         if (fd < 0 || flock(fd, LOCK_SH) < 0 || fstat(fd, &opened) < 0)
                 return err_set(e, errno, "hold %s", path);
         if (stat(path, &named) < 0 || named.st_ino != opened.st_ino || named.st_dev != opened.st_dev)
-                return 0; /* somebody was about to remove it */
+                return 0; /* another server is about to remove it */
         if (futimens(fd, NULL) < 0)
                 return err_set(e, errno, "note the use of %s", path);
         *held = own_steal_fd(&fd);
         return 1;
 }
 
-/* Not one that a zygote of any server holds. */
+/* Removes a result, unless a zygote of any server holds it. */
 static void remove_result(const struct prepare *p, const char *name)
 {
         char path[PREPARE_PATH_SIZE], draft[PREPARE_PATH_SIZE];
@@ -334,7 +336,7 @@ static void remove_result(const struct prepare *p, const char *name)
         OWN_FD int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || !mkdtemp(draft))
                 return;
-        /* From here on nobody finds it. */
+        /* From here on no server finds it. */
         bool is_ours = rename(path, draft) == 0;
         own_close(&fd);
         fd = -1;
@@ -364,8 +366,8 @@ static bool is_later(struct timespec a, struct timespec b)
         return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
 }
 
-/* Of one language few are kept, and of all none that nobody has used for long: its language may be gone. What is over
- * MAX_RESULTS is looked at another time. */
+/* Keeps few results of each language, and none that was not used for long: its language may be gone. Results beyond
+ * MAX_RESULTS are handled another time. */
 static void remove_unused(const struct prepare *p)
 {
         struct result *all = calloc(MAX_RESULTS, sizeof *all);

@@ -13,10 +13,10 @@
 struct prepare {
         const char *language;
         char *const *command; /* ends with NULL. {prepared} in a word becomes the directory, {files} that of files */
-        const char *identity; /* of what the command reads besides, see hatcheryd/identity.h; "" or NULL for none */
+        const char *identity; /* of other files that the command reads, see hatcheryd/identity.h; "" or NULL for none */
         char *const *env;     /* name=value, ends with NULL; or NULL */
         const char *files;    /* Hatchery's own language files; or NULL */
-        const char *cache;    /* made if it is not there */
+        const char *cache;    /* made if it is missing */
         const struct log *log;
 };
 

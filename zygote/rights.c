@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What making sandboxes takes, and no more; it also bounds what hatchery-init starts with. */
+/* The capabilities for making sandboxes, and no more; they also bound those that hatchery-init starts with. */
 static const int kept_capabilities[] = {
         CAP_SYS_ADMIN,  /* namespaces and mounts */
         CAP_SYS_CHROOT, /* the same: a process that changes its mount namespace changes its root */
@@ -23,10 +23,10 @@ static const int kept_capabilities[] = {
         CAP_SETUID,
         CAP_SETGID,
         CAP_SETPCAP,
-        CAP_KILL,  /* the way down to another user, and its end */
+        CAP_KILL,  /* changing to another user, and killing its processes */
         CAP_CHOWN, /* the work directory and the pipes */
-        /* The work directory again, which its program may have closed to others. (Reading would do, were it not for
-         * tests that take walls down: their programs are laid out there by root.) */
+        /* The work directory again, which its program may have closed to others. (A capability to read would be enough
+         * without the tests that take walls down: there root lays out the programs.) */
         CAP_DAC_OVERRIDE,
 };
 
@@ -58,7 +58,8 @@ static void make_filter(struct making *m, const char *const *extra)
         seccomp_program_fini(&outer);
 }
 
-/* In a process of its own: the interpreter would grow around the 400 KiB that the making leaves in the heap. */
+/* In a process of its own: otherwise the interpreter's heap would grow around the 400 KiB that making the filter leaves
+ * free. */
 static int make_apart(struct making *m, const char *const *extra, struct err *e)
 {
         m->result = err_say(&m->error, ECHILD, "the process that makes the filter died");
@@ -98,7 +99,7 @@ static int limit_system_calls(const char *const *extra, const struct faults *fau
         return r;
 }
 
-/* Tests see what the interpreter's start could do with the zygote's rights. */
+/* A test uses this to see what the interpreter's start could do with the zygote's rights. */
 static bool keeps_rights(const struct faults *faults)
 {
         int error;

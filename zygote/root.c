@@ -70,7 +70,7 @@ static const struct text_row texts[] = {
         { "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
         { "etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n" },
         { "etc/hostname", "sandbox\n" },
-        /* What was found out of fonts is kept, but not in the work directory, where it would be the program's. */
+        /* The cache of fonts is kept, but not in the work directory, which belongs to the program. */
         { "etc/fonts/fonts.conf",
           "<?xml version=\"1.0\"?>\n<fontconfig>\n"
           "<dir>/usr/share/fonts</dir>\n<dir>/usr/local/share/fonts</dir>\n<dir>~/.fonts</dir>\n"
@@ -79,19 +79,19 @@ static const struct text_row texts[] = {
         { "etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files\n" },
 };
 
-/* Top-level links of a merged-usr system, taken over as the host has them. */
+/* Top-level links of a merged-usr system, copied from the host. */
 static const char *const usr_links[] = { "bin", "lib", "lib32", "lib64", "libx32", "sbin" };
 
-/* Taken from the host as they are: the linker's cache and MIME types. */
+/* Copied from the host: the linker's cache, MIME types and the like. */
 static const char *const etc_files[] = { "ld.so.cache", "localtime", "mime.types", "protocols", "services" };
 
 struct copied_directory {
         const char *from, *path;
-        bool with_files; /* else links alone */
+        bool with_files; /* false: only links */
 };
 
-/* The links of the alternatives (awk, editor, ...); which fonts there are and how they are chosen, without which
- * nothing can draw text. */
+/* The links of the alternatives (awk, editor, ...); the list of fonts and the rules for choosing one, without which no
+ * program can draw text. */
 static const struct copied_directory copied[] = {
         { "/etc/alternatives", "etc/alternatives", false },
         { "/etc/fonts/conf.avail", "etc/fonts/conf.avail", true },
@@ -115,7 +115,7 @@ static int copy_file(int to_dir, const char *to, int from_dir, const char *from)
         return n < 0 ? -errno : 0;
 }
 
-/* One entry of a directory: a link, or a file where those are wanted, too. Anything else is left out. */
+/* Copies one entry of a directory: a link, or a file if files are wanted, too. Anything else is left out. */
 static int copy_entry(int to_dir, int from_dir, const char *name, bool with_files, off_t *left)
 {
         char target[512];
@@ -202,7 +202,7 @@ static int copy_from_host(int root, struct err *e)
         return 0;
 }
 
-/* The host's /usr alone (what is mounted below it stays out), read-only. */
+/* Binds the host's /usr, read-only, without the mounts below it. */
 static int bind_usr(int root, struct err *e)
 {
         OWN_FD int usr = newmount_clone(AT_FDCWD, "/usr");
@@ -225,7 +225,7 @@ static int attach_proc(int root, struct err *e)
 }
 
 /* The first layer of the overlays that show /usr and the like; on a file system of its own, since no layer may lie in
- * another. Its sizes are what statfs says of /usr: programs may rely on it that something is used there. */
+ * another. statfs of /usr shows its sizes, so a part of it is used: programs may rely on that. */
 static int attach_empty(int root, struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "8k" }, { "nr_inodes", "5" } };
@@ -235,7 +235,7 @@ static int attach_empty(int root, struct err *e)
                 return err_set(e, -fs, "a tmpfs for an empty directory");
         int used = openat(fs, "used", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         bool wrote = used >= 0 && write(used, "", 1) == 1;
-        own_close(&used); /* what is open for writing can't be made read-only */
+        own_close(&used); /* a mount with a file that is open for writing can't be made read-only */
         if (!wrote || mkdirat(fs, "empty", 0755) < 0 || mkdirat(fs, "beside", 0755) < 0 ||
             mount_setattr(fs, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
                 return err_set(e, errno, "an empty directory");
@@ -243,8 +243,9 @@ static int attach_empty(int root, struct err *e)
         return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
 }
 
-/* The first layer of the overlay that shows the root. Both layers are of one file system: the overlay then tells its
- * inode numbers, which are the same however a file is asked for, and writes no line on them to the kernel's log. */
+/* The first layer of the overlay that shows the root. Both layers are of one file system. So the overlay shows that
+ * file system's inode numbers, which are always the same for a file, and writes no line about them to the kernel's
+ * log. */
 static int attach_beside(int disk, struct err *e)
 {
         struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
@@ -258,7 +259,7 @@ static int attach_beside(int disk, struct err *e)
 }
 
 /* The root is a directory of a new tmpfs. It is attached over a directory that every Debian has; only this process sees
- * it. The tmpfs itself lies below it, since before Linux 6.15 no copy can be had of what is attached nowhere. */
+ * it. The tmpfs itself lies below it, since before Linux 6.15 an unattached mount can't be copied. */
 static int make_root(int *disk, int *root, struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "4m" } };

@@ -7,8 +7,8 @@
 #include "proto/base/err.h"
 #include "zygote/base/paths.h"
 
-/* In the zygote, root, single-threaded: leaves the host's mount tree for good. Descriptors opened before stay good.
- * paths: what is seen besides /usr, or NULL. */
+/* In the zygote, root, single-threaded: leaves the host's mount tree for good. Descriptors that were opened before stay
+ * good. paths: directories besides /usr, or NULL. */
 int root_enter(const struct paths *paths, struct err *e);
 
 /* To be called after root_enter. Gives a descriptor of a mount namespace that holds one read-only directory, with an

@@ -86,7 +86,7 @@ static int take_boot_report(struct serve *s, struct err *e)
         return r < 0 ? r : 1;
 }
 
-/* All of them: one whose sandbox has died since must be read before its death is looked at. */
+/* Reads all reports: the report of a sandbox that has died since must be read before its death is handled. */
 static int on_boot_report(struct serve *s, struct err *e)
 {
         int r;
@@ -112,9 +112,9 @@ static int dispatch(struct serve *s, uint64_t data, struct err *e)
         return err_say(e, EPROTO, "an event of no kind");
 }
 
-/* Runs end before new ones are made: a death found in the same round as an order is reported first, because somebody
- * waits for that answer. Within a round nothing of a later event may be stale, so a slot's events are looked up, not
- * pointed to. */
+/* Runs end before new ones are made: a death found in the same round as an order is reported first, because a client
+ * waits for that answer. An earlier event of a round may free a slot, so events name their slot by number, not by
+ * pointer. */
 static int round_of_events(struct serve *s, struct err *e)
 {
         enum { BATCH = 64 };
@@ -175,7 +175,7 @@ int serve_run(struct serve *s, struct err *e)
         while (r == 0 && !s->done)
                 r = round_of_events(s, e);
         if (r == -EPIPE || r == -ECONNRESET)
-                r = 0; /* the pool ended while it was being told something: the same as its end of file */
+                r = 0; /* the pool ended while a report was sent: the same as its end of file */
         for (size_t i = 0; i < CHANNEL_MAX_SLOTS; i++) {
                 struct err why = { 0 };
                 tenant_drop(&s->at[i], s->maker, &why);

@@ -1,5 +1,6 @@
-/* The zygote's loop: orders from the pool, reports of children, deaths, init's words. It reads no byte that a client or
- * a sandbox wrote; the border is the closed table of orders in serve.c, each with the states it is permitted in. */
+/* The zygote's loop: orders from the pool, reports of children, deaths, packets of inits. It reads no byte that a
+ * client or a sandbox wrote; the border is the closed table of orders in serve.c, each with the states it is permitted
+ * in. */
 #pragma once
 
 #include "proto/base/log.h"
@@ -7,12 +8,12 @@
 
 struct serve;
 
-/* report_sock is the zygote's end of the socket whose other end is maker->boot.report. ceilings is their text, as
- * ceilings_to_arg makes it. Borrows everything but that. */
+/* report_sock is the zygote's end of the socket whose other end is maker->boot.report. ceilings is a text, as
+ * ceilings_to_arg makes it. Borrows everything else. */
 int serve_new(struct serve **out, const struct log *log, int channel, int report_sock, struct tenant_maker *maker,
               const char *ceilings, struct err *e);
 
-/* What the pool may order at most; no child gets the memory that this points to. */
+/* The highest limits that the pool may order; no child gets the memory that this points to. */
 const struct ceilings *serve_ceilings(const struct serve *s);
 
 /* Returns 0 after ORDER_DRAIN or the pool's end of file, with every sandbox and slot gone; negative errno with a

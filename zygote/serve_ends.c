@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-/* If all of a slot that goes is dead, says farewell for it, and makes it anew if that was ordered meanwhile. */
+/* If everything of a GOING slot is dead, sends its last report, and makes the slot anew if that was ordered
+ * meanwhile. */
 static int bury(struct serve *s, uint32_t slot, struct err *e)
 {
         struct tenant *sb = &s->at[slot];
@@ -17,7 +18,8 @@ static int bury(struct serve *s, uint32_t slot, struct err *e)
 
         bool gone = tenant_is_gone(sb);
         if (sb->pid == 0 && sb->pidfd >= 0)
-                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->pidfd, NULL); /* it would be told again and again */
+                epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->pidfd, NULL); /* otherwise epoll would report it again and
+                                                                      * again */
         if (!gone)
                 return 0;
         if (sb->cell)
@@ -40,13 +42,13 @@ int serve_let_go(struct serve *s, uint32_t slot, const struct report *farewell, 
         if (sb->state != TENANT_GOING && sb->cell) {
                 epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->cell->init_sock, NULL);
                 if (serve_watch(s, sb->cell->init_pidfd, SOURCE_INIT, slot, &why) < 0)
-                        log_warn(s->log, "slot %u: %s", slot, why.text); /* then it is looked at each second */
+                        log_warn(s->log, "slot %u: %s", slot, why.text); /* then it is checked each second */
         }
         tenant_go(sb);
         return bury(s, slot, e);
 }
 
-/* Something went wrong with one slot: it goes, the pool hears where and why, the others live on. */
+/* One slot has failed: it is given up, the pool is told where and why, and the others live on. */
 int serve_fail(struct serve *s, uint32_t slot, uint64_t id, const char *step, int error, struct err *e)
 {
         struct report r = { .kind = REPORT_FAILED, .slot = slot, .sandbox = id };
@@ -75,7 +77,7 @@ int serve_on_process(struct serve *s, uint32_t slot, struct err *e)
                 return 0;
         epoll_ctl(s->epoll, EPOLL_CTL_DEL, pidfd, NULL);
         if (booting) {
-                /* Its report would have been read before: this one died without a word. */
+                /* A report would have been read before: this sandbox died without one. */
                 log_warn(s->log, "slot %u: a sandbox died while booting", slot);
                 return serve_fail(s, slot, sb->id, "boot", -ECHILD, e);
         }
@@ -136,7 +138,8 @@ int serve_give_up_overdue(struct serve *s, struct err *e)
 
         if (now < s->next_look_ms)
                 return 0;
-        bool was_asleep = now - s->next_look_ms > 3 * LOOK_MS; /* then so were those that it waits for, perhaps */
+        bool was_asleep = now - s->next_look_ms > 3 * LOOK_MS; /* then the processes that it waits for may have slept,
+                                                                * too */
         s->next_look_ms = now + LOOK_MS;
         if (was_asleep)
                 return 0;

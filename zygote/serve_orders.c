@@ -1,11 +1,11 @@
-/* What the pool may order, and in which states: see serve_parts.h. */
+/* The pool's orders, and the states in which they are allowed: see serve_parts.h. */
 #include "proto/base/clock.h"
 #include "zygote/serve_parts.h"
 
 #include <errno.h>
 #include <inttypes.h>
 
-/* Something of the run before stays in what the slot keeps: the slot goes and is made anew. */
+/* Something of the run before stays in the parts that the slot keeps: the slot is given up and made anew. */
 static int retire(struct serve *s, const struct order *next, struct err *e)
 {
         const struct report retired = { .kind = REPORT_RETIRED, .slot = next->slot, .sandbox = next->sandbox };
@@ -37,13 +37,13 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
                         s->next_rest_ms = clock_ms() + REST_LOOK_MS;
                 later = s->resting = true;
         }
-        if (later || sb->init_lost) { /* when it is gone, or what it waits for is done */
+        if (later || sb->init_lost) { /* when it is gone, or its wait is over */
                 sb->remake = true;
                 sb->remake_order = *o;
         }
         if (later)
                 return 0;
-        if (sb->init_lost) /* nothing can be forked into its pid namespace any more */
+        if (sb->init_lost) /* no process can be forked into its pid namespace any more */
                 return serve_let_go(s, o->slot, &(const struct report){ .kind = 0 }, e);
         bool fresh = !sb->cell;
         int r = tenant_make(sb, s->maker, o, &step, &why);
@@ -74,7 +74,7 @@ int serve_make_starved(struct serve *s, struct err *e)
         return r;
 }
 
-/* The kernel may have finished what it put off. */
+/* The kernel may have finished the work that it put off. */
 int serve_make_rested(struct serve *s, struct err *e)
 {
         int r = 0;
@@ -122,7 +122,7 @@ static int order_collect(struct serve *s, const struct order *o, int fd, struct 
 {
         struct err why = { 0 };
         (void)e;
-        if (fd < 0) /* it was lost on its way here */
+        if (fd < 0) /* the socket was lost on its way here */
                 log_warn(s->log, "slot %u: collecting files: no descriptor is left", o->slot);
         else if (tenant_collect(&s->at[o->slot], fd, &why) < 0)
                 log_warn(s->log, "slot %u: collecting files: %s", o->slot,
@@ -159,13 +159,13 @@ static int order_ping(struct serve *s, const struct order *o, int fd, struct err
         return serve_report(s, &pong, NULL, 0, e);
 }
 
-/* The closed list. An order in a state that its row does not name is either about a sandbox that has meanwhile died,
- * which its number shows, or the pool is broken. */
+/* The closed list. If an order comes in a state that its row does not name, its sandbox has died meanwhile, which its
+ * number shows; or the pool is broken. */
 struct order_row {
         const char *name;
         unsigned states; /* bits of enum tenant_state */
         unsigned n_fds;
-        bool same_sandbox; /* it is about the sandbox that is there, not about a next one */
+        bool same_sandbox; /* it concerns the present sandbox, not a next one */
         bool has_limits;
         int (*carry_out)(struct serve *s, const struct order *o, int fd, struct err *e);
 };
@@ -185,7 +185,7 @@ static const struct order_row order_table[] = {
         [ORDER_PING] = { "ping", ~0u, 0, false, false, order_ping },
 };
 
-/* What it says itself, whatever state its slot is in. */
+/* Checks the order's own contents, in any state of its slot. */
 static int check_order(const struct serve *s, const struct order_row *row, const struct order *o, struct err *e)
 {
         const bool signals = o->kind == ORDER_SIGNAL;
@@ -214,7 +214,7 @@ int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds,
                 return 0; /* late */
         if (!(row->states & 1u << sb->state)) {
                 if (row->same_sandbox)
-                        return 0; /* it died meanwhile; the pool will have read that by the time it wonders */
+                        return 0; /* it died meanwhile; the pool gets that report first */
                 return err_say(e, EPROTO, "the pool sent the order %s for slot %u in state %d", row->name, o->slot,
                                (int)sb->state);
         }

@@ -1,6 +1,6 @@
-/* What the parts of the zygote's loop share: serve.c waits and hands out, serve_orders.c carries out what the pool
- * orders, serve_ends.c takes note of deaths and buries. The three are one object and call each other: an order may end
- * a sandbox, and an end may have an order carried out that waited for it. */
+/* Shared by the parts of the zygote's loop: serve.c waits for events and hands them out, serve_orders.c carries out the
+ * pool's orders, serve_ends.c handles deaths. The three are one object and call each other: an order may end a sandbox,
+ * and an end may have an order carried out that waited for it. */
 #pragma once
 
 #include "zygote/base/ceilings.h"
@@ -21,13 +21,13 @@ struct serve {
         uint64_t last_sandbox; /* the highest number that was ordered */
         bool done;
         bool starved;         /* a sandbox waits for a shelf */
-        bool resting;         /* a slot waits for what its last run left with the kernel */
-        int64_t next_rest_ms; /* when such are looked at again */
+        bool resting;         /* a slot waits for leftovers of its last run in the kernel */
+        int64_t next_rest_ms; /* when such slots are checked again */
         int64_t next_look_ms; /* for sandboxes that are overdue */
         struct tenant at[CHANNEL_MAX_SLOTS];
 };
 
-/* What an epoll event is about: a kind, and the slot. */
+/* The subject of an epoll event: a kind, and the slot. */
 enum source { SOURCE_CHANNEL, SOURCE_REPORT, SOURCE_PROCESS, SOURCE_INIT };
 
 int serve_watch(struct serve *s, int fd, enum source source, uint32_t slot, struct err *e);

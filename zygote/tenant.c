@@ -86,7 +86,7 @@ void tenant_leave_shelf(struct tenant *s, struct tenant_maker *maker)
         s->shelf = -1;
 }
 
-/* What a sandbox leaves with the zygote. */
+/* Releases everything of a sandbox in the zygote. */
 static void release(struct tenant *s, struct tenant_maker *maker)
 {
         tenant_leave_shelf(s, maker);
@@ -103,7 +103,7 @@ void tenant_go(struct tenant *s)
         if (s->pid > 0 && s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
         bool was_dead = s->state == TENANT_DEAD && empty(s);
-        tenant_clear(s); /* before init dies: what it was sent is closed in its time, read or not */
+        tenant_clear(s); /* before init dies: init's end closes the sent descriptors, even unread ones */
         if (s->cell && was_dead && reclaim(s))
                 cell_let_end(s->cell);
         else if (s->cell)
@@ -131,7 +131,7 @@ void tenant_drop(struct tenant *s, struct tenant_maker *maker, struct err *e)
         tenant_init(s);
 }
 
-/* A step that is not in a table begins: it may be one that a test lets fail. */
+/* Begins a step that is in no table; a test may let it fail. */
 static int begin(const struct tenant_maker *maker, const char *name, const char **step, struct err *e)
 {
         int error;
@@ -140,7 +140,7 @@ static int begin(const struct tenant_maker *maker, const char *name, const char 
                                                                                        : 0;
 }
 
-/* The sandbox's ends in ours, the pool's in s. The pool's must not block the pool. */
+/* Makes the pipes: the sandbox's ends in ours, the pool's in s. The pool's ends must not block the pool. */
 static int make_pipes(struct tenant *s, int ours[BOOT_JOB + 1], struct err *e)
 {
         int job[2], in[2], out[2], err[2];
@@ -162,7 +162,7 @@ static int make_pipes(struct tenant *s, int ours[BOOT_JOB + 1], struct err *e)
         s->pool_fds[WARM_STDERR] = err[0];
         ours[BOOT_STDERR] = err[1];
 
-        /* A program may open /dev/stdout, which is one of these by name. */
+        /* A program may open /dev/stdout, and so one of these pipes by name. */
         for (int i = BOOT_STDIN; i <= BOOT_STDERR; i++)
                 if (fchown(ours[i], s->cell->host_uid, s->cell->host_uid) < 0)
                         return err_set(e, errno, "the owner of a pipe");
@@ -173,7 +173,7 @@ static int make_pipes(struct tenant *s, int ours[BOOT_JOB + 1], struct err *e)
         return s->pool_fds[WARM_CPU] < 0 ? err_set(e, errno, "the cgroup's clock") : 0;
 }
 
-/* What the child needs of descriptors, on a shelf. */
+/* Puts the child's descriptors on a shelf. */
 static int fill_shelf(struct tenant *s, struct tenant_maker *maker, struct err *e)
 {
         int fds[BOOT_FDS] = { [BOOT_STDIN] = -1, [BOOT_STDOUT] = -1,          [BOOT_STDERR] = -1,
@@ -188,9 +188,9 @@ static int fill_shelf(struct tenant *s, struct tenant_maker *maker, struct err *
         return r;
 }
 
-/* On the first stack (aside.h), which the child goes on with. A fork that libc does not see, because libc's can't make
- * namespaces or choose a pid; it leaves undone what libc's fork would do for the child's main thread: its tid in
- * memory, and the list of robust mutexes. */
+/* Called on the first stack (aside.h), on which the child goes on. libc does not see this fork, because libc's own
+ * can't make namespaces or choose a pid. So two things that libc's fork would do for the child's main thread are left
+ * to do: its tid in memory, and the list of robust mutexes. */
 static long give_birth(void *argument)
 {
         struct birth *b = argument;
@@ -322,7 +322,7 @@ int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order
         return 0;
 }
 
-/* Linux 6.11 gives it away at the pidfd; the way through /proc takes some 50 us for the entries that it makes. */
+/* From Linux 6.11 on the pidfd gives it; the way through /proc takes some 50 us, since it makes entries there. */
 static int open_mount_namespace(const struct tenant *s)
 {
         char path[64];
@@ -392,14 +392,14 @@ int tenant_limit(struct tenant *s, const struct tenant_maker *maker, const struc
  * names nothing else. */
 int tenant_signal(const struct tenant *s, int number, struct err *e)
 {
-        if (s->pid <= 1) /* which would be all processes, or our own group */
+        if (s->pid <= 1) /* these numbers mean all processes, or our own group */
                 return err_say(e, ESRCH, "no main process to signal");
         return kill(-s->pid, number) < 0 && errno != ESRCH ? err_set(e, errno, "signal %d", number) : 0;
 }
 
 void tenant_kill(struct tenant *s)
 {
-        /* Both: init reaches all, but not a main process that is still booting as root. */
+        /* Both are needed: init reaches all, except a main process that is still booting as root. */
         if (s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
         if (s->kill_sent || s->init_lost)
@@ -476,7 +476,7 @@ int tenant_collect(struct tenant *s, int pool_sock, struct err *e)
 {
         if (s->disk < 0)
                 return err_say(e, ENOENT, "no disk to collect from");
-        /* No part of this path is the program's to change: the home directory's parents are root's. */
+        /* The program can change no part of this path: the home directory's parents belong to root. */
         OWN_FD int home = openat(s->disk, MOUNTS_HOME, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (home < 0)
                 return err_set(e, errno, "open the work directory");

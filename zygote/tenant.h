@@ -1,10 +1,10 @@
-/* The tenant of one slot: what the zygote keeps of a sandbox, beside the cell that it lives in (cell.h). An explicit
+/* The tenant of one slot: the zygote's data about a sandbox, beside the cell that it lives in (cell.h). An explicit
  * state machine.
  *
  *   NONE --make--> BOOTING --boot report--> ALIVE --main process exits--> REAPING --nothing left--> DEAD --make-->
- * BOOTING
+ *   BOOTING
  *
- * Any state may end in GOING: all of it is killed and the slot is given up. It is NONE when all are dead.
+ * Any state may end in GOING: everything is killed and the slot is given up. The state is NONE when everything is dead.
  *
  * REAPING is passed at once when the kernel's count of processes says that the main process was the last; otherwise
  * init kills and reaps the rest first. The zygote does not know whether an ALIVE sandbox waits or runs: the pool does.
@@ -38,27 +38,27 @@ struct tenant {
         bool swept_again;
         bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
         bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
-        bool reclaimed;  /* init was asked to have the kernel let go what the run left charged to its group */
+        bool reclaimed;  /* init was asked to have the kernel free what the run left charged to its group */
         bool init_lost;
         int64_t ended_us;         /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
         int64_t gone_us;          /* when nothing was left of the sandbox before; 0: not yet */
         bool has_terminal;        /* it was ordered with one */
         bool prestarts;           /* a program is started ahead in it, which takes longer than all else */
-        int64_t left_ms;          /* DEAD: since when its slot waits for what it left with the kernel; 0: it does not */
-        int64_t asked_ms;         /* when the boot, the killing or the taking down began that is waited for */
-        int64_t looked_since_ms;  /* the asked_ms that patience is about */
-        struct patience patience; /* with the one that is waited for */
+        int64_t left_ms;          /* DEAD: since when its slot waits for leftovers in the kernel; 0: it does not */
+        int64_t asked_ms;         /* when the awaited boot, killing or teardown began */
+        int64_t looked_since_ms;  /* the asked_ms that patience belongs to */
+        struct patience patience; /* with the awaited process */
         struct report farewell;   /* GOING: sent when it is gone; kind 0: nothing */
-        bool remake; /* an ORDER_MAKE came while it was GOING, init still at one of the above, or no shelf free,
-                      * or something left with the kernel */
+        bool remake; /* an ORDER_MAKE came while it was GOING, while init was busy with one of the above, while no shelf
+                      * was free, or while leftovers were in the kernel */
         struct order remake_order;
         int wait_status;
 };
 
 void tenant_init(struct tenant *s);
 
-/* What the children of a zygote get, besides the interpreter: it lies on the first stack or on the heap, and all else
- * that the zygote knows in hidden memory (hidden.h, aside.h). */
+/* The data that a zygote's children get, besides the interpreter. It lies on the first stack or on the heap; all other
+ * data of the zygote lies in hidden memory (hidden.h, aside.h). */
 struct birth {
         struct boot_settings settings;
         uint64_t tid_address; /* where libc keeps the main thread's tid, for a fork that libc does not see */
@@ -66,12 +66,12 @@ struct birth {
                 uint64_t head;
                 size_t size;
         } robust_list;
-        struct clone_args args; /* from here on: of the next child */
+        struct clone_args args; /* from here on: for the next child */
         struct boot boot;
         struct cell_birth init;
 };
 
-/* What sandboxes are made from; owned by the zygote. */
+/* Everything that sandboxes are made from; owned by the zygote. */
 struct tenant_maker {
         struct birth *birth;
         struct shelves shelves;
@@ -79,17 +79,17 @@ struct tenant_maker {
         int guard; /* for guard_hold */
 };
 
-/* Forks a new sandbox into the slot, making the slot first where there is none, and taking down what is left of a DEAD
- * one. On error *step is the place (static text), the state is NONE, and the slot is gone. */
+/* Forks a new sandbox into the slot. It first makes the slot if there is none, or takes down the rest of a DEAD
+ * sandbox. On error *step names the step (static text), the state is NONE, and the slot is gone. */
 int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order *order, const char **step,
                 struct err *e);
 
-/* A DEAD sandbox's slot may have the next when nothing of it is left with the kernel (leftover.h). That can't be waited
- * for without end, since others pay for it: a slot that it stays in is retired. */
+/* A DEAD sandbox's slot may get the next sandbox when the kernel has no leftovers of it (leftover.h). The wait for that
+ * has an end: a slot in which leftovers stay is retired. */
 enum tenant_rest { TENANT_RESTS, TENANT_WAITS, TENANT_STAYS };
 enum tenant_rest tenant_rest(struct tenant *s, const struct tenant_maker *maker);
 
-/* The child has its own copies of what lay on its shelf, or is dead. */
+/* To be called when the child has its own copies of the descriptors on its shelf, or is dead. */
 void tenant_leave_shelf(struct tenant *s, struct tenant_maker *maker);
 
 /* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes over the report's
@@ -103,7 +103,7 @@ int tenant_limit(struct tenant *s, const struct tenant_maker *maker, const struc
 /* Sends the signal to the process group of an ALIVE sandbox's main process, as a terminal would. */
 int tenant_signal(const struct tenant *s, int number, struct err *e);
 
-/* Starts to kill all of it; the pidfd and init tell when it is done. */
+/* Starts to kill everything; the pidfd and init report the end. */
 void tenant_kill(struct tenant *s);
 
 /* If the main process is dead, reaps it: BOOTING or ALIVE to REAPING, or straight to DEAD. False if it is not. */
@@ -118,8 +118,8 @@ void tenant_report(const struct tenant *s, struct report *r);
 /* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
 int tenant_collect(struct tenant *s, int pool_sock, struct err *e);
 
-/* To be asked each second. True if it boots, or init kills or takes down, and was given more time for it than it can
- * need; now is CLOCK_MONOTONIC in ms. */
+/* To be called each second. True if it boots, or init kills or takes down, and was given more time than that can need;
+ * now is CLOCK_MONOTONIC in ms. */
 bool tenant_is_overdue(struct tenant *s, int64_t now);
 
 /* Kills an init that does not answer, and with it all that is left in its slot. */
@@ -128,14 +128,14 @@ void tenant_kill_init(struct tenant *s);
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
 void tenant_clear(struct tenant *s);
 
-/* Init has said INIT_RELEASED. Where the run has left much charged to its group, init goes on with that: releasing
- * stays set, and it says the same again. */
+/* Init has said INIT_RELEASED. If the run has left much charged to its group, init goes on with that: releasing stays
+ * set, and init says the same again. */
 void tenant_released(struct tenant *s);
 
 /* Kills everything and does not wait: any state to GOING. */
 void tenant_go(struct tenant *s);
 
-/* Reaps what has died of one that is GOING; true when that was all. tenant_drop then waits for nothing. */
+/* Reaps dead processes of a GOING tenant; true when none is left. tenant_drop then waits for nothing. */
 bool tenant_is_gone(struct tenant *s);
 
 /* Takes down everything, living or dead, and the slot, and waits for it: any state to NONE. */

@@ -27,7 +27,7 @@ static void look_at(const struct tenant *s, bool boots, struct patience_look *lo
         OWN_FD int fd = open(path, O_RDONLY | O_CLOEXEC);
         patience_read(fd, look);
         int64_t cpu_us = cpu_time_read(s->cell->cgroup.file[CGROUP_FILE_CPU]);
-        if (boots) /* it is in the group itself */
+        if (boots) /* the booting process is in the group itself */
                 look->cpu_us = cpu_us;
         else
                 look->cpu_us += cpu_us;

@@ -1,5 +1,5 @@
-/* The start of a zygote's interpreter. What it runs are the modules that an operator preloads, so it has few rights:
- * see rights.h. */
+/* The start of a zygote's interpreter. It runs modules that an operator preloads, so it has few rights: see
+ * rights.h. */
 #include "zygote/zygote_parts.h"
 
 #include "lang/lang.h"
@@ -33,8 +33,8 @@ static int set_environment(struct err *e)
         return 0;
 }
 
-/* Interpreters look at their standard streams once, at the start, and remember what they saw: whether they can seek,
- * how large a block is. In a sandbox these are pipes, so here they are too. The log moves out of their way. */
+/* Interpreters look at their standard streams once, at the start, and remember whether they can seek, and the size of a
+ * block. In a sandbox these are pipes, so they are pipes here, too. The log moves out of their way. */
 static int set_standard_streams(struct zygote_self *z, struct err *e)
 {
         z->log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);
@@ -77,7 +77,7 @@ static long warm(void *argument)
 {
         struct warming *w = argument;
         struct zygote_self *z = w->zygote;
-        signal(SIGPIPE, SIG_DFL); /* as a program finds it; interpreters change it as they see fit */
+        signal(SIGPIPE, SIG_DFL); /* as a program finds it; interpreters may change it */
         return z->lang->warm(&z->shown->setup, &z->shown->warmed, w->e);
 }
 
@@ -87,7 +87,7 @@ static long limit(void *argument)
         return rights_limit(w->zygote->lang->extra_calls, &w->zygote->maker.cells.faults, w->e);
 }
 
-/* They are taken up again even if it failed: looking for leaks at the end takes some. */
+/* The rights are taken up again even if it failed: looking for leaks at the end needs some. */
 static int warm_without_rights(struct zygote_self *z, struct warming *w, struct err *e)
 {
         int r = rights_lay_down(z->options->uid_base, &z->maker.cells.faults, e);

@@ -1,4 +1,4 @@
-/* Wiping what a start left: see wipe.h. */
+/* Wiping the traces of the start: see wipe.h. */
 #include "zygote/wipe.h"
 
 #include "proto/base/own.h"
@@ -49,18 +49,18 @@ __attribute__((noinline)) static void wipe_below(void)
         explicit_bzero(room, sizeof room);
 }
 
-/* What is near is overwritten, and the pages below are given back. There is nothing else in reach: the kernel leaves
- * 128 MiB at least for a stack. */
+/* The near part is overwritten, and the pages below are given back. Nothing else is in reach: the kernel leaves at
+ * least 128 MiB for a stack. */
 void wipe_stack(void)
 {
         wipe_below();
         uintptr_t here = (uintptr_t)__builtin_frame_address(0);
         uintptr_t top = (here & ~(uintptr_t)(PAGE - 1)) - 2 * PAGE; /* below what this call itself needs */
-        /* An error says that not all of it is mapped. */
+        /* An error only means that not all of it is mapped. */
         madvise((void *)(top - REACH), REACH, MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr): an address */
 }
 
-/* libc's malloc fills what is freed with this byte, and what it gives out with the opposite. */
+/* libc's malloc fills freed memory with this byte, and allocated memory with its complement. */
 enum { FILL = 0xff };
 
 void wipe_freed_begin(void)
@@ -68,7 +68,7 @@ void wipe_freed_begin(void)
         mallopt(M_PERTURB, FILL);
 }
 
-/* What it keeps at hand for the next of the same size, seven of each, it does not fill. */
+/* It does not fill the blocks that it keeps in its cache for each size, seven of each. */
 void wipe_freed_end(void)
 {
         enum { SMALLEST = 24, LARGEST = 1032, STEP = 16, KEPT = 7 };

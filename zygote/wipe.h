@@ -8,7 +8,7 @@
  * paths of the host, and hold the environment that the server was started with. title takes their place. */
 int wipe_arguments(const char *title, struct err *e);
 
-/* Below the caller's frame. */
+/* Wipes the stack below the caller's frame. */
 void wipe_stack(void);
 
 /* All memory that is freed between begin and end is wiped. end also wipes memory that was freed shortly before begin

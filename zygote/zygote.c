@@ -27,7 +27,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where libc keeps what its own fork would renew in the child; see sandbox.c. */
+/* Finds the places where libc keeps the state that its own fork would renew in the child; see tenant.c. */
 static int find_thread_state(struct birth *birth, struct err *e)
 {
         int *tid = NULL;
@@ -148,7 +148,7 @@ static long forget(void *unused)
         return 0;
 }
 
-/* Another process looks for leaks at the end, and the pid namespace of the last slot takes none any more. */
+/* Another process looks for leaks at the end, and the pid namespace of the last slot takes no new process. */
 static void prepare_for_leaks(const struct zygote_self *z)
 {
         struct err e = { 0 };
@@ -157,7 +157,7 @@ static void prepare_for_leaks(const struct zygote_self *z)
                 log_error(&z->log, "looking for leaks: %s", e.text);
 }
 
-/* Aside, so that nothing of it is on the stack that children get. */
+/* Runs aside, so that none of its data is on the stack that children get. */
 static int live(struct aside *aside, void *context, struct err *e)
 {
         struct zygote_self *z = context;
@@ -170,7 +170,7 @@ static int live(struct aside *aside, void *context, struct err *e)
                 r = say_hello(z, serve_ceilings(serve), e);
         if (r == 0)
                 r = say_preloads(z, e);
-        if (r == 0) /* where the names of what is preloaded were, and the ceilings */
+        if (r == 0) /* removes the names of preloaded modules, and the ceilings */
                 r = wipe_arguments(z->lang->name, e);
         aside_leave(aside, forget, NULL);
         if (r == 0)
@@ -215,7 +215,7 @@ int zygote_main(const struct zygote_arguments *options)
                 log_error(&z->log, "the channel to the pool is missing: %s", strerror(errno));
                 return 1;
         }
-        signal(SIGPIPE, SIG_IGN); /* the log may be read by somebody who goes away */
+        signal(SIGPIPE, SIG_IGN); /* the reader of the log may go away */
         int r = aside_run(live, z, &z->error);
         if (r < 0)
                 log_error(&z->log, "%s", z->error.text);

@@ -1,12 +1,12 @@
-/* What the parts of a zygote's start share: load.c takes what is the host's, warm.c starts the interpreter, zygote.c
- * has the order of things. */
+/* Shared by the parts of a zygote's start: load.c loads things from the host, warm.c starts the interpreter, zygote.c
+ * has the order of the steps. */
 #pragma once
 
 #include "zygote/prepare.h"
 #include "zygote/tenant.h"
 #include "zygote/zygote.h"
 
-/* What children get, besides the interpreter's own memory. */
+/* The data that children get, besides the interpreter's own memory. */
 struct zygote_shown {
         struct birth birth;
         struct lang of_command; /* where the language is data */
@@ -26,10 +26,10 @@ struct zygote_self {
         int prepared_held; /* kept open for life */
         struct tenant_maker maker;
         struct err error;
-        int report[2]; /* where the zygote reads, where children write */
+        int report[2]; /* the zygote's end, the children's end */
 };
 
-/* Takes what is on the host's paths, which are about to be left behind. */
+/* Loads everything from the host's paths, before these are left behind. */
 int zygote_load(struct zygote_self *z, struct err *e);
 
 /* Starts the interpreter, on the first stack and with few rights. */
