@@ -70,8 +70,8 @@ static int check(const struct core *c, const struct language *l, const struct su
                 .starts_fresh = l->starts_fresh,
                 .standard = l->standard,
                 .ceiling = l->ceiling,
-                /* What was started ahead; the kernel sets no limit below it. A quarter more, since one is not like
-                   another. */
+                /* The memory of a prestarted program; the kernel sets no limit below it. A quarter is added, since such
+                 * programs differ. */
                 .held_bytes = l->kind == KIND_PRESTARTED ? l->scale.bytes + l->scale.bytes / 4 : 0,
                 .compiled = language_is_compiled(l),
                 .compile_standard = l->compile.standard,
@@ -83,7 +83,7 @@ static int check(const struct core *c, const struct language *l, const struct su
         return check_execute(s, &rules, plan, refusal);
 }
 
-/* A name that no language has yet, and that none is known not to have. */
+/* True for a name that no language has yet, while a language has not reported its names. */
 static bool may_be_an_alias(const struct core *c, struct span name)
 {
         return name.len > 0 && !sched_find_absent(&c->sched, name) && sched_first_unnamed(&c->sched);

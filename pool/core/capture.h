@@ -1,5 +1,5 @@
-/* One output stream of a run: keeps exactly the first bytes up to a limit, and counts the rest. Memory grows with what
- * comes, never with what the limit would allow. */
+/* One output stream of a run: keeps exactly the first bytes up to a limit, and counts the rest. Memory grows with the
+ * output, not with the limit. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -22,8 +22,8 @@ struct capture {
 /* Puts len bytes on record. -ENOMEM. */
 int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *e);
 
-/* Reads a non-blocking descriptor once, by way of scratch. CAPTURE_END at its end; CAPTURE_MORE, with *n the number of
- * bytes (0: there is nothing to read now); a negative errno when memory is out or reading fails. */
+/* Reads a non-blocking descriptor once, through scratch. CAPTURE_END: its end. CAPTURE_MORE: *n bytes were read (0:
+ * there is nothing to read now). A negative errno: no memory, or reading failed. */
 int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_size, size_t *n, struct err *e);
 
 /* Drops the first len bytes that are held; total still counts them. When nothing is held any more, no memory is. */

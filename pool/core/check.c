@@ -18,7 +18,7 @@ struct limits {
         const int64_t *asked, *standard, *ceiling;
 };
 
-/* Sentences have the name of the command's option, and values as people write them; the field is for programmers. */
+/* Sentences name the command's option, and show values in people's notation; the field is for programmers. */
 static int refuse_limit(const struct limits *l, size_t i, const char *too, int64_t bound, const char *least_or_most,
                         struct refusal *refusal)
 {

@@ -1,5 +1,5 @@
-/* Does a decoded Execute make sense, and what exactly is to be run? Every refusal names the field, the value and the
- * bound. Pure. */
+/* Checks whether a decoded Execute makes sense, and makes the exact plan of it. Every refusal names the field, the
+ * value and the bound. Pure. */
 #pragma once
 
 #include "pool/base/refusal.h"
@@ -17,10 +17,10 @@ struct check_rules {
         bool compiled;                   /* it has a compile step, with limits of its own: */
         const int64_t *compile_standard; /* LIMIT_COUNT each */
         const int64_t *compile_ceiling;
-        char *const *compile_flags; /* forms of what its compiler may be told (pool/config/flags.h); NULL: nothing */
+        char *const *compile_flags; /* forms of allowed compiler flags (pool/config/flags.h); NULL: none */
         const int64_t *standard;    /* LIMIT_COUNT each */
         const int64_t *ceiling;
-        uint64_t held_bytes; /* of memory that a warm sandbox holds, which no limit can be below; 0: next to nothing */
+        uint64_t held_bytes; /* memory that a warm sandbox holds: no limit can be lower; 0: next to nothing */
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;
 };
@@ -29,7 +29,7 @@ struct check_plan {
         struct span
                 entry; /* the file to start; its bytes are the request's or the rules'. Empty: there is no program */
         int64_t limit[LIMIT_COUNT];
-        int64_t compile_limit[LIMIT_COUNT]; /* where there is such a step */
+        int64_t compile_limit[LIMIT_COUNT]; /* if there is such a step */
         uint32_t collect_files;
         uint64_t collect_bytes;
 };

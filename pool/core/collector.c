@@ -14,15 +14,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The other end keeps to max_us by itself; this much later it is given up. */
+/* The other end itself keeps to max_us; so much later it is given up. */
 enum { GUARD_US = 1000000, MAX_PATH = 4096 };
 
-/* What is read in one go, in time and in bytes, so that large files keep no other client waiting. */
+/* Bounds of one batch of reading, in time and in bytes, so that large files make no other client wait. */
 enum { BATCH_US = 500, AT_ONCE = 256 << 10 };
 
 struct collected {
         uint8_t *name;
-        uint8_t *utf8_name; /* where name is not UTF-8 */
+        uint8_t *utf8_name; /* if name is not UTF-8 */
         uint8_t *content;
 };
 
@@ -51,7 +51,7 @@ struct collector {
         size_t record_have, name_have;
         uint64_t content_have;
         struct collected current;
-        const struct file_span *like; /* the given file that it is the same as, so far; NULL: it is not */
+        const struct file_span *like; /* the given file that it equals so far; NULL: none */
 
         bool ended, broken;
         enum collect_reason reason, missed; /* at the other end, and here */
@@ -95,7 +95,7 @@ static void finish(struct collector *c, bool broken)
 
 /* ---------------------------------------------------------------- records */
 
-/* Each byte that is not part of a UTF-8 character becomes U+FFFD. */
+/* A copy in which each byte that is not part of a UTF-8 character becomes U+FFFD. */
 static uint8_t *utf8_copy(const uint8_t *name, size_t len, size_t *out_len)
 {
         static const uint8_t replacement[] = { 0xef, 0xbf, 0xbd };
@@ -135,7 +135,7 @@ static int compare_names(const void *a, const void *b)
         return order != 0 ? order : (x.len > y.len) - (x.len < y.len);
 }
 
-/* The name is whole: may it be a file that was given? */
+/* The name is complete: looks for a given file of that name. */
 static void look_up(struct collector *c)
 {
         const struct file_span key = { .name = { c->current.name, c->record.name_len } };
@@ -145,7 +145,7 @@ static void look_up(struct collector *c)
         c->like = f && f->content.len == c->record.size && f->mode == (c->record.mode & 0777) ? f : NULL;
 }
 
-/* Bit by bit as it comes, so that a large file keeps no client waiting. */
+/* Compares piece by piece, so that a large file makes no client wait. */
 static void compare_content(struct collector *c, size_t n)
 {
         if (c->like && memcmp(c->like->content.data + c->content_have, c->current.content + c->content_have, n) != 0)
@@ -174,7 +174,7 @@ static void miss(struct collector *c, enum collect_reason reason)
                 c->missed = reason;
 }
 
-/* Of a file that has come whole. */
+/* Is this complete file wanted? */
 static bool is_wanted(struct collector *c)
 {
         if (c->like)
@@ -223,7 +223,7 @@ static int end_file(struct collector *c)
         struct span name = { c->current.name, c->record.name_len };
         struct file_span f = { .name = name, .mode = c->record.mode & 0777 };
 
-        /* Only form is asked for: a name longer than a request's may be, or of other bytes than UTF-8, can exist. */
+        /* Only the form is checked: a file may have a longer name than a request allows, or one that is not UTF-8. */
         if (name.data[0] == '/' || memchr(name.data, '\0', name.len))
                 return -EPROTO;
         if (!is_wanted(c)) {
@@ -249,7 +249,7 @@ static int end_file(struct collector *c)
         return 0;
 }
 
-/* Where the next byte goes, and how many are wanted there; 0 after the end. */
+/* The place of the next bytes, and how many are wanted there; 0 after the end. */
 static size_t next_room(struct collector *c, uint8_t **at)
 {
         if (c->record_have < sizeof c->record) {
@@ -321,7 +321,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
         if (r == FEED_MORE && event_add(&c->writable, NULL) < 0)
                 shutdown(c->sock, SHUT_RDWR);
-        /* Where writing failed, reading finds the end. */
+        /* If writing failed, reading finds the end. */
 }
 
 static void on_guard(void *arg)

@@ -1,6 +1,6 @@
-/* Takes in the files that a finished run leaves, from the stream that proto/ipc/collect.h describes. What stands at the
- * other end is Hatchery's own, but it handles what a hostile program left behind: every count, size and name is checked
- * again here. It has a time limit of its own, so that its end always comes. */
+/* Takes in the files of a finished run, from the stream that proto/ipc/collect.h describes. The other end is Hatchery's
+ * own program, but it handles files of a hostile one: every count, size and name is checked again here. The collector
+ * has a time limit of its own, so that its end always comes. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -21,7 +21,7 @@ struct collector_task {
         uint64_t max_bytes;
         int64_t max_us;
 
-        /* The files that the run was given: one that has name, content and mode still is left out, and counts against
+        /* The files that the run was given: a file with the same name, content and mode is left out, and counts against
          * no bound. NULL: all that match are wanted. The array is copied; the bytes must outlive the collector's work.
          */
         const struct file_span *given;
@@ -34,7 +34,7 @@ int collector_new(struct collector **out, struct event_base *base, const struct 
                   void (*done)(void *arg), void *arg, int *sandbox_end, struct err *e);
 void collector_free(struct collector *c);
 
-/* The files that came whole; they live as long as the collector. */
+/* The complete files; they live as long as the collector. */
 struct file_span *collector_files(struct collector *c, size_t *n);
 
 /* Bytes of memory that they are. */
@@ -43,5 +43,5 @@ uint64_t collector_weight(const struct collector *c);
 /* NULL: nothing is missing. Otherwise why, as a sentence. */
 const char *collector_note(const struct collector *c);
 
-/* The other end did not finish as it should: the slot is not to be used again. */
+/* The other end did not finish properly: the slot must not be used again. */
 bool collector_is_broken(const struct collector *c);

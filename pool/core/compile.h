@@ -1,5 +1,5 @@
-/* The compile step as its execution keeps it: what came of it, and the artifacts that the run step gets among its
- * files. They are held by whoever brought them, a collector or the cache. Pure. */
+/* The compile step of an execution: its result, and the artifacts that the run step gets among its files. The collector
+ * or the cache entry that brought them holds their bytes. Pure. */
 #pragma once
 
 #include "pool/cache/cache.h"
@@ -21,20 +21,20 @@ struct compile {
         struct cached *cached;
         const struct file_span *artifacts;
         size_t n_artifacts;
-        bool keyed; /* the cache has been asked, and takes what comes: */
+        bool keyed; /* the cache was asked, and takes the result: */
         struct cache_key key;
 };
 
 enum {
         COMPILE_MAX_PATTERNS = 64,
         COMPILE_MAX_ARTIFACTS = 1024,
-        COMPILE_MAX_BYTES = 64 << 20, /* of all artifacts together: what the pool holds for a moment */
+        COMPILE_MAX_BYTES = 64 << 20, /* of all artifacts together, which the pool holds for a moment */
 };
 
-/* What is to be collected: the number of patterns, whose bytes are the configuration's. */
+/* The patterns of files to collect; returns their number. Their bytes belong to the configuration. */
 size_t compile_patterns(const struct compile_rules *rules, struct span out[COMPILE_MAX_PATTERNS]);
 
-/* The run line starts this artifact: its first word is "./" and the name. */
+/* True if the run line starts this artifact: its first word is "./" and the name. */
 bool compile_starts(const struct compile_rules *rules, struct span name);
 
 /* Bytes of memory that it holds. */

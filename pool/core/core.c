@@ -1,4 +1,4 @@
-/* The core as its front, and the process around it, see it: see core.h. */
+/* The core's interface for fronts and for the process around it: see core.h. */
 #include "pool/core/core.h"
 
 #include "pool/core/admission.h"
@@ -13,7 +13,7 @@
 
 /* ---------------------------------------------------------------- submissions */
 
-/* What is refused at once is refused by the call, and not told to the sink. */
+/* An immediate refusal is the call's result, and is not told to the sink. */
 static int begin(struct execution *x, struct refusal *refusal)
 {
         struct language *l = x->language;
@@ -49,7 +49,7 @@ static int take(struct core *c, const struct caller *caller, struct submission *
         if (execution_new(&x, c, l, &parts, early ? NULL : &plan, &e) < 0)
                 return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
         r = begin(x, refusal);
-        if (r == 0) /* not before: what other sinks are told meanwhile must not be the end of this one */
+        if (r == 0) /* not before: a call of another sink meanwhile must not be able to end this execution */
                 *out = x;
         return r;
 }
@@ -96,7 +96,7 @@ static void refuse_what_waits_for_broken(struct core *c, struct language *l)
         walk_end(&w);
 }
 
-/* Whoever waits would wait for ever: no sandbox is made any more. */
+/* Its executions would wait for ever: no more sandboxes are made. */
 static void refuse_what_waits_for_leaving(struct core *c, const struct language *l)
 {
         struct execution *x;
@@ -201,9 +201,9 @@ void core_free(struct core *c)
         if (!c)
                 return;
         c->draining = c->sched.draining = c->sched.closing = true;
-        abandon_all(c, true); /* first, so that none of them is begun when a slot becomes free */
+        abandon_all(c, true); /* first, so that none of them is begun when a slot gets free */
         abandon_all(c, false);
-        sched_fini(&c->sched); /* what still has a slot loses it, and ends */
+        sched_fini(&c->sched); /* executions that still have a slot lose it, and end */
         free(c);
 }
 

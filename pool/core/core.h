@@ -1,7 +1,6 @@
-/* The core: what the pool is for. It admits submissions, lets them wait, gives each a warm sandbox for each of its
- * steps, and tells how they ended. This header is all that a front may know of it. Nothing here knows a connection, a
- * socket or a message: a front (pool/native is one) makes submissions of what its callers say, and answers of what its
- * sinks are told.
+/* The core of the pool. It admits submissions, lets them wait, gives each a warm sandbox for each of its steps, and
+ * reports how they ended. A front may know only this header. Nothing here knows a connection, a socket or a message: a
+ * front (pool/native is one) turns its callers' requests into submissions, and the reports to its sinks into answers.
  *
  * All of it runs in one thread, that of the loop. Times are microseconds on CLOCK_MONOTONIC, sizes are bytes. */
 #pragma once
@@ -32,26 +31,25 @@ struct sink;
 enum stream { STREAM_STDOUT, STREAM_STDERR };
 
 enum {
-        CORE_INPUT_ROOM = 256 << 10, /* bytes of live input that wait for the program at most */
+        CORE_INPUT_ROOM = 256 << 10, /* bytes of live input that may wait for the program */
         CORE_MAX_SIGNAL = 31,        /* no real-time signals */
 };
 
-/* A front's side of one execution. Of finished and refused exactly one is called, exactly once; neither after
- * execution_abandon. Everything that is handed over is valid during the call only. All are called from the loop, or
- * from within a call of the core; finished and refused as the last thing that concerns the execution, which is gone
- * then. */
+/* A front's side of one execution. Exactly one of finished and refused is called, exactly once; neither after
+ * execution_abandon. All arguments are valid only during the call. All are called from the loop, or from within a call
+ * of the core. finished and refused are the last calls for the execution, which is gone then. */
 struct sink_ops {
         /* NULL: output is captured, and comes with the outcome. Else it is told as it comes, and the outcome has none.
-         * offset: how many bytes of the stream came before. at_us: on the clock, when they were read, or, if the sink
-         * took none then, now. Returns how many of the bytes it takes, from the first on. Where these are fewer, it is
-         * told of the rest after execution_resume, and until then no more of either stream is read. */
+         * offset: the number of earlier bytes of the stream. at_us: the time of reading, or, if the sink took none
+         * then, the present time. Returns how many of the bytes it takes, from the first on. If it takes fewer, it is
+         * told the rest after execution_resume, and until then nothing more of either stream is read. */
         size_t (*output)(struct sink *, enum stream, struct span, uint64_t offset, int64_t at_us);
 
         /* Of an execution whose submission says live_input: all that execution_input took is written, or half of what
          * may wait; or its program, which runs on, takes no more. NULL: it need not be told. */
         void (*input_wanted)(struct sink *);
 
-        /* STAGE_COMPILE or STAGE_RUN begins. NULL: it need not be told. */
+        /* STAGE_COMPILE or STAGE_RUN begins. NULL: not called. */
         void (*stage)(struct sink *, enum stage, int64_t at_us);
 
         void (*finished)(struct sink *, const struct outcome *);
@@ -65,13 +63,13 @@ struct sink {
 
 enum { CALLER_MAX = 64 };
 
-/* Who asks: shares are counted for it, and the compile cache keeps what it made apart. Any bytes. */
+/* The client of a submission: shares are counted for it, and the compile cache keeps its entries apart. Any bytes. */
 struct caller {
         uint8_t len;
         uint8_t bytes[CALLER_MAX];
 };
 
-/* What the bytes of a submission lie in: taken over by an execution that is accepted, and freed with it. */
+/* The memory of a submission's bytes: an accepted execution takes it over, and frees it at its end. */
 struct payload {
         uint8_t *buffer; /* of malloc */
         size_t len;
@@ -79,7 +77,7 @@ struct payload {
 
 /* Takes a submission. 0 and *out: it waits or runs from here on, and its sink is told of its end, later. REFUSED: the
  * refusal says why, and the sink is never called again. A stage may begin before *out is set. The arrays of the
- * submission and the payload may be taken over in either case: what is left in the two structs is the caller's to free.
+ * submission and the payload may be taken over in either case: the caller frees what is left in the two structs.
  */
 int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
                  struct sink *sink, struct execution **out, struct refusal *refusal);
@@ -99,31 +97,32 @@ int execution_input_room(const struct execution *x);
  * much it takes. */
 void execution_resume(struct execution *x);
 
-/* To the processes of the program that runs now, as a terminal would send it. -ESRCH: none runs, in which case nothing
- * happens. -EINVAL: not a number from 1 to CORE_MAX_SIGNAL. */
+/* Sends a signal to the processes of the running program, as a terminal would. -ESRCH: none runs, and nothing happens.
+ * -EINVAL: not a number from 1 to CORE_MAX_SIGNAL. */
 int execution_signal(struct execution *x, int number);
 
-/* The terminal that its program has, or will have, gets another size. -EINVAL: it has none, or the size is out of
+/* Changes the size of the terminal that its program has, or will have. -EINVAL: it has none, or the size is out of
  * bounds. */
 int execution_resize(struct execution *x, const struct terminal_size *size);
 
-/* Ends it, and the sink is told: finished where a program was begun, else refused. It may be told before this returns.
+/* Ends it. The sink is told: finished if a program was begun, else refused. That call may come before this function
+ * returns.
  */
 void execution_cancel(struct execution *x);
 
-/* Nobody is left to be told: the sink is never called again. */
+/* The caller is gone: the sink is never called again. */
 void execution_abandon(struct execution *x);
 
 /* ---------------------------------------------------------------- the core itself */
 
-/* What the core asks of the process around it. */
+/* Requests of the core to the process around it. */
 struct core_ops {
         /* The supervisor is to start another zygote of this language. Negative: it was not told. */
         int (*renew)(void *owner, const char *language);
         /* This zygote serves; that one has ended, or must. */
         void (*serves)(void *owner, const char *language, uint32_t generation);
         void (*kill)(void *owner, const char *language, uint32_t generation);
-        /* Every language that comes up has its warm sandboxes. Once. */
+        /* Every language that can come up has its warm sandboxes. Called once. */
         void (*ready)(void *owner);
         /* While it drains: an execution has ended. */
         void (*progress)(void *owner);
@@ -132,11 +131,11 @@ struct core_ops {
 struct core_options {
         struct event_base *base;
         struct log *log;
-        const struct config *config; /* core_reload brings another */
-        struct budget *memory;       /* what clients make the pool hold */
-        struct cache *cache;         /* of what was compiled; NULL: there is none */
+        const struct config *config; /* core_reload sets another */
+        struct budget *memory;       /* memory that clients make the pool hold */
+        struct cache *cache;         /* the compile cache; NULL: there is none */
         unsigned cores;
-        const char *instance; /* names of sandboxes begin with it */
+        const char *instance; /* the prefix of sandboxes' names */
         const struct core_ops *ops;
         void *owner;
 };
@@ -150,22 +149,22 @@ void core_free(struct core *c);
 /* A zygote for this language; takes sock over. -1: there was one, but its descriptor was lost. */
 void core_adopt_zygote(struct core *c, struct span language, uint32_t generation, int sock);
 
-/* was is what the core had until now. -ENOMEM: nothing has changed. */
+/* was is the core's configuration until now. -ENOMEM: nothing has changed. */
 int core_reload(struct core *c, const struct config *was, const struct config *is, struct err *e);
 
 /* No new submission is taken any more. */
 void core_drain(struct core *c);
 
-/* The drain took too long: what waits is refused, what runs is ended. */
+/* The drain took too long: waiting executions are refused, running ones are ended. */
 void core_shut_down(struct core *c);
 
-/* No execution is left, or none is waited for: zygotes end in good order. */
+/* No execution is left, or none is awaited: zygotes end in good order. */
 void core_close(struct core *c);
 
-/* To be called each second or so. */
+/* To be called about every second. */
 void core_tick(struct core *c);
 
-/* Executions that have been accepted, and whose end was not told. */
+/* The number of accepted executions whose end was not told yet. */
 unsigned core_running(const struct core *c);
 
 /* ---------------------------------------------------------------- what there is to know */
@@ -173,12 +172,13 @@ unsigned core_running(const struct core *c);
 struct core_facts {
         unsigned queued;
         size_t n_languages;
-        bool ready; /* each language that was to be served is */
+        bool ready; /* every configured language is ready */
         bool draining;
         const uint64_t *refusals; /* of submissions since the start, by code (REFUSAL_CODES) */
 };
 
 void core_facts(const struct core *c, struct core_facts *facts);
 
-/* The i-th of the languages, in the configuration's order. What the facts point to is valid until the loop goes on. */
+/* The i-th of the languages, in the configuration's order. The pointers in the facts are valid until the loop goes
+ * on. */
 void core_language(const struct core *c, size_t i, struct language_facts *facts);

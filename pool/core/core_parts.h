@@ -1,5 +1,5 @@
-/* What the core holds: private to pool/core. Whoever looks at all executions does so with a walk, since what is told to
- * a sink may end any of them. */
+/* The core's data: private to pool/core. Code that looks at all executions uses a walk, since a call of a sink may end
+ * any of them. */
 #pragma once
 
 #include "pool/core/core.h"
@@ -8,7 +8,7 @@
 
 #include <sys/queue.h>
 
-/* Lies on the stack of whoever walks. */
+/* Lies on the stack of the walking function. */
 struct walk {
         struct core *core;
         struct execution *next;
@@ -24,7 +24,7 @@ struct core {
         const char *instance;
         struct run_host host; /* host.running: executions whose end was not told */
         struct sched sched;
-        TAILQ_HEAD(executions, execution) executions; /* in the order of their coming */
+        TAILQ_HEAD(executions, execution) executions; /* in the order of arrival */
         struct walk *walks;
         bool draining;
         uint64_t refusals[REFUSAL_CODES]; /* of submissions, by code */

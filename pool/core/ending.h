@@ -1,5 +1,5 @@
-/* How the program of one sandbox ended, from what was seen outside of it: the pool's own reason to kill it, and the
- * zygote's report. Pure. */
+/* How the program of one sandbox ended, as seen from outside: by the pool's own reason to kill it, and the zygote's
+ * report. Pure. */
 #pragma once
 
 #include "pool/core/outcome.h"
@@ -12,10 +12,10 @@ enum kill_reason {
         KILL_WALL,
         KILL_CPU,
         KILL_OUTPUT,
-        KILL_GONE,     /* the execution was abandoned: nobody reads the outcome */
+        KILL_GONE,     /* the execution was abandoned: no sink gets the outcome */
         KILL_SHUTDOWN, /* the drain took too long: the execution is refused */
-        KILL_FAULT,    /* the pool itself can't go on with it: the execution is refused */
+        KILL_FAULT,    /* the pool itself can't continue it: the execution is refused */
 };
 
-/* All but wall_us, which the zygote does not know. */
+/* Fills all but wall_us, which the zygote does not know. */
 struct ending ending_of(enum kill_reason reason, const struct report *exited);

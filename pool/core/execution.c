@@ -78,8 +78,8 @@ static void refuse_full(const struct execution *x, struct refusal *refusal)
         refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
 }
 
-/* Whoever fills most of the queue gives way until the bounds hold: x, too, which is gone then. What a sink does that is
- * told so may come to the same. */
+/* Executions of the client that fills most of the queue give way until the bounds hold. That may be x, which is gone
+ * then. A sink that is told of it may also act so that x is gone. */
 static void make_room(struct execution *x)
 {
         const struct refusal *gone = x->at_once;
@@ -111,7 +111,7 @@ void execution_enqueue(struct execution *x)
         struct language *l = x->language;
         struct refusal refusal;
 
-        /* What can start at once passes by way of the queue, but does not wait, so its bounds are not asked. */
+        /* An execution that can start at once passes through the queue without waiting, so the bounds do not apply. */
         bool has_room = language_has_room(l);
         if (l->lane.count == 0 && language_busy(l) == 0)
                 stats_work_begins(&l->stats);
@@ -134,8 +134,8 @@ int execution_move(struct execution *x, struct language *l)
         return push(x);
 }
 
-/* Slots come and go, and one that failed twice would fail for ever. It may be freed by this. why: what its slot failed
- * of.
+/* Lets it wait for another slot, once: an execution that failed twice might fail for ever. This may free it. why: the
+ * reason of its slot's failure.
  */
 static void wait_again(struct execution *x, const char *why)
 {
@@ -231,7 +231,7 @@ static void on_unstarted(struct run *r, bool died, const char *why)
 {
         struct execution *x = execution_of(r);
 
-        if (died) /* else its language has counted the failure of the slot */
+        if (died) /* otherwise its language has counted the slot's failure */
                 x->language->stats.failures++;
         wait_again(x, why);
 }
@@ -345,12 +345,12 @@ void execution_abandon(struct execution *x)
 {
         x->sink = NULL;
         if (x->run.telling && x->run.state == RUN_NONE)
-                return; /* whoever tells finds that nobody listens */
+                return; /* the caller finds that no sink is left */
         if (x->state != EXECUTION_RUNNING || run_abandon(&x->run))
                 execution_free(x);
 }
 
-/* Its program runs, or is yet to run: what the compile step leaves is being looked at. */
+/* True while its program runs, or is yet to run: the compile step's files are being collected. */
 static bool may_be_ended(const struct execution *x)
 {
         enum run_state state = x->run.state;
@@ -359,7 +359,7 @@ static bool may_be_ended(const struct execution *x)
                (state == RUN_RUNNING || (x->step == STEP_COMPILE && (state == RUN_ENDING || state == RUN_COLLECTING)));
 }
 
-/* True: it was not begun, its slot is given back, and it is the caller's to refuse. */
+/* True: it was not begun, and its slot is given back; the caller then refuses it. */
 static bool end_early(struct execution *x, enum kill_reason reason)
 {
         if (may_be_ended(x))
@@ -368,7 +368,7 @@ static bool end_early(struct execution *x, enum kill_reason reason)
                 run_give_back(&x->run);
                 return true;
         }
-        return x->state == EXECUTION_WAITING; /* else its end is on its way */
+        return x->state == EXECUTION_WAITING; /* otherwise its end is on its way */
 }
 
 void execution_cancel(struct execution *x)

@@ -1,9 +1,10 @@
-/* What a caller asked for, from its admission to what its sink is told. It waits in the queue, and has a run for each
- * of its steps: where the language is compiled, one whose artifacts are collected, and then, back in the queue, one
- * that finds them among its files. What the cache has needs no compile step: it is asked when the turn has come.
+/* One accepted submission, from its admission to the call of its sink. It waits in the queue, and has a run for each of
+ * its steps. In a compiled language the first run leaves artifacts, which are collected. Then the execution waits in
+ * the queue again, and its second run finds the artifacts among its files. If the cache has them, no compile step is
+ * needed; the cache is asked when the execution's turn has come.
  *
  * execution.c is its life; below that, execution_end.c has its ends, execution_steps.c the way from step to step, and
- * execution_books.c what it holds and is counted as. execution_parts.h is what the lower ones offer the upper ones. */
+ * execution_books.c its counts. execution_parts.h is the interface of the lower files. */
 #pragma once
 
 #include "pool/core/check.h"
@@ -25,7 +26,7 @@ enum step { STEP_COMPILE, STEP_RUN };
 enum execution_state {
         EXECUTION_WAITING,    /* in the queue */
         EXECUTION_RUNNING,    /* its run has a slot */
-        EXECUTION_DELIVERING, /* it is over, and its sink takes nothing at present */
+        EXECUTION_DELIVERING, /* it is over, but its sink takes nothing at present */
 };
 
 struct execution {
@@ -33,7 +34,7 @@ struct execution {
         struct core *core;
         struct language *language;
         struct sink *sink;       /* NULL: it was abandoned */
-        struct refusal *at_once; /* while core_execute takes it: where a refusal goes, in place of the sink */
+        struct refusal *at_once; /* while core_execute takes it: gets a refusal, in place of the sink */
         TAILQ_ENTRY(execution) link;
         struct queue_entry queued;
         struct caller caller;
@@ -42,16 +43,16 @@ struct execution {
         struct live_input live;
         uint64_t held; /* bytes of memory, as the budget has them */
         struct check_plan plan;
-        bool planned; /* else it came before its language was known, and waits unexamined: early.h */
+        bool planned; /* false: it came before its language was known, and waits unexamined: early.h */
         enum step step;
-        const int64_t *limit;                             /* of this step: the plan's */
-        struct span artifact_globs[COMPILE_MAX_PATTERNS]; /* what is collected of the compile step */
+        const int64_t *limit;                             /* the plan's limits of this step */
+        struct span artifact_globs[COMPILE_MAX_PATTERNS]; /* patterns of the compile step's artifacts */
         struct compile compile;
         bool retried; /* a slot has failed it before */
         bool asking;  /* its sink is being asked for input */
 
         int64_t arrived_us;
-        int64_t began_us;    /* of its stages: its arrival, moved on by the time that the compile step took */
+        int64_t began_us;    /* begin of its stages: its arrival, plus the time of the compile step */
         int64_t deadline_us; /* on the clock; 0: none */
         int64_t started_us;  /* when it got its slot */
         uint64_t took_us[STAGES_OF_RUN];
@@ -64,7 +65,7 @@ static inline struct execution *execution_of_entry(struct queue_entry *entry)
         return (struct execution *)(void *)((char *)entry - offsetof(struct execution, queued));
 }
 
-/* What it is made of; taken over on success. */
+/* The parts that it is made from; taken over on success. */
 struct execution_parts {
         const struct caller *caller;
         struct submission *submission;
@@ -76,26 +77,26 @@ struct execution_parts {
 int execution_new(struct execution **out, struct core *c, struct language *l, const struct execution_parts *parts,
                   const struct check_plan *plan, struct err *e);
 
-/* What is to be run, now that it is known. */
+/* Sets the plan, once it is known. */
 void execution_plan(struct execution *x, const struct check_plan *plan);
 
-/* Into the queue, with at_once set. Where there is no room, another gives way and is refused; or this one has to, or is
- * refused for another reason: then at_once says it, and it is gone. */
+/* Puts it into the queue, with at_once set. Without room, another execution gives way and is refused. Or this one has
+ * to give way, or is refused for another reason: then at_once gets the refusal, and it is gone. */
 void execution_enqueue(struct execution *x);
 
-/* It waits for this language from now on. -ENOMEM: for none, and the caller refuses it. */
+/* Makes it wait for this language. -ENOMEM: it waits for none, and the caller refuses it. */
 int execution_move(struct execution *x, struct language *l);
 
-/* With a warm slot that was just moved to RUNNING. */
+/* Starts it in a warm slot that was just moved to RUNNING. */
 void execution_start(struct execution *x, struct slot *slot);
 
-/* Tells its sink, or core_execute, and frees it. */
+/* Tells its sink, or core_execute, of the refusal, and frees it. */
 void execution_refuse(struct execution *x, const struct refusal *refusal);
 
-/* Frees it without a word; it must not have a slot. */
+/* Frees it without a call of its sink; it must not have a slot. */
 void execution_free(struct execution *x);
 
-/* Its language is configured no more: if it waits, it is refused. */
+/* Its language is no longer configured: if it waits, it is refused. */
 void execution_language_gone(struct execution *x);
 
 /* Memory is short: if its sink takes nothing at present, it is refused. */
@@ -104,7 +105,7 @@ void execution_give_way(struct execution *x);
 /* The drain took too long. */
 void execution_shut_down(struct execution *x);
 
-/* All executions in the order of their coming: begin, then next until NULL, then end. */
+/* Walks over all executions in the order of arrival: begin, then next until NULL, then end. */
 void walk_begin(struct walk *w, struct core *c);
 struct execution *walk_next(struct walk *w);
 void walk_end(struct walk *w);

@@ -1,4 +1,4 @@
-/* The books of executions: what each holds and is counted as, the list of all, the deadline of one that waits. */
+/* The books of executions: their memory and counts, the list of all, the deadline of a waiting one. */
 #include "pool/base/invariant.h"
 #include "pool/core/execution_parts.h"
 #include "proto/base/clock.h"
@@ -18,7 +18,7 @@ static void free_submission(struct submission *s)
         *s = (struct submission){ 0 };
 }
 
-/* No walk goes on with it. */
+/* Takes it off the list, so that no walk reaches it. */
 static void leave_list(struct execution *x)
 {
         for (struct walk *w = x->core->walks; w; w = w->outer)

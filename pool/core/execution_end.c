@@ -1,4 +1,4 @@
-/* Ends of executions: what their sinks are told. */
+/* Ends of executions, and the calls of their sinks. */
 #include "pool/core/execution_parts.h"
 #include "pool/link/slot.h"
 #include "pool/sched/language.h"
@@ -57,7 +57,7 @@ void execution_refuse_deadline(struct execution *x)
         execution_refuse(x, &refusal);
 }
 
-/* Since it was taken, a ceiling has changed, and the zygote that serves does not have it, or not yet. */
+/* A ceiling has changed since its admission, and the serving zygote has the other value. */
 void execution_refuse_outdated(struct execution *x)
 {
         struct refusal refusal;
@@ -112,9 +112,9 @@ void execution_failed(struct execution *x, enum run_failure failure, const char 
         case RUN_IMMORTAL:
                 l->stats.failures++;
                 execution_refuse_failed(x, "the run could not be ended; try again, and tell the operator");
-                language_kick(l); /* its client may have another one now */
+                language_kick(l); /* its client may start another one now */
                 break;
-        case RUN_SLOT_FAILED: /* which its language has counted */
+        case RUN_SLOT_FAILED: /* its language has counted the failure */
                 refuse(&refusal, REFUSAL_INTERNAL,
                        "the sandbox failed during the run: %s; try again, and tell the operator", why);
                 execution_refuse(x, &refusal);
@@ -129,7 +129,7 @@ void execution_failed(struct execution *x, enum run_failure failure, const char 
         }
 }
 
-/* It was ended for a reason of the server's. */
+/* It was ended for a reason of the server. */
 static void refuse_lost(struct execution *x)
 {
         struct refusal refusal;
@@ -148,7 +148,7 @@ static void refuse_lost(struct execution *x)
 
 /* ---------------------------------------------------------------- outcomes */
 
-/* What there is to tell of every one that was seen to its end. */
+/* The common part of all outcomes. */
 static struct outcome common(const struct execution *x)
 {
         const struct run *r = &x->run;
@@ -164,7 +164,7 @@ static struct outcome common(const struct execution *x)
         return o;
 }
 
-/* The program could not be translated, or that was ended early: the compile step is all there is. */
+/* The program could not be translated, or translating was ended early: there is only the compile step. */
 static struct outcome untranslated(struct execution *x)
 {
         struct outcome o;
@@ -175,7 +175,7 @@ static struct outcome untranslated(struct execution *x)
         o.compile = x->compile.outcome;
         o.end.status = x->run.reason == KILL_CANCELLED ? OUTCOME_CANCELLED : OUTCOME_COMPILE_ERROR;
         o.end.exit_code = o.compile.end.exit_code;
-        o.end.pids_denied = o.compile.end.pids_denied; /* a compiler's, which has no other place */
+        o.end.pids_denied = o.compile.end.pids_denied; /* the compiler's, which has no other place */
         return o;
 }
 
@@ -201,7 +201,7 @@ static struct outcome seen_to_its_end(struct execution *x)
         o.has_compile = x->compile.done;
         if (o.has_compile)
                 o.compile = x->compile.outcome;
-        if (language_keeps(x->language)) /* they are in the run's own */
+        if (language_keeps(x->language)) /* they are among the run's own */
                 o.compile.output.out = o.compile.output.err = (struct span){ 0 };
         return o;
 }
@@ -211,7 +211,7 @@ static bool is_lost(const struct execution *x)
         return x->run.reason == KILL_SHUTDOWN || x->run.reason == KILL_FAULT;
 }
 
-/* It has no slot, and nothing more to wait for. The sink's own memory may be gone after this. */
+/* It has no slot, and nothing more to wait for. Tells the sink, whose own memory may be gone afterwards. */
 static void tell(struct execution *x)
 {
         struct sink *sink = x->sink;
@@ -233,7 +233,7 @@ static void tell(struct execution *x)
 
 /* ---------------------------------------------------------------- what its sink has not taken yet */
 
-/* True: all of it is told, or nobody listens. */
+/* True: everything is told, or no sink is left. */
 static bool deliver_rest(struct execution *x)
 {
         return run_tell_kept(&x->run) || !x->sink;
@@ -282,7 +282,7 @@ static int64_t end_of_program(const struct run *r)
         return r->killed_us && r->killed_us < ended_us ? r->killed_us : ended_us;
 }
 
-/* Of what was not run there is only the waiting: the rest is the compile step's. */
+/* Counts the stages. An execution without a run step has only waiting times; the rest belongs to the compile step. */
 static void count_stages(struct execution *x)
 {
         const struct run *r = &x->run;

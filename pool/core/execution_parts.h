@@ -1,4 +1,4 @@
-/* What the parts of an execution say to each other: private to execution*.c. */
+/* The interface between the parts of an execution: private to execution*.c. */
 #pragma once
 
 #include "pool/core/core_parts.h"
@@ -15,40 +15,41 @@ void execution_forget_job(struct execution *x);
 /* It waits: its deadline holds from here on, if it has one. Negative: it has one that can't be kept. */
 int execution_await(struct execution *x);
 
-/* What a caller is told whose deadline can't be kept. */
+/* The sentence for a deadline that can't be watched. */
 #define EXECUTION_NO_DEADLINE                                                                                          \
         "the server is out of memory and could not keep deadline_us; try again, and tell the operator"
 
 /* ---------------------------------------------------------------- execution_steps.c */
 
-/* It has its slot: where the cache has the artifacts, it is in the run step from here on. One whose language keeps what
- * comes again is in the compile step from here on, if it comes for the second time. */
+/* It has its slot. If the cache has the artifacts, it goes on to the run step. If its language keeps programs that come
+ * again, and this one comes for the second time, it goes on to the compile step. */
 void execution_look(struct execution *x, const struct slot *slot);
 
-/* What its run is given in the present step. */
+/* The task of its run in the present step. */
 struct run_task execution_task(const struct execution *x);
 
 bool execution_wants_files(struct run *r, struct collector_task *task, bool *changed_only);
 
-/* The compile step is over, and its artifacts are here. True: it waits for its second sandbox. False: it is over, too.
+/* The compile step is over, and its artifacts are here. True: it waits for its second sandbox. False: the whole
+ * execution is over.
  */
 bool execution_compiled(struct execution *x);
 
-/* The compile step as the outcome tells it, from what is known of one that ended without artifacts. */
+/* Fills in the outcome's compile step, for a step that ended without artifacts. */
 void execution_fill_compile(struct execution *x);
 
-/* It has been run, and translated in its own sandbox. */
+/* Remembers that the program was run, and translated in its own sandbox. */
 void execution_remember(struct execution *x);
 
 /* ---------------------------------------------------------------- execution_end.c */
 
-/* Its run was seen to its end: its sink is told, now or when it has taken what it is yet to be told. */
+/* Its run has ended. Tells its sink, at once or after the sink has taken the remaining output. */
 void execution_finish(struct execution *x);
 
-/* Of one that is DELIVERING: its sink may take more. */
+/* For an execution that is DELIVERING: its sink can take more. */
 void execution_deliver(struct execution *x);
 
-/* ... or is not waited for any longer: the server shuts down. */
+/* Stops waiting for the sink: the server shuts down. */
 void execution_deliver_no_more(struct execution *x);
 
 /* ... or its deadline is over: the answer comes without the rest. */

@@ -1,4 +1,4 @@
-/* From step to step: what a run is given, the cache before the compile step, and the artifacts behind it. */
+/* From step to step: the task of a run, the cache before the compile step, and the artifacts after it. */
 #include "pool/base/names.h"
 #include "pool/cache/compile_key.h"
 #include "pool/core/execution_parts.h"
@@ -10,8 +10,8 @@
 
 /* ---------------------------------------------------------------- what a run is given */
 
-/* What a compiler is told of the submission: its files. Arguments and environment are the program's, and the outcome of
- * the compile step, which is kept, must not depend on them. */
+/* A compiler gets only the submission's files. Arguments and environment are for the program: the result of the compile
+ * step is kept, and must not depend on them. */
 static struct submission submission_for_step(const struct execution *x)
 {
         struct submission s = x->submission;
@@ -89,7 +89,7 @@ bool execution_wants_files(struct run *r, struct collector_task *task, bool *cha
 
 /* ---------------------------------------------------------------- over to the run step */
 
-/* The time until now, from when it had its slot, is the compile step's: its stages go on as if that had not been. */
+/* The time since it got its slot belongs to the compile step: its other stages go on without that time. */
 static void enter_run_step(struct execution *x)
 {
         int64_t now = clock_us();
@@ -109,7 +109,7 @@ static bool find_in_cache(struct execution *x, const struct slot *slot)
         struct cache_content content;
         struct err e = { 0 };
 
-        /* A zygote that is to be replaced may compile in another way than the configuration says by now. */
+        /* A zygote that is to be replaced may compile differently from the present configuration. */
         c->keyed = cache && l->compile.runtime && !slot->zygote->stale;
         if (!c->keyed)
                 return false;
@@ -131,7 +131,7 @@ static bool find_in_cache(struct execution *x, const struct slot *slot)
         c->n_artifacts = content.n_files;
         c->outcome = (struct compile_outcome){
                 .cached = true,
-                .end.status = OUTCOME_EXITED, /* nothing else is kept */
+                .end.status = OUTCOME_EXITED, /* only such results are kept */
                 .output = { .out = content.out,
                             .err = content.err,
                             .out_truncated = content.out_truncated,
@@ -151,7 +151,7 @@ void execution_look(struct execution *x, const struct slot *slot)
         if (again && (!language_keeps(x->language) || x->compile.done || submission_is_fresh(&x->submission)))
                 return;
         if (!find_in_cache(x, slot) && again && x->compile.keyed && seen_take(&x->language->seen, &x->compile.key))
-                x->step = STEP_COMPILE; /* under the limits of the run, as the first time */
+                x->step = STEP_COMPILE; /* with the limits of the run, as the first time */
 }
 
 void execution_remember(struct execution *x)
@@ -165,7 +165,7 @@ void execution_remember(struct execution *x)
 
 /* ---------------------------------------------------------------- what the compiler made */
 
-/* A sentence of ours at the end of what the compiler said, in whatever room is left for it. */
+/* Adds a sentence at the end of the compiler's output, in the room that is left. */
 static void say(struct execution *x, const char *what)
 {
         struct capture *said = &x->run.err;
@@ -197,7 +197,7 @@ void execution_fill_compile(struct execution *x)
         };
 }
 
-/* What can't be used: it came from a sandbox, and is to be files of another. NULL: nothing. */
+/* The fault of the artifacts: they come from one sandbox, and are to be files of another. NULL: none. */
 static const char *artifacts_fault(const struct execution *x, const struct file_span *files, size_t n)
 {
         struct err e = { 0 };
@@ -217,7 +217,7 @@ static const char *artifacts_fault(const struct execution *x, const struct file_
         return NULL;
 }
 
-/* Of what the compiler said, a limit of this very submission may have left out something that the next one is to get.
+/* A limit of this submission may have cut the compiler's output, and the next submission is to get all of it.
  */
 static void store(struct execution *x)
 {
@@ -239,7 +239,7 @@ static void store(struct execution *x)
                 log_warn(x->core->host.log, "the compile cache: %s", e.text);
 }
 
-/* What the first sandbox has left is kept, the rest is made ready for the second. */
+/* Keeps the files of the first sandbox, and prepares the rest for the second. */
 static void keep_artifacts(struct execution *x, struct file_span *files, size_t n)
 {
         struct compile *c = &x->compile;
@@ -265,7 +265,7 @@ bool execution_compiled(struct execution *x)
         size_t n;
 
         if (r->reason == KILL_NONE && compiler_did_its_work(r) && (!r->collector || collector_is_broken(r->collector)))
-                r->reason = KILL_FAULT; /* its artifacts are out of reach */
+                r->reason = KILL_FAULT; /* its artifacts can't be collected */
         if (r->reason != KILL_NONE || !x->sink || !r->collector)
                 return false;
         struct file_span *files = collector_files(r->collector, &n);

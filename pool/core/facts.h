@@ -1,4 +1,4 @@
-/* What there is to tell about one language: a front makes a status of it. */
+/* The facts about one language, for a front's status. */
 #pragma once
 
 #include "pool/base/preload_fact.h"
@@ -13,11 +13,11 @@
 struct config_language;
 struct config_runtime;
 
-/* Words of one list are separated by spaces; "" where there are none. */
+/* Words of one list are separated by spaces; "" if there are none. */
 struct language_facts {
         const char *name, *version;
         enum kind kind; /* 0: not known yet */
-        bool known;     /* its first zygote has spoken */
+        bool known;     /* its first zygote has said hello */
         bool ready;
         bool echoes;
         bool prompts;          /* it has a prompt of its own */
@@ -26,15 +26,15 @@ struct language_facts {
         const char *aliases;
         const char *extensions;               /* of a plug-in; a language that is data has a list in data */
         const struct config_runtime *data;    /* NULL: a plug-in */
-        const struct config_language *config; /* NULL: it is configured no more */
+        const struct config_language *config; /* NULL: it is no longer configured */
         const struct preload_fact *preloads;
         size_t n_preloads;
 
         unsigned warm, running, preparing, zygotes;
         unsigned warm_target, warm_min, warm_max;
         unsigned queued;
-        uint32_t generation; /* of the zygote that serves; 0: there is none */
-        uint64_t forks;      /* sandboxes that it was ordered */
+        uint32_t generation; /* of the serving zygote; 0: there is none */
+        uint64_t forks;      /* sandboxes that the zygote was ordered to make */
         uint64_t runs, failures, discarded;
         uint64_t sandbox_bytes;
         uint64_t recycle_p50_us, recycle_p99_us;

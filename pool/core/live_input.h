@@ -1,5 +1,5 @@
-/* Standard input that comes while its program runs: what was taken and is not written yet. It is an execution's, and a
- * run writes from it. */
+/* Standard input that comes while its program runs: the bytes that are taken and not written yet. An execution owns it,
+ * and a run writes from it. */
 #pragma once
 
 #include "proto/base/submission.h"
@@ -36,7 +36,7 @@ int live_input_write(struct live_input *l, int fd);
 /* There is room again since something was put, or refused, or none will ever be; and this has not been told before. */
 bool live_input_wants(struct live_input *l);
 
-/* The program takes no more: what waits is dropped. */
+/* The program takes no more: waiting bytes are dropped. */
 void live_input_close(struct live_input *l);
 
 size_t live_input_held(const struct live_input *l);

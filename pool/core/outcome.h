@@ -1,4 +1,4 @@
-/* How an execution ended, as a front is told. */
+/* How an execution ended, for fronts. */
 #pragma once
 
 #include "pool/base/stages.h"
@@ -22,11 +22,11 @@ enum outcome_status {
         OUTCOME_CANCELLED,
 };
 
-/* How the program of one sandbox ended, and what it used. */
+/* How the program of one sandbox ended, and its usage. */
 struct ending {
         enum outcome_status status;
-        int exit_code; /* where it exited, else 0 */
-        int signal;    /* where it was killed by one, else 0 */
+        int exit_code; /* if it exited, else 0 */
+        int signal;    /* if one killed it, else 0 */
         uint64_t wall_us;
         uint64_t cpu_us, cpu_user_us, cpu_system_us;
         uint64_t memory_peak_bytes;
@@ -36,7 +36,7 @@ struct ending {
         bool oom_killed;
 };
 
-/* What came out of one sandbox. */
+/* The output of one sandbox. */
 struct output {
         struct span out, err;
         uint64_t out_total, err_total; /* bytes that were written, kept or not */
@@ -48,20 +48,20 @@ struct compile_outcome {
         struct ending end;
         struct output output;
         uint64_t compile_us;
-        bool cached; /* it was not run: its artifacts were there */
+        bool cached; /* it was not run: the cache had its artifacts */
 };
 
 struct outcome {
         struct ending end;
-        struct output output; /* no bytes where the sink was told as they came */
+        struct output output; /* no bytes if the sink was told as they came */
         bool has_compile;
         struct compile_outcome compile;
 
-        struct file_span *files; /* that were asked for and collected */
+        struct file_span *files; /* files that were asked for and collected */
         size_t n_files;
         const char *files_note; /* NULL: nothing is missing; else why, as a sentence */
 
-        uint64_t queue_us; /* from its arrival to the hand-over of its job, what the compile step took left out */
+        uint64_t queue_us; /* from its arrival to the hand-over of its job, without the compile step */
         uint64_t warm_us;  /* age of its sandbox then */
         uint64_t stage_us[STAGES_OF_RUN];
         char sandbox[48];

@@ -1,10 +1,10 @@
-/* Is a file what the kernel can start as a program? A compiler that ends well may have made a library all the same, and
- * that is an error of the sources, not a failed run. The bytes come from a sandbox. Pure. */
+/* Can the kernel start a file as a program? A successful compiler may still have made a library; that is an error of
+ * the sources, not a failed run. The bytes come from a sandbox. Pure. */
 #pragma once
 
 #include "proto/base/span.h"
 
 #include <stdbool.h>
 
-/* A script with a first line that names its interpreter, or an ELF file that has a place to begin at. */
+/* True for a script whose first line names its interpreter, and for an ELF file with an entry point. */
 bool program_can_start(struct span file);

@@ -17,7 +17,7 @@
 
 /* ---------------------------------------------------------------- its slot */
 
-/* Nothing of the slot is touched any more. */
+/* Lets the slot go; nothing of it is touched afterwards. */
 static struct slot *let_go(struct run *r)
 {
         struct slot *slot = r->slot;
@@ -53,8 +53,8 @@ static void fail(struct run *r, enum run_failure failure, const char *why)
 
 /* ---------------------------------------------------------------- handing over */
 
-/* Where a program is usually translated in its own run, what the compiler has to say comes before its output, and so
- * does what it said when it was asked. */
+/* If a program is usually translated in its own run, the compiler's output comes before the program's. So does the
+ * compiler's output of a separate compile step. */
 static int capture_said(struct run *r, struct err *e)
 {
         const struct run_task *t = &r->task;
@@ -87,7 +87,7 @@ static void hand_over(struct run *r)
         r->ops->weighs(r);
         r->ops->began(r);
         run_io_start(r);
-        if (r->reason == KILL_NONE) /* else its end is under way */
+        if (r->reason == KILL_NONE) /* otherwise its end is under way */
                 run_limits_start(r);
 }
 
@@ -240,7 +240,7 @@ static void drained(struct run *r)
 
         r->drained_us = clock_us();
         run_limits_stop(r);
-        /* Whether the pool saw the excess before or after the program's end must make no difference. */
+        /* The result must be the same whether the pool saw the excess before or after the program's end. */
         if (!run_truncates(r) && (run_is_over(r, false) || run_is_over(r, true)))
                 run_kill(r, KILL_OUTPUT);
         if (r->reason != KILL_FAULT && r->ops->wants_files(r, &task, &changed_only) && !r->discard) {
@@ -316,7 +316,8 @@ static void on_exited(struct slot_holder *h, const struct report *report)
                 job_failed(r, &failure);
                 return;
         }
-        /* Its status is that of the main process: without one there is no refusal, whatever was told. */
+        /* The status of a refusal is the main process's: without such a status there is no refusal, even if a sandbox
+         * says so. */
         r->untranslated = told == JOB_TOLD_REFUSAL && r->reason == KILL_NONE && WIFEXITED(report->exited.wait_status) &&
                           WEXITSTATUS(report->exited.wait_status) != 0;
         if (r->reason == KILL_NONE && !feed_is_done(&r->job) && report->exited.oom_kills == 0) {
@@ -325,7 +326,7 @@ static void on_exited(struct slot_holder *h, const struct report *report)
         }
         run_io_end_input(r);
         if (r->reason == KILL_NONE && was_killed_from_outside(r))
-                r->reason = KILL_FAULT; /* its init died and took it along: no deed of the program's */
+                r->reason = KILL_FAULT; /* the death of its init killed it, not the program */
         if (run_io_drain(r))
                 drained(r);
         else

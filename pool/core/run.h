@@ -1,9 +1,9 @@
 /* One run: a stay in one sandbox. It gets a slot and a task, hands the job over, feeds standard input, takes output,
  * watches the limits that the kernel does not watch, collects files, and tells its owner how it ended. It knows nothing
- * of who asked, of queues, and of what comes before or after it.
+ * of clients, of queues, or of other steps.
  *
  * run.c is its life; below that, run_io.c has its descriptors, run_job.c makes its job, and run_limits.c has its time
- * limits. run_parts.h is what these offer run.c, and what they tell it. */
+ * limits. run_parts.h is the interface between these and run.c. */
 #pragma once
 
 #include "pool/base/feed.h"
@@ -28,7 +28,7 @@ struct slot;
 
 enum { RUN_SCRATCH = 64 << 10 };
 
-/* What all runs share. */
+/* Shared by all runs. */
 struct run_host {
         struct event_base *base;
         struct log *log;
@@ -37,7 +37,7 @@ struct run_host {
         uint8_t scratch[RUN_SCRATCH];
 };
 
-/* What a run is given. What it points to outlives the run. */
+/* The task of a run. Its pointers outlive the run. */
 struct run_task {
         const char *language; /* for sentences of the log */
         struct submission submission;
@@ -46,43 +46,43 @@ struct run_task {
         const int64_t *limit;              /* LIMIT_COUNT */
         const struct file_span *artifacts; /* among its files, instead of those of the same name */
         size_t n_artifacts;
-        struct span said_out, said_err; /* come before its own output */
+        struct span said_out, said_err; /* the compiler's output, which comes before its own */
         int64_t deadline_us;            /* on the clock; 0: none */
-        bool truncates;                 /* too much output is thrown away, and no reason to kill */
+        bool truncates;                 /* excess output is thrown away, and does not end the run */
         bool streams;                   /* output is told as it comes */
-        struct live_input *live;        /* NULL: submission.standard_input is all */
+        struct live_input *live;        /* NULL: there is only submission.standard_input */
 };
 
-/* Why a run that was begun has neither an end nor a sandbox. */
+/* Why a run that was begun has neither an ending nor a sandbox. */
 enum run_failure {
         RUN_NO_MEMORY, /* its job could not be made; nothing was started */
-        RUN_IMMORTAL,  /* it was ordered killed, and does not die */
+        RUN_IMMORTAL,  /* the order to kill it was sent, but it does not die */
         RUN_SLOT_FAILED,
         RUN_ZYGOTE_LOST,
 };
 
 /* Exactly one of ended, unstarted, job_failed and failed is called, once, and none after run_give_back and run_abandon;
- * the owner may free the run within. Its slot is given back, or gone, when that has returned. */
+ * the owner may free the run within that call. When the call has returned, the slot is given back or gone. */
 struct run_ops {
         /* The job was handed over. */
         void (*began)(struct run *r);
-        /* It was seen to its end: report, reason, untranslated, out, err and collector tell. */
+        /* It has ended: report, reason, untranslated, out, err and collector hold the results. */
         void (*ended)(struct run *r);
-        /* Its sandbox died, or else its slot failed, before it had the job: nothing was started. */
+        /* Its sandbox died (or its slot failed) before it had the job: nothing was started. */
         void (*unstarted)(struct run *r, bool died, const char *why);
         /* The sandbox could not lay the job out. */
         void (*job_failed)(struct run *r, const struct job_failure *failure);
         void (*failed)(struct run *r, enum run_failure failure, const char *why);
-        /* It is dead and drained, and its files could be collected. False: none are wanted. changed_only: only what the
-         * run has changed; the task's given is then the run's to fill. */
+        /* It is dead and drained, and its files can be collected. False: none are wanted. changed_only: only files that
+         * the run has changed; the run then fills the task's `given`. */
         bool (*wants_files)(struct run *r, struct collector_task *task, bool *changed_only);
         /* As in core.h: how much is taken. If not all, no more is read before run_resume. */
         size_t (*output)(struct run *r, bool is_stderr, struct span bytes, uint64_t offset);
-        /* Of live input, something was written, or it is closed. */
+        /* Some live input was written, or live input is closed. */
         void (*input_moved)(struct run *r);
-        /* It holds another number of bytes. */
+        /* The number of bytes that it holds has changed. */
         void (*weighs)(struct run *r);
-        /* A second or so has passed. */
+        /* About a second has passed. */
         void (*goes_on)(struct run *r);
 };
 
@@ -111,10 +111,10 @@ struct run {
         int64_t killed_us; /* when the order to kill it went out; 0: none */
         int64_t exited_us;
         int64_t drained_us;
-        int64_t over_us; /* when there was nothing more to wait for */
+        int64_t over_us; /* when it had nothing more to wait for */
         int64_t warm_us; /* age of the sandbox at the hand-over */
         enum kill_reason reason;
-        bool untranslated; /* the language refused the program, which it could not translate: nothing of it has run */
+        bool untranslated; /* the language could not translate the program and refused it: nothing of it has run */
         bool discard;      /* the slot can't be trusted afterwards */
         bool full;         /* its owner did not take all that it was told: nothing is read before run_resume */
         bool telling;      /* its owner is being told output */
@@ -123,7 +123,7 @@ struct run {
         struct timer timer; /* of the wall limit, or the guard of the present state */
         struct timer cpu_timer;
         struct timer look_timer; /* until then output stays in the pipes */
-        int64_t look_us;         /* how long that is */
+        int64_t look_us;         /* the length of that delay */
         struct event job_writable, stdin_writable, first_output, out_readable, err_readable;
         uint8_t *job_head;
         struct job_file *job_files;
@@ -136,7 +136,7 @@ struct run {
         struct collector *collector;
 };
 
-/* Of zeroed memory. -EIO: there is no timer for it. */
+/* r is zeroed memory. -EIO: there is no timer for it. */
 int run_init(struct run *r, struct run_host *host, const struct run_ops *ops);
 
 /* Frees what it holds; the run must not be under way. It may be begun again. */
@@ -147,7 +147,7 @@ void run_fini(struct run *r);
  * task was taken back, may be begun anew. It may be over before this returns. */
 void run_begin(struct run *r, struct slot *slot, const struct run_task *task);
 
-/* Everything in its sandbox shall die. The first reason counts. */
+/* Has everything in its sandbox killed. The first reason counts. */
 void run_kill(struct run *r, enum kill_reason reason);
 
 /* It has a slot, and its job is not handed over: it is LIMITING, CLEARING or MAKING. */
@@ -166,7 +166,7 @@ void run_resume(struct run *r);
  * not take all of it now either. */
 bool run_tell_kept(struct run *r);
 
-/* There is more live input, or none follows. */
+/* There is more live input, or its end has come. */
 void run_input(struct run *r);
 
 /* -ESRCH: its program does not run. */
@@ -181,5 +181,5 @@ void run_resize(struct run *r, const struct terminal_size *size);
 /* Bytes of memory that it holds. */
 uint64_t run_weight(const struct run *r);
 
-/* More was written than its limit of output allows. */
+/* True if more was written than its output limit allows. */
 bool run_is_over(const struct run *r, bool is_stderr);

@@ -19,7 +19,7 @@
  * the run takes long. A program that fills its pipe between two looks waits once, about as long as it has run already.
  * Output that is told as it comes is watched from the beginning.
  *
- * The clock behind the loop's timers ticks every 4 ms on many kernels: shorter delays end late, after rounds in vain.
+ * The clock behind the loop's timers ticks every 4 ms on many kernels: shorter delays end late, after useless rounds.
  */
 enum { LOOK_FIRST_US = 4000, LOOK_LAST_US = 32000, LOOK_BYTES = 16 << 10 };
 
@@ -33,7 +33,8 @@ static void close_slot_fd(struct run *r, enum warm_fd which)
 
 static void begin_output(struct run *r);
 
-/* When there is room again. Without that its program would wait for input, and be answered for what it did not do. */
+/* Goes on when there is room again. Otherwise its program would wait for input, and the answer would blame the
+ * program. */
 static void feed_later(struct run *r, struct event *writable)
 {
         if (event_add(writable, NULL) == 0)
@@ -110,8 +111,8 @@ static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)
         end_input(r);
 }
 
-/* What was written is gone. So nothing is, before the sandbox has its job: should it die until then, another one gets
- * the input. */
+/* Written input is lost with a sandbox. So nothing is written before the sandbox has its job: if it dies until then,
+ * another one gets the input. */
 void run_input(struct run *r)
 {
         if (r->state == RUN_RUNNING && r->task.live && r->slot->fd[WARM_STDIN] >= 0 && feed_is_done(&r->input) &&
@@ -185,7 +186,8 @@ static int tell_or_keep(struct run *r, enum warm_fd which, struct span bytes, st
         return capture_put(c, bytes.data + taken, bytes.len - taken, e);
 }
 
-/* What comes before its own output. Nothing is told before the sandbox has its job, because another one may get it. */
+/* Tells the compiler's output before the program's own. Nothing is told before the sandbox has its job, because another
+ * sandbox may still get the job. */
 static void tell_said(struct run *r)
 {
         const struct run_task *t = &r->task;
@@ -319,7 +321,7 @@ void run_resume(struct run *r)
                 watch(r);
 }
 
-/* Its sandbox has the job. */
+/* To be called when its sandbox has the job. */
 static void begin_output(struct run *r)
 {
         tell_said(r);
@@ -327,7 +329,7 @@ static void begin_output(struct run *r)
                 watch(r);
 }
 
-/* Takes what is there; true: that is so much that more of it will soon be. */
+/* Takes the output that is there. True: it was so much that more will soon come. */
 static bool look(struct run *r)
 {
         uint64_t before = r->out.total + r->err.total;
@@ -342,7 +344,7 @@ static bool look(struct run *r)
 static void look_later(struct run *r)
 {
         if (timer_set(&r->look_timer, r->look_us) < 0)
-                watch(r); /* what can't be looked at later is watched now */
+                watch(r); /* without a timer for a later look, it is watched now */
 }
 
 static void on_look_timer(void *arg)
@@ -357,8 +359,8 @@ static void on_look_timer(void *arg)
         look_later(r);
 }
 
-/* While there is a processor for each run, nothing is gained by leaving a program that writes much waiting: the first
- * that it writes is seen at once. */
+/* While there is a processor for each run, letting a program with much output wait gains nothing: its first output is
+ * read at once. */
 static void on_first_output(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;
@@ -438,7 +440,7 @@ static void stop_writing(struct run *r)
 
 enum job_told run_io_exited(struct run *r, struct job_failure *failure)
 {
-        struct job_failure told[JOB_MAX_TOLD + 1]; /* one more shows that there was too much */
+        struct job_failure told[JOB_MAX_TOLD + 1]; /* one more, to notice too many */
 
         timer_stop(&r->look_timer);
         event_del(&r->first_output);

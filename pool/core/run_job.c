@@ -7,7 +7,7 @@
 
 enum { DEFAULT_MODE = 0644, ARTIFACT_MODE = 0755 };
 
-/* A file that the caller sent is covered by an artifact of the same name. */
+/* True if an artifact of the same name replaces this file of the caller. */
 static bool is_replaced(const struct run_task *t, struct span name)
 {
         for (size_t i = 0; i < t->n_artifacts; i++) {
@@ -18,7 +18,7 @@ static bool is_replaced(const struct run_task *t, struct span name)
         return false;
 }
 
-/* In what order they come: of a name that comes twice, in the request and among the artifacts, the artifact counts. */
+/* If a name occurs in the request and among the artifacts, the artifact counts. */
 struct file_span *run_job_files(const struct run *r, size_t *n)
 {
         const struct run_task *t = &r->task;

@@ -8,11 +8,11 @@
 #include <string.h>
 
 enum {
-        KILL_GUARD_US = 10000000, /* a killed sandbox is reported dead by then */
-        DRAIN_GUARD_US = 1000000, /* a dead sandbox's pipes come to their end by then */
+        KILL_GUARD_US = 10000000, /* by then a killed sandbox is reported dead */
+        DRAIN_GUARD_US = 1000000, /* by then a dead sandbox's pipes have ended */
 };
 
-/* Negative: there is no memory for it, and the limit would not exist. The caller lets nothing run without. */
+/* Negative: there is no memory for the timer, so the limit would not exist. The caller then runs nothing. */
 static int set(const struct run *r, struct timer *timer, int64_t delay_us)
 {
         if (timer_set(timer, delay_us) == 0)
@@ -34,13 +34,13 @@ static int arm_cpu(struct run *r, int64_t left_us)
 static void await_death(struct run *r)
 {
         timer_stop(&r->cpu_timer);
-        arm(r, KILL_GUARD_US); /* where it can't be set, the zygote's slot is given up some seconds later */
+        arm(r, KILL_GUARD_US); /* if it can't be set, the slot is given up some seconds later */
 }
 
 void run_kill(struct run *r, enum kill_reason reason)
 {
         if (r->reason != KILL_NONE)
-                return; /* the first reason counts, and the order is on its way */
+                return; /* the first reason counts, and the order is already sent */
         r->reason = reason;
         if (r->state != RUN_RUNNING)
                 return;

@@ -1,11 +1,11 @@
-/* What the parts of a run say to each other: private to run*.c. */
+/* The interface between the parts of a run: private to run*.c. */
 #pragma once
 
 #include "pool/core/run.h"
 
-/* What the parts tell run.c, which is above them. The run may be freed by each. */
+/* Calls from the parts up to run.c. Each may free the run. */
 struct run_life {
-        void (*drained)(struct run *r);  /* the pipes are at their end, or taken to be */
+        void (*drained)(struct run *r);  /* the pipes are at their end, or count as such */
         void (*immortal)(struct run *r); /* the order to kill it has had no effect for very long */
 };
 
@@ -31,27 +31,27 @@ void run_io_resize(struct run *r);
 /* Writes what the sandbox takes at once, and leaves the rest to events. */
 void run_io_start(struct run *r);
 
-/* Everything in the sandbox is dead: nothing more is written. What came back on the job's socket; *failure is only that
- * of JOB_TOLD_FAILURE. */
+/* Everything in the sandbox is dead: nothing more is written. Returns the message on the job's socket; *failure is set
+ * only for JOB_TOLD_FAILURE. */
 enum job_told run_io_exited(struct run *r, struct job_failure *failure);
 
 /* Its program takes no input any more. */
 void run_io_end_input(struct run *r);
 
-/* Reads both streams as far as they go; true at the end of both, else events bring the rest. */
+/* Reads both streams as far as possible; true at the end of both, else events bring the rest. */
 bool run_io_drain(struct run *r);
 
-/* No event fires any more. The descriptors are the slot's. Harmless before run_io_prepare. */
+/* Stops all events. The slot owns the descriptors. Harmless before run_io_prepare. */
 void run_io_stop(struct run *r);
 
 /* ---------------------------------------------------------------- run_limits.c */
 
 int run_limits_init(struct run *r);
 void run_limits_start(struct run *r); /* the job was handed over */
-void run_limits_drain(struct run *r); /* it is dead, and its pipes are not at their end; it may be freed */
+void run_limits_drain(struct run *r); /* it is dead, but its pipes are not at their end; this may free it */
 void run_limits_stop(struct run *r);
 
-/* Too much output is thrown away, and no reason to kill. */
+/* True if excess output is thrown away and does not end the run. */
 static inline bool run_truncates(const struct run *r)
 {
         return r->task.truncates || r->untranslated;
