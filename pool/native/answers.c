@@ -79,7 +79,7 @@ static void fill_compile(struct answer *a, const struct compile_outcome *c)
         a->compile_err = c->output.err;
 }
 
-/* Where the sandbox came from, and where the time went. */
+/* Fills in the sandbox's name and the stages. */
 static void fill_way(hatchery_v1_Result *result, const struct outcome *o)
 {
         result->queue_us = o->queue_us;

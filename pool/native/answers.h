@@ -1,4 +1,4 @@
-/* What the core tells as what the client is told: outcomes and refusals as messages. Pure. */
+/* Turns the core's outcomes and refusals into messages for the client. Pure. */
 #pragma once
 
 #include "pool/base/refusal.h"
@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-/* The Result of the request of this id. Its bytes and files are the outcome's. */
+/* The Result for the request of this id. Its bytes and files belong to the outcome. */
 void answers_result(struct answer *a, uint64_t id, const struct outcome *o);
 
-/* The Error. id 0: about the connection as a whole. */
+/* The Error. id 0: it concerns the connection as a whole. */
 void answers_refusal(struct answer *a, uint64_t id, const struct refusal *r);

@@ -32,7 +32,7 @@ static void leave(struct call *call)
         connection_weigh(c);
 }
 
-/* A client that has this answer must not get a status from before it. */
+/* A client that has this answer must not get an older status afterwards. */
 static void count_result(struct connection *c)
 {
         c->seen_results = ++c->native->n_results;
@@ -121,7 +121,7 @@ static bool is_draining(const struct connection *c)
         return facts.draining;
 }
 
-/* A server that drains says so itself, which tells the client more. */
+/* A draining server says so itself, which is a better reason. */
 static int check_room(const struct connection *c, struct refusal *refusal)
 {
         const unsigned max = c->native->config->max_in_flight;

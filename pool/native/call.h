@@ -1,5 +1,5 @@
-/* The executions that a connection has asked for, each from its request to its answer. A call is the core's sink of
- * one: it hands the submission over, is told of the end, and makes the answer of it. The connection has a list of those
+/* The executions that a connection has asked for, each from its request to its answer. A call is the core's sink of one
+ * execution: it hands the submission over, is told of the end, and makes the answer. The connection has a list of calls
  * without an answer, and abandons them when it ends. */
 #pragma once
 
@@ -19,10 +19,10 @@ struct terminal_size;
  * left is the caller's to free. */
 void call_begin(struct connection *c, struct request *request, uint8_t **body, size_t len);
 
-/* The one of this id, or NULL. */
+/* The call of this id, or NULL. */
 struct call *call_find(const struct connection *c, uint64_t id);
 
-/* By Cancel: its request is answered, now or later. It may be gone after this. */
+/* For Cancel: its request is answered, now or later. The call may be gone after this. */
 void call_cancel(struct call *call);
 
 /* By Credit: so many bytes of output more may be sent. It may be gone after this. */

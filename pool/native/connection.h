@@ -1,8 +1,8 @@
 /* One client's connection: frames come in, answers go out, in any order. It owns the socket, the unfinished frame, the
- * answers not yet taken, and (by list) the executions that it asked for: when it ends, they are abandoned.
+ * answers not yet taken, and (by list) its executions: when the connection ends, they are abandoned.
  *
- * End of file from the client means that it is gone. A client that died looks the same as one that only shut down its
- * sending side, and runs of the dead are to be killed; so clients must not half-close. */
+ * End of file from the client means that it is gone. A dead client looks the same as one that only shut down its
+ * sending side, and runs of dead clients must be killed; so clients must not half-close. */
 #pragma once
 
 #include "pool/base/peer.h"
@@ -26,17 +26,17 @@ struct connection;
 
 enum connection_state {
         CONNECTION_OPEN,
-        CONNECTION_ENDING,    /* nothing more is read; what is to be sent leaves */
-        CONNECTION_LINGERING, /* all is sent; reads and forgets for a moment, because closing with bytes unread would
-                               * reset the connection, and take the last answer from the client */
+        CONNECTION_ENDING,    /* nothing more is read; remaining answers are sent */
+        CONNECTION_LINGERING, /* all is sent; it reads and forgets for a moment, because closing with unread bytes would
+                               * reset the connection, and the client would lose the last answer */
         CONNECTION_DOOMED,    /* to be freed when its turn comes */
 };
 
-/* What a connection tells whoever answers for it. */
+/* Calls of a connection to its owner. */
 struct connection_ops {
         /* One message has come, unpacked. Takes body over. */
         void (*message)(struct connection *c, uint8_t *body, size_t len);
-        /* Nobody takes answers any more: the calls end. */
+        /* The client takes no more answers: the calls end. */
         void (*ended)(struct connection *c);
         /* The client has taken much of what was to be sent. */
         void (*has_room)(struct connection *c);
@@ -46,16 +46,16 @@ struct connection {
         struct native *native;
         int fd;
         enum connection_state state;
-        bool turned_away; /* came when there was no room */
-        bool compress;    /* has sent LZ4, so it can read it */
-        bool paused;      /* not read from: too many answers wait */
-        bool reads;       /* its socket is watched for bytes, not for the peer's end alone */
+        bool turned_away; /* it came when there was no room */
+        bool compress;    /* the client has sent LZ4, so it can read it */
+        bool paused;      /* it is not read from: too many answers wait */
+        bool reads;       /* its socket is watched for bytes, not only for the peer's end */
         struct peer peer;
         uint64_t held; /* bytes of memory, as the budget has them */
         struct inbox in;
-        struct unread *unread;  /* what was read and has its turn to come; NULL: nothing ever had */
-        struct evbuffer *out;   /* what the kernel did not take yet; NULL: nothing */
-        struct heap_node hoard; /* in the front's heap of those, while much waits in out */
+        struct unread *unread;  /* read bytes that wait for their turn; NULL: there never were any */
+        struct evbuffer *out;   /* bytes that the kernel did not take yet; NULL: none */
+        struct heap_node hoard; /* in the front's heap of such connections, while much waits in out */
         struct event readable;
         struct event writable; /* with write_timeout */
         struct timer timer;    /* of the unfinished frame, then of lingering */
@@ -81,13 +81,13 @@ void connection_accept(struct native *n, int fd, const struct peer *peer);
 void connection_answer(struct connection *c, struct answer *a);
 void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r);
 
-/* The same of a message that was encoded before, without its id. */
+/* The same for a message that was encoded before, without its id. */
 void connection_answer_made(struct connection *c, uint64_t id, struct span made);
 
 /* The connection as a whole is refused: an Error with id 0, then the end. */
 void connection_fail(struct connection *c, enum refusal_code code, const char *sentence);
 
-/* Sends what is to be sent, then closes. Its executions are abandoned. */
+/* Sends remaining answers, then closes. Its executions are abandoned. */
 void connection_end(struct connection *c);
 
 /* Frees at once; only where no event of the connection can be running. */

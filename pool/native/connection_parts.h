@@ -1,38 +1,39 @@
-/* What the parts of a connection say to each other: private to connection*.c and call.c. */
+/* The interface between the parts of a connection: private to connection*.c and call.c. */
 #pragma once
 
 #include "pool/native/connection.h"
 
 /* ---------------------------------------------------------------- connection.c */
 
-/* The connection is broken or given up. Whoever finds that may be deep in calls that still look at the connection, so
- * it is freed later, in a turn of its own. */
+/* The connection is broken or given up. The caller may be deep in calls that still use the connection, so it is freed
+ * later, in a turn of its own. */
 void connection_doom(struct connection *c);
 
 /* Tells the budget how much memory it holds now. */
 void connection_weigh(struct connection *c);
 
-/* All is sent, and nothing more will be. */
+/* All answers are sent, and none will follow. */
 void connection_linger(struct connection *c);
 
 /* ---------------------------------------------------------------- connection_read.c */
 
-/* Watches the socket: for bytes, or for the peer's end alone, since its executions are to end with it. */
+/* Watches the socket for bytes, or only for the peer's end, since its executions must end with the peer. */
 int connection_watch(struct connection *c, bool reads);
 
-/* What comes next: more is read, or what was read has its turn, or answers have to leave first. */
+/* Chooses the next step: to read more, to wait for a turn with the bytes that were read, or to wait until answers have
+ * left. */
 void connection_go_on(struct connection *c);
 
-/* A piece of what was read and not looked at yet. True: of a large request, there is more to unpack. */
+/* Handles a piece of the bytes that were read before. True: a large request has more to unpack. */
 bool connection_read_turn(struct connection *c);
 
-/* How much memory that holds; and its end. */
+/* The memory that these bytes hold; and freeing it. */
 size_t connection_unread(const struct connection *c);
 void connection_drop_unread(struct connection *c);
 
 /* ---------------------------------------------------------------- connection_write.c */
 
-/* How much waits for the client to take it; and its end. */
+/* The bytes that wait for the client; and freeing them. */
 size_t connection_unsent(const struct connection *c);
 void connection_drop_unsent(struct connection *c);
 

@@ -1,9 +1,9 @@
-/* A connection's reading: frames from bytes, in pieces of bounded time, so that no client's flood keeps the others
- * waiting.
+/* A connection's reading: frames from bytes, in pieces of bounded time, so that no client's flood makes the others
+ * wait.
  *
- * What was read in one go and not looked at within a piece is kept, and goes on in a later turn. A large request gets a
- * turn among the large ones, where it is unpacked bit by bit. Meanwhile nothing more is read: so what a connection
- * holds is bounded by one reading and one request. */
+ * Bytes of one reading that do not fit into a piece are kept for a later turn. A large request gets a turn among the
+ * large ones, where it is unpacked piece by piece. Meanwhile nothing more is read. So a connection holds at most one
+ * reading and one request. */
 #include "pool/native/connection_parts.h"
 #include "proto/base/clock.h"
 #include "proto/base/limit.h"
@@ -17,18 +17,18 @@
 #include <sys/socket.h>
 
 enum {
-        SMALL_FRAME = 4096,      /* room for one is never refused */
+        SMALL_FRAME = 4096,      /* memory for one is never refused */
         LARGE_FRAME = 256 << 10, /* packed or not; up to this a request costs less than a millisecond */
         READ_AT_ONCE = 64 << 10, /* of a large frame */
         UNPACK_STEP = 4096,      /* of packed bytes: they may become 1 MiB */
 };
 
 struct unread {
-        /* Bytes that were read and not looked at. */
+        /* Bytes that were read and not handled yet. */
         uint8_t *rest;
         size_t rest_len, rest_at;
 
-        /* A large request that has its turn to come. */
+        /* A large request that waits for its turn. */
         uint8_t *large;
         size_t large_len;
         struct lz4_unpacker *unpacker; /* NULL: it is not packed */
@@ -124,7 +124,7 @@ static void put_off(struct connection *c, uint8_t **body, size_t len, struct lz4
         u->unpacker = unpacker;
 }
 
-/* Unpacks until the time is over, or all of it where no time is given. */
+/* Unpacks until the time is over, or everything if no time is given. */
 static int unpack(struct lz4_unpacker *u, int64_t until, uint8_t **out, size_t *len, struct err *e)
 {
         int r;
@@ -175,7 +175,7 @@ static bool may_take(const struct connection *c)
         return c->state == CONNECTION_OPEN && !c->paused && !has_large(c);
 }
 
-/* Whole frames from *data, moving it and *len on, until the time is over; at least one. */
+/* Takes whole frames from *data, moving it and *len on, until the time is over; at least one. */
 static void take_frames(struct connection *c, const uint8_t **data, size_t *len)
 {
         const int64_t until = clock_us() + TURN_US;
@@ -212,7 +212,7 @@ static void take_direct(struct connection *c, size_t n)
 static void take_rest(struct connection *c)
 {
         struct unread *u = c->unread;
-        OWN_MEM uint8_t *bytes = own_steal_ptr(&u->rest); /* a frame may end the connection, and what it keeps */
+        OWN_MEM uint8_t *bytes = own_steal_ptr(&u->rest); /* a frame may end the connection and free this */
         size_t all = u->rest_len, at = u->rest_at;
         const uint8_t *data = bytes + at;
         size_t len = all - at;
@@ -221,7 +221,7 @@ static void take_rest(struct connection *c)
         take_frames(c, &data, &len);
         if (len == 0 || c->state != CONNECTION_OPEN)
                 return;
-        u = c->unread; /* there still, since the connection is open */
+        u = c->unread; /* it still exists, since the connection is open */
         u->rest = own_steal_ptr(&bytes);
         u->rest_len = all;
         u->rest_at = all - len;
@@ -256,7 +256,7 @@ bool connection_read_turn(struct connection *c)
 {
         bool more = false;
 
-        /* What is begun goes on, since nobody else's large request is begun before its end. */
+        /* A begun request goes on, since no other large request is begun before its end. */
         if (c->state != CONNECTION_OPEN || (c->paused && !(has_large(c) && c->unread->unpacking)))
                 return false;
         if (has_large(c))
@@ -342,7 +342,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         else
                 take_read(c, c->native->scratch, (size_t)n);
         connection_weigh(c);
-        /* Within the margin a frame may become whole, so that its request alone is refused, not the connection. */
+        /* Within the margin a frame may become whole, so that only its request is refused, not the connection. */
         if (c->state == CONNECTION_OPEN && connection_unread(c) > SMALL_FRAME && budget_is_far_over(c->native->memory))
                 connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED,
                                 "all clients together make this server hold as much memory as it may; come back later");

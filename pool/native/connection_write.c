@@ -1,5 +1,4 @@
-/* A connection's writing: answers as frames, what the kernel does not take at once kept until it does, and the bounds
- * on that.
+/* A connection's writing: answers as frames. Bytes that the kernel does not take at once are kept, within bounds.
  */
 #include "pool/core/core.h"
 #include "pool/native/answers.h"
@@ -30,7 +29,7 @@ void connection_drop_unsent(struct connection *c)
         heap_remove(&c->native->hoards, &c->hoard);
 }
 
-/* Among those that hold much, by how much that is. */
+/* Puts the connection into the heap of those that hold much, ordered by the amount. */
 static void note_hoard(struct connection *c)
 {
         const int64_t key = -(int64_t)connection_unsent(c);
@@ -95,7 +94,8 @@ static void flush(struct connection *c)
                 c->native->connection_ops->has_room(c);
 }
 
-/* Where all clients together hold too much, those go that have the most answers waiting: they do not read. */
+/* If all clients together hold too much, the connections with the most waiting answers are closed: their clients do not
+ * read. */
 static void shed(struct native *n)
 {
         while (budget_is_over(n->memory) && n->hoards.top) {
@@ -129,7 +129,7 @@ static void free_frame(const void *data, size_t len, void *frame)
         free(frame);
 }
 
-/* Takes frame over, of which the first bytes have been sent. */
+/* Takes frame over; its first bytes have been sent. */
 static int keep(struct connection *c, uint8_t *frame, size_t len, size_t sent)
 {
         if (!c->out)
@@ -141,7 +141,7 @@ static int keep(struct connection *c, uint8_t *frame, size_t len, size_t sent)
         return -ENOMEM;
 }
 
-/* What of a frame the kernel takes at once; negative: the connection is broken. */
+/* Sends as much of a frame as the kernel takes at once; negative: the connection is broken. */
 static ssize_t send_now(const struct connection *c, const uint8_t *frame, size_t len)
 {
         ssize_t n;
@@ -157,7 +157,7 @@ static void put(struct connection *c, uint8_t *frame, size_t len)
         const struct config *config = c->native->config;
         size_t before = connection_unsent(c);
 
-        /* Runs that were accepted before reading stopped still bring their answers; this is the bound on those. */
+        /* Runs that were accepted before reading stopped still bring their answers; this bounds them. */
         if (before > config->max_unsent_bytes + config->max_answer_bytes) {
                 log_info(c->native->log,
                          "a connection is closed: %zu bytes of answers wait for a client that does not read", before);

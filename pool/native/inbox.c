@@ -20,7 +20,7 @@ bool inbox_is_partial(const struct inbox *in)
         return in->header_have > 0;
 }
 
-/* More room, at most for the whole message: doubled each time it is full, or as much as is at hand. */
+/* Makes more room, at most for the whole message: doubled each time it is full, or as much as has come. */
 static int grow(struct inbox *in, size_t at_hand, struct err *e)
 {
         size_t room = in->room ? in->room * 2 : FIRST_ROOM;

@@ -1,5 +1,5 @@
-/* The frames of one client, put together from what arrives: at most one unfinished frame is held, and its memory grows
- * with the bytes that came, not with the length that was announced. Pure over buffers. */
+/* Puts the frames of one client together from arriving bytes. It holds at most one unfinished frame, whose memory grows
+ * with the bytes that came, not with the announced length. Pure over buffers. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -25,12 +25,12 @@ void inbox_fini(struct inbox *in);
 bool inbox_is_partial(const struct inbox *in);
 
 /* Takes bytes from *data (moving it and *len on) until a frame is whole or nothing is left. INBOX_FRAME: *body is the
- * message in memory that the caller frees, *f says its length and whether it is packed; there may be more in *data.
- * Negative: the stream is broken (-EPROTO, -EMSGSIZE) or memory is out. */
+ * message in memory that the caller frees, *f holds its length and whether it is packed; *data may hold more. Negative:
+ * the stream is broken (-EPROTO, -EMSGSIZE) or memory is out. */
 int inbox_take(struct inbox *in, const uint8_t **data, size_t *len, uint32_t max, struct frame *f, uint8_t **body,
                struct err *e);
 
-/* Within the body of a large frame: where its next bytes can be read to directly, and how many; NULL otherwise. What
- * was read is announced by inbox_filled, which answers like inbox_take. */
+/* Within the body of a large frame: the place to read its next bytes to directly, and their number; NULL otherwise.
+ * After the read, call inbox_filled, which answers like inbox_take. */
 uint8_t *inbox_direct(struct inbox *in, size_t *room);
 int inbox_filled(struct inbox *in, size_t n, struct frame *f, uint8_t **body, struct err *e);

@@ -12,14 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Connections taken in one go, so that a flood of them does not keep runs waiting. */
+/* Connections accepted in one batch, so that a flood of them does not make runs wait. */
 enum { BATCH = 16, PAUSE_US = 100000 };
 
 /* Descriptors: of one slot, those of its sandbox and a collector; of the pool, its own and connections that are only
  * told that there is no room. */
 enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 
-/* Where that fails, the next tick tries again. */
+/* If that fails, the next tick tries again. */
 static void resume(struct listener *l)
 {
         if (event_add(&l->readable, NULL) < 0)
@@ -37,7 +37,7 @@ static void on_pause_over(void *arg)
         resume(arg);
 }
 
-/* Out of descriptors or memory: the connection stays in the kernel's backlog, and a look at it now would spin. */
+/* Out of descriptors or memory: the connection stays in the kernel's backlog; trying again now would spin. */
 static void pause_listener(struct listener *l, int error)
 {
         log_warn(l->native->log, "accepting a connection: %s; trying again in 100 ms", strerror(error));

@@ -19,9 +19,10 @@ struct listener {
 int listener_init(struct listener *l, struct native *n, int fd, struct err *e);
 void listener_fini(struct listener *l);
 
-/* To be called each second or so: one whose pause could not be timed, or could not be ended, is watched again. */
+/* To be called about every second: a listener whose pause could not be timed, or could not be ended, is watched
+ * again. */
 void listener_tick(struct listener *l);
 
-/* How many connections there may be: max_connections, or what the limit of descriptors leaves for them, in which case
- * it says so: without descriptors for its sandboxes a server serves nobody. */
+/* The number of connections that are allowed: max_connections, or as many as the limit of descriptors leaves, which it
+ * logs. Without descriptors for its sandboxes a server could serve no client. */
 unsigned listener_room(const struct native *n);

@@ -1,7 +1,7 @@
 /* The front that speaks the native wire (proto/hatchery.proto, in the frames of proto/wire/frame.h): it accepts
- * connections, makes submissions to the core of their requests, and answers of what the core tells. It owns the
- * listening sockets, the connections, and all that waits to be read or sent. What is run, and when, is the core's
- * business. nanopb stops here. */
+ * connections, turns their requests into submissions to the core, and the core's reports into answers. It owns the
+ * listening sockets, the connections, and all bytes that wait to be read or sent. The core decides what is run, and
+ * when. nanopb stops here. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -15,16 +15,16 @@ struct core;
 struct log;
 struct native;
 
-/* All that is pointed to is borrowed, and outlives the front. */
+/* All pointers are borrowed, and outlive the front. */
 struct native_options {
         struct event_base *base;
         struct log *log;
-        const struct config *config; /* native_reload brings another */
-        struct budget *memory;       /* what clients make the pool hold */
+        const struct config *config; /* native_reload sets another */
+        struct budget *memory;       /* memory that clients make the pool hold */
         struct core *core;
         int64_t started_us; /* when the server began, for its status */
 
-        /* A connection has ended, and is counted no more. */
+        /* A connection has ended, and is no longer counted. */
         void (*progress)(void *owner);
         void *owner;
 };
@@ -34,18 +34,18 @@ int native_new(struct native **out, const struct native_options *options, struct
 /* At once: executions are abandoned. NULL is accepted. */
 void native_free(struct native *n);
 
-/* Accepts connections from so many listening sockets, numbered from first on; takes them over. Once. */
+/* Accepts connections from so many listening sockets, numbered from first on; takes them over. To be called once. */
 int native_listen(struct native *n, int first, unsigned count, struct err *e);
 
-/* The configuration is this one from here on. */
+/* Uses this configuration from here on. */
 void native_reload(struct native *n, const struct config *config);
 
-/* To be called each second or so. */
+/* To be called about every second. */
 void native_tick(struct native *n);
 
-/* No connection is taken any more, and those that there are end when their answers have left. Executions without an
- * answer are abandoned. */
+/* Accepts no more connections; existing ones end when their answers have left. Executions without an answer are
+ * abandoned. */
 void native_close(struct native *n);
 
-/* Connections that are not freed yet. */
+/* The number of connections that are not freed yet. */
 unsigned native_connections(const struct native *n);

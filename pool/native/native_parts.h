@@ -1,4 +1,4 @@
-/* The front as its parts see it: private to pool/native. */
+/* The front's data for its parts: private to pool/native. */
 #pragma once
 
 #include "pool/base/budget.h"
@@ -23,7 +23,7 @@ extern const struct connection_ops native_connection_ops;
 enum { NATIVE_SCRATCH = 64 << 10 };
 
 struct native {
-        /* Borrowed, as the options had them. */
+        /* Borrowed from the options. */
         struct event_base *base;
         struct log *log;
         const struct config *config;
@@ -38,15 +38,15 @@ struct native {
 
         const struct connection_ops *connection_ops;
         LIST_HEAD(, connection) connections;
-        unsigned max_connections; /* as configured, or what the limit of descriptors leaves */
+        unsigned max_connections; /* as configured, or as many as the limit of descriptors leaves */
         unsigned n_connections;
-        unsigned n_turned_away; /* of them, those that are only told that there is no room */
-        unsigned n_doomed;      /* of them, those that are to be freed */
+        unsigned n_turned_away; /* of these, connections that are only told that there is no room */
+        unsigned n_doomed;      /* of these, connections that are to be freed */
         struct turns turns;     /* of connections */
         struct heap hoards;     /* connections whose clients do not take their answers, most of them first */
 
         struct status_cache last_status;
         uint64_t n_results; /* of executions, and refusals of them, sent so far */
 
-        uint8_t scratch[NATIVE_SCRATCH]; /* what is read is looked at here before it gets memory of its own */
+        uint8_t scratch[NATIVE_SCRATCH]; /* bytes are read into this before they get memory of their own */
 };

@@ -13,6 +13,6 @@ struct reply_bounds {
 /* Encodes a with its header into fresh memory that the caller frees. -EMSGSIZE: larger than bounds->max. */
 int reply_frame(struct answer *a, const struct reply_bounds *bounds, uint8_t **frame, size_t *len, struct err *e);
 
-/* The same of a message that was encoded before, without its id. */
+/* The same for a message that was encoded before, without its id. */
 int reply_frame_made(uint64_t id, struct span made, const struct reply_bounds *bounds, uint8_t **frame, size_t *len,
                      struct err *e);

@@ -1,4 +1,4 @@
-/* From a request's bytes to the one who answers it: decodes, and calls whom it concerns. */
+/* From a request's bytes to its handler: decodes the request, and calls the code that answers it. */
 #pragma once
 
 #include <stddef.h>
@@ -6,5 +6,5 @@
 
 struct connection;
 
-/* One message, unpacked. Takes body over. */
+/* Handles one unpacked message. Takes body over. */
 void requests_take(struct connection *c, uint8_t *body, size_t len);

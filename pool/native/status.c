@@ -64,7 +64,7 @@ static void fill_stages(hatchery_v1_LanguageStatus *out, const struct language_f
         out->stages_count = STAGE_COUNT;
 }
 
-/* A field that is a list of words: those that are too long, too many, or there already, are left out. */
+/* A field that is a list of words: words that are too long, too many, or present already are left out. */
 struct word_list {
         char *at;
         size_t room; /* of one word */
@@ -91,7 +91,7 @@ static void add_word(const struct word_list *to, const char *word, size_t len)
                 snprintf(to->at + (*to->count)++ * to->room, to->room, "%.*s", (int)len, word);
 }
 
-/* Of a text with spaces between. */
+/* Adds the words of a text, separated by spaces. */
 static void add_words(const struct word_list *to, const char *text)
 {
         struct span word;
@@ -107,7 +107,8 @@ static void fill_flags(hatchery_v1_LanguageStatus *out, const struct language_fa
                 snprintf(out->compile_flags[out->compile_flags_count++], sizeof out->compile_flags[0], "%s", *form);
 }
 
-/* The command that runs programs of a language that is data; not what a compiler has made, nor what starts anything. */
+/* Adds the command that runs programs of a language that is data. A command that is an artifact, or that can start any
+ * program, is left out. */
 static void add_command(const struct word_list *to, char *const *line)
 {
         const char *slash = line && line[0] ? strrchr(line[0], '/') : NULL;
@@ -117,8 +118,8 @@ static void add_command(const struct word_list *to, char *const *line)
                 add_word(to, name, strlen(name));
 }
 
-/* By what its files are told. Where one runtime serves under several names, they are those of the language that is
- * called as the runtime is. */
+/* Fills in how the language's files are recognised. If one runtime serves under several names, these belong to the
+ * language that has the runtime's name. */
 static void fill_files(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
 {
         const struct config_runtime *data = l->data;

@@ -8,7 +8,7 @@
 
 enum {
         ROUND_US = 1000,         /* a round of short turns; then a piece of a large one */
-        BYTES_PER_WAITED_US = 2, /* 16 MiB let others go first that come up to 8 s later */
+        BYTES_PER_WAITED_US = 2, /* a request of 16 MiB lets others go first that come up to 8 s later */
 };
 
 static struct turn *turn_of(struct heap_node *node)
@@ -16,12 +16,13 @@ static struct turn *turn_of(struct heap_node *node)
         return (struct turn *)(void *)((char *)node - offsetof(struct turn, node));
 }
 
-/* A timer of no time, not event_active: that would come again before the loop has looked at anything else. */
+/* It uses a timer of 0, not event_active: an active event would come again before the loop has looked at anything
+ * else. */
 static void call(struct turns *t)
 {
         const struct timeval at_once = { 0 };
         if (!event_pending(&t->event, EV_TIMEOUT, NULL) && event_add(&t->event, &at_once) < 0)
-                event_active(&t->event, EV_TIMEOUT, 1); /* needs no memory */
+                event_active(&t->event, EV_TIMEOUT, 1); /* this needs no memory */
 }
 
 static void take_short(struct turns *t)

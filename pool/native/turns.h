@@ -1,8 +1,9 @@
-/* Work of clients that is too long for one piece, such as what is left of many requests sent at once, or a large one
- * that has to be unpacked. Each turn does a piece; between two rounds of turns the loop sees to everything else.
+/* Work of clients that is too long for one piece, such as the rest of many requests that were sent at once, or a large
+ * request that has to be unpacked. Each turn does a piece; between two rounds of turns the loop handles everything
+ * else.
  *
- * Short turns are taken in the order of their coming. Large ones are taken one at a time, since each needs memory while
- * it is under way, and the smaller ones first; but waiting counts, so that each has its turn. */
+ * Short turns are taken in the order of arrival. Large ones are taken one at a time, since each needs memory while it
+ * is under way, and the smaller ones first; but waiting counts, so that each has its turn. */
 #pragma once
 
 #include "pool/base/heap.h"
@@ -17,7 +18,7 @@
 enum { TURN_US = 200 }; /* a piece lasts about as long */
 
 struct turn {
-        /* Does a piece. True: of a large turn, there is more to do. It may put the turn in the line again, or free it.
+        /* Does a piece. True: a large turn has more to do. It may put the turn in the line again, or free it.
          */
         bool (*take)(void *owner);
         void *owner;
@@ -36,11 +37,11 @@ struct turns {
 int turns_init(struct turns *t, struct event_base *base, struct err *e);
 void turns_fini(struct turns *t);
 
-/* At the end of the line. Nothing changes for one that is there already. */
+/* Puts a turn at the end of the line. Nothing changes if it is there already. */
 void turns_wait(struct turns *t, struct turn *turn);
 
-/* Among the large ones, likewise. bytes: how large. */
+/* Puts a turn among the large ones, likewise. bytes: its size. */
 void turns_wait_large(struct turns *t, struct turn *turn, size_t bytes);
 
-/* Harmless for one that does not wait. */
+/* Harmless for a turn that does not wait. */
 void turns_leave(struct turns *t, struct turn *turn);
