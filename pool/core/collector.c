@@ -36,7 +36,8 @@ struct collector {
         uint8_t *question;
         struct feed feed;
 
-        /* What the other end may send, and what of it may be kept: the more that was given may all be there still. */
+        /* What the other end may still send, and what may still be kept. The first two also allow for the given files.
+         */
         uint64_t files_left, bytes_left;
         uint64_t keep_files, keep_bytes;
         uint64_t kept_bytes;
