@@ -1,5 +1,5 @@
 /* Languages that are data: see command.h. The program of a job becomes the sandbox's main process by exec; only a
- * prestarted one is the main process's child, which then ends as it does. */
+ * prestarted program is a child of the main process, which then ends as the child does. */
 #include "lang/command.h"
 
 #include "lang/prestart.h"
@@ -25,7 +25,7 @@ enum { EXIT_NO_EXEC = 126 }; /* what a shell says of a program that it can't sta
 struct command {
         const struct lang_command *is;
         char **warm; /* owned, expanded; NULL: there is no such line */
-        bool sized;  /* what it starts is sized by the usual memory limit, and is of no use under another */
+        bool sized;  /* the program is sized by the default memory limit, and is useless under another */
         struct prestart started;
 };
 
@@ -126,9 +126,9 @@ static void end_last_line(const char *entry)
                 fprintf(stderr, "%s: the end of its last line: %s\n", entry, strerror(errno));
 }
 
-/* Returns only if it failed. Programs are found in the PATH of this process, which is the language's. The home of a
- * compiler is not the work directory: files of a request are no settings of its compiler, and the request has no
- * variables in that stage (pool/core/run_io.c). */
+/* Returns only if it failed. Programs are found in the PATH of this process, which is the language's. A compiler's home
+ * is not the work directory: files of a request must not be settings of its compiler, and the request has no variables
+ * in that stage (pool/core/execution_steps.c). */
 static int become(const struct lang_command *c, char *const *line, enum words_use use, const struct job *job)
 {
         static char elsewhere[] = "HOME=/tmp";
@@ -148,7 +148,7 @@ static int command_run(void *state, const struct job *job)
         if (own)
                 return become(c->is, own, WORDS_RUN, job);
         if (c->started.taken && job->header.purpose == JOB_COMPILE) {
-                prestart_end(&c->started); /* what was wanted is in the work directory */
+                prestart_end(&c->started); /* its artifacts are in the work directory */
                 return 0;
         }
         if (c->started.taken)
@@ -168,7 +168,7 @@ struct lang lang_command_vtable(const struct lang_command *c)
                 .name = c->name,
                 .aliases = c->aliases,
                 .main_file = c->main_file,
-                .extensions = "", /* the pool has read the language's file, too */
+                .extensions = "", /* the pool has them from the language's file */
                 .kind = c->kind,
                 .echoes = c->echoes,
                 .extra_calls = c->extra_calls,

@@ -1,5 +1,5 @@
-/* Languages that are data: whatever has a command line. What a file lang/NAME.conf says ends up here, and one vtable
- * carries it out for all of them. */
+/* Languages that are data: every program with a command line. The contents of a file lang/NAME.conf end up here, and
+ * one vtable carries them out for all such languages. */
 #pragma once
 
 #include "lang/lang.h"
@@ -30,12 +30,12 @@ struct lang_command {
         char *const *fresh;      /* KIND_PRESTARTED: for a job with words for its interpreter. NULL: run */
         char *const *prompt;     /* the language's own prompt; NULL: it has none */
         char *const *warm;       /* KIND_PRESTARTED: the program that waits for a job, see prestart.h. Else NULL */
-        uint64_t memory_bytes;   /* the usual limit of a run, for which warm is started */
+        uint64_t memory_bytes;   /* the default memory limit of a run, for which warm is started */
         char *const *env;        /* name=value, for all of them; a request's own come after these */
         const char *const *extra_calls;
         const char *const *links; /* as in struct lang */
-        bool echoes;              /* KIND_PRESTARTED: warm heeds echo_last_expression */
+        bool echoes;              /* KIND_PRESTARTED: warm obeys echo_last_expression */
 };
 
-/* The vtable for c; its strings are c's, which must live as long. */
+/* The vtable for c; its strings belong to c, which must live as long. */
 struct lang lang_command_vtable(const struct lang_command *c);

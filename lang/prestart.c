@@ -22,12 +22,12 @@
 
 extern char **environ;
 
-/* All that is ever said. Another byte is not believed, and its sender does not get the job. */
+/* The only bytes of the protocol. A program that sends another byte does not get the job. */
 enum { READY = 'R', GO = 'G', START = 'S', REFUSED = 'C' };
 enum { LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
 
-/* Guards alone. A sandbox that does not come up is found by the zygote, which counts what it was given and not how long
- * a loaded machine takes to give it (zygote/tenant_overdue.c); a zygote that does not greet is found by the pool. */
+/* Only guards. The zygote finds a sandbox that does not come up, and counts the time that it was given, not the time on
+ * a loaded machine's wall (zygote/tenant_overdue.c). The pool finds a zygote that does not say hello. */
 enum { PATIENCE_MS = 450000, TRY_PATIENCE_MS = 100000 };
 
 static const int own_streams[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
@@ -91,8 +91,8 @@ static const char *last_line(char *text)
         return line ? line + 1 : text;
 }
 
-/* In a sandbox, what was started ahead dies with all the rest. In the zygote nothing sees to that but this: words that
- * tie a program to its parent's life, from a package that every Debian has. */
+/* In a sandbox a prestarted program dies with all the rest. In the zygote only these words ensure that: they tie a
+ * program to its parent's life, by a command of a package that every Debian has. */
 static char **tied(char *const *warm)
 {
         static const char *const tie[] = { "setpriv", "--pdeathsig", "KILL" };
@@ -149,7 +149,7 @@ int prestart_start(struct prestart *p, char *const *warm)
 
 /* ---------------------------------------------------------------- the job */
 
-/* A string with its NUL, or only its length where at is NULL. */
+/* Writes a string with its NUL; returns its length, which is all that it does if at is NULL. */
 static size_t put(char *at, const char *text)
 {
         size_t size = strlen(text) + 1;
@@ -191,7 +191,8 @@ static int send_job(int sock, const struct job *job)
         return io_send_all(sock, frame, sizeof length + len);
 }
 
-/* The limit of open files came with the job. What the kernel counts per process is not passed on by itself. */
+/* The limit of open files came with the job. The kernel keeps it per process, so the running program does not get it by
+ * itself. */
 static int share_limits(pid_t pid)
 {
         struct rlimit files;
@@ -210,7 +211,8 @@ static int wait_for(pid_t pid)
         return status;
 }
 
-/* The exit status, or the same death. No core: the limit is the sandbox's (zygote/sandbox/limits.c). */
+/* Returns the exit status, or dies the same death. There is no core dump: the sandbox's limit forbids it
+ * (zygote/sandbox/limits.c). */
 static int mirror(int status)
 {
         if (!WIFSIGNALED(status))
@@ -233,7 +235,7 @@ int prestart_start_fresh(struct prestart *p, char *const *line, const struct job
                 return 0;
         int status = end(p);
         if (WIFSIGNALED(status))
-                _exit(mirror(status)); /* there was no memory for it, say */
+                _exit(mirror(status)); /* for example, there was no memory for it */
         return r;
 }
 
@@ -241,8 +243,8 @@ int prestart_offer(struct prestart *p, const struct job *job)
 {
         if (p->pid == 0)
                 return 0;
-        /* From here on the helper reads what a client wrote, and becomes the program. This process, which tells how
-         * both have ended, is neither's to look into or to write to. An exec, for a job that is not taken, ends that.
+        /* From here on the helper reads the client's program, and becomes it. This process reports the ends of both, so
+         * neither may look into it or write to it. An exec, for a job that is not taken, ends that protection.
          */
         int r = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : share_limits(p->pid);
         bool sent = r == 0 && send_job(p->sock, job) == 0;
@@ -256,7 +258,7 @@ int prestart_offer(struct prestart *p, const struct job *job)
                 if (answer == REFUSED && !WIFSIGNALED(status))
                         return WEXITSTATUS(status) ? WEXITSTATUS(status) : 1;
                 if (WIFSIGNALED(status))
-                        _exit(mirror(status)); /* out of memory, and whatever else ends compilers */
+                        _exit(mirror(status)); /* out of memory, or another end of a compiler */
                 p->pid = 0;
                 return 0;
         }
@@ -267,10 +269,10 @@ int prestart_offer(struct prestart *p, const struct job *job)
 int prestart_follow(struct prestart *p)
 {
         char go = START;
-        spawn_ignore_signals();       /* they are the program's, which is in this process's group */
-        io_send_all(p->sock, &go, 1); /* if it is dead, its end is what counts */
+        spawn_ignore_signals();       /* they are for the program, which is in this process's group */
+        io_send_all(p->sock, &go, 1); /* if it is dead, its end counts */
         close(p->sock);
-        /* The streams are the program's alone: one that it closes shall be closed. */
+        /* Only the program may hold the streams: one that it closes must be closed. */
         for (int fd = 0; fd < 3; fd++)
                 close(fd);
         return mirror(wait_for(p->pid));

@@ -5,8 +5,8 @@
  * end with NUL:
  *
  *   the name of the file to start; "echo", or "compiled" (all that it would make is there), or ""; "merge" (standard
- * error shall be standard output) or ""; the number of arguments, and the arguments; the request's variables as
- * name=value, up to the end of the frame
+ *   error shall be standard output) or ""; the number of arguments, and the arguments; the request's variables as
+ *   name=value, up to the end of the frame
  *
  * It answers with one byte: 'G', and then waits for one byte 'S' before it runs anything of the program; or 'C', when
  * it has said on its standard streams why the program does not compile, and then exits with the status for that; or
@@ -29,8 +29,8 @@ struct prestart {
         bool taken; /* it has the job */
 };
 
-/* In the zygote: starts the program and ends it when it is ready, so that one that can't start is told with its own
- * words. */
+/* In the zygote: starts the program and ends it when it is ready, so that a program that can't start is reported with
+ * its own words. */
 int prestart_try(char *const *warm, struct err *e);
 
 /* Returns when the program waits for its job. 0, or a negative errno; then there is no program. */
@@ -44,9 +44,9 @@ int prestart_start_fresh(struct prestart *p, char *const *line, const struct job
  * program. Ends the process itself if a compiler was ended by a signal. */
 int prestart_offer(struct prestart *p, const struct job *job);
 
-/* Ends a program that is not to have the job. */
+/* Ends a program that does not get the job. */
 void prestart_end(struct prestart *p);
 
 /* Lets a program run whose job was taken, and ends this process as it ends: returns its exit status, or dies of the
- * same signal. A signal for the process group is the program's to heed; this process stops and goes on with it. */
+ * same signal. The program handles signals for the process group; this process stops and goes on with it. */
 int prestart_follow(struct prestart *p);

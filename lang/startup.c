@@ -13,7 +13,7 @@
 
 extern char **environ;
 
-/* What `stdbuf` preloads, and the variable that tells it to leave standard output without a buffer. */
+/* The library that `stdbuf` preloads, and the variable that makes it leave standard output without a buffer. */
 #define STDBUF "/usr/libexec/coreutils/libstdbuf.so"
 static char stdbuf_mode[] = "_STDBUF_O=0"; /* an environment has no const */
 
@@ -23,7 +23,7 @@ static char terminal_name[] = "TERM=xterm";
 /* What a shell says of a program that it can't start. */
 enum { EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 127, MAX_PACKAGE_VARIABLES = 2 };
 
-/* Read by libc and the dynamic linker, whatever the program is. */
+/* Variables that libc and the dynamic linker read, in every program. */
 static const char *const of_every_process[] = { "GLIBC_TUNABLES", "LD_*", "MALLOC_*", NULL };
 
 static bool is_one_of(const char *variable, const char *const *names)
@@ -39,7 +39,7 @@ static bool is_one_of(const char *variable, const char *const *names)
         return false;
 }
 
-/* The value of the last of that name, of which only the first len bytes are the name. NULL: it is not set. */
+/* The value of the last variable of that name; only the first len bytes are the name. NULL: it is not set. */
 static const char *value_of(const char *name, size_t len, char *const *env)
 {
         const char *value = NULL;

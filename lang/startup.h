@@ -4,8 +4,8 @@
  * already, so such a job is given to a process that begins with them. So is a job that has words for its interpreter,
  * names another one, or runs on a terminal. Any other job is run where it is.
  *
- * Which these are, a language says (at_start in lang.h). What libc and the dynamic linker read is true of every
- * process, and listed here. */
+ * A language names its variables (at_start in lang.h). Those of libc and the dynamic linker hold for every process, and
+ * are listed here. */
 #pragma once
 
 #include "lang/lang.h"
@@ -16,8 +16,8 @@
  * the value already is none. */
 const char *startup_variable(const struct lang *lang, const struct job *job);
 
-/* Before the program: -1 where the job is to be run here, or the exit status of a fresh process that could not be
- * started. Time zones are libc's own, and are set for the job in any case. */
+/* To be called before the program: -1 if the job is to be run here, or the exit status if a fresh process could not be
+ * started. The time zone is libc's own, and is set for the job in any case. */
 int startup_begin(const struct lang *lang, const struct job *job);
 
 /* Becomes lang->fresh, or lang->prompt for a job that wants it; returns the exit status of a process that could not be

@@ -20,7 +20,7 @@ static bool is_digit(char c)
         return isdigit((unsigned char)c) != 0;
 }
 
-/* How long the version is that begins here: digits, and after each dot digits or lower-case letters. */
+/* The length of the version that begins here: digits, and after each dot digits or lower-case letters. */
 static size_t dotted_length(const char *text, bool *dotted)
 {
         size_t n = 0;

@@ -1,4 +1,4 @@
-/* What version of a program is installed, found out by asking it. */
+/* Finds the installed version of a program by asking it. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -9,6 +9,6 @@
  * or a negative errno with a sentence. No process is left. */
 int version_ask(char *const *command, char *out, size_t size, struct err *e);
 
-/* The first numbers with a dot between them, with what is attached to them ("3.11.2rc1"); without any, the first
- * number; without that, the first line. Empty for text with nothing in it. */
+/* The first numbers with a dot between them, with attached letters ("3.11.2rc1"); without any, the first number;
+ * without that, the first line. Empty for an empty text. */
 void version_find(const char *text, char *out, size_t size);

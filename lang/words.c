@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A list that grows, and whose strings are its own; always ends with NULL. */
+/* A growing list that owns its strings; always ends with NULL. */
 struct list {
         char **at;
         size_t n, size;
@@ -38,7 +38,8 @@ static bool push(struct list *l, const char *prefix, const char *text)
         return true;
 }
 
-/* Names that begin so are options, lists of more arguments (@) to compilers, or a shell's options (+). */
+/* Adds a file. Names that begin with these characters are options, a compiler's lists of more arguments (@), or a
+ * shell's options (+). */
 static bool push_file(struct list *l, const char *name)
 {
         return push(l, *name == '-' || *name == '@' || *name == '+' ? "./" : "", name);
@@ -62,7 +63,7 @@ static bool push_made(struct list *l, const char *entry, const char *extension)
         return push_file(l, name);
 }
 
-/* Libraries come after what uses them, all other flags before. */
+/* Libraries come after the files that use them, all other flags before. */
 static bool push_flags(struct list *l, char *const *flags, bool libraries)
 {
         bool ok = true;
@@ -72,7 +73,7 @@ static bool push_flags(struct list *l, char *const *flags, bool libraries)
         return ok;
 }
 
-/* A flag of the request says otherwise what this word of the line says: both are NAME=, the same name. */
+/* True if a flag of the request replaces this word of the line: both are NAME=, with the same name. */
 static bool is_replaced(const char *word, char *const *flags)
 {
         size_t len = strcspn(word, "=");

@@ -14,7 +14,7 @@ enum words_use { WORDS_COMPILE, WORDS_RUN };
 /* In any word, {memory%N} is N percent of the run's memory limit, in MiB: for heaps that are to fit into it. */
 bool words_name_memory(char *const *line);
 
-/* The line with that alone expanded, in fresh memory for words_free; NULL without memory. */
+/* The line with only that expanded, in fresh memory for words_free; NULL without memory. */
 char **words_expand_memory(char *const *line, uint64_t memory_bytes);
 
 /* The expanded line in fresh memory, to be released by words_free; NULL without memory, or where the work directory

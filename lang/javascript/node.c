@@ -11,7 +11,7 @@
 
 #define PROGRAM "/usr/bin/node"
 
-/* Where npm puts what it installs with --prefix DIR, and with -g --prefix DIR. As in javascript.conf. */
+/* npm's directories for packages with --prefix DIR, and with -g --prefix DIR. As in javascript.conf. */
 #define NODE_PATH LANG_PACKAGES "/node_modules:" LANG_PACKAGES "/lib/node_modules"
 
 static bool load(void *context, const char *name)

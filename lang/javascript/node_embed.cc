@@ -1,6 +1,6 @@
-/* Node embedded so that it can be forked: see node_embed.h. Three things stand in the way, and are dealt with here: V8
- * asks the kernel not to copy its heap into children; it wants threads, which no fork takes along; and the event loop's
- * descriptors are shared with the parent's. */
+/* Node embedded so that it can be forked: see node_embed.h. Three things stand in the way, and are handled here: V8
+ * asks the kernel not to copy its heap into children; V8 wants threads, which no fork copies; and the event loop shares
+ * its descriptors with the parent's. */
 #include "lang/javascript/node_embed.h"
 
 #include "lang/javascript/node_scripts.h"
@@ -31,7 +31,7 @@
 #include <uv.h>
 #include <vector>
 
-/* Exported by the library, and in no header: when the process was started, in nanoseconds of CLOCK_MONOTONIC. */
+/* The library exports it without a header: the start of the process, in nanoseconds of CLOCK_MONOTONIC. */
 namespace node
 {
 namespace per_process
@@ -47,7 +47,7 @@ extern uint64_t timeOrigin;
 namespace
 {
 
-/* V8's own platform without threads, as Node wants to see one: what was posted runs when the loop asks for it. */
+/* V8's own platform without threads, in the form that Node wants: posted tasks run when the loop asks for them. */
 class SingleThreadedPlatform : public node::MultiIsolatePlatform
 {
       public:
@@ -117,8 +117,8 @@ class SingleThreadedPlatform : public node::MultiIsolatePlatform
         std::unique_ptr<v8::Platform> platform = v8::platform::NewSingleThreadedDefaultPlatform();
 };
 
-/* Numbers below this one are a sandbox's: its job, its report (zygote/sandbox/boot.c). The loop closes the numbers that
- * it knows of when it is told of a fork, so it must know none of these. */
+/* A sandbox uses the descriptors below this one: its job, its report (zygote/sandbox/boot.c). After a fork the loop
+ * closes the descriptors that it knows, so it must know none of these. */
 constexpr int first_free_number = 16;
 
 class LowNumbersTaken
@@ -142,9 +142,9 @@ class LowNumbersTaken
         std::vector<int> taken;
 };
 
-/* V8 marks its heap MADV_DONTFORK. From here on that call does nothing, and says that it has worked: a filter needs no
- * symbol to be bent, and holds for all that make the call. Who has no capability in effect, as a zygote while its
- * interpreter starts, may set one when it can gain none any more; a sandbox never can. */
+/* V8 marks its heap MADV_DONTFORK. From here on that call does nothing, and reports success. A filter needs no replaced
+ * symbol, and holds for all callers. A process without capabilities in effect, such as a zygote while its interpreter
+ * starts, may load a filter if it can gain none any more; a sandbox never can. */
 int allow_forks_of_the_heap()
 {
         sock_filter filter[] = {
@@ -174,8 +174,8 @@ std::vector<int> open_descriptors()
         return all;
 }
 
-/* The pipe by which libuv's signal handlers keep out of each other's way. It is one per process, is made with the first
- * loop, and would be renewed by a handler of fork(), which a clone does not call. */
+/* The pipe by which libuv's signal handlers exclude each other. There is one per process, made with the first loop. A
+ * handler of fork() would renew it, but a clone does not call that. */
 class SignalLock
 {
       public:
@@ -230,7 +230,7 @@ struct node_embed {
         SingleThreadedPlatform platform;
         SignalLock signal_lock;
         int (*reseed)() = nullptr;
-        char words[16] = "node\0main.js"; /* what process.title may write over, as it would over the arguments */
+        char words[16] = "node\0main.js"; /* process.title may overwrite these words, as it would the arguments */
         char *argv[3] = { words, words + 5, nullptr };
         std::unique_ptr<node::CommonEnvironmentSetup> setup;
         v8::Global<v8::Object> functions;
@@ -239,7 +239,7 @@ struct node_embed {
 namespace
 {
 
-/* What every call into JavaScript needs around it. */
+/* The scopes that every call into JavaScript needs. */
 class Inside
 {
       public:
@@ -282,8 +282,8 @@ class Inside
         node_embed *embed;
 };
 
-/* Not to its end: that is an event, which a program may only see once. Nor for ever: a preloaded module may have set a
- * timer. */
+/* It does not run to the loop's end: that is an event, which a program may see only once. It does not run for ever
+ * either: a preloaded module may have set a timer. */
 void turn_loop(node_embed *n)
 {
         int turns = 100;
@@ -292,10 +292,10 @@ void turn_loop(node_embed *n)
         while (uv_run(n->setup->event_loop(), UV_RUN_NOWAIT) != 0 && --turns > 0);
 }
 
-/* V8 has sized its heap by the machine's memory, and would collect garbage when a run has long met its limit. A heap
- * that was made can be bounded anew in this way alone: as the end of a bound that was raised. It then fills up to the
- * bound before it is collected, so a quarter is left for all else; and what really needs more gets it, for the kernel
- * to end. */
+/* V8 has sized its heap by the machine's memory, and would collect garbage long after a run has met its limit. An
+ * existing heap can be bounded anew only in this way: as the end of a raised bound. The heap then fills up to the bound
+ * before it is collected, so a quarter is left for all else. A program that really needs more gets it, and the kernel
+ * ends it. */
 void limit_heap(v8::Isolate *isolate, uint64_t memory_bytes)
 {
         v8::NearHeapLimitCallback more = [](void *, size_t current, size_t) { return current + current / 4; };
@@ -352,7 +352,7 @@ int node_embed_start(struct node_embed **out, char *why, size_t why_size)
                 return fail(why, why_size, "a filter for Node's heap can't be set");
         if (!n->signal_lock.find())
                 return fail(why, why_size, "libuv's lock of signals is not where it was");
-        /* No header of OpenSSL is needed for this one function, which libnode brings along. */
+        /* libnode contains this function, so no header of OpenSSL is needed. */
         n->reseed = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "RAND_poll"));
         if (!n->reseed)
                 return fail(why, why_size, "there is no RAND_poll");
@@ -371,7 +371,7 @@ int node_embed_start(struct node_embed **out, char *why, size_t why_size)
         if (!n->setup)
                 return fail(why, why_size, join(errors));
         int r = load(n.get(), why, why_size);
-        node_embed *started = n.release(); /* V8 is what it was given, for good */
+        node_embed *started = n.release(); /* V8 keeps it for good */
         if (r == 0)
                 *out = started;
         return r;
@@ -383,7 +383,7 @@ bool node_embed_preload(struct node_embed *n, const char *name)
         bool loaded;
         {
                 node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
-                v8::TryCatch caught(in.isolate); /* inside: what the scope catches ends the process */
+                v8::TryCatch caught(in.isolate); /* inside: an exception that the scope catches ends the process */
                 loaded = !in.call("preload", { in.string(name) }).IsEmpty();
         }
         turn_loop(n);
@@ -405,7 +405,7 @@ void node_embed_settle(struct node_embed *n)
 {
         Inside in(n);
         turn_loop(n);
-        in.isolate->LowMemoryNotification(); /* a collection in a child would copy what it marks */
+        in.isolate->LowMemoryNotification(); /* a collection in a child would copy the pages that it marks */
 }
 
 int node_embed_forked(struct node_embed *n)
@@ -417,7 +417,7 @@ int node_embed_forked(struct node_embed *n)
         if (r < 0)
                 return r;
 
-        /* Math.random takes its first state when it is first called, which no zygote does. */
+        /* Math.random gets its state at the first call, and no zygote calls it. */
         uint32_t seed;
         if (getrandom(&seed, sizeof seed, 0) != sizeof seed || n->reseed() != 1)
                 return -EIO;
@@ -445,16 +445,16 @@ int node_embed_run(struct node_embed *n, const char *entry, char *const *args, c
                                 { in.string(entry), in.array(args), in.array(env), v8::Boolean::New(in.isolate, echo) })
                                 .ToLocal(&main);
         if (!prepared)
-                end(1); /* it has said why */
+                end(1); /* the reason was printed */
         if (!main->IsFunction())
                 return NODE_EMBED_FRESH;
         {
-                /* The first callback of a process has the number 1. An error of it is no failure of the scope, which
+                /* The first callback of a process has the number 1. Its error must not count as the scope's, which
                  * would then leave the program's ticks to a later one. */
                 node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 1, 0 });
                 v8::TryCatch caught(in.isolate);
                 caught.SetVerbose(true);
-                /* What it throws has been dealt with. */
+                /* Exceptions were handled already. */
                 v8::MaybeLocal<v8::Value> ended =
                         main.As<v8::Function>()->Call(in.context, v8::Undefined(in.isolate), 0, nullptr);
                 (void)ended;

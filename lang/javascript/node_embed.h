@@ -1,5 +1,5 @@
-/* Node embedded so that it can be forked, which it is not made for. Behind this header is C++, the rest of Hatchery is
- * C. docs/languages.md, "Node forked", tells what stands in the way of it. */
+/* Node embedded so that it can be forked, which it is not made for. The code behind this header is C++; the rest of
+ * Hatchery is C. docs/languages.md, "Node forked", lists the obstacles. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,24 +12,24 @@ extern "C" {
 
 struct node_embed;
 
-/* What a job that needs a Node of its own is answered with. */
+/* The answer for a job that needs a Node of its own. */
 enum { NODE_EMBED_FRESH = -1 };
 
 /* In the zygote: initialises V8 and one environment in one thread. It is never released. 0, or -1 with a sentence in
  * why. */
 int node_embed_start(struct node_embed **out, char *why, size_t why_size);
 
-/* In the zygote: loads a module; false where it can't be. */
+/* In the zygote: loads a module; false if that fails. */
 bool node_embed_preload(struct node_embed *n, const char *name);
 
 /* In the zygote, when all is loaded: leaves a heap that children need not tidy up. */
 void node_embed_settle(struct node_embed *n);
 
-/* In each child: descriptors of the event loop are made anew (those of the zygote are closed by now), what is random
- * starts elsewhere, and what a process knows of itself is its own. 0, or a negative errno. */
+/* In each child: the descriptors of the event loop are made anew (those of the zygote are closed by now), random
+ * numbers start elsewhere, and facts about the process are its own. 0, or a negative errno. */
 int node_embed_forked(struct node_embed *n);
 
-/* In the zygote or in a child: what most programs do. */
+/* In the zygote or in a child: runs the paths that most programs take. */
 void node_embed_rehearse(struct node_embed *n);
 
 /* In each child: runs the program, and ends the process. args and env (name=value) end with NULL; memory_bytes is

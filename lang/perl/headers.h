@@ -1,4 +1,4 @@
-/* Perl's headers, in the order and with the macros that they want. PERL_NO_GET_CONTEXT: the interpreter is handed from
+/* Perl's headers, in the order and with the macros that they need. PERL_NO_GET_CONTEXT: the interpreter is passed from
  * function to function (pTHX, aTHX) and not looked up for each call. */
 #pragma once
 

@@ -25,7 +25,7 @@ static void keep(pTHX_ const char *key, SV *what)
 
 /* ---------------------------------------------------------------- who requires whom */
 
-/* The name of the file that is being loaded, the innermost; NULL where it is the program. */
+/* The name of the innermost file that is being loaded; NULL if that is the program. */
 static SV *loading(pTHX)
 {
         for (PERL_SI *si = PL_curstackinfo; si; si = si->si_prev)
@@ -60,7 +60,7 @@ static bool is_from_the_start(pTHX_ SV *directory)
         return false;
 }
 
-/* Whether @INC, as it is now, leads to the file at path, and to no other of that name before. */
+/* Does the present @INC lead to the file at path, and to no other of that name before? */
 static bool leads_to(pTHX_ SV *path, SV *name)
 {
         AV *inc = GvAVn(PL_incgv);
@@ -68,7 +68,7 @@ static bool leads_to(pTHX_ SV *path, SV *name)
                 SV **item = av_fetch(inc, i, 0);
                 if (!item || !SvOK(*item))
                         continue;
-                if (SvROK(*item)) /* a hook may have anything */
+                if (SvROK(*item)) /* a hook may return anything */
                         return false;
                 STRLEN len;
                 const char *directory = SvPV(*item, len);
@@ -82,7 +82,8 @@ static bool leads_to(pTHX_ SV *path, SV *name)
         return false;
 }
 
-/* So that another module of this name can be loaded: all that ours had defined goes, but for packages inside. */
+/* Removes all that our module had defined, except packages inside, so that another module of this name can be
+ * loaded. */
 static void forget_package(pTHX_ SV *name)
 {
         SV *package = sv_2mortal(newSVpvs(""));
@@ -147,7 +148,7 @@ static OP *require_op(pTHX)
 void perl_modules_begin(pTHX)
 {
         keep(aTHX_ REQUIRED, MUTABLE_SV(newHV()));
-        PL_ppaddr[OP_REQUIRE] = require_op; /* libperl's table of what carries out each operation: one per process */
+        PL_ppaddr[OP_REQUIRE] = require_op; /* libperl's table of functions for operations: one per process */
 }
 
 bool perl_modules_load(pTHX_ const char *name)

@@ -1,9 +1,10 @@
-/* Perl: an interpreter that stands still at the first line of its program, forked, and given the program there.
+/* Perl: an interpreter that pauses at the first line of its program. It is forked there, and the child gives it the
+ * program.
  *
  * `perl main.pl` is perl_parse, perl_run and perl_destruct. In the zygote perl_parse begins, on a stack of its own, and
- * stops where it would read the first line of the file. A child opens the real file there and lets it go on: so what
- * the program then sees, from BEGIN to END, from DATA to the texts of errors, is perl's own doing. A filter on the
- * source is that place: perl calls it in the lexer, for each line. */
+ * stops where it would read the first line of the file. A child opens the real file there and lets it go on. So perl
+ * itself does everything that the program then sees, from BEGIN to END, from DATA to the texts of errors. The pause is
+ * made by a filter on the source: perl calls it in the lexer, for each line. */
 #include "lang/lang.h"
 #include "lang/perl/headers.h"
 #include "lang/perl/modules.h"
@@ -19,11 +20,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define PROGRAM "/usr/bin/perl"            /* what $^X says: Debian's own interpreter of the same version */
+#define PROGRAM "/usr/bin/perl"            /* the value of $^X: Debian's own interpreter of the same version */
 #define LIBRARY LANG_PACKAGES "/lib/perl5" /* local::lib's place for modules */
 #define SELF    "hatchery.perl"            /* in PL_modglobal */
 
-/* What nearly every program asks for in its first lines. */
+/* Modules that nearly every program loads in its first lines. */
 static const char *const always[] = { "strict",   "warnings", "utf8", "feature",  "vars",       "constant",    "parent",
                                       "overload", "Exporter", "Carp", "XSLoader", "List::Util", "Scalar::Util" };
 
@@ -42,13 +43,13 @@ struct perl {
         char *argv[3];
         char words[32];
         char search_path[PATH_SIZE]; /* a line for each directory */
-        enum order order;            /* for who is inside */
+        enum order order;            /* the order for the code that is paused inside */
         const struct job *job;
         bool is_warm, has_ended;
         int status;
 };
 
-/* As large as the process's own may become, in 64 KiB. */
+/* As large as the process's own stack may become, in units of 64 KiB. */
 static size_t stack_room(void)
 {
         struct rlimit limit;
@@ -59,7 +60,7 @@ static size_t stack_room(void)
 
 /* ---------------------------------------------------------------- inside: a program begins */
 
-/* $0 is assigned to what a program is called; perl writes it over this memory, and names the process. */
+/* $0 is set to the program's name; perl writes it over this memory, and names the process. */
 static void set_arguments(pTHX_ const struct job *job)
 {
         static const char command[] = "perl";
@@ -100,7 +101,8 @@ static void set_name(pTHX_ const char *entry)
         PL_origfilename = savepv(entry);
         CopFILE_free(&PL_compiling);
         CopFILE_set(&PL_compiling, entry);
-        sv_setpv(GvSVn(gv_fetchpvs("0", GV_ADD | GV_NOTQUAL, SVt_PV)), entry); /* no magic: it is called perl still */
+        sv_setpv(GvSVn(gv_fetchpvs("0", GV_ADD | GV_NOTQUAL, SVt_PV)), entry); /* without magic: the process is still
+                                                                                * called perl */
 }
 
 static void open_program(pTHX_ const char *entry)
@@ -155,7 +157,7 @@ static struct perl *self(pTHX)
         return INT2PTR(struct perl *, SvIV(*found));
 }
 
-/* Asked for the first line of the program. */
+/* Called for the first line of the program. */
 static I32 stand_still(pTHX_ int index, SV *line, int length)
 {
         struct perl *p = self(aTHX);
@@ -182,7 +184,7 @@ static bool load_named(void *context, const char *name)
         return perl_modules_load(aTHX_ name);
 }
 
-/* @INC as the plain command has it: libperl.so has another list compiled in. */
+/* Sets @INC as in the plain command: libperl.so has another list compiled in. */
 static void set_search_path(pTHX_ const struct perl *p)
 {
         AV *inc = GvAVn(PL_incgv);
@@ -199,7 +201,7 @@ static void load(pTHX_ CV *cv)
 {
         struct perl *p = self(aTHX);
         sv_2mortal(SvREFCNT_inc_simple_NN(MUTABLE_SV(cv)));
-        (void)hv_deletes(PL_defstash, "Hatchery::", G_DISCARD); /* its name is nothing to a program */
+        (void)hv_deletes(PL_defstash, "Hatchery::", G_DISCARD); /* a program must not see its name */
         sv_setpvs(GvSVn(gv_fetchpvs("\030", GV_ADD | GV_NOTQUAL, SVt_PV)), PROGRAM); /* $^X, else the zygote's */
         set_search_path(aTHX_ p);
         perl_modules_begin(aTHX);
@@ -287,7 +289,7 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
         return 0;
 }
 
-/* rand seeds itself when it is first used; hashes have the zygote's function, but an order of their own. */
+/* rand seeds itself at its first use; hashes have the zygote's function, but an order of their own. */
 static int perl_after_fork(void *state)
 {
         struct perl *p = state;

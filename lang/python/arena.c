@@ -8,11 +8,11 @@
 enum { MAX_FREED = 32 };
 
 #define HUGE      ((size_t)2 << 20)
-#define ROOM_SIZE ((size_t)64 << 20) /* of addresses; memory is what is touched */
+#define ROOM_SIZE ((size_t)64 << 20) /* of addresses; only touched pages take memory */
 
 struct python_arenas {
         char *start, *next, *end;
-        size_t size;            /* of one, as the first was asked for */
+        size_t size;            /* of one arena, from the first request */
         void *freed[MAX_FREED]; /* and not yet given out again */
         int n_freed;
 };
@@ -72,7 +72,7 @@ void python_arena_close(struct python_arenas *a)
 {
         if (!a)
                 return;
-        /* The huge page that was begun is there anyway. */
+        /* Rounds up: the last huge page is there anyway. */
         size_t used = ((size_t)(a->next - a->start) + HUGE - 1) & ~(HUGE - 1);
         munmap(a->start + used, (size_t)(a->end - a->start) - used);
         a->end = a->start + used;

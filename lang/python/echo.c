@@ -1,5 +1,5 @@
-/* A last expression that is printed: see echo.h. The compiler has a mode for it, "single", in which expressions
- * print their values; all that the program says before runs in the usual mode, where they do not. */
+/* A last expression that is printed: see echo.h. The compiler has a mode for it, "single", in which expressions print
+ * their values. All earlier statements run in the usual mode, in which they do not. */
 #include "lang/python/echo.h"
 
 #include "proto/base/own.h"
@@ -21,7 +21,7 @@ static PyObject *read_source(const char *filename)
         return source;
 }
 
-/* The syntax tree, as the module ast has it. */
+/* The syntax tree, in the form of the module ast. */
 static PyObject *parse(const char *filename, PyObject *name)
 {
         PyCompilerFlags flags = { .cf_flags = PyCF_ONLY_AST, .cf_feature_version = PY_MINOR_VERSION };
@@ -34,7 +34,8 @@ static PyObject *parse(const char *filename, PyObject *name)
         return tree;
 }
 
-/* Takes the last statement out of the tree, and makes a tree for the mode "single" of it; NULL if it is no expression.
+/* Takes the last statement out of the tree, and makes a tree for the mode "single" from it; NULL if it is no
+ * expression.
  */
 static PyObject *take_last(PyObject *tree)
 {

@@ -1,4 +1,4 @@
-/* The value of a program's last statement, printed as in the interactive interpreter, where that statement is an
+/* Prints the value of a program's last statement as the interactive interpreter does, if that statement is an
  * expression. */
 #pragma once
 
@@ -13,5 +13,5 @@ struct python_echo {
  * told when it is run. */
 int python_echo_compile(const char *filename, struct python_echo *out);
 
-/* Runs both parts and gives up the code. None, or NULL with an exception. */
+/* Runs both parts and releases the code. None, or NULL with an exception. */
 PyObject *python_echo_run(struct python_echo *echo, PyObject *globals);

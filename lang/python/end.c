@@ -1,9 +1,9 @@
 /* The end of a Python program: see end.h.
  *
  * Py_FinalizeEx takes down the whole interpreter, which touches nearly every page of it: in a fork each is a copy,
- * several milliseconds in all, for a process that is about to vanish. What a program can see of it is less: its threads
- * are awaited, atexit runs, the standard streams are flushed, and the objects of its own modules are destroyed
- * (finalizers, buffered files). That is what happens here, in python3's order, for __main__ and all modules that the
+ * several milliseconds in all, for a process that is about to vanish. A program can see only a part of this: its
+ * threads are awaited, atexit runs, the standard streams are flushed, and the objects of its own modules are destroyed
+ * (finalizers, buffered files). This file does that part, in python3's order, for __main__ and all modules that the
  * program imported. A program with threads still alive at that point (daemon threads) takes the full way, since there
  * the order in which the interpreter stops them is visible. */
 #include "lang/python/end.h"
@@ -81,7 +81,7 @@ int python_end_exception(int *interrupted)
 
 /* ---------------------------------------------------------------- clean-up */
 
-/* Calls a function of a module, if the module is loaded at all; what it raises is printed as python3 prints it there.
+/* Calls a function of a module, if the module is loaded; an exception is printed as python3 prints it there.
  */
 static void call_if_loaded(const char *module_name, const char *function)
 {
@@ -121,7 +121,7 @@ static int is_closed(PyObject *file)
         return r > 0;
 }
 
-/* -1 if something that the program wrote is lost. */
+/* -1 if output of the program is lost. */
 static int flush_stream(const char *name, int complain)
 {
         PyObject *file = PySys_GetObject(name); /* borrowed */
@@ -161,7 +161,8 @@ static PyObject *names_of_program(PyObject *modules)
         Py_ssize_t at = 0;
 
         while (names && ours && PyDict_Next(modules, &at, &name, &module)) {
-                /* What is no plain string may have a hash function of its own, which could change the dictionary. */
+                /* A name that is no plain string may have a hash function of its own, which could change the
+                 * dictionary. */
                 int is_ours = PyUnicode_CheckExact(name) && PySet_Contains(ours, name) == 1 &&
                               PyUnicode_CompareWithASCIIString(name, "__main__") != 0;
                 if (!is_ours && PyList_Append(names, name) < 0)
@@ -170,8 +171,8 @@ static PyObject *names_of_program(PyObject *modules)
         return names;
 }
 
-/* Takes the program's modules out of sys.modules; returns weak references to them, oldest first. A module that nothing
- * else refers to dies here, and with it what it alone held. */
+/* Takes the program's modules out of sys.modules; returns weak references to them, oldest first. A module without other
+ * references dies here, and with it all objects that only it held. */
 static PyObject *unlist_modules(void)
 {
         PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
@@ -240,7 +241,7 @@ int python_end(int status)
         } else {
                 destroy_modules();
                 flush_stream("stdout",
-                             0); /* what finalizers wrote; python3 does not complain either if it is lost here */
+                             0); /* output of finalizers; like python3, it does not complain if that is lost */
                 flush_stream("stderr", 0);
         }
         fflush(NULL); /* C's own streams, for what an extension printed */

@@ -3,14 +3,15 @@
 
 #include <Python.h>
 
-/* Before any program runs: keeps what calls the exit functions. 0, or -1 with a Python exception set. */
+/* To be called before any program runs: keeps the function that calls the exit functions. 0, or -1 with a Python
+ * exception set. */
 int python_end_prepare(void);
 
 /* Turns the exception that is set into an exit status, printing what python3 would print; *interrupted is set where
  * python3 would die of SIGINT after it has cleaned up. */
 int python_end_exception(int *interrupted);
 
-/* All that python3 does between the last line of a program and its exit and that a program can see: waits for threads,
- * calls atexit, flushes, destroys the program's modules so that finalizers run and files are flushed. Returns the final
- * status: the one given, or 120 where output could not be flushed. */
+/* Does everything that a program can see between its last line and its exit, as python3 does: waits for threads, calls
+ * atexit, flushes, destroys the program's modules so that finalizers run and files are flushed. Returns the final
+ * status: the given one, or 120 if output could not be flushed. */
 int python_end(int status);

@@ -1,4 +1,4 @@
-/* Whose a module is: see modules.h. */
+/* The owners of modules: see modules.h. */
 #include "lang/python/modules.h"
 
 #include <dirent.h>
@@ -7,8 +7,8 @@
 
 #define STARTUP "hatchery.startup"
 #define OURS    "hatchery.ours"
-#define IMPORTS "hatchery.imports" /* dictionary: of a top-level name, the set of those that it imports */
-#define TRIED   "hatchery.tried"   /* set: all that are imported by one, whether they were there or not */
+#define IMPORTS "hatchery.imports" /* dictionary: top-level name to the set of names that it imports */
+#define TRIED   "hatchery.tried"   /* set: all names that any module imports, whether they exist or not */
 
 static PyObject *interpreter_dict(void)
 {
@@ -79,8 +79,8 @@ static void note_edge(PyObject *importer, PyObject *imported)
         PyErr_Clear();
 }
 
-/* In the place of builtins.__import__, whose arguments are (name, globals, locals, fromlist, level). An import that
- * fails counts, too: with a file of that name it would not. One within a package makes no difference here. */
+/* Replaces builtins.__import__, whose arguments are (name, globals, locals, fromlist, level). A failed import counts,
+ * too: with a file of that name it would succeed. An import within a package does not matter here. */
 static PyObject *import_and_note(PyObject *original, PyObject *args, PyObject *keywords)
 {
         Py_ssize_t n = PyTuple_GET_SIZE(args);
@@ -122,7 +122,7 @@ int python_modules_unwatch_imports(PyObject *original)
 /* ---------------------------------------------------------------- a program with files of the same names */
 
 /* True if a directory entry, a package or a file with any suffix, has the name of a preloaded module, or of one that a
- * preloaded module would have liked to import. */
+ * preloaded module tried to import. */
 static int shadows(const char *entry)
 {
         PyObject *name = PyUnicode_DecodeFSDefaultAndSize(entry, (Py_ssize_t)strcspn(entry, "."));

@@ -1,5 +1,5 @@
-/* Whose a loaded module is: the interpreter's own, the zygote's (preloaded), or the program's. Kept in the
- * interpreter's dictionary. Functions return 0, or -1 with a Python exception set. */
+/* The owner of a loaded module: the interpreter, the zygote (preloaded), or the program. Kept in the interpreter's
+ * dictionary. Functions return 0, or -1 with a Python exception set. */
 #pragma once
 
 #include <Python.h>
@@ -8,7 +8,7 @@
  * in every Python, and no program can put its own in their place. */
 int python_modules_note_startup(void);
 
-/* From here on is noted which module imports which. Returns what is to be put back, or NULL. */
+/* From here on it records which module imports which. Returns the original function, to be put back, or NULL. */
 PyObject *python_modules_watch_imports(void);
 int python_modules_unwatch_imports(PyObject *original); /* takes the reference */
 
@@ -18,11 +18,11 @@ int python_modules_note_preloaded(void);
 /* The set of names of modules that were loaded before the program; borrowed. */
 PyObject *python_modules_ours(void);
 
-/* As PyImport_ImportModule, without the ways of the import system for what is there: in a fresh fork these cost some
- * twenty page faults. */
+/* Like PyImport_ImportModule for a loaded module, without the import system: in a fresh fork that costs some twenty
+ * page faults. */
 PyObject *python_modules_loaded(const char *name);
 
-/* A program may bring a json.py of its own, and python3 would import that. If anything in its directory has the name of
- * a preloaded module, that module is forgotten, and so is what imports it: they are found again as in a fresh python3.
- * All else stays, since there are modules that can't be loaded twice (numpy's). */
+/* A program may bring a json.py of its own, and python3 would import that. If a file in its directory has the name of a
+ * preloaded module, that module and all modules that import it are forgotten: they are found again as in a fresh
+ * python3. All others stay, since some modules can't be loaded twice (numpy's). */
 int python_modules_unshadow(const char *directory);

@@ -7,9 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Libraries for numbers start threads when they are loaded, as many as there are processors, and a fork has none of
- * them: what is handed to them there is never done. They read how many are wanted in these variables. No program sees
- * them: os.environ was made before. */
+/* Numeric libraries start threads when they are loaded, as many as there are processors. A fork has none of these
+ * threads, so work for them would never be done. The libraries read the wanted number from these variables. No program
+ * sees the variables: os.environ was made before. */
 static const char *const thread_variables[] = { "OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS" };
 
 enum { N_THREAD_VARIABLES = sizeof thread_variables / sizeof thread_variables[0] };
@@ -44,9 +44,9 @@ int python_preload(const struct lang_setup *setup, struct lang_warmed *out, stru
         return 0;
 }
 
-/* numpy.random.rand and its kind draw from one generator, which is seeded when numpy is imported. (That of `random` is
- * renewed by random itself, in every fork; numpy leaves its own as it is, which a program that forks may rely on. So
- * this is called here, and registered nowhere.) */
+/* numpy.random.rand and its kind draw from one generator, which is seeded when numpy is imported. (The module random
+ * itself renews its generator in every fork. numpy does not, and a program that forks may rely on that. So this is
+ * called here, and registered nowhere.) */
 PyObject *python_preload_find_reseed(void)
 {
         PyObject *random = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy.random"); /* borrowed */

@@ -5,10 +5,10 @@
 
 #include <Python.h>
 
-/* Imports what the setup names and fills out->preloads. 0, or a negative errno with a sentence; a module that can't be
+/* Imports the setup's modules and fills out->preloads. 0, or a negative errno with a sentence; a module that can't be
  * imported is marked, and no error. */
 int python_preload(const struct lang_setup *setup, struct lang_warmed *out, struct err *e);
 
-/* A new reference to what is to be called in each child, because a preloaded module has drawn a seed that otherwise all
- * of them would share; NULL where there is nothing. */
+/* A new reference to a function to call in each child, because a preloaded module has drawn a seed that all children
+ * would share; NULL if there is none. */
 PyObject *python_preload_find_reseed(void);

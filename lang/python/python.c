@@ -14,7 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What sys.executable says and what subprocess and multiprocessing start: Debian's own interpreter of the same version.
+/* The value of sys.executable, and the program that subprocess and multiprocessing start: Debian's own interpreter of
+ * the same version.
  */
 #define PROGRAM L"/usr/bin/python3"
 
@@ -26,7 +27,8 @@ static int fail_from_status(PyStatus status, struct err *e)
                        status.err_msg ? status.err_msg : "it wants to exit");
 }
 
-/* As the command line does it, but for the command line. The environment is a sandbox's by now, not the operator's. */
+/* Like the command's own start, but without a command line. The environment is a sandbox's by now, not the
+ * operator's. */
 static int initialise(struct err *e)
 {
         PyConfig config;
@@ -39,8 +41,8 @@ static int initialise(struct err *e)
         return PyStatus_Exception(status) ? fail_from_status(status, e) : 0;
 }
 
-/* Moves all that exists out of the garbage collector's sight: a collection in a child would otherwise write into, and
- * so copy, every page of it. */
+/* Moves all existing objects out of the garbage collector's sight: otherwise a collection in a child would write into,
+ * and so copy, every page of them. */
 static int freeze(struct err *e)
 {
         PyObject *gc = PyImport_ImportModule("gc");
@@ -54,8 +56,8 @@ static int freeze(struct err *e)
         return r;
 }
 
-/* A __main__ that came after the freeze, with what python3 puts there: the first one's dictionary is out of the
- * collector's sight, and with it every cycle through a program's global names, so that their finalizers would never
+/* Makes a new __main__ after the freeze, with the names that python3 puts there. The first one's dictionary is out of
+ * the collector's sight, and with it every cycle through a program's global names, so their finalizers would never
  * run. */
 static int renew_main(struct err *e)
 {
@@ -76,8 +78,8 @@ static int renew_main(struct err *e)
         return r;
 }
 
-/* The directory comes where site-packages does: behind the standard library, of which it hides nothing, and before
- * what the host happens to have of the same packages. */
+/* The directory takes the place of site-packages: behind the standard library, so that it hides nothing there, and
+ * before the host's own copies of the same packages. */
 static int add_packages(const char *directory)
 {
         static const char host[] = "/dist-packages";
@@ -90,7 +92,7 @@ static int add_packages(const char *directory)
                 if (len >= sizeof host - 1 && strcmp(text + len - (sizeof host - 1), host) == 0)
                         break;
         }
-        PyErr_Clear(); /* of a path that is no UTF-8, and so not this one */
+        PyErr_Clear(); /* for a path that is not UTF-8, and so is not this one */
         int r = path && item ? PyList_Insert(path, at, item) : -1;
         Py_XDECREF(item);
         return r;
@@ -112,7 +114,7 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         if (r < 0)
                 return r;
         out->state = python_preload_find_reseed();
-        /* The frozen import system keeps a directory listing per sys.path entry; nothing of it changes in a sandbox. */
+        /* The frozen import system keeps a directory listing per sys.path entry; these don't change in a sandbox. */
         r = freeze(e);
         if (r == 0)
                 r = renew_main(e);
@@ -126,7 +128,7 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
 static int python_after_fork(void *state)
 {
         PyObject *reseed = state;
-        PyOS_AfterFork_Child(); /* locks, thread state, and by its hooks random, and what else registered one */
+        PyOS_AfterFork_Child(); /* renews locks, thread state, and by hooks random and others */
         PyObject *done = reseed ? PyObject_CallNoArgs(reseed) : NULL;
         bool failed = reseed && !done;
         Py_XDECREF(done);
@@ -181,7 +183,7 @@ static int set_list(const char *name, const char *first, const char *second, cha
         return r;
 }
 
-/* The module time took the zone's names and offsets when it was loaded. */
+/* Renews the zone's names and offsets, which the module time read when it was loaded. */
 static int renew_time_zone(char *const *env)
 {
         while (*env && strncmp(*env, "TZ=", 3) != 0)
@@ -194,7 +196,8 @@ static int renew_time_zone(char *const *env)
         return r;
 }
 
-/* os.environ was filled when os was imported, so a variable must be set there; it passes it on to the C library. */
+/* os.environ was filled when os was imported, so a variable must be set there; os.environ passes it on to the C
+ * library. */
 static int set_environment(char *const *env)
 {
         if (!*env)
@@ -270,7 +273,7 @@ static int run_file(const struct job *job, const char *filename, int *interrupte
         }
         int status = result ? 0 : python_end_exception(interrupted);
         Py_XDECREF(result);
-        /* python3 takes these away again before threads and exit functions have their turn. */
+        /* python3 removes these again before threads end and exit functions run. */
         if (PyDict_DelItemString(globals, "__file__") < 0)
                 PyErr_Clear();
         if (PyDict_DelItemString(globals, "__cached__") < 0)

@@ -1,4 +1,4 @@
-/* Streams without buffers: see streams.h. The objects stay, since preloaded modules may hold them: each is made
+/* Streams without buffers: see streams.h. The objects stay, since preloaded modules may hold them: each is initialised
  * once more in its place, on the file itself. */
 #include "lang/python/modules.h"
 

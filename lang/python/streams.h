@@ -1,7 +1,7 @@
-/* Standard output and standard error without buffers, as `python3 -u` has them. */
+/* Standard output and standard error without buffers, as with `python3 -u`. */
 #pragma once
 
-/* In a child, before its program. A stream that a preloaded module has put in the place of Python's own is left as it
- * is.
+/* To be called in a child, before its program. A stream by which a preloaded module has replaced Python's own is left
+ * as it is.
  */
 void python_streams_unbuffer(void);
