@@ -1,7 +1,7 @@
 /* C by libtcc: translated in the process that runs it, as `tcc -lm OTHER.c... -run main.c` does, in a millisecond.
  *
- * The program is translated and linked before any byte of it runs, so one that is refused ends as a compiled language's
- * does. It then has this process: its libc, its exit, its signals. */
+ * The program is translated and linked before any byte of it runs, so a refused one ends like one of a compiled
+ * language. It then runs in this process, with its libc, its exit and its signals. */
 #include "lang/lang.h"
 
 #include <dlfcn.h>
@@ -14,11 +14,12 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What every program is linked with beside libc. */
+/* Every program is linked with this library besides libc. */
 #define MATHS "libm.so.6"
 
-/* Debian has libtcc only as an archive that is made for executables: it refers to these three of libc as if they were
- * in its own image, which a library can't have. The linker is told to take ours instead (--wrap in CMakeLists.txt). */
+/* Debian has libtcc only as an archive that is made for executables: it refers to these three variables of libc as if
+ * they were in its own image, which is impossible in a library. The linker takes ours instead (--wrap in
+ * CMakeLists.txt). */
 extern FILE *__wrap_stdout;   /* NOLINT(bugprone-reserved-identifier): the linker makes the name */
 extern FILE *__wrap_stderr;   /* NOLINT(bugprone-reserved-identifier) */
 extern char **__wrap_environ; /* NOLINT(bugprone-reserved-identifier) */
@@ -29,8 +30,8 @@ FILE *__wrap_stdout;          /* NOLINT(bugprone-reserved-identifier) */
 FILE *__wrap_stderr;          /* NOLINT(bugprone-reserved-identifier) */
 char **__wrap_environ;        /* NOLINT(bugprone-reserved-identifier): for tcc_run alone, which is not called */
 
-/* #pragma comment(lib, ...) makes libtcc load a library while it still translates, and a library that is loaded runs.
- * So it gets those of the system alone: no file of a request is to run before the compile step is over. */
+/* #pragma comment(lib, ...) makes libtcc load a library while it still translates, and a loaded library runs code. So
+ * it gets only libraries of the system: no file of a request may run before the compile step is over. */
 extern void *__real_dlopen(const char *file, int flags); /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags);        /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags)         /* NOLINT(bugprone-reserved-identifier): for libtcc */
@@ -61,7 +62,7 @@ static TCCState *new_program(void)
         return tcc;
 }
 
-/* Of a program in memory, linked. NULL if it can't be. */
+/* Translates and links a program in memory. NULL if that fails. */
 static void *translate(TCCState *tcc, const char *text, const char *symbol)
 {
         if (tcc_compile_string(tcc, text) < 0 || tcc_relocate(tcc, TCC_RELOCATE_AUTO) < 0)
@@ -69,7 +70,7 @@ static void *translate(TCCState *tcc, const char *text, const char *symbol)
         return tcc_get_symbol(tcc, symbol);
 }
 
-/* There is no call that tells it. 927 is 0.9.27. */
+/* Finds the version; the library has no call for it. 927 is 0.9.27. */
 static int find_version(char version[LANG_VERSION_SIZE], struct err *e)
 {
         TCCState *tcc = new_program();
@@ -82,7 +83,7 @@ static int find_version(char version[LANG_VERSION_SIZE], struct err *e)
         return r;
 }
 
-/* What most programs begin with; reads the headers, and goes through translator and linker. */
+/* A typical program; it reads the headers, and goes through translator and linker. */
 static void rehearse_program(void)
 {
         static const char program[] = "#include <stdio.h>\n"
@@ -113,7 +114,8 @@ static int c_fast_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         __wrap_environ = __real_environ;
         if (setup->n_preload > 0)
                 return err_say(e, EINVAL, "c-fast has no modules that could be preloaded");
-        if (!__real_dlopen(MATHS, RTLD_NOW | RTLD_GLOBAL)) /* stays: libtcc looks its symbols up in the process */
+        if (!__real_dlopen(MATHS, RTLD_NOW | RTLD_GLOBAL)) /* it stays loaded: libtcc looks its symbols up in the
+                                                            * process */
                 return err_say(e, EIO, "loading " MATHS ": %s", dlerror());
         int r = find_version(out->version, e);
         if (r < 0)
@@ -127,7 +129,7 @@ static int c_fast_warm(const struct lang_setup *setup, struct lang_warmed *out, 
 
 static int c_fast_after_fork(void *state)
 {
-        (void)state; /* nothing of it is random, locked or remembered */
+        (void)state; /* it has no random numbers, locks or caches */
         return 0;
 }
 
@@ -150,7 +152,7 @@ static bool is_source(const FTSENT *file)
                strcmp(file->fts_name + file->fts_namelen - 2, ".c") == 0;
 }
 
-/* Every other source of the request, in the order of their names, like OTHER.c... of the command line. */
+/* Adds every other source of the request, in the order of their names, like OTHER.c... of the command line. */
 static int add_others(TCCState *tcc, const char *entry)
 {
         char here[] = ".";
@@ -167,7 +169,7 @@ static int add_others(TCCState *tcc, const char *entry)
         return r;
 }
 
-/* 0, or 1, which is tcc's own status then. What is wrong, libtcc has said. */
+/* 0, or 1, which is then tcc's own status. libtcc has printed the fault. */
 static int c_fast_compile(void *state, const struct job *job)
 {
         struct c_fast *c = state;
@@ -199,9 +201,9 @@ static int c_fast_run(void *state, const struct job *job)
                         return 1;
         if (job->header.unbuffered)
                 setvbuf(stdout, NULL, _IONBF, 0);
-        program_invocation_name = program_invocation_short_name = program; /* assert says it */
+        program_invocation_name = program_invocation_short_name = program; /* assert prints it */
         errno = 0;
-        exit(c->main(argc, argv, __real_environ)); /* libc's as it is now, not what libtcc was given */
+        exit(c->main(argc, argv, __real_environ)); /* libc's present one, not the copy for libtcc */
 }
 
 const struct lang hatchery_language = {

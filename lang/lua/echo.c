@@ -1,11 +1,10 @@
 /* Where the last expression of a Lua program begins: see echo.h.
  *
- * Lua's own compiler is the judge. The tokens outside of all brackets and blocks are tried from the first one on: if
- * what follows is a list of expressions by itself, and the program can be compiled with `return` before it, it is
- * found. The first, since `f(x).y` ends with the expressions `x` too many. Looking at the tokens only saves attempts,
- * with one exception: where a program is valid as it is, a parenthesis goes on with the expression before it, so `x =
- * f` and then
- * `(y)` is an assignment. */
+ * Lua's own compiler decides. The tokens outside of all brackets and blocks are tried from the first one on. If the
+ * rest from a token is a list of expressions by itself, and the program can be compiled with `return` before it, that
+ * is the place. The first such token counts, since later ones find only a part of an expression. Looking at the tokens
+ * only saves attempts, with one exception: in a valid program, a parenthesis continues the expression before it, so `x
+ * = f` and then `(y)` is an assignment. */
 #include "lang/lua/echo.h"
 
 #include <ctype.h>
@@ -19,10 +18,10 @@ enum { GAP = sizeof RETURN - 1 };
 enum kind_of_token {
         NOTHING,     /* the beginning of the program */
         VALUE,       /* a name, a number, a string, nil, true, false, ... */
-        UNARY,       /* what begins an expression and can't end one: not # - ~ */
+        UNARY,       /* begins an expression and can't end one: not # - ~ */
         OPEN,        /* ( { */
         CLOSE,       /* ) ] } */
-        BLOCK,       /* what an `end` or an `until` closes */
+        BLOCK,       /* closed by an `end` or an `until` */
         FUNCTION,    /* a BLOCK that may begin an expression */
         BLOCK_END,   /* end */
         UNTIL,       /* closes a block too, but its condition follows */
@@ -195,7 +194,7 @@ static struct token next_token(const struct text *t, size_t from)
         return k;
 }
 
-/* Whether a statement that is an expression may begin with k, after the token before. */
+/* May a statement that is an expression begin with k, after the token before? */
 static bool may_begin(const struct token *before, const struct token *k, bool is_valid)
 {
         bool after_end = before->kind == NOTHING || before->kind == BLOCK_END || before->kind == SEPARATOR;
@@ -235,7 +234,7 @@ bool lua_echo_load(lua_State *L, const char *program, size_t size, const char *c
 {
         const struct text text = { program, size };
         struct token before = { .kind = NOTHING }, k = next_token(&text, 0);
-        size_t gap = 0; /* what is before it, the gap itself, and what is after it: the program with RETURN in it */
+        size_t gap = 0; /* the text before it, the gap itself, and the text after it: the program with RETURN in it */
         int depth = 0;
 
         char *buffer = lua_newuserdata(L, GAP + size);

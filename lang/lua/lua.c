@@ -1,4 +1,4 @@
-/* Lua 5.4, as Debian's `lua` runs a file: what differs from LuaJIT. */
+/* Lua 5.4, as Debian's `lua` runs a file: the differences from LuaJIT. */
 #include "lang/lua/run.h"
 
 #include <alloca.h>
@@ -9,12 +9,12 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* How far the state and the stack are moved at most. What is passed over is not touched. */
+/* The state and the stack are moved by at most so much. The skipped memory is not touched. */
 enum { HEAP_SLACK = 1 << 20, STACK_SLACK = 16 << 10, ALIGNMENT = 16 };
 
 /* Of one state; lives as long as the process. */
 struct extra {
-        void *first;    /* the state itself, which is not realloc's and is never freed */
+        void *first;    /* the state itself, which is not from realloc and is never freed */
         uint32_t slack; /* before it */
         bool warns;     /* warn("@on") */
         bool continued;
@@ -36,7 +36,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size)
         return NULL;
 }
 
-/* As that of luaL_newstate. */
+/* Like that of luaL_newstate. */
 static void print_warning(void *context, const char *message, int to_be_continued)
 {
         struct extra *x = context;
@@ -54,9 +54,9 @@ static void print_warning(void *context, const char *message, int to_be_continue
         x->continued = to_be_continued;
 }
 
-/* Lua takes the seed of its hashes from the time, and from where its state and its stack are: chance enough under a
- * kernel that places each process anew, but forks of one zygote are all in the same place. So both are moved, by 26
- * bits of chance in all; luaL_newstate would leave the state where it is. */
+/* Lua takes the seed of its hashes from the time, and from the addresses of its state and its stack. That is random
+ * enough under a kernel that places each process anew, but forks of one zygote have the same addresses. So both are
+ * moved, by 26 random bits in all; luaL_newstate would not move the state. */
 static lua_State *new_state(void)
 {
         uint32_t chance[2];
@@ -64,7 +64,7 @@ static lua_State *new_state(void)
         if (!x || getrandom(chance, sizeof chance, 0) != sizeof chance)
                 return NULL;
         char *stack = alloca(ALIGNMENT + chance[0] % (STACK_SLACK / ALIGNMENT) * ALIGNMENT);
-        *(char *volatile *)&stack = stack; /* or the compiler does without it */
+        *(char *volatile *)&stack = stack; /* otherwise the compiler leaves it out */
         x->slack = chance[1] % (HEAP_SLACK / ALIGNMENT) * ALIGNMENT;
         lua_State *L = lua_newstate(allocate, x);
         if (L)
@@ -129,7 +129,7 @@ static int push_args(lua_State *L)
 static const char *describe(lua_State *L)
 {
         const char *message = lua_tostring(L, -1);
-        return message ? message : "(null)"; /* what printf makes of it */
+        return message ? message : "(null)"; /* as printf prints it */
 }
 
 #define TREE LUA_VERSION_MAJOR "." LUA_VERSION_MINOR

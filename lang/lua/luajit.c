@@ -1,4 +1,5 @@
-/* LuaJIT, as Debian's `luajit` runs a file: what differs from Lua 5.4. Its hashes take their seed from the kernel. */
+/* LuaJIT, as Debian's `luajit` runs a file: the differences from Lua 5.4. Its hashes take their seed from the
+ * kernel. */
 #include "lang/lua/run.h"
 
 #include <lauxlib.h>
@@ -19,7 +20,7 @@ static lua_State *create(void)
         return L;
 }
 
-/* The command's math.random begins with the same number in every run; here it does in none. */
+/* The command's math.random begins with the same number in every run; here it begins with a random one. */
 static void seed(lua_State *L)
 {
         uint64_t chance;
@@ -27,7 +28,7 @@ static void seed(lua_State *L)
                 abort();
         lua_getglobal(L, LUA_MATHLIBNAME);
         lua_getfield(L, -1, "randomseed");
-        lua_pushnumber(L, (double)(chance >> 11)); /* what a double holds exactly */
+        lua_pushnumber(L, (double)(chance >> 11)); /* as many bits as a double holds exactly */
         lua_call(L, 1, 0);
         lua_pop(L, 1);
 }

@@ -1,8 +1,8 @@
 /* Lua in a sandbox: see run.h.
  *
- * A state takes 20 to 40 us to make, so it is not inherited from the zygote, but made in each sandbox before it reports
- * warm: the seed of its hashes is then its own. Where modules are preloaded they need a state to be loaded into, and
- * all sandboxes get that one, with its seed. */
+ * A state takes only 20 to 40 us to make. So it is not inherited from the zygote, but made in each sandbox before that
+ * reports warm: then the seed of its hashes is its own. Preloaded modules need a state to be loaded into; all sandboxes
+ * then get that one, with its seed. */
 #include "lang/lua/run.h"
 #include "lang/preload.h"
 
@@ -26,7 +26,7 @@ struct lua_runtime {
         lua_State *L;         /* NULL until there is one */
 };
 
-/* A signal handler is told of no state, so Lua's own command keeps it in such variables, too. */
+/* A signal handler gets no state as an argument, so Lua's own command keeps it in such a variable, too. */
 static lua_State *interrupted;
 static lua_Hook interrupt;
 
@@ -77,7 +77,7 @@ static bool require_module(lua_State *L, const char *name)
         return loaded;
 }
 
-/* LuaJIT notes a failure, and would tell the program of that instead of what is wrong. */
+/* LuaJIT records a failure, and would report that to the program instead of the real fault. */
 static void forget_module(lua_State *L, const char *name)
 {
         lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
@@ -112,7 +112,7 @@ int lua_run_warm(const struct lang_setup *setup, struct lang_warmed *out, struct
                 return err_set(e, ENOMEM, "the preloaded modules");
         for (size_t i = 0; i < n; i++)
                 out->preloads[i] = preload_timed(load_module, lua->L, setup->preload[i]);
-        fflush(NULL); /* what they printed is not to be printed by each child */
+        fflush(NULL); /* so that not each child prints their output */
         lua_gc(lua->L, LUA_GCCOLLECT, 0);
         return 0;
 }
@@ -253,7 +253,7 @@ static bool push_source(lua_State *L, const char *entry)
         return true;
 }
 
-/* Puts the chunk that returns the last expression in the place of the one that does not, or of its error. */
+/* Replaces the chunk, or its error, by a chunk that returns the last expression. */
 static bool replace_by_echo(lua_State *L, const char *entry, bool is_valid)
 {
         size_t size;
@@ -267,7 +267,7 @@ static bool replace_by_echo(lua_State *L, const char *entry, bool is_valid)
         return found;
 }
 
-/* As lua.c prints the values of an expression: by the global print. The first is the nil before them. */
+/* Prints the values of an expression by the global print, as lua.c does. The first is the nil before them. */
 static void print_values(lua_State *L, int first)
 {
         lua_remove(L, first);
@@ -297,7 +297,7 @@ static int run_entry(lua_State *L, const struct job *job)
         return r;
 }
 
-/* What a traceback ends with, "[C]: in ?": the program is called from a function of C, as it is in the command. */
+/* A traceback ends with "[C]: in ?": the program is called from a function of C, as in the command. */
 static int main_function(lua_State *L)
 {
         struct program *p = lua_touserdata(L, 1);

@@ -1,5 +1,5 @@
-/* What Lua 5.4 and LuaJIT have in common: making a state, preparing it in a sandbox, and running a file as the
- * language's own command does. Built once against each library; lua.c and luajit.c say what differs. */
+/* The common part of Lua 5.4 and LuaJIT: making a state, preparing it in a sandbox, and running a file as the
+ * language's own command does. It is built once against each library; lua.c and luajit.c have the differences. */
 #pragma once
 
 #include "lang/lang.h"
@@ -7,12 +7,12 @@
 #include <lua.h>
 
 struct lua_dialect {
-        const char *program;               /* what messages begin with: the name of the command */
+        const char *program;               /* the beginning of messages: the name of the command */
         const char *version;               /* "5.4.4" */
-        const char *tree;                  /* where luarocks puts modules: share/lua/TREE, lib/lua/TREE */
+        const char *tree;                  /* luarocks' directories for modules: share/lua/TREE, lib/lua/TREE */
         const char *const *init_variables; /* code to run before the program: the first that is set; ends with NULL */
 
-        /* A state with the standard libraries, as the command makes it, but with a fresh seed for its hashes; NULL
+        /* Makes a state with the standard libraries, as the command does, but with a fresh seed for its hashes; NULL
          * without memory. */
         lua_State *(*create)(void);
 
@@ -25,20 +25,20 @@ struct lua_dialect {
         /* The message handler of a protected call. */
         lua_CFunction traceback;
 
-        /* Pushes the arguments that a program gets as `...`; returns how many. May raise an error. */
+        /* Pushes the arguments that a program gets as `...`; returns their number. May raise an error. */
         int (*push_args)(lua_State *L);
 
-        /* What the command prints of an error object, which it is given at the top of the stack; NULL for nothing. */
+        /* The command's text for the error object at the top of the stack; NULL for nothing. */
         const char *(*describe)(lua_State *L);
 
-        /* After an error: what the command does before it goes on. May be NULL. */
+        /* Called after an error: the command's recovery before it goes on. May be NULL. */
         void (*recover)(lua_State *L);
 };
 
-/* Of the plug-in: that of lua.c, or that of luajit.c. */
+/* The plug-in's dialect: that of lua.c, or that of luajit.c. */
 extern const struct lua_dialect lua_dialect;
 
-/* The members of struct lang that both have in common. */
+/* The common members of struct lang. */
 int lua_run_warm(const struct lang_setup *setup, struct lang_warmed *out, struct err *e);
 int lua_run_after_fork(void *state);
 void lua_run_rehearse(void *state);
@@ -47,7 +47,8 @@ int lua_run(void *state, const struct job *job);
         .abi = LANG_ABI, .main_file = "main.lua", .kind = KIND_FORKED, .echoes = true, .warm = lua_run_warm,           \
         .after_fork = lua_run_after_fork, .rehearse = lua_run_rehearse, .run = lua_run
 
-/* What its own command finds packages by, for files of Lua and of C. Two semicolons stand for the default. */
+/* The variables by which the command finds packages, for files of Lua and of C. Two semicolons stand for the
+ * default. */
 #define LUA_PACKAGE_PATH(tree)                                                                                         \
         ";;" LANG_PACKAGES "/share/lua/" tree "/?.lua;" LANG_PACKAGES "/share/lua/" tree "/?/init.lua"
 #define LUA_PACKAGE_CPATH(tree) ";;" LANG_PACKAGES "/lib/lua/" tree "/?.so"

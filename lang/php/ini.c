@@ -1,5 +1,5 @@
-/* Which settings and extensions PHP starts with: see ini.h. Debian's libphp looks for those of "embed", which its
- * administrator will hardly have thought of. */
+/* The settings and extensions that PHP starts with: see ini.h. Debian's libphp looks for those of "embed", which
+ * administrators rarely set. */
 #include "lang/php/ini.h"
 
 #include "proto/base/own.h"
@@ -18,7 +18,7 @@
 #define SHIPPED    "/usr/lib/php/" VERSION "/php.ini-production.cli"
 #define EXTENSIONS "/usr/share/php" VERSION "-*/*/*.ini" /* one for each extension of an installed package */
 
-/* What no php.ini changes for the command line. */
+/* Settings that no php.ini changes for the command line. */
 #define FIXED                                                                                                          \
         "html_errors=0\n"                                                                                              \
         "register_argc_argv=1\n"                                                                                       \
@@ -32,10 +32,10 @@ enum { PRIORITY = 20, TEXT_SIZE = 4096 };
 struct extension {
         char *text;
         const char *name; /* of the file, without its directory */
-        long priority;    /* as a line "; priority=10" of the file says: the lower, the earlier it is loaded */
+        long priority;    /* from a line "; priority=10" of the file: lower ones are loaded earlier */
 };
 
-/* NULL for what can't be read. */
+/* NULL for a file that can't be read. */
 static char *read_text(const char *path)
 {
         OWN_FILE FILE *file = fopen(path, "re");
@@ -55,7 +55,7 @@ static int compare(const void *a, const void *b)
         return strcmp(x->name, y->name);
 }
 
-/* In the order in which Debian's links in conf.d would be read. */
+/* Writes them in the order in which Debian's links in conf.d would be read. */
 static int write_extensions(FILE *to)
 {
         glob_t found = { 0 };
@@ -96,7 +96,7 @@ static int settings(bool etc, char **text, struct err *e)
         return r < 0 ? err_set(e, -r, "the settings of PHP") : 0;
 }
 
-/* What a program reads of where the settings are looked for: of `php`, not of the library. */
+/* The constants that tell a program where the settings are looked for: those of `php`, not of the library. */
 static void correct_constant(const char *name, const char *text)
 {
         zval *value = zend_get_constant_str(name, strlen(name));
@@ -131,7 +131,7 @@ static char *scan_directories(void)
 
 int php_ini_for_command(const struct job *job)
 {
-        (void)job; /* its own variables take the place of these */
+        (void)job; /* its own variables replace these */
         if (access(ETC "/php.ini", R_OK) == 0)
                 return 0;
         OWN_MEM char *directories = scan_directories();
@@ -145,7 +145,7 @@ int php_ini_start(sapi_module_struct *s, struct err *e)
         static char etc_file[] = ETC "/php.ini", shipped_file[] = SHIPPED; /* the library has no const for them */
         bool etc = access(etc_file, R_OK) == 0;
         zend_signal_startup();
-        sapi_startup(s); /* forgets some of the settings, so that they come after it */
+        sapi_startup(s); /* it resets some of the settings, so they are set after it */
         int r = settings(etc, &s->ini_entries, e);
         if (r < 0)
                 return r;
@@ -154,7 +154,7 @@ int php_ini_start(sapi_module_struct *s, struct err *e)
         else if (access(shipped_file, R_OK) == 0)
                 s->php_ini_path_override = shipped_file;
 
-        /* Of the environment a sandbox keeps nothing of this. */
+        /* A sandbox keeps none of these variables. */
         if (setenv("PHP_INI_SCAN_DIR", etc ? ETC "/conf.d" : "", 1) < 0)
                 return err_set(e, errno, "the environment of PHP");
         r = php_module_startup(s, NULL) == SUCCESS ? 0 : err_say(e, EIO, "PHP can't be initialised");

@@ -5,8 +5,8 @@
 #include "proto/base/err.h"
 #include "proto/ipc/job.h"
 
-/* Starts the library with the settings of `php`: those of /etc/php/VERSION/cli where the zygote sees them, else those
- * that Debian's packages bring along in /usr, which are what /etc begins with. 0, or a negative errno with a sentence.
+/* Starts the library with the settings of `php`: those of /etc/php/VERSION/cli if the zygote sees them, else the copies
+ * in /usr from which Debian's packages make those in /etc. 0, or a negative errno with a sentence.
  */
 int php_ini_start(sapi_module_struct *s, struct err *e);
 

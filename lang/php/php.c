@@ -16,7 +16,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-/* A request as it is before the name of a program is known. */
+/* Begins a request before the name of a program is known. */
 static int begin(const char *packages, struct err *e)
 {
         SG(options) |= SAPI_OPTION_NO_CHDIR;
@@ -49,7 +49,8 @@ static void rehearse(void)
         zend_memory_reset_peak_usage();
 }
 
-/* The request that all children inherit. What is preloaded has proved in another one that it does not end it. */
+/* Begins the request that all children inherit. Another request has shown before that the preloaded modules do not end
+ * it. */
 static int begin_for_children(const struct lang_setup *setup, struct lang_preload *preloads, struct err *e)
 {
         int r = begin(setup->packages, e);
@@ -83,8 +84,8 @@ static int php_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         return begin_for_children(setup, out->preloads, e);
 }
 
-/* By itself PHP takes the time and its pid, which is the same in all sandboxes: two of one microsecond would draw the
- * same. The bounds are those of the two generators that are combined. */
+/* PHP itself seeds from the time and its pid, which is the same in all sandboxes: two in one microsecond would draw the
+ * same numbers. The bounds are those of the two generators that are combined. */
 static int seed_combined_lcg(void)
 {
         php_random_status_state_combinedlcg *lcg = RANDOM_G(combined_lcg)->state;
@@ -157,8 +158,8 @@ static int php_run(void *state, const struct job *job)
         zend_destroy_file_handle(&handle);
         php_request_shutdown(NULL);
         int status = EG(exit_status); /* also of an exit in a shutdown function */
-        fflush(NULL);                 /* what a library wrote that the program called by FFI */
-        return status;                /* the end of the process takes the rest */
+        fflush(NULL);                 /* output of a library that the program called by FFI */
+        return status;                /* the end of the process frees the rest */
 }
 
 static const char *const at_start[] = {

@@ -27,7 +27,7 @@ int php_preload_add_packages(const char *packages)
         return r == SUCCESS ? 0 : -1;
 }
 
-/* As it is written between single quotes. False where there is no room. */
+/* Writes a text for single quotes. False if there is no room. */
 static bool quote(const char *text, char *out, size_t size)
 {
         size_t n = 0;
@@ -59,7 +59,7 @@ static bool write_code(const char *name, const char *packages, char *code, size_
 
 static char title[] = "preload"; /* the library has no const for it, and does not write to it */
 
-/* Whether it is there now. *ended: it has ended the request, by exit or a fatal error. */
+/* Loads it; true if it is there now. *ended: it has ended the request, by exit or a fatal error. */
 static bool load(const char *name, const char *packages, bool *ended)
 {
         char code[CODE_SIZE];
@@ -124,5 +124,5 @@ void php_preload_all(const struct lang_setup *setup, struct lang_preload *out)
         }
         if (setup->n_preload > 0)
                 zend_eval_stringl(forget, sizeof forget - 1, NULL, title);
-        EG(exit_status) = 0; /* what ended the request before this one has left its own */
+        EG(exit_status) = 0; /* the end of the request before has left its own status */
 }

@@ -1,5 +1,5 @@
-/* The SAPI "cli" in the library: see sapi.h. Debian's libphp has one of its own, "embed", which differs in what a
- * program can see: the name, the settings, where messages go, the functions that only `php` has. */
+/* The SAPI "cli" in the library: see sapi.h. Debian's libphp has one of its own, "embed". A program can see the
+ * difference: the name, the settings, the place of messages, the functions that only `php` has. */
 #include "lang/php/sapi.h"
 
 #include <errno.h>
@@ -13,11 +13,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FULL_MS = 60000 }; /* how long a full non-blocking output is waited for */
+enum { FULL_MS = 60000 }; /* limit of waiting for a full non-blocking output */
 
 /* ---------------------------------------------------------------- output */
 
-/* A pipe that a child or the program itself made non-blocking is waited for. */
+/* Waits for a pipe that a child or the program itself made non-blocking. */
 static bool again(void)
 {
         struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -99,7 +99,7 @@ static void register_variables(zval *server)
         php_register_variable("DOCUMENT_ROOT", "", server);
 }
 
-/* What a php.ini may change; what it may not is in ini.c. */
+/* Settings that a php.ini may change; ini.c has the fixed ones. */
 static void set_defaults(HashTable *settings)
 {
         zval on;
@@ -109,8 +109,8 @@ static void set_defaults(HashTable *settings)
 
 /* ---------------------------------------------------------------- functions that only the command line has */
 
-/* The kernel shows what lies at the start of the arguments as /proc/self/cmdline. Those are the zygote's, a word and
- * then zeros. -1 where they can't be found. */
+/* /proc/self/cmdline shows the memory of the arguments. It holds the zygote's: a word and then zeros. -1 if that memory
+ * can't be found. */
 static int show_title(const char *title)
 {
         char text[2048];
@@ -139,7 +139,7 @@ static int show_title(const char *title)
         return 0;
 }
 
-/* As cli_set_process_title got it; NULL before. A function of PHP gets no context that it could be in. */
+/* The title that cli_set_process_title got; NULL before. It is static because functions of PHP get no context. */
 static char *process_title;
 
 ZEND_BEGIN_ARG_WITH_RETURN_TYPE_INFO_EX(arginfo_dl, 0, 1, _IS_BOOL, 0)

@@ -1,4 +1,4 @@
-/* PHP's side of the command line: what the executable `php` adds to the library. PHP calls it a SAPI. */
+/* PHP's command line: the part that the executable `php` adds to the library. PHP calls it a SAPI. */
 #pragma once
 
 #include <main/php.h>
@@ -7,6 +7,6 @@
 /* The SAPI "cli", not yet started. The one who starts it adds the settings. */
 void php_sapi_init(sapi_module_struct *s);
 
-/* In a request that has begun: STDIN, STDOUT, STDERR and the other constants that `php` defines. The streams stand on
+/* In a request that has begun: STDIN, STDOUT, STDERR and the other constants that `php` defines. The streams use
  * descriptors 0 to 2 as they are then. 0, or -1. */
 int php_sapi_register_constants(void);

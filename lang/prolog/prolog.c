@@ -1,5 +1,5 @@
-/* Prolog: SWI-Prolog embedded, initialised once, and a child that does what `swipl -g true -t halt FILE ARGS...` does:
- * loads the file, runs its directives and what it registered by initialization/1 and /2, and ends.
+/* Prolog: SWI-Prolog embedded, initialised once, and a child that works like `swipl -g true -t halt FILE ARGS...`: it
+ * loads the file, runs its directives and the goals registered by initialization/1 and /2, and ends.
  *
  * swipl itself reads its command line, and then has Prolog do the rest: '$initialise'/0, which loads and runs the file,
  * and '$toplevel'/0. The zygote has been through both without a file; a child goes through them once more with one. */
@@ -18,14 +18,15 @@
 
 #define HOME_VARIABLE "SWI_HOME_DIR"
 
-/* What nearly every program has the autoloader fetch. Not imported: a program's own append/3 is its own. */
+/* Libraries that nearly every program autoloads. They are not imported, so that a program can define its own
+ * append/3. */
 #define USUAL "[lists, apply, error, option, pairs, readutil]"
 
 /* Like swipl's own: FILE comes between these and the arguments. */
 static const char *const options[] = { "swipl", "-g", "true", "-t", "halt" };
 enum { N_OPTIONS = sizeof options / sizeof options[0] };
 
-/* False where it fails, and where it raises an exception. */
+/* False if it fails or raises an exception. */
 static bool call_term(term_t goal)
 {
         return PL_call_predicate(NULL, PL_Q_CATCH_EXCEPTION | PL_Q_NODEBUG, PL_predicate("call", 1, "system"), goal);
@@ -58,10 +59,10 @@ static bool load_library(void *context, const char *name)
         return call_with_atom(load, name);
 }
 
-/* The command line, in *out, is kept by Prolog as it is given.
+/* Prolog keeps the command line, *out, as it is given.
  *
- * Where the library looks for itself: next to the executable, which is not swipl, or in the environment, where a
- * program would see it. */
+ * The library looks for its home next to the executable, which is not swipl, or in the environment, where a program
+ * would see it. */
 static int initialise(char ***out, struct err *e)
 {
         char **argv = calloc(N_OPTIONS + 1, sizeof *argv);
@@ -99,7 +100,7 @@ static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, 
                 r = find_version(out->version, e);
         if (r < 0)
                 return r;
-        /* The collector of atoms and clauses is a thread that starts when there is something to do; not here. */
+        /* The collector of atoms and clauses is a thread that starts when there is work; it must not start here. */
         if (!call_text("set_prolog_flag(gc_thread, false)"))
                 return err_say(e, EIO, "SWI-Prolog's collector can't be kept from starting");
         if (setup->packages && !call_with_atom("D-attach_packs(D)", setup->packages))
@@ -116,7 +117,7 @@ static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         return 0;
 }
 
-/* What was found out in the zygote and is otherwise here: the process, the directory, and where random numbers begin.
+/* Renews facts that differ from the zygote's: the process, the directory, and the random seed.
  */
 static int prolog_after_fork(void *state)
 {
@@ -152,7 +153,8 @@ static void prolog_rehearse(void *state)
 
 /* ---------------------------------------------------------------- one program */
 
-/* A list of the first words, the entry, and the arguments, in the encoding that swipl reads its command line in. */
+/* Makes a list of the first words, the entry, and the arguments, in the encoding in which swipl reads its command
+ * line. */
 static bool put_list(term_t list, const char *const *words, size_t n_words, const struct job *job)
 {
         term_t item = PL_new_term_ref();
@@ -190,12 +192,12 @@ static int prolog_run(void *state, const struct job *job)
                 return 1;
         if (job->header.unbuffered && !call_text("set_stream(user_output, buffer(false))"))
                 return 1;
-        /* The way that PL_initialise and swipl's main take from here. */
+        /* From here on as PL_initialise and swipl's main do. */
         term_t none = PL_new_term_refs(0);
         if (!PL_call_predicate(NULL, PL_Q_NORMAL, PL_predicate("$initialise", 0, "system"), none))
                 PL_halt(1);
         for (;;)
-                PL_halt(PL_toplevel() ? 0 : 1); /* comes back where a hook cancels it, some ten times at most */
+                PL_halt(PL_toplevel() ? 0 : 1); /* returns if a hook cancels it, some ten times at most */
 }
 
 static const char *const at_start[] = { "LANG", "LC_*", "SWI*", NULL };
@@ -207,7 +209,7 @@ static const char *const prompt[] = { "/usr/bin/swipl", "swipl", NULL };
 const struct lang hatchery_language = {
         .abi = LANG_ABI,
         .name = "prolog",
-        .aliases = "swipl", /* pl is Perl's, whose programs end in it more often */
+        .aliases = "swipl", /* the extension pl belongs to Perl, whose programs use it more often */
         .main_file = "main.pl",
         .extensions = "pro prolog plt",
         .kind = KIND_FORKED,

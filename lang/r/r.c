@@ -1,6 +1,6 @@
 /* R: libR embedded, initialised once, and a child that runs a file as `Rscript FILE ARGS...` would.
  *
- * R reads its program line by line from what it takes for a console; the child gives it the lines of the file. */
+ * R reads its program line by line, as from a console; the child gives it the lines of the file. */
 #include "lang/lang.h"
 #include "lang/preload.h"
 
@@ -28,7 +28,7 @@ extern void run_Rmainloop(void);
 
 #define COMMAND (R_HOME_DIR "/bin/exec/R")
 
-/* What the script R, which starts the program R, puts into the environment; the rest comes from R's own Renviron. */
+/* Variables that the script R sets before it starts the program R; the others come from R's own Renviron. */
 static const char *const variables[][2] = {
         { "R_HOME", R_HOME_DIR },
         { "R_SHARE_DIR", "/usr/share/R/share" },
@@ -42,10 +42,10 @@ static const char *const variables[][2] = {
 /* Renviron and Rprofile.site, without which R's own packages don't load, are links from R's home to there. */
 static const char *const settings[] = { "/etc/R", NULL };
 
-/* The file that is run. A variable, because R calls the function that reads it without any context. */
+/* The program's file. It is static because R calls the function that reads it without any context. */
 static FILE *program;
 
-/* As R's own for --file: a line, with LF at its end whatever the file has there. 0 at the end. */
+/* Works like R's own function for --file: reads a line, which always ends with LF. 0 at the end. */
 static int read_program(const char *prompt, unsigned char *buffer, int size, int history)
 {
         char *line = (char *)buffer;
@@ -63,7 +63,7 @@ static int read_program(const char *prompt, unsigned char *buffer, int size, int
         return 1;
 }
 
-/* 0, or -1 where it is an error of R, which is not printed. */
+/* 0, or -1 for an error of R, which is not printed. */
 static int call(const char *function, const char *argument)
 {
         int failed = 0;
@@ -81,7 +81,7 @@ static bool load_namespace(void *context, const char *name)
         return call("loadNamespace", name) == 0;
 }
 
-/* The command line, of which R keeps pointers, and moves them. */
+/* The command line: R keeps pointers into it, and moves them. */
 struct r {
         char *argv[8];
         char words[256];
@@ -127,17 +127,17 @@ static int r_warm(const struct lang_setup *setup, struct lang_warmed *out, struc
                 return err_set(e, ENOMEM, "the preloaded packages");
         for (size_t i = 0; i < n; i++)
                 out->preloads[i] = preload_timed(load_namespace, NULL, setup->preload[i]);
-        /* A package may have drawn random numbers; a program begins without a seed, and R then makes one of the time.
+        /* A package may have drawn random numbers. A program must begin without a seed; R then makes one from the time.
          */
         if (call("function(n) suppressWarnings(rm(list = n, envir = globalenv()))", ".Random.seed") < 0)
                 return err_say(e, EIO, "R's seed can't be removed");
-        /* All that there is becomes old, and is not written to by the collections of a child but the rare full ones. */
+        /* All existing objects become old, so that only the rare full collections of a child write to them. */
         for (int i = 0; i < 3; i++)
                 R_gc();
         return 0;
 }
 
-/* How large the stack may be, of which R keeps a reserve, as at its start. */
+/* Sets the size of the stack, of which R keeps a reserve, as at its start. */
 static int heed_stack_limit(void)
 {
         struct rlimit stack;
@@ -148,8 +148,8 @@ static int heed_stack_limit(void)
         return 0;
 }
 
-/* What R found out of the process, and is otherwise here: how large the stack may be, what temporary names begin with,
- * where they lie. */
+/* Renews R's facts about the process that differ here: the size of the stack, the prefix of temporary names, and their
+ * directory. */
 static int r_after_fork(void *state)
 {
         unsigned seed;
@@ -223,7 +223,7 @@ static int r_run(void *state, const struct job *job)
         return 0;
 }
 
-/* Read by R itself, by its profile, which makes options of them, and by libraries for numbers. */
+/* Read by R itself, by its profile, which makes options of them, and by numeric libraries. */
 static const char *const at_start[] = { "EDITOR", "LANG", "LANGUAGE", "LC_*", "MKL_*",  "OMP_*",  "OPENBLAS_*",
                                         "PAGER",  "R_*",  "TEMP",     "TMP",  "TMPDIR", "VISUAL", NULL };
 static const char *const fresh[] = { "/usr/bin/Rscript", "Rscript", "{interpreter_args}", "{entry}", NULL };

@@ -12,12 +12,12 @@
 enum { MAX_TYPES = 32, MAX_FILES = 1024 };
 
 struct ruby_end {
-        uintptr_t start, stop;        /* of libruby's memory, where types of its own are */
-        const void *types[MAX_TYPES]; /* of other libraries' objects that are in the zygote */
+        uintptr_t start, stop;        /* bounds of libruby's memory, which holds its own types */
+        const void *types[MAX_TYPES]; /* types of other libraries' objects in the zygote */
         int n_types;
-        bool noting;    /* what is there, in the zygote; else: looking for what needs the full way */
-        bool needs_all; /* an object or a number of them does */
-        bool known;     /* what status the program ends with */
+        bool noting;    /* true: records the objects of the zygote; false: looks for objects that need the full way */
+        bool needs_all; /* an object, or the number of them, needs the full way */
+        bool known;     /* the program's exit status */
         int status;
         VALUE files[MAX_FILES]; /* that hold output */
         int n_files;
@@ -26,7 +26,7 @@ struct ruby_end {
 /* Exported by libruby without a header. */
 void rb_objspace_each_objects(int (*callback)(void *, void *, size_t, void *), void *data);
 
-/* Ruby's callbacks take a VALUE, and mark it where it is no number. */
+/* Ruby's callbacks take a VALUE, and mark it unless it is a number. */
 static VALUE wrap(struct ruby_end *end)
 {
         return ULONG2NUM((uintptr_t)end);

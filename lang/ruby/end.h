@@ -1,8 +1,8 @@
-/* The end of a Ruby program, without the end of the interpreter. Ruby's own end walks its heap and gives back what
- * every object holds, which copies two thirds of all pages that a run writes to. What a program can see of it is less:
- * exit hooks, the end of its threads, the messages of errors, finalizers, and files that are flushed. All of that is
- * left to Ruby, in its order; where nothing but the giving back is left, the process ends. A program that ends by an
- * error or a signal, or has objects of an extension that sees to something itself when it is freed, takes the full way.
+/* The end of a Ruby program, without the end of the interpreter. Ruby's own end walks its heap and frees the memory of
+ * every object, which copies two thirds of all pages that a run writes to. A program can see only a part of it: exit
+ * hooks, the end of its threads, the messages of errors, finalizers, and flushed files. Ruby itself does all of that,
+ * in its order. When only the freeing is left, the process ends. Some programs take the full way: those that end by an
+ * error or a signal, and those with objects of an extension that acts when it is freed.
  */
 #pragma once
 
@@ -10,9 +10,9 @@
 
 struct ruby_end;
 
-/* When the interpreter is initialised and before anything else is loaded, since what was registered first comes last.
- * What is returned lives as long as the process. NULL: no memory. */
+/* To be called when the interpreter is initialised and before anything else is loaded, since hooks run last to first.
+ * The result lives as long as the process. NULL: no memory. */
 struct ruby_end *ruby_end_prepare(void);
 
-/* When everything is preloaded: what is there now needs no end. */
+/* To be called when everything is preloaded: objects that exist now need no end. */
 void ruby_end_note_preloaded(struct ruby_end *end);

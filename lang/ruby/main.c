@@ -23,7 +23,7 @@ struct rb_ast {
         } body;
 };
 
-/* How the binding of the top level begins. */
+/* The beginning of the top level's binding. */
 struct toplevel {
         VALUE self;
         const VALUE *ep;
@@ -78,8 +78,8 @@ static void set_warnings(VALUE verbose)
         rb_funcall(categories, rb_intern("[]="), 2, ID2SYM(rb_intern("deprecated")), verbose == Qtrue ? Qtrue : Qfalse);
 }
 
-/* The switches that a first line may have, `#!/usr/bin/ruby -w`: those of warnings, since all others are looked at
- * before there is a program. */
+/* Obeys the switches of a first line such as `#!/usr/bin/ruby -w`: only those of warnings, since ruby looks at all
+ * others before there is a program. */
 static void take_switches(const char *line)
 {
         for (const char *at = strstr(line, " -"); at; at = strstr(at, " -")) {
@@ -93,8 +93,8 @@ static void take_switches(const char *line)
         }
 }
 
-/* Leaves the file where the program begins. A first line that names another interpreter means that the program comes
- * after a line that names ruby. Returns the number of the first line that is left. */
+/* Moves the file to the program's beginning. If a first line names another interpreter, the program comes after a line
+ * that names ruby. Returns the number of the program's first line. */
 static int skip_to_program(VALUE file)
 {
         VALUE mark = rb_io_getbyte(file);
@@ -125,11 +125,11 @@ static int skip_to_program(VALUE file)
                 number++;
         }
         if (NIL_P(line) && first)
-                return 1; /* two characters, and no line: as good as empty */
+                return 1; /* two characters, and no line: it counts as empty */
         if (NIL_P(line))
                 rb_raise(rb_eLoadError, "no Ruby script found in input");
         take_switches(StringValueCStr(line));
-        rb_io_ungetbyte(file, rb_str_new_cstr("#!\n")); /* a line for what it was, so that numbers hold */
+        rb_io_ungetbyte(file, rb_str_new_cstr("#!\n")); /* in place of the line, so that line numbers stay right */
         rb_gv_set("$.", counter);
         return number;
 }
@@ -159,7 +159,7 @@ static const struct rb_iseq *compile(const char *entry)
         VALUE file = open_program(entry);
         rb_funcall(file, rb_intern("set_encoding"), 1, rb_enc_from_encoding(rb_ascii8bit_encoding()));
         int line = skip_to_program(file);
-        ruby_set_script_name(name); /* until here errors are ruby's own, and begin with its name */
+        ruby_set_script_name(name); /* earlier errors are ruby's own, and begin with its name */
 
         VALUE parser = rb_parser_new();
         rb_parser_set_context(parser, NULL, 1);
@@ -217,7 +217,7 @@ static VALUE no_text(VALUE unused, VALUE exception)
         return rb_str_new_cstr("");
 }
 
-/* irb's form of a value: `=> 42`; what takes several lines begins on one of its own. */
+/* Prints irb's form of a value: `=> 42`; a value of several lines begins on a line of its own. */
 static VALUE print_value(VALUE arg)
 {
         struct program *p = (struct program *)arg;

@@ -1,5 +1,5 @@
-/* Ruby: libruby embedded, initialised once, and a child that runs a file as `ruby FILE` would. What a fork has to renew
- * is here; the program itself is in main.c. */
+/* Ruby: libruby embedded, initialised once, and a child that runs a file as `ruby FILE` would. This file renews state
+ * after a fork; main.c runs the program. */
 #include "lang/lang.h"
 #include "lang/preload.h"
 #include "lang/ruby/end.h"
@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 struct ruby_state {
-        struct sigaction signals[NSIG]; /* as Ruby wants them; the zygote itself has them as they were */
+        struct sigaction signals[NSIG]; /* Ruby's handlers; the zygote itself has the former ones */
         VALUE generators;               /* every Random that was made in the zygote */
         char arguments[2][8];           /* a command line, which Ruby keeps: "ruby", "-e" */
         char script[4];
@@ -35,7 +35,7 @@ static void take_signals(struct sigaction signals[NSIG], const struct sigaction 
                         sigaction(i, &others[i], NULL);
 }
 
-/* Only what Ruby changes: a call per signal is the cost of each sandbox. */
+/* Sets only signals that Ruby changes: each sandbox pays a call per signal. */
 static void give_signals(const struct sigaction signals[NSIG])
 {
         for (int i = 1; i < NSIG; i++)
@@ -45,7 +45,7 @@ static void give_signals(const struct sigaction signals[NSIG])
 
 /* ---------------------------------------------------------------- start */
 
-/* What an exception says, for the log. */
+/* Puts an exception's message into e, for the log. */
 static int fail_from_exception(const char *what, struct err *e)
 {
         VALUE exception = rb_errinfo();
@@ -55,10 +55,10 @@ static int fail_from_exception(const char *what, struct err *e)
                        NIL_P(text) ? "?" : RSTRING_PTR(text));
 }
 
-/* Ruby starts with a POSIX timer and two eventfds, which wake threads that wait and are bound to the process that made
- * them: neither is in a fork, and Ruby's own fork, which would stop them before and start them after, is not how
- * sandboxes are made. Where it can't get the descriptors it goes without, and that is so here; after_fork has them
- * made. What it says about it goes nowhere. */
+/* Ruby starts with a POSIX timer and two eventfds. They wake waiting threads and are bound to the process that made
+ * them, so a fork has neither. Ruby's own fork would stop them before and start them after, but sandboxes are not made
+ * by it. Without descriptors Ruby starts without them, and this function causes that; after_fork has them made. Ruby's
+ * warning goes nowhere. */
 static int initialise_without_timer(struct err *e)
 {
         struct rlimit files;
@@ -78,7 +78,7 @@ static int initialise_without_timer(struct err *e)
 static int initialise(struct ruby_state *s, struct err *e)
 {
         setlocale(LC_CTYPE, "");
-        ruby_init_stack(&(VALUE){ 0 }); /* it takes the whole of the main thread's stack, whatever this says */
+        ruby_init_stack(&(VALUE){ 0 }); /* it takes the whole of the main thread's stack in any case */
         int r = initialise_without_timer(e);
         if (r < 0)
                 return r;
@@ -102,7 +102,7 @@ static int add_packages(struct err *e)
         return state == 0 ? 0 : fail_from_exception("packages", e);
 }
 
-/* By Kernel#require, which is rubygems' own, and so knows gems. */
+/* Calls Kernel#require, which is rubygems' own, and so knows gems. */
 static VALUE require(VALUE name)
 {
         return rb_funcall(rb_cObject, rb_intern("require"), 1, rb_str_new_cstr((const char *)name));
@@ -118,8 +118,8 @@ static bool load(void *context, const char *name)
         return !failed;
 }
 
-/* All that lives now is moved together, so that what a child allocates does not lie between it, and made old by
- * surviving three collections, so that a collection in a child does not visit it: either would copy its pages. */
+/* All living objects are moved together, so that a child's new objects do not lie between them. Three collections make
+ * them old, so that a collection in a child does not visit them. Either would copy their pages. */
 static int settle(struct err *e)
 {
         int state;
@@ -193,7 +193,7 @@ static int ruby_after_fork(void *state)
         int failed = 0;
         give_signals(s->signals);
         rb_thread_atfork(); /* locks, other threads, and the default random seed */
-        /* Of no program: all it does is what comes before and after an exec that fails, which is to make the timer. */
+        /* An exec of no program fails. Ruby's work before and after it makes the timer. */
         rb_proc_exec("");
         if (RARRAY_LEN(s->generators) > 0)
                 rb_protect(reseed, s->generators, &failed);
@@ -224,7 +224,7 @@ static void ruby_rehearse(void *state)
 
 /* ---------------------------------------------------------------- one program */
 
-/* By ENV itself, which has caches to renew: the time zone, the path. */
+/* Sets the variables through ENV, which renews caches: the time zone, the path. */
 static VALUE set_environment(VALUE list)
 {
         VALUE variables = rb_const_get(rb_cObject, rb_intern("ENV"));

@@ -1,10 +1,10 @@
 /* SQLite: the program is SQL, on a database in memory, with output and errors as `sqlite3 :memory: < main.sql` has
  * them.
  *
- * The rules of the command are kept: lines are gathered until a statement is complete, an error tells the line where
- * what was gathered began, the next statement is run all the same, and the exit status is 1 then. What belongs to the
- * command and not to the library (lines that begin with a dot, EXPLAIN's tree, functions like sha3) is left to the
- * command itself, which then gets the whole program instead. */
+ * The rules of the command are kept: lines are gathered until a statement is complete, an error names the line where
+ * the gathered lines began; the next statement is run all the same, and the exit status is then 1. Some things belong
+ * to the command and not to the library: lines that begin with a dot, EXPLAIN's tree, functions like sha3. A program
+ * with any of them is given to the command itself as a whole. */
 #include "lang/lang.h"
 #include "lang/startup.h"
 
@@ -17,11 +17,11 @@
 #include <unistd.h>
 
 #define COMMAND  "/usr/bin/sqlite3"
-#define SETTINGS ".sqliterc" /* of the command, in its home, which is the work directory */
+#define SETTINGS ".sqliterc" /* of the command, in its home directory, which is the work directory */
 
 enum { CONTEXT_BEFORE = 50, CONTEXT_LEN = 78, CONTEXT_LEFT = 25, BLOCK = 65536 };
 
-/* What only the command has; found anywhere in a program, it is run by the command. */
+/* Words of things that only the command has; a program with one of them is run by the command. */
 static const char *const of_the_command[] = {
         "completion",
         "decimal",
@@ -57,7 +57,7 @@ static const char *const of_the_command[] = {
 
 /* ---------------------------------------------------------------- readfile */
 
-/* The whole of a file in memory that sqlite3_free takes; NULL where it can't be read, or is larger than a value may be.
+/* Reads a whole file into memory for sqlite3_free; NULL if it can't be read, or is larger than a value may be.
  */
 static char *read_whole(int fd, int *len)
 {
@@ -79,7 +79,7 @@ static char *read_whole(int fd, int *len)
         return data;
 }
 
-/* As the command's: NULL for what can't be read. /dev/stdin is the request's standard input. */
+/* Like the command's: NULL for a file that can't be read. /dev/stdin is the request's standard input. */
 static void readfile(sqlite3_context *context, int n, sqlite3_value **values)
 {
         const char *name = (const char *)sqlite3_value_text(values[0]);
@@ -125,7 +125,7 @@ static bool is_space(char c)
         return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Whether there is nothing but blanks and finished comments. */
+/* True if there are only blanks and finished comments. */
 static bool is_blank(const char *s)
 {
         for (;;) {
@@ -198,7 +198,7 @@ static void print_row(sqlite3_stmt *statement)
         fputc('\n', stdout);
 }
 
-/* Runs all statements of a piece of SQL until one fails. Returns how many have: 0 or 1. */
+/* Runs all statements of a piece of SQL until one fails. Returns the number of failures: 0 or 1. */
 static int run_piece(sqlite3 *db, const char *sql, int line)
 {
         while (*sql) {
@@ -240,7 +240,7 @@ static bool would_be_complete(const char *piece)
         return r;
 }
 
-/* Spares a look at the whole piece for each line of a long statement. */
+/* Avoids a check of the whole piece for each line of a long statement. */
 static bool may_complete(const char *line, bool ends)
 {
         return ends || strchr(line, ';') || strstr(line, "*/");

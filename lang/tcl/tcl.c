@@ -1,7 +1,7 @@
 /* Tcl: an interpreter initialised once, and a child that runs a file as `tclsh FILE` would.
  *
- * The thread that waits for events is started by Tcl when it first waits, so the zygote must not let it: no vwait, no
- * file events, no update before the fork. */
+ * Tcl starts a thread for events when it first waits, so the zygote must not make it wait: no vwait, no file events, no
+ * update before the fork. */
 #include "lang/exit.h"
 #include "lang/lang.h"
 #include "lang/preload.h"
@@ -15,7 +15,7 @@
 #include <tcl.h>
 #include <unistd.h>
 
-#define PROGRAM "tclsh" /* looked for in PATH, as by a shell; what `info nameofexecutable` says */
+#define PROGRAM "tclsh" /* found in PATH, as by a shell; the value of `info nameofexecutable` */
 
 struct tcl {
         Tcl_Interp *interp;
@@ -38,8 +38,8 @@ static int add_packages(Tcl_Interp *interp, const char *directory)
         return r;
 }
 
-/* As tclsh makes its own. NULL without memory, or where the script library is missing: what is wrong is in the result
- * of *broken then, or that is NULL. */
+/* Makes an interpreter like tclsh's. NULL without memory, or if the script library is missing: the result of *broken
+ * then holds the fault, or *broken is NULL. */
 static Tcl_Interp *make_interp(const char *packages, Tcl_Interp **broken)
 {
         Tcl_Interp *interp = Tcl_CreateInterp();
@@ -115,7 +115,7 @@ static int tcl_after_fork(void *state)
         struct tcl *tcl = state;
         if (exit_without_zygote() != 0)
                 return -ENOMEM;
-        /* Made here, on the sandbox's pipes, and not when something is first printed, which is while rehearsing. */
+        /* They are made here, on the sandbox's pipes, and not at the first print, which is in the rehearsal. */
         Tcl_GetStdChannel(TCL_STDOUT);
         return seed(tcl->interp);
 }
@@ -162,13 +162,13 @@ static bool begins(const char *text, const char *prefix)
         return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-/* The variables that Tcl looks at when it starts: where its libraries are, and the encoding. */
+/* True for variables that Tcl reads when it starts: the places of its libraries, and the encoding. */
 static bool concerns_start(const char *variable)
 {
         return begins(variable, "TCL") || begins(variable, "LANG") || begins(variable, "LC_");
 }
 
-/* Returns whether a new interpreter is needed, since one that has started does not look again. */
+/* Returns true if a new interpreter is needed, since a started one does not read them again. */
 static bool set_environment(char *const *env)
 {
         bool concerns = false;
@@ -251,7 +251,7 @@ static void print_error(Tcl_Interp *interp, int code)
         Tcl_DecrRefCount(options);
 }
 
-/* By the command exit, which a program may have replaced; then in any case. */
+/* Ends by the command exit, which a program may have replaced; then in any case. */
 static _Noreturn void end(Tcl_Interp *interp, int status)
 {
         if (!Tcl_InterpDeleted(interp) && !Tcl_LimitExceeded(interp)) {
@@ -261,7 +261,7 @@ static _Noreturn void end(Tcl_Interp *interp, int status)
                 Tcl_DecrRefCount(command);
         }
         Tcl_Exit(status);
-        _exit(status); /* Tcl_Exit does not return, and does not say so */
+        _exit(status); /* Tcl_Exit does not return, but is not declared so */
 }
 
 static int tcl_run(void *state, const struct job *job)
