@@ -83,7 +83,7 @@ const struct bar bar_table[] = {
           .reach = 0.08 },
         { .name = "output_vs_pipe_and_socket",
           .title = "1 MiB of output, bytes/s, one at a time / bare fork through a pipe and a socket",
-          .over = { ROW_HATCHERY_MEGABYTE, METRIC_RATE }, /* runs per second: each is the same number of bytes */
+          .over = { ROW_HATCHERY_MEGABYTE, METRIC_RATE }, /* runs per second: each run gives the same number of bytes */
           .under = { ROW_RELAY_MEGABYTE, METRIC_RATE },
           .bar = 0.5,
           .at_least = true },
@@ -128,7 +128,7 @@ const struct bar bar_table[] = {
 };
 const size_t bar_count = sizeof bar_table / sizeof bar_table[0];
 
-/* NAN with a reason where there is no such figure. */
+/* NAN with a reason if there is no such figure. */
 static double side(const struct bar_side *s, const struct results *r, unsigned round, char reason[ERR_TEXT_SIZE])
 {
         if (!r->chosen[s->row]) {

@@ -1,6 +1,6 @@
-/* What is concluded: figures that compare rows of the same round, some of which have a bar that they shall hold and a
- * value that they shall reach. Each is computed within every round, and the median of the rounds is what is quoted: so
- * a machine that slows down for a while moves both sides of it. */
+/* The conclusions: figures that compare rows of the same round. Some have a bar that they must hold, and a value that
+ * they should reach. Each is computed within every round, and the median of the rounds is quoted: so a machine that
+ * slows down for a while changes both sides. */
 #pragma once
 
 #include "bench/results.h"
@@ -11,7 +11,7 @@
 enum bar_kind {
         BAR_RATIO,  /* over / under */
         BAR_FIGURE, /* over, by itself */
-        BAR_GROWTH, /* what over has more than under, by the sandboxes that its server keeps warm beyond under's */
+        BAR_GROWTH, /* the difference of over and under, per sandbox that over's server keeps warm beyond under's */
 };
 
 struct bar_side {
@@ -26,16 +26,16 @@ struct bar {
         enum bar_kind kind;
         struct bar_side over;
         struct bar_side under;
-        double scale;  /* the unit, in what the metric counts in; 0: 1 */
+        double scale;  /* the unit, as a multiple of the metric's own; 0: 1 */
         double bar;    /* 0: none, the figure is for information */
-        double reach;  /* what we want beyond the bar; 0: none */
-        bool at_least; /* what the bar asks for, else at most */
+        double reach;  /* the wish beyond the bar; 0: none */
+        bool at_least; /* the bar is a minimum, else a maximum */
 };
 
 extern const struct bar bar_table[];
 extern const size_t bar_count;
 
-/* False where it can't be computed, with the reason as a sentence. */
+/* False with the reason as a sentence, if it can't be computed. */
 bool bar_spread(const struct bar *b, const struct results *r, struct spread *out, char reason[ERR_TEXT_SIZE]);
 
 bool bar_holds(const struct bar *b, double value);

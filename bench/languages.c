@@ -21,7 +21,7 @@
 
 enum { MS = 1000000, CONNECTIONS = 16, PATH_SIZE = 4096, PROCESSORS = 2 };
 
-/* What the five kinds of measurements of one language need. */
+/* The data for the five measurements of one language. */
 struct bench {
         const struct languages_plan *plan;
         struct server server;
@@ -31,7 +31,7 @@ struct bench {
         struct sample *sample; /* of the measurement under way: it is too large for a stack */
 };
 
-/* A pause in which a warm sandbox is there again, so that the latency is that of a machine with time. */
+/* A pause in which a warm sandbox is made again, so that the latency is that of an idle machine. */
 static struct pace pace_of(const struct status_language *status, bool cold, bool quick)
 {
         const uint64_t refill_ns = 1000 * status->refill_us;
@@ -129,7 +129,7 @@ static int measure_compiling(struct bench *b, struct languages_row *row, unsigne
 static int measure(struct bench *b, unsigned round, struct languages_row *row, enum languages_metric m, struct err *e)
 {
         *b->sample = (struct sample){ 0 };
-        clock_sleep(200 * (uint64_t)MS); /* what the one before left behind is done */
+        clock_sleep(200 * (uint64_t)MS); /* the rest of the measurement before is done */
         switch (m) {
         case LANGUAGES_COLD_P50:
                 return measure_cold(b, row, e);

@@ -1,6 +1,6 @@
-/* `--languages`: one table with every language that the server has. For each, in rounds in which all have their turn:
- * its own command started cold, the bare fork where it is forked, Hatchery's latency one at a time and its throughput;
- * and, from the server, what a warm sandbox holds and how long a refill takes. */
+/* `--languages`: one table with every language that the server has. For each, in rounds in which all take turns: its
+ * own command started cold, the bare fork if it is forked, Hatchery's latency one at a time and its throughput. And,
+ * from the server: the memory of a warm sandbox and the time of a refill. */
 #pragma once
 
 #include "bench/base/machine.h"
@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 struct languages_plan {
-        const char *self; /* this program's file: it is the forkers', too */
+        const char *self; /* this program's file, which forkers run, too */
         const char *hatcheryd;
-        const char *folder; /* where the plug-ins lie */
+        const char *folder; /* the directory of the plug-ins */
         bool quick;
         unsigned rounds;  /* 0: what quick says */
         const char *only; /* names separated by commas; NULL: all */
@@ -20,6 +20,6 @@ struct languages_plan {
         const struct machine *machine;
 };
 
-/* Starts a server with the built-in configuration, measures, and prints. Wrong answers are counted in *wrong, and no
- * error; a language that the server does not have is said to be missing. */
+/* Starts a server with the built-in configuration, measures, and prints. Wrong answers are counted in *wrong, and are
+ * no error; a language that the server does not have is reported as missing. */
 int languages_run(const struct languages_plan *plan, unsigned long long *wrong, struct err *e);

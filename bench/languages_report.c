@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* What docs and README promise of a kind, against which other figure. */
+/* The promises of docs and README for a kind, each relative to another figure. */
 struct bar {
         enum kind kind;
         enum workload_id only; /* 0: all of that kind */
@@ -48,7 +48,7 @@ static bool spread_of(const struct languages_row *row, enum languages_metric m, 
         return !isnan(out->median);
 }
 
-/* Ratios of single rounds: both sides of one were measured one after the other. */
+/* Ratios within single rounds: both sides were measured one after the other. */
 static bool ratio_of(const struct languages_row *row, const struct bar *b, struct spread *out)
 {
         double values[LANGUAGES_MAX_ROUNDS];

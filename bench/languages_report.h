@@ -1,4 +1,4 @@
-/* What was measured of each language, and its table. */
+/* The results of each language, and their table. */
 #pragma once
 
 #include "bench/base/machine.h"
@@ -16,8 +16,8 @@ enum languages_metric {
         LANGUAGES_FORK_RATE,   /* per second: bare forks, one process per core */
         LANGUAGES_P50,         /* us: Hatchery, one at a time; of compiled ones with a hit in the cache */
         LANGUAGES_RATE,        /* per second: Hatchery, 16 connections */
-        LANGUAGES_COMPILE_P50, /* us: Hatchery, one at a time, sources that nobody has sent before; of compiled ones
-                                  alone */
+        LANGUAGES_COMPILE_P50, /* us: Hatchery, one at a time, with sources that are new to the cache; only for compiled
+                                * ones */
         LANGUAGES_METRICS,
 };
 

@@ -1,5 +1,5 @@
-/* hatchery-bench: what a run costs through Hatchery, beside what the same run costs with nothing around it. Here: the
- * command line, the server that is started for the occasion, and the report. */
+/* hatchery-bench: the cost of a run through Hatchery, beside the cost of the same run with nothing around it. This file
+ * has the command line, the server that is started for the measurement, and the report. */
 #include "bench/base/clock.h"
 #include "bench/base/server.h"
 #include "bench/base/workload.h"
@@ -63,7 +63,7 @@ static int find_programs(struct bench *b, struct err *e)
                 return err_set(e, errno, "find this program's own file");
         b->self[len] = '\0';
         int folder = (int)(strrchr(b->self, '/') - b->self);
-        const char *language = workload_table[WORKLOAD_HELLO].language; /* that of all of them */
+        const char *language = workload_table[WORKLOAD_HELLO].language; /* the language of all of them */
         snprintf(b->hatcheryd, sizeof b->hatcheryd, "%.*s/hatcheryd", folder, b->self);
         snprintf(b->http_module, sizeof b->http_module, "%.*s/hatchery-bench-http.so", folder, b->self);
         snprintf(b->plugin, sizeof b->plugin, "%.*s/hatchery-lang-%s.so", folder, b->self, language);
@@ -127,13 +127,13 @@ static int prepare(struct bench *b, struct err *e)
         return r;
 }
 
-/* For a thousand connections; what a program started from here inherits of it does it no harm. */
+/* For a thousand connections; it does no harm to programs that inherit it. */
 static void allow_descriptors(void)
 {
         struct rlimit limit;
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
                 limit.rlim_cur = limit.rlim_max;
-                setrlimit(RLIMIT_NOFILE, &limit); /* what is missing is told by the connection that fails */
+                setrlimit(RLIMIT_NOFILE, &limit); /* if it fails, a failing connection reports it */
         }
 }
 

@@ -142,11 +142,11 @@ static int take(struct options *o, int id, struct err *e)
                 o->only = true;
                 return parse_rows(optarg, o->rows, e);
         default:
-                return err_say(e, EINVAL, "try --help"); /* getopt_long has said what it does not know */
+                return err_say(e, EINVAL, "try --help"); /* getopt_long has named the unknown option */
         }
 }
 
-/* Who names the row of a peer wants that peer. */
+/* Naming a peer's row chooses that peer. */
 static int choose_peers(struct options *o, struct err *e)
 {
         if (o->peers)
@@ -178,7 +178,7 @@ int options_parse(struct options *o, int argc, char *const argv[], struct err *e
         return r < 0 ? r : choose_peers(o, e);
 }
 
-/* NULL: it is to be measured. */
+/* The reason to leave a row out; NULL: it is to be measured. */
 static const char *why_not(const struct options *o, enum row_id row)
 {
         const struct row *t = &row_table[row];
@@ -205,7 +205,7 @@ void options_choose(const struct options *o, struct results *r)
                 if (why)
                         results_leave_out(r, row, why);
         }
-        for (enum row_id row = 0; row < ROW_COUNT; row++) /* half of what is not measured can't be offered */
+        for (enum row_id row = 0; row < ROW_COUNT; row++) /* half the load of a row needs that row's result */
                 if (r->chosen[row] && row_table[row].load == LOAD_OPEN)
                         r->chosen[row_table[row].half_of] = true;
 }

@@ -15,13 +15,13 @@ struct options {
         bool sweep;
         bool languages;         /* the table of languages, and nothing else */
         const char *only_those; /* languages, separated by commas; NULL: all */
-        unsigned rounds;        /* 0: what quick says, as with the next two */
-        unsigned window_ms;     /* of rows that go as fast as it goes */
+        unsigned rounds;        /* 0: as quick says, like the next two */
+        unsigned window_ms;     /* of rows that run as fast as possible */
         unsigned runs;          /* of rows that are measured one at a time */
         const char *json;       /* file; NULL: none */
         const char *address;    /* of a server that already runs; NULL: start one */
-        const char *listen;     /* where the server that is started listens */
-        bool only;              /* rows counts, else what the others say */
+        const char *listen;     /* the address of the server that is started */
+        bool only;              /* only rows counts, else the other options choose */
         bool rows[ROW_COUNT];
 
         /* Between our own processes. */
@@ -29,9 +29,9 @@ struct options {
         const char *forker_preload;
 };
 
-/* -EINVAL with a sentence for what is no such command line. */
+/* -EINVAL with a sentence for a wrong command line. */
 int options_parse(struct options *o, int argc, char *const argv[], struct err *e);
 void options_help(FILE *to);
 
-/* Chooses the rows of r; of those left out, says why. */
+/* Chooses the rows of r, and records why others are left out. */
 void options_choose(const struct options *o, struct results *r);

@@ -1,4 +1,4 @@
-/* Telling the results: tables for people, JSON for programs. */
+/* Reporting the results: tables for people, JSON for programs. */
 #pragma once
 
 #include "bench/base/machine.h"

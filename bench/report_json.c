@@ -1,4 +1,4 @@
-/* The JSON: see report.h, and bench/RESULTS.md for what means what. */
+/* The JSON: see report.h; bench/RESULTS.md explains the fields. */
 #include "bench/bars.h"
 #include "bench/report.h"
 
@@ -52,7 +52,7 @@ static json_t *json_of_recycle(const struct sample_recycle *r)
         return json_pack("{s:I, s:I}", "p50_us", (json_int_t)r->p50_us, "p99_us", (json_int_t)r->p99_us);
 }
 
-/* of_row: of percentiles, which are the whole server's, nothing is said. */
+/* of_row: percentiles are left out, since they are the whole server's. */
 static json_t *json_of_stages(const struct sample_stages *s, bool of_row)
 {
         if (s->n == 0)

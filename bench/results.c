@@ -104,7 +104,7 @@ struct spread results_metric_spread(const struct results *r, enum row_id row, en
         double values[RESULTS_MAX_ROUNDS] = { 0 };
         for (unsigned i = 0; i < r->rounds; i++) {
                 double value = results_metric(results_at(r, i, row), m);
-                values[i] = isnan(value) ? 0 : value; /* a round in which nothing was right: it shows as nothing */
+                values[i] = isnan(value) ? 0 : value; /* a round without a right answer counts as 0 */
         }
         return results_spread(values, r->rounds);
 }

@@ -1,5 +1,5 @@
-/* What the rounds gave: a sample for each row of each round, the figures in it, and the arithmetic over rounds. What is
- * concluded from them is bars.h's. */
+/* The results of the rounds: a sample for each row of each round, its figures, and the arithmetic over rounds. bars.h
+ * draws the conclusions. */
 #pragma once
 
 #include "bench/base/sample.h"
@@ -38,7 +38,7 @@ struct spread {
 struct results {
         unsigned rounds; /* finished ones */
         bool chosen[ROW_COUNT];
-        char reason[ROW_COUNT][ERR_TEXT_SIZE]; /* why a row is not */
+        char reason[ROW_COUNT][ERR_TEXT_SIZE]; /* why a row is not chosen */
         struct sample *samples;                /* max_rounds times ROW_COUNT */
         unsigned max_rounds;
         struct sample_stages stages; /* of all runs of the server that rows share */
@@ -54,16 +54,16 @@ void results_leave_out(struct results *r, enum row_id row, const char *reason);
 
 struct sample *results_at(const struct results *r, unsigned round, enum row_id row);
 
-/* NAN where it was not measured, or nothing was answered rightly. */
+/* NAN if it was not measured, or no answer was right. */
 double results_metric(const struct sample *s, enum metric m);
 
-/* Why, as a sentence. */
+/* The reason for NAN, as a sentence. */
 const char *results_metric_reason(const struct sample *s, enum metric m);
 
 struct spread results_metric_spread(const struct results *r, enum row_id row, enum metric m);
 
-/* Answers that were not what they must be, in all rows and rounds. */
+/* The number of wrong answers, in all rows and rounds. */
 unsigned long long results_wrong(const struct results *r);
 
-/* Of n values, 1 to RESULTS_MAX_ROUNDS; sorts them. */
+/* The spread of n values, 1 to RESULTS_MAX_ROUNDS; sorts them. */
 struct spread results_spread(double *values, unsigned n);

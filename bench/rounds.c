@@ -15,9 +15,9 @@
 enum {
         MS = 1000000,
         COMPUTE_MS = 5,
-        OPEN_RUNS = STATUS_RECYCLED * 5 / 4, /* so that what the server says about its last runs is about these */
+        OPEN_RUNS = STATUS_RECYCLED * 5 / 4, /* so that the server's figures about its last runs cover only these */
         OPEN_MAX_S = 20,
-        WARM_RUNS = 512, /* a stock of 256 sandboxes, made before the load, would pass for throughput */
+        WARM_RUNS = 512, /* otherwise a stock of 256 sandboxes, made before the load, would count as throughput */
 };
 
 void rounds_plan(struct rounds *plan, bool quick)
@@ -35,7 +35,7 @@ void rounds_plan(struct rounds *plan, bool quick)
 
 /* ---------------------------------------------------------------- before and after */
 
-/* One that Debian packages may be missing, and its row says so; one that somebody named has to be there. */
+/* A peer from Debian's packages may be missing, and its row says so; a peer that was named has to be there. */
 static int start_peer(struct rounds *plan, struct results *r, enum row_id row, struct err *e)
 {
         const struct row *t = &row_table[row];
@@ -159,8 +159,8 @@ static int look(const struct rounds *plan, const struct row *row, struct server_
         return r < 0 ? r : status_stages(plan->address, workload_table[row->program].language, &v->stages, e);
 }
 
-/* On a server of the benchmark's own its CPU time and stages are read around the row: what warming up and connecting
- * cost is on both sides of a ratio. */
+/* On a server of the benchmark's own, CPU time and stages are read around the row: the cost of warming up and
+ * connecting is on both sides of a ratio. */
 static int measure_hatchery(const struct rounds *plan, const struct row *row, double per_second, struct sample *s,
                             struct err *e)
 {
@@ -178,8 +178,8 @@ static int measure_hatchery(const struct rounds *plan, const struct row *row, do
         return r;
 }
 
-/* Memory is that of so many warm sandboxes, so a server that keeps fewer (its own budget may forbid it) has none to
- * tell of. */
+/* The memory is that of so many warm sandboxes, so a server that keeps fewer (its own budget may forbid them) gives no
+ * figure. */
 static void measure_memory(const struct row *row, const struct server *server, struct sample_memory *m)
 {
         struct err e = { 0 };
@@ -257,7 +257,7 @@ static int turn(const struct rounds *plan, const struct results *r, unsigned rou
         return 0;
 }
 
-/* What is measured at half of a row's load comes right after that row, whichever way the round goes. */
+/* A row at half of another row's load comes right after that row, in both directions of a round. */
 static int turns(const struct rounds *plan, const struct results *r, unsigned round, enum row_id row, struct err *e)
 {
         int error = row_table[row].load == LOAD_OPEN ? 0 : turn(plan, r, round, row, e);
@@ -267,7 +267,7 @@ static int turns(const struct rounds *plan, const struct results *r, unsigned ro
         return error;
 }
 
-/* What the server that rows share says at the end about all of them. */
+/* At the end, takes the figures of the shared server about all its rows. */
 static int look_at_end(const struct rounds *plan, struct results *r, struct err *e)
 {
         if (plan->supervisor <= 0)
@@ -279,7 +279,8 @@ int rounds_run(const struct rounds *plan, struct results *r, struct err *e)
 {
         for (unsigned round = 0; round < plan->n; round++) {
                 for (unsigned i = 0; i < ROW_COUNT; i++) {
-                        /* Every other round goes backwards: what a row does to the one after it falls on both sides. */
+                        /* Every other round goes backwards, so that a row's effect on the next one falls on both
+                         * sides. */
                         int error = turns(plan, r, round, round % 2 == 0 ? i : ROW_COUNT - 1 - i, e);
                         if (error < 0)
                                 return error;

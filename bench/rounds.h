@@ -11,7 +11,7 @@
 struct rounds {
         unsigned n;
         const char *address; /* of the server that rows share */
-        pid_t supervisor;    /* its process; 0: not one that we started, and its CPU time is not known */
+        pid_t supervisor;    /* its process; 0: we did not start it, and its CPU time is unknown */
         const char *hatcheryd;
         struct forkers forkers;
         struct peers *peers;     /* the chosen ones; prepared and released here */
@@ -22,9 +22,9 @@ struct rounds {
         struct pace cold_pace; /* of an interpreter that takes 20 times as long to start */
         uint64_t warm_ns;
         uint64_t measure_ns;
-        uint64_t settle_ns; /* before each row, so that what the one before left behind is done */
+        uint64_t settle_ns; /* before each row, so that the rest of the row before is done */
 
-        /* Called after each row, for whoever waits. */
+        /* Called after each row, to show progress. */
         void (*progress)(unsigned round, const struct rounds *plan, enum row_id row, const struct sample *s);
 
         /* rounds_prepare's. */
@@ -34,11 +34,12 @@ struct rounds {
 /* The plan without its programs and addresses. */
 void rounds_plan(struct rounds *plan, bool quick);
 
-/* Makes the programs, and the peers ready: rows of those that are not to be had here are left out of r, with the
- * reason. rounds_release undoes it in every case. */
+/* Makes the programs, and prepares the peers: rows of missing peers are left out of r, with the reason. rounds_release
+ * undoes it in every case. */
 int rounds_prepare(struct rounds *plan, struct results *r, struct err *e);
 void rounds_release(struct rounds *plan);
 
-/* Fills r, whose chosen rows are set. Wrong answers are counted, and no error; what keeps a row from being measured is.
+/* Fills r, whose chosen rows are set. Wrong answers are counted, and are no error; anything that prevents measuring a
+ * row is an error.
  */
 int rounds_run(const struct rounds *plan, struct results *r, struct err *e);

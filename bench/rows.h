@@ -1,5 +1,5 @@
-/* What is measured: the table of rows. A row is one program under one kind of load on one of the things that are
- * compared. Adding one is a line in the enumeration and one in the table. */
+/* The table of rows. A row is one program under one kind of load on one of the compared systems. A new row takes a line
+ * in the enumeration and one in the table. */
 #pragma once
 
 #include "bench/base/workload.h"
@@ -7,9 +7,9 @@
 
 enum row_kind {
         ROW_FORK,
-        ROW_RELAY, /* a fork, its output by way of a relay process and a socket */
+        ROW_RELAY, /* a fork, its output through a relay process and a socket */
         ROW_COLD,  /* python3 -I -c */
-        ROW_PEER,  /* see peers.h; measured where it is chosen there */
+        ROW_PEER,  /* see peers.h; measured if it is chosen there */
         ROW_HATCHERY,
 };
 

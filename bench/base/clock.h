@@ -1,5 +1,5 @@
 /* The benchmark's one clock: CLOCK_MONOTONIC in nanoseconds, the same in every process of the machine, so that parallel
- * processes can be told a common window in absolute time. */
+ * processes can share a window in absolute time. */
 #pragma once
 
 #include <errno.h>

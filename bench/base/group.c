@@ -92,7 +92,7 @@ int group_make(struct group *g, struct err *e)
                         return err_set(
                                 e, -r,
                                 "the benchmark's control group can't have one below it (run it in the root group)");
-                /* Of use to a server, and no condition. */
+                /* Useful for a server, but not required. */
                 write_file(parent, "cgroup.subtree_control", "+cpu");
         }
         snprintf(g->path, sizeof g->path, "%s/hatchery-bench-%d", parent, (int)getpid());
@@ -129,7 +129,7 @@ static int read_number(const struct group *g, const char *name, const char *key,
         return r;
 }
 
-/* v2 sums them up as "kernel" since Linux 5.18. */
+/* v2 has the sum as "kernel" since Linux 5.18. */
 static int read_kernel_v2(const struct group *g, uint64_t *out)
 {
         static const char *const parts[] = { "kernel_stack", "pagetables", "percpu", "sock", "slab" };
@@ -161,7 +161,7 @@ int group_remove(struct group *g, struct err *e)
         if (g->path[0] == '\0')
                 return 0;
         int r = -1;
-        /* The kernel takes a while to let go of processes that have been reaped. */
+        /* The kernel takes a while to remove processes that have been reaped. */
         for (unsigned i = 0; i < TRIES && (r = rmdir(g->path)) < 0 && errno == EBUSY; i++)
                 clock_sleep(CLOCK_SECOND / 100);
         int error = errno;

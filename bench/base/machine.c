@@ -1,4 +1,4 @@
-/* Looking at the machine: see machine.h. What can't be read stays empty; no figure depends on it. */
+/* Looking at the machine: see machine.h. Facts that can't be read stay empty; no figure depends on them. */
 #include "bench/base/machine.h"
 
 #include "proto/base/cores.h"

@@ -1,4 +1,4 @@
-/* What a figure was measured on, in words that name no particular machine. */
+/* The machine of a measurement, in words that name no particular machine. */
 #pragma once
 
 struct machine {

@@ -1,4 +1,4 @@
-/* Collecting what one row gave: see sample.h. */
+/* Collecting the results of one row: see sample.h. */
 #include "bench/base/sample.h"
 
 #include <stdarg.h>

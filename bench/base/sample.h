@@ -1,4 +1,4 @@
-/* What one row gave in one round, and the two ways in which a row is measured. A plain value, like the histogram in it.
+/* The results of one row in one round, and the two ways of measuring a row. A plain value, like the histogram in it.
  */
 #pragma once
 
@@ -15,8 +15,8 @@ struct pace {
         uint64_t pause_ns;
 };
 
-/* As fast as it goes: what ends between start and end counts; what is begun before and ends after does not. Absolute,
- * so that processes in parallel share it. */
+/* As fast as possible: runs that end between start and end count. The times are absolute, so that parallel processes
+ * share them. */
 struct window {
         uint64_t start_ns;
         uint64_t end_ns;
@@ -33,16 +33,16 @@ struct sample_cpu {
         uint64_t runs;  /* in that time */
 };
 
-/* What the control group of a whole server held before its first run. */
+/* The memory of a whole server's control group before its first run. */
 struct sample_memory {
         bool measured;
         uint64_t bytes;
         uint64_t kernel_bytes; /* the part of it that the kernel holds for the server's processes */
         uint32_t warm;
-        char reason[ERR_TEXT_SIZE]; /* where it was wanted and not measured */
+        char reason[ERR_TEXT_SIZE]; /* why it was wanted but not measured */
 };
 
-/* End of a run to the slot's next warm sandbox, as the server says it. */
+/* From the end of a run to the slot's next warm sandbox, as the server reports it. */
 struct sample_recycle {
         bool measured;
         uint64_t p50_us;
@@ -52,14 +52,15 @@ struct sample_recycle {
 
 enum { SAMPLE_STAGES = 16 };
 
-/* Where the time of runs went, as the server says it: see StageStatus in hatchery.proto. */
+/* The stages of runs, as the server reports them: see StageStatus in hatchery.proto. */
 struct sample_stages {
         unsigned n; /* 0: not measured */
         struct {
                 char name[16];
                 uint64_t count;
                 uint64_t sum_us;
-                uint64_t p50_us; /* over all runs of the server, as are the next; 0 where the rest is a row's own */
+                uint64_t p50_us; /* over all runs of the server, like the next ones; 0 if the other figures are a row's
+                                  * own */
                 uint64_t p90_us;
                 uint64_t p99_us;
                 uint64_t max_us;
@@ -77,12 +78,12 @@ struct sample_stream {
 };
 
 struct sample {
-        struct histogram latency; /* of the runs that were answered rightly, and they alone */
-        uint64_t wrong;           /* answered otherwise, whether inside the window or not */
+        struct histogram latency; /* only of runs with a right answer */
+        uint64_t wrong;           /* other answers, inside the window or not */
         char first_wrong[SAMPLE_TEXT_SIZE];
-        double seconds;            /* the window, or how long the paced runs took with their pauses */
+        double seconds;            /* the window, or the time of the paced runs with their pauses */
         uint64_t runs;             /* all of them, warm-up included */
-        double client_cpu_seconds; /* that the load generator used for them; 0 where it is part of what is measured */
+        double client_cpu_seconds; /* CPU time of the load generator; 0 if it is a part of the measurement */
         double offered;            /* requests per second of an open loop; 0: none */
         struct sample_cpu cpu;
         struct sample_memory memory;
@@ -91,11 +92,11 @@ struct sample {
         struct sample_stages stages; /* while the row lasted, warm-up included */
 };
 
-/* A right answer that took from began to ended, if it ended inside the window. */
+/* Counts a right answer that took from began to ended, if it ended inside the window. */
 void sample_right(struct sample *s, const struct window *w, uint64_t began_ns, uint64_t ended_ns);
 void sample_wrong(struct sample *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Adds what a parallel process saw in the same window. */
+/* Adds the results of a parallel process in the same window. */
 void sample_merge(struct sample *into, const struct sample *from);
 
 /* Right answers per second. */

@@ -17,7 +17,7 @@
 
 enum { READY_MS = 60000, STOP_SECONDS = 60, CONFIG_MAX = 64 << 10, WARM_RUNNING = 16, CONFIG_SIZE = 256 };
 
-/* fork and not posix_spawn, for the tie to the parent: a benchmark that is killed leaves no server. Returns the read
+/* fork instead of posix_spawn, to tie the server to its parent: a killed benchmark leaves no server. Returns the read
  * end of its standard output. */
 static int start(pid_t *pid, const char *program, const char *const args[], const struct group *group, struct err *e)
 {
@@ -76,7 +76,7 @@ static int launch(struct server *s, const char *const args[], const struct group
         if (r == 0 && (sscanf(line, "ready %255s", s->address) != 1))
                 r = err_say(e, EPROTO, "hatcheryd said \"%s\", not that it is ready", line);
         if (r < 0)
-                server_stop(s, NULL); /* the first error is the one to tell */
+                server_stop(s, NULL); /* the first error is reported */
         return r;
 }
 
@@ -106,7 +106,7 @@ int server_start(struct server *s, const char *hatcheryd, const char *language, 
 {
         char text[CONFIG_SIZE];
         *s = (struct server){ 0 };
-        snprintf(text, sizeof text, "language %s { }\n", language); /* and none of the others that are installed */
+        snprintf(text, sizeof text, "language %s { }\n", language); /* and none of the other installed ones */
         int r = write_config(s, text, e);
         if (r < 0) {
                 server_stop(s, NULL);
@@ -240,7 +240,7 @@ int server_preload(const char *hatcheryd, const char *language, char out[SERVER_
                 return err_say(e, EIO, "%s --print-config failed (wait status %d): build it first", hatcheryd, status);
         text[len] = '\0';
 
-        /* The section is a comment: it says what an empty one means. */
+        /* The section is a comment, which shows the meaning of an empty one. */
         snprintf(section, sizeof section, "\n#language %s {", language);
         const char *at = strstr(text, section);
         at = at ? strstr(at, "\n#        preload ") : NULL;

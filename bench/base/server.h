@@ -1,5 +1,5 @@
-/* A server under test: a hatcheryd of the same build on a free port, with its built-in configuration, or with one that
- * differs from it as a row needs. */
+/* A server under test: a hatcheryd of the same build on a free port, with its built-in configuration, or with the
+ * changes that a row needs. */
 #pragma once
 
 #include "bench/base/group.h"
@@ -14,21 +14,22 @@ struct server {
         pid_t pid; /* 0: not started */
         char address[SERVER_ADDRESS_SIZE];
 
-        /* Of server_start_warm and server_start_grouped alone. */
+        /* Only with server_start_warm and server_start_grouped. */
         struct group group;
         char config[64];              /* its configuration's file; "": none */
         char no_group[ERR_TEXT_SIZE]; /* why it has no group of its own */
 };
 
-/* Starts it on `listen` with one language, as the built-in configuration has it, and waits for its warm sandboxes. */
+/* Starts it on `listen` with one language, with the defaults of the built-in configuration, and waits for its warm
+ * sandboxes. */
 int server_start(struct server *s, const char *hatcheryd, const char *language, const char *listen, struct err *e);
 
-/* With the built-in configuration, which serves every language that is installed; in a control group of its own where
- * the host lets it, for server_memory. */
+/* Starts it with the built-in configuration, which serves every installed language; in a control group of its own, if
+ * the host allows it, for server_memory. */
 int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e);
 
-/* Starts it with `warm` sandboxes kept waiting, on a free port, and in a control group of its own where the host lets
- * it; all else is the same whatever warm is. */
+/* Starts it with `warm` sandboxes kept waiting, on a free port, and in a control group of its own, if the host allows
+ * it; all else does not depend on warm. */
 int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e);
 
 /* The same for programs that run at one time, all of which find a sandbox. */
@@ -38,10 +39,10 @@ int server_start_parallel(struct server *s, const char *hatcheryd, const char *l
 /* What the server's group holds; a reason in m where that can't be said. */
 void server_memory(const struct server *s, struct sample_memory *m);
 
-/* SIGTERM, and waits for its end. An error if it fails to end in time, or ends badly, or leaves something behind.
+/* SIGTERM, and waits for its end. An error if it does not end in time, ends badly, or leaves something behind.
  * Idempotent. */
 int server_stop(struct server *s, struct err *e);
 
 /* The modules that the built-in configuration preloads for a language, separated by spaces, as `hatcheryd
- * --print-config` says: so a baseline that preloads the same can't drift from the server. */
+ * --print-config` shows them: so a baseline that preloads the same can't drift from the server. */
 int server_preload(const char *hatcheryd, const char *language, char out[SERVER_PRELOAD_SIZE], struct err *e);

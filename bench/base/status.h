@@ -1,20 +1,20 @@
-/* What the server says about itself after a row. */
+/* The server's status after a row. */
 #pragma once
 
 #include "bench/base/sample.h"
 #include "proto/base/err.h"
 
-/* How many runs the server's figures about recycling are about. */
+/* The server's figures about recycling cover so many runs. */
 enum { STATUS_RECYCLED = 512, STATUS_PRELOAD_SIZE = 2048 };
 
-/* runs is how many ended since what they shall tell about began: where they are too few, or the server says nothing, r
- * has the reason. */
+/* runs: the number of runs that ended since the row began. If they are too few, or the server reports nothing, r has
+ * the reason. */
 void status_recycle(const char *address, const char *language, uint64_t runs, struct sample_recycle *r);
 
-/* How many sandboxes wait now. */
+/* The number of sandboxes that wait now. */
 int status_warm(const char *address, const char *language, unsigned *warm, struct err *e);
 
-/* What the server says of a language, whether a request has come or not. */
+/* The server's facts about a language, even before any request. */
 struct status_language {
         uint32_t kind; /* enum kind */
         char version[64];
@@ -29,5 +29,5 @@ int status_of_language(const char *address, const char *language, struct status_
 /* The server's table of stages as it is now. A server that has none gives n = 0. */
 int status_stages(const char *address, const char *language, struct sample_stages *s, struct err *e);
 
-/* What happened between two of them: how often and how long. Percentiles can't be told apart so, and are 0. */
+/* The difference of two tables: counts and times. Percentiles have no difference, and are 0. */
 struct sample_stages status_between(const struct sample_stages *before, const struct sample_stages *after);

@@ -22,7 +22,7 @@ struct process {
         double reaped; /* of its children that are gone */
 };
 
-/* Whatever is in the file; "" where the process has gone. */
+/* The contents of the file; "" if the process is gone. */
 static size_t read_proc(pid_t pid, const char *name, char text[TEXT_SIZE])
 {
         char path[64];
@@ -33,8 +33,8 @@ static size_t read_proc(pid_t pid, const char *name, char text[TEXT_SIZE])
         return n < 0 ? 0 : (size_t)n;
 }
 
-/* stat counts in ticks of 10 ms, which is too coarse for a pool; schedstat, where the kernel has it, in nanoseconds.
- * All of a server's processes have one thread. */
+/* stat counts in ticks of 10 ms, which is too coarse for a pool; schedstat, if the kernel has it, counts in
+ * nanoseconds. All of a server's processes have one thread. */
 static bool look(struct process *p, pid_t pid)
 {
         char text[TEXT_SIZE];
@@ -111,7 +111,7 @@ int usage_read(pid_t supervisor, struct sample_cpu *out, struct err *e)
         size_t n = look_at_all(list, e);
         if (n == 0)
                 return -EIO;
-        /* Generation by generation, until one adds nobody. */
+        /* Generation by generation, until one adds no process. */
         for (bool more = true; more;) {
                 more = false;
                 for (size_t i = 0; i < n; i++) {

@@ -1,5 +1,6 @@
-/* The CPU time of a server and all of its processes, from /proc: of what lives its own, of what has been reaped its
- * parent's account of it. No sandbox is missed, however short its life: the zygote reaps it, or its slot's init does.
+/* The CPU time of a server and all of its processes, from /proc: of living processes their own time, of reaped ones the
+ * time in their parent's account. No sandbox is missed, however short its life: the zygote reaps it, or its slot's init
+ * does.
  */
 #pragma once
 
@@ -11,7 +12,7 @@
 /* Seconds since each process began; runs is left alone. */
 int usage_read(pid_t supervisor, struct sample_cpu *out, struct err *e);
 
-/* What was used between two readings. */
+/* The time that was used between two readings. */
 struct sample_cpu usage_between(const struct sample_cpu *before, const struct sample_cpu *after);
 
 /* Bytes of memory that the server's pool has now, and the most that it ever had. False: there is no telling. */

@@ -32,7 +32,7 @@ static int fill_compute(struct program *p, uint32_t steps)
         return 0;
 }
 
-/* Lines of letters without a period, so that no piece can stand in for another. */
+/* Lines of letters that never repeat, so that no piece can replace another. */
 static int fill_echo(struct program *p, uint32_t steps)
 {
         (void)steps;
@@ -50,7 +50,7 @@ static int fill_echo(struct program *p, uint32_t steps)
         return 0;
 }
 
-/* A block tells its place, so that none can stand in for another. */
+/* Each block names its place, so that none can replace another. */
 static int fill_megabyte(struct program *p, uint32_t steps)
 {
         (void)steps;

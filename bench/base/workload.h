@@ -1,5 +1,5 @@
-/* What is run, and what it must answer: one table, so that every row of a benchmark runs the same program and holds its
- * answers to the same text. */
+/* The programs and their right answers: one table, so that every row of a benchmark runs the same program and compares
+ * its answers with the same text. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -15,7 +15,7 @@ enum workload_id {
         WORKLOAD_CRASH,
         WORKLOAD_REAL,
         WORKLOAD_TIMEOUTS,
-        WORKLOAD_SLEEP, /* what every eighth of the timeouts is */
+        WORKLOAD_SLEEP, /* every eighth program of the timeouts */
         WORKLOAD_MEGABYTE,
         WORKLOAD_CLOCK, /* its output is the time at which it writes it */
         WORKLOAD_FLOOD, /* WORKLOAD_FLOOD_BYTES, of which the n-th is n modulo 251 */
@@ -53,8 +53,8 @@ struct program;
 struct workload {
         const char *name;
         const char *language;
-        const char *file; /* what the program is called where it is run from a file */
-        const char *code; /* where takes_steps, a pattern with one number in it */
+        const char *file; /* the program's name if it is run from a file */
+        const char *code; /* with takes_steps, a pattern with one number in it */
         bool takes_steps;
         const char *const *cold; /* the language's own command, in a directory with the file; NULL: python3 -I -c */
         const char *out;         /* all of standard output; standard error must be empty. NULL: fill makes it */
@@ -62,11 +62,11 @@ struct workload {
         int signal;      /* that ends the program; 0: it exits with 0 */
         int64_t wall_us; /* wall limit that is asked for; 0: the server's own */
         bool times_out;  /* the limit must end it */
-        unsigned every;  /* each request whose number is divisible by this is another program; 0: none is */
+        unsigned every;  /* each request whose number is divisible by this runs another program; 0: none does */
         enum workload_id other;
 };
 
-/* What runs Python that no server runs. */
+/* The interpreter for Python without a server. */
 #define WORKLOAD_INTERPRETER "/usr/bin/python3"
 
 extern const struct workload workload_table[WORKLOAD_COUNT];
@@ -74,19 +74,19 @@ extern const struct workload workload_table[WORKLOAD_COUNT];
 /* A workload made ready to be run. */
 struct program {
         const struct workload *w;
-        const char *folder; /* borrowed: where its file lies, for a cold command that takes one; else NULL */
+        const char *folder; /* borrowed: the directory of its file, for a cold command that takes one; else NULL */
         char *code;
         char *in; /* standard input; NULL: none */
         size_t in_len;
-        char *out; /* what standard output must be */
+        char *out; /* the right standard output */
         size_t out_len;
 };
 
-/* steps is what the computation takes; released by program_fini in every case. */
+/* steps: the length of the computation. p is released by program_fini in every case. */
 int program_init(struct program *p, enum workload_id id, uint32_t steps, struct err *e);
 void program_fini(struct program *p);
 
 bool program_answered(const struct program *p, const void *out, size_t len);
 
-/* True if a process whose program this was has ended as it must; status is wait's. */
+/* True if a process with this program has ended as it must; status is wait's. */
 bool program_ended(const struct program *p, int status);

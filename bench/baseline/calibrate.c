@@ -9,7 +9,7 @@
 
 enum { TRIES = 5, TRIAL_STEPS = 50000, MIN_STEPS = 1000, MAX_STEPS = 10000000, CODE_SIZE = 1024, OUT_SIZE = 128 };
 
-/* A program that computes and then says how many nanoseconds it took. */
+/* Runs a program that computes and then prints how many nanoseconds it took. */
 static int time_once(const struct program *p, uint64_t *ns, struct err *e)
 {
         char code[CODE_SIZE], out[OUT_SIZE];

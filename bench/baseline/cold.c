@@ -23,7 +23,7 @@ struct lane {
         char out[OUT_MAX];
 };
 
-/* A session of its own, as the forks and the sandboxes have. */
+/* In a session of its own, like the forks and the sandboxes. */
 static int start(struct lane *l, const struct program *p, int out)
 {
         const char *const python[] = { WORKLOAD_INTERPRETER, "-I", "-c", p->code, NULL };
@@ -61,7 +61,7 @@ static int lane_start(struct lane *l, const struct program *p, struct err *e)
 static void lane_end(struct lane *l, const struct program *p, const struct window *window, struct sample *s)
 {
         int status = 0;
-        close(l->in); /* first: a program that still writes is ended by it, and not waited for in vain */
+        close(l->in); /* first: this ends a program that still writes, which would never end otherwise */
         l->in = -1;
         while (waitpid(l->pid, &status, 0) < 0 && errno == EINTR)
                 ;
@@ -73,7 +73,7 @@ static void lane_end(struct lane *l, const struct program *p, const struct windo
                 sample_right(s, window, l->began_ns, ended);
 }
 
-/* Reads what there is. True at the end of the output, or where there is more of it than a right answer has. */
+/* Reads the output that is there. True at the end of the output, or if it is longer than a right answer. */
 static bool lane_read(struct lane *l)
 {
         ssize_t n = read(l->in, l->out + l->len, sizeof l->out - l->len);

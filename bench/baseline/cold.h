@@ -1,6 +1,6 @@
-/* The cold start: what everybody pays who starts an interpreter after the request has come. Starts `python3 -I -c
- * CODE`, or the workload's own command in the folder where its file lies, by posix_spawn, reads its output and reaps
- * it, without any wall around it. */
+/* The cold start: the cost of starting an interpreter after the request has come. Starts `python3 -I -c CODE`, or the
+ * workload's own command in the folder of its file, by posix_spawn, reads its output and reaps it, without any wall
+ * around it. */
 #pragma once
 
 #include "bench/base/sample.h"

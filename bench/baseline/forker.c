@@ -25,14 +25,14 @@ enum { TEXT_MAX = 120 };
 struct forker {
         const struct lang *lang;
         void *state;     /* the language's */
-        char folder[32]; /* where the program's file lies; also the current directory */
-        int errors;      /* read end of the pipe that is everybody's standard error; non-blocking */
+        char folder[32]; /* the directory of the program's file; also the current directory */
+        int errors;      /* read end of the pipe that is the standard error of all; non-blocking */
         struct program program;
         char *out; /* room for its output and a byte more */
         struct relay relay;
 };
 
-/* The environment that sandboxes have, as far as an interpreter looks at it when it starts. */
+/* Sets the part of a sandbox's environment that an interpreter reads when it starts. */
 static int set_environment(struct err *e)
 {
         if (clearenv() != 0 || setenv("PATH", "/usr/local/bin:/usr/bin:/bin", 1) < 0 ||
@@ -121,7 +121,7 @@ static _Noreturn void child(const struct forker *f, int in, int out)
         _exit(f->lang->run(f->state, &job));
 }
 
-/* What was said on standard error, for the sentence about a wrong answer. */
+/* The text on standard error, for the sentence about a wrong answer. */
 static const char *last_words(const struct forker *f, char text[TEXT_MAX])
 {
         ssize_t n = read(f->errors, text, TEXT_MAX - 1);
@@ -140,7 +140,7 @@ static int fill_input(const struct program *p, int *in, struct err *e)
                 return err_set(e, errno, "make a pipe");
         OWN_FD int from = ends[0];
         OWN_FD int to = ends[1];
-        /* What is longer than a pipe's buffer would wait for a reader for ever. */
+        /* Input longer than a pipe's buffer would wait for a reader for ever. */
         if (fcntl(to, F_SETFL, O_NONBLOCK) < 0)
                 return err_set(e, errno, "fill a pipe");
         int r = io_write_all(to, p->in, p->in_len);
@@ -208,7 +208,7 @@ static int run_piped(const struct forker *f, const struct window *window, struct
         return 0;
 }
 
-/* The relay's pipe stays open from run to run, so it is the length that tells the end. */
+/* The relay's pipe stays open from run to run, so the length marks the end. */
 static int run_relayed(const struct forker *f, const struct window *window, struct sample *s, struct err *e)
 {
         char words[TEXT_MAX];
@@ -313,8 +313,8 @@ int forker_main(const char *plugin, char *const *preload, size_t n_preload)
 {
         struct forker f = { .errors = -1 };
         struct err e = { 0 };
-        const struct rlimit no_core = { 0 }; /* a crash is to be as cheap as in a sandbox, which leaves none either */
-        /* A benchmark that is killed leaves nothing that goes on forking. */
+        const struct rlimit no_core = { 0 }; /* a crash must be as cheap as in a sandbox, which leaves no core either */
+        /* If the benchmark is killed, no forker goes on. */
         int r = prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ? err_set(&e, errno, "tie to the parent") : 0;
         if (r == 0)
                 r = fcntl(FORKER_FD, F_SETFD, FD_CLOEXEC) < 0 ? err_set(&e, errno, "the socket is missing") : 0;

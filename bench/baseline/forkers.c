@@ -1,4 +1,4 @@
-/* Starting forkers and collecting what they saw: see forkers.h. */
+/* Starting forkers and collecting their results: see forkers.h. */
 #include "bench/baseline/forkers.h"
 
 #include "bench/base/clock.h"
@@ -14,7 +14,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-/* Silence this long beyond the work itself means that a forker hangs. */
+/* A forker that is silent for so long beyond the work itself hangs. */
 enum { PATIENCE_S = 120 };
 
 struct helper {
@@ -46,7 +46,7 @@ static int read_reply(struct helper *h, struct err *e)
         return reply.code != 0 ? err_say(e, reply.code, "a forker: %s", reply.text) : 0;
 }
 
-/* Started, and ready: its interpreter is initialised. */
+/* Starts it and waits until it is ready: its interpreter is initialised. */
 static int helper_start(struct helper *h, const struct forkers *f, struct err *e)
 {
         int ends[2];

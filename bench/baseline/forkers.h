@@ -1,6 +1,6 @@
 /* The bare fork, from outside: starts forker processes (see forker.h), lets them work in the same window, and adds up
- * what they saw. They are started anew for each row, so that a round's figure does not hang on one process's luck with
- * its memory layout. */
+ * their results. They are started anew for each row, so that a round's figure does not depend on one process's luck
+ * with its memory layout. */
 #pragma once
 
 #include "bench/base/sample.h"
@@ -9,11 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a forker shall run. */
+/* The work of a forker. */
 struct forkers_job {
         uint32_t workload; /* index in workload_table */
         uint32_t steps;    /* of the computation */
-        bool relayed;      /* output by way of a relay process and a socket: relay.h */
+        bool relayed;      /* output through a relay process and a socket: relay.h */
 };
 
 struct forkers {

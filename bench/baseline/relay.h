@@ -1,5 +1,5 @@
-/* The least that output must cross to come to a client: a pipe from the program, a process that reads it, and a TCP
- * connection on the loopback interface from that process to whoever reads the answer. */
+/* The shortest way of output to a client: a pipe from the program, a process that reads it, and a TCP connection on the
+ * loopback interface from that process to the reader. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -9,7 +9,7 @@
 struct relay {
         pid_t pid;  /* 0: not started */
         int pipe;   /* write end: for the program's standard output */
-        int socket; /* where what was written comes out; gives up after ten seconds of silence */
+        int socket; /* the other end of the way; reading gives up after ten seconds of silence */
 };
 
 int relay_start(struct relay *r, struct err *e);

@@ -1,4 +1,4 @@
-/* What the load generators share: the request that runs a program, and the verdict on its answer. */
+/* Shared by the load generators: the request that runs a program, and the verdict on its answer. */
 #pragma once
 
 #include "bench/base/sample.h"
@@ -17,6 +17,6 @@ const struct program *asking_program(const struct asking *a, uint64_t number);
 /* Borrows from the program. */
 struct request asking_request(const struct asking *a, uint64_t number);
 
-/* Counts an answer. What is not exactly what the program must give is wrong, whatever the reason. */
+/* Counts an answer. An answer is wrong if it is not exactly the program's right one, for any reason. */
 void asking_judge(const struct asking *a, uint64_t number, const struct answer *answer, struct sample *s,
                   const struct window *window, uint64_t began_ns, uint64_t ended_ns);

@@ -1,5 +1,5 @@
-/* The load generators: requests to a server over libhatchery, every answer checked. Each is one thread, because on a
- * small machine it shares the cores with what it measures; what it used of them is in the sample. */
+/* The load generators: requests to a server over libhatchery, every answer checked. Each has one thread, because on a
+ * small machine it shares the cores with the server; its CPU time is in the sample. */
 #pragma once
 
 #include "bench/base/sample.h"
@@ -11,10 +11,10 @@
 /* Longer than any limit of a run: an answer that takes this long is lost, and the benchmark ends instead of hanging. */
 enum { LOAD_LOST_MS = 60000 };
 
-/* How long a load goes on. */
+/* The length of a load. */
 struct load_span {
         uint64_t warm_ns;   /* first, and not counted */
-        uint64_t warm_runs; /* and so many at least, of a closed loop */
+        uint64_t warm_runs; /* and at least so many runs, in a closed loop */
         uint64_t measure_ns;
 };
 
@@ -30,9 +30,9 @@ int load_paced(struct sample *s, const char *address, const struct asking *a, co
 int load_closed(struct sample *s, const char *address, const struct asking *a, unsigned connections,
                 const struct load_span *span, struct err *e);
 
-/* An open loop: requests leave at fixed times, per_second of them, on one connection after the other, whether those
- * before were answered or not. Latency counts from when a request should have left, and the window is of those times:
- * what had to wait, because the server or this process was late, shows its wait. */
+/* An open loop: requests leave at fixed times, per_second of them, on one connection after the other, even if earlier
+ * ones are not answered. Latency counts from the time at which a request should have left, and the window is of those
+ * times. So a request that waited, because the server or this process was late, shows its wait. */
 int load_open(struct sample *s, const char *address, const struct asking *a, unsigned connections, double per_second,
               const struct load_span *span, struct err *e);
 

@@ -22,7 +22,7 @@ struct flight {
 struct open {
         const struct asking *asking;
         struct sample *sample;
-        struct sample warm; /* those due before the window: what is wrong among them counts too */
+        struct sample warm; /* those due before the window: wrong answers among them count, too */
         struct hatchery *h[MAX_CONNECTIONS];
         unsigned n;
         unsigned in_flight;
@@ -38,14 +38,14 @@ static uint64_t due_ns(const struct open *o, uint64_t number)
         return o->begin_ns + (uint64_t)((double)(number - 1) * o->interval_ns);
 }
 
-/* False while so much is in flight that one more would be refused or take another's place. It leaves later, and its
- * latency says so. */
+/* False while so many are in flight that one more would be refused or replace another. It leaves later, and its latency
+ * shows that. */
 static bool has_room(const struct open *o, uint64_t number)
 {
         return o->in_flight < o->n * PER_CONNECTION && o->ring[number % RING].number == 0;
 }
 
-/* All answers that are there on one connection. */
+/* Takes all answers that are there on one connection. */
 static int receive(struct open *o, struct hatchery *h, struct err *e)
 {
         for (;;) {
@@ -75,7 +75,7 @@ static int send_next(struct open *o, struct err *e)
         o->ring[number % RING] = (struct flight){ .number = number, .due_ns = due_ns(o, number) };
         o->in_flight++;
         int r = hatchery_send(o->h[number % o->n], &q, e);
-        /* While it waited for room it may have read answers, which poll would not tell of. */
+        /* While it waited for room it may have read answers, which poll would not report. */
         return r < 0 ? r : receive(o, o->h[number % o->n], e);
 }
 
@@ -140,7 +140,7 @@ int load_open(struct sample *s, const char *address, const struct asking *a, uns
         o->begin_ns = clock_now();
         o->window.start_ns = o->begin_ns + span->warm_ns;
         o->window.end_ns = o->window.start_ns + span->measure_ns;
-        /* By default the kernel may let a sleeper lie 50 us longer, which would be counted as latency. */
+        /* By default the kernel may wake a sleeper 50 us late, which would count as latency. */
         prctl(PR_SET_TIMERSLACK, 1UL);
         if (r == 0)
                 r = run(o, e);

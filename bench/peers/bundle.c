@@ -1,6 +1,6 @@
-/* Making the bundle: see bundle.h. What it asks for is what container engines ask for by default: six namespaces,
- * a read-only root, no capability, no_new_privs, masked and read-only paths of /proc and /sys, no device but the usual
- * ones, limits for memory and processes. A system call filter is not among it. */
+/* Making the bundle: see bundle.h. It has the defaults of container engines: six namespaces, a read-only root, no
+ * capability, no_new_privs, masked and read-only paths of /proc and /sys, no device but the usual ones, limits for
+ * memory and processes. It has no system call filter. */
 #include "bench/peers/bundle.h"
 
 #include "bench/peers/commands.h"
@@ -117,7 +117,7 @@ int peers_bundle_make(char *folder, size_t size, const struct program *program, 
                 folder[0] = '\0';
                 return err_set(e, errno, "make a folder for the container in /run");
         }
-        /* The container's user, who is nobody, walks through it. */
+        /* The container's user `nobody` must get through it. */
         if (chmod(folder, 0755) < 0)
                 return err_set(e, errno, "open %s", folder);
         int r = make_root(folder, e);

@@ -1,5 +1,5 @@
-/* The OCI bundle that crun runs: a folder with config.json and an almost empty root, for one program, used by every
- * container in turn and in parallel, because its root is read-only. */
+/* The OCI bundle that crun runs: a folder with config.json and an almost empty root, for one program. Its root is
+ * read-only, so all containers can use it, in turn and in parallel. */
 #pragma once
 
 #include "bench/base/workload.h"
@@ -7,6 +7,7 @@
 
 #include <stddef.h>
 
-/* Makes the folder, puts its path in folder, and fills it. What is left after a failure is removed by _remove, too. */
+/* Makes the folder, puts its path in folder, and fills it. peers_bundle_remove also removes the rest after a
+ * failure. */
 int peers_bundle_make(char *folder, size_t size, const struct program *program, struct err *e);
 void peers_bundle_remove(const char *folder);

@@ -1,9 +1,9 @@
-/* What is said to bubblewrap, crun, nsjail and isolate: see commands.h.
+/* The command lines of bubblewrap, crun, nsjail and isolate: see commands.h.
  *
  * Common to all: every namespace the peer knows, the host's /usr read-only and nothing else of the host, an
- * unprivileged user without capabilities, a writable /tmp in memory, an empty environment but for PATH and LANG. What a
- * peer does not do by itself (a system call filter, limits that need a control group somebody else set up) it is not
- * asked for: all of that would make it slower. */
+ * unprivileged user without capabilities, a writable /tmp in memory, an empty environment but for PATH and LANG. Peers
+ * are not asked for things that they do not do by themselves (a system call filter, limits that need a control group
+ * made by others): all of that would make them slower. */
 #include "bench/peers/commands.h"
 
 #include <stdio.h>
@@ -64,7 +64,7 @@ static void fill_bubblewrap(struct peers_commands *c, const struct peers_lane *l
         add_program(a, lane->program);
 }
 
-/* What is in the container is said by the bundle (bundle.c). `run` also deletes it. */
+/* The bundle (bundle.c) describes the container. `run` also deletes it. */
 static void fill_crun(struct peers_commands *c, const struct peers_lane *lane)
 {
         snprintf(c->id, sizeof c->id, "hatchery-bench-%d-%u", (int)getpid(), lane->number);
@@ -73,8 +73,8 @@ static void fill_crun(struct peers_commands *c, const struct peers_lane *lane)
         ADD(&c->undo, peers_place(lane), "--root", c->root, "delete", "--force", c->id);
 }
 
-/* Its own default is all namespaces, a new session, and limits for address space, files and time. The user is nobody
- * outside, too: its default maps to whoever started it, who is root here. */
+/* Its own default is all namespaces, a new session, and limits for address space, files and time. The user is `nobody`
+ * outside, too: by default it maps to the starting user, who is root here. */
 static void fill_nsjail(struct peers_commands *c, const struct peers_lane *lane)
 {
         struct peers_argv *a = &c->run;
@@ -85,14 +85,14 @@ static void fill_nsjail(struct peers_commands *c, const struct peers_lane *lane)
         ADD(a, "--hostname", "sandbox", "--time_limit", "10", "--bindmount_ro", "/usr");
         for (unsigned i = 0; (path = peers_root_entry(i, &kind, target, sizeof target)); i++)
                 if (kind != PEERS_ROOT_NOTHING)
-                        ADD(a, "--bindmount_ro", path); /* a link is followed: this works with every version */
+                        ADD(a, "--bindmount_ro", path); /* links are followed, so this works with every version */
         ADD(a, "--bindmount_ro", "/dev/null", "--bindmount_ro", "/dev/urandom");
         ADD(a, "--tmpfsmount", "/tmp", "--cwd", "/tmp");
         ADD(a, "--env", "PATH=" BOX_PATH, "--env", "LANG=" BOX_LANG, "--");
         add_program(a, lane->program);
 }
 
-/* Its full cycle: a box that another program has used is not a new one. */
+/* Its full cycle: a used box is not a new one. */
 static void fill_isolate(struct peers_commands *c, const struct peers_lane *lane)
 {
         snprintf(c->id, sizeof c->id, "--box-id=%u", lane->number);

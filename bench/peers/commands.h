@@ -1,5 +1,4 @@
-/* The command lines of the peers that are programs: what each is told so that it does for `python3 -I -c CODE` what its
- * users have it do for untrusted code. */
+/* The command lines of the peers that are programs: each runs `python3 -I -c CODE` as its users run untrusted code. */
 #pragma once
 
 #include "bench/peers/lane.h"
@@ -11,7 +10,7 @@ struct peers_argv {
         unsigned n;                          /* 0: there is nothing to start */
 };
 
-/* A plain value that points into itself and into the lane: not to be copied. */
+/* A plain value with pointers into itself and into the lane: it must not be copied. */
 struct peers_commands {
         struct peers_argv before; /* of each run, as part of it */
         struct peers_argv run;    /* its output is the answer */
@@ -24,7 +23,7 @@ struct peers_commands {
 
 void peers_commands_fill(struct peers_commands *c, const struct peers_lane *lane);
 
-/* Where a system with a merged /usr has links into it, as this one has them: "/bin" → "usr/bin". Gives the i-th path
- * below the root, and what it is here; NULL at the end. */
+/* The paths where a system with a merged /usr has links into it: "/bin" → "usr/bin". Gives the i-th path below the
+ * root, and its kind on this host; NULL at the end. */
 enum peers_root { PEERS_ROOT_LINK, PEERS_ROOT_FOLDER, PEERS_ROOT_NOTHING };
 const char *peers_root_entry(unsigned i, enum peers_root *kind, char *target, size_t size);

@@ -1,5 +1,5 @@
-/* The HTTP client, over libcurl: see http.h. No proxy of the environment, no redirects: what is measured is the server
- * that was named. */
+/* The HTTP client, over libcurl: see http.h. No proxy of the environment, no redirects: only the named server is
+ * measured. */
 #include "bench/peers/http.h"
 
 #include "proto/base/own.h"

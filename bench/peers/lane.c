@@ -1,4 +1,4 @@
-/* What the peers' ways have in common: see lane.h. */
+/* The common part of all ways to ask a peer: see lane.h. */
 #include "bench/peers/lane.h"
 
 #include <stdio.h>

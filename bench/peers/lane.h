@@ -1,5 +1,5 @@
-/* What the peers' ways have in common. A lane is one of the parallel askers: a thread of its own, which opens its way
- * to the peer, asks, judges each answer, and closes. */
+/* The common part of all ways to ask a peer. A lane is one of the parallel askers: a thread of its own, which opens its
+ * way to the peer, asks, checks each answer, and closes. */
 #pragma once
 
 #include "bench/base/sample.h"
@@ -19,7 +19,7 @@ struct peers_lane {
 
 struct peers_verdict {
         bool right;
-        uint64_t ended_ns; /* when the answer was known; what a peer does for the next run comes after it */
+        uint64_t ended_ns; /* when the answer was known; a peer's work for the next run comes after that */
         char why[SAMPLE_TEXT_SIZE];
 };
 

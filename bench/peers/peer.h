@@ -1,5 +1,5 @@
-/* Which peers there are, and which were chosen: other systems that run untrusted snippets. Some are programs that are
- * started for each run, some are servers that already run somewhere. */
+/* The known peers, and the chosen ones: other systems that run untrusted snippets. Some are programs that are started
+ * for each run, some are servers that already run somewhere. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -23,8 +23,8 @@ enum peer_id {
 
 struct peer {
         const char *name;   /* for --peer, and the stem of its rows' names */
-        const char *needs;  /* what NAME=... takes, for --help */
-        const char *always; /* where Debian puts it, for those that --peers alone chooses; NULL: none */
+        const char *needs;  /* the value of NAME=..., for --help */
+        const char *always; /* Debian's place for it, for peers that --peers alone chooses; NULL: none */
         bool http;          /* a URL, else a program */
 };
 
@@ -39,6 +39,6 @@ struct peers {
 /* "bubblewrap", "nsjail=/usr/local/bin/nsjail", "snekbox=http://127.0.0.1:8060". -EINVAL with a sentence. */
 int peers_choose(struct peers *p, const char *text, struct err *e);
 
-/* Those that Debian has: what --peers means. */
+/* Chooses those that Debian has, for --peers. */
 void peers_choose_packaged(struct peers *p);
 bool peers_chosen(const struct peers *p, enum peer_id id);

@@ -102,8 +102,8 @@ static void *asker_main(void *argument)
         return NULL;
 }
 
-/* Each lane is a thread. So it may wait for one run without holding up the others, and has what belongs to a thread
- * alone (see process.c). */
+/* Each lane is a thread. So it may wait for one run without delaying the others, and has thread-local things (see
+ * process.c). */
 static int run_askers(struct sample *s, struct asker *askers, unsigned n, struct err *e)
 {
         unsigned started = 0;

@@ -1,4 +1,4 @@
-/* Asking a peer that is a server, by its own documented contract: what each is sent, and what a right answer is. */
+/* Asking a peer that is a server, by its own documented contract: each one's request, and its right answer. */
 #include "bench/base/clock.h"
 #include "bench/peers/http.h"
 #include "bench/peers/ways.h"
@@ -18,7 +18,7 @@ struct asked {
 
 /* ---------------------------------------------------------------- contracts */
 
-/* All of the text, and nothing else; not there is not the same. */
+/* True for exactly this text; a missing text is not the same as an empty one. */
 static bool is_text(const json_t *o, const char *want, size_t len)
 {
         return json_is_string(o) && json_string_length(o) == len && memcmp(json_string_value(o), want, len) == 0;
@@ -100,7 +100,7 @@ int peers_http_load(const char *module, const struct http_client **client, struc
                 err_say(e, ENOENT, "load the HTTP client: %s", why ? why : "it is not in its plug-in");
         }
         if (handle)
-                dlclose(handle); /* it stays, by RTLD_NODELETE */
+                dlclose(handle); /* the library stays, by RTLD_NODELETE */
         if (!found)
                 return -e->code;
         *client = found;
@@ -125,7 +125,7 @@ static int http_way_open(struct peers_lane *lane, struct err *e)
         return lane->peers->http->open(&a->http, url, e);
 }
 
-/* The beginning of what came, in a line of its own. */
+/* Prints the beginning of the answer, in a line of its own. */
 static void tell_answer(const struct http_answer *answer, const char *what, struct peers_verdict *v)
 {
         char words[97];

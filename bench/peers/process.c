@@ -27,7 +27,7 @@ struct stream {
 
 struct process {
         struct peers_commands commands;
-        bool half_done; /* a run was begun and not brought to its end */
+        bool half_done; /* a run was begun and not ended */
         int status;
         struct stream out, err;
 };
@@ -39,7 +39,7 @@ static int start(pid_t *pid, const struct peers_argv *argv, int out, int err)
         const char *const environment[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
                                             "LANG=C.UTF-8", NULL };
         const struct spawn how = {
-                .group = SPAWN_APART, /* as the forks and the sandboxes */
+                .group = SPAWN_APART, /* like the forks and the sandboxes */
                 .argv = (char *const *)argv->arg,
                 .env = (char *const *)environment,
                 .fd = { SPAWN_NULL, out, err, -1 },
@@ -47,7 +47,7 @@ static int start(pid_t *pid, const struct peers_argv *argv, int out, int err)
         return spawn_program(pid, &how);
 }
 
-/* Reads what there is; ends the stream at its end, or where there is more of it than a right answer has. */
+/* Reads the bytes that are there; ends the stream at its end, or if it is longer than a right answer. */
 static void stream_read(struct stream *s)
 {
         ssize_t n = read(s->fd, s->data + s->len, sizeof s->data - s->len);
@@ -60,7 +60,7 @@ static void stream_read(struct stream *s)
         s->fd = -1;
 }
 
-/* False where it says nothing for so long that it is lost. */
+/* False if the peer is silent for so long that it is lost. */
 static bool drain(struct stream *out, struct stream *err)
 {
         while (out->fd >= 0 || err->fd >= 0) {
@@ -78,7 +78,7 @@ static bool drain(struct stream *out, struct stream *err)
         return true;
 }
 
-/* Runs one command to its end. What it said and its wait status are in p. */
+/* Runs one command to its end. Its output and its wait status are in p. */
 static int run_command(struct process *p, const struct peers_argv *argv, struct err *e)
 {
         int out[2], err[2];
@@ -121,8 +121,8 @@ static void tell_status(const struct process *p, const char *what, struct peers_
 
 /* ---------------------------------------------------------------- the way */
 
-/* crun refuses to work with control groups of version 1 where a mount of version 2 can be seen beside them, as systemd
- * makes one. So the lane's thread, and what it starts, has mounts of its own, and that one is not among them. */
+/* crun refuses control groups of version 1 while a mount of version 2 can be seen beside them, as systemd makes one. So
+ * the lane's thread, and its children, have mounts of their own, without that one. */
 static int hide_second_cgroup(struct err *e)
 {
         FILE *table = setmntent("/proc/self/mounts", "re");
@@ -183,7 +183,7 @@ static int process_run(struct peers_lane *lane, struct peers_verdict *v, struct 
 static void process_close(struct peers_lane *lane)
 {
         struct process *p = lane->state;
-        struct err ignored; /* the run's own failure is what is told */
+        struct err ignored; /* the run's own failure is reported */
         if (p && p->half_done && p->commands.undo.n > 0)
                 run_command(p, &p->commands.undo, &ignored);
         free(p);
