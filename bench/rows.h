@@ -21,7 +21,7 @@ enum row_load {
         LOAD_OPEN,   /* at fixed times, half as often as another row was answered */
 };
 
-/* Which command lines have a row that --rows does not name. */
+/* The command lines that choose a row which --rows does not name. */
 enum row_when {
         WHEN_ALWAYS,
         WHEN_FULL,  /* not with --quick */
@@ -85,13 +85,13 @@ struct row {
         enum row_load load;
         enum row_when when;
         enum workload_id program;
-        unsigned parallel; /* of what is not paced: forkers, processes, connections; 0: one per core */
-        unsigned warm;     /* its own server, that keeps so many sandboxes waiting; 0: the one that all others share */
+        unsigned parallel;   /* number of forkers, processes or connections, unless paced; 0: one per core */
+        unsigned warm;       /* it has a server of its own that keeps so many sandboxes waiting; 0: the shared server */
         enum row_id half_of; /* of LOAD_OPEN: measured right before it, in every round */
         enum peer_id peer;   /* of ROW_PEER */
 };
 
-/* In the order in which the first round measures them: what is compared stands together. */
+/* In the order in which the first round measures them: rows that are compared stand together. */
 extern const struct row row_table[ROW_COUNT];
 
 /* "fork", "closed": the words of the JSON. */

@@ -12,7 +12,7 @@
 /* The state and the stack are moved by at most so much. The skipped memory is not touched. */
 enum { HEAP_SLACK = 1 << 20, STACK_SLACK = 16 << 10, ALIGNMENT = 16 };
 
-/* Of one state; lives as long as the process. */
+/* Data of one state; lives as long as the process. */
 struct extra {
         void *first;    /* the state itself, which is not from realloc and is never freed */
         uint32_t slack; /* before it */

@@ -101,9 +101,9 @@ static int seed_combined_lcg(void)
 static int php_after_fork(void *state)
 {
         (void)state;
-        /* Of what was preloaded something may have asked for random numbers. */
+        /* A preloaded module may have drawn random numbers. */
         RANDOM_G(mt19937_seeded) = false;
-        RANDOM_G(random_fd) = -1; /* closed, if it ever was there */
+        RANDOM_G(random_fd) = -1; /* closed, if it was open */
         return seed_combined_lcg();
 }
 
@@ -115,7 +115,7 @@ static void php_rehearse(void *state)
 
 /* ---------------------------------------------------------------- one program */
 
-/* What the library finds out at the beginning of a request, and could not know in the zygote. */
+/* Sets the facts that the library reads at the beginning of a request, and that differ from the zygote's. */
 static int set_request(const struct job *job, char **argv, char *path)
 {
         for (char *const *variable = job->env; *variable; variable++)

@@ -67,7 +67,7 @@ static PyObject *compile_tree(PyObject *tree, PyObject *name, const char *mode, 
         return code;
 }
 
-/* What `from __future__ import` has switched on, which holds for the last statement too. */
+/* The flags of `from __future__ import`, which hold for the last statement too. */
 static long future_flags(PyObject *code)
 {
         PyObject *flags = PyObject_GetAttrString(code, "co_flags");

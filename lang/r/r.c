@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* Exported by libR, and in none of its headers. */
+/* libR exports this without a header. */
 extern void R_set_command_line_arguments(int argc, char **argv);
 extern SEXP R_ParseEvalString(const char *text, SEXP env);
 extern void R_reInitTempDir(int die);

@@ -13,7 +13,7 @@ void stats_run_ended(struct stats *s, int64_t now_us, bool more)
                 double interval = (double)(now_us - s->last_end_us);
                 s->interval_us = s->interval_us > 0 ? s->interval_us + (interval - s->interval_us) * weight : interval;
         }
-        s->last_end_us = more ? now_us : 0; /* a pause is no slow run: what counts is the pace while there is work */
+        s->last_end_us = more ? now_us : 0; /* a pause is no slow run: only the pace while there is work counts */
 }
 
 void stats_work_begins(struct stats *s)
@@ -67,7 +67,7 @@ uint64_t stats_retry_after_ms(const struct stats *s, unsigned waiting, int64_t n
 {
         double interval = s->interval_us;
         if (s->last_end_us > 0 && (double)(now_us - s->last_end_us) > interval)
-                interval = (double)(now_us - s->last_end_us); /* it has become slower */
+                interval = (double)(now_us - s->last_end_us); /* the pace has become slower */
         double ms = interval > 0 ? interval * waiting / 1000 : 1000;
         return ms < 10 ? 10 : ms > 60000 ? 60000 : (uint64_t)ms;
 }
