@@ -8,7 +8,7 @@
 
 struct compile_key_of {
         const char *language, *version;
-        const struct config_runtime *runtime; /* the commands, and their surroundings */
+        const struct config_runtime *runtime; /* the commands, and their environment */
         struct span peer;                     /* the client */
         const struct submission *execute;     /* its files, and the name that the caller gives */
         struct span entry;
