@@ -15,7 +15,7 @@ enum row_kind {
 
 enum row_load {
         LOAD_PACED,  /* one at a time with a pause */
-        LOAD_CLOSED, /* as fast as it goes */
+        LOAD_CLOSED, /* as fast as possible */
         LOAD_FIRST,  /* one at a time, streamed: the time from a write to its reader */
         LOAD_FLOOD,  /* streams that write at one time */
         LOAD_OPEN,   /* at fixed times, half as often as another row was answered */

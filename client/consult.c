@@ -19,7 +19,8 @@ static uint64_t size_of(const struct submission *x)
         return size;
 }
 
-/* Said before a request is sent that would be refused. A server that does not tell its bound refuses by itself. */
+/* Checks, before a request is sent, whether the server would refuse its size. A server that does not report its bound
+ * refuses by itself. */
 static int check_size(const struct submission *x, const struct answer *status, struct err *e)
 {
         char most[TEXT_SIZE], size[TEXT_SIZE], input[TEXT_SIZE];

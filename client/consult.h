@@ -6,6 +6,6 @@
 #include "client/program.h"
 #include "client/way.h"
 
-/* Asks only where something depends on it, and fills in the language. Languages that are starting are waited for as
- * their requests are. */
+/* Asks only if something depends on it, and fills in the language. It waits for languages that are starting, as their
+ * requests do. */
 int consult(struct way *w, struct program *p, const struct options *o, struct err *e);

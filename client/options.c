@@ -95,8 +95,8 @@ static int number_of(size_t row)
         return table[row].letter ? table[row].letter : OPTION_LONG + (int)row;
 }
 
-/* What getopt_long wants to know. The leading '-' of letters makes it return other words in their order, so that those
- * before a "--" (files) are told from those after it (arguments). */
+/* Fills the tables of getopt_long. The leading '-' of letters makes it return other words in their order, so that words
+ * before a "--" (files) can be distinguished from those after it (arguments). */
 static void describe(enum command command, struct option *longs, char *letters)
 {
         *letters++ = '-';
@@ -161,7 +161,7 @@ static int store(struct options *o, const struct row *row, const char *value, st
         case KIND_COUNT:
                 if (parse_number(row->name, LIMIT_UNIT_COUNT, value, member, e) < 0)
                         return -EINVAL;
-                if (*(int64_t *)member > UINT32_MAX) /* what it may be is for the server to say */
+                if (*(int64_t *)member > UINT32_MAX) /* the server checks its bounds */
                         return err_say(e, EINVAL, "--%s is too large: %s", row->name, value);
                 return 0;
         }
@@ -186,7 +186,7 @@ static int apply(struct options *o, int number, const char *value, struct err *e
         return err_say(e, EINVAL, "option %d is not in the table", number);
 }
 
-/* Whether the options of run make sense together; what they say is for the server to judge. */
+/* Checks whether the options of run make sense together; the server checks their values. */
 static int check_run(const struct options *o, struct err *e)
 {
         if (o->code && o->programs.n > 0)

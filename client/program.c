@@ -193,7 +193,7 @@ int program_init(struct program *p, const struct options *o, struct err *e)
         if (o->language)
                 x->language = span_of_text(o->language);
         else if ((!x->has_code && x->n_files == 0) || !guess_read(&p->guess, x))
-                x->language = span_of_text("python"); /* as the README's first line has it */
+                x->language = span_of_text("python"); /* as in the README's first example */
         x->interpreter = span_of_text(o->interpreter);
         x->stream = !o->json;
         x->live_input = o->interactive || o->terminal;

@@ -15,7 +15,7 @@ static int signal_code(int number)
         return number > 0 && number < 128 ? EXIT_SIGNAL + number : EXIT_REFUSED;
 }
 
-/* As the compiler's own command would have ended, were the limits those of a shell. */
+/* The exit code of the compiler's own command under the same limits in a shell. */
 static int compile_exit_code(const hatchery_v1_CompileStage *c)
 {
         switch ((int)c->status) {
@@ -77,7 +77,7 @@ static void time_limit(char out[REPORT_SIZE], const struct submission *x, const 
         text_us(wall, r->wall_us);
         bool by_limit = !x->has_limit[LIMIT_WALL] || r->wall_us >= (uint64_t)x->limit[LIMIT_WALL];
 
-        /* A run ends at whichever comes first, and the result does not say which: only what was asked can tell. The
+        /* A run ends at whichever limit comes first, and the result does not say which: only the request can tell. The
          * deadline began to count a little earlier, when the request was on its way. */
         if (x->deadline_us > 0 && (!by_limit || r->queue_us + r->wall_us + ON_ITS_WAY_US >= x->deadline_us))
                 snprintf(out, REPORT_SIZE, "killed: deadline of %s reached after %s of waiting and %s of running",

@@ -1,4 +1,4 @@
-/* What the end of a run means on a command line: the exit code, and the sentence that explains it. */
+/* The end of a run on a command line: the exit code, and the sentence that explains it. */
 #pragma once
 
 #include "proto/wire/answer.h"

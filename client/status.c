@@ -16,14 +16,14 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What was asked and came back. */
+/* A question and its answer. */
 struct inquiry {
         struct hatchery_answer answer;
         const char *address;
         uint64_t round_trip_us; /* of the question, without the connecting */
 };
 
-/* Asks, and sees to every outcome but the answer that was hoped for: 0, or the exit code. */
+/* Asks, and handles every outcome except the expected answer: 0, or the exit code. */
 static int ask(struct inquiry *q, const struct options *o, enum request_kind kind, pb_size_t expected)
 {
         struct err e = { 0 };
@@ -162,7 +162,7 @@ static void print_stage(hatchery_v1_StageStatus *s)
                text_us(max, s->max_us));
 }
 
-/* Where the time of its runs went; nothing where there was none. A server that is older has no stages. */
+/* Prints the stages of its runs; nothing if there were none. An older server has no stages. */
 static void print_stages(hatchery_v1_LanguageStatus *l)
 {
         if (l->stages_count == 0 || l->runs == 0)

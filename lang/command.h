@@ -7,16 +7,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Command lines are lists of words that end with NULL; no shell is between. A word that is {entry} becomes the name of
- * the file to start, and so does {entry-line}, where the file gets a newline at its end if it has none; {sources}
- * becomes all files of the request whose names end in one of the extensions, and {args} the arguments of the request. A
- * run line without {args} gets them at its end. {entry:js} is the name of the file to start with the extension
- * js in place of its own. {flags} and {libraries} are the compiler's flags of the request, those that begin with -l
- * apart; of a word such as -std=c17 that one of them replaces, nothing is left. {memory%N} within a word becomes so
- * many percent of the run's memory limit, in MiB. {unbuffered}-x becomes -x for a job that wants standard output
- * unbuffered, and nothing for others; {program}-x becomes -x for a job that has a program to start. {interpreter_args}
- * becomes the words of the request for the interpreter itself; a run line without it gets them after its first word.
- * Programs are found in PATH, the language's own and not the one of the request. */
+/* Command lines are lists of words that end with NULL; no shell is between. A word {entry} becomes the name of the file
+ * to start. So does {entry-line}, and the file then gets a newline at its end if it has none. {sources} becomes all
+ * files of the request whose names end in one of the extensions, and {args} the arguments of the request. A run line
+ * without {args} gets them at its end. {entry:js} is the name of the file to start with the extension js in place of
+ * its own. {flags} and {libraries} are the compiler's flags of the request; {libraries} has those that begin with -l. A
+ * word such as -std=c17 is dropped if one of the flags replaces it. {memory%N} within a word becomes so many percent of
+ * the run's memory limit, in MiB. {unbuffered}-x becomes -x for a job that wants standard output unbuffered, and
+ * nothing for others; {program}-x becomes -x for a job that has a program to start. {interpreter_args} becomes the
+ * words of the request for the interpreter itself; a run line without it gets them after its first word. Programs are
+ * found in the language's own PATH, not the request's. */
 struct lang_command {
         enum kind kind; /* not KIND_FORKED */
         const char *name;
@@ -25,8 +25,8 @@ struct lang_command {
         char *const *extensions; /* "c", "h": without the dot; ends with NULL */
         char *const *version;    /* prints the version, somewhere in its first line of either stream */
         char *const *compile;    /* KIND_COMPILED: sources to artifacts. Else NULL */
-        char *const *artifacts;  /* KIND_COMPILED: names, or patterns of globs, of what compile makes and run needs */
-        char *const *run;        /* of a KIND_PRESTARTED perhaps NULL: then warm is started afresh */
+        char *const *artifacts;  /* KIND_COMPILED: names or patterns of the files that compile makes and run needs */
+        char *const *run;        /* may be NULL for KIND_PRESTARTED: then warm is started afresh */
         char *const *fresh;      /* KIND_PRESTARTED: for a job with words for its interpreter. NULL: run */
         char *const *prompt;     /* the language's own prompt; NULL: it has none */
         char *const *warm;       /* KIND_PRESTARTED: the program that waits for a job, see prestart.h. Else NULL */

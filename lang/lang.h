@@ -81,10 +81,10 @@ struct lang {
          * counts. Ends with NULL, and NULL itself for none. */
         const char *const *links;
 
-        /* Variables that its own command reads once, when it starts, beside those that every process reads
-         * (lang/startup.c): names, where a `*` at the end stands for any rest. Ends with NULL, and NULL itself for
-         * none. A job that sets one is run by `fresh`. Without `fresh` the job is told that the variable does nothing.
-         * Forked languages alone. */
+        /* Variables that its own command reads once, when it starts, besides those that every process reads
+         * (lang/startup.c): names; a `*` at the end stands for any rest. Ends with NULL, and NULL itself for none. A
+         * job that sets one is run by `fresh`. Without `fresh` the job is told that the variable does nothing. For
+         * forked languages only. */
         const char *const *at_start;
 
         /* How an interpreter is started for one job: the path of a program, and then its command line, in the words of

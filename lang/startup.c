@@ -20,7 +20,7 @@ static char stdbuf_mode[] = "_STDBUF_O=0"; /* an environment has no const */
 /* What a terminal is called where the request does not say it. */
 static char terminal_name[] = "TERM=xterm";
 
-/* What a shell says of a program that it can't start. */
+/* A shell's exit statuses for a program that it can't start. */
 enum { EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 127, MAX_PACKAGE_VARIABLES = 2 };
 
 /* Variables that libc and the dynamic linker read, in every program. */

@@ -12,8 +12,8 @@
 
 #include <stdbool.h>
 
-/* The name of the first variable of the job that is read at a start, with what follows it; NULL for none. One that has
- * the value already is none. */
+/* The first variable of the job that is read at a start, from its name on; NULL for none. A variable that has that
+ * value already does not count. */
 const char *startup_variable(const struct lang *lang, const struct job *job);
 
 /* To be called before the program: -1 if the job is to be run here, or the exit status if a fresh process could not be

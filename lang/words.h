@@ -26,8 +26,9 @@ char **words_expand(char *const *line, enum words_use use, const struct job *job
 /* Puts a copy of word where another word of an expanded line is. False without memory. */
 bool words_replace(char **line, size_t at, const char *word);
 
-/* The environment of a program: base, but for what overrides sets, of which the last of a name counts. Both are
- * name=value and end with NULL; the strings are borrowed, the list is fresh memory for free(). NULL without memory. */
+/* The environment of a program: base, except for variables that overrides sets; of these the last one of a name counts.
+ * Both are name=value and end with NULL; the strings are borrowed, the list is fresh memory for free(). NULL without
+ * memory. */
 char **words_environment(char *const *base, char *const *overrides);
 
 void words_free(char **line);

@@ -267,7 +267,7 @@ static int allow_terminal(scmp_filter_ctx filter)
         return seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, &is);
 }
 
-/* Files of one directory, by names that are relative to it; and the time of one that is open. */
+/* Files of one directory, by names that are relative to it; and the time of an open file. */
 static int allow_directory(scmp_filter_ctx filter, int directory)
 {
         const struct scmp_arg_cmp from = { .arg = 0, .op = SCMP_CMP_EQ, .datum_a = (scmp_datum_t)directory };

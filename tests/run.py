@@ -32,14 +32,15 @@ UNIT_GUARD = 600
 MODULE_GUARD = 1500
 PROGRESS_SECONDS = 20  # between two lines of progress, without a terminal
 
-# The order of starts: what nothing else covers, then the languages; and of each folder the longest, so that none of them is
-# the last to end.
+# The order of starts: first tests that no others cover, then the languages; of each folder the
+# longest first, so that none of them is the last to end.
 FOLDERS = ("unit", "box", "wire", "lang", "cpython", "house")
 # Those of wire that have Java, C++ and Go come one after the other: what these languages prepare is then there.
 LONGEST_FIRST = ("box/poison", "wire/languages", "wire/soak", "wire/faults", "wire/packages", "wire/compile", "lang/java",
                  "lang/javascript", "lang/cpp", "lang/go", "lang/r")
-# In `--short`, which --minutes may cut off: what forges, tears and floods, and whatever loses parts of the server; then what
-# else is on the wire, the languages that are plug-ins, and the boxes.
+# The order with `--short`, which --minutes may cut off: first forged, torn and flooding requests,
+# and deaths of parts of the server; then the rest of the wire, the languages that are plug-ins, and
+# the boxes.
 SHORT_FIRST = ("wire/bad input", "wire/frames", "wire/lifecycle", "wire/faults", "wire/compile", "wire/fair",
                "wire/generations", "wire/survival", "wire/bounds", "wire/warm", "wire/stages", "wire/deaths", "box/forgery",
                "box/leftovers")

@@ -36,7 +36,7 @@ int server_start_warm(struct server *s, const char *hatcheryd, const char *langu
 int server_start_parallel(struct server *s, const char *hatcheryd, const char *language, unsigned programs,
                           struct err *e);
 
-/* What the server's group holds; a reason in m where that can't be said. */
+/* The memory of the server's group; or a reason in m. */
 void server_memory(const struct server *s, struct sample_memory *m);
 
 /* SIGTERM, and waits for its end. An error if it does not end in time, ends badly, or leaves something behind.

@@ -103,7 +103,7 @@ static const char flood[] = "import os, time\n"
                             "    if ahead > 0.005:\n"
                             "        time.sleep(ahead)\n";
 
-/* What people send: the standard library's usual modules, a class or two, and a report. */
+/* A typical program: the standard library's usual modules, a class or two, and a report. */
 static const char real[] = "import json\n"
                            "import re\n"
                            "from collections import Counter, defaultdict\n"

@@ -149,7 +149,7 @@ const struct lua_dialect lua_dialect = {
         .describe = describe,
 };
 
-/* Of variables that every process reads; Lua's own are read by a state that is made again. */
+/* For variables that every process reads; for Lua's own variables a new state is enough. */
 static const char *const fresh[] = { "/usr/bin/lua5.4", "lua", "{interpreter_args}", "{entry}", NULL };
 static const char *const prompt[] = { "/usr/bin/lua5.4", "lua", NULL };
 static const struct lang_package_variable package_variables[] = {

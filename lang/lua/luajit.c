@@ -103,7 +103,7 @@ const struct lua_dialect lua_dialect = {
         .recover = recover,
 };
 
-/* Of variables that every process reads; Lua's own are read by a state that is made again. */
+/* For variables that every process reads; for Lua's own variables a new state is enough. */
 static const char *const fresh[] = { "/usr/bin/luajit", "luajit", "{interpreter_args}", "{entry}", NULL };
 static const char *const prompt[] = { "/usr/bin/luajit", "luajit", NULL };
 static const struct lang_package_variable package_variables[] = {

@@ -287,7 +287,7 @@ static int tcl_run(void *state, const struct job *job)
         end(interp, code == TCL_OK ? 0 : 1);
 }
 
-/* Of variables that every process reads; Tcl's own are read by an interpreter that is made again. */
+/* For variables that every process reads; for Tcl's own a new interpreter is enough. */
 static const char *const fresh[] = { "/usr/bin/tclsh", PROGRAM, "{interpreter_args}", "{entry}", NULL };
 static const char *const prompt[] = { "/usr/bin/tclsh", PROGRAM, NULL };
 static const struct lang_package_variable package_variables[] = { { "TCLLIBPATH", " ", LANG_PACKAGES }, { 0 } };

@@ -25,9 +25,9 @@ enum { STAGE_BOUNDS = 18 };
 /* Up to which times clients see a stage counted: docs/protocol.md lists them. */
 extern const uint64_t stage_bound_us[STAGE_BOUNDS];
 
-/* How long each stage of a run took, whose sum is exactly end_us[STAGE_COLLECT] - began_us. A stage whose end was not
- * reached (0), or was seen only after the end of a later one, ends with that later one, which then took no time: a
- * program that was killed over its job was being dispatched until then. */
+/* How long each stage of a run took, whose sum is exactly end_us[STAGE_COLLECT] - began_us. If a stage's end was not
+ * reached (0), or was seen only after the end of a later stage, it ends with that later one, which then took no time.
+ * For example, a program that is killed while it reads its job was being dispatched until then. */
 void stages_of_run(int64_t began_us, const int64_t end_us[STAGES_OF_RUN], uint64_t took_us[STAGES_OF_RUN]);
 
 /* The stages of its slot, by four times: the run was answered, the next sandbox was ordered, the old one was gone, the

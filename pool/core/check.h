@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 struct check_rules {
-        const char *main_file;           /* what inline code is called */
-        bool echoes;                     /* the language knows echo_last_expression */
+        const char *main_file;           /* the file name of inline code */
+        bool echoes;                     /* the language supports echo_last_expression */
         bool prompts;                    /* it has a prompt of its own */
         bool starts_fresh;               /* its interpreter can be started anew, with words of its command line */
         bool compiled;                   /* it has a compile step, with limits of its own: */
@@ -27,7 +27,7 @@ struct check_rules {
 
 struct check_plan {
         struct span
-                entry; /* the file to start; its bytes are the request's or the rules'. Empty: there is no program */
+                entry; /* the file to start; its bytes belong to the request or the rules. Empty: there is no program */
         int64_t limit[LIMIT_COUNT];
         int64_t compile_limit[LIMIT_COUNT]; /* if there is such a step */
         uint32_t collect_files;

@@ -40,7 +40,7 @@ struct file_span *collector_files(struct collector *c, size_t *n);
 /* Bytes of memory that they are. */
 uint64_t collector_weight(const struct collector *c);
 
-/* NULL: nothing is missing. Otherwise why, as a sentence. */
+/* NULL: nothing is missing. Otherwise the reason, as a sentence. */
 const char *collector_note(const struct collector *c);
 
 /* The other end did not finish properly: the slot must not be used again. */

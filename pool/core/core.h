@@ -85,15 +85,15 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
 /* A front has refused a submission without the core: the core counts that with its own refusals. */
 void core_refused(struct core *c, enum refusal_code code);
 
-/* Live input: the bytes are copied. end: none follows. -EAGAIN: there is no room for them, nothing was taken, and
- * input_wanted will be called. -EPIPE: the program takes no more, which is no fault. -EINVAL: it has no live input, or
- * that has ended, or these are more than CORE_INPUT_ROOM bytes. -ENOMEM. */
+/* Live input: the bytes are copied. end: no more bytes follow. -EAGAIN: there is no room for them, nothing was taken,
+ * and input_wanted will be called. -EPIPE: the program takes no more input, which is no fault. -EINVAL: it has no live
+ * input, or that has ended, or these are more than CORE_INPUT_ROOM bytes. -ENOMEM. */
 int execution_input(struct execution *x, struct span bytes, bool end);
 
 /* So many bytes of live input would be taken. -EPIPE and -EINVAL as above. */
 int execution_input_room(const struct execution *x);
 
-/* The sink may take more than it took: output is told and read again. Not from within output, which says itself how
+/* The sink can take more: output is told and read again. Not to be called from within output, whose result says how
  * much it takes. */
 void execution_resume(struct execution *x);
 

@@ -261,7 +261,7 @@ static void on_input_moved(struct run *r)
 
         execution_weigh(x);
         if (x->asking || r->state != RUN_RUNNING)
-                return; /* what is put meanwhile may be written at once: the loop below asks for more */
+                return; /* new input may be written at once meanwhile: the loop below asks for more */
         x->asking = true;
         while (x->sink && x->sink->ops->input_wanted && live_input_wants(&x->live))
                 x->sink->ops->input_wanted(x->sink);

@@ -12,7 +12,7 @@ void execution_weigh(struct execution *x);
 /* What it was asked to run is needed no longer. */
 void execution_forget_job(struct execution *x);
 
-/* It waits: its deadline holds from here on, if it has one. Negative: it has one that can't be kept. */
+/* It waits: from here on its deadline is watched, if it has one. Negative: the deadline can't be watched. */
 int execution_await(struct execution *x);
 
 /* The sentence for a deadline that can't be watched. */
@@ -55,7 +55,7 @@ void execution_deliver_no_more(struct execution *x);
 /* ... or its deadline is over: the answer comes without the rest. */
 void execution_deliver_at_once(struct execution *x);
 
-/* INTERNAL. The failure is counted by whoever saw it first: each one once. */
+/* Refuses it with INTERNAL. The code that sees a failure first counts it, once. */
 void execution_refuse_failed(struct execution *x, const char *sentence);
 
 void execution_job_failed(struct execution *x, const struct job_failure *failure);

@@ -21,8 +21,8 @@ struct language_facts {
         bool ready;
         bool echoes;
         bool prompts;          /* it has a prompt of its own */
-        bool names_are_others; /* it is a profile: aliases and extensions are those of the language called as its
-                                  runtime */
+        bool names_are_others; /* it is a profile: aliases and extensions belong to the language that has its runtime's
+                                * name */
         const char *aliases;
         const char *extensions;               /* of a plug-in; a language that is data has a list in data */
         const struct config_runtime *data;    /* NULL: a plug-in */

@@ -12,7 +12,7 @@ struct live_input {
         struct evbuffer *bytes; /* NULL: the execution has no live input */
         bool ended;             /* none follows */
         bool closed;            /* the program takes no more */
-        bool wanted;            /* its end is to be told that there is room */
+        bool wanted;            /* its sender is to be told that there is room */
         bool types;             /* it is typed on a terminal, where a character stands for the end */
         bool in_line;           /* ... and the last line has no end yet */
 };

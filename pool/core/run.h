@@ -88,7 +88,7 @@ struct run_ops {
 
 enum run_state {
         RUN_NONE,       /* not begun, or over */
-        RUN_LIMITING,   /* has a slot, whose limits are being changed */
+        RUN_LIMITING,   /* it has a slot whose limits are being changed */
         RUN_CLEARING,   /* has a slot, whose sandbox has no terminal and is being killed */
         RUN_MAKING,     /* a sandbox with a terminal is being made in it */
         RUN_RUNNING,    /* the job is handed over */
@@ -117,8 +117,8 @@ struct run {
         bool untranslated; /* the language could not translate the program and refused it: nothing of it has run */
         bool discard;      /* the slot can't be trusted afterwards */
         bool full;         /* its owner did not take all that it was told: nothing is read before run_resume */
-        bool telling;      /* its owner is being told output */
-        bool said;         /* what the task says that comes before its output is told */
+        bool telling;      /* its owner is within a call of ops->output */
+        bool said;         /* the task's earlier output was told */
 
         struct timer timer; /* of the wall limit, or the guard of the present state */
         struct timer cpu_timer;

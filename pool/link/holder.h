@@ -13,7 +13,7 @@ struct slot_holder_ops {
         void (*limited)(struct slot_holder *h);
         /* The sandbox that slot_remake ordered is warm. The slot is RUNNING, as slot_hold wants it. */
         void (*remade)(struct slot_holder *h);
-        /* All processes of the sandbox are dead. The slot is DYING, and still the holder's. */
+        /* All processes of the sandbox are dead. The slot is DYING, and the holder still has it. */
         void (*exited)(struct slot_holder *h, const struct report *report);
         /* The slot failed, or was given up. Its descriptors are closed after this call. */
         void (*failed)(struct slot_holder *h, const char *why);

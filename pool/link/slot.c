@@ -170,7 +170,7 @@ unsigned slots_tick(struct slots *s, unsigned max, unsigned max_making, struct s
                         continue;
                 n++;
                 slot->owed_ticks++;
-                /* One that goes may take as long as its processes take to die. */
+                /* A slot that is dropped may take as long as its processes take to die. */
                 bool made = slot->state == SLOT_PREPARING || slot->state == SLOT_REMAKING;
                 if (slot->owed_ticks < (made ? max_making : max) || slot->owed_ticks <= longest || slot->dropping ||
                     slot->state == SLOT_EMPTY)

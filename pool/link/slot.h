@@ -16,7 +16,7 @@ enum slot_state {
         SLOT_PREPARING, /* ordered */
         SLOT_WARM,      /* waits for a job */
         SLOT_RUNNING,   /* has a job */
-        SLOT_DYING,     /* its sandbox is dead or about to be, its answer not yet written, or its teardown not proved */
+        SLOT_DYING,     /* its sandbox is dead or dying, its answer is not yet written, or its teardown is not proved */
         SLOT_REMAKING,  /* a sandbox with a terminal is ordered, for the run that took the slot */
         SLOT_STATES,
 };

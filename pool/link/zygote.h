@@ -24,8 +24,8 @@ struct zygote;
 struct zygote_ops {
         void (*greeted)(struct zygote *z, const struct report *hello);
         void (*preloaded)(struct zygote *z, const struct report *preload);
-        /* A sandbox is about to be ordered: its number, its limits, whether it replaces one that was taken, and whether
-         * it is urgent are to be set in the slot. Where that is REMAKING, its number alone. */
+        /* A sandbox is about to be ordered: the owner sets in the slot its number, its limits, whether it replaces one
+         * that was taken, and whether it is urgent. Where that is REMAKING, its number alone. */
         void (*making)(struct zygote *z, struct slot *slot);
         /* Its sandbox is WARM; ordered_us: when it was ordered. */
         void (*warmed)(struct zygote *z, struct slot *slot, int64_t ordered_us, const struct report *warm);

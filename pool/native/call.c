@@ -166,8 +166,8 @@ static int execute(struct call *call, struct submission *submission, uint8_t **b
 
         memcpy(caller.bytes, c->peer.bytes, c->peer.len);
         int r = core_execute(c->native->core, &caller, submission, &payload, &call->sink, &call->execution, refusal);
-        *body = payload.buffer; /* NULL where the core has taken it over */
-        /* It tells of the queue, which the client may look at next. */
+        *body = payload.buffer; /* NULL if the core has taken it over */
+        /* The refusal is about the queue, whose status the client may ask for next. */
         if (r != 0 && refusal->code == REFUSAL_RESOURCE_EXHAUSTED)
                 count_result(c);
         return r;

@@ -40,5 +40,5 @@ void call_resize(struct call *call, const struct terminal_size *size);
 /* The connection has room again: its streams go on. */
 void call_go_on(struct connection *c);
 
-/* None of this connection is answered any more. */
+/* Abandons all calls of this connection: none is answered any more. */
 void call_abandon_all(struct connection *c);

@@ -61,11 +61,12 @@ struct connection {
         struct timer timer;    /* of the unfinished frame, then of lingering */
         struct turn turn;
         LIST_HEAD(, call) calls;    /* requests that have no answer yet, */
-        unsigned in_flight;         /* how many, */
-        size_t held_by_calls;       /* and bytes of memory that they are */
+        unsigned in_flight;         /* their number, */
+        size_t held_by_calls;       /* and their bytes of memory */
         struct call_table by_id;    /* the same, */
         TAILQ_HEAD(, call) waiting; /* of them, those whose output waits for room */
-        uint64_t seen_results;      /* the front's number of results, when it had its last one, or came */
+        uint64_t seen_results;      /* the front's number of results at this connection's last one, or at its
+                                     * beginning */
         LIST_ENTRY(connection) link;
 };
 

@@ -13,7 +13,7 @@
 enum {
         SHED_FROM = 256 << 10,   /* bytes unsent; closing connections that hold less would free nothing */
         ROOM_BYTES = 128 << 10,  /* unsent; with no more, streams may go on */
-        WRITE_AT_ONCE = 1 << 20, /* a reader as fast as this would keep the loop for all that there is */
+        WRITE_AT_ONCE = 1 << 20, /* a very fast reader would keep the loop busy with everything that waits */
 };
 
 size_t connection_unsent(const struct connection *c)
@@ -185,7 +185,7 @@ static void put(struct connection *c, uint8_t *frame, size_t len)
         shed(c->native);
 }
 
-/* Something could not be made a frame. */
+/* An answer could not be made a frame. */
 static enum refusal_code refuse_answer(struct connection *c, uint64_t id, int r, const struct err *e)
 {
         struct refusal refusal;

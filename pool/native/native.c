@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Calls go down from here: a connection knows neither requests nor calls. */
+/* Function calls go down from here: a connection knows neither requests nor their calls. */
 const struct connection_ops native_connection_ops = { .message = requests_take,
                                                       .ended = call_abandon_all,
                                                       .has_room = call_go_on };

@@ -48,10 +48,10 @@ struct language {
         char aliases[96];
         char extensions[64];                                 /* if its runtime is a plug-in; data has a list */
         enum kind kind;                                      /* 0: not known yet */
-        bool echoes;                                         /* it knows echo_last_expression */
+        bool echoes;                                         /* echo_last_expression has an effect */
         bool prompts;                                        /* it has a prompt of its own */
         bool starts_fresh;                                   /* its interpreter can be started anew for a job */
-        struct preload_fact preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote spoke of */
+        struct preload_fact preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote reported */
         size_t n_preloads;
 
         TAILQ_HEAD(language_zygotes, zygote) zygotes;

@@ -12,7 +12,7 @@
 enum { STATS_RECENT = 512, STATS_STATUSES = 16 };
 
 struct stats {
-        uint64_t runs;                     /* seen to their end */
+        uint64_t runs;                     /* runs that ended */
         uint64_t failures;                 /* runs and sandboxes that Hatchery failed */
         uint64_t discarded;                /* slots whose teardown could not be proved */
         uint64_t results[STATS_STATUSES];  /* outcomes that were told, by their status as the core numbers it */

@@ -67,8 +67,8 @@ void histogram_cumulate(const struct histogram *h, const uint64_t *bound, size_t
         }
 }
 
-/* The place of the wanted value among all of them in order, from 1: the share rounded up. No libm: whoever includes
- * this is not made to link it. */
+/* The place of the wanted value among all of them in order, from 1: the share rounded up. It uses no libm, so that
+ * users of this file need not link it. */
 static uint64_t rank_of(uint64_t count, double q)
 {
         double exact = q * (double)count;

@@ -37,5 +37,6 @@ uint64_t histogram_quantile(const struct histogram *h, double q);
  * 1/HISTOGRAM_STEPS. From HISTOGRAM_EXACT down it is exact. */
 void histogram_cumulate(const struct histogram *h, const uint64_t *bound, size_t n, uint64_t *count);
 
-/* The smallest value that falls into a bucket; for i = HISTOGRAM_BUCKETS the first that is too long for all. */
+/* The smallest value that falls into bucket i; for i = HISTOGRAM_BUCKETS the first value that is too long for all
+ * buckets. */
 uint64_t histogram_bucket_start(size_t i);

@@ -29,7 +29,8 @@ int spawn_become(char *const *argv, char *const *env);
 /* Whether a file that may be executed is at that path, or is found in PATH by that name. */
 bool spawn_can_start(const char *program);
 
-/* Reads until the end, or until size - 1 bytes are there, and adds a NUL. How many, or -ETIMEDOUT with what came. */
+/* Reads until the end, or until size - 1 bytes are there, and adds a NUL. Returns how many, or -ETIMEDOUT; text then
+ * holds the bytes that came. */
 int spawn_read(int fd, char *text, size_t size, int patience_ms);
 
 /* One byte, or -EPIPE at the end, or -ETIMEDOUT; patience_ms -1: for ever. */

@@ -112,7 +112,7 @@ static void answer(struct scene *s, enum order_kind kind)
                 }
 }
 
-/* What there is to do after the submission. */
+/* The step that follows the submission. */
 static void go_on(struct scene *s, enum place state)
 {
         struct fake_zygote *z;
@@ -223,7 +223,7 @@ enum happening {
         SANDBOX_DEATH,
         UNPROVED_DEATH, /* something of it may live on */
         NO_DESCRIPTORS, /* those of the next sandboxes are lost */
-        NO_ANSWER,      /* of the zygote, to anything */
+        NO_ANSWER,      /* the zygote answers nothing */
         BROKEN_FILES,
         NO_TIMERS,
         EVENTS,

@@ -152,7 +152,7 @@ Java = tests_of(SERVER, Language(
     },
     absent={"json": "the platform has no JSON"},
     random=[main("System.out.println(Math.random() + java.util.UUID.randomUUID().toString());")],
-    # The exit hook ends with a status, too, and the words that are counted come line by line.
+    # The exit hook ends with a status, too, and the counted words come line by line.
     limits=LIMITS, is_costly=True, always=("arguments, files, a process and an error",),
     elsewhere=("hello", "args", "several files", "subprocess", "uncaught error", "exit code", "stdin by line")))
 

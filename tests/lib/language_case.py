@@ -112,7 +112,7 @@ class Language:
     always: tuple = ()  # of `more`: rows that belong to the short form, too
     elsewhere: tuple = ()  # rows of SEMANTICS that others of its rows ask, or those of a language of its kind; with --all they run
     recorded: str = ""  # the language whose command it has, and whose recorded answers
-    together: tuple = ()  # of `more`: programs that print, end well and leave the next ones alone; one program, but for --all
+    together: tuple = ()  # of `more`: programs that print, end well and leave the next ones alone; joined into one program, except with --all
 
 
 def reference(language, program, options):
@@ -159,7 +159,7 @@ class References:
         return not ALL and not RECORDING and self.recorded.get(self.rows[index][0], self.asked(index)) is not None
 
     def ask_ahead(self, index):
-        """For this row, where it needs that, and for some after it."""
+        """Starts the command for this row, if needed, and for some rows after it."""
         wanted = [i for i in range(index, len(self.rows)) if self.is_needed(self.rows[i][2]) and not self.is_recorded(i)]
         for i in wanted[:self.AHEAD]:
             if i not in self.futures:
@@ -178,7 +178,7 @@ class References:
                 assert_same)
 
     def end(self, names):
-        """Nothing of it runs on."""
+        """Ends all commands that still run."""
         self.pool.shutdown(cancel_futures=True)
         if RECORDING:
             self.recorded.write(names)

@@ -258,7 +258,7 @@ static void files_of_one_directory_can_be_used_and_no_others(void **state)
         assert_int_equal(rmdir(path), 0);
 }
 
-/* 0, or the number of the first thing that is not as it should be. */
+/* 0, or the number of the first check that fails. */
 static int use_terminal(int master)
 {
         const struct winsize is = { .ws_row = 30, .ws_col = 90 };

@@ -34,7 +34,7 @@ struct core {
         size_t begun; /* number of executions */
         unsigned cancelled, abandoned;
         uint64_t refusals[REFUSAL_CODES]; /* that the front told of */
-        unsigned looked;                  /* how often it was asked for facts */
+        unsigned looked;                  /* how often the front asked the core for facts */
         unsigned resumed;
         bool cancels_late;                      /* what is cancelled goes on until the test ends it */
         void (*on_resume)(struct execution *x); /* NULL: nothing happens */

@@ -19,7 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Where the descriptors lie once "descriptors" has run. */
+/* The numbers of the descriptors after the step "descriptors". */
 enum { FD_JOB = 3, FD_REPORT = 4, FD_DISK = 5, FD_MASTER = 6, FD_ABOVE = 16 };
 
 static int session(void *context)
