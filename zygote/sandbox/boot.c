@@ -303,6 +303,7 @@ __attribute__((noinline)) static bool report(struct boot *b, size_t step, int er
 void boot_run(struct boot *b)
 {
         const struct boot_settings *settings = b->settings;
+        bool has_master = b->terminal.master >= 0; /* else its number may be a descriptor of the interpreter's own */
         int error;
         size_t step = step_run(boot_steps, boot_n_steps, b, &settings->faults, &error);
         if (!report(b, step, error))
@@ -310,7 +311,8 @@ void boot_run(struct boot *b)
         explicit_bzero(b, sizeof *b);
         close(FD_REPORT);
         close(FD_DISK);
-        close(FD_MASTER); /* there may be none */
+        if (has_master)
+                close(FD_MASTER);
         leaks_off();
         _exit(worker_run(FD_JOB, settings->lang, settings->state));
 }
