@@ -35,14 +35,20 @@ _Static_assert(sizeof((hatchery_v1_PreloadStatus *)0)->name >= sizeof((struct pr
 
 enum { STATUS_SERVES_US = 50000 };
 
+/* A bound is left out where its count is that of the bound before, or 0: nanopb measures a message within messages once
+ * for each level, and buckets are four levels deep. */
 static void fill_buckets(hatchery_v1_StageStatus *out, const struct histogram *h)
 {
-        uint64_t count[STAGE_BOUNDS];
+        uint64_t count[STAGE_BOUNDS], last = 0;
 
         histogram_cumulate(h, stage_bound_us, STAGE_BOUNDS, count);
-        for (int i = 0; i < STAGE_BOUNDS; i++)
-                out->buckets[i] = (hatchery_v1_Bucket){ .le_us = stage_bound_us[i], .count = count[i] };
-        out->buckets_count = STAGE_BOUNDS;
+        for (int i = 0; i < STAGE_BOUNDS; i++) {
+                if (count[i] == last)
+                        continue;
+                last = count[i];
+                out->buckets[out->buckets_count++] =
+                        (hatchery_v1_Bucket){ .le_us = stage_bound_us[i], .count = count[i] };
+        }
 }
 
 static void fill_stages(hatchery_v1_LanguageStatus *out, const struct language_facts *l)
@@ -58,7 +64,7 @@ static void fill_stages(hatchery_v1_LanguageStatus *out, const struct language_f
                 stage->p90_us = histogram_quantile(h, 0.90);
                 stage->p99_us = histogram_quantile(h, 0.99);
                 stage->max_us = h->max;
-                if (h->count > 0)
+                if (h->count > 0) /* else it is not touched, and takes no memory */
                         fill_buckets(stage, h);
         }
         out->stages_count = STAGE_COUNT;

@@ -89,13 +89,17 @@ class Counts(Case):
         self.assertEqual([], list(stages["compile"].buckets))  # there was none
         for name in ("queue", "dispatch", "run", "drain"):
             buckets = stages[name].buckets
-            self.assertEqual(BOUNDS_US, [bucket.le_us for bucket in buckets])
+            bounds = [bucket.le_us for bucket in buckets]
+            self.assertEqual(sorted(set(bounds) & set(BOUNDS_US)), bounds)
             counts = [bucket.count for bucket in buckets]
-            self.assertEqual(sorted(counts), counts)
+            self.assertEqual(sorted(set(counts)), counts)  # each says more than the one before
             self.assertEqual(3, counts[-1])
-        run = {bucket.le_us: bucket.count for bucket in stages["run"].buckets}
-        self.assertLessEqual(run[50_000], 1)
-        self.assertLessEqual(run[250_000], 2)
+
+        def up_to(us):
+            return max((bucket.count for bucket in stages["run"].buckets if bucket.le_us <= us), default=0)
+
+        self.assertLessEqual(up_to(50_000), 1)
+        self.assertLessEqual(up_to(250_000), 2)
 
     def test_the_limits_are_those_that_hold(self):
         language = self.language()
