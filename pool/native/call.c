@@ -68,6 +68,7 @@ void call_refuse(struct call *call, enum refusal_code code, const char *sentence
         struct refusal refusal;
 
         refuse(&refusal, code, "%s", sentence);
+        core_refused(c->native->core, code);
         execution_abandon(call->execution);
         leave(call);
         count_result(c);
