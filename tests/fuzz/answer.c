@@ -1,6 +1,6 @@
-/* Fuzzes a server's messages, as a client takes them: proto/wire/answer and proto/wire/pbspan (decoding and encoding),
- * pool/native/reply (the same as a frame), and the command's output: client/json, client/text, client/report. Input: a
- * ServerMessage. */
+/* Fuzzes what a server says, as a client takes it: proto/wire/answer and proto/wire/pbspan (decoding and encoding),
+ * pool/native/reply (the same as a frame), and what the command makes of it: client/json, client/text, client/report.
+ * Input: a ServerMessage. */
 #include "proto/wire/answer.h"
 
 #include "client/json.h"
@@ -40,12 +40,42 @@ static void check_frame(struct answer *a, const uint8_t *message, size_t len)
         free(frame);
 }
 
-/* A number that is not in the .proto's enum: a client takes it, as proto3 demands, but no server can encode it. */
+static bool has_negative_enum_in_status(const struct answer *a)
+{
+        const hatchery_v1_Status *status = &a->m.answer.status;
+
+        for (size_t i = 0; i < status->refusals_count; i++)
+                if ((int)status->refusals[i].code < 0)
+                        return true;
+        for (size_t i = 0; i < a->n_languages; i++) {
+                const hatchery_v1_LanguageStatus *l = &a->languages[i];
+                if ((int)l->kind < 0)
+                        return true;
+                for (size_t k = 0; k < l->results_count; k++)
+                        if ((int)l->results[k].status < 0)
+                                return true;
+        }
+        return false;
+}
+
+/* Whether an enum has a number below 0, which no .proto has. Decoding takes it, as proto3 wants; no server encodes it.
+ */
 static bool has_negative_enum(const struct answer *a)
 {
-        bool result = a->m.which_answer == hatchery_v1_ServerMessage_result_tag;
-        bool error = a->m.which_answer == hatchery_v1_ServerMessage_error_tag;
-        return (result && (int)a->m.answer.result.status < 0) || (error && (int)a->m.answer.error.code < 0);
+        switch (a->m.which_answer) {
+        case hatchery_v1_ServerMessage_result_tag:
+                return (int)a->m.answer.result.status < 0 || (int)a->m.answer.result.compile.status < 0;
+        case hatchery_v1_ServerMessage_error_tag:
+                return (int)a->m.answer.error.code < 0;
+        case hatchery_v1_ServerMessage_output_tag:
+                return (int)a->m.answer.output.stream < 0;
+        case hatchery_v1_ServerMessage_stage_tag:
+                return (int)a->m.answer.stage.kind < 0;
+        case hatchery_v1_ServerMessage_status_tag:
+                return has_negative_enum_in_status(a);
+        default:
+                return false;
+        }
 }
 
 static void check_round_trip(struct answer *a)
@@ -67,7 +97,7 @@ static void check_round_trip(struct answer *a)
         free(second);
 }
 
-/* jansson must be able to read every object that it prints. */
+/* An object that jansson prints is one that it reads. */
 static void check_json(json_t *object)
 {
         FUZZ_CHECK(object);
