@@ -98,14 +98,14 @@ void call_abandon_all(struct connection *c)
 
 /* ---------------------------------------------------------------- the beginning */
 
-/* All output comes with the outcome, */
+/* For a call whose output comes with the outcome. */
 static const struct sink_ops captured = {
         .input_wanted = call_on_input_wanted,
         .finished = on_finished,
         .refused = on_refused,
 };
 
-/* or on the way. */
+/* For a call whose output comes as the program writes it. */
 static const struct sink_ops streamed = {
         .output = call_on_output,
         .input_wanted = call_on_input_wanted,

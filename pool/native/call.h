@@ -15,8 +15,8 @@ struct connection;
 struct request;
 struct terminal_size;
 
-/* Hands an Execute to the core, or refuses it. Takes the request's arrays and *body over if it is accepted; what is
- * left is the caller's to free. */
+/* Hands an Execute to the core, or refuses it. If the core accepts it, the request's arrays and *body are taken over.
+ * The caller frees what is left. */
 void call_begin(struct connection *c, struct request *request, uint8_t **body, size_t len);
 
 /* The call of this id, or NULL. */
@@ -25,19 +25,19 @@ struct call *call_find(const struct connection *c, uint64_t id);
 /* For Cancel: its request is answered, now or later. The call may be gone after this. */
 void call_cancel(struct call *call);
 
-/* By Credit: so many bytes of output more may be sent. It may be gone after this. */
+/* For Credit: the call may send so many bytes of output more. It may be gone after this. */
 void call_credit(struct call *call, uint64_t bytes);
 
-/* By StdinChunk; end: none follows. What must not be sent ends the call, which may be gone after this. */
+/* For StdinChunk; end: no input follows. Input that the client must not send ends the call, which may be gone then. */
 void call_input(struct call *call, struct span bytes, bool end);
 
-/* By Signal; call may be NULL. REFUSED, or *sent: its program runs, and gets it. */
+/* For Signal; call may be NULL. Returns REFUSED, or 0 and *sent: a program of the call runs and gets the signal. */
 int call_signal(struct call *call, uint32_t number, bool *sent, struct refusal *refusal);
 
-/* By Resize. Does nothing where there is no terminal. */
+/* For Resize. Does nothing for a call without a terminal. */
 void call_resize(struct call *call, const struct terminal_size *size);
 
-/* The connection has room again: its streams go on. */
+/* The connection has room again, so its streams go on. */
 void call_go_on(struct connection *c);
 
 /* Abandons all calls of this connection: none is answered any more. */

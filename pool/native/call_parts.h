@@ -1,5 +1,5 @@
-/* What the parts of a call say to each other: private to call*.c. call.c has a call's beginning and end, call_stream.c
- * what comes and goes in between. */
+/* What the parts of a call share: private to call*.c. call.c begins and ends a call; call_stream.c carries what comes
+ * and goes in between. */
 #pragma once
 
 #include "pool/core/core.h"
@@ -24,37 +24,37 @@ struct call {
         LIST_ENTRY(call) link;
         struct call *same_place; /* the next one in its bucket of the table */
 
-        /* Of one with streams. */
+        /* Streams. */
         bool streams;
-        bool hurries; /* it is cancelled: what can't be sent at once is thrown away, */
-        bool dropped; /* and something was, so nothing comes after it */
+        bool hurries; /* cancelled: output that can't be sent at once is thrown away */
+        bool dropped; /* some output was thrown away, so none may follow it */
         bool deaf;    /* the client knows that its program takes no more input */
         enum call_wait wait;
         TAILQ_ENTRY(call) turn; /* while it waits for room */
         uint64_t credit;        /* bytes of output that may be sent */
         uint64_t input_credit;  /* bytes of input that the client may send */
         int64_t arrived_us;
-        int64_t began_us;   /* its run */
+        int64_t began_us;   /* when its run began */
         int64_t signals_us; /* when the next signal would be due, if they came as fast as they may */
 };
 
 /* ---------------------------------------------------------------- call.c */
 
-/* Ends it, and answers this. */
+/* Ends the call, and answers it with this refusal. */
 void call_refuse(struct call *call, enum refusal_code code, const char *sentence);
 
 /* ---------------------------------------------------------------- call_stream.c */
 
-/* What the core tells of its way. */
+/* The core calls these on the call's way. */
 size_t call_on_output(struct sink *sink, enum stream which, struct span bytes, uint64_t offset, int64_t at_us);
 void call_on_stage(struct sink *sink, enum stage stage, int64_t at_us);
 void call_on_input_wanted(struct sink *sink);
 
-/* What it is given before anybody has said anything. */
+/* Gives both sides their first credit, and notes the time. */
 void call_stream_begin(struct call *call);
 
-/* It is to end: nothing is waited for. It may be gone after this. */
+/* The call is to end soon, so it waits for nothing. It may be gone after this. */
 void call_stream_hurry(struct call *call);
 
-/* It has ended. */
+/* The call has ended: it leaves the line of those that wait for room. */
 void call_stream_end(struct call *call);

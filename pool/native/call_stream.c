@@ -31,7 +31,7 @@ static struct answer message(const struct call *call, pb_size_t which)
         return (struct answer){ .m = { .id = call->id, .which_answer = which } };
 }
 
-/* Times come from different places, each rounded on its own. */
+/* The two times are read in different places, so the later one may be smaller by a little. */
 static uint64_t since(int64_t from_us, int64_t us)
 {
         return us > from_us ? (uint64_t)(us - from_us) : 0;

@@ -34,11 +34,11 @@ enum connection_state {
 
 /* Calls of a connection to its owner. */
 struct connection_ops {
-        /* One message has come, unpacked. Takes body over. */
+        /* A message has come, and is unpacked. Takes body over. */
         void (*message)(struct connection *c, uint8_t *body, size_t len);
         /* The client takes no more answers: the calls end. */
         void (*ended)(struct connection *c);
-        /* The client has taken much of what was to be sent. */
+        /* Little is unsent by now: streams may go on. */
         void (*has_room)(struct connection *c);
 };
 
@@ -51,14 +51,14 @@ struct connection {
         bool paused;      /* it is not read from: too many answers wait */
         bool reads;       /* its socket is watched for bytes, not only for the peer's end */
         struct peer peer;
-        uint64_t held; /* bytes of memory, as the budget has them */
+        uint64_t held; /* bytes of memory that the budget counts for it */
         struct inbox in;
         struct unread *unread;  /* read bytes that wait for their turn; NULL: there never were any */
         struct evbuffer *out;   /* bytes that the kernel did not take yet; NULL: none */
         struct heap_node hoard; /* in the front's heap of such connections, while much waits in out */
         struct event readable;
         struct event writable; /* with write_timeout */
-        struct timer timer;    /* of the unfinished frame, then of lingering */
+        struct timer timer;    /* for the unfinished frame; later for lingering */
         struct turn turn;
         LIST_HEAD(, call) calls;    /* requests that have no answer yet, */
         unsigned in_flight;         /* their number, */
@@ -78,18 +78,18 @@ static inline struct connection *connection_of_hoard(struct heap_node *node)
 /* Takes over a connected socket. */
 void connection_accept(struct native *n, int fd, const struct peer *peer);
 
-/* The answer to one request. */
+/* Sends the answer to one request. */
 void connection_answer(struct connection *c, struct answer *a);
 void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r);
 
 /* The same for a message that was encoded before, without its id. */
 void connection_answer_made(struct connection *c, uint64_t id, struct span made);
 
-/* The connection as a whole is refused: an Error with id 0, then the end. */
+/* Refuses the connection as a whole: sends an Error with id 0, then ends it. */
 void connection_fail(struct connection *c, enum refusal_code code, const char *sentence);
 
 /* Sends remaining answers, then closes. Its executions are abandoned. */
 void connection_end(struct connection *c);
 
-/* Frees at once; only where no event of the connection can be running. */
+/* Frees it at once. Must not be called from within an event of the connection. */
 void connection_free(struct connection *c);

@@ -37,7 +37,7 @@ void connection_drop_unread(struct connection *c);
 size_t connection_unsent(const struct connection *c);
 void connection_drop_unsent(struct connection *c);
 
-/* ops->has_room is called when the socket takes bytes. */
+/* Calls ops->has_room as soon as the socket takes bytes. */
 void connection_await_room(struct connection *c);
 
 void connection_on_writable(evutil_socket_t fd, short what, void *arg);

@@ -63,7 +63,7 @@ static void resume_reading(struct connection *c)
         connection_go_on(c);
 }
 
-/* True: some of it was written, or nothing is to be. */
+/* True: some bytes were written, or none had to be. */
 static bool write_some(struct connection *c)
 {
         int n;
@@ -213,7 +213,7 @@ void connection_answer(struct connection *c, struct answer *a)
 
         if (!takes_answers(c))
                 return;
-        /* A stream may be a flood: packing it takes ten times as long as all else that is done with it. */
+        /* A stream may be a flood, and packing takes ten times as long as all else that is done with it. */
         if (a->m.which_answer == hatchery_v1_ServerMessage_output_tag)
                 bounds.compress = false;
         int r = reply_frame(a, &bounds, &frame, &len, &e);

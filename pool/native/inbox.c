@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Small, since a client may begin a frame on each of ten thousand connections and finish none. */
+/* Small, because a client may begin a frame on each of ten thousand connections, and finish none. */
 enum { FIRST_ROOM = 1024 };
 
 void inbox_fini(struct inbox *in)

@@ -21,7 +21,7 @@ struct inbox {
 
 void inbox_fini(struct inbox *in);
 
-/* A frame has begun and is not whole. */
+/* A frame has begun, and is not whole yet. */
 bool inbox_is_partial(const struct inbox *in);
 
 /* Takes bytes from *data (moving it and *len on) until a frame is whole or nothing is left. INBOX_FRAME: *body is the

@@ -15,8 +15,8 @@
 /* Connections accepted in one batch, so that a flood of them does not make runs wait. */
 enum { BATCH = 16, PAUSE_US = 100000 };
 
-/* Descriptors: of one slot, those of its sandbox and a collector; of the pool, its own and connections that are only
- * told that there is no room. */
+/* Descriptors that others need. A slot has those of its sandbox and of a collector. The pool has its own, and those of
+ * connections that are only told that there is no room. */
 enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 
 /* If that fails, the next tick tries again. */

@@ -31,7 +31,7 @@ struct native_options {
 
 int native_new(struct native **out, const struct native_options *options, struct err *e);
 
-/* At once: executions are abandoned. NULL is accepted. */
+/* Frees it at once, and abandons its executions. NULL is accepted. */
 void native_free(struct native *n);
 
 /* Accepts connections from so many listening sockets, numbered from first on; takes them over. To be called once. */

@@ -43,10 +43,10 @@ struct native {
         unsigned n_turned_away; /* of these, connections that are only told that there is no room */
         unsigned n_doomed;      /* of these, connections that are to be freed */
         struct turns turns;     /* of connections */
-        struct heap hoards;     /* connections whose clients do not take their answers, most of them first */
+        struct heap hoards;     /* connections with much unsent, those with the most first */
 
         struct status_cache last_status;
-        uint64_t n_results; /* of executions, and refusals of them, sent so far */
+        uint64_t n_results; /* answers to Execute that were sent so far */
 
         uint8_t scratch[NATIVE_SCRATCH]; /* bytes are read into this before they get memory of their own */
 };

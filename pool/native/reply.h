@@ -1,4 +1,4 @@
-/* Answers as frames, ready to be sent. */
+/* Makes frames of answers, ready to be sent. */
 #pragma once
 
 #include "proto/wire/answer.h"
@@ -10,7 +10,7 @@ struct reply_bounds {
         bool compress; /* the client can read LZ4 */
 };
 
-/* Encodes a with its header into fresh memory that the caller frees. -EMSGSIZE: larger than bounds->max. */
+/* Encodes a, with its header, into fresh memory that the caller frees. -EMSGSIZE: it is larger than bounds->max. */
 int reply_frame(struct answer *a, const struct reply_bounds *bounds, uint8_t **frame, size_t *len, struct err *e);
 
 /* The same for a message that was encoded before, without its id. */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
-enum { TURN_US = 200 }; /* a piece lasts about as long */
+enum { TURN_US = 200 }; /* a piece lasts about so long */
 
 struct turn {
         /* Does a piece. True: a large turn has more to do. It may put the turn in the line again, or free it.
@@ -31,7 +31,7 @@ struct turns {
         struct event event;
         TAILQ_HEAD(, turn) line;
         struct heap large;
-        struct turn *begun; /* of the large ones; in no heap any more */
+        struct turn *begun; /* the large one that is under way; it is in no heap */
 };
 
 int turns_init(struct turns *t, struct event_base *base, struct err *e);
