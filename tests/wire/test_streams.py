@@ -273,7 +273,7 @@ class Streams(Case):
     # ------------------------------------------------------------ signals
 
     def test_signals_come_to_the_program(self):
-        program = ("import os, signal, sys\nfor number in (%s):\n    signal.signal(number, lambda n, f: print(n, flush=True))\n"
+        program = ("import os, signal, sys\nfor number in (%s):\n    signal.signal(number, lambda n, f: os.write(1, b'%%d\\n' %% n))\n"
                    "print('ready', flush=True)\nwhile True:\n    signal.pause()\n" % ", ".join(map(str, CAUGHT)))
         stream = self.client.open(program)
         self.assertEqual(b"ready\n", stream.line())
