@@ -10,7 +10,8 @@ from lib.hatchery import COMPILE, RUN, STDERR, STDOUT, pb
 from lib.server import wait_until
 
 SHARED = "streams"
-SERVER = ServerModule(__name__, is_shared=True, config="client_share = 100\nlanguage python { warm = 3 }\nlanguage c { warm = 1 }\n")
+CONFIG = "client_share = 100\nlanguage python { warm = 3 }\nlanguage c { warm = 1 }\n"
+SERVER = ServerModule(__name__, is_shared=True, config=CONFIG)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 ECHO = "import sys\nfor line in sys.stdin:\n    print('got', line, end='', flush=True)\nprint('end')\n"
@@ -81,8 +82,8 @@ class Streams(Case):
         self.assertEqual([1, 1, 1], [len(o.bytes) for o in stream.outputs])
 
     def test_much_output_comes_whole_in_messages_of_64_kib_at_most(self):
-        stream = self.client.open("import os, sys\ndata = bytes(range(256)) * 4096\nfor _ in range(12):\n    os.write(1, data)\n",
-                                  limits={"output_bytes": 16 * MIB})
+        program = "import os\ndata = bytes(range(256)) * 4096\nfor _ in range(12):\n    os.write(1, data)\n"
+        stream = self.client.open(program, limits={"output_bytes": 16 * MIB})
         self.ended(stream)
         self.assertEqual(bytes(range(256)) * 4096 * 12, stream.out)
         self.assertLessEqual(max(len(o.bytes) for o in stream.outputs), 64 << 10)
@@ -273,7 +274,8 @@ class Streams(Case):
     # ------------------------------------------------------------ signals
 
     def test_signals_come_to_the_program(self):
-        program = ("import os, signal, sys\nfor number in (%s):\n    signal.signal(number, lambda n, f: os.write(1, b'%%d\\n' %% n))\n"
+        program = ("import os, signal\nfor number in (%s):\n"
+                   "    signal.signal(number, lambda n, f: os.write(1, b'%%d\\n' %% n))\n"
                    "print('ready', flush=True)\nwhile True:\n    signal.pause()\n" % ", ".join(map(str, CAUGHT)))
         stream = self.client.open(program)
         self.assertEqual(b"ready\n", stream.line())
@@ -363,7 +365,8 @@ class Streams(Case):
     def test_the_run_of_a_client_that_is_gone_is_killed(self):
         mark = "stream_of_one_that_left"
         other = self.connect()
-        stream = other.open(f"import subprocess\nsubprocess.run(['/bin/sh', '-c', 'echo begun; while :; do echo y; done; :', '{mark}'])")
+        stream = other.open("import subprocess\nsubprocess.run(['/bin/sh', '-c', "
+                            f"'echo begun; while :; do echo y; done; :', '{mark}'])")
         stream.line()
         marked = [p for p in host.processes() if mark in p.command()]
         self.assertTrue(marked)

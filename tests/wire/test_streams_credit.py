@@ -129,8 +129,9 @@ class Credit(Case):
     def test_limits_of_output_count_what_is_written_not_what_is_sent(self):
         for name, status in (("KILL", "OUTPUT_LIMIT"), ("TRUNCATE", "EXITED")):
             with self.subTest(on_output_limit=name):
-                stream = self.client.open("import os\nfor _ in range(20):\n    os.write(1, b'y' * 65536)\n", gives_back=False,
-                                          on_output_limit=name, limits={"output_bytes": FIRST_CREDIT + 10})
+                program = "import os\nfor _ in range(20):\n    os.write(1, b'y' * 65536)\n"
+                stream = self.client.open(program, gives_back=False, on_output_limit=name,
+                                          limits={"output_bytes": FIRST_CREDIT + 10})
                 self.drain(stream)
                 stream.give(5)
                 self.drain(stream)

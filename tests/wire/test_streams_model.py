@@ -12,7 +12,8 @@ from lib.hatchery import STDERR, STDOUT
 from lib.scale import ALL, repeat
 
 SHARED = "streams"
-SERVER = ServerModule(__name__, is_shared=True, config="client_share = 100\nlanguage python { warm = 3 }\nlanguage c { warm = 1 }\n")
+CONFIG = "client_share = 100\nlanguage python { warm = 3 }\nlanguage c { warm = 1 }\n"
+SERVER = ServerModule(__name__, is_shared=True, config=CONFIG)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 STEPS = 100_000 if ALL else 10_000
@@ -131,7 +132,8 @@ class Model(Case):
             stream.end()
             self.assert_exited(stream.result())
             self.assertEqual(side.told, {which: len(data) for which, data in stream.data.items()})
-            self.assertEqual((side.told[STDOUT], side.told[STDERR]), (stream.result().stdout_total, stream.result().stderr_total))
+            result = stream.result()
+            self.assertEqual((side.told[STDOUT], side.told[STDERR]), (result.stdout_total, result.stderr_total))
         elif end == "cancel":
             self.assertTrue(stream.cancel())
             self.assert_status(stream.result(), "CANCELLED")
