@@ -15,6 +15,7 @@ static void free_submission(struct submission *s)
         free(s->env);
         free(s->globs);
         free(s->compile_flags);
+        free(s->interpreter_args);
         *s = (struct submission){ 0 };
 }
 
@@ -63,7 +64,8 @@ void execution_weigh(struct execution *x)
 {
         const struct submission *s = &x->submission;
         uint64_t bytes = sizeof *x + x->payload.len + s->n_files * sizeof *s->files + s->n_args * sizeof *s->args +
-                         s->n_env * sizeof *s->env + (s->n_globs + s->n_compile_flags) * sizeof *s->globs;
+                         s->n_env * sizeof *s->env +
+                         (s->n_globs + s->n_compile_flags + s->n_interpreter_args) * sizeof *s->globs;
 
         bytes += run_weight(&x->run) + compile_weight(&x->compile) + live_input_held(&x->live);
         budget_set(x->core->memory, &x->held, bytes);

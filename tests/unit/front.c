@@ -40,6 +40,7 @@ int core_execute(struct core *c, const struct caller *caller, struct submission 
         free(submission->env);
         free(submission->globs);
         free(submission->compile_flags);
+        free(submission->interpreter_args);
         *submission = (struct submission){ 0 };
         *payload = (struct payload){ 0 };
         *out = x;
