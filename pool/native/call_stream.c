@@ -55,6 +55,13 @@ static bool has_room(const struct connection *c)
         return connection_unsent(c) < (max < UNSENT_BYTES ? max : UNSENT_BYTES);
 }
 
+/* While others wait, a call takes part in its turn alone. */
+static bool may_send(const struct call *call)
+{
+        const struct connection *c = call->connection;
+        return call->credit > 0 && has_room(c) && (TAILQ_EMPTY(&c->waiting) || c->has_turn == call);
+}
+
 static void wait_for(struct call *call, enum call_wait what)
 {
         call->wait = what;
@@ -74,7 +81,7 @@ size_t call_on_output(struct sink *sink, enum stream which, struct span bytes, u
         struct call *call = (struct call *)sink;
         size_t taken = 0;
 
-        while (!call->dropped && taken < bytes.len && call->credit > 0 && has_room(call->connection)) {
+        while (!call->dropped && taken < bytes.len && may_send(call)) {
                 size_t n = bytes.len - taken < FRAME_BYTES ? bytes.len - taken : FRAME_BYTES;
                 if (n > call->credit)
                         n = (size_t)call->credit;
@@ -105,8 +112,11 @@ void call_go_on(struct connection *c)
 {
         struct call *call;
 
-        for (int i = 0; i < RESUMED_AT_ONCE && has_room(c) && (call = TAILQ_FIRST(&c->waiting)); i++)
+        for (int i = 0; i < RESUMED_AT_ONCE && has_room(c) && (call = TAILQ_FIRST(&c->waiting)); i++) {
+                c->has_turn = call;
                 resume(call);
+        }
+        c->has_turn = NULL;
         if (has_room(c) && !TAILQ_EMPTY(&c->waiting))
                 connection_await_room(c);
 }
@@ -258,8 +268,12 @@ void call_stream_begin(struct call *call)
 
 void call_stream_hurry(struct call *call)
 {
+        struct connection *c = call->connection;
+
         call->hurries = true;
+        c->has_turn = call;
         resume(call);
+        c->has_turn = NULL;
 }
 
 void call_stream_end(struct call *call)

@@ -1,8 +1,9 @@
-/* One client's connection: frames come in, answers go out, in any order. It owns the socket, the unfinished frame, the
- * answers not yet taken, and (by list) its executions: when the connection ends, they are abandoned.
+/* One client's connection: frames come in, and answers go out, in any order. It owns the socket, the unfinished frame,
+ * the answers that the client has not taken yet, and the list of the client's calls. When the connection ends, its
+ * calls are abandoned.
  *
- * End of file from the client means that it is gone. A dead client looks the same as one that only shut down its
- * sending side, and runs of dead clients must be killed; so clients must not half-close. */
+ * End of file means that the client is gone. A dead client looks the same as one that only shut down its sending side,
+ * and the runs of dead clients must be killed. So clients must not half-close. */
 #pragma once
 
 #include "pool/base/peer.h"
@@ -26,17 +27,17 @@ struct connection;
 
 enum connection_state {
         CONNECTION_OPEN,
-        CONNECTION_ENDING,    /* nothing more is read; remaining answers are sent */
-        CONNECTION_LINGERING, /* all is sent; it reads and forgets for a moment, because closing with unread bytes would
-                               * reset the connection, and the client would lose the last answer */
-        CONNECTION_DOOMED,    /* to be freed when its turn comes */
+        CONNECTION_ENDING,    /* it reads nothing more, and sends what is left to send */
+        CONNECTION_LINGERING, /* all is sent; it reads and forgets for a moment. If it closed with bytes unread, the
+                               * kernel would reset the connection, and the client would lose its last answer */
+        CONNECTION_DOOMED,    /* freed when its turn comes */
 };
 
-/* Calls of a connection to its owner. */
+/* What a connection tells the code above it. */
 struct connection_ops {
         /* A message has come, and is unpacked. Takes body over. */
         void (*message)(struct connection *c, uint8_t *body, size_t len);
-        /* The client takes no more answers: the calls end. */
+        /* The connection takes no more answers: its calls end. */
         void (*ended)(struct connection *c);
         /* Little is unsent by now: streams may go on. */
         void (*has_room)(struct connection *c);
@@ -47,26 +48,26 @@ struct connection {
         int fd;
         enum connection_state state;
         bool turned_away; /* it came when there was no room */
-        bool compress;    /* the client has sent LZ4, so it can read it */
-        bool paused;      /* it is not read from: too many answers wait */
-        bool reads;       /* its socket is watched for bytes, not only for the peer's end */
+        bool compress;    /* the client has sent LZ4, so it can read LZ4 */
+        bool paused;      /* it is not read from, since too many answers wait */
+        bool reads;       /* the socket is watched for bytes; else only for the peer's end */
         struct peer peer;
         uint64_t held; /* bytes of memory that the budget counts for it */
         struct inbox in;
-        struct unread *unread;  /* read bytes that wait for their turn; NULL: there never were any */
-        struct evbuffer *out;   /* bytes that the kernel did not take yet; NULL: none */
-        struct heap_node hoard; /* in the front's heap of such connections, while much waits in out */
+        struct unread *unread;  /* bytes that were read and wait for a turn; NULL: there never were any */
+        struct evbuffer *out;   /* frames that the kernel has not taken yet; NULL: none */
+        struct heap_node hoard; /* in the front's heap, while much waits in out */
         struct event readable;
         struct event writable; /* with write_timeout */
         struct timer timer;    /* for the unfinished frame; later for lingering */
         struct turn turn;
-        LIST_HEAD(, call) calls;    /* requests that have no answer yet, */
-        unsigned in_flight;         /* their number, */
-        size_t held_by_calls;       /* and their bytes of memory */
-        struct call_table by_id;    /* the same, */
-        TAILQ_HEAD(, call) waiting; /* of them, those whose output waits for room */
-        uint64_t seen_results;      /* the front's number of results at this connection's last one, or at its
-                                     * beginning */
+        LIST_HEAD(, call) calls;    /* those without an answer */
+        unsigned in_flight;         /* how many calls */
+        size_t held_by_calls;       /* bytes of memory of all calls */
+        struct call_table by_id;    /* the same calls */
+        TAILQ_HEAD(, call) waiting; /* calls whose output waits for room */
+        struct call *has_turn;      /* the one of them that goes on at present */
+        uint64_t seen_results;      /* native.n_results, when this connection had its last result, or began */
         LIST_ENTRY(connection) link;
 };
 
@@ -82,13 +83,13 @@ void connection_accept(struct native *n, int fd, const struct peer *peer);
 void connection_answer(struct connection *c, struct answer *a);
 void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r);
 
-/* The same for a message that was encoded before, without its id. */
+/* Sends a message that was encoded before, without its id. */
 void connection_answer_made(struct connection *c, uint64_t id, struct span made);
 
 /* Refuses the connection as a whole: sends an Error with id 0, then ends it. */
 void connection_fail(struct connection *c, enum refusal_code code, const char *sentence);
 
-/* Sends remaining answers, then closes. Its executions are abandoned. */
+/* Abandons its calls, sends what is left to send, then closes. */
 void connection_end(struct connection *c);
 
 /* Frees it at once. Must not be called from within an event of the connection. */

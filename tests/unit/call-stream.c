@@ -245,6 +245,44 @@ static void a_connection_that_is_full_takes_no_more(void **state)
         leave(f, client);
 }
 
+static size_t took_in_turn, took_out_of_turn;
+
+static void take_turn(struct execution *x)
+{
+        struct execution *other = x == &x->core->execution[0] ? &x->core->execution[1] : &x->core->execution[0];
+
+        took_out_of_turn += other->sink->ops->output(other->sink, STREAM_STDERR, bytes(1), 0, 1);
+        took_in_turn += x->sink->ops->output(x->sink, STREAM_STDERR, bytes(1), 0, 1);
+        x->core->on_resume = NULL;
+}
+
+/* One that runs on does not take the place of those that wait, though there is room. */
+static void each_waits_behind_those_that_wait(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+        uint64_t at = 0, none = 0;
+        static uint8_t sink[FRAME];
+
+        for (uint64_t id = 1; id <= 4; id++) {
+                begin(f, client, id);
+                credit(f, client, id, UINT64_MAX);
+        }
+        fill(f, 1, &at);
+        fill(f, 2, &none);
+        fill(f, 3, &none);
+        f->core.on_resume = take_turn;
+        while (f->core.resumed == 0) {
+                while (read(client, sink, sizeof sink) > 0)
+                        ;
+                front_round(f);
+        }
+        assert_int_equal(took_in_turn, 1);
+        assert_int_equal(took_out_of_turn, 0);
+        leave(f, client);
+}
+
 /* With a turn of the loop between them, so that other clients have theirs. */
 static void many_are_resumed_bit_by_bit(void **state)
 {
@@ -633,6 +671,7 @@ int main(void)
                 cmocka_unit_test(output_goes_within_the_credit),
                 cmocka_unit_test(no_sum_of_credit_overflows),
                 cmocka_unit_test(a_connection_that_is_full_takes_no_more),
+                cmocka_unit_test(each_waits_behind_those_that_wait),
                 cmocka_unit_test(many_are_resumed_bit_by_bit),
                 cmocka_unit_test(what_is_cancelled_waits_for_nothing),
                 cmocka_unit_test(what_is_over_ends_as_it_was_when_cancelled),

@@ -47,6 +47,7 @@ class Credit(Case):
     def wait_ended(self, running=0):
         """Until so many programs run, whatever is told of those that have ended."""
         with SERVER.connect() as client:
+            self.assert_alive(client)  # no status is older than that
             wait_until(lambda: self.status_of(client).running == running, what=f"{running} that run")
 
     # ------------------------------------------------------------ waiting
@@ -197,15 +198,15 @@ class Credit(Case):
             self.drain(stream)
         for stream in streams:
             stream.give(1 << 30)
-        while sum(len(stream.data[STDOUT]) for stream in streams) < 8 * FIRST_CREDIT + 16 * MIB:
+        while sum(len(stream.data[STDOUT]) for stream in streams) < 8 * FIRST_CREDIT + 48 * MIB:
             self.client.go_on()
         got = [len(stream.data[STDOUT]) - FIRST_CREDIT for stream in streams]
         print(f"# MiB of each: {' '.join(f'{n / MIB:.1f}' for n in got)}")
         self.assertGreater(min(got), max(got) / 3)
         for stream in streams:
-            self.assertTrue(stream.cancel())
+            stream.cancel()  # some may have met their limit of output by then
         for stream in streams:
-            self.assert_status(stream.result(), "CANCELLED")
+            stream.result()
 
     def test_answers_do_not_wait_behind_streams(self):
         """No answer waits behind more than a bound, however many streams are full"""

@@ -135,6 +135,7 @@ class Model(Case):
             result = stream.result()
             self.assertEqual((side.told[STDOUT], side.told[STDERR]), (result.stdout_total, result.stderr_total))
         elif end == "cancel":
+            stream.wait(lambda: stream.stages)
             self.assertTrue(stream.cancel())
             self.assert_status(stream.result(), "CANCELLED")
         elif end == "kill":
