@@ -165,9 +165,9 @@ static int php_run(void *state, const struct job *job)
 static const char *const at_start[] = {
         "LANG", "LC_*", "OPENSSL_*", "PHPRC", "PHP_INI_SCAN_DIR", "USE_TRACKED_ALLOC", "USE_ZEND_ALLOC*", NULL
 };
-#define PROGRAM "/usr/bin/php" ZEND_TOSTR(PHP_MAJOR_VERSION) "." ZEND_TOSTR(PHP_MINOR_VERSION)
-static const char *const fresh[] = { PROGRAM, "php", "{interpreter_args}", "{entry}", NULL };
-static const char *const prompt[] = { PROGRAM, "php", "-a", NULL };
+static const char program[] = "/usr/bin/php" ZEND_TOSTR(PHP_MAJOR_VERSION) "." ZEND_TOSTR(PHP_MINOR_VERSION);
+static const char *const fresh[] = { program, "php", "{interpreter_args}", "{entry}", NULL };
+static const char *const prompt[] = { program, "php", "-a", NULL };
 
 const struct lang hatchery_language = {
         .abi = LANG_ABI,

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 
-static const char typed_end[] = "\x04\x04";
+static const uint8_t typed_end[] = { 4, 4 };
 
 /* Is a line begun, and not ended, when this was typed? */
 static bool leaves_line_open(struct span typed)
