@@ -12,20 +12,27 @@
 
 enum { MAX_STREAM = 1 << 16, MAX_STRINGS = 1 << 20 };
 
+/* A list's strings lie one after the other. */
+static const char *check_list(char *const *list, uint32_t n, const char *at)
+{
+        for (uint32_t i = 0; i < n; i++) {
+                FUZZ_CHECK(list[i] == at);
+                at += strlen(at) + 1;
+        }
+        FUZZ_CHECK(!list[n]);
+        return at;
+}
+
 /* All strings lie in the block behind the entry, one after the other. */
 static void check_job(const struct job *job)
 {
         const char *end = job->entry + job->header.strings_size;
         const char *at = job->entry + strlen(job->entry) + 1;
-        for (uint32_t i = 0; i < job->header.n_args; i++) {
-                FUZZ_CHECK(job->args[i] == at);
-                at += strlen(at) + 1;
-        }
-        for (uint32_t i = 0; i < job->header.n_env; i++) {
-                FUZZ_CHECK(job->env[i] == at);
-                at += strlen(at) + 1;
-        }
-        FUZZ_CHECK(at <= end && !job->args[job->header.n_args] && !job->env[job->header.n_env]);
+        at = check_list(job->args, job->header.n_args, at);
+        at = check_list(job->env, job->header.n_env, at);
+        at = check_list(job->flags, job->header.n_flags, at);
+        at = check_list(job->interpreter_args, job->header.n_interpreter_args, at);
+        FUZZ_CHECK(job->interpreter == at && at + strlen(at) < end);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -50,6 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 free(job.args);
                 free(job.env);
                 free(job.flags);
+                free(job.interpreter_args);
                 free((char *)job.entry); /* the start of the block */
         } else {
                 FUZZ_CHECK(r == -EPIPE || r == -EPROTO);

@@ -58,6 +58,7 @@ static void forget(struct job *job)
         free(job->args);
         free(job->env);
         free(job->flags);
+        free(job->interpreter_args);
 }
 
 static struct span text(const char *s)
@@ -125,6 +126,38 @@ static void a_job_arrives_as_it_was_packed(void **state)
                 assert_null(job.flags[2]);
                 forget(&job);
         }
+}
+
+static void words_for_the_interpreter_arrive(void **state)
+{
+        (void)state;
+        OWN_MEM uint8_t *packed = NULL;
+        struct span words[] = { text("-c"), text("print(1)"), text("") };
+        struct submission x = { .interpreter_args = words, .n_interpreter_args = 3, .interpreter = text("/bin/other") };
+        size_t len;
+        struct err e = { 0 };
+        struct job job;
+
+        assert_int_equal(job_pack(&x, text(""), 0, limits, JOB_RUN, &packed, &len, &e), 0);
+        assert_int_equal(read_back(packed, len, 3, &job), 0);
+        assert_string_equal(job.interpreter_args[0], "-c");
+        assert_string_equal(job.interpreter_args[1], "print(1)");
+        assert_string_equal(job.interpreter_args[2], "");
+        assert_null(job.interpreter_args[3]);
+        assert_string_equal(job.interpreter, "/bin/other");
+        assert_int_equal(job.header.fresh, 1);
+        assert_int_equal(job.header.prompt, 0);
+        forget(&job);
+
+        x = (struct submission){ .has_terminal = true };
+        free(packed);
+        packed = NULL;
+        assert_int_equal(job_pack(&x, text(""), 0, limits, JOB_RUN, &packed, &len, &e), 0);
+        assert_int_equal(read_back(packed, len, 3, &job), 0);
+        assert_int_equal(job.header.terminal, 1);
+        assert_int_equal(job.header.prompt, 1);
+        assert_string_equal(job.interpreter, "");
+        forget(&job);
 }
 
 static void a_job_of_nothing_but_an_entry_arrives(void **state)
@@ -298,6 +331,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_job_arrives_as_it_was_packed),
+                cmocka_unit_test(words_for_the_interpreter_arrive),
                 cmocka_unit_test(a_job_of_nothing_but_an_entry_arrives),
                 cmocka_unit_test(a_job_that_is_cut_short_is_a_broken_pipe),
                 cmocka_unit_test(a_job_that_contradicts_itself_is_refused),
