@@ -160,7 +160,7 @@ class Filesystem(Sandbox):
     def test_devices_are_the_harmless_ones(self):
         names = set(self.output("import os; print(*os.listdir('/dev'))").split())
         self.assertLessEqual({"null", "zero", "full", "random", "urandom", "shm"}, names)
-        self.assertLessEqual(names, {"null", "zero", "full", "random", "urandom", "shm", "fd", "stdin", "stdout", "stderr", "tty"})
+        self.assertLessEqual(names, {"null", "zero", "full", "random", "urandom", "shm", "fd", "stdin", "stdout", "stderr", "tty", "pts"})
         code = "import os\nopen('/dev/null', 'w').write('x')\ntry: os.write(os.open('/dev/full', os.O_WRONLY), b'x')\n" \
                "except OSError as e: n = e.errno\n" \
                "print(open('/dev/zero', 'rb').read(4) == bytes(4), n, len(open('/dev/urandom', 'rb').read(9)) == 9)"

@@ -186,7 +186,7 @@ class Confinement(Case):
             self.assert_alive()
             zygote = self.zygote()
             for channel in self.channels():
-                channel.send(struct.pack("=IIQqqqII", 2, 0, 1, *limits, 0, 0))  # ORDER_LIMIT; proto/ipc/channel.h
+                channel.send(struct.pack("=IIQqqqIIII", 2, 0, 1, *limits, 0, 0, 0, 0))  # ORDER_LIMIT; proto/ipc/channel.h
                 channel.close()
             wait_until(lambda zygote=zygote: not zygote.is_alive(), what="the zygote's end")
             self.assertIn(f"the pool ordered {said}", SERVER.log())
@@ -229,7 +229,7 @@ class Confinement(Case):
         for channel in self.channels():
             for sandbox in range(max(1, made - 128), made + 128):
                 select.select([], [channel], [])
-                channel.send(struct.pack("=IIQqqqII", 9, slot, sandbox, 0, 0, 0, 0, number))  # ORDER_SIGNAL
+                channel.send(struct.pack("=IIQqqqIIII", 9, slot, sandbox, 0, 0, 0, 0, number, 0, 0))  # ORDER_SIGNAL
             channel.close()
 
     def channels(self):
