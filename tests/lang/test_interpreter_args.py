@@ -12,6 +12,7 @@ from pathlib import Path
 from lib.case import Case, ServerModule, describe
 from lib.hostile import MIB
 from lib.language_case import WORK, ending_of, to_bytes
+from lib.recorded import Recorded, compare, digest
 from lib.scale import patience
 
 # As sandboxes have it: what is in none of them.
@@ -52,11 +53,26 @@ COMMANDS = {
                       {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": "/hatchery/packages"}),
 }
 REFUSED = ("c", "cpp", "rust", "go", "typescript", "c-fast")
-COSTLY = ("java",)
+
+# What the plain commands said, in a file for each language.
+RECORDED = {language: Recorded(language, f"{language}-words") for language in COMMANDS}
+
+
+def row_name(words, options):
+    """Two rows of a language have two names."""
+    return " ".join(words) + " " + digest(words, options)[:6]
+
 
 SERVER = ServerModule(__name__, config="client_share = 100\n" + "".join(
     f"language {name} {{ warm = 1 running = 2 }}\n" for name in (*COMMANDS, *REFUSED)))
-setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
+setUpModule = SERVER.set_up
+
+
+def tearDownModule():  # pylint: disable=invalid-name
+    SERVER.tear_down()
+    for language, rows in ROWS.items():
+        RECORDED[language].write({row_name(words, options) for words, options in rows})
+
 
 JAVA = ("public class Main { public static void main(String[] a) {\n"
         "    try { assert a.length == 9 : \"no\"; System.out.println(\"off\"); }\n"
@@ -309,13 +325,20 @@ class Words(Case):
                             stdin=to_bytes(options.get("stdin", b"")), limits=LIMITS, **fields)
 
     def assert_same_as_command(self, language, words, options):
-        theirs = reference(COMMANDS[language], words, options)
+        def told(answer):
+            out, err, end = answer
+            return (without_what_varies(out), without_what_varies(err), end) if options.get("normalise") else answer
+
+        def ask():
+            return told(reference(COMMANDS[language], words, options))
+
+        def assert_same(theirs, ours):
+            for name, expected, got in zip(("stdout", "stderr", "ending"), theirs, ours):
+                self.assertEqual(expected, got, f"{name} of {language} {words}: {describe(result)}")
+
         result = self.run_row(language, words, options)
-        ours = result.stdout, result.stderr, ending_of(result)
-        if options.get("normalise"):
-            theirs, ours = ((without_what_varies(o), without_what_varies(e), end) for o, e, end in (theirs, ours))
-        for name, expected, got in zip(("stdout", "stderr", "ending"), theirs, ours):
-            self.assertEqual(expected, got, f"{name} of {language} {words}: {describe(result)}")
+        ours = told((result.stdout, result.stderr, ending_of(result)))
+        compare(RECORDED[language], row_name(words, options), [words, options], ours, ask, assert_same)
 
     def test_compiled_languages_and_those_without_a_command_refuse_them(self):
         for name in REFUSED:
@@ -332,15 +355,15 @@ class Words(Case):
                 ({**words, "entry": "a.py"}, "not among the files"),
                 ({**words, "files": {"b.py": ""}, "entry": "a.py"}, "not among the files"),
                 ({**words, "echo_last_expression": True}, "echo_last_expression is set together with interpreter_args"),
-                ({"terminal": {"rows": 1, "columns": 1}, "stream": True, "live_stdin": True, "code": "1",
+                ({"terminal": (1, 1), "stream": True, "live_stdin": True, "code": "1",
                   "echo_last_expression": True}, "echo_last_expression is set together with terminal"),
-                ({"terminal": {"rows": 1, "columns": 1}, "code": "1"}, "without stream and live_stdin"),
-                ({"terminal": {"rows": 0, "columns": 1}, "stream": True, "live_stdin": True, "code": "1"}, "terminal.rows is 0"),
-                ({"terminal": {"rows": 1, "columns": 65536}, "stream": True, "live_stdin": True, "code": "1"},
+                ({"terminal": (1, 1), "code": "1"}, "without stream and live_stdin"),
+                ({"terminal": (0, 1), "stream": True, "live_stdin": True, "code": "1"}, "terminal.rows is 0"),
+                ({"terminal": (1, 65536), "stream": True, "live_stdin": True, "code": "1"},
                  "terminal.columns is 65536"),
-                ({"terminal": {"rows": 1, "columns": 1}, "stream": True, "live_stdin": True, "language": "perl"},
+                ({"terminal": (1, 1), "stream": True, "live_stdin": True, "language": "perl"},
                  'there is nothing to run, and "perl" has no prompt of its own'),
-                ({"terminal": {"rows": 1, "columns": 1}, "stream": True, "live_stdin": True, "language": "c"},
+                ({"terminal": (1, 1), "stream": True, "live_stdin": True, "language": "c"},
                  'there is nothing to run, and "c" has no prompt of its own')):
             with self.subTest(fields=fields):
                 self.assert_refused("INVALID_ARGUMENT", sentence, lambda: self.execute(**fields))
