@@ -9,7 +9,7 @@ struct sockaddr_un;
 
 enum { ADDRESS_HOST_SIZE = 256, ADDRESS_PORT_SIZE = 16, ADDRESS_SIZE = 288 };
 
-/* Is the text one that could be connected to? -EINVAL with a sentence. One that is fits into ADDRESS_SIZE. */
+/* Is the text a well-formed address? If so, it fits into ADDRESS_SIZE. -EINVAL with a sentence: it is not. */
 int address_check(const char *address, struct err *e);
 
 /* Is it "unix:PATH"? */
@@ -24,7 +24,7 @@ int address_split(const char *address, char host[ADDRESS_HOST_SIZE], char port[A
 /* Sets the options of a TCP socket that carries requests. */
 int address_tune(int fd, struct err *e);
 
-/* Says that connecting failed, and what may be the matter; returns -code. */
+/* Fills e: connecting failed, and a likely cause. Returns -code. */
 int address_failed(const char *address, int code, struct err *e);
 
 /* Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", trying each address that a name has for up to timeout_ms.

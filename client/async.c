@@ -137,7 +137,7 @@ static void tell_room(struct hatchery_client *c)
                 ops->room(c->config.data, c);
 }
 
-/* What comes is read before what is late is looked for: an answer that waits in the socket is not late. */
+/* Reads the socket before it looks for late calls: an answer that already waits in the socket is not late. */
 static void dispatch(struct hatchery_client *c)
 {
         connection_step(c, clock_us());

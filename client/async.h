@@ -42,8 +42,8 @@ struct hatchery_call; /* one request, from hatchery_client_send to its end */
 struct hatchery_client_ops {
         /* A connection stands. It may still be refused by the server's first answer. */
         void (*connected)(void *data, struct hatchery_client *c);
-        /* There is none: it was lost, or an attempt failed. The next attempt comes after retry_ms; -1: there is none.
-         */
+        /* There is no connection: it was lost, or an attempt failed. The next attempt comes after retry_ms; -1: there
+         * is no next attempt. */
         void (*disconnected)(void *data, struct hatchery_client *c, const struct err *why, int64_t retry_ms);
         /* After HATCHERY_FULL: hatchery_client_send takes requests again. */
         void (*room)(void *data, struct hatchery_client *c);
@@ -51,45 +51,45 @@ struct hatchery_client_ops {
 
 /* Zero in a field means what its comment says. */
 struct hatchery_client_config {
-        const char *address; /* as hatchery_connect has it, NULL included. Copied */
+        const char *address; /* the same forms as for hatchery_connect, NULL included. Copied */
         bool compress;       /* as hatchery_set_compress */
         uint32_t max_answer; /* the longest message that is accepted. 0: WIRE_MAX_ANSWER */
         size_t max_unsent;   /* bytes of requests and input that are held until the socket takes them. 0: 64 MiB */
         uint32_t max_calls;  /* calls that have not ended. 0: 10,000 */
-        bool once;           /* one connection and no other: when it is lost or can't be made, all is over */
+        bool once;           /* never connect again: if the connection is lost or can't be made, all calls fail */
         uint32_t connect_ms; /* time for one attempt. 0: 10 s */
         uint32_t backoff_first_ms; /* pause after the first attempt that failed; each further one doubles. 0: 100 ms */
         uint32_t backoff_most_ms;  /* ... up to this. Each pause is shortened by chance, by up to a half. 0: 10 s */
         uint32_t grace_ms;         /* how long after its deadline an answer may still come. 0: 5 s */
-        const struct hatchery_client_ops *ops; /* NULL, or any of them NULL: not told. Borrowed */
+        const struct hatchery_client_ops *ops; /* NULL, or any member NULL: no callback. Borrowed */
         void *data;                            /* handed to ops */
 };
 
-/* Begins to connect. Does not wait for it, nor for the name to be looked up. config is not kept. -EINVAL: the address
- * is none. The client is released by hatchery_client_free. */
+/* Begins to connect. Waits neither for the connection nor for the name's lookup. config is not kept. -EINVAL: the
+ * address is malformed. The client is released by hatchery_client_free. */
 int hatchery_client_new(struct hatchery_client **c, const struct hatchery_client_config *config, struct err *e);
 
-/* Closes the connection; the server cancels what it has of it. No callback is called for calls that have not ended.
- * NULL is accepted. */
+/* Closes the connection; the server cancels the requests that it has from it. Calls that have not ended get no
+ * callback. NULL is accepted. */
 void hatchery_client_free(struct hatchery_client *c);
 
 /* Borrowed, and the same for the client's life. Readable: hatchery_client_dispatch has something to do. */
 int hatchery_client_fd(const struct hatchery_client *c);
 
-/* When hatchery_client_dispatch is to be called even if the descriptor is not readable, from now. -1: never. Ask again
- * after each function of this header that was called. */
+/* In how many milliseconds hatchery_client_dispatch must be called even if the descriptor is not readable. -1: never.
+ * Each call of a function of this header may change it: ask again. */
 int hatchery_client_timeout_ms(const struct hatchery_client *c);
 
-/* Does what can be done without waiting, and calls back. One dispatch does a bounded piece of work; what is left of it
- * makes the next timeout 0. */
+/* Does what can be done without waiting, and calls back. One dispatch does a bounded piece of work; if work is left,
+ * the next timeout is 0. */
 void hatchery_client_dispatch(struct hatchery_client *c);
 
 /* For a program without a loop: waits for up to timeout_ms (-1: for ever) until there is something to do, and
  * dispatches once. HATCHERY_TIMEOUT: there was nothing. -EINTR: a signal came. */
 int hatchery_client_wait(struct hatchery_client *c, int timeout_ms, struct err *e);
 
-/* wake is called wherever a function other than dispatch may have made the timeout shorter: for those who do not ask
- * for it before each waiting. It must only arrange for a later dispatch. NULL: nobody. */
+/* wake is called when a function other than dispatch may have made the timeout shorter. It is for loops that do not ask
+ * for the timeout before each wait. wake must only arrange for a later dispatch. NULL: no call. */
 void hatchery_client_on_wake(struct hatchery_client *c, void (*wake)(void *data), void *data);
 
 bool hatchery_client_is_connected(const struct hatchery_client *c);
@@ -102,10 +102,10 @@ size_t hatchery_client_calls(const struct hatchery_client *c);
 /* An Error of the server, typed. */
 struct hatchery_refusal {
         hatchery_v1_Error_Code code;
-        uint64_t retry_after_ms; /* 0: at no time that is known */
+        uint64_t retry_after_ms; /* 0: the server names no time */
         const char *message;     /* a sentence for a person */
         /* The program may have begun to run. False: the server says that it did not. A sandbox reaches nothing outside
-         * of itself, so running a program again does no harm by itself; what its output was used for may. */
+         * itself, so a second run alone does no harm. A second use of its output may. */
         bool may_have_run;
 };
 
@@ -115,7 +115,7 @@ bool hatchery_refusal_of(const struct hatchery_answer *a, struct hatchery_refusa
 enum hatchery_failure_kind {
         HATCHERY_NOT_CONNECTED = 1, /* there was no connection, and the call does not wait for one, or none comes */
         HATCHERY_LOST,              /* the connection ended before the answer came */
-        HATCHERY_DEADLINE,          /* the deadline passed, and no answer came in its grace */
+        HATCHERY_DEADLINE,          /* the deadline and its grace passed without an answer */
         HATCHERY_PROTOCOL,          /* the server sent what can't be understood; the connection was closed */
         HATCHERY_WITHDRAWN,         /* cancelled before it was sent */
 };
@@ -140,22 +140,23 @@ struct hatchery_output {
         uint64_t at_us;  /* since the run began */
 };
 
-/* Any may be NULL: not told. What they are handed is valid until they return. */
+/* Any member may be NULL: no callback. A callback's arguments are valid until it returns. */
 struct hatchery_call_ops {
-        /* Of a request with `stream`: a stage begins. */
+        /* For a request with `stream`: a stage begins. */
         void (*stage)(void *data, struct hatchery_call *call, hatchery_v1_Stage_Kind kind, uint64_t at_us);
-        /* Of a request with `stream`. Without manual_credit the bytes count as consumed when it returns. */
+        /* For a request with `stream`. Without manual_credit the bytes count as consumed when the callback returns. */
         void (*output)(void *data, struct hatchery_call *call, const struct hatchery_output *output);
-        /* Of a request with live_input, after hatchery_call_write took less than it was given: there is room again. */
+        /* For a request with live_input, after hatchery_call_write took fewer bytes than it was given: there is room
+         * again. */
         void (*input_room)(void *data, struct hatchery_call *call, size_t room);
         /* The program takes no more input: hatchery_call_write gives -EPIPE from now on. */
         void (*input_closed)(void *data, struct hatchery_call *call);
-        /* One for each hatchery_call_signal that was taken, in their order, unless the call ends before. sent is false
-         * where no program of it was running; refusal is not NULL where the server refuses the signal. */
+        /* Comes once for each accepted hatchery_call_signal, in their order, unless the call ends first. sent is false
+         * if the call's program was not running. refusal is not NULL if the server refused the signal. */
         void (*signalled)(void *data, struct hatchery_call *call, bool sent, const struct hatchery_refusal *refusal);
 
-        /* The end: what the server answered, a refusal (hatchery_refusal_of) included. Which it is,
-         * a->answer.m.which_answer tells. a may be kept by hatchery_answer_move. */
+        /* The end: the server answered, perhaps by a refusal (hatchery_refusal_of). a->answer.m.which_answer tells the
+         * kind of answer. hatchery_answer_move keeps a. */
         void (*answered)(void *data, struct hatchery_call *call, struct hatchery_answer *a);
         /* The end: there is no answer. */
         void (*failed)(void *data, struct hatchery_call *call, const struct hatchery_failure *f);
@@ -163,49 +164,53 @@ struct hatchery_call_ops {
 
 enum hatchery_retry {
         HATCHERY_RETRY_NEVER,
-        /* Refusals RESOURCE_EXHAUSTED that name a time are sent again after it: they were not run. */
+        /* Sends a request again after a RESOURCE_EXHAUSTED that names a time: the request was not run. */
         HATCHERY_RETRY_REFUSED,
-        /* ... and UNAVAILABLE that name a time. The server may have lost a run that had begun, so a program may be run
-         * twice. Not where the user was told of output or a stage, or wrote input: it would see a second beginning. */
+        /* Sends again also after an UNAVAILABLE that names a time. The server may have lost a run that had begun, so a
+         * program may run twice. A call whose user got output or the stage RUN, or wrote input, is not sent again: the
+         * user would see a second beginning. */
         HATCHERY_RETRY_LOST,
 };
 
 struct hatchery_call_options {
-        /* From now until the answer. 0: that of the request (execute.deadline_us), which it else replaces there. What
-         * is left of it when the request is sent is what the server is told; the client itself waits grace_ms longer. A
-         * call that is not sent by then fails. Requests other than Execute have the client's deadline alone. */
+        /* The deadline, from now until the answer. It replaces execute.deadline_us; 0: execute.deadline_us counts. The
+         * server is told how much of the deadline is left when the request is sent. The client itself waits grace_ms
+         * longer. A call that is not sent by the deadline fails. For requests other than Execute, only the client
+         * watches the deadline. */
         uint64_t deadline_us;
-        bool only_connected; /* fails rather than wait for a connection; also where one is lost before it is sent */
-        enum hatchery_retry retry; /* up to the deadline, and else for ever */
-        /* Output becomes credit by hatchery_call_consumed alone. So no more than `window` bytes are unconsumed. */
+        bool only_connected; /* the call never waits for a connection: it fails, also if the connection is lost before
+                                sending */
+        enum hatchery_retry retry; /* until the deadline; without one, for ever */
+        /* Only hatchery_call_consumed turns output into credit. So at most `window` bytes are unconsumed. */
         bool manual_credit;
-        uint32_t window; /* bytes of output that the server may send ahead. 0, or less: WIRE_FIRST_CREDIT */
+        uint32_t window; /* bytes of output that the server may send ahead. less than WIRE_FIRST_CREDIT, so also 0:
+                            WIRE_FIRST_CREDIT */
 };
 
 /* Takes a request of a kind that has an answer: Execute, Ping, GetStatus, Cancel, Signal. q is encoded at once and not
  * kept; its id is chosen here, and q->id is ignored. options and ops may be NULL; ops and data are borrowed until the
- * end. *call (which may be NULL) is the user's until the end, too. HATCHERY_FULL: too much is held. -ENOTCONN: it would
- * have to wait for a connection, and does not or none comes. -EMSGSIZE: no frame holds it. */
+ * end. *call is valid until the end, too; call may be NULL. HATCHERY_FULL: the client holds too much already.
+ * -ENOTCONN: there is no connection, and the call may not wait for one, or none will come. -EMSGSIZE: the request is
+ * too large for a frame. */
 int hatchery_client_send(struct hatchery_client *c, const struct request *q,
                          const struct hatchery_call_options *options, const struct hatchery_call_ops *ops, void *data,
                          struct hatchery_call **call, struct err *e);
 
-/* As requests carry it; unique in the client. */
+/* The id that the request carries; unique in the client. */
 uint64_t hatchery_call_id(const struct hatchery_call *call);
 
 /* The client that it belongs to. */
 struct hatchery_client *hatchery_call_client(const struct hatchery_call *call);
 
-/* Ends it early. The end is told as ever: a Result CANCELLED or Error CANCELLED by the server, or the failure
- * HATCHERY_WITHDRAWN where nothing was sent yet; or its own end, which may already be on its way. Idempotent. 0 or
- * -ENOMEM. */
+/* Ends a call early. The call still has its end: a Result CANCELLED or Error CANCELLED of the server; or the failure
+ * HATCHERY_WITHDRAWN if nothing was sent yet; or an answer that was already on its way. Idempotent. 0 or -ENOMEM. */
 int hatchery_call_cancel(struct hatchery_call *call);
 
-/* As cancel, but nothing more is called, and the call must not be used afterwards: its user has gone. */
+/* Cancels a call whose user has gone. No callback comes any more, and the call must not be used afterwards. */
 void hatchery_call_abandon(struct hatchery_call *call);
 
-/* So many bytes of its output are done with: the server may send as many more. For manual_credit. More than what came
- * is an error of the caller: -EINVAL. After -ENOMEM the credit is given with that of the next bytes. */
+/* For manual_credit: the user is done with so many bytes of output, and the server may send as many more. -EINVAL: that
+ * is more than came. After -ENOMEM the credit goes out with that of the next bytes. */
 int hatchery_call_consumed(struct hatchery_call *call, uint64_t bytes);
 
 /* Bytes of output that came and were not consumed yet. */
@@ -215,18 +220,19 @@ uint64_t hatchery_call_unconsumed(const struct hatchery_call *call);
 size_t hatchery_call_room(const struct hatchery_call *call);
 
 /* Input for a request with live_input. Returns how many of the bytes were taken, from 0 on: no more than there is room;
- * input_room tells when there is again. -EPIPE: the program takes no more, or eof was said. -EINVAL: it has no live
- * input. -ENOMEM. */
+ * input_room tells when there is again. -EPIPE: the program takes no more, or hatchery_call_eof was called. -EINVAL: it
+ * has no live input. -ENOMEM. */
 ssize_t hatchery_call_write(struct hatchery_call *call, const void *bytes, size_t len);
 
-/* No input follows. On a terminal it is as if Ctrl-D were typed; to type that and go on, write "\x04". 0, -EPIPE,
+/* No input follows. On a terminal this types Ctrl-D. To type Ctrl-D and go on writing, write "\x04". 0, -EPIPE,
  * -EINVAL, -ENOMEM. */
 int hatchery_call_eof(struct hatchery_call *call);
 
-/* A signal to the program's process group; `signalled` tells what became of it. 0, HATCHERY_FULL, -ENOMEM. */
+/* Sends a signal to the program's process group; `signalled` tells what became of the signal. 0, HATCHERY_FULL,
+ * -ENOMEM. */
 int hatchery_call_signal(struct hatchery_call *call, uint32_t number);
 
-/* The terminal has another size. 0, -EINVAL where it has none, HATCHERY_FULL, -ENOMEM. */
+/* The terminal has another size. 0, -EINVAL (the call has no terminal), HATCHERY_FULL, -ENOMEM. */
 int hatchery_call_resize(struct hatchery_call *call, uint32_t rows, uint32_t columns);
 
 /* Moves an answer with its memory. `to` is overwritten, and released by hatchery_answer_fini. */

@@ -1,6 +1,6 @@
-/* What the server says, told to the call that it is about. A server may be wrong or taken over, so what can't be is the
- * end of the connection: an answer to a question that was not asked, output out of its order or beyond its credit. What
- * comes for a call that has ended is late, and is passed over. */
+/* Hands each message of the server to the call that it is about. A server may be faulty or taken over, so an impossible
+ * message ends the connection: an answer to no request, output out of order or beyond its credit. A message for a call
+ * that has ended is only late, and is ignored. */
 #include "client/async_parts.h"
 #include "proto/base/clock.h"
 #include "proto/wire/wire.h"
@@ -27,7 +27,8 @@ bool hatchery_refusal_of(const struct hatchery_answer *a, struct hatchery_refusa
                 r->may_have_run = false;
                 break;
         case hatchery_v1_Error_Code_RESOURCE_EXHAUSTED:
-                /* Without a time it may be about the result, which is larger than an answer may be. */
+                /* Without a retry time it may mean that the result is too large for an answer: then the program has
+                 * run. */
                 r->may_have_run = error->retry_after_ms == 0;
                 break;
         default:
@@ -136,7 +137,7 @@ static bool fits(enum request_kind kind, pb_size_t which)
         }
 }
 
-/* Of a signal that belongs to a call: that call is told. */
+/* Tells a call what became of a signal that was sent to it. */
 static void tell_signalled(struct hatchery_client *c, uint64_t id, const struct hatchery_answer *a)
 {
         struct hatchery_call *call = index_find(c, id);
@@ -168,7 +169,7 @@ static void take_end(struct hatchery_client *c, struct hatchery_call *call, stru
         call_free(call);
 }
 
-/* About the connection as a whole: the server closes it. */
+/* An answer that belongs to no request: an Error means that the server closes the connection. */
 static void take_about_connection(struct hatchery_client *c, const struct hatchery_answer *a)
 {
         struct hatchery_refusal refusal;
@@ -178,7 +179,7 @@ static void take_about_connection(struct hatchery_client *c, const struct hatche
                 wrong(c, "the server sent an answer to no request");
                 return;
         }
-        refusal.may_have_run = true; /* some request of the connection */
+        refusal.may_have_run = true; /* true of at least one request on this connection */
         err_say(&why, ECONNRESET, "the server closed the connection: %s", refusal.message);
         connection_lost(c, HATCHERY_LOST, &why, &refusal);
 }

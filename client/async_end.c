@@ -1,5 +1,5 @@
-/* Ends of calls that have no answer, and second sendings of those that were refused. A failure is noted where it is
- * found, and told by the dispatch, so that no function calls back before it returns. */
+/* Ends calls that have no answer, and sends refused calls again. The code that finds a failure only notes it; the
+ * dispatch reports it. So no function calls back before it returns. */
 #include "client/async_parts.h"
 #include "proto/base/clock.h"
 
@@ -44,7 +44,7 @@ void end_fail(struct hatchery_call *call, enum hatchery_failure_kind kind, bool 
                 return;
         call->may_have_run = may_have_run;
         if (queue_withdraw(c, call)) {
-                /* The rest of it follows, and the program would run for no one. */
+                /* The rest of the request is still sent, so its program would run although no caller waits. */
                 call_send_cancel(call);
                 call->may_have_run = call->kind == REQUEST_EXECUTE;
         }
@@ -87,8 +87,8 @@ static void tell(struct hatchery_call *call)
         call_free(call);
 }
 
-/* Those that fail meanwhile come into the list behind the last one, and have the next dispatch: else a user that sends
- * again at once could keep this one for ever. */
+/* Calls that fail during this loop join the list behind the last one, and the next dispatch reports them. Otherwise a
+ * user who sends again at once could keep this dispatch busy for ever. */
 void end_tell(struct hatchery_client *c)
 {
         struct hatchery_call *call;
@@ -102,7 +102,7 @@ void end_tell(struct hatchery_client *c)
 
 /* ---------------------------------------------------------------- another sending */
 
-/* A part more is left to chance, so that those who were refused together do not come back together. */
+/* Adds up to a quarter at random, so that calls that were refused together do not come back together. */
 static int64_t spread(const struct hatchery_call *call, uint64_t ms)
 {
         const uint64_t most_ms = 24ULL * 3600 * 1000;
@@ -122,7 +122,7 @@ bool end_retries(struct hatchery_call *call, const struct hatchery_refusal *r)
                 return false;
         int64_t retry_us = clock_us() + spread(call, r->retry_after_ms);
         if (call->deadline_us != 0 && retry_us >= call->deadline_us)
-                return false; /* in time there is no other answer than this one */
+                return false; /* a second sending would come too late: this refusal is the answer */
 
         call->state = CALL_RESTS;
         call->retry_us = retry_us;
@@ -161,7 +161,7 @@ void end_schedule(struct hatchery_call *call)
         struct hatchery_client *c = call->client;
         int64_t due_us = call->deadline_us ? call->deadline_us : INT64_MAX;
 
-        /* The server tells of the end of an Execute's deadline itself. */
+        /* The server itself reports when an Execute's deadline has passed. */
         if (call->state == CALL_SENT && call->kind == REQUEST_EXECUTE && call->deadline_us)
                 due_us += (int64_t)c->config.grace_ms * 1000;
         if (call->state == CALL_RESTS && call->retry_us < due_us)
@@ -170,7 +170,7 @@ void end_schedule(struct hatchery_call *call)
         client_wake(c);
 }
 
-/* A server that was to answer by the deadline and has said nothing at all since then is dead. */
+/* A server that missed the deadline, and has sent nothing at all since then, counts as dead. */
 static void expire_sent(struct hatchery_call *call)
 {
         struct hatchery_client *c = call->client;

@@ -1,5 +1,5 @@
-/* Messages that wait for the socket, in the order in which they are sent. The queue outlives the connection: a request
- * of which the server can't have seen all is sent from its beginning on the next one. */
+/* Messages that wait for the socket, in the order in which they are sent. The queue outlives the connection. A request
+ * that was not wholly written goes out again, from its beginning, on the next connection. */
 #include "client/async_parts.h"
 #include "client/outframe.h"
 #include "proto/base/clock.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <sys/uio.h>
 
-enum { STALE_US = 10000 }; /* a deadline that was written longer ago is written anew */
+enum { STALE_US = 10000 }; /* a request that has waited longer gets its deadline written anew */
 
 static void leave_call(struct outgoing *o)
 {
@@ -51,8 +51,9 @@ int queue_message(struct hatchery_client *c, struct hatchery_call *call, const s
         return r < 0 ? r : queue_put(c, call, false, frame, len, clock_us());
 }
 
-/* The server counts from the arrival, the user from the sending. A frame that can't be made anew goes as it is: the
- * client's own deadline holds. */
+/* The server counts the deadline from the request's arrival, but the user counts from the sending. So this writes the
+ * time that is left into the frame. If the frame can't be made anew, it goes as it is: the client's own deadline still
+ * holds. */
 static void refresh_deadline(struct hatchery_client *c, struct outgoing *o, int64_t now_us)
 {
         const struct hatchery_call *call = o->call;
@@ -84,7 +85,7 @@ size_t queue_gather(struct hatchery_client *c, struct iovec *parts, size_t max)
         return n;
 }
 
-/* The whole request is with the kernel. */
+/* The kernel has taken the whole request. */
 static void sent(struct outgoing *o)
 {
         struct hatchery_call *call = o->call;

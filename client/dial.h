@@ -10,15 +10,15 @@ struct dial;
 
 enum { DIAL_PENDING = 1 };
 
-/* end_us: when the attempt is given up, by clock_us. */
+/* end_us: the time, by clock_us, at which the attempt is given up. */
 int dial_new(struct dial **out, const char *address, int epoll_fd, int64_t end_us, struct err *e);
 
 /* NULL is accepted. */
 void dial_free(struct dial *d);
 
-/* Goes on: DIAL_PENDING; or 0 and a connected non-blocking socket that the caller owns and that is no longer watched;
- * or a negative errno, which is the attempt's end. */
+/* Takes the attempt further. DIAL_PENDING: it is not over. 0: *fd is a connected non-blocking socket; the caller owns
+ * it, and it is no longer watched. A negative errno: the attempt has failed. */
 int dial_step(struct dial *d, int64_t now_us, int *fd, struct err *e);
 
-/* When dial_step is to be called even if nothing happens. */
+/* The time at which the caller calls dial_step even if no descriptor is ready. */
 int64_t dial_next_us(const struct dial *d);

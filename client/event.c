@@ -13,7 +13,7 @@ struct hatchery_event {
         struct event readable;
         struct event timer;
         bool driving; /* a dispatch is under way */
-        bool freed;   /* by one of its callbacks */
+        bool freed;   /* a callback of this dispatch freed it */
 };
 
 static void arm(struct hatchery_event *event)

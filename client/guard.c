@@ -15,8 +15,8 @@
 
 enum { TERMINAL, CHANNEL, REST }; /* the guard's descriptors */
 
-/* The group in the foreground is still that of the dead process, or it has no group any more: then the terminal is as
- * the dead process left it. A shell with job control takes the terminal over, and has attributes of its own for it. */
+/* Is the dead process's group still in the foreground, or none at all? Then the terminal is as the dead process left
+ * it. A shell with job control would have taken the terminal over, and set its own attributes. */
 static bool is_abandoned(int terminal, pid_t group)
 {
         pid_t now = tcgetpgrp(terminal);
@@ -30,7 +30,8 @@ static void watch(int terminal, int channel, const struct termios *before)
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, NULL);
 
-        /* Readers of the command's output, and the server, wait for the end of all copies of their descriptors. */
+        /* Readers of the command's output, and the server, see an end only when all copies of a descriptor are closed.
+         */
         const pid_t group = getpgrp();
         int high_terminal = fcntl(terminal, F_DUPFD, REST), high_channel = fcntl(channel, F_DUPFD, REST);
         if (high_terminal < 0 || high_channel < 0 || dup2(high_terminal, TERMINAL) < 0 ||
@@ -69,7 +70,7 @@ void guard_tell(struct guard *g, bool changed)
 {
         const uint8_t word = changed;
         if (g->channel >= 0)
-                io_send_all(g->channel, &word, 1); /* a guard that was killed can't be told, and need not be */
+                io_send_all(g->channel, &word, 1); /* the write fails if the guard was killed, which does no harm */
 }
 
 void guard_stop(struct guard *g)

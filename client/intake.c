@@ -1,5 +1,5 @@
-/* Live standard input: see intake.h. No more is read than the program has room for, so whatever feeds us waits as it
- * would wait for a program on this machine. */
+/* Live standard input: see intake.h. The command reads no more than the program has room for. So the writer at the
+ * other end waits as it would for a local program. */
 #include "client/intake.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ int intake_read(struct intake *i, struct hatchery_call *call, struct err *e)
                 i->len = (size_t)n;
                 return INTAKE_OK;
         }
-        /* EIO: a terminal that is gone, or belongs to others. */
+        /* EIO: the terminal is gone, or another process group has it. */
         if (n < 0 && errno != EIO)
                 return err_set(e, errno, "read standard input");
         int r = hatchery_call_eof(call);

@@ -35,7 +35,7 @@ static json_t *of_stages(const hatchery_v1_Stages *s)
         return JSON_OBJECT(members);
 }
 
-/* null where there was no such stage. */
+/* null: the run had no compile stage. */
 static json_t *of_compile(const struct answer *a)
 {
         const hatchery_v1_Result *r = &a->m.answer.result;

@@ -41,7 +41,7 @@ static json_t *of_kind(const hatchery_v1_LanguageStatus *l)
         return name ? json_of_string(name) : json_null();
 }
 
-/* Of a field that is a list of words. */
+/* A field that is a list of words, as a JSON list. */
 static json_t *of_words(const char *words, size_t n, size_t room)
 {
         json_t *list = json_array();
@@ -89,7 +89,7 @@ static json_t *of_limit(bool is_told, int64_t value)
         return is_told ? json_integer(value) : json_null();
 }
 
-/* null where the server does not tell them. */
+/* null: the server does not report limits. */
 static json_t *of_limits(bool are_told, const hatchery_v1_Limits *l)
 {
         if (!are_told)
@@ -155,7 +155,7 @@ static json_t *of_languages(const struct answer *a)
         return list;
 }
 
-/* In short: what a program wants to know that chooses a language. */
+/* The short form: the facts by which a program chooses a language. */
 static json_t *of_language_in_short(const hatchery_v1_LanguageStatus *l, bool verbose)
 {
         const struct json_member members[] = {

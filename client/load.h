@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* No request can hold more than this, whatever the server's ceiling. */
+/* No request can hold more than this, however high the server's ceiling is. */
 enum { LOAD_MAX = 1 << 30 };
 
 /* Reads the file at path, or standard input for "-", into fresh memory that the caller frees. *executable (may be NULL)

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Two hold it, the owner and the thread; the last one frees it. */
+/* The owner and the thread both hold it; the last of the two frees it. */
 struct lookup {
         atomic_int holders;
         atomic_bool done;
@@ -61,7 +61,7 @@ static void *work(void *arg)
         return NULL;
 }
 
-/* The thread takes no signal of the program's. */
+/* The thread blocks all signals, so they go to the program's own threads. */
 static int start_thread(struct lookup *l, struct err *e)
 {
         pthread_t thread;

@@ -1,4 +1,4 @@
-/* The `hatchery` command: picks the command named on its command line, and exits with what that returns. */
+/* The `hatchery` command: picks the command that its command line names, and exits with that command's exit code. */
 #include "client/options.h"
 #include "client/report.h"
 #include "client/run.h"
@@ -77,8 +77,9 @@ static int help_on(const char *word)
         return fflush(stdout) == 0 ? 0 : EXIT_REFUSED;
 }
 
-/* A descriptor that this process began without would be the next file or socket that is opened, and what is meant for
- * standard output would go there. Reading from the stand-in gives the end of file, and writing to it an error. */
+/* This process may begin without descriptor 0, 1 or 2. The next file or socket that it opens would take that number,
+ * and text for standard output would go there. So a stand-in takes the number: reading from it gives the end of file,
+ * and writing to it fails. */
 static void fill_gaps(void)
 {
         int fd;

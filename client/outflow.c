@@ -1,5 +1,5 @@
-/* Output on its way to our own descriptors: see outflow.h. The pieces that wait stand in one queue for both, since a
- * reader of both should see them in their order. */
+/* Output on its way to our own descriptors: see outflow.h. Both streams share one queue of waiting pieces, so a
+ * terminal that shows both gets the pieces in their order. */
 #include "client/outflow.h"
 
 #include <errno.h>
@@ -20,8 +20,9 @@ struct piece {
         uint8_t bytes[];
 };
 
-/* O_NONBLOCK belongs to the open file, which other processes use, too: a shell, or a neighbour in a pipeline. So a pipe
- * or terminal is opened once more for us alone. A file never makes a writer wait; a socket has a flag for each call. */
+/* O_NONBLOCK belongs to the open file, which other processes share: a shell, or a neighbour in a pipeline. So this
+ * opens a pipe or terminal once more, for us alone. A regular file never makes a writer wait. A socket takes a flag
+ * with each call instead. */
 static void open_one(struct outflow *f, enum outflow_stream stream, int fd)
 {
         struct stat st;
@@ -32,7 +33,8 @@ static void open_one(struct outflow *f, enum outflow_stream stream, int fd)
         f->to[stream].is_socket = S_ISSOCK(st.st_mode);
         if (!S_ISFIFO(st.st_mode) && !isatty(fd))
                 return;
-        if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY) /* a write fails, as it would for any command */
+        if ((fcntl(fd, F_GETFL) & O_ACCMODE) ==
+            O_RDONLY) /* open for reading only: writes will fail, as they would for any command */
                 return;
         char path[32];
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
@@ -64,7 +66,7 @@ void outflow_fini(struct outflow *f)
         *f = (struct outflow){ 0 };
 }
 
-/* How many of the bytes are settled: fewer than len if more would wait. */
+/* Returns how many bytes are written or thrown away: fewer than len if writing more would wait. */
 static size_t write_some(struct outflow *f, enum outflow_stream stream, const uint8_t *bytes, size_t len)
 {
         const int fd = f->to[stream].fd;

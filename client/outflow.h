@@ -1,6 +1,6 @@
-/* The way of a run's output to our standard output and standard error: in the order in which it came, and no faster
- * than it is read there. Writes never wait, so that signals are heeded and the terminal restored behind a stuck pipe.
- */
+/* Writes a run's output to our standard output and standard error: in the order in which it came, and no faster than it
+ * is read there. Writes never wait. So a stuck pipe keeps the command neither from its signals nor from restoring the
+ * terminal. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -15,17 +15,17 @@ struct piece;
 
 struct outflow {
         struct {
-                int fd;        /* for writing: one of our own that does not block, or the given one */
-                bool is_own;   /* ... opened by us */
-                bool may_wait; /* a write to it may block, so each is a small one that a poll has allowed */
+                int fd;        /* where output is written: our own non-blocking copy, or the given one */
+                bool is_own;   /* opened by us, so closed by us */
+                bool may_wait; /* a write may block, so poll comes before each, and each is small */
                 bool is_socket;
-                int error;         /* an errno: nothing is written any more, and what comes is thrown away */
-                uint8_t last_byte; /* of what came; '\n' at first */
+                int error;         /* an errno, 0: none. After an error all further output is thrown away */
+                uint8_t last_byte; /* the last byte that came; '\n' at first */
         } to[OUTFLOW_STREAMS];
         struct piece *first, *last;
-        size_t waiting;                  /* bytes of them */
-        uint64_t settled;                /* bytes, of all that came, that are written or thrown away */
-        enum outflow_stream last_stream; /* on which the last byte came */
+        size_t waiting;                  /* bytes in these pieces */
+        uint64_t settled;                /* bytes written or thrown away so far */
+        enum outflow_stream last_stream; /* the stream of the last byte that came */
 };
 
 void outflow_init(struct outflow *f, int out, int err);

@@ -37,8 +37,8 @@ static int keep_file(struct program *p, const char *path, struct span *content, 
         return 0;
 }
 
-/* The name that a FILE of the command line gets in the work directory: its path without "." and empty parts if that
- * stays below the directory it is relative to, else its last part. */
+/* The name in the work directory of a FILE from the command line. It is the path without "." and empty parts if the
+ * path is relative and never leaves its directory, else the path's last part. */
 static char *name_of(const char *path)
 {
         const char *slash = strrchr(path, '/');
@@ -149,7 +149,7 @@ static void add_words(struct submission *x, const struct options *o)
         }
 }
 
-/* The program's terminal is the one that we are on, as programs are to know it. Its size is told when it begins. */
+/* Tells the program, by TERM, which kind of terminal we are on. The size follows when the run begins. */
 static void add_terminal(struct submission *x)
 {
         static const char name[] = "TERM";
@@ -175,7 +175,7 @@ int program_init(struct program *p, const struct options *o, struct err *e)
                 return err_set(e, ENOMEM, "make a request");
         x->files = keep_array(p, n_files, sizeof *x->files);
         x->args = keep_array(p, o->args.n, sizeof *x->args);
-        x->env = keep_array(p, o->env.n + 1, sizeof *x->env); /* and TERM */
+        x->env = keep_array(p, o->env.n + 1, sizeof *x->env); /* one more for TERM */
         x->globs = keep_array(p, o->globs.n, sizeof *x->globs);
         x->compile_flags = keep_array(p, o->compile_flags.n, sizeof *x->compile_flags);
         x->interpreter_args = keep_array(p, o->interpreter_args.n + o->args.n, sizeof *x->interpreter_args);

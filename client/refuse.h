@@ -1,4 +1,4 @@
-/* Runs without a result: the server refused, or could not be reached. */
+/* Reports requests without a result: the server refused, or could not be reached. */
 #pragma once
 
 #include "proto/base/err.h"

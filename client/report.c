@@ -56,7 +56,7 @@ int report_exit_code(const hatchery_v1_Result *r)
         }
 }
 
-/* " of 2 s" where the request named the limit; the server's default is not known here. */
+/* " of 2 s" if the request named the limit, else nothing: the server's default is not known here. */
 static const char *asked(char out[2 * TEXT_SIZE], const struct submission *x, enum limit limit)
 {
         char value[TEXT_SIZE];
@@ -77,8 +77,8 @@ static void time_limit(char out[REPORT_SIZE], const struct submission *x, const 
         text_us(wall, r->wall_us);
         bool by_limit = !x->has_limit[LIMIT_WALL] || r->wall_us >= (uint64_t)x->limit[LIMIT_WALL];
 
-        /* A run ends at whichever limit comes first, and the result does not say which: only the request can tell. The
-         * deadline began to count a little earlier, when the request was on its way. */
+        /* A run ends at the wall limit or at the deadline, and the result does not say which. The request's numbers
+         * tell. The deadline began to count a little earlier, when the request was on its way. */
         if (x->deadline_us > 0 && (!by_limit || r->queue_us + r->wall_us + ON_ITS_WAY_US >= x->deadline_us))
                 snprintf(out, REPORT_SIZE, "killed: deadline of %s reached after %s of waiting and %s of running",
                          text_us(deadline, x->deadline_us), text_us(waited, r->queue_us), wall);

@@ -8,30 +8,30 @@
 #include <stddef.h>
 
 enum {
-        EXIT_NOT_READY = 1, /* of `hatchery status` alone */
+        EXIT_NOT_READY = 1, /* only `hatchery status` returns it */
         EXIT_USAGE = 2,
         EXIT_TIME = 124,
-        EXIT_REFUSED = 125, /* or the run's result could not be had or delivered */
+        EXIT_REFUSED = 125, /* the server refused, or the result could not be fetched or delivered */
         EXIT_INTERRUPTED = 130,
-        EXIT_SIGNAL = 128, /* and the signal */
+        EXIT_SIGNAL = 128, /* plus the signal's number */
 };
 
 enum { REPORT_SIZE = 512 };
 
 int report_exit_code(const hatchery_v1_Result *r);
 
-/* Why the run ended. x is the request, whose limits are named. False: the program exited, which needs no words. */
+/* Says why the run ended, and names the limits of the request x. False: the program exited, which needs no sentence. */
 bool report_sentence(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r);
 
-/* The program was refused processes, however it ended. False: it was not. */
+/* Says that the program was refused more processes, however it ended. False: it was not refused any. */
 bool report_denied(char out[REPORT_SIZE], const struct submission *x, const hatchery_v1_Result *r);
 
-/* Was this stream, of the program or its compiler, cut without killing anything? The sentence tells how more of it can
- * be had. streamed: bytes of the program's two streams that came before the answer. */
+/* Was this stream of the program or its compiler cut, without a kill? The sentence says which option brings more of it.
+ * streamed: bytes of the program's two streams that came ahead of the answer. */
 enum { REPORT_STREAMS = 4 };
 bool report_cut(char out[REPORT_SIZE], unsigned stream, const struct answer *a, const uint64_t streamed[2]);
 
-/* Did this pattern of x bring no file, where it could have? */
+/* Did this output pattern of x match no file, although the run could have written one? */
 bool report_unmatched(char out[REPORT_SIZE], const struct submission *x, size_t glob, const struct answer *a);
 
 /* Status and resources, on one line. */

@@ -55,7 +55,7 @@ bool signals_pipe_kills(const struct signals *s)
         return s->pipe_before.sa_handler != SIG_IGN;
 }
 
-/* Lets one signal through that was caught, and has its usual effect when this returns or sooner. */
+/* Lets one caught signal through. Its usual effect happens before this returns. */
 static void raise_unblocked(int number)
 {
         sigset_t one, before;

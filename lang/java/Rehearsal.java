@@ -12,11 +12,11 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /**
- * What every job does, done ahead: a sample is compiled from a file and run, by the functions that a job takes. What that
- * loads and makes the machine compile is there when the job comes; of the sample nothing is left.
+ * Does ahead of time what every job does: compiles a sample from a file and runs it, by the same functions. So the
+ * classes are loaded and the hot methods compiled when a job comes. Nothing of the sample stays behind.
  *
- * As a program of its own it does just that and ends: so is known which classes belong into an archive (prepare.sh).
- */
+ * As a program of its own it does just that and ends. prepare.sh runs it so to learn which classes belong into the
+ * archive. */
 final class Rehearsal {
     private static final String ENTRY = "Sample.java";
     private static final int ROUNDS = 3; /* more take longer than they save */

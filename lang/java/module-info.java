@@ -1,4 +1,4 @@
-/** A module of its own, so that what it opens for itself is not open to programs. */
+/** A module of its own: the packages that the JVM opens to it stay closed to programs. */
 module hatchery {
     requires java.compiler;
     requires jdk.compiler;

@@ -1,24 +1,24 @@
-/* The warm-up of JavaScript: what Node preloads (-r) in a sandbox that waits for its job.
+/* The warm-up of JavaScript: Node preloads this file (-r) in a sandbox that waits for its job.
  *
  * It warms up what most programs use, says that it is ready, and blocks until the job comes over the socket of
  * HATCHERY_JOB (lang/prestart.h has the frames). Then it puts the job's arguments and variables where Node would have
- * put them, takes away its own traces, and returns: Node itself goes on to load the main module, so that nothing of this
- * file is in any stack. Node was started with the name that inline code has; a job with another entry is led there by
- * the two functions of the module loader that may be replaced for such things.
+ * put them, removes its own traces, and returns. Node itself goes on to load the main module, so no stack shows this
+ * file. Node was started with the file name of inline code. For a job with another entry, two functions of the module
+ * loader lead Node there; Node lets programs replace these two.
  *
- * It was started in another directory than the job's: what it finds of package.json files it remembers, and so would
- * remember that there are none.
+ * Node was started in another directory than the job's. It remembers which package.json files exist; in the job's
+ * directory it would remember that there are none.
  *
- * A Node that is already running can't do every job: variables that it reads at its start make it say so (N), and the
- * job goes to a fresh one.
+ * A Node that is already running can't do every job, since it reads some variables only at its start. If a job sets
+ * one, the warm Node says so (N), and the job goes to a fresh Node.
  *
- * It is loaded again by each worker thread of a program, and by a Node that is started afresh. Then it does no more than
- * to hide the network. */
+ * Each worker thread of a program loads this file again, and so does a fresh Node. Then the file only hides the
+ * network. */
 'use strict';
 
 const Module = require('module');
 
-/* As require does, but for the caches, which a program can look into. */
+/* Loads as require does, but leaves no entry in the caches, which a program can look into. */
 function load(fs, file) {
     const module = new Module(file);
     module._compile(fs.readFileSync(file, 'utf8'), file);
@@ -30,7 +30,7 @@ function readAll(fs, fd, length) {
     for (let at = 0; at < length;) {
         const n = fs.readSync(fd, bytes, at, length - at, null);
         if (n === 0)
-            process.reallyExit(0); /* nobody has a job any more */
+            process.reallyExit(0); /* the sender has gone: no job will come */
         at += n;
     }
     return bytes;
@@ -45,13 +45,15 @@ function readJob(fs, fd) {
     return { entry, echo: echo !== '', merge: merge !== '', args, env };
 }
 
-/* Descriptor 2 becomes the pipe that descriptor 1 is. The lowest free number is the one that was just closed. */
+/* Makes descriptor 2 a copy of descriptor 1. The open gets number 2, because the close just made that the lowest free
+ * number. */
 function mergeStderr(fs) {
     fs.closeSync(2);
     return fs.openSync('/proc/self/fd/1', fs.constants.O_WRONLY) === 2;
 }
 
-/* Node looks for the main module that it was started with, once or twice. It is answered with the job's. */
+/* Node looks up, once or twice, the main module that it was started with. Both times this answers with the job's
+ * module. */
 function redirectMain(main, entry, esm) {
     const { _findPath, _resolveFilename } = Module;
     Module._findPath = (...args) => {
@@ -66,7 +68,7 @@ function redirectMain(main, entry, esm) {
     };
 }
 
-/* Of the words before the program, those up to this file's own are ours. */
+/* Removes our traces. In the list of Node's own options, the words up to this file's name are ours. */
 function forget() {
     delete Module._cache[__filename];
     for (const key of Object.keys(Module._pathCache))
@@ -106,7 +108,7 @@ function takeJob(fd) {
     fs.closeSync(fd);
 }
 
-/* A worker thread, or a Node that has its program already. */
+/* For a worker thread, or a Node that has its program already: takes no job. */
 function leaveAlone() {
     load(require('fs'), require('path').join(__dirname, 'node_shared.js')).hideNetwork();
     forget();

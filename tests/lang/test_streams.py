@@ -15,19 +15,20 @@ from lib.server import wait_until
 LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000, "output_bytes": 8 << 20}
 LINES = 60_000
 FLOOD = b"0123456789abcde\n" * LINES
-WAIT_S = 0.3  # in which a program that has credit would be over
+WAIT_S = 0.3  # a program that has credit would end within this time
 
 
 @dataclass
 class Programs:
-    """What is asked of each language in its own words. None: it can't, and `why` says why."""
+    """The programs that a language runs here. None: the language can't do this, and `why` says
+    why."""
 
     talk: object  # prints "ready", then "got LINE" for each line of its input, then "end"
     flood: object  # prints FLOOD
-    feed: str = ""  # what the flood needs as its input
+    feed: str = ""  # the input of the flood
     words: tuple = ("one", "two")  # the lines of the dialogue
-    ready: bool = True  # it says that it is ready, and that it is at its end
-    why: str = ""  # of what it can't, or does otherwise
+    ready: bool = True  # the dialogue prints "ready" and "end"
+    why: str = ""  # the reason for each difference from the other languages
     heeds_interrupt: bool = True  # Ctrl-C ends a read
     newline: bytes = b"\r\n"  # on a terminal
 
@@ -141,7 +142,7 @@ fn main() {
                            .replace("console.log('ready');\nimport * as r from 'readline';\n",
                                     "import * as r from 'readline';\nconsole.log('ready');\n"), JS_FLOOD),
 }
-# Programs that print the size of their terminal, and again when it changes.
+# Programs that print the size of their terminal at once, and after each change.
 SIZES = {
     "bash": "trap 'stty size' WINCH\nstty size\nwhile :; do sleep 0.01; done\n",
     "python": "import os, signal, time\ndef tell(*_):\n    s = os.get_terminal_size()\n    print(s.lines, s.columns)\n"
@@ -156,7 +157,7 @@ SIZES = {
 }
 
 ASKS_WHERE = b"\x1b[6n"
-# What is typed at a prompt, and what it answers.
+# The line typed at each language's prompt, and its answer.
 PROMPTS = {
     "bash": ("echo $((6 * 7))", b"\n42"), "bc": ("6 * 7", b"\n42"), "java": ("6 * 7", b"=> 42"), "javascript": ("6 * 7", b"42"),
     "lua": ("6 * 7", b"\n42"), "luajit": ("=6 * 7", b"42"), "php": ("echo 6 * 7;", b"42"), "prolog": ("X is 6 * 7.", b"X = 42"),
@@ -181,7 +182,7 @@ class Streams(Case):
         return self.client.open(code, language=language, limits=LIMITS, unbuffered=True, **options)
 
     def begin(self, language, **options):
-        """The dialogue's program, which has said that it is there."""
+        """Starts the dialogue's program, and waits until it has printed "ready"."""
         programs = LANGUAGES[language]
         stream = self.open(language, programs.talk, **options)
         if programs.ready:
@@ -200,7 +201,7 @@ class Streams(Case):
         self.assertEqual(b"", result.stdout)
 
     def is_full(self, stream, size):
-        """So much has come, and no more does."""
+        """Exactly `size` bytes have come, and no more follow."""
         self.assertTrue(stream.wait(lambda: len(stream.out) >= size))
         time.sleep(WAIT_S)
         self.client.ping()
@@ -272,7 +273,7 @@ class Streams(Case):
         self.assertEqual(signal.SIGKILL, result.signal)
 
     def a_term(self, language):
-        """TERM ends each; Java's, which cleans up, by an exit status."""
+        """TERM ends each program. Java runs its clean-up first, so it ends with an exit status."""
         _, stream = self.begin(language)
         wait_until(lambda: stream.signal(signal.SIGTERM), what="a program")
         stream.end()  # Prolog looks at signals when it has read
@@ -281,7 +282,7 @@ class Streams(Case):
         self.assertIn(end, [(signal.SIGTERM, 0), (0, 128 + signal.SIGTERM), (0, 1)], describe(result))
 
     def terminal(self, language):
-        """What is typed is echoed, Ctrl-D ends the input, and lines end as a terminal wants."""
+        """A terminal echoes typed text, Ctrl-D ends the input, and lines end with \\r\\n."""
         programs = LANGUAGES[language]
         stream = self.open(language, programs.talk, terminal=(24, 80))
         if programs.ready:
@@ -320,7 +321,8 @@ class Streams(Case):
                 self.assert_status(stream.result(), "CANCELLED")
 
     def has_come(self, stream, answer):
-        """The answer stands in the output. A terminal tells those who ask where its cursor is."""
+        """Waits for the answer in the output. A real terminal reports its cursor's place when a
+        program asks; this does, too."""
         asked = 0
         while answer not in stream.out and not stream.is_over:
             self.client.go_on()
@@ -330,7 +332,8 @@ class Streams(Case):
         return answer in stream.out
 
     def test_prompts(self):
-        """Each that says so has a prompt of its own, which computes and ends at the end of its input; others refuse."""
+        """Each language that claims a prompt has one: it computes, and ends with its input. Other
+        languages refuse."""
         told = {row.name for row in self.client.status().languages if row.prompts}
         self.assertEqual(set(PROMPTS), told)
         for language, (typed, answer) in PROMPTS.items():

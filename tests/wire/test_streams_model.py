@@ -1,5 +1,5 @@
-"""Two streams on one connection in random interleavings, against a model that knows what each program was told to write.
-HATCHERY_TEST_SEED repeats one."""
+"""Two streams on one connection in random interleavings. A model knows which bytes each program was
+told to write. HATCHERY_TEST_SEED repeats a failed run."""
 
 import os
 import random
@@ -38,13 +38,13 @@ for line in sys.stdin.buffer:
 
 
 class Side:
-    """One stream, and what is to come of it."""
+    """One stream, and the output that it should bring."""
 
     def __init__(self, client, randomly):
         self.randomly = randomly
         self.stream = client.open(PROGRAM, gives_back=False, limits=ROOM)
         self.told = {STDOUT: 0, STDERR: 0}
-        self.unsent = b""  # of a command that is sent in pieces
+        self.unsent = b""  # the rest of a command that is sent in pieces
         self.checked = {STDOUT: 0, STDERR: 0}
 
     def write(self):
@@ -65,7 +65,7 @@ class Side:
         self.stream.give(self.randomly.choice((0, 1, 7, 1000, self.randomly.randrange(1, 300_000))))
 
     def check(self):
-        """What has come is what was told, from its beginning, and no more than that."""
+        """The output so far is the beginning of the expected bytes, and no longer than they are."""
         for which, told in self.told.items():
             data, at = self.stream.data[which], self.checked[which]
             if len(data) > told:
@@ -140,7 +140,7 @@ class Model(Case):
             self.assert_status(stream.result(), "CANCELLED")
         elif end == "kill":
             stream.wait(lambda: stream.stages)
-            while not stream.signal(signal.SIGKILL):  # it has begun, and may not have its job
+            while not stream.signal(signal.SIGKILL):  # its sandbox may not have the job yet
                 time.sleep(0.02)
             stream.give(1 << 30)
             self.assert_status(stream.result(), "SIGNALED")

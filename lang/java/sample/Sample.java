@@ -3,7 +3,7 @@ import java.util.*;
 import java.util.function.*;
 import java.util.stream.*;
 
-/** What programs of jobs are like. It prints nothing, and reads nothing that a job's program could miss. */
+/** A typical program. It prints nothing, and leaves standard input untouched for the job's program. */
 public class Sample {
     interface Shape {
         double area();
