@@ -1,4 +1,4 @@
-/* Calls by their id (a table of chains, since ids are consecutive numbers), and by the time at which something is due
+/* Finds calls by id (a hash table with chains; ids are consecutive numbers), and by the time at which something is due
  * (a heap). Both take their memory when a call is inserted, so nothing can fail later. */
 #include "client/async_parts.h"
 
@@ -92,7 +92,7 @@ static void place(struct hatchery_client *c, struct hatchery_call *call, size_t 
         call->due_at = at;
 }
 
-/* Moves a call from a free place to where its time belongs. */
+/* Puts a call into the heap: starts at the free place `at`, and moves to where its time belongs. */
 static void sift(struct hatchery_client *c, struct hatchery_call *call, size_t at)
 {
         while (at > 1 && c->due[at / 2]->due_us > call->due_us) {

@@ -9,8 +9,8 @@
  *     async_end.c         calls that end without an answer, and those that are sent again
  *     async_index.c       calls by id, and by the time at which something is due
  *
- * A callback may do anything, so what was looked up before it is looked up again after it: a call by its id, the client
- * by its flag `freed`. A call that has had its last callback, or is about to, has the state CALL_OVER and is in no
+ * A callback may do anything. So code that goes on after a callback looks up the call again by its id, and checks
+ * whether the client's flag `freed` is set. A call in or after its last callback has the state CALL_OVER and is in no
  * list. */
 #pragma once
 
@@ -25,8 +25,8 @@ struct dial;
 struct outgoing {
         TAILQ_ENTRY(outgoing) in_queue;
         LIST_ENTRY(outgoing) in_call; /* while call is not NULL */
-        struct hatchery_call *call;   /* whose it is; NULL: of none that has not ended */
-        bool opens;                   /* the request itself; else something about it */
+        struct hatchery_call *call;   /* the call that it belongs to; NULL: of a call that has ended, or of no call */
+        bool opens;                   /* true: the request itself; false: a later message about it */
         int64_t made_us;              /* when its deadline was written into it */
         size_t len, done;
         uint8_t *frame;
@@ -35,12 +35,12 @@ struct outgoing {
 enum call_state {
         CALL_QUEUED, /* its request is not written to the end */
         CALL_SENT,
-        CALL_RESTS,  /* was refused, and is sent again at retry_us */
-        CALL_FAILED, /* in the list of those that are to be told so */
+        CALL_RESTS,  /* refused, and sent again at retry_us */
+        CALL_FAILED, /* in the list of calls whose user must still be told */
         CALL_OVER,
 };
 
-/* Why calls failed, for any number of them. */
+/* The reason of a failure, shared by any number of calls. */
 struct reason {
         unsigned holders;
         bool has_refusal;
@@ -57,17 +57,17 @@ struct hatchery_call {
         const struct hatchery_call_ops *ops;
         void *data;
         struct hatchery_call *next_of_id; /* in the index of ids */
-        TAILQ_ENTRY(hatchery_call) link;  /* among all, or among those that failed */
+        TAILQ_ENTRY(hatchery_call) link;  /* in the list of all calls, or of failed ones */
         LIST_HEAD(, outgoing) waiting;    /* its messages in the queue */
 
         int64_t deadline_us; /* by clock_us; 0: none */
         int64_t retry_us;
-        int64_t due_us; /* its place in the heap of times */
-        size_t due_at;  /* ... as an index from 1; 0: not there */
+        int64_t due_us; /* when something is due: its order in the heap */
+        size_t due_at;  /* its place in the heap, an index from 1; 0: not in it */
 
         bool only_connected, cancelled;
-        bool begun; /* the user was told of its run, or wrote input: a second run would show */
-        bool ran;   /* an earlier sending of it may have run */
+        bool begun; /* the user was told of the run, or wrote input: a second run would show */
+        bool ran;   /* an earlier sending of the request may have run */
         enum hatchery_retry retry;
         uint8_t *kept; /* the request's frame, for another sending */
         size_t kept_len;
@@ -81,16 +81,16 @@ struct hatchery_call {
         bool manual_credit;
         uint64_t window;
         uint64_t allowed;    /* bytes of output that the server may still send */
-        uint64_t unconsumed; /* ... that came, and that the user has not done with */
-        uint64_t owed;       /* ... that the user has done with, and that are no credit yet */
-        uint64_t total[2];   /* ... of each stream that came */
-        uint64_t input_room; /* bytes of input that the server takes */
+        uint64_t unconsumed; /* bytes that came, and that the user is not done with */
+        uint64_t owed;       /* bytes that the user is done with, and for which no credit was sent */
+        uint64_t total[2];   /* bytes of each stream that came */
+        uint64_t input_room; /* bytes of input that the server still takes */
         bool input_ended, input_closed;
-        bool hungry; /* its user waits for room, */
-        bool listed; /* and there is some for it */
+        bool hungry; /* the user waits for room */
+        bool listed; /* there is room: the call is in the list of hungry ones */
         TAILQ_ENTRY(hatchery_call) hungry_link;
 
-        uint64_t target; /* of a signal by hatchery_call_signal: the call that is to be told */
+        uint64_t target; /* for a Signal: the id of the call whose user is told the outcome */
 };
 
 TAILQ_HEAD(call_list, hatchery_call);
@@ -99,7 +99,7 @@ enum connection_state {
         CONNECTION_RESTS,   /* until retry_us */
         CONNECTION_DIALING, /* dial goes on */
         CONNECTION_UP,
-        CONNECTION_OVER, /* and there is no other */
+        CONNECTION_OVER, /* no connection is made any more */
 };
 
 struct hatchery_client {
@@ -108,20 +108,20 @@ struct hatchery_client {
         int epoll_fd;
         bool dispatching, freed;
         bool told_full; /* the user waits for room */
-        bool more;      /* a whole message may be in memory */
+        bool more;      /* a whole message may be in memory already */
         void (*wake)(void *data);
         void *wake_data;
 
         enum connection_state connection;
         int fd;
-        bool wants_write; /* the socket is watched for it */
+        bool wants_write; /* the socket is watched for room */
         bool mute;        /* the server reads no more */
         bool proven;      /* the server has answered on this connection */
         struct dial *dial;
-        unsigned attempts; /* that failed, since the last proven one */
+        unsigned attempts; /* failed attempts since the last proven connection */
         int64_t retry_us;
-        int64_t last_words_us; /* while mute: until when its reason is awaited */
-        int64_t heard_us;      /* when something came last */
+        int64_t last_words_us; /* while mute: how long to wait for the server's reason */
+        int64_t heard_us;      /* when the last bytes came */
         struct inflow in;
 
         TAILQ_HEAD(, outgoing) queue;
@@ -129,8 +129,8 @@ struct hatchery_client {
 
         uint64_t last_id;
         size_t n_calls;
-        struct call_list calls;  /* in the order in which they were sent */
-        struct call_list failed; /* to be told so */
+        struct call_list calls;  /* in the order of hatchery_client_send */
+        struct call_list failed; /* their users must still be told */
         struct call_list hungry;
         size_t n_buckets; /* a power of two; 0: none yet */
         struct hatchery_call **buckets;
@@ -140,17 +140,17 @@ struct hatchery_client {
 
 /* ---------------------------------------------------------------- async.c */
 
-/* Something is to be done that no descriptor tells of. */
+/* Announces work that no descriptor shows. */
 void client_wake(struct hatchery_client *c);
 
 /* ---------------------------------------------------------------- async_connection.c */
 
 void connection_step(struct hatchery_client *c, int64_t now_us);
 
-/* When it is to be called even if nothing happens; INT64_MAX: never. */
+/* When connection work is due even if no descriptor is ready; INT64_MAX: never. */
 int64_t connection_next_us(const struct hatchery_client *c);
 
-/* The connection is at its end. refusal: what the server said of it, or NULL. Calls back. */
+/* Ends the connection. refusal: the server's reason, or NULL. Calls back. */
 void connection_lost(struct hatchery_client *c, enum hatchery_failure_kind kind, const struct err *why,
                      const struct hatchery_refusal *refusal);
 
@@ -166,59 +166,61 @@ static inline bool connection_takes(const struct hatchery_client *c)
 
 /* ---------------------------------------------------------------- async_queue.c */
 
-/* Takes frame over, also where it fails. call may be NULL. made_us: when a deadline in it was right. -ENOMEM. */
+/* Takes ownership of frame, even if it fails. call may be NULL. made_us: when the deadline in the frame was written.
+ * -ENOMEM. */
 int queue_put(struct hatchery_client *c, struct hatchery_call *call, bool opens, uint8_t *frame, size_t len,
               int64_t made_us);
 
 /* Encodes a message about a call, and puts it into the queue. */
 int queue_message(struct hatchery_client *c, struct hatchery_call *call, const struct request *q);
 
-/* Some of the queue, for one writing. Returns how many parts; 0: nothing waits. */
+/* Fills parts with messages from the front of the queue, for one write. Returns how many parts; 0: nothing waits. */
 struct iovec;
 size_t queue_gather(struct hatchery_client *c, struct iovec *parts, size_t max);
 
-/* So many bytes of that were written. */
+/* The socket took so many of these bytes. */
 void queue_written(struct hatchery_client *c, size_t bytes);
 
-/* A call's messages are not to be sent. True: its request is cut off in the middle, and is sent to its end. */
+/* Takes a call's messages out of the queue. True: its request is partly written, so the rest of it is still sent. */
 bool queue_withdraw(struct hatchery_client *c, struct hatchery_call *call);
 
-/* The connection is gone: what is about requests that were sent goes with it. What is not sent begins anew. */
+/* The connection is gone. Drops messages about requests that were sent. A request that was not wholly sent begins anew.
+ */
 void queue_cut(struct hatchery_client *c);
 
 void queue_fini(struct hatchery_client *c);
 
 /* ---------------------------------------------------------------- async_answers.c */
 
-/* One message. Calls back. a is released by the caller. */
+/* Handles one message. Calls back. The caller releases a. */
 void answers_take(struct hatchery_client *c, struct hatchery_answer *a);
 
-/* A message of this id came that can't be read. Calls back. */
+/* Handles a message of this id that can't be decoded. Calls back. */
 void answers_unreadable(struct hatchery_client *c, uint64_t id, const struct err *why);
 
 /* ---------------------------------------------------------------- async_call.c */
 
-/* Out of all lists and of memory. */
+/* Takes the call out of all lists, and frees it. */
 void call_free(struct hatchery_call *call);
 
-/* Out of all lists: it has its last callback now. */
+/* Takes the call out of all lists: its last callback comes now. */
 void call_leave(struct hatchery_call *call);
 
-/* Tells the server that it is not wanted any more. */
+/* Tells the server that the call is not wanted any more. */
 int call_send_cancel(struct hatchery_call *call);
 
 /* ---------------------------------------------------------------- async_stream.c */
 
-/* Bytes of output came. False: beyond what was allowed. */
+/* Counts bytes of output that came. False: more than the server was allowed to send. */
 bool stream_came(struct hatchery_call *call, uint64_t bytes);
 
-/* Gives what is owed, where it is worth a message. */
+/* Sends the owed credit, if it is worth a message. */
 int stream_give_credit(struct hatchery_call *call);
 
-/* The request is (again) at its beginning. */
+/* Sets the counters for a request that is sent from its beginning, perhaps again. */
 void stream_reset(struct hatchery_call *call);
 
-/* Tells those who wait for room that there is some. Calls back. */
+/* Tells users who wait for room that there is room. Calls back. */
 void stream_feed(struct hatchery_client *c);
 
 bool stream_can_feed(const struct hatchery_client *c);
@@ -231,21 +233,21 @@ void stream_not_hungry(struct hatchery_call *call);
 struct reason *reason_new(const struct err *why, const struct hatchery_refusal *refusal);
 void reason_drop(struct reason *r);
 
-/* The call is to be told of this failure by the dispatch that is under way, or the next one. */
+/* Notes the failure. The dispatch that is under way, or the next one, tells the user. */
 void end_fail(struct hatchery_call *call, enum hatchery_failure_kind kind, bool may_have_run, struct reason *reason);
 void end_fail_say(struct hatchery_call *call, enum hatchery_failure_kind kind, bool may_have_run, int code,
                   const char *sentence);
 
-/* Tells those that failed before now. Calls back. */
+/* Tells the users of the calls that failed so far. Calls back. */
 void end_tell(struct hatchery_client *c);
 
-/* Is this refusal one after which the call is sent again? Then it rests. */
+/* Is the call sent again after this refusal? If so, this puts it to rest until then. */
 bool end_retries(struct hatchery_call *call, const struct hatchery_refusal *r);
 
-/* What is due by now. Calls back where the server is found dead. */
+/* Does all that is due by now. Calls back if it finds the server dead. */
 void end_expire(struct hatchery_client *c, int64_t now_us);
 
-/* When something is due for the call in its present state. */
+/* Sets the time at which something is due for the call in its present state. */
 void end_schedule(struct hatchery_call *call);
 
 /* ---------------------------------------------------------------- async_index.c */
@@ -254,7 +256,7 @@ int index_insert(struct hatchery_client *c, struct hatchery_call *call);
 void index_remove(struct hatchery_client *c, struct hatchery_call *call);
 struct hatchery_call *index_find(const struct hatchery_client *c, uint64_t id);
 
-/* Room for its time was taken by index_insert. INT64_MAX: at no time. */
+/* Sets when the call is due; INT64_MAX: never. It can't fail: index_insert has taken the memory. */
 void index_due(struct hatchery_client *c, struct hatchery_call *call, int64_t due_us);
 struct hatchery_call *index_first_due(const struct hatchery_client *c);
 void index_fini(struct hatchery_client *c);

@@ -1,15 +1,17 @@
-/* Output, input and credit of a call. The server may send `window` bytes of output ahead of the user. At each time
+/* Output, input and credit of a call. The server may send `window` bytes of output ahead of the user. At any time
  *
  *     allowed + unconsumed + owed == window
  *
- * so the window is a bound on what is unconsumed, and nothing is lost between the three. */
+ * so the window bounds the unconsumed bytes, and no credit is lost. */
 #include "client/async_parts.h"
 #include "client/outframe.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
 
-enum { CHUNK = 64 << 10 }; /* most bytes of input in one message, so that others are not late behind it */
+enum {
+        CHUNK = 64 << 10
+}; /* most bytes of input in one message, so that other calls' messages are not late behind it */
 
 /* ---------------------------------------------------------------- output */
 
@@ -32,8 +34,8 @@ bool stream_came(struct hatchery_call *call, uint64_t bytes)
         return true;
 }
 
-/* A quarter of the window is worth a message. So is less, where the server may soon send nothing: the user may wait for
- * more before it consumes on. */
+/* Credit for a quarter of the window is worth a message. Smaller credit is, too, when the server has little left: the
+ * user may consume no more until more output comes. */
 int stream_give_credit(struct hatchery_call *call)
 {
         if (call->owed == 0 || call->state != CALL_SENT)
@@ -43,7 +45,7 @@ int stream_give_credit(struct hatchery_call *call)
         const struct request q = { .kind = REQUEST_CREDIT, .request_id = call->id, .credit_bytes = call->owed };
         int r = queue_message(call->client, call, &q);
         if (r < 0)
-                return r; /* stays owed: the next try has it */
+                return r; /* the bytes stay owed: the next message gives them */
         call->allowed += call->owed;
         call->owed = 0;
         return 0;
@@ -84,7 +86,7 @@ size_t hatchery_call_room(const struct hatchery_call *call)
         return call->input_room < left ? (size_t)call->input_room : left;
 }
 
-/* In the list are those alone for which the server has room; the others come into it with their credit. */
+/* The list holds only calls for which the server has room; a call without room joins when its credit comes. */
 void stream_list_hungry(struct hatchery_call *call)
 {
         if (!call->hungry || call->listed || call->input_room == 0 || !takes_input(call))
@@ -111,7 +113,8 @@ bool stream_can_feed(const struct hatchery_client *c)
         return !TAILQ_EMPTY(&c->hungry) && c->unsent <= c->config.max_unsent / 2;
 }
 
-/* Ends: a user who writes on either takes all room of its call, or so much that the queue is full. */
+/* This loop ends. A user who goes on writing uses up the call's room, or fills the queue; the call of any other user
+ * leaves the list. */
 void stream_feed(struct hatchery_client *c)
 {
         while (!c->freed && stream_can_feed(c)) {
@@ -122,7 +125,7 @@ void stream_feed(struct hatchery_client *c)
         }
 }
 
-/* 0 where the call has live input and takes more of it. */
+/* 0: the call has live input, and takes more of it. */
 static int check_input(const struct hatchery_call *call)
 {
         if (!call->live_input)

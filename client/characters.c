@@ -1,5 +1,5 @@
 /* Whole characters of a stream that comes in chunks: see characters.h. The rules are those of Unicode's table 3-7: the
- * first byte says how many follow, and narrows what the second may be. */
+ * first byte says how many bytes follow, and narrows the range of the second. */
 #include "client/characters.h"
 
 #include <string.h>
@@ -7,7 +7,7 @@
 enum { REPLACEMENT_SIZE = 3 };
 static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
 
-/* What the first byte of a character says: its length, 0 for none; and the bounds of the second byte. */
+/* What a first byte tells: the character's length (0: no character begins so), and the bounds of the second byte. */
 struct lead {
         uint8_t len, low, high;
 };
@@ -27,8 +27,8 @@ static struct lead lead_of(uint8_t byte)
 
 enum verdict { WHOLE, CUT, INVALID };
 
-/* The character at the start of len (at least 1) bytes. *taken: its length; of what is invalid, how many bytes could
- * have begun a character, at least 1; of what is cut, all. */
+/* The character at the start of len (at least 1) bytes. WHOLE: *taken is the character's length. CUT: *taken is len.
+ * INVALID: *taken is how many bytes could have begun a character, at least 1. */
 static enum verdict look(const uint8_t *bytes, size_t len, size_t *taken)
 {
         const struct lead lead = lead_of(bytes[0]);
@@ -51,7 +51,7 @@ size_t hatchery_characters_room(size_t len)
         return (len + sizeof((struct hatchery_characters *)0)->carried) * REPLACEMENT_SIZE;
 }
 
-/* Gives out bytes that are whole, or that belong to no character. Returns how many it wrote. */
+/* Writes one whole character, or bytes that belong to no character, to text. Returns how many bytes it wrote. */
 static size_t give(struct hatchery_characters *c, enum verdict verdict, const uint8_t *bytes, size_t n, char *text)
 {
         c->at.bytes += n;
@@ -67,7 +67,8 @@ static size_t give(struct hatchery_characters *c, enum verdict verdict, const ui
         return n;
 }
 
-/* Completes what was carried over. Returns how many of the bytes it took; all, where it is still cut. */
+/* Completes the character that the last chunk cut. Returns how many of the bytes it took: all if the character is still
+ * cut. */
 static size_t complete(struct hatchery_characters *c, const uint8_t *bytes, size_t len, char *text, size_t *written)
 {
         size_t used = 0, taken;
@@ -81,7 +82,7 @@ static size_t complete(struct hatchery_characters *c, const uint8_t *bytes, size
                         continue;
                 }
                 *written += give(c, verdict, c->carried, taken, text + *written);
-                /* Only the byte that came last can be left over, and it is looked at in its place. */
+                /* Only the newest byte can be left over. It is given back, and looked at where it stands. */
                 used -= (size_t)c->n_carried - taken;
                 c->n_carried = 0;
         }

@@ -19,8 +19,8 @@ static uint64_t size_of(const struct submission *x)
         return size;
 }
 
-/* Checks, before a request is sent, whether the server would refuse its size. A server that does not report its bound
- * refuses by itself. */
+/* Checks, before a request is sent, whether the server would refuse its size. If the server does not report its bound,
+ * the request goes out unchecked. */
 static int check_size(const struct submission *x, const struct answer *status, struct err *e)
 {
         char most[TEXT_SIZE], size[TEXT_SIZE], input[TEXT_SIZE];
@@ -43,8 +43,8 @@ static void ask_for(struct submission *x, enum limit limit, bool is_known, int64
         x->limit[limit] = most;
 }
 
-/* A session lasts as long as a person types, and prints as much as that person asks for: it gets what the server gives
- * at most. A server that does not tell its ceilings has its defaults. */
+/* An interactive session lasts, and prints, as long as a person types. So it asks for the server's ceilings. If the
+ * server does not report its ceilings, its defaults apply. */
 static void ask_for_a_session(struct submission *x, const struct answer *status)
 {
         const hatchery_v1_LanguageStatus *l = language_find(status, x->language);

@@ -18,11 +18,11 @@
 struct dial {
         int epoll_fd;
         int64_t end_us;
-        int64_t try_end_us; /* of the present address */
+        int64_t try_end_us; /* when the try of the present address is given up */
         struct lookup *lookup;
         struct addrinfo *list, *next;
-        struct sockaddr_un local; /* of a unix socket */
-        bool local_waits;         /* to be tried */
+        struct sockaddr_un local; /* the address, if it is a unix socket */
+        bool local_waits;         /* local was not tried yet */
         int fd;
         int code; /* an errno: why the last address failed */
         char address[ADDRESS_SIZE];
@@ -36,7 +36,7 @@ static int watch(struct dial *d, int fd, uint32_t events, struct err *e)
         return 0;
 }
 
-/* A descriptor is taken out by hand: the lookup's is still open in its thread, which would keep it watched. */
+/* Closing is not enough: the lookup's thread still holds its descriptor open, so epoll would go on watching it. */
 static void unwatch(struct dial *d, int fd)
 {
         epoll_ctl(d->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
@@ -106,7 +106,7 @@ int dial_new(struct dial **out, const char *address, int epoll_fd, int64_t end_u
         return 0;
 }
 
-/* Begins with one address. 0: d->fd is on its way, or connected already. */
+/* Begins to connect to one address. 0: d->fd is connecting, or connected already. */
 static int try_one(struct dial *d, int family, const struct sockaddr *sa, socklen_t size, struct err *e)
 {
         d->fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -122,7 +122,7 @@ static int try_one(struct dial *d, int family, const struct sockaddr *sa, sockle
         return r;
 }
 
-/* Goes on to the next address. -ENOENT where there is none left, and else what try_one says. */
+/* Goes on to the next address. -ENOENT: no address is left. Otherwise the value of try_one. */
 static int try_next(struct dial *d, int64_t now_us, struct err *e)
 {
         int left = 0;
@@ -141,7 +141,7 @@ static int try_next(struct dial *d, int64_t now_us, struct err *e)
         return try_one(d, ai->ai_family, ai->ai_addr, ai->ai_addrlen, e);
 }
 
-/* What became of the present address: 0, an errno, or -1 while it is on its way. */
+/* The state of the present address: 0 connected, an errno failed, -1 still connecting. */
 static int look(const struct dial *d, int64_t now_us)
 {
         struct pollfd p = { .fd = d->fd, .events = POLLOUT };

@@ -1,4 +1,4 @@
-/* The way of our standard input to the program, as it comes and as the program takes it. */
+/* Sends our standard input to the program as it comes, and no faster than the program takes it. */
 #pragma once
 
 #include "client/async.h"
@@ -10,14 +10,14 @@
 enum { INTAKE_SIZE = 64 << 10 };
 
 struct intake {
-        int fd; /* -1: there is none, or it has ended, or the program takes no more */
+        int fd; /* -1: there is no input, or it has ended, or the program takes no more */
         size_t from, len;
-        uint8_t bytes[INTAKE_SIZE]; /* from `from`: read, and not handed on yet */
+        uint8_t bytes[INTAKE_SIZE]; /* the bytes from `from` on are read, and not handed on yet */
 };
 
 void intake_init(struct intake *i, int fd);
 
-/* The descriptor that should be watched until it is readable; -1: none, now. */
+/* The descriptor to watch until it is readable; -1: none at present. */
 int intake_awaited(const struct intake *i, const struct hatchery_call *call);
 
 enum { INTAKE_OK = 0, INTAKE_END = 1 };
@@ -29,7 +29,7 @@ int intake_read(struct intake *i, struct hatchery_call *call, struct err *e);
 /* Hands on what was read and is not handed on yet. To be called when there may be room. */
 int intake_push(struct intake *i, struct hatchery_call *call, struct err *e);
 
-/* Throws away what was read and is not handed on yet, if this byte is in it. */
+/* If this byte is among the bytes that are read and not handed on, throws them all away. */
 bool intake_drop(struct intake *i, uint8_t byte);
 
 /* The program takes no more. */

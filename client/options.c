@@ -1,6 +1,6 @@
-/* Command lines: see options.h. The limits are not in the table here but in that of proto/base/limit.h, and take the
- * numbers from OPTION_LIMIT and OPTION_COMPILE_LIMIT up; all other long options take those from OPTION_LONG up, by
- * their place in the table. */
+/* Command lines: see options.h. The limits stand in the table of proto/base/limit.h, all other options in the table
+ * here. getopt_long tells long options apart by a number. Limits have the numbers from OPTION_LIMIT and
+ * OPTION_COMPILE_LIMIT up. The others have those from OPTION_LONG up, by their place in the table. */
 #include "client/options.h"
 
 #include "client/text.h"
@@ -25,7 +25,7 @@ struct row {
         enum kind kind;
         size_t offset; /* of the member of struct options */
         unsigned commands;
-        const char *argument; /* as --help names it */
+        const char *argument; /* the argument's name in --help */
         const char *help;
 };
 

@@ -1,5 +1,5 @@
-/* From the options of `hatchery run` to the request: reads the files, and gives them their names. The server may have
- * to tell their language: see guess.h. */
+/* From the options of `hatchery run` to the request: reads the files, and gives them their names. If their language is
+ * not given, the server's list of languages decides: see guess.h. */
 #pragma once
 
 #include "client/guess.h"

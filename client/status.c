@@ -20,7 +20,7 @@
 struct inquiry {
         struct hatchery_answer answer;
         const char *address;
-        uint64_t round_trip_us; /* of the question, without the connecting */
+        uint64_t round_trip_us; /* of the question alone, without the time to connect */
 };
 
 /* Asks, and handles every outcome except the expected answer: 0, or the exit code. */
@@ -43,7 +43,7 @@ static int ask(struct inquiry *q, const struct options *o, enum request_kind kin
         return 0;
 }
 
-/* Standard output may be a full disk, which only shows here. */
+/* Checks that all was written: a full disk shows only here. */
 static int finish(int printed, struct err *e)
 {
         if (printed == 0 && (fflush(stdout) != 0 || ferror(stdout)))
@@ -76,7 +76,7 @@ int status_ping(const struct options *o)
         return code;
 }
 
-/* A line of at most 100 columns; the rest is told of one language at a time. */
+/* Prints one line of at most 100 columns. Further facts come when only one language is asked for. */
 static void print_language(hatchery_v1_LanguageStatus *l)
 {
         char p50[TEXT_SIZE] = "-", each[TEXT_SIZE] = "-", kept[2 * 10 + sizeof " of "];
@@ -106,7 +106,7 @@ static void print_words(const char *title, const char *words, size_t n, size_t r
 
 #define WORDS(title, field, n) print_words(title, field[0], n, sizeof field[0])
 
-/* "7 EXITED, 2 CANCELLED"; a server that is older does not tell. */
+/* Prints "7 EXITED, 2 CANCELLED"; an older server does not report it. */
 static void print_results(const hatchery_v1_LanguageStatus *l)
 {
         for (size_t i = 0; i < l->results_count; i++)

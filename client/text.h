@@ -1,4 +1,4 @@
-/* The command's form of times, sizes and foreign text for people. */
+/* Shows times, sizes and untrusted text to people. */
 #pragma once
 
 #include <stddef.h>

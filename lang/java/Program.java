@@ -5,13 +5,12 @@ import java.util.Arrays;
 import jdk.internal.misc.Unsafe;
 
 /**
- * The thread that a program calls main. Driver defines it as a hidden class, and frames of those are in no stack: the
- * first that a program sees is its own main.
- */
+ * The thread that a program knows as "main". Driver defines this as a hidden class. Stacks do not show the frames of
+ * hidden classes, so the first frame that a program sees is its own main. */
 final class Program extends Thread implements Driver.Outcome {
-    private static final long LEAST_STACK = 1 << 20; /* what each thread has by default */
+    private static final long LEAST_STACK = 1 << 20; /* the default of each thread */
     private static final long HEAP_TO_STACK = 256;
-    private static final int MAX_CAUSES = 100; /* they may go round in a circle */
+    private static final int MAX_CAUSES = 100; /* a chain of causes may be a circle */
 
     private final MethodHandle main;
     private final Class<?> type;
@@ -37,7 +36,8 @@ final class Program extends Thread implements Driver.Outcome {
         }
     }
 
-    /** Ahead of the call, whose own way to do so leaves frames in what a failed initialisation throws. */
+    /** Initialises the class before main is called. The call itself would do so, too, but would leave our frames in the
+     * exception of a failed initialisation. */
     private void initialise() {
         try {
             Unsafe.getUnsafe().ensureClassInitialized(type);
@@ -49,7 +49,8 @@ final class Program extends Thread implements Driver.Outcome {
         }
     }
 
-    /** Errors for want of memory are made ahead, and the machine fills in the frames of hidden classes, too. */
+    /** Removes our frames from an OutOfMemoryError. The JVM makes these errors ahead of time, and fills in the frames
+     * even of hidden classes. */
     private static void hideOurFrames(Throwable thrown) {
         Throwable t = thrown;
         for (int i = 0; i < MAX_CAUSES && t != null; i++, t = t.getCause()) {

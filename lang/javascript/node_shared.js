@@ -1,13 +1,15 @@
-/* What the two JavaScripts have in common: the Node that waits in each sandbox (node.js), and the one that is forked
- * (node_forked.js). Compiled by its reader and not required, so that it is in no cache of modules. */
+/* Shared by the two ways to run JavaScript: the Node that waits in each sandbox (node.js), and the Node that is forked
+ * (node_forked.js). Both read and compile this file themselves instead of requiring it, so it is in no cache of
+ * modules. */
 'use strict';
 
 const Module = require('module');
 
-/* Read by Node, V8, ICU, OpenSSL, libuv or the dynamic linker at the start of a process, and then never again. */
+/* Variables that Node, V8, ICU, OpenSSL, libuv or the dynamic linker read once, at the start of a process. */
 const STARTUP_VARIABLE = /^(NODE_(?!ENV=|PATH=)|LD_|LC_|LANG|OPENSSL_|SSL_|UV_USE|ICU_|MALLOC_|GLIBC_)/;
 
-/* Modules that programs ask for, and what console.log and process.stdin need. Not assert, which opens standard error. */
+/* Modules that programs often load, or that console.log and process.stdin need. assert is left out: it opens standard
+ * error. */
 const COMMON = ['buffer', 'child_process', 'crypto', 'events', 'fs', 'net', 'os', 'path', 'perf_hooks', 'querystring',
                 'readline', 'stream', 'string_decoder', 'timers', 'tty', 'url', 'util', 'vm', 'worker_threads', 'zlib'];
 
@@ -15,8 +17,9 @@ function rehearse(fs) {
     for (const name of COMMON)
         require(name);
 
-    /* The functions of a console; the one that programs have, and asking for colours, would open the standard streams. It
-     * writes to no stream of Node's, which would put off work, and count that. */
+    /* Warms up the functions of a console, on a console of our own. The global console would open the standard streams,
+     * and so would a test for colours. The sink is no stream of Node's: such a stream would put off work, and count it.
+     */
     const { Console } = require('console');
     const sink = { write() {}, once() {}, on() {}, removeListener() {}, listenerCount: () => 0 };
     const console = new Console({ stdout: sink, stderr: sink, colorMode: false });
@@ -27,15 +30,15 @@ function rehearse(fs) {
     }
     JSON.parse(JSON.stringify({ a: [1, 2.5, 'x', null, true] }));
 
-    /* Standard output, through a description of its own: a socket sets its description not to block, which programs that
-     * write to descriptor 1 themselves would notice. Nothing is written. */
+    /* Warms up standard output, on an open file description of our own. A socket makes its description non-blocking,
+     * and programs that write to descriptor 1 themselves would notice. Nothing is written. */
     const out = new (require('net').Socket)({ fd: fs.openSync('/proc/self/fd/1', fs.constants.O_WRONLY), readable: false });
     out.write('');
     out.unref();
     out._handle.close();
 
     /* Loading a module. */
-    process._tickCallback(); /* what the streams have put off: a program's ticks are its own */
+    process._tickCallback(); /* runs the work that the streams put off, so that none of it is left for the program */
 
     isModule(fs, require('path'), '/hatchery/lang/rehearsal.js');
     setEnvironment([]);
@@ -44,9 +47,9 @@ function rehearse(fs) {
                                                        '/hatchery/lang/rehearsal.js');
 }
 
-/* The young objects of the rehearsal are put away by making more of them until there was no room, twice: what outlives that
- * is old. Otherwise it falls to the first run that has a moment to spare. (The gc that can be called is to be had in another
- * context alone, which would stay.) */
+/* Moves the rehearsal's young objects to the old generation. It makes new objects until the young space has been
+ * collected twice: an object that survives both collections is old. Otherwise the program would pay for these
+ * collections. (A callable gc exists only in a second context, and that context would stay.) */
 function tidyUp() {
     const { getHeapSpaceStatistics } = require('v8');
     const used = () => getHeapSpaceStatistics().find((space) => space.space_name === 'new_space').space_used_size;
@@ -76,9 +79,9 @@ function isModule(fs, path, file) {
     return false;
 }
 
-/* As at the prompt of Node: the program is a script, its names are global, and the value of its last expression is
- * printed, unless it is undefined. What can't be read as a script goes the usual way. This function's source is run under
- * a name of Node's own, so that stacks end as they do at the prompt. */
+/* Runs the program as Node's prompt would: as a script, with global names, printing the value of its last expression
+ * unless that is undefined. A program that does not parse as a script goes the usual way. This function's source runs
+ * under a file name of Node's own, so stacks end as they do at the prompt. */
 function runEchoing(filename, require, Module) {
     const fs = require('fs'), path = require('path'), vm = require('vm');
     const { inspect } = require('util');
@@ -120,7 +123,7 @@ function echoMain(entry) {
     };
 }
 
-/* What Node reads of the environment at its start, and takes up again. */
+/* Sets the variables, and repeats what Node does with NODE_PATH at its start. */
 function setEnvironment(env) {
     for (const variable of env) {
         const equals = variable.indexOf('=');
@@ -134,8 +137,8 @@ function needsFreshNode(env) {
     return env.some((variable) => STARTUP_VARIABLE.test(variable));
 }
 
-/* There is no network, and no socket to ask for its interfaces, for which Node would throw. Without one that is up it says
- * this. */
+/* A sandbox has no network and may open no socket, so Node's function, which asks a socket for the interfaces, would
+ * throw. This one answers what Node says where no interface is up. */
 function hideNetwork() {
     require('os').networkInterfaces = function networkInterfaces() {
         return {};
