@@ -17,7 +17,7 @@
 
 #define UNIX_PREFIX "unix:"
 
-/* A machine that is gone is found after a minute, not after the kernel's two hours. */
+/* With these values a dead machine is noticed after a minute, not after the kernel's two hours. */
 enum { KEEPALIVE_IDLE_S = 30, KEEPALIVE_PAUSE_S = 10, KEEPALIVE_TRIES = 3 };
 
 int address_failed(const char *address, int code, struct err *e)
@@ -129,8 +129,8 @@ static int await_connected(int fd, int timeout_ms)
         return code;
 }
 
-/* A request is one write: waiting for more to join it would only delay it. Keep-alive finds a server whose machine is
- * gone, which no write would do while an answer is awaited. */
+/* A request is one write: waiting for more to join it would only delay it. Keep-alive notices that the server's machine
+ * is gone. Without it, a client that only waits for an answer would never notice. */
 int address_tune(int fd, struct err *e)
 {
         static const struct {

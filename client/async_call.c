@@ -75,7 +75,7 @@ static struct hatchery_call *new_call(struct hatchery_client *c, const struct re
         return call;
 }
 
-/* In the lists, and its request in the queue. Takes frame over. */
+/* Puts the call into the lists, and its request into the queue. Takes ownership of frame. */
 static int enter(struct hatchery_call *call, uint8_t *frame, size_t len, int64_t now_us)
 {
         struct hatchery_client *c = call->client;
@@ -93,14 +93,14 @@ static int enter(struct hatchery_call *call, uint8_t *frame, size_t len, int64_t
         return r;
 }
 
-/* The end of a deadline that begins now; 0: none. */
+/* The time at which a deadline that begins now has passed; 0: no deadline. */
 static int64_t deadline_at(uint64_t deadline_us, int64_t now_us)
 {
         const uint64_t most = INT64_MAX / 4;
         return deadline_us == 0 ? 0 : now_us + (int64_t)(deadline_us < most ? deadline_us : most);
 }
 
-/* As hatchery_client_send, without its checks. target: see struct hatchery_call. */
+/* Does what hatchery_client_send does, without its checks. target: see struct hatchery_call. */
 static int submit(struct hatchery_client *c, const struct request *q, const struct hatchery_call_options *options,
                   const struct hatchery_call_ops *ops, void *data, uint64_t target, struct hatchery_call **out,
                   struct err *e)
@@ -158,7 +158,7 @@ struct hatchery_client *hatchery_call_client(const struct hatchery_call *call)
 
 /* ---------------------------------------------------------------- about one */
 
-/* Its answer says nothing that the call's own end does not say, and so has no call. */
+/* The Cancel has no call of its own: its answer says nothing that the cancelled call's end does not say. */
 int call_send_cancel(struct hatchery_call *call)
 {
         struct hatchery_client *c = call->client;
@@ -174,7 +174,7 @@ int call_send_cancel(struct hatchery_call *call)
         return 0;
 }
 
-/* Is nothing of it with the server that could be cancelled there? */
+/* True: the server has no byte of this request, so there is nothing to cancel there. */
 static bool is_unsent(const struct hatchery_call *call)
 {
         const struct outgoing *o;

@@ -1,11 +1,11 @@
-/* What a request that is ready to be sent still needs to hear from the server: its language, where nothing but the
- * server's own list can tell, whether it takes one that is so large, and how long a session on a terminal may last. */
+/* Asks the server three things before a request is sent. Which language is it, if only the server's list can tell? Does
+ * the server take a request of this size? How long may a session on a terminal last? */
 #pragma once
 
 #include "client/options.h"
 #include "client/program.h"
 #include "client/way.h"
 
-/* Asks only if something depends on it, and fills in the language. It waits for languages that are starting, as their
- * requests do. */
+/* Asks only if the request depends on an answer, and fills in the language. Waits for languages that are starting, as a
+ * request for them would. */
 int consult(struct way *w, struct program *p, const struct options *o, struct err *e);

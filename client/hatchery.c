@@ -1,6 +1,5 @@
-/* The calls that wait: see hatchery.h. They stand on the same two parts as the asynchronous client: outframe makes
- * frames of requests, inflow makes answers of bytes. The socket is non-blocking throughout; waiting is done here, by
- * poll. */
+/* The calls that wait: see hatchery.h. They use the same two parts as the asynchronous client: outframe turns requests
+ * into frames, inflow turns bytes into answers. The socket is always non-blocking; this file waits by poll. */
 #include "client/hatchery.h"
 
 #include "client/address.h"
@@ -18,15 +17,16 @@
 
 enum {
         CONNECT_TIMEOUT_MS = 10000,
-        LAST_WORDS_TIMEOUT_MS = 1000, /* for the server's reason, after it closed the connection on a request */
+        LAST_WORDS_TIMEOUT_MS =
+                1000, /* how long to wait for the server's reason, after it closed the connection during a request */
 };
 
 struct hatchery {
         int fd;
         bool compress;
-        bool ended;       /* the server sends no more, or what it sent can't be understood */
-        bool mute;        /* a request was cut off: no other may follow */
-        uint64_t last_id; /* of those that hatchery_call chose */
+        bool ended;       /* the server sends no more, or its bytes can't be understood */
+        bool mute;        /* a request was sent in part: no other may follow */
+        uint64_t last_id; /* the last id that hatchery_call chose */
         struct inflow in;
 };
 
@@ -102,7 +102,7 @@ static int take(struct hatchery *h, struct hatchery_answer *a, struct err *e)
         if (r == 0 || r == INFLOW_MORE)
                 return r;
 
-        /* Nothing that follows can be trusted to be an answer, or to be what it says. */
+        /* No later byte can be trusted to be part of an answer. */
         h->ended = true;
         h->mute = true;
         inflow_fini(&h->in);
@@ -111,7 +111,7 @@ static int take(struct hatchery *h, struct hatchery_answer *a, struct err *e)
         return -why.code;
 }
 
-/* Waits for events on the socket until the time end, or for ever if that is negative. 0: time is up. */
+/* Waits for events on the socket until the time `end`; a negative `end` means for ever. 0: time is up. */
 static int await(struct hatchery *h, short events, int64_t end, struct err *e)
 {
         for (;;) {
@@ -155,7 +155,7 @@ int hatchery_receive(struct hatchery *h, struct hatchery_answer *a, int timeout_
         }
 }
 
-/* Waits until the socket takes bytes again, and meanwhile reads what comes: see hatchery_send in hatchery.h. */
+/* Waits until the socket takes bytes again, and meanwhile reads incoming bytes: see hatchery_send in hatchery.h. */
 static int await_writable(struct hatchery *h, struct err *e)
 {
         int events = await(h, POLLIN | POLLOUT, -1, e);
@@ -204,7 +204,7 @@ int hatchery_call(struct hatchery *h, const struct request *q, struct hatchery_a
         memset(a, 0, sizeof *a);
         int r = hatchery_send(h, &with_id, e);
         if (r < 0) {
-                /* A server that refuses a request before it has read all of it says why before it closes. */
+                /* A server may refuse a request before it has read all of it. Then it sends the reason, and closes. */
                 struct err unused;
                 if (r != -EPIPE || hatchery_receive(h, a, LAST_WORDS_TIMEOUT_MS, &unused) != HATCHERY_OK)
                         return r;

@@ -4,5 +4,6 @@
 #include "proto/base/span.h"
 #include "proto/wire/answer.h"
 
-/* The one of this name, in any case of letters, or else with this alias, as the server itself chooses. NULL: none. */
+/* Finds the language of this name, else the language with this alias, in any case of letters. The server itself chooses
+ * in the same way. NULL: none. */
 hatchery_v1_LanguageStatus *language_find(const struct answer *status, struct span name);

@@ -1,5 +1,5 @@
-/* The loop of one run: see live.h. Everything that may happen meanwhile is a descriptor: the server, our signals, our
- * standard input, and a reader of our output that takes more. */
+/* The loop of one run: see live.h. The loop polls one descriptor for each source of events: the server, our signals,
+ * our standard input, and an output that can take more. */
 #include "client/live.h"
 
 #include "client/intake.h"
@@ -16,18 +16,18 @@ enum { CTRL_C = 3 };
 struct live {
         const struct options *o;
         struct hatchery_client *client;
-        struct hatchery_call *call; /* NULL: it has ended */
+        struct hatchery_call *call; /* NULL: the call has ended */
         struct live_end *end;
         struct outflow *out;
-        uint64_t credited;         /* of out->settled, what the server may send more for */
+        uint64_t credited;         /* how much of out->settled the server has credit for already */
         struct terminal *terminal; /* or NULL */
-        struct terminal_size size; /* as the program knows it */
+        struct terminal_size size; /* the size that the program was told */
         bool resize_due;
         struct signals signals;
         struct interrupt interrupt;
         enum interrupt_program program;
         struct intake in;
-        bool is_over; /* nothing more is to be done, not even writing */
+        bool is_over; /* the loop ends at once, even if output is still unwritten */
 };
 
 /* ---------------------------------------------------------------- ends */
@@ -118,7 +118,7 @@ static void when_answered(void *data, struct hatchery_call *call, struct hatcher
         a = &l->end->answer;
         if (l->o->json || a->answer.m.which_answer != hatchery_v1_ServerMessage_result_tag)
                 return;
-        /* The compiler's words, whichever stream they were on, are no output of the program. */
+        /* The compiler's messages are not the program's output, so both of its streams go to standard error. */
         add(l, OUTFLOW_OUT, a->answer.out);
         add(l, OUTFLOW_ERR, a->answer.compile_out);
         add(l, OUTFLOW_ERR, a->answer.compile_err);
@@ -153,7 +153,8 @@ static const struct hatchery_call_ops call_ops = {
 
 /* ---------------------------------------------------------------- what happens here */
 
-/* Keys go to the program one by one, also those that are typed ahead of it: its own terminal echoes them. */
+/* In raw mode each key goes to the program at once, also keys typed before the program starts. The program's own
+ * terminal echoes them. */
 static void take_terminal(struct live *l)
 {
         struct err e = { 0 };
@@ -177,7 +178,7 @@ static void take_signal(struct live *l, int number)
                 signals_stop();
                 take_terminal(l);
                 return;
-        case SIGCONT: /* other processes may have left the terminal otherwise */
+        case SIGCONT: /* other processes may have changed the terminal meanwhile */
                 terminal_restore(l->terminal);
                 take_terminal(l);
                 return;
@@ -208,7 +209,7 @@ static void read_input(struct live *l)
         if (r < 0)
                 fail(l, &e);
         else if (r == INTAKE_END && l->terminal)
-                die(l, SIGHUP); /* a terminal in raw mode has no end but its own */
+                die(l, SIGHUP); /* in raw mode no key ends the input, so its end means that the terminal has gone */
         else if (l->terminal && l->program == INTERRUPT_WAITING && intake_drop(&l->in, CTRL_C))
                 act(l, interrupt_pressed(&l->interrupt, l->program, clock_us()));
 }
@@ -220,7 +221,7 @@ static void push_input(struct live *l)
                 fail(l, &e);
 }
 
-/* Output that is written makes room for as much. */
+/* Writes what can be written, and gives the server credit for as many bytes. */
 static void push_output(struct live *l)
 {
         outflow_push(l->out);

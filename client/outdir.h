@@ -4,7 +4,7 @@
 #include "proto/base/err.h"
 #include "proto/wire/request.h"
 
-/* Opens the directory, made if it is not there (its parent must be). The caller owns the descriptor. */
+/* Opens the directory, and makes it if it does not exist; its parent must exist. The caller owns the descriptor. */
 int outdir_open(const char *path, struct err *e);
 
 /* Writes one file below dir, making directories as needed. An existing file of that name is replaced, never written

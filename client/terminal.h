@@ -1,5 +1,5 @@
 /* The terminal that the command is used on: its size, and raw mode, in which each key goes to the program as it is
- * typed. The attributes that it had come back at every end of this process, whatever ends it: see guard.h. */
+ * typed. The terminal's former attributes come back whenever and however this process ends: see guard.h. */
 #pragma once
 
 #include "client/guard.h"
@@ -22,7 +22,7 @@ int terminal_init(struct terminal *t, int fd, struct err *e);
 /* Restores the attributes. Idempotent; a zeroed t is accepted. */
 void terminal_fini(struct terminal *t);
 
-/* Both do nothing where it is done already. */
+/* Both functions do nothing if the terminal is in that state already. */
 int terminal_make_raw(struct terminal *t, struct err *e);
 void terminal_restore(struct terminal *t);
 

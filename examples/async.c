@@ -1,4 +1,4 @@
-/* A hundred programs in flight on one connection; what they print is shown as it comes. Build it against an installed
+/* A hundred programs in flight on one connection; their output is shown as it comes. Build it against an installed
  * libhatchery: cc async.c $(pkg-config --cflags --libs hatchery). Argument: the server's address. */
 #include "client/async.h"
 

@@ -22,18 +22,20 @@ import javax.tools.StandardJavaFileManager;
 import javax.tools.StandardLocation;
 import javax.tools.ToolProvider;
 
-/** The compiler of this process, which is the faster the more it has compiled. */
+/** The compiler of this process. It gets faster with each compilation. */
 final class Compiler {
     private final JavaCompiler compiler = ToolProvider.getSystemJavaCompiler();
     private final StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null);
     private String mainClass;
 
-    /** The compiler looks for plug-ins of its own among a program's classes, unless they have a place. This one is empty. */
+    /** Gives the compiler an empty path for plug-ins. Without one, the compiler would look for plug-ins among the
+     * program's classes. */
     Compiler() throws IOException {
         files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
     }
 
-    /** The file to start may hold a public class of any name, and have a name without ".java", as with `java FILE`. */
+    /** The entry file. As with `java FILE`, its public class may have any name, and its own name need not end in
+     * ".java". */
     private static final class Entry extends ForwardingJavaFileObject<JavaFileObject> {
         Entry(JavaFileObject file) {
             super(file);
@@ -60,7 +62,7 @@ final class Compiler {
         return found;
     }
 
-    /** As compile does, where the classes are there already. */
+    /** Finds the main class as compile does, but compiles nothing: the classes are there already. */
     boolean look(Path folder, String entry) throws IOException {
         JavaFileObject file = new Entry(files.getJavaFileObjects(folder.resolve(entry)).iterator().next());
         JavacTask task = (JavacTask) compiler.getTask(Writer.nullWriter(), files, null, List.of("-proc:none"), null, List.of(file));
@@ -68,7 +70,7 @@ final class Compiler {
         return true;
     }
 
-    /** Compiles all sources of the folder, the entry first; says what there is to say to out. */
+    /** Compiles all sources of the folder, the entry first. The compiler's messages go to out. */
     boolean compile(Path folder, String entry, List<Path> classPath, Path output, Writer out) throws IOException {
         files.setLocationFromPaths(StandardLocation.CLASS_PATH, classPath);
         files.setLocationFromPaths(StandardLocation.CLASS_OUTPUT, List.of(output));
@@ -80,7 +82,8 @@ final class Compiler {
         task.setTaskListener(new TaskListener() {
             private boolean isFirst = true;
 
-            /** The entry is parsed first. Its tree is empty once its classes are written. */
+            /** The entry is parsed first. Looks for its main class now, because its tree is empty once its classes are
+             * written. */
             @Override
             public void finished(TaskEvent e) {
                 if (e.getKind() == TaskEvent.Kind.PARSE && isFirst) {
@@ -92,7 +95,8 @@ final class Compiler {
         return task.call();
     }
 
-    /** As the launcher takes it: public static void main(String[]), of which an interface need not say that it is public. */
+    /** Would the launcher start this method? It takes public static void main(String[]); in an interface `public` is
+     * implied. */
     private static boolean isMain(MethodTree method, boolean isInterface) {
         if (method.getParameters().size() != 1 || !"void".equals(String.valueOf(method.getReturnType())))
             return false;
@@ -101,7 +105,8 @@ final class Compiler {
                 && (type.equals("String[]") || type.equals("java.lang.String[]"));
     }
 
-    /** How much a class looks like the one to start: it has a main; or something static of that name, to be told of; is public. */
+    /** Ranks a class as a candidate for the main class. A real main counts most, then any static method called main
+     * (the launcher explains what is wrong with it), then being public. */
     private static int rank(ClassTree type) {
         int best = 0;
         for (Tree member : type.getMembers())
@@ -123,9 +128,9 @@ final class Compiler {
     }
 
     /**
-     * Of what was compiled last: the public class of the entry that has a main, or else the first that has one, or the public
-     * one, or the first; null where there is none. Only those at the top, as the launcher starts no other.
-     */
+     * The main class of the last compilation: the entry's public class that has a main, else its first class that has
+     * one, else its public class, else its first class. Null: the entry has no class. Nested classes do not count, as
+     * the launcher starts none. */
     String mainClass() {
         return mainClass;
     }
