@@ -1,5 +1,5 @@
-/* The connection of an asynchronous client: one dial after the other until one succeeds, reading and writing while it
- * stands, and what becomes of the calls when it is lost. */
+/* The connection of an asynchronous client. Dials until one dial succeeds, reads and writes while the connection
+ * stands, and settles the calls when it is lost. */
 #include "client/async_parts.h"
 #include "client/dial.h"
 #include "proto/base/clock.h"
@@ -14,9 +14,9 @@
 
 enum {
         PARTS = 64,              /* messages in one writing */
-        WRITE_AT_ONCE = 4 << 20, /* bytes of one dispatch: others have their turns, too */
-        READ_AT_ONCE = 2 << 20,  /* ... unpacked */
-        LAST_WORDS_US = 1000000, /* for the server's reason, after it stopped to read */
+        WRITE_AT_ONCE = 4 << 20, /* bytes that one dispatch writes, so that other work has its turn */
+        READ_AT_ONCE = 2 << 20,  /* bytes that one dispatch reads, unpacked */
+        LAST_WORDS_US = 1000000, /* how long to wait for the server's reason, after it stopped reading */
         MOST_DOUBLINGS = 20,
 };
 
@@ -29,7 +29,8 @@ static void told_disconnected(struct hatchery_client *c, const struct err *why, 
                 ops->disconnected(c->config.data, c, why, retry_ms);
 }
 
-/* A part of the pause is left to chance, so that clients that were cut off together do not come back together. */
+/* Shortens the pause at random, by up to a half, so that clients that were cut off together do not come back together.
+ */
 static int64_t shorten(int64_t pause_us)
 {
         uint32_t random = 0;
@@ -46,7 +47,8 @@ static int64_t pause_us(const struct hatchery_client *c)
         return shorten(pause < most ? pause : most);
 }
 
-/* There is no connection. What follows it: the next attempt, or nothing. */
+/* There is no connection. Plans the next attempt, and returns the pause before it in milliseconds; -1: there is none.
+ */
 static int64_t rest(struct hatchery_client *c, uint64_t server_says_ms)
 {
         if (c->config.once) {
@@ -65,7 +67,7 @@ static int64_t rest(struct hatchery_client *c, uint64_t server_says_ms)
         return (pause + 999) / 1000;
 }
 
-/* Those that wait for a connection, and shall not, or for one that never comes. */
+/* Ends the calls that wait for a connection but may not, or whose connection will never come. */
 static void fail_unconnected(struct hatchery_client *c, struct reason *reason)
 {
         for (struct hatchery_call *call = TAILQ_FIRST(&c->calls), *next; call; call = next) {
@@ -139,7 +141,7 @@ void connection_close(struct hatchery_client *c)
         dial_free(c->dial);
         c->dial = NULL;
         if (c->fd >= 0)
-                close(c->fd); /* no other holds it, so it is watched no more */
+                close(c->fd); /* the last copy of this descriptor, so epoll stops watching it */
         c->fd = -1;
         c->more = false;
         inflow_fini(&c->in);
@@ -169,7 +171,7 @@ void connection_lost(struct hatchery_client *c, enum hatchery_failure_kind kind,
 
 /* ---------------------------------------------------------------- while it stands */
 
-/* Takes the messages that have arrived. Returns the bytes that they are, unpacked or not. */
+/* Handles the messages that have arrived. Returns their size in bytes, packed or unpacked as they came. */
 static size_t take_messages(struct hatchery_client *c, size_t most)
 {
         size_t taken = 0;
@@ -249,7 +251,7 @@ void connection_flush(struct hatchery_client *c)
                 } else if (errno == EAGAIN) {
                         full = true;
                 } else if (errno != EINTR) {
-                        /* What the server said before it stopped to read can still be read. */
+                        /* Messages that the server sent before it stopped reading can still be read. */
                         c->mute = true;
                         c->last_words_us = clock_us() + LAST_WORDS_US;
                         client_wake(c);

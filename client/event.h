@@ -1,7 +1,7 @@
 /* Drives a client of async.h on a libevent base. A library of its own (hatchery-event), so that programs without
  * libevent need not have it.
  *
- * Callbacks are called from within the base's loop. A client is attached to one base, and driven by it alone. */
+ * Callbacks are called from within the base's loop. A client is attached to one base, and only that base drives it. */
 #pragma once
 
 #include "client/async.h"
@@ -13,6 +13,6 @@ struct hatchery_event;
 int hatchery_event_attach(struct hatchery_event **out, struct hatchery_client *c, struct event_base *base,
                           struct err *e);
 
-/* Detaches the client, which lives on. To be called before hatchery_client_free; in a callback in either order. NULL is
- * accepted. */
+/* Detaches the client, which lives on. Call it before hatchery_client_free; within a callback either order will do.
+ * NULL is accepted. */
 void hatchery_event_free(struct hatchery_event *event);

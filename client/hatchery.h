@@ -1,5 +1,5 @@
 /* libhatchery: a small blocking client of Hatchery's native port. It owns one connection, its framing and compression,
- * and nothing else; what is asked and answered are the structs of proto/wire/request.h and proto/wire/answer.h.
+ * and nothing else. Requests and answers are the structs of proto/wire/request.h and proto/wire/answer.h.
  *
  *         struct hatchery *h;
  *         if (hatchery_connect(&h, NULL, &e) < 0)
@@ -33,18 +33,18 @@ enum { HATCHERY_OK = 0, HATCHERY_TIMEOUT = 1 };
 
 struct hatchery;
 
-/* One answer, the owner of the memory that its spans point into. Starts zeroed; released by hatchery_answer_fini. */
+/* One answer. It owns the memory that its spans point into. Starts zeroed; released by hatchery_answer_fini. */
 struct hatchery_answer {
         struct answer answer;
         uint8_t *buffer;
 };
 
 /* The address that a connection to address (which may be NULL) will use: address itself, else $HATCHERY_ADDR, else
- * HATCHERY_DEFAULT_ADDRESS. Borrowed from whichever it is. */
+ * HATCHERY_DEFAULT_ADDRESS. The returned string is borrowed from where it was found. */
 const char *hatchery_address(const char *address);
 
-/* Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", or what hatchery_address makes of NULL. Gives up after ten
- * seconds. *h is filled on success only, and is then closed by hatchery_close. */
+/* Connects to "HOST:PORT", "[IPV6]:PORT" or "unix:PATH", NULL: to the address that hatchery_address chooses. Gives up
+ * after ten seconds. *h is filled on success only, and is then closed by hatchery_close. */
 int hatchery_connect(struct hatchery **h, const char *address, struct err *e);
 
 /* NULL is accepted. The server cancels whatever this connection still has in flight. */
@@ -63,14 +63,14 @@ void hatchery_set_max_answer(struct hatchery *h, uint32_t bytes);
 int hatchery_fd(const struct hatchery *h);
 
 /* Writes one whole request; q->id must not be 0 nor that of a request in flight. Any number may be in flight. While the
- * socket takes no more, answers that arrive are read into memory, so that a server that answers before it reads on is
- * never waited for in vain. After an error the connection takes no more requests; answers that came before it, among
- * them the server's reason for closing (an Error with id 0), can still be received. */
+ * socket is full, this reads arriving answers into memory. Otherwise a server that wants to answer before it reads on
+ * would wait for us, and we for it. After an error the connection takes no more requests; answers that came before it,
+ * among them the server's reason for closing (an Error with id 0), can still be received. */
 int hatchery_send(struct hatchery *h, const struct request *q, struct err *e);
 
-/* Waits for the next answer, whichever request it belongs to (answer.m.id says), up to timeout_ms; -1 waits for ever.
- * HATCHERY_TIMEOUT: none came, nothing is lost. -ECONNRESET: the server closed the connection. a is overwritten:
- * release what it held before. */
+/* Waits for the next answer to any request, up to timeout_ms; -1 waits for ever. answer.m.id says which request it
+ * answers. HATCHERY_TIMEOUT: none came, nothing is lost. -ECONNRESET: the server closed the connection. a is
+ * overwritten: release what it held before. */
 int hatchery_receive(struct hatchery *h, struct hatchery_answer *a, int timeout_ms, struct err *e);
 
 /* Sends one request and waits for its answer, with nothing else in flight. q->id may be 0: one is chosen. The answer is

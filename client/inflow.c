@@ -1,4 +1,4 @@
-/* From a socket's bytes to answers: see inflow.h. */
+/* Turns a socket's bytes into answers: see inflow.h. */
 #include "client/inflow.h"
 
 #include "proto/base/own.h"
@@ -12,12 +12,13 @@
 #include <sys/socket.h>
 
 enum {
-        READ_SIZE = 64 << 10, /* room that is made for each read */
-        KEEP_ROOM = 1 << 20,  /* an empty buffer that is larger than this is given back */
-        BACKLOG_ANSWERS = 4,  /* longest answers that may wait in memory while a request is written */
+        READ_SIZE = 64 << 10, /* free room in the buffer before each read */
+        KEEP_ROOM = 1 << 20,  /* when the buffer is empty and larger than this, its memory is freed */
+        BACKLOG_ANSWERS = 4,  /* how many answers of the longest kind may wait in memory while a request is written */
 };
 
-/* Makes READ_SIZE bytes of room behind what has arrived. Memory follows what arrived, never what a header announces. */
+/* Makes READ_SIZE bytes of room behind what has arrived. The buffer grows with the bytes that arrived, never with the
+ * length that a header announces. */
 static int make_room(struct inflow *f, struct err *e)
 {
         if (f->room - f->start - f->len >= READ_SIZE)
@@ -81,7 +82,8 @@ void inflow_fini(struct inflow *f)
         f->room = f->start = f->len = 0;
 }
 
-/* The header at the start: FRAME_OK where the message is whole, FRAME_MORE, or a negative errno. */
+/* Reads the header at the start of the buffer. FRAME_OK: the whole message is there. FRAME_MORE: not yet. Or a negative
+ * errno. */
 static int find_frame(const struct inflow *f, struct frame *frame, struct err *e)
 {
         if (f->len == 0)
@@ -98,7 +100,7 @@ bool inflow_has_frame(const struct inflow *f)
         return find_frame(f, &frame, NULL) != FRAME_MORE;
 }
 
-/* The message of the frame at the start of the buffer, in memory of its own. */
+/* Unpacks the message of the frame at the start of the buffer into fresh memory. */
 static int unpack(const struct inflow *f, const struct frame *frame, uint8_t **message, size_t *len, struct err *e)
 {
         const uint8_t *data = f->in + f->start + WIRE_HEADER_SIZE;

@@ -1,8 +1,8 @@
 /* What Ctrl-C means while a run is under way. Pure: the caller says what happened and when, and does what comes back.
  *
- * The program gets the first as SIGINT, as on a terminal of its own, and may well go on. A second one soon after means
- * that it should not: the run is cancelled. Where there is no program yet, the first cancels. After that, one more
- * leaves without the answer. */
+ * The program gets the first Ctrl-C as SIGINT, as on a terminal of its own, and may go on. A second Ctrl-C soon after
+ * cancels the run. If the program does not run yet, the first Ctrl-C cancels. Once the run is cancelled, one more
+ * Ctrl-C ends the command without the answer. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,12 +16,12 @@ enum interrupt_program { INTERRUPT_WAITING, INTERRUPT_RUNNING, INTERRUPT_UNKNOWN
 
 struct interrupt {
         bool cancelled;
-        bool passed_on; /* one went to the program, */
-        int64_t at_us;  /* then */
+        bool passed_on; /* a Ctrl-C went to the program, */
+        int64_t at_us;  /* at this time */
 };
 
-/* Ctrl-C was pressed. A program that is UNKNOWN is taken to be running: interrupt_missed tells otherwise. */
+/* Ctrl-C was pressed. If the program's state is UNKNOWN, it counts as running; interrupt_missed corrects that. */
 enum interrupt_action interrupt_pressed(struct interrupt *i, enum interrupt_program program, int64_t now_us);
 
-/* The server found no program to give it to. */
+/* The server reported that no program was running to get the signal. */
 enum interrupt_action interrupt_missed(struct interrupt *i);

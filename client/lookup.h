@@ -1,5 +1,6 @@
-/* Names to addresses without waiting. The resolver of libc can only wait, so a name is looked up by a thread of its
- * own, which outlives the lookup where it must. A numeric address needs no thread. */
+/* Looks up the addresses of a host name without waiting. The resolver of libc can only block, so each name is looked up
+ * by a thread of its own. If the lookup is given up early, the thread lives on until the resolver returns. A numeric
+ * address needs no thread. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -20,14 +20,14 @@ struct words {
 struct options {
         bool help;
         bool json;
-        bool verbose; /* of languages alone */
+        bool verbose; /* only for `hatchery languages` */
         const char *address;
-        int64_t wait_us; /* for a server that is not there yet */
+        int64_t wait_us; /* how long to wait for a server that is still starting */
 
-        /* Of run, and of status. */
+        /* For `hatchery run` and `hatchery status`. */
         const char *language;
 
-        /* Of run alone. */
+        /* Only for `hatchery run`. */
         const char *code;
         const char *entry;
         const char *standard_input;
@@ -48,12 +48,12 @@ struct options {
         int64_t deadline_us;
         int64_t priority;
         bool interactive;
-        bool terminal; /* a terminal for the program, and ours for it */
+        bool terminal; /* -t: the program gets a terminal, and uses ours through it */
         bool merge_stderr;
         bool truncate;
         bool echo;
-        bool collect_all; /* also what the run has left as it was sent */
-        bool unbuffered;  /* neither: as standard output is a terminal or not */
+        bool collect_all; /* also files that the run has not changed */
+        bool unbuffered;  /* neither is set: unbuffered if standard output is a terminal */
         bool buffered;
         bool compress;
         bool stats;

@@ -1,4 +1,4 @@
-/* The way to the server: connecting, also to a server that is not there yet, and short questions with a time limit. */
+/* Connects to a server, perhaps one that is still starting, and asks short questions with a time limit. */
 #pragma once
 
 #include "client/hatchery.h"

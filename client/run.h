@@ -3,6 +3,6 @@
 
 #include "client/options.h"
 
-/* Returns the exit code; what there is to say was printed. Or -N: the command is to end by signal N, since that is what
- * ended the run. */
+/* Prints all messages, and returns the exit code. Or -N: signal N ended the run, so the command must end by signal N,
+ * too. */
 int run(const struct options *o);

@@ -8,12 +8,13 @@
 #include <stdbool.h>
 
 struct signals {
-        int fd; /* readable: signals_next has one; -1: not caught */
+        int fd; /* readable: a signal waits for signals_next; -1: signals are not caught */
         sigset_t before;
-        struct sigaction pipe_before; /* SIGPIPE is ignored meanwhile: writes say EPIPE */
+        struct sigaction
+                pipe_before; /* the former action of SIGPIPE, which is ignored meanwhile: writes fail with EPIPE */
 };
 
-/* SIGINT, SIGTERM and SIGHUP; on a terminal also those that are about it: SIGWINCH, SIGTSTP and SIGCONT. */
+/* Catches SIGINT, SIGTERM and SIGHUP; on a terminal also SIGWINCH, SIGTSTP and SIGCONT. */
 int signals_catch(struct signals *s, bool on_terminal, struct err *e);
 
 /* The next signal's number; 0: none is waiting. */
@@ -28,6 +29,6 @@ bool signals_pipe_kills(const struct signals *s);
 /* Stops this process as SIGTSTP does by itself, and returns when it is continued. */
 void signals_stop(void);
 
-/* Ends this process by the signal: the shell that waits for it should see what ended it. Returns only where that is
+/* Ends this process by the signal: the shell that waits for it should see what ended it. Returns only if that is
  * impossible. */
 void signals_die(int number);

@@ -24,21 +24,21 @@ import java.util.stream.Stream;
 import jdk.internal.access.SharedSecrets;
 
 /**
- * Java, as `javac *.java && java Main` has it, in one process that was started ahead: it rehearses (Rehearsal), waits for
- * its job on descriptor 3 (lang/prestart.h has the frames), compiles all sources of the job into the work
- * directory, and runs main of the class that Compiler.mainClass has chosen in the file that was named.
+ * Does what `javac *.java && java Main` does, in one process that was started ahead. It rehearses (Rehearsal), and
+ * waits for its job on descriptor 3 (lang/prestart.h describes the frames). Then it compiles all sources of the job
+ * into the work directory, and runs main of the class that Compiler.mainClass has chosen from the entry file.
  *
- * With an argument it is fresh: it was started for a job that no other can do, and with the job's environment, and does not rehearse.
- */
+ * With an argument it is a fresh process: it was started for one job that a warm process can't do, with that job's
+ * environment. It does not rehearse. */
 public final class Driver {
-    /** What the original thread asks Program, which is a hidden class and so has no name to be called by. */
+    /** The original thread asks Program through this interface, because a hidden class has no name. */
     interface Outcome {
         boolean failed();
     }
 
     private record Job(String entry, boolean isCompiled, boolean merge, String[] args, boolean hasVariables) {}
 
-    /** Thrown to the launcher, which then ends with 1 when all threads have ended; nobody prints it. */
+    /** Makes the launcher exit with 1 when all threads have ended. No handler prints it. */
     private static final class ProgramFailed extends Error {
         private static final long serialVersionUID = 1;
 
@@ -72,7 +72,8 @@ public final class Driver {
 
     /* ------------------------------------------------------------ the program */
 
-    /** The work directory, and the jars of third-party packages, as the launcher finds them for a wildcard. */
+    /** The work directory, and the jars of third-party packages in the order in which the launcher expands a wildcard.
+     */
     private static List<Path> findClassPath() throws IOException {
         List<Path> found = new ArrayList<>(List.of(Path.of(".")));
         if (Files.isDirectory(PACKAGES))
@@ -83,17 +84,17 @@ public final class Driver {
     }
 
     /**
-     * Gives this virtual machine its class path. Until here it has none: the platform looks for services in it, of the
-     * compiler, of file systems, of character sets, and what it finds it runs. No class of a job is to run before the
-     * compiler has ended.
-     */
+     * Gives this virtual machine its class path. Until now it has none, because the platform looks for services in the
+     * class path (of the compiler, of file systems, of character sets) and runs those that it finds. No class of a job
+     * may run before the compiler has ended. */
     private void openClassPath() throws ReflectiveOperationException {
         for (Path path : classPath)
             appendToClassPath.invoke(ClassLoader.getSystemClassLoader(), path.toString());
         System.setProperty("java.class.path", classPath.stream().map(Path::toString).collect(Collectors.joining(":")));
     }
 
-    /** Compiles the job's files into the work directory, if that was not done before; the compiler speaks for itself. */
+    /** Compiles the job's files into the work directory, unless they are compiled already. The compiler prints its own
+     * messages. */
     private boolean compileJob(String entry, boolean isCompiled) {
         Path here = Path.of("");
         PrintWriter err = new PrintWriter(System.err, true);
@@ -101,7 +102,7 @@ public final class Driver {
             if (isCompiled)
                 return compiler.look(here, entry);
             return compiler.compile(here, entry, classPath, here.toAbsolutePath(), err);
-        } catch (IOException | RuntimeException e) { /* a name or a folder that can't be read */
+        } catch (IOException | RuntimeException e) { /* a name or a folder can't be read */
             err.println("hatchery: the sources can't be compiled: " + e);
             return false;
         } finally {
@@ -113,7 +114,7 @@ public final class Driver {
         System.err.println(String.format(sentence, words));
     }
 
-    /** Null, and what the launcher would have said is said. */
+    /** Finds main. Null: there is none, and this has printed the launcher's message. */
     static MethodHandle findMain(Class<?> type) throws ReflectiveOperationException {
         String name = type.getName();
         Driver.class.getModule().addReads(type.getModule());
@@ -143,7 +144,7 @@ public final class Driver {
         return MethodHandles.lookup().unreflect(main);
     }
 
-    /** The class to start, or null, and what the launcher would have said is said. */
+    /** Finds the class to start. Null: there is none, and this has printed the launcher's message. */
     private Class<?> findClass() throws ClassNotFoundException {
         String name = compiler.mainClass();
         if (name == null) {
@@ -158,7 +159,7 @@ public final class Driver {
         }
     }
 
-    /** Returns when the program's main has: whether that was in order. */
+    /** Runs the program's main to its end. False: main threw. */
     boolean runProgram(Class<?> type, MethodHandle main, String[] args) throws ReflectiveOperationException, InterruptedException {
         Thread program = (Thread) programThread.newInstance(main, type, args);
         program.start();
@@ -166,7 +167,7 @@ public final class Driver {
         return !((Outcome) program).failed();
     }
 
-    /** Returns when the program's main has, or throws what makes the launcher end with 1. */
+    /** Runs the program's main to its end. Throws ProgramFailed if main threw, so that the launcher exits with 1. */
     private void run(String[] args) throws Exception {
         openClassPath();
         Class<?> type = findClass();
@@ -182,7 +183,7 @@ public final class Driver {
 
     /* ------------------------------------------------------------ the job */
 
-    /** Descriptor 2 becomes the pipe that descriptor 1 is. */
+    /** Makes descriptor 2 a copy of descriptor 1. */
     private static void mergeErrors() throws ReflectiveOperationException {
         Method dup = Class.forName("sun.nio.ch.FileDispatcherImpl").getDeclaredMethod("dup0", FileDescriptor.class,
                                                                                       FileDescriptor.class);
@@ -208,11 +209,11 @@ public final class Driver {
         Driver driver = new Driver();
         if (!isFresh)
             Rehearsal.rehearse(driver, SAMPLES);
-        Class.forName("sun.nio.ch.FileDispatcherImpl"); /* what merging takes */
+        Class.forName("sun.nio.ch.FileDispatcherImpl"); /* loaded ahead for mergeErrors */
         out.write('R');
 
         Job job = readJob(in);
-        if (job.hasVariables && !isFresh) { /* no Java can change the environment that its children get */
+        if (job.hasVariables && !isFresh) { /* a running Java can't change the environment of its children */
             out.write('N');
             Runtime.getRuntime().halt(0);
         }

@@ -1,7 +1,8 @@
-/* The warm-up of the forked JavaScript, and the start of a job: evaluated in the zygote by lang/javascript/node_embed.cc, which is
- * given four functions. This is a script of an embedder: its `require` knows Node's own modules by their inner names.
+/* The warm-up of the forked JavaScript, and the start of a job. lang/javascript/node_embed.cc evaluates this file in
+ * the zygote, and gets the functions returned at its end. As an embedder's script, its `require` also finds Node's
+ * internal modules.
  *
- * The main module is started by the very function that starts it under node FILE, so that stacks end in the same way. */
+ * The function that starts the main module is the one that `node FILE` uses, so stacks end in the same way. */
 'use strict';
 
 const { internalBinding } = require('internal/bootstrap/realm');
@@ -14,12 +15,12 @@ const { Performance } = require('internal/perf/performance');
 const perf = require('internal/perf/utils');
 const primordials = { RegExpPrototypeExec: Function.prototype.call.bind(RegExp.prototype.exec) };
 
-/* And not the program of the zygote. */
+/* Programs see Node's usual command here, not the zygote's own program. */
 process.argv[0] = process.execPath = '/usr/bin/node';
 
 let shared, main;
 
-/* What is prepared by now it does not prepare again. */
+/* Replaces Node's preparation of the main thread, which is done already, by nothing. */
 function requireForMain(name) {
     if (name === 'internal/process/pre_execution')
         return { prepareMainThreadExecution: () => main, markBootstrapComplete() {} };
@@ -33,7 +34,8 @@ function share(source) {
     shared.hideNetwork();
 }
 
-/* Throws what the module throws. Its own first look at the program's directory finds nothing that is kept. */
+/* Loads a module, and passes on its exceptions. The loader's search begins at "/", so it remembers nothing about the
+ * program's directory. */
 function preload(name) {
     Module.createRequire('/')(name);
 }
@@ -42,7 +44,7 @@ function rehearse() {
     shared.rehearse(fs);
 }
 
-/* What a process knows of itself since its start, which is now. */
+/* Sets the facts that Node notes when a process starts. For this sandbox, the start is now. */
 function renew(pid, nowNs, unixMs) {
     Object.defineProperty(process, 'pid', { value: pid, writable: false, enumerable: true, configurable: true });
     perf.refreshTimeOrigin();
@@ -52,7 +54,8 @@ function renew(pid, nowNs, unixMs) {
     Object.defineProperty(Performance.prototype, 'timeOrigin', { value: unixMs, configurable: true, enumerable: true });
 }
 
-/* What is to be called to run the job; nothing, for one that needs a Node which starts with the job's environment. */
+/* Returns the function that runs the job; undefined if the job needs a fresh Node that starts with the job's
+ * environment. */
 function prepare(entry, args, env, echo) {
     if (shared.needsFreshNode(env))
         return undefined;

@@ -1,4 +1,5 @@
-"""Streams: output as it comes, live input, signals, stages; and each of their ends: one answer, and nothing after it."""
+"""Streams: output as it comes, live input, signals and stages. However a stream ends, it has one
+answer and nothing after it."""
 
 import hashlib
 import signal
@@ -17,7 +18,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 ECHO = "import sys\nfor line in sys.stdin:\n    print('got', line, end='', flush=True)\nprint('end')\n"
 FOREVER = "import time\nprint('here', flush=True)\ntime.sleep(1000)\n"
 MIB = 1 << 20
-# What a program gets, and does by itself: the rest of the ten.
+# The signals that a program can catch here. STOP and KILL, the rest of the ten, act by themselves.
 CAUGHT = {1: "HUP", 2: "INT", 3: "QUIT", 10: "USR1", 12: "USR2", 15: "TERM", 18: "CONT", 28: "WINCH"}
 
 
@@ -29,7 +30,7 @@ class Streams(Case):
         self.addCleanup(SERVER.wait_idle)
 
     def ended(self, stream, status="EXITED"):
-        """The stream's Result, which has its totals and none of its bytes."""
+        """Waits for the stream's Result, and checks that it has the totals and no bytes."""
         result = stream.result()
         self.assert_status(result, status)
         self.assertEqual((b"", b""), (result.stdout, result.stderr))
@@ -41,7 +42,7 @@ class Streams(Case):
         self.nothing_follows()
 
     def nothing_follows(self):
-        """What came of a request after its answer would raise Broken."""
+        """Any message about a request after its answer would raise Broken."""
         self.client.ping()
         self.assertEqual({}, self.client.streams)
 
@@ -208,7 +209,7 @@ class Streams(Case):
             stream.chunk(part)
             self.client.ping()
         self.assertGreaterEqual(sent, 256 << 10)
-        self.assertLess(sent, 512 << 10)  # its pipe has taken some
+        self.assertLess(sent, 512 << 10)  # the pipe has taken some bytes
         self.assertFalse(stream.closed)
         self.assertTrue(stream.cancel())
         self.ended(stream, "CANCELLED")
@@ -329,7 +330,7 @@ class Streams(Case):
         sent = sum(answer.WhichOneof("answer") == "signalled" for answer in answers)
         self.assertTrue(all(answer.signalled.sent for answer in answers if answer.WhichOneof("answer") == "signalled"))
         self.assertGreaterEqual(sent, 100)
-        self.assertLess(sent, 2000)  # 100, and as many in each second that this took
+        self.assertLess(sent, 2000)  # 100, and another 100 for each second that this took
         refused = next(answer.error for answer in answers if answer.WhichOneof("answer") == "error")
         self.assert_error(refused, "RESOURCE_EXHAUSTED", "100 signals a second")
         self.assertGreater(refused.retry_after_ms, 0)

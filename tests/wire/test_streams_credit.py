@@ -1,5 +1,5 @@
-"""Credit: without it a program waits in its write, and nobody else waits. What clients do that give none, or read nothing,
-is bounded."""
+"""Credit: without it a program waits in its write, and only that program waits. A client that gives
+no credit, or reads nothing, costs the server a bounded amount of memory."""
 
 import socket
 import time
@@ -23,10 +23,10 @@ MIB = 1 << 20
 ROOM = {"output_bytes": 16 * MIB}
 # Writes until something ends it.
 FLOOD = "import os\nwhile True:\n    os.write(1, b'x' * 65536)\n"
-# Writes 1 MiB, and says at last how long that took.
+# Writes 1 MiB, and then prints how long that took.
 TIMED = ("import os, time\nbegan = time.monotonic()\nfor _ in range(16):\n    os.write(1, b'x' * 65536)\n"
          "print(f'\\n{time.monotonic() - began:.3f}')\n")
-UNSENT = 256 << 10  # of streams, on one connection
+UNSENT = 256 << 10  # how much output of streams waits on one connection at most
 FRAME = 64 << 10
 
 
@@ -41,13 +41,13 @@ class Credit(Case):
         return client.status().languages[0]
 
     def drain(self, stream):
-        """All that may come without more credit."""
+        """Reads all output that comes without more credit."""
         self.assertTrue(stream.wait(lambda: stream.credit == 0))
 
     def wait_ended(self, running=0):
-        """Until so many programs run, whatever is told of those that have ended."""
+        """Waits until exactly `running` programs run, also if ended ones still wait for credit."""
         with SERVER.connect() as client:
-            self.assert_alive(client)  # no status is older than that
+            self.assert_alive(client)  # the status is newer than this
             wait_until(lambda: self.status_of(client).running == running, what=f"{running} that run")
 
     # ------------------------------------------------------------ waiting
@@ -58,7 +58,7 @@ class Credit(Case):
         self.assertEqual(FIRST_CREDIT, len(stream.out))
         other = self.connect()
         began = time.monotonic()
-        for client in (self.client, other):  # neither on this connection nor on others anybody waits for it
+        for client in (self.client, other):  # no other request waits, on this connection or another
             client.ping()
             self.assert_alive(client)
         served = time.monotonic() - began
@@ -111,7 +111,7 @@ class Credit(Case):
         self.drain(stream)
         self.wait_ended()
         self.client.ping()
-        self.assertFalse(stream.is_over)  # the slot is free; the answer comes behind the output
+        self.assertFalse(stream.is_over)  # the slot is free, but the answer comes after the output
         stream.give(16 * MIB)
         result = stream.result()
         self.assert_status(result, "TIME_LIMIT")
@@ -161,7 +161,7 @@ class Credit(Case):
         self.client.ping()
         self.assertFalse(stream.is_over)
         self.assertTrue(stream.cancel())
-        self.assert_exited(stream.result())  # it had ended before
+        self.assert_exited(stream.result())  # the program had ended before
         self.assertEqual(FIRST_CREDIT, len(stream.out))
         self.assertEqual(300_000, stream.result().stdout_total)
 
@@ -204,7 +204,7 @@ class Credit(Case):
         print(f"# MiB of each: {' '.join(f'{n / MIB:.1f}' for n in got)}")
         self.assertGreater(min(got), max(got) / 3)
         for stream in streams:
-            stream.cancel()  # some may have met their limit of output by then
+            stream.cancel()  # some may have reached their output limit by then
         for stream in streams:
             stream.result()
 
@@ -218,7 +218,7 @@ class Credit(Case):
         client.ping()
         before = sum(len(stream.out) for stream in streams)
         print(f"# before the pong: {before >> 10} KiB")
-        # What the kernel holds of both ends' sockets, and what the server does.
+        # The bytes that the kernel holds in both ends' sockets, and those that the server holds.
         buffers = sum(client.sock.getsockopt(socket.SOL_SOCKET, option) for option in (socket.SO_SNDBUF, socket.SO_RCVBUF))
         self.assertLess(before, buffers + UNSENT + FRAME)
 
@@ -229,7 +229,7 @@ class Credit(Case):
         return client
 
     def wait_full(self):
-        """Until the server writes no more to a client that reads nothing."""
+        """Waits until the server writes no more to a client that reads nothing."""
         written = None
         while written != (written := host.read(f"/proc/{SERVER.pool_process().pid}/io").split("wchar:")[1].split()[0]):
             time.sleep(0.3)
@@ -269,7 +269,7 @@ UNTAKEN = f"import os\nopen('f', 'wb').write(b'f' * {FILE})\nos.write(1, b'z' * 
 
 
 class Memory(Case):
-    """Runs that are over, whose output nobody takes, hold memory that others need."""
+    """Ended runs whose output is not taken hold memory that other requests need."""
 
     def test_they_give_way_the_first_first(self):
         server = ServerModule("test_streams_memory", config=LITTLE)

@@ -12,8 +12,8 @@
 #include <termios.h>
 #include <unistd.h>
 
-/* No second terminal fits in, and the door to one opens for root alone. The owner of terminals is no option here: the
- * program would read it in /proc/mounts, as the host counts. */
+/* The instance has no room for a second terminal (max), and only root may open ptmx, which makes terminals. The options
+ * name no owner for terminals: the program could read the host's user id in /proc/mounts. */
 static int make_devpts(const struct faults *faults)
 {
         static const struct fs_option one[] = { { "mode", "600" }, { "ptmxmode", "600" }, { "max", "1" } };
@@ -23,7 +23,7 @@ static int make_devpts(const struct faults *faults)
         return newmount_make("devpts", wall ? one : many, wall ? 3 : 2, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 }
 
-/* Erasing takes away a whole character of UTF-8. All else is as the kernel has it: lines, echo, Ctrl-C. */
+/* Makes the erase key remove a whole UTF-8 character. Lines, echo and Ctrl-C keep the kernel's settings. */
 static int settle(int slave, uint32_t host_uid, uint32_t host_gid)
 {
         struct termios mode;
@@ -44,7 +44,7 @@ int terminal_make(struct terminal *t, uint32_t host_uid, uint32_t host_gid, cons
         OWN_FD int master = openat(devpts, "ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
         if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0)
                 return -errno;
-        /* Without O_NOCTTY it becomes the controlling terminal. */
+        /* Opened without O_NOCTTY, it becomes the controlling terminal. */
         OWN_FD int slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_CLOEXEC);
         if (slave < 0)
                 return -errno;
