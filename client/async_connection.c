@@ -171,7 +171,7 @@ void connection_lost(struct hatchery_client *c, enum hatchery_failure_kind kind,
 
 /* ---------------------------------------------------------------- while it stands */
 
-/* Handles the messages that have arrived. Returns their size in bytes, packed or unpacked as they came. */
+/* Handles the messages that have arrived. Returns about how many bytes they are, unpacked. */
 static size_t take_messages(struct hatchery_client *c, size_t most)
 {
         size_t taken = 0;

@@ -1,5 +1,5 @@
-/* A process that restores a terminal when this one dies in a way that leaves it no time for that: by SIGKILL, by
- * SIGQUIT, by a fault. */
+/* A second process that restores the terminal if this process dies without a chance to do so: by SIGKILL, SIGQUIT or a
+ * crash. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -13,12 +13,12 @@ struct guard {
         pid_t pid;
 };
 
-/* Starts the process. When this one dies while its last word was guard_tell(true), the guard gives the terminal the
- * attributes of `before`. It leaves a terminal alone that other processes have taken over by then. */
+/* Starts the guard. If this process dies and its last call was guard_tell(true), the guard gives the terminal the
+ * attributes of `before`. If other processes have taken over the terminal by then, the guard leaves it alone. */
 int guard_start(struct guard *g, int terminal, const struct termios *before, struct err *e);
 
-/* Whether the terminal's attributes differ from `before` from now on. */
+/* Tells the guard whether the terminal's attributes differ from `before` from now on. */
 void guard_tell(struct guard *g, bool changed);
 
-/* Waits for its end. Idempotent. */
+/* Ends the guard, and waits for its end. Idempotent. */
 void guard_stop(struct guard *g);

@@ -12,7 +12,7 @@
 
 static void copy(char *out, size_t size, const char *word, size_t len)
 {
-        snprintf(out, size, "%.*s", (int)(len < size ? len : 0), word); /* a word that long is no language's name */
+        snprintf(out, size, "%.*s", (int)(len < size ? len : 0), word); /* no language has so long a name */
 }
 
 static void base_name(char out[GUESS_WORD], const char *word, size_t len)
@@ -26,7 +26,7 @@ static void base_name(char out[GUESS_WORD], const char *word, size_t len)
         copy(out, GUESS_WORD, word, len);
 }
 
-/* Finds the next word of *line, and moves *line behind it. */
+/* Finds the next word of *line, and moves *line past that word. */
 static size_t next_word(const char **line, const char **word)
 {
         *word = *line + strspn(*line, BLANK);
@@ -35,8 +35,8 @@ static size_t next_word(const char **line, const char **word)
         return len;
 }
 
-/* Finds the program that env would start: the first word that is neither an option nor a variable. Behind -S there may
- * be no blank. */
+/* Finds the program that env would start: the first word that is neither an option nor a variable. -S and the program
+ * may stand without a blank between them. */
 static void read_env(char out[GUESS_WORD], const char *line)
 {
         static const char split[] = "--split-string=";
@@ -60,7 +60,7 @@ static void read_env(char out[GUESS_WORD], const char *line)
         }
 }
 
-/* Rust's files may begin with #![, which names no interpreter. */
+/* Reads the interpreter from a "#!" line. A Rust file may begin with "#![", which names no interpreter. */
 static void read_first_line(char out[GUESS_WORD], struct span code)
 {
         char line[256];
@@ -142,7 +142,8 @@ static size_t count(const struct answer *status, enum by by, const char *word, b
         return n;
 }
 
-/* "a.C" and "a.c" are two languages, "a.PY" is one. "python3.11" is a python3. */
+/* Tries exact matches first: "a.C" and "a.c" are two languages. Then looser ones: "a.PY" is Python, and "python3.11" is
+ * a python3. */
 static size_t search(const struct guess *g, const struct answer *status, const hatchery_v1_LanguageStatus **first,
                      const hatchery_v1_LanguageStatus **second)
 {

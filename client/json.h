@@ -9,7 +9,7 @@
 /* Each returns an object that the caller owns, or NULL when memory ran out. */
 json_t *json_of_result(const struct answer *a);
 json_t *json_of_status(const struct answer *a);
-/* The list that `hatchery languages` shows; with verbose, also the modules that are loaded ahead. */
+/* The list that `hatchery languages` shows; with verbose, also the preloaded modules. */
 json_t *json_of_languages(const struct answer *a, bool verbose);
 json_t *json_of_pong(const struct answer *a, const char *address, uint64_t round_trip_us);
 json_t *json_of_error(const char *code, const char *message, uint64_t retry_after_ms);

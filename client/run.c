@@ -1,5 +1,4 @@
-/* `hatchery run`: sends the program, sees the run through, and says what there is to say about its end.
- */
+/* `hatchery run`: sends the program, follows the run to its end, and reports on the result. */
 #include "client/run.h"
 
 #include "client/consult.h"
@@ -28,8 +27,8 @@ static bool are_one_file(int a, int b)
         return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-/* Our own lines start at the start of a line, also where the program did not end its last one: on standard error, or on
- * standard output where both go to one terminal, pipe or file. */
+/* Our own messages begin on a fresh line. If the program did not end its last line, this ends it: on standard error, or
+ * on standard output if both go to one terminal, pipe or file. */
 static void end_line(const struct outflow *out)
 {
         enum outflow_stream stream = are_one_file(STDOUT_FILENO, STDERR_FILENO) ? out->last_stream : OUTFLOW_ERR;
@@ -37,10 +36,10 @@ static void end_line(const struct outflow *out)
                 fputc('\n', stderr);
 }
 
-/* Our lines about a run. */
+/* Prints the command's own lines about a run. */
 struct voice {
         const struct outflow *out;
-        bool speaks; /* it has begun a line */
+        bool speaks; /* the first line has been printed */
 };
 
 __attribute__((format(printf, 2, 3))) static void say(struct voice *v, const char *fmt, ...)
@@ -57,7 +56,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct voice *v, const cha
         text_say("%s", line);
 }
 
-/* False, and a line about it, if some of the output could not be written. */
+/* Prints a line and returns false if some of the output could not be written. */
 static bool check_output(struct voice *v)
 {
         static const char *const names[] = { [OUTFLOW_OUT] = "standard output", [OUTFLOW_ERR] = "standard error" };
@@ -73,7 +72,7 @@ static bool check_output(struct voice *v)
         return complete;
 }
 
-/* Writes every file that can be written; each that can't gets a line. False if there was one. */
+/* Writes all files; prints a line for each that can't be written. False if there was such a file. */
 static bool write_files(struct voice *v, int dir, const struct answer *a)
 {
         struct err e = { 0 };
@@ -105,7 +104,7 @@ static void say_what_is_missing(struct voice *v, const struct submission *x, con
                         say(v, "%s", sentence);
 }
 
-/* dir is the output directory, or -1 where there is none. */
+/* dir is the output directory; -1: there is none. */
 static int deliver(const struct options *o, int dir, const struct submission *x, const struct live_end *end,
                    const struct outflow *out)
 {
@@ -172,7 +171,7 @@ static int conclude(const struct options *o, int dir, const struct submission *x
                 code = explain(o, end, out);
         else
                 text_say("cancelled before it ran");
-        /* A shell that runs a script gives the script up only if the command died of Ctrl-C, too. */
+        /* When a person presses Ctrl-C, a shell stops its script only if the command also died of SIGINT. */
         return end->interrupted && (code == EXIT_INTERRUPTED || is_cancelled(end)) ? -SIGINT : code;
 }
 
@@ -217,7 +216,7 @@ int run(const struct options *o)
         struct terminal terminal = { .guard.channel = -1 };
         OWN_FD int dir = -1;
 
-        /* The output directory comes first: a run whose files have nowhere to go should not be run. */
+        /* Opens the output directory before the run: without a place for its files the program should not run. */
         int r = program_init(&p, o, &e);
         if (r == 0 && o->out_dir)
                 r = dir = outdir_open(o->out_dir, &e);

@@ -31,7 +31,7 @@ int terminal_make_raw(struct terminal *t, struct err *e)
         cfmakeraw(&raw);
         guard_tell(&t->guard, true);
         t->is_raw = true;
-        /* At once: to wait for output that the terminal does not take would wait for ever. */
+        /* TCSANOW, because a terminal that takes no output would make a wait for its output endless. */
         if (tcsetattr(t->fd, TCSANOW, &raw) < 0)
                 return err_set(e, errno, "put the terminal into raw mode");
         return 0;
@@ -41,7 +41,7 @@ void terminal_restore(struct terminal *t)
 {
         if (!t->is_raw)
                 return;
-        tcsetattr(t->fd, TCSANOW, &t->before); /* it can only fail for a terminal that is gone */
+        tcsetattr(t->fd, TCSANOW, &t->before); /* fails only if the terminal is gone */
         t->is_raw = false;
         guard_tell(&t->guard, false);
 }

@@ -138,7 +138,8 @@ static void on_progress(evutil_socket_t fd, short what, void *arg)
                 stop(p, 0);
 }
 
-/* First the time for runs is over, then that for their deaths, then that for answers to leave. */
+/* Three times run out in turn: first the time for runs to end, then for killed runs to die, then for answers to leave.
+ */
 static void on_drain_timer(void *arg)
 {
         struct pool *p = arg;
@@ -163,7 +164,7 @@ static void on_drain(void *arg)
         if (p->draining)
                 return;
         log_info(&p->log, "draining: %u runs to finish", core_running(p->core));
-        p->draining = true; /* connections are still accepted, so that new clients are told */
+        p->draining = true; /* connections are still accepted, so that new clients get a clear refusal */
         core_drain(p->core);
         arm_drain_timer(p, p->config->drain_us);
         on_end(p);
@@ -171,7 +172,7 @@ static void on_drain(void *arg)
 
 /* ---------------------------------------------------------------- the configuration */
 
-/* Into fresh memory; NULL after an error. fd is borrowed. */
+/* Parses the configuration into fresh memory; NULL after an error. fd is borrowed. */
 static struct config *load(int fd, const char *name, struct err *e)
 {
         OWN_MEM char *text = NULL;
@@ -369,7 +370,7 @@ static void pool_free(struct pool *p)
 {
         if (!p)
                 return;
-        p->draining = false; /* nothing is waited for any more */
+        p->draining = false; /* on_end has nothing to announce any more */
         native_free(p->native);
         core_free(p->core);
         control_free(p->control);
@@ -425,7 +426,7 @@ int pool_main(const struct pool_options *options)
 
         const int cache = options->has_cache ? POOL_FD_CACHE : -1;
         if (cache < 0)
-                close(POOL_FD_CACHE); /* the descriptor that fills its place */
+                close(POOL_FD_CACHE); /* the stand-in at the cache's number */
         ignore_signals();
         event_set_log_callback(no_libevent_log);
         int r = confine_forget(POOL_FD_FIRST_LISTENER + options->n_listeners, &e);

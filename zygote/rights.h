@@ -1,7 +1,7 @@
-/* The rights of a zygote. It keeps only the rights that making sandboxes takes. It gives up all others before foreign
- * code starts: the interpreter, and the modules that an operator preloads. While those start, the zygote is another
- * user and has no capability in effect. That stops accidents, and attacks that were written for any machine. It stops
- * no more: code in the zygote can take the kept rights up again, as the zygote itself does. */
+/* The rights of a zygote. It keeps only the rights that it needs to make sandboxes. It gives up all others before
+ * foreign code starts: the interpreter, and the modules that an operator preloads. While the foreign code starts, the
+ * zygote runs as another user and has no effective capability. That stops accidents, and attacks that do not know
+ * Hatchery. It stops nothing else: code in the zygote can take up the kept rights again, as the zygote itself does. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -13,8 +13,8 @@
  * network either. */
 int rights_leave_network(const struct faults *faults, struct err *e);
 
-/* Limits the capabilities and the system calls of the zygote and all its children, for good. To be called on the first
- * stack (aside.h), since it forks. */
+/* Limits the capabilities and the system calls of the zygote and all its children, for good. Call it on the first stack
+ * (aside.h), since it forks. */
 int rights_limit(const char *const *extra_calls, const struct faults *faults, struct err *e);
 
 /* Makes the zygote another user for a while. The uid is one of the language's own range, and has no process yet. */

@@ -28,14 +28,18 @@ final class Compiler {
     private final StandardJavaFileManager files = compiler.getStandardFileManager(null, null, null);
     private String mainClass;
 
-    /** Gives the compiler an empty path for plug-ins. Without one, the compiler would look for plug-ins among the
-     * program's classes. */
+    /**
+     * Gives the compiler an empty path for plug-ins. Without one, the compiler would look for plug-ins among the
+     * program's classes.
+     */
     Compiler() throws IOException {
         files.setLocationFromPaths(StandardLocation.ANNOTATION_PROCESSOR_PATH, List.of());
     }
 
-    /** The entry file. As with `java FILE`, its public class may have any name, and its own name need not end in
-     * ".java". */
+    /**
+     * The entry file. As with `java FILE`, its public class may have any name, and its own name need not end in
+     * ".java".
+     */
     private static final class Entry extends ForwardingJavaFileObject<JavaFileObject> {
         Entry(JavaFileObject file) {
             super(file);
@@ -82,8 +86,10 @@ final class Compiler {
         task.setTaskListener(new TaskListener() {
             private boolean isFirst = true;
 
-            /** The entry is parsed first. Looks for its main class now, because its tree is empty once its classes are
-             * written. */
+            /**
+             * The entry is parsed first. Looks for its main class now, because its tree is empty once its classes are
+             * written.
+             */
             @Override
             public void finished(TaskEvent e) {
                 if (e.getKind() == TaskEvent.Kind.PARSE && isFirst) {
@@ -95,8 +101,10 @@ final class Compiler {
         return task.call();
     }
 
-    /** Would the launcher start this method? It takes public static void main(String[]); in an interface `public` is
-     * implied. */
+    /**
+     * Would the launcher start this method? It takes public static void main(String[]); in an interface `public` is
+     * implied.
+     */
     private static boolean isMain(MethodTree method, boolean isInterface) {
         if (method.getParameters().size() != 1 || !"void".equals(String.valueOf(method.getReturnType())))
             return false;
@@ -105,8 +113,10 @@ final class Compiler {
                 && (type.equals("String[]") || type.equals("java.lang.String[]"));
     }
 
-    /** Ranks a class as a candidate for the main class. A real main counts most, then any static method called main
-     * (the launcher explains what is wrong with it), then being public. */
+    /**
+     * Ranks a class as a candidate for the main class. A real main counts most, then any static method called main
+     * (the launcher explains what is wrong with it), then being public.
+     */
     private static int rank(ClassTree type) {
         int best = 0;
         for (Tree member : type.getMembers())
@@ -130,7 +140,8 @@ final class Compiler {
     /**
      * The main class of the last compilation: the entry's public class that has a main, else its first class that has
      * one, else its public class, else its first class. Null: the entry has no class. Nested classes do not count, as
-     * the launcher starts none. */
+     * the launcher starts none.
+     */
     String mainClass() {
         return mainClass;
     }

@@ -29,7 +29,8 @@ import jdk.internal.access.SharedSecrets;
  * into the work directory, and runs main of the class that Compiler.mainClass has chosen from the entry file.
  *
  * With an argument it is a fresh process: it was started for one job that a warm process can't do, with that job's
- * environment. It does not rehearse. */
+ * environment. It does not rehearse.
+ */
 public final class Driver {
     /** The original thread asks Program through this interface, because a hidden class has no name. */
     interface Outcome {
@@ -72,7 +73,8 @@ public final class Driver {
 
     /* ------------------------------------------------------------ the program */
 
-    /** The work directory, and the jars of third-party packages in the order in which the launcher expands a wildcard.
+    /**
+     * The work directory, and the jars of third-party packages in the order in which the launcher expands a wildcard.
      */
     private static List<Path> findClassPath() throws IOException {
         List<Path> found = new ArrayList<>(List.of(Path.of(".")));
@@ -86,15 +88,18 @@ public final class Driver {
     /**
      * Gives this virtual machine its class path. Until now it has none, because the platform looks for services in the
      * class path (of the compiler, of file systems, of character sets) and runs those that it finds. No class of a job
-     * may run before the compiler has ended. */
+     * may run before the compiler has ended.
+     */
     private void openClassPath() throws ReflectiveOperationException {
         for (Path path : classPath)
             appendToClassPath.invoke(ClassLoader.getSystemClassLoader(), path.toString());
         System.setProperty("java.class.path", classPath.stream().map(Path::toString).collect(Collectors.joining(":")));
     }
 
-    /** Compiles the job's files into the work directory, unless they are compiled already. The compiler prints its own
-     * messages. */
+    /**
+     * Compiles the job's files into the work directory, unless they are compiled already. The compiler prints its own
+     * messages.
+     */
     private boolean compileJob(String entry, boolean isCompiled) {
         Path here = Path.of("");
         PrintWriter err = new PrintWriter(System.err, true);

@@ -6,7 +6,8 @@ import jdk.internal.misc.Unsafe;
 
 /**
  * The thread that a program knows as "main". Driver defines this as a hidden class. Stacks do not show the frames of
- * hidden classes, so the first frame that a program sees is its own main. */
+ * hidden classes, so the first frame that a program sees is its own main.
+ */
 final class Program extends Thread implements Driver.Outcome {
     private static final long LEAST_STACK = 1 << 20; /* the default of each thread */
     private static final long HEAP_TO_STACK = 256;
@@ -36,8 +37,10 @@ final class Program extends Thread implements Driver.Outcome {
         }
     }
 
-    /** Initialises the class before main is called. The call itself would do so, too, but would leave our frames in the
-     * exception of a failed initialisation. */
+    /**
+     * Initialises the class before main is called. The call itself would do so, too, but would leave our frames in the
+     * exception of a failed initialisation.
+     */
     private void initialise() {
         try {
             Unsafe.getUnsafe().ensureClassInitialized(type);
@@ -49,8 +52,10 @@ final class Program extends Thread implements Driver.Outcome {
         }
     }
 
-    /** Removes our frames from an OutOfMemoryError. The JVM makes these errors ahead of time, and fills in the frames
-     * even of hidden classes. */
+    /**
+     * Removes our frames from an OutOfMemoryError. The JVM makes these errors ahead of time, and fills in the frames
+     * even of hidden classes.
+     */
     private static void hideOurFrames(Throwable thrown) {
         Throwable t = thrown;
         for (int i = 0; i < MAX_CAUSES && t != null; i++, t = t.getCause()) {

@@ -16,7 +16,8 @@ import java.util.stream.Stream;
  * classes are loaded and the hot methods compiled when a job comes. Nothing of the sample stays behind.
  *
  * As a program of its own it does just that and ends. prepare.sh runs it so to learn which classes belong into the
- * archive. */
+ * archive.
+ */
 final class Rehearsal {
     private static final String ENTRY = "Sample.java";
     private static final int ROUNDS = 3; /* more take longer than they save */

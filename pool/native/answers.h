@@ -10,5 +10,5 @@
 /* The Result for the request of this id. Its bytes and files belong to the outcome. */
 void answers_result(struct answer *a, uint64_t id, const struct outcome *o);
 
-/* The Error. id 0: it concerns the connection as a whole. */
+/* The Error for the request of this id. id 0: it concerns the connection as a whole. */
 void answers_refusal(struct answer *a, uint64_t id, const struct refusal *r);

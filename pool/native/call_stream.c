@@ -1,9 +1,9 @@
-/* A call on its way: output as it comes, within the client's credit and the connection's room; input, signals and sizes
- * of the terminal, as they are sent.
+/* The stream of a running call. Output goes out as it comes, within the client's credit and the connection's room.
+ * Input, signals and terminal sizes go in as the client sends them.
  *
- * Streams of one connection share it in turns. When enough of it is unsent, none takes more, and the core stops reading
- * their programs' pipes. As the client reads, they go on in a circle. So no answer waits behind more than that, and
- * what a client that does not read makes the server hold is bounded. */
+ * The streams of one connection take turns. When UNSENT_BYTES of output are unsent on it, no stream adds more, and the
+ * core stops reading their programs' pipes. As the client reads, the streams go on in a circle. So an answer waits
+ * behind at most UNSENT_BYTES of output, and a client that does not read makes the server hold no more than that. */
 #include "pool/native/answers.h"
 #include "pool/native/call_parts.h"
 #include "pool/native/connection_parts.h"
@@ -16,12 +16,13 @@
 #include <stdio.h>
 
 enum {
-        FRAME_BYTES = 64 << 10,     /* of output in one message */
-        UNSENT_BYTES = 256 << 10,   /* of a connection; with as many, streams take no more */
-        RESUMED_AT_ONCE = 4,        /* streams */
-        CREDIT_STEP = 64 << 10,     /* of input; less is not given back by itself */
-        SIGNAL_US = 10000,          /* between two signals, in the long run: the zygote that sends them has others */
-        SIGNALS_AHEAD_US = 1000000, /* a hundred at once */
+        FRAME_BYTES = 64 << 10,   /* bytes of output in one message */
+        UNSENT_BYTES = 256 << 10, /* unsent output at which the streams of a connection stop */
+        RESUMED_AT_ONCE = 4,      /* streams */
+        CREDIT_STEP = 64 << 10,   /* bytes of input that are worth a message with credit */
+        SIGNAL_US =
+                10000, /* average time between two signals, since the zygote that sends them serves other runs, too */
+        SIGNALS_AHEAD_US = 1000000, /* how far a call may be ahead of that average: a hundred signals at once */
 };
 
 /* ---------------------------------------------------------------- output */
@@ -31,7 +32,7 @@ static struct answer message(const struct call *call, pb_size_t which)
         return (struct answer){ .m = { .id = call->id, .which_answer = which } };
 }
 
-/* The two times are read in different places, so the later one may be smaller by a little. */
+/* The two times come from different places, so the later one may be a little smaller. */
 static uint64_t since(int64_t from_us, int64_t us)
 {
         return us > from_us ? (uint64_t)(us - from_us) : 0;
@@ -55,7 +56,7 @@ static bool has_room(const struct connection *c)
         return connection_unsent(c) < (max < UNSENT_BYTES ? max : UNSENT_BYTES);
 }
 
-/* While others wait, a call takes part in its turn alone. */
+/* While other streams wait, a call may send only in its turn. */
 static bool may_send(const struct call *call)
 {
         const struct connection *c = call->connection;
@@ -99,7 +100,7 @@ size_t call_on_output(struct sink *sink, enum stream which, struct span bytes, u
         return taken;
 }
 
-/* It may be gone after this. */
+/* The call may be gone after this. */
 static void resume(struct call *call)
 {
         if (call->wait == CALL_FLOWS)
@@ -155,7 +156,7 @@ static void send_credit(struct call *call, uint64_t bytes, bool closed)
         connection_answer(call->connection, &a);
 }
 
-/* What the program's pipe has taken is the client's to send again. */
+/* Gives the client credit for the bytes that the program's pipe has taken. */
 void call_on_input_wanted(struct sink *sink)
 {
         struct call *call = (struct call *)sink;
@@ -254,7 +255,7 @@ int call_signal(struct call *call, uint32_t number, bool *sent, struct refusal *
 
 void call_resize(struct call *call, const struct terminal_size *size)
 {
-        /* A size that can't be is no reason to end a run: a window that is being made may have no rows. */
+        /* An impossible size is ignored and does not end the run: a window that is just being made may have no rows. */
         (void)execution_resize(call->execution, size);
 }
 

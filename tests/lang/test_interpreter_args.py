@@ -1,5 +1,6 @@
-"""Words for the interpreter itself (interpreter_args), and another interpreter in its place: each row is run by the plain
-command in an empty directory and by Hatchery, and standard output, standard error and the end have to be the same."""
+"""Words for the interpreter itself (interpreter_args), and another interpreter in its place. The
+plain command and Hatchery both run each row in an empty directory. Standard output, standard error
+and the end must be the same."""
 
 import os
 import re
@@ -15,20 +16,20 @@ from lib.language_case import WORK, ending_of, to_bytes
 from lib.recorded import Recorded, compare, digest
 from lib.scale import patience
 
-# As sandboxes have it: what is in none of them.
+# The environment of a sandbox, so that both have the same variables.
 ENV = {"PATH": "/usr/local/bin:/usr/bin:/bin", "USER": "sandbox", "LOGNAME": "sandbox", "LANG": "C.UTF-8"}
 LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}
 
 
 @dataclass
 class Command:
-    """How a language's own command is called: with these words before the program's name."""
+    """A language's own command: the words before the program's name."""
 
     name: str
     main: str
     before: list = field(default_factory=list)
     env: dict = field(default_factory=dict)
-    feeds: bool = False  # the program is its standard input
+    feeds: bool = False  # the command reads the program from standard input
     normalise: object = None
 
 
@@ -285,7 +286,7 @@ ROWS = {
 
 
 def plain_line(command, words, options):
-    if command.feeds:  # its program comes as standard input, into a database in memory
+    if command.feeds:  # the command reads the program from standard input, into a database in memory
         return ["sqlite3", *(["-batch"] if "code" in options else []), *words, *([":memory:"] if "code" in options else []),
                 *options.get("args", [])]
     entry = options.get("entry") or (command.main if "code" in options else None)
@@ -293,7 +294,8 @@ def plain_line(command, words, options):
 
 
 def reference(command, words, options):
-    """What the plain command does: (stdout, stderr, ending), with its directory called as the sandbox's."""
+    """Runs the plain command: (stdout, stderr, ending). Its directory is renamed to the sandbox's
+    in the output."""
     with tempfile.TemporaryDirectory() as folder:
         folder = os.path.realpath(folder)
         files = {**options.get("files", {}), **({command.main: options["code"]} if "code" in options else {})}
@@ -310,7 +312,7 @@ def reference(command, words, options):
 
 
 def without_what_varies(stream):
-    """Numbers of addresses and times are another's in each run."""
+    """Removes addresses and times, which differ in every run."""
     return re.sub(rb"0x[0-9a-f]+|\d+\.\d+s|node:\d+", b"N", stream)
 
 
@@ -432,7 +434,8 @@ class Words(Case):
             self.assertTrue(least <= int(result.stdout.split()[-1]) <= most, describe(result))
 
     def test_a_program_that_comes_again_is_not_compiled_for_java_itself(self):
-        # With options it is no program of the compile cache, before and after a run without them has put it there.
+        # With options the compile cache is not used, neither before nor after a run without options
+        # has filled it.
         for words in ([], ["-ea"], [], ["-ea"], [], ["-ea"]):
             result = self.execute(JAVA, language="java", interpreter_args=words, limits=LIMITS)
             self.assert_exited(result)

@@ -22,12 +22,12 @@ def attack_file():
 
 
 def attack_code(*words):
-    """A program that becomes ./attack WORDS, which so is the main process of the run."""
+    """A program that executes ./attack WORDS, so that the attack is the main process of the run."""
     return f"import os\nos.execv('./attack', {['./attack', *map(str, words)]!r})"
 
 
 def figures(what, values, unit="ms"):
-    """Prints what was measured; a test's output is shown with its result."""
+    """Prints the measured values; a test's output is shown with its result."""
     if len(values) == 1:
         print(f"{what}: {values[0]:.1f} {unit}", flush=True)
         return

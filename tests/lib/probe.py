@@ -1,14 +1,15 @@
 """The view from inside a sandbox, for all languages: a C program that reports it, and the expected report.
 
-It prints a line `WHAT NAME VALUE` for each thing it looks at or tries; a call says ok, or the name of its error. The
-same source is compiled by gcc, translated by libtcc, or sent as a finished program."""
+The program prints a line `WHAT NAME VALUE` for each fact that it reads and each call that it tries.
+A call's value is ok, or the name of its error. The same source is compiled by gcc, translated by
+libtcc, or sent as a finished program."""
 
 import subprocess
 import tempfile
 from pathlib import Path
 
-# Calls that every sandbox is refused. With these arguments, a kernel that let them through would do
-# the host no harm.
+# Calls that every sandbox refuses. With these arguments they would do the host no harm, even if the
+# kernel let them through.
 PROBE = r"""
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -183,7 +184,7 @@ int main(int argc, char **argv)
 
 
 def program():
-    """The probe as a file of a request that needs no compiler."""
+    """The compiled probe, as a file of a request that needs no compiler."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "probe"
         subprocess.run(["gcc", "-O1", "-std=gnu17", "-xc", "-o", target, "-"], input=PROBE.encode(), check=True)
@@ -191,7 +192,7 @@ def program():
 
 
 def rows(text):
-    """Its lines as {what: {name: value}}."""
+    """The probe's lines as {what: {name: value}}."""
     found = {}
     for line in text.splitlines():
         what, name, value = (line.split(None, 2) + ["", ""])[:3]

@@ -1,6 +1,7 @@
 #!/bin/busybox sh
-# /init of the virtual machine: loads what the root disk and overlayfs need, mounts what every Debian has mounted when
-# its services start (cgroups as systemd mounts them: version 2, and nothing else), and moves on into the root disk.
+# /init of the virtual machine: loads the modules for the root disk and overlayfs, mounts the file systems that every
+# Debian has when its services start, and moves on into the root disk. It mounts cgroups as systemd does: version 2
+# only.
 set -eu
 
 while read -r module; do

@@ -2,9 +2,9 @@
  *
  * A fork copies the parent's whole table of descriptors, and the zygote has some 20 per slot. With 64 slots, copying
  * and closing them took 200 us of a sandbox's 2.7 ms. So a child shares the zygote's table at first (CLONE_FILES). Then
- * it copies the lower end of it alone (close_range with CLOSE_RANGE_UNSHARE, Linux 5.9), whose cost does not depend on
- * the rest. The descriptors that a child needs lie there, on a shelf of its own, until it has reported. The numbers of
- * all shelves are reserved, so that no other descriptor lands between them. */
+ * it copies only the table's lower end (close_range with CLOSE_RANGE_UNSHARE, Linux 5.9), at a cost that does not
+ * depend on the rest. The descriptors that a child needs lie at this lower end, on a shelf of its own, until the child
+ * has reported. The numbers of all shelves are reserved, so that no other descriptor lands between them. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -19,7 +19,7 @@ struct shelves {
         bool taken[SHELF_COUNT];
 };
 
-/* Reserves the numbers above all that is open now. Later descriptors land above them, or in gaps far below. */
+/* Reserves the numbers above all open descriptors. Later descriptors land above them, or in gaps far below. */
 int shelves_init(struct shelves *s, struct err *e);
 
 /* The first number of a free shelf with copies of the n <= SHELF_ROOM descriptors (borrowed), in their order; -EAGAIN
