@@ -1,6 +1,6 @@
 # Every sandbox is a fork of the zygote, and a fork copies each mapping of a file. A shared library has five such
-# mappings: the six libraries of hatcheryd itself cost 65 us of CPU time per sandbox. So they are linked in from their
-# archives, where these are installed. libc and the libraries of languages stay shared.
+# mappings: the six libraries of hatcheryd itself cost 65 us of CPU time per sandbox. So these six are linked in from
+# their archives, if the archives are installed. libc and the libraries of languages stay shared.
 option(HATCHERY_ARCHIVES "Link libraries from their archives where there are any" ON)
 if(HATCHERY_ARCHIVES)
         foreach(library EVENT CONFUSE CGROUP SECCOMP CAPNG LZ4 NETTLE)

@@ -11,6 +11,6 @@
  * directories that this call made are removed again. A negative errno with a sentence if it can't be used. */
 int cachedir_try(const char *path, bool leaves_nothing, struct err *e);
 
-/* Makes it if it is missing, and gives the pool the files in it. The caller owns the descriptor. A negative errno comes
- * with a sentence: the server can work without a cache. */
+/* Makes the directory if it is missing, and makes the pool the owner of its files. The caller owns the descriptor. A
+ * negative errno comes with a sentence, and is no reason to stop: the server can work without a cache. */
 int cachedir_open(const char *path, const struct instance *instance, struct err *e);

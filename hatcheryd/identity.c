@@ -16,14 +16,15 @@
 static uint64_t hash_file(const char *path, const struct stat *st)
 {
         uint64_t hash = fnv_add(FNV_START, path, strlen(path));
-        if (S_ISDIR(st->st_mode)) /* a directory's time changes with files that no compiler looks for */
+        if (S_ISDIR(st->st_mode)) /* a directory's time also changes when files change that no compiler reads */
                 return hash;
         hash = fnv_add(hash, &st->st_mtim, sizeof st->st_mtim);
         hash = fnv_add(hash, &st->st_size, sizeof st->st_size);
         return fnv_add(hash, &st->st_mode, sizeof st->st_mode);
 }
 
-/* Hashes a file, or all that is below a directory. The result is a sum, because directories have no order. */
+/* Hashes a file, or all files below a directory. The result is a sum, because directories list their files in no fixed
+ * order. */
 static uint64_t hash_tree(char *path)
 {
         char *const roots[] = { path, NULL };

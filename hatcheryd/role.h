@@ -15,7 +15,7 @@
 /* A zygote's descriptors, besides those that its own header names. */
 enum {
         ROLE_FD_RUNTIME = 4
-}; /* where the language is data: its section of the configuration, see config_runtime_text */
+}; /* ROLE_FD_RUNTIME, if the language is data: its section of the configuration, see config_runtime_text */
 
 enum { ROLE_MAX_LISTENERS = 32, ROLE_MAX_PRELOAD = 256 };
 
@@ -54,5 +54,5 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
  * which the caller releases. */
 int role_read_runtime(struct config *config, struct err *e);
 
-/* The same in the form that zygotes use; borrows from r. */
+/* Fills c with the runtime r in the form that zygotes use; borrows from r. */
 void role_command(struct lang_command *c, const struct config_runtime *r);

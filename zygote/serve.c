@@ -44,7 +44,7 @@ static int on_channel(struct serve *s, struct err *e)
         return r;
 }
 
-/* 1: one was read; 0: there is none. */
+/* 1: a report was read; 0: there is none. */
 static int take_boot_report(struct serve *s, struct err *e)
 {
         struct boot_report b;
@@ -57,7 +57,7 @@ static int take_boot_report(struct serve *s, struct err *e)
         OWN_FD int disk = fds[0], master = fds[1];
         struct tenant *sb = b.slot < CHANNEL_MAX_SLOTS ? &s->at[b.slot] : NULL;
         if (!sb || sb->state != TENANT_BOOTING || sb->id != b.sandbox)
-                return 1; /* dropped meanwhile */
+                return 1; /* the slot was dropped meanwhile */
         if (b.step < boot_n_steps || n_fds == 0) {
                 const char *step = b.step < boot_n_steps ? boot_steps[b.step].name : "report";
                 log_warn(s->log, "slot %u: %s: %s", b.slot, step, strerror(err_told(b.error)));

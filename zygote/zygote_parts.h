@@ -9,7 +9,7 @@
 /* The data that children get, besides the interpreter's own memory. */
 struct zygote_shown {
         struct birth birth;
-        struct lang of_command; /* where the language is data */
+        struct lang of_command; /* used if the language is data */
         struct lang_setup setup;
         struct lang_warmed warmed;
 };

@@ -29,18 +29,18 @@ int server_start(struct server *s, const char *hatcheryd, const char *language, 
 int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e);
 
 /* Starts it with `warm` sandboxes kept waiting, on a free port, and in a control group of its own, if the host allows
- * it; all else does not depend on warm. */
+ * it. No other setting depends on warm. */
 int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e);
 
-/* The same for programs that run at one time, all of which find a sandbox. */
+/* Starts it like server_start_warm, with room for so many programs at one time: each finds a sandbox. */
 int server_start_parallel(struct server *s, const char *hatcheryd, const char *language, unsigned programs,
                           struct err *e);
 
-/* The memory of the server's group; or a reason in m. */
+/* Fills m with the memory of the server's group, or with the reason why there is none. */
 void server_memory(const struct server *s, struct sample_memory *m);
 
-/* SIGTERM, and waits for its end. An error if it does not end in time, ends badly, or leaves something behind.
- * Idempotent. */
+/* Sends SIGTERM, and waits for the server's end. An error if it does not end in time, ends badly, or leaves something
+ * behind. Idempotent. */
 int server_stop(struct server *s, struct err *e);
 
 /* The modules that the built-in configuration preloads for a language, separated by spaces, as `hatcheryd

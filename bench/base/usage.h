@@ -9,11 +9,11 @@
 
 #include <sys/types.h>
 
-/* Seconds since each process began; runs is left alone. */
+/* The CPU time of all processes since each began, in seconds; out->runs is left alone. */
 int usage_read(pid_t supervisor, struct sample_cpu *out, struct err *e);
 
 /* The time that was used between two readings. */
 struct sample_cpu usage_between(const struct sample_cpu *before, const struct sample_cpu *after);
 
-/* Bytes of memory that the server's pool has now, and the most that it ever had. False: there is no telling. */
+/* Bytes of memory that the server's pool has now, and the most that it ever had. False: they can't be read. */
 bool usage_pool_memory(pid_t supervisor, uint64_t *now, uint64_t *most);

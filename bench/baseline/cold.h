@@ -9,7 +9,7 @@
 
 int cold_paced(struct sample *s, const struct program *p, const struct pace *pace, struct err *e);
 
-/* n at once, each followed by the next as soon as it is reaped. */
+/* Keeps n running at once: each is followed by the next as soon as it is reaped. */
 int cold_window(struct sample *s, const struct program *p, unsigned n, const struct window *window, struct err *e);
 
 /* One run that is neither timed nor checked: its output, of which there must be less than size bytes, and wait's

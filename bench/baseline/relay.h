@@ -14,5 +14,5 @@ struct relay {
 
 int relay_start(struct relay *r, struct err *e);
 
-/* The relay ends with its input. Idempotent. */
+/* Waits for the relay, which ends with its input. Idempotent. */
 void relay_stop(struct relay *r);

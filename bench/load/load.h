@@ -21,25 +21,26 @@ struct load_span {
 /* The CPU time of the calling thread. */
 double load_cpu_seconds(void);
 
-/* One connection, one request at a time, with a pause before each: from before the request is written to the answer
- * decoded. */
+/* One connection, one request at a time, with a pause before each. Latency counts from just before the request is
+ * written until the answer is decoded. */
 int load_paced(struct sample *s, const char *address, const struct asking *a, const struct pace *pace, struct err *e);
 
 /* A closed loop: each connection sends its next request as soon as it has the answer to the one before. Warming up
- * begins when all are connected. Returns when it has passed and nothing is in flight any more. */
+ * begins when all are connected. Returns when the load's time has passed and nothing is in flight any more. */
 int load_closed(struct sample *s, const char *address, const struct asking *a, unsigned connections,
                 const struct load_span *span, struct err *e);
 
 /* An open loop: requests leave at fixed times, per_second of them, on one connection after the other, even if earlier
- * ones are not answered. Latency counts from the time at which a request should have left, and the window is of those
- * times. So a request that waited, because the server or this process was late, shows its wait. */
+ * ones are not answered. Latency counts from the time at which a request should have left, and those times decide which
+ * requests lie in the window. So a request that waited, because the server or this process was late, shows its wait. */
 int load_open(struct sample *s, const char *address, const struct asking *a, unsigned connections, double per_second,
               const struct load_span *span, struct err *e);
 
-/* One connection, one streamed run at a time, with a pause before each, whose output is the time at which it was
- * written: from then to the client that has received it. */
+/* One connection, one streamed run at a time, with a pause before each. The program writes the time of its write.
+ * Latency counts from that time until the client has received the bytes. */
 int load_first_byte(struct sample *s, const char *address, const struct asking *a, const struct pace *pace,
                     struct err *e);
 
-/* So many streams at one time, each on a connection of its own and read as fast as it goes: s->stream. */
+/* Runs so many streams at one time, each on a connection of its own and read as fast as possible. The figures go to
+ * s->stream. */
 int load_flood(struct sample *s, const char *address, const struct asking *a, unsigned streams, struct err *e);

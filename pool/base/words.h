@@ -5,7 +5,7 @@
 
 #include <stdbool.h>
 
-/* Returns the next word from *at on, and moves *at behind it; an empty word at the list's end. */
+/* Returns the next word from *at on, and moves *at past that word; at the list's end the word is empty. */
 struct span words_next(const char **at);
 
 /* Are the two the same, in any case of letters? */

@@ -45,7 +45,7 @@ int config_limits_take(cfg_t *section, const struct config_limits *l, const char
                 const struct limit_row *row = &limit_table[i];
                 bool own = limits && cfg_size(limits, row->option) > 0;
 
-                if (own) /* it was checked when it was read */
+                if (own) /* the value was checked when it was read */
                         limit_parse(row->unit, cfg_getstr(limits, row->option), &l->standard[i]);
                 if (ceilings && cfg_size(ceilings, row->option) > 0)
                         limit_parse(row->unit, cfg_getstr(ceilings, row->option), &l->ceiling[i]);

@@ -19,7 +19,7 @@ static void free_submission(struct submission *s)
         *s = (struct submission){ 0 };
 }
 
-/* Takes it off the list, so that no walk reaches it. */
+/* Takes the execution off the list, so that no walk reaches it. */
 static void leave_list(struct execution *x)
 {
         for (struct walk *w = x->core->walks; w; w = w->outer)

@@ -24,7 +24,7 @@ struct language_facts {
         bool names_are_others; /* it is a profile: aliases and extensions belong to the language that has its runtime's
                                 * name */
         const char *aliases;
-        const char *extensions;               /* of a plug-in; a language that is data has a list in data */
+        const char *extensions;               /* only for a plug-in; a language that is data has its list in `data` */
         const struct config_runtime *data;    /* NULL: a plug-in */
         const struct config_language *config; /* NULL: it is no longer configured */
         const struct preload_fact *preloads;
@@ -38,10 +38,10 @@ struct language_facts {
         uint64_t runs, failures, discarded;
         uint64_t sandbox_bytes;
         uint64_t recycle_p50_us, recycle_p99_us;
-        const uint64_t *results;       /* outcomes that were told since the start, by enum outcome_status */
+        const uint64_t *results;       /* outcomes since the start, counted by enum outcome_status */
         uint64_t cache_hits;           /* compile stages that the cache answered, */
-        uint64_t cache_misses;         /* and those that came to their end in a sandbox */
-        const int64_t *standard;       /* what each limit of the run is if it is left out (LIMIT_COUNT), */
-        const int64_t *ceiling;        /* and what may be asked for at most */
+        uint64_t cache_misses;         /* and those that ran to their end in a sandbox */
+        const int64_t *standard;       /* the value of each limit that a request leaves out (LIMIT_COUNT), */
+        const int64_t *ceiling;        /* and the most that a request may ask for */
         const struct histogram *stage; /* STAGE_COUNT of them, in us */
 };

@@ -7,7 +7,7 @@
 
 static const uint8_t typed_end[] = { 4, 4 };
 
-/* Is a line begun, and not ended, when this was typed? */
+/* Does the typed text end in the middle of a line? */
 static bool leaves_line_open(struct span typed)
 {
         uint8_t last = typed.data[typed.len - 1];

@@ -16,12 +16,11 @@
 #include <stdio.h>
 
 enum {
-        FRAME_BYTES = 64 << 10,   /* bytes of output in one message */
-        UNSENT_BYTES = 256 << 10, /* unsent output at which the streams of a connection stop */
-        RESUMED_AT_ONCE = 4,      /* streams */
-        CREDIT_STEP = 64 << 10,   /* bytes of input that are worth a message with credit */
-        SIGNAL_US =
-                10000, /* average time between two signals, since the zygote that sends them serves other runs, too */
+        FRAME_BYTES = 64 << 10,     /* bytes of output in one message */
+        UNSENT_BYTES = 256 << 10,   /* unsent output at which the streams of a connection stop */
+        RESUMED_AT_ONCE = 4,        /* how many streams go on in one go */
+        CREDIT_STEP = 64 << 10,     /* bytes of input that are worth a message with credit */
+        SIGNAL_US = 10000,          /* average time between two signals: their zygote serves other runs, too */
         SIGNALS_AHEAD_US = 1000000, /* how far a call may be ahead of that average: a hundred signals at once */
 };
 

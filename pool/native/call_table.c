@@ -1,4 +1,4 @@
-/* Calls by id: see call_table.h. A client that chooses ids which fall together slows down its own connection alone. */
+/* Calls by id: see call_table.h. A client that chooses colliding ids slows down only its own connection. */
 #include "pool/native/call_table.h"
 
 #include "pool/base/invariant.h"
@@ -42,7 +42,7 @@ static bool grow(struct call_table *t)
 bool call_table_add(struct call_table *t, struct call *call)
 {
         if ((!t->bucket || t->n >= 1u << t->bits) && !grow(t) && !t->bucket)
-                return false; /* one that could not grow is slower, but serves */
+                return false; /* a table that could not grow is slower, but still works */
         put(t->bucket, t->bits, call);
         t->n++;
         return true;

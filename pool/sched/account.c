@@ -171,7 +171,7 @@ void account_settle(struct queue_account *a, bool ready)
         bool was_ready = heap_has(&a->turn);
 
         if (ready && was_ready && a->turn.key == a->had_us)
-                return; /* it stays in its place, among equals, too */
+                return; /* its order has not changed, so it keeps its place, also among equals */
         heap_remove(turns, &a->turn);
         if (ready)
                 heap_insert(turns, &a->turn, a->had_us);
@@ -212,7 +212,7 @@ static void leave(struct accounts *all, struct queue_account *a)
         if (--a->entries > 0)
                 return;
         keep(all, a);
-        forget_settled(all, level); /* perhaps a itself */
+        forget_settled(all, level); /* this may free `a` itself */
         if (level->entries == 0)
                 most = 0;
         while (level->debts.top && (level->kept > most || all->kept > ACCOUNT_KEPT_ALL))

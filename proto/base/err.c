@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Cuts the end if it does not fit: the front of a sentence says most. */
+/* Cuts the end of the sentence if it does not fit: the front says most. */
 static void append(char *text, size_t used, const char *suffix)
 {
         size_t len = strlen(suffix), room = ERR_TEXT_SIZE - 1 - used;
@@ -75,7 +75,7 @@ int err_wrap(struct err *e, const char *fmt, ...)
 
 int err_told(int told)
 {
-        enum { LAST = 4095 }; /* the kernel's own bound, and that of its pointers */
+        enum { LAST = 4095 }; /* the kernel's own bound for errnos and error pointers */
         if (told < -LAST || told > LAST || told == 0)
                 return EPROTO;
         return told < 0 ? -told : told;

@@ -76,8 +76,8 @@ struct pbspan_files {
         size_t n;
 };
 
-/* Callbacks for pb_encode: a span, left out if it is empty (as proto3 does); a span that is written even then; all
- * files of a repeated File. The data that they point to must outlive the encoding. */
+/* Callbacks for pb_encode: a span that is left out if it is empty (as proto3 does); a span that is written even if it
+ * is empty; all files of a repeated File. The data must outlive the encoding. */
 pb_callback_t pbspan_of_span(const struct span *s);
 pb_callback_t pbspan_of_present_span(const struct span *s);
 pb_callback_t pbspan_of_files(const struct pbspan_files *files);

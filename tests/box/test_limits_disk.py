@@ -157,7 +157,7 @@ with open(sys.argv[1], 'rb', buffering=0) as f:
         return None
 
     def forget(self, path):
-        """Did the kernel drop the pages that a run will read?"""
+        """True if the kernel dropped the pages that a run will read."""
         with open(path, "rb", buffering=0) as f:
             os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
             with mmap.mmap(f.fileno(), self.BYTES, flags=mmap.MAP_PRIVATE) as pages:
@@ -180,7 +180,7 @@ class Names(Case):
                 result = self.client.result(request)
                 self.assert_exited(result)
                 count, error = map(int, result.stdout.split())
-                self.assertIn(error, (28, 24))  # no space; or too many open files, where each name is one
+                self.assertIn(error, (28, 24))  # no space; or, if each name keeps a file open, too many open files
                 self.assertIn(count, range(900 if error == 24 else INODES // 2 - 64, INODES))
 
     def test_awkward_names_are_names(self):
@@ -275,7 +275,7 @@ class Teardown(Case):
 
     @staticmethod
     def take_ready(client):
-        """Takes the answers that have come, and waits for none."""
+        """Takes the answers that have come, without waiting."""
         client.sock.setblocking(False)
         try:
             while client.sock.recv(1, 0x2):  # MSG_PEEK

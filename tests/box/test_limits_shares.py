@@ -16,7 +16,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MANY, TRIES = 16, 5
 AHEAD_S, BUSY_S = patience(1), 2
-WIDE = 4  # at most so many times the other's share: 1 is fair, MANY shows that no wall stands
+WIDE = 4  # the most that one share may be times the other: 1 is fair, MANY means that there is no wall
 
 # All processes burn on one processor between two moments of the host's clock. With a fifth
 # argument, each of the others has a session of its own. Prints the first process's time, the
@@ -67,7 +67,7 @@ class Shares(Case):
 
     @staticmethod
     def on_the_host(words):
-        """Runs each in a session of its own, like programs of two terminals."""
+        """Runs each of `words` in a session of its own, like programs of two terminals."""
         started = [subprocess.Popen([sys.executable, "-c", BURN, *args], stdout=subprocess.PIPE, text=True, start_new_session=True) for args in words]
         return [process.communicate(timeout=patience(60))[0] for process in started]
 

@@ -1,4 +1,4 @@
-/* What sinks do from within what they are told. */
+/* Calls that sinks make from within their callbacks. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
 #include "tests/core/scene.h"
@@ -189,7 +189,7 @@ static void abandon_all_others(struct front *f)
                         abandon(&f->world->front[i]);
 }
 
-/* All are ended one after the other, and each end may cause the next one's. */
+/* All executions are ended one after the other, and each end may cause the end of another. */
 static void one_end_may_bring_another(void **state)
 {
         struct scene *t = *state;
@@ -207,7 +207,7 @@ static void one_end_may_bring_another(void **state)
 
 /* ---------------------------------------------------------------- what a second sandbox gets */
 
-/* It dies with half of its job. */
+/* The sandbox dies with half of its job. */
 static void begin_again(struct scene *t)
 {
         assert_false(feed_is_done(&t->f->execution->run.job));
@@ -241,7 +241,7 @@ static void input_is_not_lost_with_a_sandbox(void **state)
         assert_int_equal(t->f->status, OUTCOME_EXITED);
 }
 
-/* A compiler's earlier output is told once, in order, and to a sink that takes it. */
+/* A compiler's earlier output goes out once, in order, to a sink that takes it. */
 static void what_was_said_before_is_told_once(void **state)
 {
         struct scene *t = *state;
@@ -249,7 +249,7 @@ static void what_was_said_before_is_told_once(void **state)
 
         wish.language = "pre";
         wish.code = 4 << 20;
-        for (int i = 0; i < 2; i++) { /* it waits for a sandbox: */
+        for (int i = 0; i < 2; i++) { /* the execution waits for a sandbox: */
                 t->f = world_submit(&t->w, &wish);
                 end(t);
         }

@@ -286,7 +286,7 @@ ROWS = {
 
 
 def plain_line(command, words, options):
-    if command.feeds:  # the command reads the program from standard input, into a database in memory
+    if command.feeds:  # the program comes as standard input; the database is in memory
         return ["sqlite3", *(["-batch"] if "code" in options else []), *words, *([":memory:"] if "code" in options else []),
                 *options.get("args", [])]
     entry = options.get("entry") or (command.main if "code" in options else None)

@@ -46,7 +46,7 @@ LANGUAGE = Language(
             "subprocess": NO_PROCESS},
     more={
         "TZ": ("SELECT datetime(0, 'unixepoch', 'localtime');\n", {"env": {"TZ": "Asia/Tokyo"}}),
-        # For a user whose home is the work directory.
+        # The program's home is the work directory.
         "settings in a file": ("SELECT 1, 2;\n", {"files": {".sqliterc": ".mode csv\n"}, "ours": (b"1,2\r\n", b"", ("exit", 0))}),
         "LD_DEBUG": ("SELECT 1;\n", {"env": {"LD_DEBUG": "help"}}),
         # ---- how a text is cut into statements

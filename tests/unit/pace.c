@@ -1,4 +1,4 @@
-/* When a dead process may be started again. */
+/* The time at which a dead process may be started again. */
 #include "hatcheryd/pace.h"
 
 #include "tests/unit/unit.h"

@@ -30,7 +30,8 @@ static int make_parents(char *name)
         return 0;
 }
 
-/* The buffer is only as large as the file: touching a page here copies or clears it, and the caller waits for that. */
+/* The buffer is only as large as the file: touching a page here makes the kernel copy or clear it, and the caller waits
+ * for that. */
 static int copy_content(int sock, int fd, uint64_t size)
 {
         size_t chunk_size = size < CHUNK ? (size_t)size : CHUNK;
@@ -74,7 +75,7 @@ static int place_file(int sock, char *name)
         return r;
 }
 
-/* The pool learns of the end in any case. */
+/* Reports a step of the job. A failed write is ignored, because the pool learns of the sandbox's end in any case. */
 static void tell(int sock, enum job_step step, int error, const char *name)
 {
         struct job_failure f = { .step = step, .error = -error };
@@ -88,8 +89,8 @@ static int fail(int sock, enum job_step step, int error, const char *name)
         return EXIT_JOB_FAILED;
 }
 
-/* 0, or the status of a refusal. The message that is sent before limits the messages that may follow
- * (proto/ipc/job.h). */
+/* Translates the program. Returns 0, or the exit status of a refusal. It sends a message first, which limits the
+ * messages that may follow (proto/ipc/job.h). */
 static int translate(int sock, const struct lang *lang, void *state, const struct job *job)
 {
         tell(sock, JOB_STEP_TRANSLATE, 0, "");
