@@ -1,6 +1,6 @@
-/* `--languages`: one table with every language that the server has. For each, in rounds in which all take turns: its
- * own command started cold, the bare fork if it is forked, Hatchery's latency one at a time and its throughput. And,
- * from the server: the memory of a warm sandbox and the time of a refill. */
+/* `--languages`: one table with every language that the server has. All languages take turns, in rounds. The table has
+ * for each: its own command started cold, the bare fork (of a forked language), Hatchery's latency one at a time, and
+ * Hatchery's throughput. The server adds the memory of a warm sandbox and the time of a refill. */
 #pragma once
 
 #include "bench/base/machine.h"

@@ -1,9 +1,9 @@
 /* The processes that the supervisor keeps running: the pool, and the zygotes of each language. A language has two
  * sides, each with its own cgroups and host uids, so that one zygote can come up while another still serves or dies.
  *
- * Life and death: end of file of its channel to the pool ends a zygote; the parent's death signal ends pool and zygotes
- * with the supervisor; both end an init with its zygote. So whatever dies takes down what depends on it, and the keeper
- * starts what is missing. */
+ * Life and death: a zygote ends at the end of file of its channel to the pool. The parent's death signal ends pool and
+ * zygotes with the supervisor. Both ways end an init with its zygote. So a dying process takes down the processes that
+ * depend on it, and the keeper starts the missing ones. */
 #pragma once
 
 #include "hatcheryd/instance.h"
@@ -45,13 +45,13 @@ struct kept {
         struct process process;
         uint32_t generation; /* of a zygote: the number by which the pool knows it */
         int64_t started_ms;
-        int64_t kill_at_ms; /* if it has not ended by then, it is killed; 0: it is to live */
+        int64_t kill_at_ms; /* if it has not ended by then, it is killed; 0: it may live on */
         bool came_up;
 
         /* For a dead zygote, until its cgroups are gone. */
         bool unclean;
         int64_t sweep_at_ms; /* when to try */
-        int64_t sweep_by_ms; /* after that time the log says that something is wrong; 0: it has said so */
+        int64_t sweep_by_ms; /* after that time the log has a warning; 0: the warning was written */
 };
 
 /* A language that is configured, or that was configured and still has processes. It keeps its place, and with it its
@@ -70,9 +70,9 @@ struct keeper {
         const struct keeper_settings *settings;
         struct kept pool;
         struct pace pool_pace;
-        int64_t tick_ms;      /* the next one */
+        int64_t tick_ms;      /* when the next tick is due */
         unsigned pool_silent; /* the number of ticks without a word of the pool */
-        int control;          /* to the pool; -1 while there is none */
+        int control;          /* the socket to the pool; -1 while there is no pool */
         struct kept_language languages[KEEPER_MAX_LANGUAGES];
         bool unplaced;       /* a language waits for a place */
         uint32_t generation; /* the highest number of any language that is gone: numbers of zygotes are not used
@@ -85,7 +85,7 @@ struct keeper {
 void keeper_init(struct keeper *k, const struct keeper_settings *settings);
 void keeper_fini(struct keeper *k);
 
-/* The settings have changed, or are new: languages come and go. */
+/* Applies new or changed settings: languages come and go. */
 void keeper_configure(struct keeper *k);
 
 /* True if no language can come up. */

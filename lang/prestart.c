@@ -26,8 +26,9 @@ extern char **environ;
 enum { READY = 'R', GO = 'G', START = 'S', REFUSED = 'C' };
 enum { LAST_WORDS_SIZE = 4096, WORD_SIZE = 150 };
 
-/* Only guards. The zygote finds a sandbox that does not come up, and counts the time that it was given, not the time on
- * a loaded machine's wall (zygote/tenant_overdue.c). The pool finds a zygote that does not say hello. */
+/* These times are only a last resort. The zygote notices a sandbox that does not come up; it counts the processor time
+ * that the sandbox was given, so a loaded machine is no reason to give up (zygote/tenant_overdue.c). The pool notices a
+ * zygote that does not say hello. */
 enum { PATIENCE_MS = 450000, TRY_PATIENCE_MS = 100000 };
 
 static const int own_streams[3] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO };
@@ -66,8 +67,8 @@ static int wait_ready(const struct prestart *p, int patience_ms)
         return r == READY ? 0 : r < 0 ? r : -EPROTO;
 }
 
-/* Its wait status. The socket is closed when the program is dead: of its end a program that waits for its job would
- * have something to say, on the standard streams of the run. */
+/* Ends the program, and returns its wait status. The socket is closed only when the program is dead. Otherwise a
+ * program that waits for its job would see the socket's end, and print a complaint on the run's standard streams. */
 static int end(struct prestart *p)
 {
         int status = spawn_end(p->pid);
@@ -91,8 +92,8 @@ static const char *last_line(char *text)
         return line ? line + 1 : text;
 }
 
-/* In a sandbox a prestarted program dies with all the rest. In the zygote only these words ensure that: they tie a
- * program to its parent's life, by a command of a package that every Debian has. */
+/* In a sandbox a prestarted program dies with the sandbox. In the zygote only these words ensure that it dies: they tie
+ * the program to its parent's life, by a command that every Debian has. */
 static char **tied(char *const *warm)
 {
         static const char *const tie[] = { "setpriv", "--pdeathsig", "KILL" };
@@ -149,7 +150,7 @@ int prestart_start(struct prestart *p, char *const *warm)
 
 /* ---------------------------------------------------------------- the job */
 
-/* Writes a string with its NUL; returns its length, which is all that it does if at is NULL. */
+/* Writes a string with its NUL; returns its length. If at is NULL, it only returns the length. */
 static size_t put(char *at, const char *text)
 {
         size_t size = strlen(text) + 1;
@@ -235,7 +236,7 @@ int prestart_start_fresh(struct prestart *p, char *const *line, const struct job
                 return 0;
         int status = end(p);
         if (WIFSIGNALED(status))
-                _exit(mirror(status)); /* for example, there was no memory for it */
+                _exit(mirror(status)); /* for example, the program had too little memory to start */
         return r;
 }
 
@@ -243,8 +244,8 @@ int prestart_offer(struct prestart *p, const struct job *job)
 {
         if (p->pid == 0)
                 return 0;
-        /* From here on the helper reads the client's program, and becomes it. This process reports the ends of both, so
-         * neither may look into it or write to it. An exec, for a job that is not taken, ends that protection.
+        /* From here on the prestarted program reads the client's program, and becomes it. This process reports the end
+         * of both, so neither may look into it or write to it. If the job is not taken, an exec ends this protection.
          */
         int r = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : share_limits(p->pid);
         bool sent = r == 0 && send_job(p->sock, job) == 0;
@@ -270,7 +271,7 @@ int prestart_follow(struct prestart *p)
 {
         char go = START;
         spawn_ignore_signals();       /* they are for the program, which is in this process's group */
-        io_send_all(p->sock, &go, 1); /* if it is dead, its end counts */
+        io_send_all(p->sock, &go, 1); /* a failure means that the program is dead: its end counts */
         close(p->sock);
         /* Only the program may hold the streams: one that it closes must be closed. */
         for (int fd = 0; fd < 3; fd++)

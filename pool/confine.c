@@ -260,7 +260,7 @@ static int allow_fcntl(scmp_filter_ctx filter)
         return 0;
 }
 
-/* The size of a sandbox's terminal, and nothing else that terminals have. */
+/* Only one ioctl of terminals: the size of a sandbox's terminal. */
 static int allow_terminal(scmp_filter_ctx filter)
 {
         const struct scmp_arg_cmp is = SCMP_A1(SCMP_CMP_EQ, TIOCSWINSZ, 0);
@@ -292,7 +292,7 @@ static int load_filter(scmp_filter_ctx filter, int directory)
                 r = allow_memory(filter);
         if (r >= 0)
                 r = allow_fcntl(filter);
-        if (r >= 0 && !SANITIZED) /* whose runtime uses others, too: it is on the list */
+        if (r >= 0 && !SANITIZED) /* the sanitizers' runtime uses other ioctls, too, so there ioctl is on the list */
                 r = allow_terminal(filter);
         if (r >= 0 && directory >= 0)
                 r = allow_directory(filter, directory);

@@ -33,7 +33,7 @@ static _Noreturn void exec_init(const struct cell_birth *b)
         sigset_t none;
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
-        /* Out of the way of INIT_FD first. */
+        /* Moves the program out of the way of INIT_FD first. */
         int program = fcntl(b->program, F_DUPFD_CLOEXEC, INIT_FD + 1);
         int control = fcntl(b->sock, F_DUPFD_CLOEXEC, INIT_FD + 1);
         if (hierarchy_join(b->join) < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 || program < 0 ||
@@ -152,7 +152,7 @@ static int set_up(struct cell *s, const struct cell_maker *maker, struct err *e)
                 r = write_map(s->init_pid, "uid_map", s->host_uid, ROOT_UID, e);
         if (r == 0)
                 r = write_map(s->init_pid, "gid_map", s->host_uid, ROOT_GID, e);
-        /* Before init drops its privilege: afterwards its /proc entries are closed even to us without CAP_SYS_PTRACE.
+        /* Opened before init drops its privilege: afterwards even we would need CAP_SYS_PTRACE for its /proc entries.
          */
         if (r == 0)
                 r = open_namespace(s, "pid", &s->pid_ns, e);

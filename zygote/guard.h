@@ -1,8 +1,8 @@
 /* Keeps sandboxes from locking an inode that the whole machine shares. The kernel has one inode for all eventfds,
  * epolls, timerfds and their like. A file lock on one of them is a lock on all of them. Two runs could send signs to
- * each other by such locks. A run that places tens of thousands makes each close of such a descriptor hundreds of times
- * slower, on the whole host. The zygote locks the inode for itself, so no program can place a lock. No program has a
- * reason to. */
+ * each other by such locks. A run that places tens of thousands of locks makes each close of such a descriptor hundreds
+ * of times slower, on the whole host. The zygote locks the inode itself, so no program can place a lock. No honest
+ * program needs one. */
 #pragma once
 
 #include "proto/base/err.h"

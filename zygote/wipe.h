@@ -5,7 +5,7 @@
 #include "proto/base/err.h"
 
 /* /proc/self shows a process's first arguments and environment, and every sandbox inherits the zygote's. They name
- * paths of the host, and hold the environment that the server was started with. title takes their place. */
+ * paths of the host, and show the environment in which the server was started. title replaces them. */
 int wipe_arguments(const char *title, struct err *e);
 
 /* Wipes the stack below the caller's frame. */

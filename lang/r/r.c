@@ -137,7 +137,7 @@ static int r_warm(const struct lang_setup *setup, struct lang_warmed *out, struc
         return 0;
 }
 
-/* Sets the size of the stack, of which R keeps a reserve, as at its start. */
+/* Tells R the size of the stack, as R's own start does. R keeps a reserve of the stack. */
 static int heed_stack_limit(void)
 {
         struct rlimit stack;
@@ -212,7 +212,7 @@ static int r_run(void *state, const struct job *job)
         for (char *const *variable = job->env; *variable; variable++)
                 if (putenv(*variable) != 0)
                         return 2;
-        if (heed_stack_limit() < 0 || set_command_line(job) < 0) /* the job may have brought another one */
+        if (heed_stack_limit() < 0 || set_command_line(job) < 0) /* the job may have its own stack limit */
                 return 2;
         program = fopen(job->entry, "re");
         if (!program) {
@@ -223,11 +223,11 @@ static int r_run(void *state, const struct job *job)
         return 0;
 }
 
-/* Read by R itself, by its profile, which makes options of them, and by numeric libraries. */
+/* Variables that are read only at the start: by R itself, by its profile (as options), and by numeric libraries. */
 static const char *const at_start[] = { "EDITOR", "LANG", "LANGUAGE", "LC_*", "MKL_*",  "OMP_*",  "OPENBLAS_*",
                                         "PAGER",  "R_*",  "TEMP",     "TMP",  "TMPDIR", "VISUAL", NULL };
 static const char *const fresh[] = { "/usr/bin/Rscript", "Rscript", "{interpreter_args}", "{entry}", NULL };
-/* Without the question whether to keep the workspace, which ends with the sandbox. */
+/* --no-save, so that R does not ask whether to save the workspace, which ends with the sandbox. */
 static const char *const prompt[] = { "/usr/bin/R", "R", "--no-save", NULL };
 static const struct lang_package_variable package_variables[] = { { "R_LIBS", ":", LANG_PACKAGES }, { 0 } };
 

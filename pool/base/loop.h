@@ -11,9 +11,9 @@
 
 enum loop_priority {
         LOOP_LIMITS,         /* ends of runs, orders of the supervisor, the sign of life: rare, and short */
-        LOOP_REPORTS,        /* of zygotes: as many as there are runs */
+        LOOP_REPORTS,        /* reports of zygotes: about one for each step of a run */
         LOOP_CLIENTS,        /* all else: work that clients and programs can cause as often as they like */
-        LOOP_PRIORITIES = 4, /* one more than there are, since libevent gives a new event the middle one */
+        LOOP_PRIORITIES = 4, /* one more than the list has, since libevent gives a new event the middle one */
 };
 
 /* *base is NULL after an error. */

@@ -33,8 +33,8 @@ static void close_slot_fd(struct run *r, enum warm_fd which)
 
 static void begin_output(struct run *r);
 
-/* Goes on when there is room again. Otherwise its program would wait for input, and the answer would blame the
- * program. */
+/* Goes on when the pipe has room again. If that can't be arranged, the program would wait for input, and the answer
+ * would blame the program. */
 static void feed_later(struct run *r, struct event *writable)
 {
         if (event_add(writable, NULL) == 0)
@@ -62,7 +62,7 @@ static void on_job_writable(evutil_socket_t fd, short what, void *arg)
         }
 }
 
-/* All of it is written, or no process reads it. */
+/* Ends the input: all of it is written, or no process reads it. */
 static void end_input(struct run *r)
 {
         close_slot_fd(r, WARM_STDIN);
@@ -111,8 +111,8 @@ static void on_stdin_writable(evutil_socket_t fd, short what, void *arg)
         end_input(r);
 }
 
-/* Written input is lost with a sandbox. So nothing is written before the sandbox has its job: if it dies until then,
- * another one gets the input. */
+/* Written input is lost with a sandbox. So nothing is written before the sandbox has its job: if the sandbox dies
+ * before that, another one gets the input. */
 void run_input(struct run *r)
 {
         if (r->state == RUN_RUNNING && r->task.live && r->slot->fd[WARM_STDIN] >= 0 && feed_is_done(&r->input) &&
@@ -133,7 +133,8 @@ bool run_is_over(const struct run *r, bool is_stderr)
         return r->task.streams ? c->total > (uint64_t)r->task.limit[LIMIT_OUTPUT] : capture_is_over(c);
 }
 
-/* Returns how many of the bytes its owner took. No run reads within this call, so the shared scratch keeps the rest. */
+/* Returns how many of the bytes the run's owner took. No run reads within this call, so the shared scratch keeps the
+ * rest. */
 static size_t tell(struct run *r, bool is_stderr, struct span bytes)
 {
         r->telling = true;
@@ -208,8 +209,8 @@ static void tell_said(struct run *r)
 
 static void look_later(struct run *r);
 
-/* No process has the terminal open. When all are dead, that is its end. Before, a program may open it again, so it is
- * looked at now and then: watched, it would be told again and again. */
+/* No process has the terminal open. If all processes are dead, the output has ended. Otherwise a program may open the
+ * terminal again, so the run looks at it now and then: a watched terminal would report the hang-up again and again. */
 static int hung_up(struct run *r)
 {
         if (r->state != RUN_RUNNING)
@@ -321,7 +322,7 @@ void run_resume(struct run *r)
                 watch(r);
 }
 
-/* To be called when its sandbox has the job. */
+/* Call it when the run's sandbox has the job. */
 static void begin_output(struct run *r)
 {
         tell_said(r);
@@ -329,7 +330,7 @@ static void begin_output(struct run *r)
                 watch(r);
 }
 
-/* Takes the output that is there. True: it was so much that more will soon come. */
+/* Takes the output that is there. True: it was so much that more is likely to come soon. */
 static bool look(struct run *r)
 {
         uint64_t before = r->out.total + r->err.total;
@@ -359,8 +360,8 @@ static void on_look_timer(void *arg)
         look_later(r);
 }
 
-/* While there is a processor for each run, letting a program with much output wait gains nothing: its first output is
- * read at once. */
+/* If there is a processor for each run, it gains nothing to let a program with much output wait. So this reads the
+ * first output at once. */
 static void on_first_output(evutil_socket_t fd, short what, void *arg)
 {
         (void)fd;

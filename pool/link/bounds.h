@@ -1,4 +1,4 @@
-/* Holds limits against the ceilings of one zygote. A zygote knows the ceilings that it was started with, and ends when
+/* Compares limits with the ceilings of one zygote. A zygote knows the ceilings that it was started with, and ends when
  * an order is above them. A reload may have changed the configuration since, so the pool checks before it orders. Pure.
  */
 #pragma once

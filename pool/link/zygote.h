@@ -24,8 +24,8 @@ struct zygote;
 struct zygote_ops {
         void (*greeted)(struct zygote *z, const struct report *hello);
         void (*preloaded)(struct zygote *z, const struct report *preload);
-        /* A sandbox is about to be ordered: the owner sets in the slot its number, its limits, whether it replaces one
-         * that was taken, and whether it is urgent. Where that is REMAKING, its number alone. */
+        /* A sandbox is about to be ordered. The owner writes its number into the slot. Unless the slot is REMAKING, the
+         * owner also writes its limits, whether it replaces one that was taken, and whether it is urgent. */
         void (*making)(struct zygote *z, struct slot *slot);
         /* Its sandbox is WARM; ordered_us: when it was ordered. */
         void (*warmed)(struct zygote *z, struct slot *slot, int64_t ordered_us, const struct report *warm);
@@ -37,7 +37,7 @@ struct zygote_ops {
         void (*discarded)(struct zygote *z);
         /* Something has changed: waiting requests may be served, and missing sandboxes ordered. */
         void (*changed)(struct zygote *z);
-        /* Its channel has ended, or is not to be trusted: the owner frees it. */
+        /* The zygote's channel has ended, or can't be trusted any more: the owner frees the zygote. */
         void (*ended)(struct zygote *z, const char *why);
 };
 
@@ -56,8 +56,7 @@ enum zygote_phase {
         ZYGOTE_RETIRING, /* makes no more sandboxes; its runs may finish, then it ends */
 };
 
-/* So many failures in a row are no accident: a COMING zygote is given up, and a serving one makes its language not
- * ready. */
+/* After so many failures in a row a COMING zygote is given up, and the language of a serving one is no longer ready. */
 enum { ZYGOTE_MAX_FAILURES = 3 };
 
 /* After so many ticks a COMING zygote is given up. */
@@ -92,7 +91,7 @@ struct zygote {
         /* In ticks of the pool, so that a pool that was stopped itself does not count its own sleep as the zygote's. */
         bool heard; /* a report came since the last tick */
         unsigned silent_ticks;
-        struct patience silence; /* the time that it was given meanwhile */
+        struct patience silence; /* how much processor time it was given while silent */
         int load;                /* for patience_read; -1: not known */
         unsigned coming_ticks;
 };
@@ -106,17 +105,17 @@ void zygote_free(struct zygote *z);
 /* Orders missing sandboxes, and the end of surplus ones. */
 void zygote_kick(struct zygote *z);
 
-/* It has served: it makes no more sandboxes, and ends when all its runs have ended. */
+/* Ends the zygote's service: it makes no more sandboxes, and ends when all its runs have ended. */
 void zygote_retire(struct zygote *z);
 
 /* Orders it to end now. */
 void zygote_drain(struct zygote *z);
 
-/* To be called about every second. Gives up a slot that the zygote does not answer for. Returns the reason why the
+/* To be called about every second. Gives up slots about which the zygote does not answer. Returns the reason why the
  * zygote as a whole must end, or NULL. */
 const char *zygote_tick(struct zygote *z);
 
-/* ---------------------------------------------------------------- a slot that somebody holds */
+/* ---------------------------------------------------------------- a slot that a holder has */
 
 /* From here on h holds the present sandbox. The slot is RUNNING. */
 void slot_hold(struct slot *slot, struct slot_holder *h);
@@ -131,9 +130,9 @@ void slot_return(struct slot *slot);
 /* Gives the slot back after its sandbox died. discard: the slot may not be clean. */
 void slot_recycle(struct slot *slot, bool discard);
 
-/* Its sandbox is dead, as the holder was told, and proved to be. Another one is ordered for the holder, with a terminal
+/* The slot's sandbox is proved dead, and its holder was told. Orders another sandbox for the holder, with a terminal
  * and the slot's limits. */
 void slot_remake(struct slot *slot);
 
-/* Its holder gives up waiting for the zygote: the slot stays taken until that speaks. */
+/* The holder gives up waiting for the zygote. The slot stays taken until the zygote reports. */
 void slot_desert(struct slot *slot);

@@ -18,7 +18,7 @@
 enum {
         FRAME_BYTES = 64 << 10,     /* bytes of output in one message */
         UNSENT_BYTES = 256 << 10,   /* unsent output at which the streams of a connection stop */
-        RESUMED_AT_ONCE = 4,        /* how many streams go on in one go */
+        RESUMED_AT_ONCE = 4,        /* streams that go on before the loop has its next turn */
         CREDIT_STEP = 64 << 10,     /* bytes of input that are worth a message with credit */
         SIGNAL_US = 10000,          /* average time between two signals: their zygote serves other runs, too */
         SIGNALS_AHEAD_US = 1000000, /* how far a call may be ahead of that average: a hundred signals at once */

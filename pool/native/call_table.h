@@ -9,7 +9,7 @@ struct call;
 
 struct call_table {
         struct call **bucket; /* NULL: there never was a call */
-        unsigned bits;        /* there are 2 to that of them */
+        unsigned bits;        /* there are 2^bits buckets */
         unsigned n;           /* calls */
 };
 
@@ -19,5 +19,5 @@ void call_table_remove(struct call_table *t, struct call *call);
 struct call *call_table_find(const struct call_table *t, uint64_t id);
 size_t call_table_weight(const struct call_table *t);
 
-/* It must be empty, and may be used again. */
+/* Frees the table's memory. The table must be empty, and may be used again. */
 void call_table_fini(struct call_table *t);

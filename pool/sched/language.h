@@ -25,7 +25,7 @@ enum { LANGUAGE_MAX_PRELOADS = 32 }; /* more are loaded, but not reported */
 /* The configuration of a language's compile step. The pointers belong to the configuration. */
 struct compile_rules {
         const struct config_runtime *runtime; /* NULL: the language is not data, and has no such step */
-        int64_t standard[LIMIT_COUNT];        /* of the limits of the step */
+        int64_t standard[LIMIT_COUNT];        /* default values of the step's limits */
         int64_t ceiling[LIMIT_COUNT];
 };
 
@@ -34,8 +34,8 @@ struct language {
         char name[WIRE_MAX_LANGUAGE + 1];
         int64_t standard[LIMIT_COUNT];
         int64_t ceiling[LIMIT_COUNT];
-        struct compile_rules compile; /* of KIND_COMPILED, and where language_keeps() */
-        struct seen seen;             /* programs that were run once: those that come again are kept */
+        struct compile_rules compile; /* for KIND_COMPILED, and if language_keeps() */
+        struct seen seen;             /* programs that ran once: if one comes again, its artifacts are kept */
         struct scale scale;           /* the number that is kept warm */
         unsigned running;             /* of all its zygotes together */
         uint64_t generation_forks;
@@ -46,11 +46,11 @@ struct language {
         char version[64];
         char main_file[32];
         char aliases[96];
-        char extensions[64];                                 /* if its runtime is a plug-in; data has a list */
-        enum kind kind;                                      /* 0: not known yet */
-        bool echoes;                                         /* echo_last_expression has an effect */
-        bool prompts;                                        /* it has a prompt of its own */
-        bool starts_fresh;                                   /* its interpreter can be started anew for a job */
+        char extensions[64]; /* only if its runtime is a plug-in; a language that is data has its own list */
+        enum kind kind;      /* 0: not known yet */
+        bool echoes;         /* echo_last_expression has an effect */
+        bool prompts;        /* it has a prompt of its own */
+        bool starts_fresh;   /* its interpreter can be started anew for a job */
         struct preload_fact preloads[LANGUAGE_MAX_PRELOADS]; /* those that its last zygote reported */
         size_t n_preloads;
 
@@ -63,12 +63,12 @@ struct language {
         bool is_profile;        /* its runtime has another name */
         unsigned n_executions;  /* executions that point here */
         unsigned failed_starts; /* zygotes, in a row, that ended before they could serve */
-        bool broken;            /* several zygotes did: no request waits for it */
+        bool broken;            /* several zygotes in a row failed so: no request waits for the language */
         bool leaving;           /* it is no longer configured */
         LIST_ENTRY(language) leaving_link;
         struct config_runtime kept; /* of a leaving language: its last configuration */
         bool was_full;              /* it has had its least number of warm sandboxes */
-        bool ready;                 /* since then: there is a zygote, and it makes sandboxes */
+        bool ready;                 /* was_full, and there is a zygote that makes sandboxes */
 };
 
 /* Its programs are translated in the process that runs them, but the artifacts can be kept for a program that comes

@@ -70,8 +70,8 @@ int spawn_program(pid_t *pid, const struct spawn *s)
         return -r;
 }
 
-/* The next place where a program of that name may be, and on to the rest of the path; false at its end. A name that is
- * too long, or empty, is in none of them. */
+/* Writes the next place of the path where a program of that name may be, and moves *path on; false at the path's end. A
+ * name that is too long, or empty, is in no place. */
 static bool next_place(const char **path, const char *name, char place[PATH_MAX])
 {
         while (*path) {
@@ -175,7 +175,7 @@ int spawn_end(pid_t pid)
 {
         int status = 0;
         kill(-pid, SIGKILL);
-        kill(pid, SIGKILL); /* it may lead no group */
+        kill(pid, SIGKILL); /* the process may not lead a group */
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
                 ;
         return status;

@@ -180,7 +180,7 @@ class Names(Case):
                 result = self.client.result(request)
                 self.assert_exited(result)
                 count, error = map(int, result.stdout.split())
-                self.assertIn(error, (28, 24))  # no space; or, if each name keeps a file open, too many open files
+                self.assertIn(error, (28, 24))  # no space, or too many open files
                 self.assertIn(count, range(900 if error == 24 else INODES // 2 - 64, INODES))
 
     def test_awkward_names_are_names(self):

@@ -16,7 +16,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MANY, TRIES = 16, 5
 AHEAD_S, BUSY_S = patience(1), 2
-WIDE = 4  # the most that one share may be times the other: 1 is fair, MANY means that there is no wall
+WIDE = 4  # highest ratio of two shares: 1 is fair, MANY means that no wall stands
 
 # All processes burn on one processor between two moments of the host's clock. With a fifth
 # argument, each of the others has a session of its own. Prints the first process's time, the

@@ -65,7 +65,7 @@ void channel_end_close(struct channel_end *c)
 void channel_end_order(struct channel_end *c, const struct order *order, int fd)
 {
         if (c->sock < 0)
-                return; /* as the real one does: the zygote is going, and its holders are being told */
+                return; /* as the real one does: the zygote is ending, and its holders hear of it now */
         struct fake_zygote *z = by_sock[c->sock];
 
         assert_true(order->slot < WORLD_SLOTS);
@@ -91,7 +91,7 @@ static void pair(int *theirs, int *ours, bool they_write)
         *ours = p[!they_write];
 }
 
-/* One of the machine's, which hands on what it gets as it is. */
+/* A pty of the test machine, in raw mode: it passes bytes on unchanged. */
 static void make_terminal(struct fake_slot *s, int fds[CHANNEL_WARM_FDS])
 {
         const int unlocked = 0;
@@ -384,7 +384,7 @@ void fake_adopt(struct world *w, const char *language)
                 assert_true(sock >= 0);
                 by_sock[sock] = z;
                 core_adopt_zygote(w->core, span_of_text(language), z->generation, sock);
-                if (!z->end) /* there was no memory to take it */
+                if (!z->end) /* the pool had no memory to take the zygote */
                         by_sock[sock] = NULL;
                 return;
         }

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* One process tests one world, so what the seams know is static. */
+/* One process tests one world, so the seams may keep static data. */
 static int64_t now_us = 1000000000;
 static unsigned fail_timer, timers_tried;
 

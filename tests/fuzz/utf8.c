@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One character at data by its value: decodes first and checks afterwards, while utf8.c uses ranges of bytes. */
+/* Decodes one character first, and checks its value afterwards; utf8.c checks ranges of bytes instead. */
 static size_t one_character(const uint8_t *data, size_t len)
 {
         static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };

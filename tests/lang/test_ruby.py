@@ -14,7 +14,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
 def normalise(stream):
-    """Addresses of objects, and names with a pid, differ from run to run."""
+    """Replaces addresses of objects, and names with a pid: they differ from run to run."""
     return re.sub(rb"pid \d+", b"pid N", re.sub(rb"0x[0-9a-f]{16}", b"0xADDRESS", stream))
 
 

@@ -23,7 +23,7 @@ def title(path):
 
 
 def constants(path):
-    """The module's constants that are texts, found without importing it."""
+    """Reads the module's string constants without importing the module."""
     return {node.targets[0].id: node.value.value for node in ast.parse(path.read_text()).body
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
             and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)}
@@ -96,10 +96,10 @@ def test_name(test):
 def load(path, name_filter):
     """The module's tests whose line holds the filter."""
     sys.path.insert(0, str(path.parent))
-    sys.modules.pop(path.stem, None)  # of another folder
+    sys.modules.pop(path.stem, None)  # a module of the same name from another folder
     suite = unittest.defaultTestLoader.loadTestsFromName(path.stem)
     sys.path.remove(str(path.parent))
-    # A base class of tests/lib that a module imports is no test of that module.
+    # Base classes that the module imports from tests/lib are not its own tests.
     tests = [test for test in flatten(suite) if not type(test).__module__.startswith("lib.")]
     return [test for test in tests if name_filter.lower() in f"{title(path)}: {test_name(test)}".lower()]
 

@@ -1,4 +1,4 @@
-/* Whole characters of a stream in chunks, against what Python's and the web's decoders make of the same bytes. */
+/* Whole characters of a stream in chunks, compared with the results of Python's and web browsers' decoders. */
 #include "client/characters.h"
 
 #include "proto/base/own.h"
@@ -14,7 +14,8 @@ struct text {
         struct hatchery_position at;
 };
 
-/* Feeds the bytes in chunks of this size; the chunks' memory is their own, so that reading beyond one is seen. */
+/* Feeds the bytes in chunks of this size; each chunk has its own memory, so that a sanitizer sees a read beyond the
+ * chunk. */
 static void run(struct text *t, const void *bytes, size_t len, size_t chunk, bool replace)
 {
         struct hatchery_characters c = { .replace = replace };
@@ -70,7 +71,7 @@ static const struct {
         { "\xf0\x9f\x90", R, 1, 1 },
         { "\xf0\x9f\x90"
           "A",
-          R "A", 2, 2 }, /* one for what could have been a character */
+          R "A", 2, 2 }, /* one for the stretch that could have begun a character */
         { "\xe2\x82\xe2\x82\xac", R "\xe2\x82\xac", 2, 2 },
         { "\xe2\xe2\xe2", R R R, 3, 3 },
         { "\xf1\x80\x80\xe1\x80\xc2\x62\x80\x63\x80\xbf\x64", R R R "b" R "c" R R "d", 9, 9 }, /* Unicode's table 3-8 */

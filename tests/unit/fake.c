@@ -76,7 +76,7 @@ void fake_settle(struct fake *f)
                 fail_msg("the client does not come to rest");
 }
 
-/* Until a descriptor is readable; the client goes on meanwhile. */
+/* Waits until a descriptor is readable; the client goes on meanwhile. */
 static void await(struct fake *f, int fd)
 {
         const int64_t end = clock_ms() + GUARD_MS;

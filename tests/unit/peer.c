@@ -1,4 +1,4 @@
-/* Who a client is. */
+/* Clients' identities: pool/base/peer.h. */
 #include "pool/base/peer.h"
 
 #include "tests/unit/unit.h"

@@ -62,7 +62,7 @@ class Output(LiveCase):
         size = 8 << 20
         code = f"import os\nfor i in range({size >> 10}):\n    os.write(1, b'%07d\\n' % i * 128)"
         live = self.live("--output", "16M", "-e", code)
-        time.sleep(0.4)  # long enough for all of it, if it did not wait
+        time.sleep(0.4)  # without a wait all output would have come by now
         self.assertEqual(1, sum(row.running for row in self.client.status().languages))
         memory = int(Path(f"/proc/{live.process.pid}/statm").read_text().split()[1]) * 4096
         before = memory
@@ -169,7 +169,7 @@ class Input(LiveCase):
         while time.monotonic() < end:
             taken += live.process.stdin.write(bytes(1 << 16)) or 0
             time.sleep(0.002)
-        self.assertLess(taken, 1 << 20)  # what pipes and credit hold
+        self.assertLess(taken, 1 << 20)  # no more than pipes and credit hold
         os.set_blocking(live.process.stdin.fileno(), True)
         live.expect(b"ready\n")
         live.say(bytes(6 << 20))
@@ -252,7 +252,7 @@ class Interrupts(LiveCase):
 
 
 class Waiting(LiveCase):
-    """At a server that takes the request and does not run it."""
+    """A server takes the request, but does not run it."""
 
     def setUp(self):
         super().setUp()

@@ -1,4 +1,4 @@
-/* The way of one new process from a fork of the zygote to a warm sandbox: the table of steps that builds its walls. */
+/* Turns a new fork of the zygote into a warm sandbox: the table of steps that builds its walls. */
 #pragma once
 
 #include "lang/lang.h"
@@ -47,8 +47,8 @@ struct boot {
         struct mounts mounts;
 };
 
-/* What the child says, once. When step == boot_n_steps, with BOOT_REPORT_FDS descriptors or, without a terminal, with
- * the first alone: the tmpfs, the master. */
+/* The child's one report. If step == boot_n_steps, descriptors come with it: the tmpfs, and with a terminal also its
+ * master. */
 enum { BOOT_REPORT_FDS = 2 };
 struct boot_report {
         uint32_t slot;
