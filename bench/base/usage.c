@@ -19,7 +19,7 @@ struct process {
         pid_t parent;
         bool counted;
         double own;    /* seconds */
-        double reaped; /* of its children that are gone */
+        double reaped; /* of its reaped children */
 };
 
 /* The contents of the file; "" if the process is gone. */
@@ -111,7 +111,7 @@ int usage_read(pid_t supervisor, struct sample_cpu *out, struct err *e)
         size_t n = look_at_all(list, e);
         if (n == 0)
                 return -EIO;
-        /* Generation by generation, until one adds no process. */
+        /* Adds one generation of children after the other, until a generation has no process. */
         for (bool more = true; more;) {
                 more = false;
                 for (size_t i = 0; i < n; i++) {

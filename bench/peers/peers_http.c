@@ -1,4 +1,4 @@
-/* Asking a peer that is a server, by its own documented contract: each one's request, and its right answer. */
+/* Asking a peer that is a server, by its own documented contract: the request, and the right answer. */
 #include "bench/base/clock.h"
 #include "bench/peers/http.h"
 #include "bench/peers/ways.h"
@@ -125,7 +125,7 @@ static int http_way_open(struct peers_lane *lane, struct err *e)
         return lane->peers->http->open(&a->http, url, e);
 }
 
-/* Prints the beginning of the answer, in a line of its own. */
+/* Prints the beginning of the answer on a line of its own. */
 static void tell_answer(const struct http_answer *answer, const char *what, struct peers_verdict *v)
 {
         char words[97];

@@ -27,7 +27,7 @@ struct stream {
 
 struct process {
         struct peers_commands commands;
-        bool half_done; /* a run was begun and not ended */
+        bool half_done; /* a run has begun and not ended */
         int status;
         struct stream out, err;
 };
@@ -60,7 +60,7 @@ static void stream_read(struct stream *s)
         s->fd = -1;
 }
 
-/* False if the peer is silent for so long that it is lost. */
+/* False if the peer is silent for so long that it counts as lost. */
 static bool drain(struct stream *out, struct stream *err)
 {
         while (out->fd >= 0 || err->fd >= 0) {
@@ -121,8 +121,8 @@ static void tell_status(const struct process *p, const char *what, struct peers_
 
 /* ---------------------------------------------------------------- the way */
 
-/* crun refuses control groups of version 1 while a mount of version 2 can be seen beside them, as systemd makes one. So
- * the lane's thread, and its children, have mounts of their own, without that one. */
+/* crun refuses control groups of version 1 while it sees a mount of version 2 beside them, such as systemd's. So the
+ * lane's thread and its children have mounts of their own, without the mount of version 2. */
 static int hide_second_cgroup(struct err *e)
 {
         FILE *table = setmntent("/proc/self/mounts", "re");

@@ -44,9 +44,9 @@ int python_preload(const struct lang_setup *setup, struct lang_warmed *out, stru
         return 0;
 }
 
-/* numpy.random.rand and its kind draw from one generator, which is seeded when numpy is imported. (The module random
- * itself renews its generator in every fork. numpy does not, and a program that forks may rely on that. So this is
- * called here, and registered nowhere.) */
+/* numpy.random.rand and the like draw from one generator, which is seeded when numpy is imported. (Python's module
+ * random renews its generator in every fork. numpy does not, and a program that forks may rely on that. So only the
+ * sandbox's start calls this; it is not registered as a fork hook.) */
 PyObject *python_preload_find_reseed(void)
 {
         PyObject *random = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy.random"); /* borrowed */

@@ -1,10 +1,9 @@
-/* SQLite: the program is SQL, on a database in memory, with output and errors as `sqlite3 :memory: < main.sql` has
- * them.
+/* SQLite: the program is SQL, on a database in memory. Output and errors are those of `sqlite3 :memory: < main.sql`.
  *
- * The rules of the command are kept: lines are gathered until a statement is complete, an error names the line where
- * the gathered lines began; the next statement is run all the same, and the exit status is then 1. Some things belong
- * to the command and not to the library: lines that begin with a dot, EXPLAIN's tree, functions like sha3. A program
- * with any of them is given to the command itself as a whole. */
+ * The rules of the command are kept. Lines are gathered until a statement is complete. An error names the line where
+ * the gathered lines began. The next statement still runs, and the exit status is then 1. Some things belong to the
+ * command and not to the library: lines that begin with a dot, EXPLAIN's tree, functions like sha3. If a program has
+ * any of them, the command itself runs the whole program. */
 #include "lang/lang.h"
 #include "lang/startup.h"
 
@@ -17,7 +16,7 @@
 #include <unistd.h>
 
 #define COMMAND  "/usr/bin/sqlite3"
-#define SETTINGS ".sqliterc" /* of the command, in its home directory, which is the work directory */
+#define SETTINGS ".sqliterc" /* the command's settings, in the home directory, which is the work directory */
 
 enum { CONTEXT_BEFORE = 50, CONTEXT_LEN = 78, CONTEXT_LEFT = 25, BLOCK = 65536 };
 
@@ -79,7 +78,7 @@ static char *read_whole(int fd, int *len)
         return data;
 }
 
-/* Like the command's: NULL for a file that can't be read. /dev/stdin is the request's standard input. */
+/* Works like the command's readfile: NULL for a file that can't be read. /dev/stdin is the request's standard input. */
 static void readfile(sqlite3_context *context, int n, sqlite3_value **values)
 {
         const char *name = (const char *)sqlite3_value_text(values[0]);
@@ -114,7 +113,7 @@ static bool names_what_is_the_commands(const char *sql)
         return false;
 }
 
-/* A line that begins with a dot may be one of the command's, or a part of a text that goes over several lines. */
+/* A line that begins with a dot may be a dot command, or a part of a text of several lines. */
 static bool has_dot_line(const char *sql)
 {
         return sql[0] == '.' || strstr(sql, "\n.");
@@ -340,7 +339,7 @@ static int sqlite_run(void *state, const struct job *job)
         if (has_dot_line(text) || names_what_is_the_commands(text) || access(SETTINGS, F_OK) == 0)
                 return startup_fresh(&hatchery_language, job);
         if (job->header.unbuffered)
-                setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* a row is a line */
+                setvbuf(stdout, NULL, _IOLBF, BUFSIZ); /* line-buffered, because a row is a line */
         int errors = run_text(state, text, piece);
         fflush(stdout);
         return errors > 0;

@@ -1,5 +1,5 @@
-/* The section of a runtime, a language that is data: its keys, its checks, and its way back to text. Private to the
- * reading of the configuration; config.h has the public part. */
+/* The section of a runtime (a language that is data): its keys, its checks, and how it becomes text again. Private to
+ * the reading of the configuration; config.h has the public part. */
 #pragma once
 
 #include "pool/config/config.h"

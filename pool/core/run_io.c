@@ -33,8 +33,8 @@ static void close_slot_fd(struct run *r, enum warm_fd which)
 
 static void begin_output(struct run *r);
 
-/* Goes on when the pipe has room again. If that can't be arranged, the program would wait for input, and the answer
- * would blame the program. */
+/* Goes on when the pipe has room again. If the pipe can't be watched, the run is killed as the server's fault.
+ * Otherwise its program would wait for input, and the answer would blame the program. */
 static void feed_later(struct run *r, struct event *writable)
 {
         if (event_add(writable, NULL) == 0)

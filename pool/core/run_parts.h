@@ -14,7 +14,7 @@ struct run_life {
 int run_job_build(struct run *r, struct err *e);
 void run_job_fini(struct run *r);
 
-/* The files that the run finds in its work directory, in an array that the caller frees; their bytes are the task's.
+/* The files that the run finds in its work directory, in an array that the caller frees; the task owns their bytes.
  * NULL: no memory. */
 struct file_span *run_job_files(const struct run *r, size_t *n);
 
@@ -25,7 +25,7 @@ uint64_t run_job_weight(const struct run *r);
 /* Assigns the events to the slot's descriptors, and gives a terminal its size. */
 int run_io_prepare(struct run *r, struct err *e);
 
-/* The terminal gets the size that the task says. */
+/* Gives the terminal the task's size. */
 void run_io_resize(struct run *r);
 
 /* Writes what the sandbox takes at once, and leaves the rest to events. */
@@ -35,7 +35,7 @@ void run_io_start(struct run *r);
  * only for JOB_TOLD_FAILURE. */
 enum job_told run_io_exited(struct run *r, struct job_failure *failure);
 
-/* Its program takes no input any more. */
+/* The run's program takes no input any more. */
 void run_io_end_input(struct run *r);
 
 /* Reads both streams as far as possible; true at the end of both, else events bring the rest. */
@@ -48,7 +48,8 @@ void run_io_stop(struct run *r);
 
 int run_limits_init(struct run *r);
 void run_limits_start(struct run *r); /* the job was handed over */
-void run_limits_drain(struct run *r); /* it is dead, but its pipes are not at their end; this may free it */
+void run_limits_drain(
+        struct run *r); /* the sandbox is dead, but its pipes are not at their end; this may free the run */
 void run_limits_stop(struct run *r);
 
 /* True if excess output is thrown away and does not end the run. */

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* Reports of one zygote are taken for so long at a time, so that the others do not wait. A report may end a run, and
- * its answer may take long to make. */
+/* The reports of one zygote are handled for at most BATCH_US at a time, so that other zygotes do not wait. A report may
+ * end a run, and its answer may take long to make. */
 enum { BATCH_US = 1000, MAX_PENDING = 16 * CHANNEL_MAX_SLOTS };
 
 static void on_readable(evutil_socket_t fd, short what, void *arg)
@@ -48,8 +48,7 @@ static int send_order(struct channel_end *c, const struct order *order, int fd, 
         return channel_send(c->sock, order, sizeof *order, &fd, fd >= 0 ? 1 : 0, e);
 }
 
-/* An order that can't be sent makes the channel end as if the zygote had closed it: the next look at it finds end of
- * file. */
+/* If an order can't be sent, this shuts the channel as if the zygote had closed it: the next read finds end of file. */
 static void give_up(struct channel_end *c, const struct err *why)
 {
         c->broken = *why;

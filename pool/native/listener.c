@@ -15,11 +15,11 @@
 /* Connections accepted in one batch, so that a flood of them does not make runs wait. */
 enum { BATCH = 16, PAUSE_US = 100000 };
 
-/* Descriptors that others need. A slot has those of its sandbox and of a collector. The pool has its own, and those of
- * connections that are only told that there is no room. */
+/* Descriptors that are no client's connections. A slot has those of its sandbox and of a collector. The pool has its
+ * own, and those of connections that only get the answer that there is no room. */
 enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 
-/* If that fails, the next tick tries again. */
+/* Listens again. If that fails, the next tick tries again. */
 static void resume(struct listener *l)
 {
         if (event_add(&l->readable, NULL) < 0)

@@ -35,8 +35,8 @@ _Static_assert(sizeof((hatchery_v1_PreloadStatus *)0)->name >= sizeof((struct pr
 
 enum { STATUS_SERVES_US = 50000 };
 
-/* A bound is left out where its count is that of the bound before, or 0: nanopb measures a message within messages once
- * for each level, and buckets are four levels deep. */
+/* Leaves out a bound whose count is 0 or the same as that of the bound before. This saves time: nanopb measures a
+ * nested message once for each level, and buckets are four levels deep. */
 static void fill_buckets(hatchery_v1_StageStatus *out, const struct histogram *h)
 {
         uint64_t count[STAGE_BOUNDS], last = 0;
@@ -64,7 +64,7 @@ static void fill_stages(hatchery_v1_LanguageStatus *out, const struct language_f
                 stage->p90_us = histogram_quantile(h, 0.90);
                 stage->p99_us = histogram_quantile(h, 0.99);
                 stage->max_us = h->max;
-                if (h->count > 0) /* else it is not touched, and takes no memory */
+                if (h->count > 0) /* an empty histogram is not touched, so its pages take no memory */
                         fill_buckets(stage, h);
         }
         out->stages_count = STAGE_COUNT;

@@ -1,5 +1,4 @@
-/* The zygotes of a language come, serve, are renewed and end: see language.h. Their reports arrive here.
- */
+/* The zygotes of a language: they start, serve, are renewed and end. See language.h. Their reports arrive here. */
 #include "pool/link/bounds.h"
 #include "pool/sched/claims.h"
 #include "pool/sched/language_parts.h"
@@ -88,7 +87,7 @@ static void put_renewal_off(struct language *l)
         l->renew_wait = l->renew_next;
 }
 
-/* Counts a zygote that was to serve, and never had a warm sandbox. */
+/* Counts a zygote that should have served, and never had a warm sandbox. */
 static void count_failed_start(struct language *l, bool hung)
 {
         if (++l->failed_starts >= MAX_FAILED_STARTS || hung)
@@ -104,7 +103,7 @@ static void lose(struct zygote *z, const char *why)
         bool served = z->greeted && l->was_full;
 
         say_end(l, z, why);
-        if (!l->sched->closing) /* it has ended, or should, and may not be able to */
+        if (!l->sched->closing) /* the zygote has ended; or it should end, and may hang */
                 l->sched->ops->kill(l->sched->owner, l->name, z->generation);
         TAILQ_REMOVE(&l->zygotes, z, link);
         zygote_free(z);
@@ -181,7 +180,7 @@ static void on_making(struct zygote *z, struct slot *slot)
 
         slot->sandbox = ++l->sched->last_sandbox;
         if (slot->state == SLOT_REMAKING)
-                return; /* the run that has it says the rest */
+                return; /* the run that holds the slot handles the rest */
         memcpy(limit, l->standard, sizeof limit);
         bounds_cut(limit, &z->ceilings);
         slot->memory_bytes = limit[LIMIT_MEMORY];
@@ -302,14 +301,14 @@ void language_tick(struct language *l)
                 next = TAILQ_NEXT(z, link);
                 if (!why) {
                         if (z->greeted)
-                                look_at_warm(l, z); /* after a reload fewer may be enough */
+                                look_at_warm(l, z); /* after a reload fewer warm sandboxes may be enough */
                         continue;
                 }
                 lose(z, why);
         }
         scale_fade(&l->scale, clock_us());
         scale_runs(&l->scale, language_busy(l));
-        language_order_sandboxes(l); /* slots may have become too many */
+        language_order_sandboxes(l); /* there may be too many slots now */
         if (l->renew_wait > 0)
                 l->renew_wait--;
         ask_if_due(l);

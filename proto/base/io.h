@@ -1,4 +1,4 @@
-/* Whole reads and writes on blocking descriptors; they go on after signals. */
+/* Complete reads and writes on blocking descriptors; a signal does not cut them short. */
 #pragma once
 
 #include <stddef.h>
@@ -7,7 +7,8 @@
 /* 0, or a negative errno; -EPIPE for an end of file before len bytes. */
 int io_read_all(int fd, void *data, size_t len);
 
-/* 0, or a negative errno. The second is for sockets: if the other end is gone, it gives -EPIPE and no signal. */
+/* 0, or a negative errno. io_send_all is for sockets: if the other end is gone, it returns -EPIPE and raises no signal.
+ */
 int io_write_all(int fd, const void *data, size_t len);
 int io_send_all(int sock, const void *data, size_t len);
 

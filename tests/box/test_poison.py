@@ -1,4 +1,5 @@
-"""Sandboxes forget: every kind of state that a program can change is changed, and looked for in every slot.
+"""Sandboxes forget: programs change every kind of state that they can, and later runs look for the
+changes in every slot.
 
 The tables in states/ run inside the sandbox. A state is clean if its probe reports the same after the poison as in an
 unpoisoned sandbox. Each probe must see its poison: in one run with the poison, it reports something else.
@@ -20,7 +21,7 @@ from lib.server import HELD, HOLD, Server, wait_until
 
 STATES = Path(__file__).with_name("states")
 TABLES = ("files", "ipc", "process", "interpreter", "memory")
-WARM, RUNNING = (2, 3) if ALL else (1, 2)  # the fewer slots, the sooner all of them have had a turn
+WARM, RUNNING = (2, 3) if ALL else (1, 2)  # with fewer slots, each has its turn sooner
 SLOTS = WARM + RUNNING
 CONFIG = f"client_share = 100\nlanguage python {{ warm = {WARM} running = {RUNNING} limits {{ memory = \"64M\" }} }}\n"
 LIMITS = {"wall_us": 50_000_000, "cpu_us": 50_000_000, "memory_bytes": 800 << 20, "open_files": 200,
@@ -74,7 +75,8 @@ class Tables(Case):
     def counters(self):
         SERVER.wait_idle(connections=1)
         row = self.client.status().languages[0]
-        # A very busy machine may not be done in time with sockets in flight, which is no fault.
+        # A very busy machine may not free sockets in flight in time, which is not a mistake of the
+        # server.
         return row.failures, row.discarded - SERVER.log().count("of its last run stay, it is made anew")
 
     def table(self, name):
@@ -319,7 +321,7 @@ class Discarded(Case):
         return self.client.status().languages[0].discarded
 
     def init_of(self, slot_uid):
-        """An init's uid is one below that of its slot's programs."""
+        """Finds a slot's init: its uid is one below that of the slot's programs."""
         return next(process for process in self.inits() if process.status()["Uid"].split()[0] == str(slot_uid - 1))
 
     def start_run(self, code):
@@ -404,7 +406,7 @@ class Discarded(Case):
             try:
                 os.kill(int(pid), signal.SIGCONT)
             except ProcessLookupError:
-                pass  # it was warm already, had the job, and is gone
+                pass  # the sandbox was warm already, had the job, and has ended
         return False
 
     def wait_for_a_stopped_birth(self):
@@ -437,7 +439,7 @@ class Discarded(Case):
             for pid in self.births:
                 self.give_a_moment(pid)
             self.assertTrue(self.client.status().ready)
-            time.sleep(0.4)  # the rarity of its moments
+            time.sleep(0.4)  # how rarely the sandbox gets a moment
         for pid in self.births:
             os.kill(pid, signal.SIGCONT)
         SERVER.wait_idle(connections=1)

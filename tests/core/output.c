@@ -1,5 +1,4 @@
-/* Output as it comes: sinks that take part of what they are told, or nothing, while the program runs and after its end.
- */
+/* Output as it comes, with sinks that take a part of the bytes or none, while the program runs and after its end. */
 #include "pool/core/execution.h"
 #include "tests/core/scene.h"
 #include "tests/unit/unit.h"
@@ -60,9 +59,9 @@ static void a_full_sink_stops_the_reading_and_loses_nothing(void **state)
         fake_write(t->s, false, 20);
         world_turn(&t->w);
         assert_int_equal(t->f->told[STREAM_STDOUT], 10);
-        assert_int_equal(t->f->execution->run.out.total, 10); /* the rest is in the pipe, and holds the program up */
+        assert_int_equal(t->f->execution->run.out.total, 10); /* the rest is in the pipe, so the program waits */
         world_give_all(t->f);
-        assert_int_equal(t->f->told[STREAM_STDERR], 5); /* at once, and before what is in the pipe */
+        assert_int_equal(t->f->told[STREAM_STDERR], 5); /* at once, before the bytes in the pipe */
         assert_int_equal(t->f->told[STREAM_STDOUT], 10);
         world_turn(&t->w);
         assert_int_equal(t->f->told[STREAM_STDOUT], 30);
@@ -94,7 +93,7 @@ static void a_dead_sandbox_waits_for_no_sink(void **state)
         assert_int_equal(t->f->finished, 1);
 }
 
-/* However much of it the sink takes at once, and whether the program lives or is dead by then. */
+/* This holds for any number of bytes that the sink takes at once, and for a living and a dead program. */
 static void no_more_is_told_than_the_limit_allows(void **state)
 {
         static const size_t first[] = { 0, 1, 400, 999, 1000, 1001, 5000 };
@@ -127,7 +126,8 @@ static void no_more_is_told_than_the_limit_allows(void **state)
                 }
 }
 
-/* A program that exceeds its limit while its sink takes nothing is held up in its pipe, and found when it goes on. */
+/* A program that exceeds its limit while its sink takes nothing waits in its pipe. Its excess is noticed when it goes
+ * on. */
 static void a_sink_that_takes_nothing_does_not_raise_the_limit(void **state)
 {
         struct scene *t = *state;
@@ -152,7 +152,8 @@ static void a_sink_that_takes_nothing_does_not_raise_the_limit(void **state)
         assert_int_equal(t->f->status, OUTCOME_OUTPUT_LIMIT);
 }
 
-/* What is kept of one stream because the sink did not take the other has what is left of that one's limit. */
+/* The sink does not take one stream, so bytes of the other are kept. They count against the limit of their own stream.
+ */
 static void what_was_told_before_counts_for_the_limit(void **state)
 {
         struct scene *t = *state;
@@ -182,7 +183,7 @@ static void what_was_told_before_counts_for_the_limit(void **state)
 
 /* ---------------------------------------------------------------- after its end */
 
-/* Over, with something of both streams that is yet to be told. */
+/* Brings the run to its end with bytes of both streams that the sink has not taken yet. */
 static void reach_delivering(struct scene *t)
 {
         scene_submit(t, &streaming);
@@ -193,7 +194,7 @@ static void reach_delivering(struct scene *t)
         fake_write(t->s, true, 20);
         end(t);
         assert_int_equal(t->f->execution->state, EXECUTION_DELIVERING);
-        assert_null(t->f->execution->queued.account); /* it has no slot, and is charged for none */
+        assert_null(t->f->execution->queued.account); /* the execution has no slot, and is charged for none */
         assert_int_equal(t->f->told[0] + t->f->told[1], 0);
 }
 
@@ -233,12 +234,12 @@ static void the_rest_is_told_bit_by_bit(void **state)
                 world_give(t->f, 1);
                 assert_int_equal(t->f->told[0], n < 11 ? n : 11); /* one stream, then the other */
                 assert_int_equal(t->f->told[0] + t->f->told[1], n);
-                assert_int_equal(t->f->finished, n == 31); /* nothing is left that it would have to take */
+                assert_int_equal(t->f->finished, n == 31); /* no byte is left for the sink */
         }
 }
 
-/* What is in the pipes waits there: one reading is all that a run holds for a sink that takes nothing. It is weighed,
- * and given back as soon as it is told. */
+/* For a sink that takes nothing, a run holds the bytes of one read; all others wait in the pipes. The memory of that
+ * read is counted, and given back as soon as the sink has taken the bytes. */
 static void little_is_kept_for_a_sink_that_takes_nothing(void **state)
 {
         struct scene *t = *state;
@@ -257,7 +258,7 @@ static void little_is_kept_for_a_sink_that_takes_nothing(void **state)
         world_turn(&t->w);
         assert_int_equal(r->out.total + r->err.total, 60000);
         assert_true(t->w.memory.used > before);
-        world_give(t->f, 1000); /* all that is kept: there is credit, but nothing to tell */
+        world_give(t->f, 1000); /* all kept bytes: there is credit, but nothing to send */
         assert_int_equal(t->w.memory.used, before);
         assert_false(t->f->full);
         world_give_all(t->f);
@@ -267,7 +268,8 @@ static void little_is_kept_for_a_sink_that_takes_nothing(void **state)
         end(t);
 }
 
-/* While a stream is kept, the other one is not read either: what the sink is told is in the order of the readings. */
+/* While bytes of one stream are kept, the other stream is not read either: the sink gets bytes in the order of the
+ * reads. */
 static void the_order_of_both_streams_survives_a_sink_that_takes_little(void **state)
 {
         struct scene *t = *state;
@@ -289,7 +291,8 @@ static void the_order_of_both_streams_survives_a_sink_that_takes_little(void **s
         assert_int_equal(t->f->told[0] + t->f->told[1], 60);
 }
 
-/* From within the call in which it takes little, or none: what is kept by then is kept for nobody. */
+/* The sink cancels or abandons within the call in which it takes few bytes or none. The kept bytes then have no taker.
+ */
 static void what_takes_little_may_be_abandoned_or_cancelled_by_that(void **state)
 {
         struct scene *t = *state;
@@ -324,7 +327,7 @@ static void nothing_is_kept_for_nobody(void **state)
         end(t);
 }
 
-/* In a process of its own, which ends by that. */
+/* Runs in a process of its own, which the mistake ends. */
 static void a_sink_that_takes_what_there_is_not_is_wrong(void **state)
 {
         struct scene *t = *state;
@@ -335,7 +338,7 @@ static void a_sink_that_takes_what_there_is_not_is_wrong(void **state)
         pid_t child = fork();
         if (child == 0) {
                 signal(SIGABRT, SIG_DFL);
-                dup2(t->w.log.fd, STDERR_FILENO); /* the sentence is as it must be */
+                dup2(t->w.log.fd, STDERR_FILENO); /* the process prints its last sentence there */
                 t->f->greedy = true;
                 world_turn(&t->w);
                 _exit(0);
@@ -375,7 +378,7 @@ static void a_shutdown_says_that_it_was_begun(void **state)
         assert_non_null(strstr(t->f->refusal.text, "was ended for it"));
 }
 
-/* Its pipes are held open by somebody, and are read on after what was kept. */
+/* Another process holds the pipes open. Reading goes on, after the kept bytes. */
 static void output_stays_in_order_after_the_death(void **state)
 {
         struct scene *t = *state;

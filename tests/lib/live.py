@@ -1,5 +1,5 @@
-"""The hatchery command while it runs: what it prints is read as it comes, and what it reads is written bit by bit, by
-pipes or by a terminal."""
+"""The hatchery command while it runs, on pipes or on a terminal. The test reads its output as it
+comes, and writes its input bit by bit."""
 
 import fcntl
 import os
@@ -24,7 +24,7 @@ BLOCK = 1 << 16
 
 
 class Live:
-    """One command. What is in `out` and `err` was read so far."""
+    """One command. `out` and `err` hold its output so far."""
 
     def __init__(self, address, *arguments, **options):
         environment = {**os.environ, "HATCHERY_ADDR": address, **options.pop("env", {})}
@@ -32,7 +32,7 @@ class Live:
         self.process = subprocess.Popen([str(HATCHERY), *arguments], env=environment, bufsize=0, **streams, **options)
         self.seen = {stream.fileno(): bytearray() for stream in (self.process.stdout, self.process.stderr) if stream}
         self.ended = set()
-        self.at = 0  # in standard output: what is behind it was not expected yet
+        self.at = 0  # the place in standard output up to which `expect` has matched
 
     @property
     def out(self):
@@ -43,7 +43,7 @@ class Live:
         return bytes(self.seen[self.process.stderr.fileno()])
 
     def read_some(self):
-        """What comes next, on either stream. False: both have ended."""
+        """Reads the next bytes on either stream. False: both have ended."""
         open_ones = [fd for fd in self.seen if fd not in self.ended]
         ready = open_ones and select.select(open_ones, [], [], GUARD)[0]
         if open_ones and not ready:
@@ -56,13 +56,14 @@ class Live:
         return bool(open_ones)
 
     def wait(self, condition):
-        """Until the condition holds. It fails if the command is silent for long, or ends before."""
+        """Waits until the condition holds. Fails if the command is silent for long, or ends
+        before."""
         while not condition(self):
             if not self.read_some():
                 raise AssertionError(f"it ended too early: {self}")
 
     def expect(self, words):
-        """Waits until standard output holds these bytes behind those that were expected before."""
+        """Waits until standard output holds these bytes after the last match."""
         self.wait(lambda live: words in live.out[self.at:])
         self.at = self.out.index(words, self.at) + len(words)
 
@@ -73,7 +74,7 @@ class Live:
         self.process.stdin.close()
 
     def end(self):
-        """Reads to its end, and gives the exit code; that of a signal is negative."""
+        """Reads to the command's end, and returns its exit code; a signal gives a negative code."""
         while self.read_some():
             pass
         return self.process.wait(GUARD)
@@ -94,14 +95,14 @@ class Live:
 
 
 class Session:
-    """One command on a terminal of its own, in a session of its own. What it prints is in `out`. shell: what bash is to do
-    with the command, which is "$0" "$@"."""
+    """One command on a terminal of its own, in a session of its own. `out` holds its output so far.
+    shell: a bash script that runs the command as "$0" "$@"."""
 
     def __init__(self, address, *arguments, rows=24, columns=80, stdout=None, term="xterm-test", shell=None):
         self.ours, self.terminal = os.openpty()
         self.resize(rows, columns)
         attributes = termios.tcgetattr(self.terminal)
-        attributes[6][termios.VERASE] = b"\x18"  # something that no default has
+        attributes[6][termios.VERASE] = b"\x18"  # a character that no default uses
         termios.tcsetattr(self.terminal, termios.TCSANOW, attributes)
         self.before = termios.tcgetattr(self.terminal)
         self.seen = bytearray()
@@ -130,7 +131,7 @@ class Session:
         os.write(self.ours, keys)
 
     def read_for(self, seconds):
-        """What comes within this time."""
+        """Reads the output that comes within this time."""
         if select.select([self.ours], [], [], seconds)[0]:
             self.seen += os.read(self.ours, BLOCK)
             return True
@@ -144,7 +145,7 @@ class Session:
                 raise AssertionError(f"it did not come true; what was printed: {self.out[-1000:]}")
 
     def expect(self, words):
-        """Waits until these bytes were printed behind those that were expected before."""
+        """Waits until the output holds these bytes after the last match."""
         self.wait(lambda: words in self.seen[self.at:])
         self.at = self.seen.index(words, self.at) + len(words)
 
@@ -166,7 +167,7 @@ class Session:
 
 
 class Relay:
-    """A way to the server that can be cut."""
+    """A relay to the server whose connections the test can cut."""
 
     def __init__(self, server, folder):
         self.server = server
@@ -199,7 +200,7 @@ class Relay:
             pass
 
     def cut(self):
-        """All connections end, as if the server had died."""
+        """Ends all connections, as if the server had died."""
         for each in self.sockets:
             try:
                 each.shutdown(socket.SHUT_RDWR)
@@ -214,7 +215,7 @@ class Relay:
 
 
 class FakeServer:
-    """Takes one connection; what it receives is for the test to answer."""
+    """Takes one connection; the test answers the messages that it receives."""
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory()
@@ -239,7 +240,7 @@ class FakeServer:
         return data
 
     def receive(self):
-        """The next ClientMessage."""
+        """Receives the next ClientMessage."""
         _, length = HEADER.unpack(self.read(HEADER.size))
         return pb.ClientMessage.FromString(self.read(length))
 

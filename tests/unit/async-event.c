@@ -40,12 +40,12 @@ static void libevent_drives_it(void **state)
 
         begin_loop(&l);
         assert_int_equal(heard_send(&l.h, l.s.c, &q, NULL), HATCHERY_OK);
-        l.s.f.client = NULL; /* the fake server's own reading does not dispatch it */
+        l.s.f.client = NULL; /* so that the fake server does not dispatch the client when it reads */
         fake_result(&l.s.f, fake_read_id(&l.s.f, REQUEST_EXECUTE), "by the loop");
         event_base_dispatch(l.base);
         assert_string_equal(l.h.result, "by the loop");
 
-        /* A failure that no descriptor tells of, and a time. */
+        /* A failure that makes no descriptor ready, and a timer. */
         fake_hang_up(&l.s.f);
         while (l.s.disconnected == 0)
                 event_base_loop(l.base, EVLOOP_ONCE);

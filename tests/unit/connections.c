@@ -34,7 +34,7 @@ static int tear_down(void **state)
         return 0;
 }
 
-/* Reading, its work, and the end of a connection are events of their own. */
+/* Reading, handling, and the end of a connection are separate events, so this turns the loop several times. */
 static void turn(struct front *f)
 {
         for (int i = 0; i < 4; i++)

@@ -35,7 +35,7 @@ static void *write_in_pieces(void *arg)
         return NULL;
 }
 
-/* Sends data from a thread and closes; gives the caller the job that job_read made of it. */
+/* Sends data from a thread and closes; fills *job with the job that job_read reads. */
 static int read_back(const uint8_t *data, size_t len, size_t most, struct job *job)
 {
         int socks[2];
@@ -304,7 +304,7 @@ static void a_failure_is_told_alone_and_with_an_errno(void **state)
         assert_int_equal(strlen(endless[0].name), sizeof endless[0].name - 1);
 }
 
-/* A translator announces itself. Afterwards it can take nothing back, and can tell only a refusal. */
+/* A translator announces itself. Afterwards it can't take that back, and can only report a refusal. */
 static void a_translator_can_tell_of_a_refusal_alone(void **state)
 {
         (void)state;

@@ -1,7 +1,7 @@
 /* The queue against random clients in simulated time: no client waits longer than its share says, and none gets more
  * than a client that always has something waiting. A slot that is made again after a run does not count for that
- * client. So all its slots may be made again at one time: the next client waits for one of them, and is charged
- * less. */
+ * client. So all slots of one client may be made again at one time. The next client then waits for one of them, and is
+ * charged less. */
 #include "pool/sched/queue.h"
 
 #include "tests/unit/unit.h"
@@ -38,10 +38,10 @@ struct client {
         int64_t shortest_us, longest_us, pause_us;
         bool mixed; /* runs of the shortest and of the longest kind only */
         struct request request[DEPTH];
-        unsigned n; /* requests that wait or run */
+        unsigned n; /* its requests that wait or run */
         int64_t next_us;
         int64_t from_us, had_us;
-        int64_t seen_us[CLIENTS]; /* the others' times when it came */
+        int64_t seen_us[CLIENTS]; /* the other clients' times when this request came */
 };
 
 struct model {
@@ -144,7 +144,7 @@ static int64_t longest(const struct model *m)
         return LONGEST_US + m->making_us;
 }
 
-/* A client with one request at a time waits until the others have had as much, and until runs end. */
+/* A client with one request at a time waits until the others have had as much time as it, and until runs end. */
 static void check_wait(const struct model *m, const struct client *c, const struct request *r)
 {
         int64_t most = 2 * (int64_t)(m->n_most + 2) * longest(m), took = m->now_us - r->asked_us;
@@ -203,8 +203,8 @@ static int64_t next_event(const struct model *m)
         return at;
 }
 
-/* A client that always waits gets as much as any other since both were there, except for runs that can't be taken
- * back. */
+/* A client that always has a request waiting gets as much time as any other, counted from when both were there. Only
+ * runs that can't be taken back make a difference. */
 static void check_shares(const struct model *m)
 {
         int64_t slack = 2 * (int64_t)(m->n_slots + 2) * longest(m);

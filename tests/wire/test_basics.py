@@ -16,7 +16,8 @@ SLEEP = "import time; time.sleep(50)"
 
 
 def sleeping(mark):
-    """A program that sleeps; the host can find it by an argument of a process that it starts."""
+    """A program that sleeps. It starts a process with `mark` as an argument, so that the host can
+    find it."""
     return f"import subprocess; subprocess.run(['/bin/sh', '-c', 'sleep 50; :', '{mark}'])"
 
 
@@ -231,7 +232,7 @@ class Cancelling(Case):
                 self.assertEqual("CANCELLED", refused.code)
 
     def slots(self):
-        """More than can run at once."""
+        """Starts more programs than can run at once."""
         return 8 * (os.cpu_count() or 1) + 32
 
     def test_an_unknown_id_is_not_found_and_an_answered_one_neither(self):
@@ -321,7 +322,7 @@ class Reporting(Case):
         self.assertEqual(least, python.warm_min)
         self.assertEqual(python.warm_target, python.warm)
         self.assertTrue(least <= python.warm <= python.warm_max, python)
-        # The memory is a copy of a part of the interpreter: neither of all of it nor of nothing.
+        # A sandbox copies a part of the interpreter's memory: more than nothing, less than all.
         self.assertTrue(100 << 10 < python.sandbox_bytes < 64 << 20, python)
         self.assertEqual((0, 0, 0), (python.running, python.queued, python.failures))
 

@@ -151,7 +151,7 @@ class Broken(WithLanguages):
                                check=False)
         self.assertRegex(check.stdout, r"FAIL  language torn .*hatchery-lang-torn|FAIL  language torn .*loading")
         self.assertRegex(check.stdout, r"ok    language python ")
-        # Its package may be installed already, so no package is named.
+        # The package that lua needs may be installed already, so the message names none.
         self.assertRegex(check.stdout, r"absent language lua +hatchery-lang-lua.so was not built: that takes liblua5.4-dev\n")
         self.assertEqual(1, check.returncode)
 
@@ -165,7 +165,8 @@ class Broken(WithLanguages):
 
 class Tried(WithLanguages):
     def test_what_a_zygote_tries_ahead_dies_with_it(self):
-        # It is never ready, reads nothing, and so would not notice the end of its parent.
+        # The language's program is never ready and reads nothing, so it would not notice the end of
+        # its parent.
         server = self.prepare()
         server.start()
         self.write("slow", runtime("slow", kind="prestarted", warm='{ sleep, "600" }'))
@@ -177,8 +178,8 @@ class Tried(WithLanguages):
         [tried] = wait_until(sleepers, what="a program that is tried")
         os.kill(tried.parent, signal.SIGKILL)
         wait_until(lambda: not tried.is_running(), what="the end of what was tried")
-        # The next zygote starts it, too, and hears nothing: the server would wait for it until the
-        # end of draining.
+        # The next zygote starts the program, too, and hears nothing from it: the server would wait
+        # for that zygote until the end of draining.
         [tried] = wait_until(sleepers, what="the next try")
         family = server.processes()
         server.process.send_signal(signal.SIGTERM)
@@ -225,8 +226,8 @@ class ComeAndGo(WithLanguages):
                              (row.version, list(row.aliases), list(row.extensions), list(row.interpreters)))
             self.assertEqual((["py", "pyw"], ["python", "python3", "py"]),
                              (list(before.extensions), list(before.interpreters)))
-            # The log names an extension that another language has already, and the language that
-            # keeps it. No two languages of Hatchery's own collide.
+            # If two languages claim one extension, the log names it and the language that keeps it.
+            # No two of Hatchery's own languages collide.
             said = re.findall(r"\w+ and \w+ are both called \w+|programs of \w+ and of \w+ both end in .\w+", server.log())
             self.assertEqual(["greet and bash are both called sh", "greet and python are both called python3",
                               "programs of greet and of bash both end in .sh"], sorted(said))
@@ -299,7 +300,7 @@ class ComeAndGo(WithLanguages):
                 self.configure(server, PYTHON)
                 self.reload(server)
                 wait_until(lambda: self.names(client) == ["python"], what="its going")
-                if round_ % 2:  # it is gone for good; else its last run goes on
+                if round_ % 2:  # the language has ended; otherwise its last run goes on
                     server.let_go()
                     wait_until(lambda: len(server.zygote_processes()) == 1, what="the end of its zygote")
                 self.configure(server, PYTHON + "language greet { warm = 1 }\n")
@@ -320,7 +321,7 @@ class ComeAndGo(WithLanguages):
                 wanted = [f"tongue{i}" for i in range(6) if (i + round_) % 3]
                 self.configure(server, PYTHON + "".join(f"language {name} {{ warm = 1 running = 2 }}\n" for name in wanted))
                 server.process.send_signal(signal.SIGHUP)
-                time.sleep(0.05 * (round_ % 3))  # the hurry
+                time.sleep(0.05 * (round_ % 3))  # reloads come in quick succession
             wait_until(lambda: self.names(client) == ["python", *wanted], what="the last configuration")
             for name in wanted:
                 self.wait_for(client, name)
@@ -341,7 +342,7 @@ class ComeAndGo(WithLanguages):
             code = "i=0; while [ $i -lt 100 ]; do echo 0123456789; i=$((i + 1)); done"
             wait_until(lambda: len(client.execute(code, language="greet").stdout) == 100, what="the new limit")
             second = self.row(client, "greet")
-            self.assertEqual(first.generation + 1, second.generation)  # for limits alone no zygote is renewed
+            self.assertEqual(first.generation + 1, second.generation)  # a change of limits alone renews no zygote
             self.assertEqual(python.generation, self.row(client, "python").generation)
         self.assertEqual([], load.problems)
 
