@@ -178,7 +178,7 @@ int options_parse(struct options *o, int argc, char *const argv[], struct err *e
         return r < 0 ? r : choose_peers(o, e);
 }
 
-/* The reason to leave a row out; NULL: it is to be measured. */
+/* The reason to leave a row out; NULL: the row is measured. */
 static const char *why_not(const struct options *o, enum row_id row)
 {
         const struct row *t = &row_table[row];

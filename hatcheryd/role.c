@@ -88,7 +88,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         return r;
 }
 
-/* The section of a language's runtime in a memory file, with the limits that the language has. */
+/* Writes the section of a language's runtime into a memory file, with the language's own limits. */
 static int runtime_fd(const struct config_language *language, struct err *e)
 {
         struct config_runtime runtime = *language->data; /* borrows all but its limits */
@@ -120,7 +120,7 @@ static void language_options(struct arguments *a, const struct role_zygote *role
                 option(a, "--preload", language->preload[i]);
 }
 
-/* The highest limits that the pool may order: the larger of both stages, where there are two. */
+/* The highest limits that the pool may order. If the language has two stages, the larger value of both counts. */
 static void find_ceilings(const struct config_language *language, char arg[CEILINGS_ARG_SIZE])
 {
         int64_t most[LIMIT_COUNT];

@@ -1,5 +1,5 @@
-/* Has the set of installed packages changed? The package databases are looked at every now and then, which takes a few
- * microseconds. During an upgrade they change again and again, so only a change that is over counts. */
+/* Has the set of installed packages changed? A look at the package databases takes a few microseconds, and is repeated
+ * now and then. During an upgrade the databases change again and again, so a change counts only when it is over. */
 #pragma once
 
 #include <stdbool.h>

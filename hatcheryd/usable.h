@@ -1,6 +1,6 @@
-/* Can a language that is data be served as its file says? A fault that would end each of its zygotes or sandboxes is
- * found at the start, while somebody reads the log. A fault that only running shows (a version command that fails) is
- * left to its zygote. */
+/* Can a language that is data be served as its file says? Finds, at the start of the server, mistakes that would end
+ * each zygote or sandbox of the language: at that time an operator reads the log. Mistakes that show only when a
+ * command runs (a version command that fails) are left to the zygote. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -14,6 +14,6 @@ enum { USABLE_PATH_SIZE = 4096 };
  * which every such language sees; or NULL. */
 int usable_check(const struct config_runtime *r, const char *files, struct err *e);
 
-/* Finds the program of a command line on the host. False if it is not there, or need not be: it is yet to be made, or
- * only sandboxes see it. */
+/* Finds the program of a command line on the host. False if it is missing; or if it may be missing, because it is made
+ * later or only sandboxes see it. */
 bool usable_find_program(const struct config_runtime *r, const char *word, char path[USABLE_PATH_SIZE]);

@@ -71,7 +71,8 @@ int relay_start(struct relay *r, struct err *e)
         if (r->pid < 0)
                 return err_set(e, errno, "start a relay");
         if (r->pid == 0) {
-                /* Nothing else may stay open: the write end would keep its own input from ending. */
+                /* No other descriptor may stay open: a copy of the write end would keep the relay's own input from
+                 * ending. */
                 if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || dup2(from, 0) < 0 || dup2(out, 1) < 0 ||
                     close_range(3, ~0U, 0) < 0)
                         _exit(126);

@@ -14,22 +14,23 @@ enum { CAPTURE_MORE = 0, CAPTURE_END = 1 };
 struct capture {
         uint8_t *data;
         size_t len, room;
-        size_t start;   /* the first so many of len are dropped */
-        size_t limit;   /* so many bytes are held at most */
+        size_t start;   /* how many bytes at the front of len are dropped */
+        size_t limit;   /* the most bytes that are held */
         uint64_t total; /* bytes seen, kept or not */
 };
 
-/* Puts len bytes on record. -ENOMEM. */
+/* Adds len bytes. -ENOMEM. */
 int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *e);
 
 /* Reads a non-blocking descriptor once, through scratch. CAPTURE_END: its end. CAPTURE_MORE: *n bytes were read (0:
  * there is nothing to read now). A negative errno: no memory, or reading failed. */
 int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_size, size_t *n, struct err *e);
 
-/* Drops the first len bytes that are held; total still counts them. When nothing is held any more, no memory is. */
+/* Drops the first len bytes that are held; total still counts them. When no byte is held any more, it frees the memory.
+ */
 void capture_drop(struct capture *c, size_t len);
 
-/* Of a capture that has dropped nothing: more was seen than could be kept. */
+/* True if more bytes came than could be kept. Only for a capture that has dropped nothing. */
 bool capture_is_over(const struct capture *c);
 struct span capture_span(const struct capture *c);
 void capture_fini(struct capture *c);

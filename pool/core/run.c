@@ -17,7 +17,7 @@
 
 /* ---------------------------------------------------------------- its slot */
 
-/* Lets the slot go; nothing of it is touched afterwards. */
+/* Lets the slot go; the run does not touch it afterwards. */
 static struct slot *let_go(struct run *r)
 {
         struct slot *slot = r->slot;
@@ -39,7 +39,7 @@ void run_give_back(struct run *r)
         bool replaces = r->state == RUN_CLEARING || r->state == RUN_MAKING;
         struct slot *slot = let_go(r);
 
-        if (replaces) /* an order is out already: what comes of it ends in an empty slot */
+        if (replaces) /* another sandbox is ordered already: it goes into an empty slot */
                 slot_desert(slot);
         else
                 slot_return(slot);
@@ -87,7 +87,7 @@ static void hand_over(struct run *r)
         r->ops->weighs(r);
         r->ops->began(r);
         run_io_start(r);
-        if (r->reason == KILL_NONE) /* otherwise its end is under way */
+        if (r->reason == KILL_NONE) /* otherwise the run is ending already */
                 run_limits_start(r);
 }
 
@@ -262,7 +262,7 @@ static void unstarted(struct run *r, const char *why, const struct report *repor
         slot_recycle(slot, report->exited.unproved);
 }
 
-/* The sandbox that it does not want is dead. */
+/* The unwanted sandbox is dead, so another one is made. */
 static void make(struct run *r, const struct report *report)
 {
         if (report->exited.unproved) {
@@ -326,7 +326,7 @@ static void on_exited(struct slot_holder *h, const struct report *report)
         }
         run_io_end_input(r);
         if (r->reason == KILL_NONE && was_killed_from_outside(r))
-                r->reason = KILL_FAULT; /* the death of its init killed it, not the program */
+                r->reason = KILL_FAULT; /* the run died with its init, not by the program */
         if (run_io_drain(r))
                 drained(r);
         else

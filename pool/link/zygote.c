@@ -8,15 +8,15 @@
 #include <errno.h>
 
 enum {
-        PING_TICKS = 3, /* of silence: then a ping tells a silent zygote from a silent slot */
+        PING_TICKS = 3, /* ticks of silence, after which a ping tells a silent zygote from a silent slot */
 
-        /* For a zygote that owes answers: the time that it was given, which is longer than it waits for an init; and
-         * ticks in any case. */
+        /* A zygote that owes answers counts as hanging after so much processor time, which is longer than it waits for
+         * an init; and after so many ticks in any case. */
         SILENT_US = 10500000,
         SILENT_TICKS = 120,
 
-        /* For one slot, while the zygote answers for others. The zygote itself gives up sooner, and knows the time that
-         * a sandbox was given (zygote/tenant_overdue.c). */
+        /* For a silent slot of a zygote that answers about other slots. The zygote itself gives up sooner, since it
+         * knows how much processor time the sandbox was given (zygote/tenant_overdue.c). */
         STUCK_TICKS = 45,
         MAKING_TICKS = 150,
         PRESTART_TICKS = 540, /* if a program is started ahead in the sandbox, which may be a large one */
@@ -102,7 +102,7 @@ void zygote_retire(struct zygote *z)
         zygote_kick(z);
 }
 
-/* ---------------------------------------------------------------- as many sandboxes as are to be */
+/* ---------------------------------------------------------------- the wanted number of sandboxes */
 
 static void kick_retiring(struct zygote *z)
 {
@@ -138,7 +138,7 @@ void zygote_kick(struct zygote *z)
 
 /* ---------------------------------------------------------------- the pulse */
 
-/* The zygote answers for others, but not for this one. */
+/* Gives up a slot: the zygote answers about other slots, but not about this one. */
 static void give_up(struct zygote *z, struct slot *slot)
 {
         struct slot_holder *h = slot_take_away(slot);
@@ -168,7 +168,7 @@ static void tell_holders(struct zygote *z)
         }
 }
 
-/* Does it hang? A zygote that is ready to run, but gets no processor, does not. */
+/* Does the zygote hang? A zygote that is ready to run, but gets no processor, does not hang. */
 static bool is_silent(struct zygote *z, bool owes)
 {
         struct patience_look look = { .now_us = clock_us() };

@@ -13,7 +13,8 @@ void stats_run_ended(struct stats *s, int64_t now_us, bool more)
                 double interval = (double)(now_us - s->last_end_us);
                 s->interval_us = s->interval_us > 0 ? s->interval_us + (interval - s->interval_us) * weight : interval;
         }
-        s->last_end_us = more ? now_us : 0; /* a pause is no slow run: only the pace while there is work counts */
+        s->last_end_us =
+                more ? now_us : 0; /* a pause does not count as a slow run: only the pace while there is work counts */
 }
 
 void stats_work_begins(struct stats *s)

@@ -1,9 +1,9 @@
-"""A program must not be able to tell Hatchery from `python3 main.py`: the same programs, run by both, compared.
+"""A program must not be able to tell Hatchery from `python3 main.py`. Both run the same programs,
+and the results are compared.
 
-Each program is a row: run once by /usr/bin/python3 in an empty directory, with pipes for its streams, and once by
-Hatchery. Standard output, standard error and the way it ended have to be the same, once the work directories have one
-name. What python3 does is recorded (lib/recorded.py).
-"""
+Each program is a row: run once by /usr/bin/python3 in an empty directory, with pipes for its
+streams, and once by Hatchery. Standard output, standard error and the ending must be the same,
+after both work directories are given one name. What python3 does is recorded (lib/recorded.py). """
 
 import os
 import re
@@ -43,7 +43,7 @@ def reference(files, entry, args, stdin):
 
 
 def normalise(output):
-    """Addresses of objects differ from run to run, and so does the time that unittest took."""
+    """Replaces addresses of objects and unittest's times, which differ from run to run."""
     output = re.sub(rb"0x[0-9a-f]{6,}", b"0xADDRESS", output)
     return re.sub(rb"(Ran \d+ tests? in )[\d.]+s", rb"\1TIMEs", output).decode(errors="replace")
 

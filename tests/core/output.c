@@ -152,8 +152,8 @@ static void a_sink_that_takes_nothing_does_not_raise_the_limit(void **state)
         assert_int_equal(t->f->status, OUTCOME_OUTPUT_LIMIT);
 }
 
-/* The sink does not take one stream, so bytes of the other are kept. They count against the limit of their own stream.
- */
+/* Bytes of one stream are kept because the sink did not take the other. They count against the limit of their own
+ * stream. */
 static void what_was_told_before_counts_for_the_limit(void **state)
 {
         struct scene *t = *state;

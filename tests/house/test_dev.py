@@ -61,7 +61,7 @@ class Dev(unittest.TestCase):
                               timeout=patience(60), check=False)
 
     def configured(self, *arguments):
-        """The trees that the command has configured."""
+        """Runs the command, and returns the trees that it has configured."""
         (self.dir / "log").write_text("")
         self.dev(*arguments)
         lines = (self.dir / "log").read_text().splitlines()
@@ -76,7 +76,7 @@ class Dev(unittest.TestCase):
         for packages in (["gcc 12.2.0-15", "liblua5.4-dev 5.4.4"], ["gcc 12.2.0-15"]):
             self.install(*packages)
             self.assertEqual(["build/release"], self.configured("build"), packages)
-            # Libraries that were found are looked for once more: they may be gone.
+            # Libraries that were found before are looked for again, because they may be gone.
             self.assertIn("-U *_LIBRARY", (self.dir / "log").read_text())
             self.assertEqual([], self.configured("build"))
 

@@ -1,5 +1,5 @@
-/* Executions of a connection: each request has one answer, whenever the core ends it; none comes after the connection's
- * end. */
+/* Executions of a connection: each request has one answer, whenever the core ends it. No answer comes after the
+ * connection's end. */
 #include "pool/native/connection.h"
 #include "tests/unit/front.h"
 #include "tests/unit/unit.h"
@@ -133,7 +133,7 @@ static void so_many_are_in_flight_and_no_more(void **state)
         execute(client, 4);
         wait_for(f, 3);
 
-        f->core.draining = true; /* the core then reports that */
+        f->core.draining = true; /* the core then reports that it drains */
         refuse(&f->core.refusal, REFUSAL_UNAVAILABLE, "it drains");
         execute(client, 5);
         hear_error(f, client, 5, REFUSAL_UNAVAILABLE, 0, "it drains");

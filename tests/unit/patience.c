@@ -8,8 +8,8 @@
 
 enum { SECOND = 1000000 };
 
-/* Takes a look a second later. In that second the process used so much processor time, and the kernel reports it ready
- * for so long. */
+/* Looks again a second later. In that second the process used used_us of processor time; the kernel reports that it was
+ * ready to run for ready_us. */
 static int64_t second(struct patience *p, int64_t used_us, int64_t ready_us)
 {
         struct patience_look look = p->last;
@@ -58,7 +58,7 @@ static void what_gets_nothing_for_seconds_is_given_nothing(void **state)
 {
         (void)state;
         struct patience p = begun();
-        /* The kernel reports it only afterwards. */
+        /* The kernel reports the time only afterwards. */
         assert_int_equal(second(&p, 0, 0), SECOND);
         assert_int_equal(second(&p, 0, 0), 2 * SECOND);
         assert_int_equal(second(&p, 1000, 3 * SECOND - 1000), 2000);

@@ -342,7 +342,7 @@ class ComeAndGo(WithLanguages):
             code = "i=0; while [ $i -lt 100 ]; do echo 0123456789; i=$((i + 1)); done"
             wait_until(lambda: len(client.execute(code, language="greet").stdout) == 100, what="the new limit")
             second = self.row(client, "greet")
-            self.assertEqual(first.generation + 1, second.generation)  # a change of limits alone renews no zygote
+            self.assertEqual(first.generation + 1, second.generation)  # limits alone renew none
             self.assertEqual(python.generation, self.row(client, "python").generation)
         self.assertEqual([], load.problems)
 

@@ -1,6 +1,6 @@
 /* Faults that a test asks for. A step that is left out shows that an attack works without that wall. A step that fails
- * shows what follows the failure. They come from a file that root names on the command line (`hatcheryd --faults`), one
- * to a line:
+ * shows how the server handles the failure. They come from a file that root names on the command line (`hatcheryd
+ * --faults`), one to a line:
  *
  *   skip STEP fail STEP ERRNO
  *
@@ -22,5 +22,5 @@ enum fault { FAULT_NONE, FAULT_SKIP, FAULT_FAIL };
 /* Maps the file; it stays mapped for the process's life. */
 int faults_open(struct faults *f, const char *path, struct err *e);
 
-/* The fault that is asked for a step; *error is a negative errno with FAULT_FAIL, else 0. f may be NULL. */
+/* Finds the fault that the file names for a step; *error is a negative errno with FAULT_FAIL, else 0. f may be NULL. */
 enum fault faults_find(const struct faults *f, const char *step, int *error);

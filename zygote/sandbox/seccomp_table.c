@@ -1,6 +1,6 @@
 /* The system calls of a sandbox: see seccomp_table.h. A program refused by this table: run it under `strace -f`
- * outside, look for the call here, and add a row with the reason if it is harmless without capabilities. If one runtime
- * alone needs it, its language names it (lang/lang.h).
+ * outside, look for the call here, and add a row with the reason if it is harmless without capabilities. If only one
+ * runtime needs the call, its language names the call (lang/lang.h).
  *
  * Left out on purpose, though harmless or nearly so, because no runtime needs them: mincore and preadv2 (they show the
  * page cache), tee and vmsplice, landlock, inotify and fanotify (they show what others do in /usr), capset, extended
@@ -36,7 +36,7 @@ static const char *const allowed[] = {
         /* memory */
         "brk", "get_mempolicy", "membarrier", "mlock", "mlock2", "mlockall", "mprotect", "mremap", "msync", "munlock",
         "munlockall", "munmap", "pkey_alloc", "pkey_free", "pkey_mprotect",
-        /* processes and threads; clone has rules of its own below; no class or priority but downwards */
+        /* processes and threads; clone has rules of its own below; class and priority can only be lowered */
         "arch_prctl", "capget", "execve", "execveat", "exit", "exit_group", "fork", "futex", "futex_waitv",
         "get_robust_list", "getcpu", "getegid", "geteuid", "getgid", "getgroups", "getpgid", "getpgrp", "getpid",
         "getppid", "getpriority", "getresgid", "getresuid", "getrlimit", "getrusage", "getsid", "gettid", "getuid",
@@ -64,8 +64,8 @@ static const char *const allowed[] = {
         "getrandom",
 };
 
-/* These calls answer 0 and do nothing. A sandbox writes to memory alone, so there is nothing to flush. Its /usr is the host's,
- * whose disk it could make flush, and whose cache it could empty. */
+/* These calls answer 0 and do nothing. A sandbox writes only to memory, so there is nothing to flush. But its /usr is
+ * the host's: real calls could make the host's disk flush, and empty the host's cache. */
 static const char *const pretended[] = {
         "fadvise64", "fdatasync", "fsync", "readahead", "sync", "sync_file_range", "syncfs",
 };
@@ -138,7 +138,7 @@ static const struct seccomp_rule rules[] = {
         VALUE("shmctl", 1, SHM_UNLOCK), VALUE("shmctl", 1, SHM_STAT), VALUE("shmctl", 1, SHM_INFO),
         VALUE("shmctl", 1, 15 /* SHM_STAT_ANY */), REFUSE("shmctl", 1, SHM_LOCK, EPERM),
 
-        /* Not merging of equal pages, which shows whether others have such a page; and nothing that moves the pages of
+        /* No merging of equal pages, which shows whether another run has such a page. No advice that moves the pages of
          * /usr. */
         VALUE("madvise", 2, MADV_NORMAL), VALUE("madvise", 2, MADV_RANDOM), VALUE("madvise", 2, MADV_SEQUENTIAL),
         VALUE("madvise", 2, MADV_WILLNEED), VALUE("madvise", 2, MADV_DONTNEED), VALUE("madvise", 2, MADV_FREE),
@@ -155,13 +155,13 @@ static const struct seccomp_rule rules[] = {
 
         VALUE("ioctl", 1, FIONREAD), VALUE("ioctl", 1, FIONBIO), VALUE("ioctl", 1, FIOCLEX), VALUE("ioctl", 1, FIONCLEX),
         VALUE("ioctl", 1, FIOASYNC),
-        /* A terminal is the sandbox's own: what changes it changes nothing for others. */
+        /* A terminal belongs to its sandbox alone: a change to it affects no other sandbox. */
         VALUE("ioctl", 1, TCGETS), VALUE("ioctl", 1, TCSETS), VALUE("ioctl", 1, TCSETSW), VALUE("ioctl", 1, TCSETSF),
         VALUE("ioctl", 1, TCGETS2), VALUE("ioctl", 1, TCSETS2), VALUE("ioctl", 1, TCSETSW2), VALUE("ioctl", 1, TCSETSF2),
         VALUE("ioctl", 1, TCSBRK), VALUE("ioctl", 1, TCSBRKP), VALUE("ioctl", 1, TCXONC), VALUE("ioctl", 1, TCFLSH),
         VALUE("ioctl", 1, TIOCGWINSZ), VALUE("ioctl", 1, TIOCSWINSZ), VALUE("ioctl", 1, TIOCGPGRP),
         VALUE("ioctl", 1, TIOCSPGRP), VALUE("ioctl", 1, TIOCGSID), VALUE("ioctl", 1, TIOCOUTQ),
-        /* Making one: where a sandbox has a terminal, "terminal" has made it. */
+        /* Calls that make a terminal: if the sandbox has one, the step "terminal" has made it before. */
         { "ioctl", 1, SCMP_CMP_EQ, TIOCSPTLCK, 0, EPERM, true }, { "ioctl", 1, SCMP_CMP_EQ, TIOCGPTPEER, 0, EPERM, true },
         /* These would type into a terminal, take one from others, or load a module of the kernel. */
         REFUSE("ioctl", 1, TIOCSCTTY, EPERM), REFUSE("ioctl", 1, TIOCSTI, EPERM), REFUSE("ioctl", 1, TIOCLINUX, EPERM),
@@ -204,9 +204,10 @@ static const struct seccomp_rule rules[] = {
         VALUE("sched_setscheduler", 1, 5 /* IDLE */),
 };
 
-/* The answers of these calls for values that no row above names. The kernel gives the same answer for a value that it does not
- * know, or that is not for this descriptor. Programs ask whether something is a terminal, or try a new call and fall back. Few of
- * them understand ENOSYS. No honest program uses a value of more than 32 bits; it answers ENOSYS. */
+/* The answers of these calls for values that no row above names. The kernel gives the same answer for a value that it
+ * does not know, or that is not for this descriptor. Programs ask whether something is a terminal, or try a new call
+ * and fall back. Few of them understand ENOSYS. No honest program uses a value of more than 32 bits, so such a value
+ * gets ENOSYS. */
 static const struct seccomp_answer otherwise[] = {
         { "fcntl", EINVAL }, { "ioctl", ENOTTY }, { "madvise", EINVAL }, { "personality", EINVAL }, { "prctl", EINVAL },
         { "sched_setscheduler", EPERM }, { "setsockopt", ENOPROTOOPT }, { "shmctl", EINVAL },
