@@ -29,8 +29,8 @@ static void told_disconnected(struct hatchery_client *c, const struct err *why, 
                 ops->disconnected(c->config.data, c, why, retry_ms);
 }
 
-/* Shortens the pause at random, by up to a half, so that clients that were cut off together do not come back together.
- */
+/* Shortens the pause at random, by up to a half, so that clients that were cut off together do not come back
+ * together. */
 static int64_t shorten(int64_t pause_us)
 {
         uint32_t random = 0;
@@ -47,8 +47,8 @@ static int64_t pause_us(const struct hatchery_client *c)
         return shorten(pause < most ? pause : most);
 }
 
-/* There is no connection. Plans the next attempt, and returns the pause before it in milliseconds; -1: there is none.
- */
+/* There is no connection. Plans the next attempt, and returns the pause before it in milliseconds; -1: there is
+ * none. */
 static int64_t rest(struct hatchery_client *c, uint64_t server_says_ms)
 {
         if (c->config.once) {

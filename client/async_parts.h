@@ -184,8 +184,8 @@ void queue_written(struct hatchery_client *c, size_t bytes);
 /* Takes a call's messages out of the queue. True: its request is partly written, so the rest of it is still sent. */
 bool queue_withdraw(struct hatchery_client *c, struct hatchery_call *call);
 
-/* The connection is gone. Drops messages about requests that were sent. A request that was not wholly sent begins anew.
- */
+/* The connection is gone. Drops messages about requests that were sent. A request that was not wholly sent begins
+ * anew. */
 void queue_cut(struct hatchery_client *c);
 
 void queue_fini(struct hatchery_client *c);

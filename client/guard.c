@@ -30,8 +30,8 @@ static void watch(int terminal, int channel, const struct termios *before)
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, NULL);
 
-        /* Readers of the command's output, and the server, see an end only when all copies of a descriptor are closed.
-         */
+        /* Readers of the command's output, and the server, see an end only when all copies of a descriptor are
+         * closed. */
         const pid_t group = getpgrp();
         int high_terminal = fcntl(terminal, F_DUPFD, REST), high_channel = fcntl(channel, F_DUPFD, REST);
         if (high_terminal < 0 || high_channel < 0 || dup2(high_terminal, TERMINAL) < 0 ||

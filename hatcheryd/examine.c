@@ -42,7 +42,7 @@ static int examine_walls(const struct config *config, const char *program_direct
         return 0;
 }
 
-/* Languages that are not installed are no failure, unless there is none at all. */
+/* A missing language is not a failure, unless no language is installed. */
 static int examine_languages(const struct runtimes *runtimes)
 {
         static const char *const words[] = {
@@ -55,7 +55,7 @@ static int examine_languages(const struct runtimes *runtimes)
 
         for (size_t i = 0; i < runtimes->n; i++) {
                 const struct runtime *r = &runtimes->at[i];
-                bool is_faulty_file = r->is_data && r->state == RUNTIME_BROKEN; /* no package mends it */
+                bool is_faulty_file = r->is_data && r->state == RUNTIME_BROKEN; /* no package would correct it */
                 bool advise = r->state != RUNTIME_PRESENT && *r->package && !is_faulty_file;
                 printf("%-5s language %-19s %s%s%s\n", words[r->state], r->name, r->why,
                        advise ? "; apt-get install " : "", advise ? r->package : "");

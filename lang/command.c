@@ -19,7 +19,7 @@
 
 extern char **environ;
 
-enum { EXIT_NO_EXEC = 126 }; /* what a shell says of a program that it can't start */
+enum { EXIT_NO_EXEC = 126 }; /* the exit status of a shell for a program that it can't start */
 
 /* One per zygote, copied by each fork. */
 struct command {
@@ -29,7 +29,7 @@ struct command {
         struct prestart started;
 };
 
-/* The language's variables hold from here on, for its version command as for all of its programs. */
+/* Sets the language's variables from here on, for its version command and for all its programs. */
 static int set_environment(char *const *env, struct err *e)
 {
         for (; env && *env; env++)
@@ -55,7 +55,7 @@ static int command_warm(const struct lang_setup *setup, struct lang_warmed *out,
         return c->warm ? prestart_try(c->warm, e) : err_set(e, ENOMEM, "the state of a language");
 }
 
-/* On a terminal no program is started ahead: the run gets one that is started for it. */
+/* With a terminal no program is started ahead: the run starts its own. */
 static int command_after_fork(void *state)
 {
         struct command *c = state;
@@ -64,7 +64,7 @@ static int command_after_fork(void *state)
         return prestart_start(&c->started, c->warm);
 }
 
-/* For a job that the waiting program can't do, where no run line takes it. */
+/* For a job that the waiting program can't do, if the language has no run line. */
 static int start_fresh(struct command *c, const struct job *job)
 {
         static char fresh[] = "fresh";

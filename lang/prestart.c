@@ -245,8 +245,8 @@ int prestart_offer(struct prestart *p, const struct job *job)
         if (p->pid == 0)
                 return 0;
         /* From here on the prestarted program reads the client's program, and becomes it. This process reports the end
-         * of both, so neither may look into it or write to it. If the job is not taken, an exec ends this protection.
-         */
+         * of both, so neither may look into it or write to it. If the job is not taken, an exec ends this
+         * protection. */
         int r = prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : share_limits(p->pid);
         bool sent = r == 0 && send_job(p->sock, job) == 0;
         int answer = sent ? spawn_wait_byte(p->sock, -1) : -EPIPE;

@@ -138,8 +138,8 @@ static void on_progress(evutil_socket_t fd, short what, void *arg)
                 stop(p, 0);
 }
 
-/* Three times run out in turn: first the time for runs to end, then for killed runs to die, then for answers to leave.
- */
+/* Three times run out in turn: first the time for runs to end, then for killed runs to die, then for answers to
+ * leave. */
 static void on_drain_timer(void *arg)
 {
         struct pool *p = arg;

@@ -152,8 +152,8 @@ static int set_up(struct cell *s, const struct cell_maker *maker, struct err *e)
                 r = write_map(s->init_pid, "uid_map", s->host_uid, ROOT_UID, e);
         if (r == 0)
                 r = write_map(s->init_pid, "gid_map", s->host_uid, ROOT_GID, e);
-        /* Opened before init drops its privilege: afterwards even we would need CAP_SYS_PTRACE for its /proc entries.
-         */
+        /* Opened before init drops its privilege: afterwards even we would need CAP_SYS_PTRACE for its /proc
+         * entries. */
         if (r == 0)
                 r = open_namespace(s, "pid", &s->pid_ns, e);
         if (r == 0)

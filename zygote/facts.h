@@ -10,8 +10,8 @@
  *
  * Each slot has files of its own, since runs in other slots would see locks on shared files. After a run leftover.h
  * looks for locks on these files, as on everything that a slot keeps. A program can only read the files. This needs
- * Linux 6.15, where mounts can be put together before they are attached. Before Linux 6.15 /proc shows only processes.
- */
+ * Linux 6.15, where mounts can be put together before they are attached. Before Linux 6.15 /proc shows only
+ * processes. */
 #pragma once
 
 #include "proto/base/err.h"

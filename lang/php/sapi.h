@@ -4,9 +4,9 @@
 #include <main/php.h>
 #include <main/SAPI.h>
 
-/* The SAPI "cli", not yet started. The one who starts it adds the settings. */
+/* The SAPI "cli", not yet started. The code that starts it adds the settings. */
 void php_sapi_init(sapi_module_struct *s);
 
-/* In a request that has begun: STDIN, STDOUT, STDERR and the other constants that `php` defines. The streams use
- * descriptors 0 to 2 as they are then. 0, or -1. */
+/* Defines STDIN, STDOUT, STDERR and the other constants of `php`, in a request that has begun. The streams use
+ * descriptors 0 to 2 as they are at this time. 0, or -1. */
 int php_sapi_register_constants(void);

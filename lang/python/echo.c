@@ -1,5 +1,5 @@
-/* A last expression that is printed: see echo.h. The compiler has a mode for it, "single", in which expressions print
- * their values. All earlier statements run in the usual mode, in which they do not. */
+/* Prints the value of a last expression: see echo.h. The compiler has a mode for this, "single", in which expressions
+ * print their values. All earlier statements run in the usual mode, without printing. */
 #include "lang/python/echo.h"
 
 #include "proto/base/own.h"
@@ -34,9 +34,8 @@ static PyObject *parse(const char *filename, PyObject *name)
         return tree;
 }
 
-/* Takes the last statement out of the tree, and makes a tree for the mode "single" from it; NULL if it is no
- * expression.
- */
+/* Takes the last statement out of the tree, and makes a tree for the mode "single" from it; NULL if that statement is
+ * not an expression. */
 static PyObject *take_last(PyObject *tree)
 {
         PyObject *ast = PyImport_ImportModule("_ast");

@@ -56,7 +56,7 @@ PyObject *python_modules_loaded(const char *name)
 
 /* ---------------------------------------------------------------- who imports whom */
 
-/* Of a dotted name; a new reference. */
+/* The top-level part of a dotted name; a new reference. */
 static PyObject *top_of(PyObject *name)
 {
         const char *text = PyUnicode_Check(name) ? PyUnicode_AsUTF8(name) : NULL;
@@ -94,7 +94,7 @@ static PyObject *import_and_note(PyObject *original, PyObject *args, PyObject *k
 
 PyObject *python_modules_watch_imports(void)
 {
-        /* The interpreter keeps a pointer to it, and has no const for it. */
+        /* static, because the interpreter keeps a pointer to it; not const, because its type has no const */
         static PyMethodDef method = { "__import__", (PyCFunction)(void (*)(void))import_and_note,
                                       METH_VARARGS | METH_KEYWORDS, NULL };
         PyObject *builtins = PyEval_GetBuiltins(); /* borrowed */
@@ -135,7 +135,8 @@ static int shadows(const char *entry)
         return r;
 }
 
-/* Adds to the set of top-level names those that import one of it. Returns whether there were any, or -1. */
+/* Adds to the set of top-level names those modules that import one of the set. Returns whether there were any, or
+ * -1. */
 static int add_importers(PyObject *names)
 {
         PyObject *imports = PyDict_GetItemString(interpreter_dict(), IMPORTS); /* borrowed */
@@ -156,7 +157,7 @@ static int add_importers(PyObject *names)
         return added;
 }
 
-/* All preloaded modules with one of these top-level names. */
+/* Removes all preloaded modules with one of these top-level names. */
 static int forget(PyObject *names)
 {
         PyObject *modules = PyImport_GetModuleDict(); /* borrowed */

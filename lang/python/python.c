@@ -27,7 +27,7 @@ static int fail_from_status(PyStatus status, struct err *e)
                        status.err_msg ? status.err_msg : "it wants to exit");
 }
 
-/* Like the command's own start, but without a command line. The environment is a sandbox's by now, not the
+/* Initialises Python as the command does, but without a command line. The environment is already a sandbox's, not the
  * operator's. */
 static int initialise(struct err *e)
 {
@@ -92,7 +92,7 @@ static int add_packages(const char *directory)
                 if (len >= sizeof host - 1 && strcmp(text + len - (sizeof host - 1), host) == 0)
                         break;
         }
-        PyErr_Clear(); /* for a path that is not UTF-8, and so is not this one */
+        PyErr_Clear(); /* an entry that is not UTF-8 is not the host's directory */
         int r = path && item ? PyList_Insert(path, at, item) : -1;
         Py_XDECREF(item);
         return r;
@@ -136,8 +136,8 @@ static int python_after_fork(void *state)
         return failed ? -EIO : 0;
 }
 
-/* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names into
- * a dictionary that is thrown away. */
+/* Compiles and runs a small program that prints, as every program does. Its output is discarded, and so is the
+ * dictionary with its names. */
 static void python_rehearse(void *state)
 {
         (void)state;
@@ -308,7 +308,7 @@ static int python_run(void *state, const struct job *job)
         return status;
 }
 
-/* Read by Python itself, or by the libraries of modules that may be preloaded. */
+/* Variables that Python reads only at its start, or that libraries of preloaded modules read. */
 static const char *const at_start[] = { "LANG", "LC_*", "MKL_*", "OMP_*", "OPENBLAS_*", "OPENSSL_*", "PYTHON*", NULL };
 static const char *const fresh[] = { "/usr/bin/python3",   "python3", "{unbuffered}-u",
                                      "{interpreter_args}", "{entry}", NULL };

@@ -1,6 +1,5 @@
-/* The programs that a language has run once of late: some last ones, by their cache keys. Keeping the artifacts of a
- * program takes one more sandbox, which is not worth it for a program that never comes again. Pure.
- */
+/* The last programs that a language has run once, by their cache keys. Keeping the artifacts of a program takes one
+ * more sandbox. That is not worth it for a program that never comes again. Pure. */
 #pragma once
 
 #include "pool/cache/cache.h"

@@ -26,8 +26,8 @@ int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *
  * there is nothing to read now). A negative errno: no memory, or reading failed. */
 int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_size, size_t *n, struct err *e);
 
-/* Drops the first len bytes that are held; total still counts them. When no byte is held any more, it frees the memory.
- */
+/* Drops the first len bytes that are held; total still counts them. When no byte is held any more, it frees the
+ * memory. */
 void capture_drop(struct capture *c, size_t len);
 
 /* True if more bytes came than could be kept. Only for a capture that has dropped nothing. */

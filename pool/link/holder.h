@@ -1,4 +1,4 @@
-/* The holder of a slot's sandbox, as the link sees it, and the news that it gets of that sandbox. It is the first
+/* The holder of a slot's sandbox, as the link sees it, and the callbacks about that sandbox. This struct is the first
  * member of the holder's own struct. After exited the holder still has the slot, until it gives it back by slot_recycle
  * or has another sandbox made by slot_remake. failed or lost may come even then. After failed or lost it has no slot.
  */

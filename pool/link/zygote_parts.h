@@ -16,10 +16,10 @@ void zygote_drop(struct zygote *z, struct slot *slot);
 
 void slot_close_fds(struct slot *slot);
 
-/* Takes the slot from its holder, and returns the holder, who is to be told; or NULL. */
+/* Takes the slot from its holder, and returns the holder, which the caller must tell. NULL: it had none. */
 struct slot_holder *slot_take_away(struct slot *slot);
 
 /* ---------------------------------------------------------------- zygote_reports.c */
 
-/* As channel_end calls it. */
+/* Handles one report; channel_end calls it. */
 int zygote_report(void *zygote, const struct report *report, const int *fds, size_t n_fds, struct err *e);

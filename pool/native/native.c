@@ -10,7 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Function calls go down from here: a connection knows neither requests nor their calls. */
+/* Calls go down from here, and news comes up by these callbacks: a connection knows neither requests nor their
+ * calls. */
 const struct connection_ops native_connection_ops = { .message = requests_take,
                                                       .ended = call_abandon_all,
                                                       .has_room = call_go_on };

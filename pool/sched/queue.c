@@ -36,7 +36,7 @@ void queue_lane_share(struct queue_lane *lane, unsigned slots, unsigned percent)
         lane->name_slots = queue_part(lane->peer_slots, percent);
 }
 
-/* Requests of a peer without a name are bounded as the peer's. */
+/* For requests without a name, the bound is that of their peer. */
 static unsigned bound(const struct account_client *c, unsigned peer_slots, unsigned name_slots)
 {
         return !c->key.peer ? peer_slots : c->key.bytes.len > 0 ? name_slots : 0;
@@ -63,7 +63,8 @@ static void settle(const struct queue *q, struct queue_account *name)
         account_settle(name->peer, may_start(q, name->peer));
 }
 
-/* Counts one slot more or less of a client: at the bound over all lanes, that matters in all lanes. */
+/* Counts one slot more or less for a client. At the bound over all lanes this changes the client's turn in all
+ * lanes. */
 static void count_slot(struct queue *q, struct queue_account *a, bool takes)
 {
         struct account_client *c = a->client;
@@ -77,7 +78,7 @@ static void count_slot(struct queue *q, struct queue_account *a, bool takes)
                 return;
         LIST_FOREACH(other, &c->accounts, of_client)
         {
-                if (!takes && other != a) /* it was busy in another lane, and must not save up by that */
+                if (!takes && other != a) /* the client was busy in another lane, and must not save up time by that */
                         account_catch_up(other);
                 if (other->peer)
                         settle(q, other);
@@ -94,7 +95,7 @@ bool queue_unblocked(struct queue *q)
         return was;
 }
 
-/* The part of the queue that it fills, in millionths, by number or by bytes, whichever is more. */
+/* The part of the queue that the account fills, in millionths: by number or by bytes, the larger of the two. */
 static int64_t length(const struct queue *q, const struct queue_account *a)
 {
         uint64_t number = (uint64_t)a->waiting * 1000000 / (q->max ? q->max : 1);

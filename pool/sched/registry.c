@@ -29,7 +29,8 @@ struct language *sched_first_unnamed(const struct sched *s)
 {
         for (size_t i = 0; i < s->n_languages; i++) {
                 struct language *l = s->languages[i];
-                if (!l->known && !l->broken && !l->is_profile && !l->compile.runtime) /* data has listed its aliases */
+                if (!l->known && !l->broken && !l->is_profile &&
+                    !l->compile.runtime) /* a language that is data has listed its aliases */
                         return l;
         }
         return NULL;

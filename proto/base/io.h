@@ -7,8 +7,8 @@
 /* 0, or a negative errno; -EPIPE for an end of file before len bytes. */
 int io_read_all(int fd, void *data, size_t len);
 
-/* 0, or a negative errno. io_send_all is for sockets: if the other end is gone, it returns -EPIPE and raises no signal.
- */
+/* 0, or a negative errno. io_send_all is for sockets: if the other end is gone, it returns -EPIPE and raises no
+ * signal. */
 int io_write_all(int fd, const void *data, size_t len);
 int io_send_all(int sock, const void *data, size_t len);
 

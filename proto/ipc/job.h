@@ -3,10 +3,10 @@
  * before the program starts. So no program can forge the answer: nothing, or one job_failure if the job could not be
  * set up.
  *
- * Some languages translate the program in this very process. They read what a client wrote while the socket is open. A
- * fault of the translator can run a client's code. So the process says JOB_STEP_TRANSLATE before, and can't take it
- * back. After that only JOB_STEP_REFUSED is left to say, which holds nothing. The status of a refusal is that of the
- * main process, as the zygote saw it.
+ * Some languages translate the program in this very process. The translator reads the client's bytes while the socket
+ * is open, and a bug in it may run a client's code. So the process sends JOB_STEP_TRANSLATE first, and can't take it
+ * back. After that only one message counts: JOB_STEP_REFUSED, which carries no data. The status of a refusal is that of
+ * the main process, as the zygote saw it.
  *
  * All integers are in host order: both ends are one build of one program. */
 #pragma once
@@ -34,12 +34,12 @@ struct job_header {
         uint32_t open_files;  /* RLIMIT_NOFILE, soft and hard */
         uint32_t stack_bytes; /* RLIMIT_STACK, soft: the hard limit is the same for all */
         uint32_t merge_stderr;
-        uint32_t echo;       /* the value of a last bare expression is printed */
+        uint32_t echo;       /* the value of a last expression is printed */
         uint32_t purpose;    /* enum job_purpose */
         uint32_t n_flags;    /* of the compiler */
         uint32_t unbuffered; /* standard output is not buffered */
         uint32_t n_interpreter_args;
-        uint32_t fresh;        /* an interpreter is started for it: with its args, its name, or for a terminal */
+        uint32_t fresh;        /* the job starts a fresh interpreter: for interpreter_args, interpreter or a terminal */
         uint32_t terminal;     /* descriptors 0 to 2 are a terminal */
         uint32_t prompt;       /* there is no program: the language's own prompt */
         uint32_t reserved;     /* 0: so that no hole carries bytes of the pool */
@@ -87,8 +87,8 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
  * nothing is allocated for more strings than the block can hold. */
 int job_read(int sock, struct job *job);
 
-/* Says what a sandbox has told, when all of its processes are dead. bytes: how many came back, which may be more than
- * JOB_MAX_TOLD have. JOB_TOLD_FAILURE: told[0] says which, and its name ends with NUL. A message that is not on the
- * closed list counts as nothing. Then the run's end is what was seen from outside. Pure. */
+/* Interprets a sandbox's messages, when all of its processes are dead. bytes: how many came back, which may be more
+ * than JOB_MAX_TOLD have. JOB_TOLD_FAILURE: told[0] holds the failure, and its name ends with NUL. A message that is
+ * not on the closed list counts as nothing; then the run's end is the one seen from outside. Pure. */
 enum job_told { JOB_TOLD_NOTHING, JOB_TOLD_FAILURE, JOB_TOLD_REFUSAL };
 enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes);

@@ -34,6 +34,6 @@ int answer_encode(struct answer *a, size_t room, uint8_t **out, size_t *out_len,
 /* Frees the arrays that decoding made. Idempotent. */
 void answer_fini(struct answer *a);
 
-/* "EXITED", "INVALID_ARGUMENT": the names of the .proto; "?" for a number it does not have. */
+/* "EXITED", "INVALID_ARGUMENT": the names of the .proto; "?" for a number that the .proto does not have. */
 const char *answer_status_name(int status);
 const char *answer_code_name(int code);

@@ -1,5 +1,5 @@
-"""The view from inside a sandbox, and the absence of the host there. Where it makes sense, the test first shows that it
-could see the thing: an invisible canary proves nothing."""
+"""The view from inside a sandbox, in which nothing of the host may appear. If possible, a test
+first shows that it could see the thing: an invisible canary proves nothing."""
 
 import json
 import os
@@ -241,7 +241,7 @@ class Daemons(Sandbox):
 
 
 class Guesses(Sandbox):
-    """Ways out of other sandboxes, which must not work here."""
+    """Known ways out of other products' sandboxes, which must not work here."""
 
     def test_many_results_at_once_are_not_mixed(self):
         errors = []

@@ -39,7 +39,7 @@ class Namespaces(AttackCase):
     SERVER = SERVERS
     ATTACKS = [
         *[Attack(f"unshare of {name}", f"done('unshare', {flag:#x})", needs(name)) for name, flag in FLAGS.items()],
-        # In a child, because 0x80 would be taken for its exit signal, and NEWTIME is not to be had from clone.
+        # NEWTIME is left out: clone takes its bit (0x80) for a part of the exit signal.
         *[Attack(f"clone into {name}", f"""
             pid = call('clone', {flag:#x} | 17, 0, 0, 0, 0)
             if pid == 0: os._exit(0)
@@ -86,8 +86,8 @@ class Mounts(AttackCase):
             return done('mount', b'x', b'/tmp', b'tmpfs', 0, 0)""", NESTED),
         Attack("mount of sysfs", "done('mount', b'x', b'/tmp', b'sysfs', 1, 0)", HOST_ROOT),
         Attack("mount of a whole proc", "done('mount', b'x', b'/tmp', b'proc', 1, 0)", HOST_ROOT),
-        # Not read-only: each of these two is one file system for the whole machine, and so the flag
-        # would hold for the whole machine.
+        # Not read-only: each of these two is one file system for the whole machine, so the flag
+        # would affect the whole machine.
         Attack("mount of cgroups", "done('mount', b'x', b'/tmp', b'cgroup2', 0, 0)", HOST_ROOT),
         Attack("mount of devices", "done('mount', b'x', b'/tmp', b'devtmpfs', 0, 0)", HOST_ROOT),
         Attack("bind mount", "done('mount', b'/usr', b'/tmp', 0, 4096, 0)", HOST_ROOT),
@@ -288,7 +288,7 @@ class ForeignCalls(AttackCase):
 
 
 class Table(Case):
-    """The printed table is the filter."""
+    """The printed table equals the filter."""
     SERVER = SERVERS
 
     @unittest.skipUnless(platform.machine() == "x86_64", "numbers of x86-64")

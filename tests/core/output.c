@@ -291,8 +291,8 @@ static void the_order_of_both_streams_survives_a_sink_that_takes_little(void **s
         assert_int_equal(t->f->told[0] + t->f->told[1], 60);
 }
 
-/* The sink cancels or abandons within the call in which it takes few bytes or none. The kept bytes then have no taker.
- */
+/* The sink cancels or abandons within the call in which it takes few bytes or none. The kept bytes then have no
+ * taker. */
 static void what_takes_little_may_be_abandoned_or_cancelled_by_that(void **state)
 {
         struct scene *t = *state;

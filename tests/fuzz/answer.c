@@ -1,6 +1,6 @@
-/* Fuzzes what a server says, as a client takes it: proto/wire/answer and proto/wire/pbspan (decoding and encoding),
- * pool/native/reply (the same as a frame), and what the command makes of it: client/json, client/text, client/report.
- * Input: a ServerMessage. */
+/* Fuzzes a client's handling of a server's message: proto/wire/answer and proto/wire/pbspan (decoding and encoding),
+ * pool/native/reply (the same as a frame), and the command's output: client/json, client/text, client/report. Input: a
+ * ServerMessage. */
 #include "proto/wire/answer.h"
 
 #include "client/json.h"
@@ -58,8 +58,7 @@ static bool has_negative_enum_in_status(const struct answer *a)
         return false;
 }
 
-/* Whether an enum has a number below 0, which no .proto has. Decoding takes it, as proto3 wants; no server encodes it.
- */
+/* True if an enum is below 0, which no .proto defines. Decoding accepts it, as proto3 demands; no server encodes it. */
 static bool has_negative_enum(const struct answer *a)
 {
         switch (a->m.which_answer) {
@@ -97,7 +96,7 @@ static void check_round_trip(struct answer *a)
         free(second);
 }
 
-/* An object that jansson prints is one that it reads. */
+/* Checks that jansson can read what it has printed. */
 static void check_json(json_t *object)
 {
         FUZZ_CHECK(object);

@@ -32,7 +32,7 @@ def load():
 
 
 def texts(svg):
-    """All text of a figure, also where it is broken into pieces."""
+    """All text of a figure, also text that is split into pieces."""
     return ["".join(t.itertext()).strip() for t in ET.parse(svg).iter() if t.tag.endswith("}text")]
 
 

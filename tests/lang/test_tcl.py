@@ -30,7 +30,7 @@ def tearDownModule():
 
 
 def normalise(output):
-    """Handles and process ids differ from run to run."""
+    """Replaces handles and process ids, which differ from run to run."""
     return re.sub(rb"0x[0-9a-f]{6,}", b"0xADDRESS", output)
 
 

@@ -1,5 +1,5 @@
-"""TypeScript, a language that is data: tsc checks and translates, node runs. A compilation takes a second of the processor,
-so there are few programs, and each shows much."""
+"""TypeScript, a language that is data: tsc checks and translates, node runs. A compilation takes a
+second of CPU time, so there are few programs, and each tests much."""
 
 from lib.case import Case, ServerModule, describe
 

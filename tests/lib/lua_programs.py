@@ -197,7 +197,7 @@ ECHO = [
     ("for i = 1, 2 do print(i) end\n6 * 7", "1\n2\n42\n"),
     ("local x = 5\n-3", ""),  # that is 5 - 3
     ("x = 5", ""),
-    ("return 5", ""),  # which is no bare expression
+    ("return 5", ""),  # a statement, not an expression
     ("do local x = 1 end", ""),
     ("", ""),
     ("#!shebang\n'x'", "x\n"),
@@ -236,7 +236,7 @@ class LuaHostile(HostileCase):
         self.assert_memory(result)
 
     def assert_memory(self, result):
-        """The kernel's limit, or before it an allocator that is refused addresses."""
+        """The run met the kernel's memory limit, or its allocator got no addresses before that."""
         if not (result.status == 1 and b"not enough memory" in result.stderr):
             self.assert_status(result, "MEMORY_LIMIT")
 
@@ -291,7 +291,7 @@ def packages_of(tree):
 
 
 def configuration(runtime, packages):
-    """The language as it is, and one with packages, some of them preloaded."""
+    """The language without packages, and the same with packages, some of them preloaded."""
     return (f"client_share = 100\nlanguage {runtime} {{ warm = 2 running = 2 }}\nlanguage {runtime}-more {{\n  runtime = {runtime}\n  warm = 2\n"
             f"  packages = \"{packages}\"\n  preload = {{ mine, broken, missing }}\n}}\n")
 

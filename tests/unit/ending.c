@@ -1,4 +1,4 @@
-/* How a run ended. */
+/* The ending of a run: pool/core/ending.h. */
 #include "pool/core/ending.h"
 
 #include "tests/unit/unit.h"

@@ -55,7 +55,7 @@ static void a_child_that_touches_it_dies(void **state)
         hidden_free(memory, SIZE);
 }
 
-/* As lang/javascript/node_embed.cc does it. */
+/* Makes MADV_DONTFORK succeed without an effect, as lang/javascript/node_embed.cc does. */
 static int swallow_dontfork(void)
 {
         struct sock_filter filter[] = {
@@ -72,7 +72,7 @@ static int swallow_dontfork(void)
         return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
 }
 
-/* Last, since the filter stays. */
+/* This test runs last, since its filter stays. */
 static void where_the_kernel_is_not_asked_to_leave_it_out_it_is_empty(void **state)
 {
         (void)state;

@@ -1,6 +1,6 @@
 """Trouble on the host's side: every step of making a sandbox fails in turn, and descriptors, disk space, memory and
-cgroups are taken away. The trouble is named, tried less and less often, and when it is over everything that waited is
-answered."""
+cgroups are taken away. The server names the trouble, and tries less and less often. When the
+trouble is over, all waiting requests are answered."""
 
 import contextlib
 import errno
@@ -29,7 +29,7 @@ CONFIG = f"language python {{ warm = {WARM} running = {RUNNING} }}\n"
 LIMITS = {"memory_bytes": 100 << 20, "wall_us": 60_000_000}
 REQUESTS = 2 * SLOTS
 SERVERS = 3
-OBSERVED = 0.5  # seconds for which a failing step is watched
+OBSERVED = 0.5  # how long a failing step is watched, in seconds
 GUARD = 60
 
 # Failures come in bursts of WARM, and the pause between bursts doubles from 50 ms: 0, 50, 150, 350,
@@ -46,14 +46,14 @@ def table(path, start):
 
 
 def begun(path):
-    """The names of the steps that are in no table."""
+    """The names of steps that stand in no table."""
     return re.findall(r'begin\(maker, "([^"]+)"', (ROOT / path).read_text())
 
 
 BOOT = table("zygote/sandbox/boot.c", "struct step boot_steps[]")
 INIT = table("zygote/init/init.c", "struct step steps[]")
 SLOT = begun("zygote/tenant.c")
-OF_RUNS = ["limits"]  # it fails when a run is handed over, which is tried again once
+OF_RUNS = ["limits"]  # it fails at the hand-over of a run, which is tried again once
 
 
 class TheList(unittest.TestCase):
@@ -248,7 +248,7 @@ class Trouble(unittest.TestCase):
 
         def allow(files):
             subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "prlimit", f"--pid={pool.pid}",
-                            f"--nofile={files}:"], check=True)  # its own user may
+                            f"--nofile={files}:"], check=True)  # the pool's own user may do this
         with server.connect(timeout=GUARD) as client:
             client.ping()
             allow(pool.descriptors())
@@ -340,7 +340,8 @@ class Trouble(unittest.TestCase):
         self.fail(f"no memory limit in {server.instance_cgroups}")
 
     def write_limit(self, path, value):
-        """The kernel may need to reclaim first, and says EBUSY as long as it can't."""
+        """Writes a limit. The kernel may have to reclaim memory first, and answers EBUSY until it
+        has."""
         def written():
             try:
                 Path(path).write_text(str(value))
@@ -377,7 +378,8 @@ class Trouble(unittest.TestCase):
         self.assertEqual(before, self.daemons(server))
 
     def squeeze(self, limit, usage):
-        """The smallest limit that the kernel accepts for a group with so much memory in use."""
+        """Sets the smallest limit that the kernel accepts for a group with so much memory in
+        use."""
         value = int(Path(usage).read_text())
         with contextlib.suppress(OSError):
             while value > 1 << 20:
@@ -409,7 +411,7 @@ class Trouble(unittest.TestCase):
             failures = server.failures()
             self.squeeze(limit, usage)
             asked = ask(client, 4 * REQUESTS)
-            time.sleep(4 * OBSERVED)  # the time that it lives through
+            time.sleep(4 * OBSERVED)  # the server lives through this time
             self.write_limit(limit, -1 if "limit_in_bytes" in limit else "max")
             self.assertGreater(self.trouble(client, asked) + server.failures() - failures, 0)
             check(self, client, ask(client))

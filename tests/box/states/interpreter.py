@@ -299,7 +299,7 @@ class the_main_module:
 
 @state
 class bytes_of_constants:
-    """An integer that all share, changed in memory."""
+    """An integer object that all programs share, changed in memory."""
     def poison():
         ctypes.c_int.from_address(id(200) + 24).value = 199
         ctypes.c_int.from_address(id("") + 32)

@@ -6,7 +6,7 @@ import socket
 
 SIZE = 6 << 20
 HALVES = b"\xa5POI", b"SON\x5a"
-PATTERN = re.compile(rb"\xa5[P][O][I][S][O][N]\x5a")  # the code does not hold the word that it looks for
+PATTERN = re.compile(rb"\xa5[P][O][I][S][O][N]\x5a")  # written so that the code itself does not hold the word
 
 
 def marks(data):
@@ -19,7 +19,7 @@ def deep(n):
 
 @state
 class own_memory:
-    """All that is mapped and can be read: the heap, the stack, the data of libraries."""
+    """All readable mappings: the heap, the stack, the data of libraries."""
     kept = []
 
     def poison():
