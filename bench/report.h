@@ -10,5 +10,5 @@
 /* Markdown, fit for RESULTS.md as it is. */
 void report_table(FILE *to, const struct results *r, const struct machine *m);
 
-/* As bench/RESULTS.md describes it. */
+/* Writes the JSON that bench/RESULTS.md describes. */
 int report_json(const char *path, const struct results *r, const struct machine *m, struct err *e);

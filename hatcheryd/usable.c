@@ -1,4 +1,4 @@
-/* Whether a language can be served: see usable.h. */
+/* Checks whether a language can be served: see usable.h. */
 #include "hatcheryd/usable.h"
 
 #include "zygote/sandbox/seccomp.h"
@@ -58,7 +58,7 @@ static const char *path_variable(const struct config_runtime *r)
         return path;
 }
 
-/* False for a path that the compiler makes, or a place that is filled in later. */
+/* False if the compiler makes the path, or if it is a placeholder that is filled in later. */
 static bool is_to_be_looked_for(const struct config_runtime *r, const char *word)
 {
         return *word != '{' && (!strchr(word, '/') || (*word == '/' && !is_inside_alone(r, word)));

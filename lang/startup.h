@@ -1,22 +1,23 @@
-/* A process that is started for one job: by the language's own command, in place of the interpreter that waits.
+/* Starts a process for one job, by the language's own command, in place of the warm interpreter.
  *
- * Some variables are read when a process starts. Those of a job come too late for an interpreter that has started
- * already, so such a job is given to a process that begins with them. So is a job that has words for its interpreter,
- * names another one, or runs on a terminal. Any other job is run where it is.
+ * Some variables are read when a process starts. If a job sets such a variable, it comes too late for an interpreter
+ * that has started already. So the job gets a fresh process that starts with the variable. A job also gets a fresh
+ * process if it has words for its interpreter, names another interpreter, or runs on a terminal. Every other job runs
+ * in the warm interpreter.
  *
- * A language names its variables (at_start in lang.h). Those of libc and the dynamic linker hold for every process, and
- * are listed here. */
+ * A language names its variables (at_start in lang.h). The variables of libc and the dynamic linker concern every
+ * process, and are listed here. */
 #pragma once
 
 #include "lang/lang.h"
 
 #include <stdbool.h>
 
-/* The first variable of the job that is read at a start, from its name on; NULL for none. A variable that has that
- * value already does not count. */
+/* Finds the job's first variable that is read at a start; NULL: there is none. A variable that has the job's value
+ * already does not count. */
 const char *startup_variable(const struct lang *lang, const struct job *job);
 
-/* To be called before the program: -1 if the job is to be run here, or the exit status if a fresh process could not be
+/* Call it before the program. -1: the job runs here. Otherwise the exit status, because a fresh process could not be
  * started. The time zone is libc's own, and is set for the job in any case. */
 int startup_begin(const struct lang *lang, const struct job *job);
 
@@ -24,16 +25,16 @@ int startup_begin(const struct lang *lang, const struct job *job);
  * started. Forked languages alone. */
 int startup_fresh(const struct lang *lang, const struct job *job);
 
-/* The environment of a program that is started for the job: base, and what the job sets. Where the job wants no
- * buffers, C's standard output is kept from having one by a library of coreutils. A terminal has a name (TERM). The
- * list is fresh memory; NULL without memory. */
+/* The environment of a program that is started for the job: base, and the job's variables. If the job wants no buffers,
+ * a library of coreutils keeps C's standard output unbuffered. With a terminal, TERM is set. The list is fresh memory;
+ * NULL without memory. */
 char **startup_environment(char *const *base, const struct job *job);
 
-/* Becomes the program that argv begins with, or the job's own interpreter in its place. path: where that program is;
- * NULL: it is looked up in PATH, as an interpreter that the job names is. argv is an expanded line, or NULL without
- * memory, and so is env. Returns the exit status that a shell has for what it can't start, and says on standard error
- * why. */
+/* Becomes the program that argv begins with, or the job's own interpreter in its place. path: the program's path; NULL:
+ * it is looked up in PATH. An interpreter that the job names is always looked up in PATH. argv is an expanded line;
+ * argv or env may be NULL for lack of memory. If it fails, it prints the reason to standard error, and returns the exit
+ * status of a shell for a program that it can't start. */
 int startup_become(const char *language, const struct job *job, const char *path, char **argv, char *const *env);
 
-/* Whether the language has a prompt of its own, and its program is installed. */
+/* True if the language has a prompt of its own, and the prompt's program is installed. */
 bool startup_prompts(const struct lang *lang);

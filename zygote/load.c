@@ -1,4 +1,4 @@
-/* A zygote loads from the host its language, paths and cgroups. See zygote_parts.h. */
+/* Loads a zygote's language, paths and cgroups from the host. See zygote_parts.h. */
 #include "zygote/zygote_parts.h"
 
 #include "lang/lang.h"
@@ -86,7 +86,7 @@ static int choose_paths(struct zygote_self *z, struct err *e)
         struct paths *paths = &z->shown->birth.settings.paths;
         int r = o->packages ? paths_add(paths, o->packages, LANG_PACKAGES, e) : 0;
         char closed[NAME_MAX + 1];
-        /* The zygote itself can read all files, and would preload modules that a program then can't load. */
+        /* The zygote itself can read all files. It would preload modules that a program then could not load. */
         if (r == 0 && o->packages && paths_find_closed(o->packages, closed))
                 log_warn(&z->log, "packages: programs can't read %s/%s, and perhaps others; they are another user's",
                          o->packages, closed);

@@ -10,7 +10,8 @@ struct lua_dialect {
         const char *program;               /* the beginning of messages: the name of the command */
         const char *version;               /* "5.4.4" */
         const char *tree;                  /* luarocks' directories for modules: share/lua/TREE, lib/lua/TREE */
-        const char *const *init_variables; /* code to run before the program: the first that is set; ends with NULL */
+        const char *const *init_variables; /* variables with code to run before the program: the first that is set
+                                              counts; ends with NULL */
 
         /* Makes a state with the standard libraries, as the command does, but with a fresh seed for its hashes; NULL
          * without memory. */

@@ -1,7 +1,6 @@
 /* Standard output and standard error without buffers, as with `python3 -u`. */
 #pragma once
 
-/* To be called in a child, before its program. A stream by which a preloaded module has replaced Python's own is left
- * as it is.
- */
+/* Call it in a child, before its program. If a preloaded module has replaced a stream of Python's, the replacement
+ * stays as it is. */
 void python_streams_unbuffer(void);

@@ -24,7 +24,7 @@ struct tcl {
 
 /* ---------------------------------------------------------------- an interpreter */
 
-/* After the library's own directories, so that the packages hide nothing of them. */
+/* Adds the packages after the library's own directories, so that packages hide nothing there. */
 static int add_packages(Tcl_Interp *interp, const char *directory)
 {
         Tcl_Obj *item = Tcl_NewStringObj(directory, -1);
@@ -38,8 +38,8 @@ static int add_packages(Tcl_Interp *interp, const char *directory)
         return r;
 }
 
-/* Makes an interpreter like tclsh's. NULL without memory, or if the script library is missing: the result of *broken
- * then holds the fault, or *broken is NULL. */
+/* Makes an interpreter like tclsh's. NULL without memory, or if the script library is missing: *broken is then NULL, or
+ * an interpreter whose result is the error's text. */
 static Tcl_Interp *make_interp(const char *packages, Tcl_Interp **broken)
 {
         Tcl_Interp *interp = Tcl_CreateInterp();
@@ -56,8 +56,8 @@ static Tcl_Interp *make_interp(const char *packages, Tcl_Interp **broken)
         return interp;
 }
 
-/* `clock` is no package, but its four thousand lines are loaded when it is first used, which takes 7 ms. Not by
- * default, since a program can see it: msgcat is loaded with it. */
+/* `clock` is no package, but its four thousand lines are loaded when it is first used, which takes 7 ms. `clock` is not
+ * loaded ahead by default, since a program can see that: msgcat is loaded with it. */
 static bool load(Tcl_Interp *interp, const char *name)
 {
         if (strcmp(name, "clock") == 0)
@@ -115,12 +115,13 @@ static int tcl_after_fork(void *state)
         struct tcl *tcl = state;
         if (exit_without_zygote() != 0)
                 return -ENOMEM;
-        /* They are made here, on the sandbox's pipes, and not at the first print, which is in the rehearsal. */
+        /* The channels are made here, on the sandbox's pipes. Otherwise the first print would make them, and that is in
+         * the rehearsal. */
         Tcl_GetStdChannel(TCL_STDOUT);
         return seed(tcl->interp);
 }
 
-/* Compiles and runs something, and prints. Its output goes nowhere, and its names are local. */
+/* Compiles and runs a small program that prints. Its output is discarded, and its names are local. */
 static void tcl_rehearse(void *state)
 {
         const struct tcl *tcl = state;
@@ -179,7 +180,7 @@ static bool set_environment(char *const *env)
         return concerns;
 }
 
-/* The array env as it is after a start with these variables. */
+/* Makes the array env as it is after a start with these variables. */
 static void set_env(Tcl_Interp *interp, char *const *env)
 {
         Tcl_Obj *array = Tcl_NewStringObj("env", -1);
@@ -251,7 +252,7 @@ static void print_error(Tcl_Interp *interp, int code)
         Tcl_DecrRefCount(options);
 }
 
-/* Ends by the command exit, which a program may have replaced; then in any case. */
+/* Ends by the command exit, which a program may have replaced; if that returns, ends all the same. */
 static _Noreturn void end(Tcl_Interp *interp, int status)
 {
         if (!Tcl_InterpDeleted(interp) && !Tcl_LimitExceeded(interp)) {

@@ -1,10 +1,10 @@
-/* The entries of a compile cache, their owners, and the choice of the one that goes when there are too many. Pure: it
- * reads no file, and the caller gives the time. Private to cache*.c.
+/* The entries of a compile cache, their owners, and the choice of the entry that is removed when the cache is full.
+ * Pure: it reads no file, and the caller gives the time. Private to cache*.c.
  *
- * Each entry belongs to a peer, and to a name that the peer gives. The entry that goes is the least recently used one,
- * of the name that holds most, of the peer that holds most. So a client that compiles much evicts its own entries, and
- * so does one that invents a thousand names. Only entries of any owner that were not used for an hour go before:
- * entries of clients who never come back would otherwise stay for ever. */
+ * Each entry belongs to a peer, and to a name that the peer gives. Entries that were not used for an hour go first, of
+ * any owner: otherwise entries of clients that never come back would stay for ever. After them goes the least recently
+ * used entry of the name that holds most, of the peer that holds most. So a client that compiles much evicts its own
+ * entries, and so does one that invents a thousand names. */
 #pragma once
 
 #include "pool/base/heap.h"
@@ -20,12 +20,12 @@ struct cache_holder;
 /* The facts about an entry that are known without reading it. */
 struct known {
         struct cache_key key;
-        uint64_t cost; /* bytes of the bound that it takes */
+        uint64_t cost; /* the bytes that it takes of the cache's bound */
         uint64_t size; /* of the file */
         struct timespec used;
         struct cache_holder *name; /* the owner */
         TAILQ_ENTRY(known) link;   /* of all entries, the last used at the end */
-        TAILQ_ENTRY(known) beside; /* of its name's, in the same order */
+        TAILQ_ENTRY(known) beside; /* in the list of its name's entries, in the same order */
 };
 
 TAILQ_HEAD(known_list, known);

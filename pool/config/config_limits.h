@@ -14,8 +14,9 @@ enum { CONFIG_LIMITS_OPTIONS = LIMIT_COUNT + 3 };
 /* The keys of such a section. */
 void config_limits_options(cfg_opt_t options[CONFIG_LIMITS_OPTIONS], struct config_sink *sink);
 
-/* One pair of sections. The arrays hold the values without the sections, and afterwards those with them. who begins the
- * sentence of an error. lenient: a default over its ceiling is cut, since the final ceiling may differ. */
+/* One pair of sections. The arrays first hold the values without the sections, and afterwards the values with them. who
+ * is the first word of an error's sentence. lenient: a default over its ceiling is cut, since the final ceiling may
+ * differ. */
 struct config_limits {
         const char *limits, *ceilings; /* the sections' keys */
         int64_t *standard, *ceiling;

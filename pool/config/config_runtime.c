@@ -10,23 +10,23 @@
 #include <string.h>
 
 enum {
-        MAX_WORDS = 256,    /* of one list */
-        MAX_ALIASES = 95,   /* bytes of all, the room in a zygote's hello */
+        MAX_WORDS = 256,    /* words of one list */
+        MAX_ALIASES = 95,   /* bytes of all aliases, the room in a zygote's hello */
         MAX_MAIN_FILE = 31, /* likewise */
-        MAX_PATHS = 12,     /* fewer than the zygote's PATHS_MAX, which has further paths */
+        MAX_PATHS = 12,     /* fewer than PATHS_MAX, since the zygote adds further paths */
         MAX_PREPARE = 64,   /* words of the prepare command, the room in zygote/prepare.c */
         KIND_BITS = 8,
 };
 
 #define ALL  (1 << KIND_PRESTARTED | 1 << KIND_COMPILED | 1 << KIND_EXEC)
-#define ONLY (1 << KIND_BITS) /* refused for kinds other than those that must have it */
+#define ONLY (1 << KIND_BITS) /* refused for all other kinds than those in `kinds` */
 
 struct list_key {
         const char *key;
         enum config_word word;
-        unsigned kinds; /* that must have it */
+        unsigned kinds; /* kinds that must have it */
         size_t offset;  /* of the list */
-        unsigned also;  /* kinds that may have it, where others may not */
+        unsigned also;  /* further kinds that may have it; all others may not */
 };
 
 #define LIST(field) offsetof(struct config_runtime, field)
@@ -295,7 +295,7 @@ int config_runtime_take(struct config_runtime *r, cfg_t *section, struct err *e)
         return n < 0 ? n : take_limits(r, section, e);
 }
 
-/* ---------------------------------------------------------------- what others may ask of it */
+/* ---------------------------------------------------------------- the public functions */
 
 static const char *identity_of(const struct config_runtime *r)
 {
@@ -429,7 +429,7 @@ static void print_runtime(FILE *to, const struct config_runtime *r)
         fprintf(to, "}\n");
 }
 
-/* NULL if memory ran out on the way. */
+/* Closes the stream, and returns its text; NULL if memory ran out. */
 static char *finish(FILE *to, char **text)
 {
         bool failed = ferror(to) != 0;

@@ -113,7 +113,7 @@ void config_value_take(cfg_t *cfg, const struct config_setting *table, size_t n,
                 const struct config_setting *s = &table[i];
                 int64_t v = s->standard;
                 if (cfg_size(cfg, s->key) > 0)
-                        limit_parse(s->unit, cfg_getstr(cfg, s->key), &v); /* it was checked when it was read */
+                        limit_parse(s->unit, cfg_getstr(cfg, s->key), &v); /* the value was checked when it was read */
 
                 char *field = (char *)base + s->offset;
                 if (s->size == sizeof(uint32_t)) {

@@ -9,8 +9,8 @@ struct language;
 
 enum { ADMISSION_EARLY = REFUSED + 1 };
 
-/* May l run it? l is the language of that name, or NULL. Returns 0 and the plan; REFUSED and the refusal; or
- * ADMISSION_EARLY: that depends on a language that is still starting. */
+/* May l run the submission? l is the language of the submission's name, or NULL. Returns 0 and the plan; REFUSED and
+ * the refusal; or ADMISSION_EARLY: the answer depends on a language that is still starting. */
 int admission_check(const struct core *c, const struct language *l, const struct submission *s, struct check_plan *plan,
                     struct refusal *refusal);
 

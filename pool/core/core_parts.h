@@ -1,5 +1,5 @@
-/* The core's data: private to pool/core. Code that looks at all executions uses a walk, since a call of a sink may end
- * any of them. */
+/* The core's data: private to pool/core. Code that goes through all executions uses a walk, since a callback of a sink
+ * may end any execution. */
 #pragma once
 
 #include "pool/core/core.h"
@@ -22,7 +22,7 @@ struct core {
         struct budget *memory;
         struct cache *cache;
         const char *instance;
-        struct run_host host; /* host.running: executions whose end was not told */
+        struct run_host host; /* host.running: executions that have not ended */
         struct sched sched;
         TAILQ_HEAD(executions, execution) executions; /* in the order of arrival */
         struct walk *walks;

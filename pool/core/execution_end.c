@@ -112,7 +112,7 @@ void execution_failed(struct execution *x, enum run_failure failure, const char 
         case RUN_IMMORTAL:
                 l->stats.failures++;
                 execution_refuse_failed(x, "the run could not be ended; try again, and tell the operator");
-                language_kick(l); /* its client may start another one now */
+                language_kick(l); /* the client may start another run now */
                 break;
         case RUN_SLOT_FAILED: /* its language has counted the failure */
                 refuse(&refusal, REFUSAL_INTERNAL,
@@ -129,7 +129,7 @@ void execution_failed(struct execution *x, enum run_failure failure, const char 
         }
 }
 
-/* It was ended for a reason of the server. */
+/* Refuses an execution that the server's own trouble ended. */
 static void refuse_lost(struct execution *x)
 {
         struct refusal refusal;
@@ -201,7 +201,7 @@ static struct outcome seen_to_its_end(struct execution *x)
         o.has_compile = x->compile.done;
         if (o.has_compile)
                 o.compile = x->compile.outcome;
-        if (language_keeps(x->language)) /* they are among the run's own */
+        if (language_keeps(x->language)) /* the compiler's messages are in the run's own output */
                 o.compile.output.out = o.compile.output.err = (struct span){ 0 };
         return o;
 }
@@ -211,7 +211,7 @@ static bool is_lost(const struct execution *x)
         return x->run.reason == KILL_SHUTDOWN || x->run.reason == KILL_FAULT;
 }
 
-/* It has no slot, and nothing more to wait for. Tells the sink, whose own memory may be gone afterwards. */
+/* The execution has no slot, and nothing more to wait for. Tells its sink, whose memory may be gone afterwards. */
 static void tell(struct execution *x)
 {
         struct sink *sink = x->sink;
@@ -231,9 +231,9 @@ static void tell(struct execution *x)
         execution_free(x);
 }
 
-/* ---------------------------------------------------------------- what its sink has not taken yet */
+/* ---------------------------------------------------------------- output that the sink has not taken yet */
 
-/* True: everything is told, or no sink is left. */
+/* True: the sink has taken everything, or there is no sink any more. */
 static bool deliver_rest(struct execution *x)
 {
         return run_tell_kept(&x->run) || !x->sink;
@@ -257,8 +257,8 @@ void execution_deliver_at_once(struct execution *x)
         tell(x);
 }
 
-/* Nothing but the end is to be told, as soon as its sink has taken what was said. Its slot and its share are others'.
- */
+/* Waits until the sink has taken the rest of the output; after that only the end is reported. The execution has given
+ * up its slot and its share. */
 static void deliver_later(struct execution *x)
 {
         x->state = EXECUTION_DELIVERING;

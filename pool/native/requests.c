@@ -43,7 +43,7 @@ static void send_signal(struct connection *c, uint64_t id, uint64_t wanted, uint
                 connection_refuse(c, id, &refusal);
 }
 
-/* What has no answer. About a request that is answered, or never was, it comes too late. */
+/* Handles messages that have no answer. A message about a request that was answered, or never sent, is ignored. */
 static void go_on(struct connection *c, const struct request *r)
 {
         struct call *call = call_find(c, r->request_id);

@@ -181,7 +181,8 @@ static uint64_t share_least(struct scale *const *all, size_t n, uint64_t memory)
         return used < memory ? memory - used : 0;
 }
 
-/* Gives what languages want beyond that: those in a hurry, or the others. Returns the memory that is left. */
+/* Gives the sandboxes that languages want beyond their least number: to languages in a hurry, or to the others. Returns
+ * the memory that is left. */
 static uint64_t share_more(struct scale *const *all, size_t n, uint64_t memory, bool hurry, int64_t now_us)
 {
         uint64_t sum = 0, left = memory;

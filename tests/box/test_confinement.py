@@ -1,5 +1,6 @@
-"""The rights of the server's own processes, as the kernel shows them. The pool, which reads strangers' requests, has
-none. Zygotes have the nine capabilities of their table. Init has two, in a user namespace that is nobody outside."""
+"""The rights of the server's own processes, as the kernel shows them. The pool, which reads
+untrusted requests, has no rights. Zygotes have the nine capabilities of their table. Init has two,
+in a user namespace without rights outside."""
 
 import os
 import re
@@ -114,7 +115,7 @@ class Confinement(Case):
 
     @staticmethod
     def cgroup_files(pool):
-        """The clocks of its sandboxes, read only."""
+        """The descriptors for its sandboxes' CPU time, which are read-only."""
         found = set()
         for name in os.listdir(f"/proc/{pool.pid}/fd"):
             target = os.readlink(f"/proc/{pool.pid}/fd/{name}")
@@ -215,7 +216,7 @@ class Confinement(Case):
         self.assertEqual(b"7 1\n", result.stdout)
 
     def family(self):
-        """Finds a child of the zygote, and that one's child."""
+        """Finds a child of the zygote, and a child of that child."""
         everybody, zygote = host.processes(), self.zygote().pid
         for parent in everybody:
             children = [p for p in everybody if p.parent == parent.pid and p.name == parent.name == "python"]
@@ -224,8 +225,8 @@ class Confinement(Case):
         return None
 
     def order_signal(self, slot, made, number):
-        """Orders it for each number that the slot's sandbox may have: orders for other numbers are late, and
-        ignored."""
+        """Orders a signal for each number that the slot's sandbox may have. Orders for other
+        numbers are ignored, as late ones are."""
         for channel in self.channels():
             for sandbox in range(max(1, made - 128), made + 128):
                 select.select([], [channel], [])
@@ -241,7 +242,7 @@ class Confinement(Case):
                 is_socket = int(name) > 3 and os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
                 end = socket.socket(fileno=host.take_descriptor(pool, int(name))) if is_socket else None
             except OSError:
-                continue  # closed meanwhile: it was a sandbox's
+                continue  # closed meanwhile: a sandbox's socket
             if end and end.type == socket.SOCK_SEQPACKET:
                 found.append(end)
             elif end:

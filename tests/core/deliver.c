@@ -1,4 +1,4 @@
-/* Runs that are over while their sinks take no output: what they still hold, and what ends the waiting. */
+/* Runs that end while their sinks take no output: what such runs still hold, and which events end their waiting. */
 #include "pool/core/execution.h"
 #include "tests/core/scene.h"
 #include "tests/unit/unit.h"
@@ -12,7 +12,7 @@ enum { SECOND = 1000000, LENGTH = 50000 };
 
 static const struct front_wish streaming = { .language = "fork", .streams = true, .wall_us = 5 * SECOND };
 
-/* Its program has written so much and ended, and its sink took one byte. */
+/* Brings a run to its end: the program has written its bytes and ended, and the sink took one byte. */
 static void end_untaken(struct scene *t, const struct front_wish *wish)
 {
         scene_submit(t, wish);
@@ -55,7 +55,7 @@ static void one_that_takes_the_rest_is_told_before_the_deadline(void **state)
         world_advance(3 * SECOND);
 }
 
-/* Still running by then: it is killed, and nobody waits for its output. */
+/* The run still runs at the deadline: it is killed, and its answer does not wait for its output. */
 static void one_that_the_deadline_has_ended_is_answered_then(void **state)
 {
         struct scene *t = *state;
@@ -122,7 +122,7 @@ static void what_it_was_asked_to_run_is_held_no_longer(void **state)
         assert_int_equal(t->f->told[STREAM_STDOUT], LENGTH);
 }
 
-/* Those that run are none of those that give way. */
+/* Only ended executions give way, never running ones. */
 static void it_gives_way_when_memory_is_short(void **state)
 {
         struct scene *t = *state;
@@ -181,10 +181,10 @@ static void the_room_for_input_is_what_is_not_held(void **state)
         assert_int_equal(execution_input(x, (struct span){ bytes, sizeof bytes }, false), 0);
         world_turn(&t->w);
         const int room = execution_input_room(x);
-        assert_in_range(room, 1, CORE_INPUT_ROOM - 1); /* its pipe has taken some */
+        assert_in_range(room, 1, CORE_INPUT_ROOM - 1); /* the pipe has taken some bytes */
         assert_int_equal(execution_input(x, (struct span){ bytes, (size_t)room + 1 }, false), -EAGAIN);
         assert_int_equal(execution_input(x, (struct span){ bytes, (size_t)room }, true), 0);
-        assert_int_equal(execution_input_room(x), -EINVAL); /* it has ended */
+        assert_int_equal(execution_input_room(x), -EINVAL); /* the input has ended */
         fake_exit(t->z, t->number, 0, false);
         world_settle(&t->w);
 }
@@ -209,7 +209,7 @@ static void a_program_that_takes_no_more_is_told_of_once(void **state)
         assert_int_equal(t->f->wanted, before + 1);
 }
 
-/* Its end is told by the outcome. */
+/* The outcome reports the end of the run, so its input needs no message of its own. */
 static void the_end_of_a_run_closes_its_input_silently(void **state)
 {
         struct scene *t = *state;
@@ -222,7 +222,7 @@ static void the_end_of_a_run_closes_its_input_silently(void **state)
         assert_int_equal(t->f->finished, 1);
 }
 
-/* Requests that wait are counted as if the input were there that may be sent for them. */
+/* A waiting request counts as if all the input had come that its client may send. */
 static void what_may_be_sent_counts_against_the_queue(void **state)
 {
         struct scene *t = *state;

@@ -1,5 +1,5 @@
-/* The core under random fronts, zygotes and time: in any order of events, each execution is told its end exactly once,
- * no slot is lost, and every counter comes back to zero.
+/* The core under random fronts, zygotes and time: in any order of events, each execution ends exactly once, no slot is
+ * lost, and every counter returns to zero.
  *
  * HATCHERY_TEST_SEED=N repeats one episode; HATCHERY_TEST_STEPS=N sets the number of steps. */
 #include "pool/core/execution.h"
@@ -72,7 +72,7 @@ static void put_input(struct front *f)
 {
         static const uint8_t bytes[100000];
         int r = execution_input(f->execution, (struct span){ bytes, below(sizeof bytes) }, one_in(6));
-        (void)r; /* each of its refusals is a fair answer */
+        (void)r; /* any refusal is allowed here */
 }
 
 static void touch(struct front *f)
@@ -242,7 +242,7 @@ static void step(struct world *w)
                 world_turn(w);
 }
 
-/* Every front that streams takes all that there is. */
+/* Every streaming front takes all waiting output. */
 static void take_all(struct world *w)
 {
         for (unsigned i = 0; i < WORLD_FRONTS; i++)
@@ -257,7 +257,7 @@ static void end_all_sandboxes(struct world *w)
                                 fake_exit(&w->zygote[i], k, 0, false);
 }
 
-/* Either gives runs the time that they need, or ends them. */
+/* Ends the episode: either gives runs the time that they need, or ends them. */
 static void drain(struct world *w)
 {
         bool shuts_down = one_in(2);
@@ -289,7 +289,7 @@ static void episode(unsigned with, unsigned steps)
         for (unsigned i = 0; i < steps; i++)
                 step(&w);
         if (one_in(4)) {
-                for (unsigned i = 0; i < WORLD_FRONTS; i++) /* they hold no execution any more */
+                for (unsigned i = 0; i < WORLD_FRONTS; i++) /* fronts hold no execution any more */
                         w.front[i].abandoned = w.front[i].abandoned || w.front[i].execution;
         } else {
                 drain(&w);

@@ -1,4 +1,4 @@
-/* The steps of an execution, the cache between them, and what is counted. */
+/* The steps of an execution, the cache between them, and the counters. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
 #include "tests/core/world.h"
@@ -58,7 +58,7 @@ static struct language *language(struct scene *t, const char *name)
         return sched_find(&t->w.core->sched, span_of_text(name));
 }
 
-/* Each sandbox that it gets writes so much, takes so long, and ends so. */
+/* How each sandbox of an execution behaves: how much it writes, how long it takes, and how it ends. */
 struct course {
         size_t out, err;
         int64_t us;
@@ -219,7 +219,8 @@ static void what_comes_again_is_kept(void **state)
         f = run(t, &wish, &course);
         assert_int_equal(f->stages, 2);
         assert_true(f->outcome.has_compile);
-        assert_int_equal(f->outcome.output.out_total, 14); /* the output of then, and the program's own */
+        assert_int_equal(f->outcome.output.out_total,
+                         14); /* the compiler's output of that time, and the program's own */
         assert_int_equal(f->outcome.compile.output.out.len, 0);
         f = run(t, &wish, &course);
         assert_int_equal(f->stages, 1);
@@ -227,7 +228,7 @@ static void what_comes_again_is_kept(void **state)
         assert_int_equal(f->outcome.output.out_total, 14);
         f = run(t, &(struct front_wish){ .language = "pre", .output_bytes = 5 }, &(struct course){ 0 });
         assert_true(f->outcome.compile.cached);
-        assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT); /* none of it is the program's own */
+        assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT); /* none of the output is the program's own */
         assert_int_equal(cache_count(t->cache), 1);
 }
 
@@ -280,7 +281,8 @@ static void a_second_failure_is_told(void **state)
         assert_int_equal(language(t, "fork")->stats.runs, 0);
 }
 
-/* Its teardown is not proved, and it was killed without a limit: another process has ended its init. */
+/* The slot's teardown is not proved, and its run was killed although no limit was met: another process has ended its
+ * init. */
 static void a_slot_that_is_not_proved_is_thrown_away(void **state)
 {
         struct scene *t = *state;
@@ -311,7 +313,7 @@ static void files_that_break_off_cost_the_slot(void **state)
         assert_int_equal(language(t, "fork")->stats.discarded, 1);
 }
 
-/* No client reads them. */
+/* No client would read the files. */
 static void no_files_are_collected_of_what_was_abandoned(void **state)
 {
         struct scene *t = *state;
@@ -392,7 +394,7 @@ static void a_long_run_is_charged_before_its_end(void **state)
         world_settle(&t->w);
 }
 
-/* The compiler gets no input; input that has come by then is for the program. */
+/* The compiler gets no input; input that comes meanwhile is for the program. */
 static void live_input_waits_for_the_program(void **state)
 {
         struct scene *t = *state;
@@ -405,7 +407,7 @@ static void live_input_waits_for_the_program(void **state)
         const uint64_t before = t->w.memory.used;
         assert_int_equal(execution_input(f->execution, span_of_text("abc"), true), 0);
         assert_int_equal(t->w.memory.used, before + 3);
-        assert_int_equal(read(z->slot[number].in, bytes, sizeof bytes), 0); /* it is closed */
+        assert_int_equal(read(z->slot[number].in, bytes, sizeof bytes), 0); /* the input is closed */
         fake_exit(z, number, 0, false);
         world_settle(&t->w);
         assert_non_null(find(t, f, &z, &number));

@@ -1,4 +1,4 @@
-/* Which directories of the host sandboxes may see, and which never. */
+/* The directories of the host that sandboxes may see, and those that they never may. */
 #include "zygote/base/paths.h"
 #include "tests/unit/unit.h"
 

@@ -13,7 +13,8 @@ from lib.servers import WithServers
 
 
 class Rights(WithServers):
-    """The rights of a module while it is preloaded in the zygote: it tries things, and keeps the results."""
+    """The rights of a module while it is preloaded in the zygote: the module tries forbidden
+    things, and keeps the results."""
 
     NOSY = """
 import ctypes, os, socket

@@ -2,6 +2,6 @@
  * regular files and directories, and is bounded in number, bytes, depth and time. */
 #pragma once
 
-/* Serves one request: reads it from sock, walks the directory, answers on sock. Both descriptors stay the caller's. A
- * pool that goes away or breaks the format ends it without an answer. */
+/* Serves one request: reads it from sock, walks the directory, answers on sock. The caller keeps both descriptors. If
+ * the pool goes away or breaks the format, this returns without an answer. */
 void collect_files(int directory, int sock);

@@ -12,7 +12,7 @@ ELSEWHERE = ["/usr", "/usr/bin", "/usr/bin/env", "/usr/lib/python3/dist-packages
 
 
 def paths():
-    """Everything that is not the host's /usr or the kernel's /proc."""
+    """Lists all paths except those of the host's /usr and the kernel's /proc."""
     found = ["/"]
     for top, folders, files in os.walk("/"):
         if top == "/":
@@ -27,8 +27,8 @@ def folders():
 
 @state
 class a_root_that_is_taken_apart:
-    """It comes first, since it would remove the others' marks. The host's own trees are refused as a whole, so their
-    first names are enough: all of them would be 100,000."""
+    """This state comes first, since it would remove the marks of the others. The host's own trees
+    can't be changed at all, so a few of their names are enough: they have 100,000."""
     def poison():
         for top in [f"/{name}" for name in os.listdir("/")]:
             if top in ("/usr", "/proc", "/sys"):

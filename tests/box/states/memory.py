@@ -6,7 +6,7 @@ import socket
 
 SIZE = 6 << 20
 HALVES = b"\xa5POI", b"SON\x5a"
-PATTERN = re.compile(rb"\xa5[P][O][I][S][O][N]\x5a")  # written so that the code itself does not hold the word
+PATTERN = re.compile(rb"\xa5[P][O][I][S][O][N]\x5a")  # the code itself must not hold the word
 
 
 def marks(data):
