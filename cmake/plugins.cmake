@@ -2,10 +2,10 @@
 # from the files lang/*/NAME.plugin, and become a table for pool/config/plugins.c and text for
 # pool/config/config_text.c. A line of such a file is `KEY = WORD...`, or a comment that begins with `#`:
 #
-# package   Debian packages that bring the interpreter's library: the packages that an operator is told to install build
-# Debian packages that the plug-in is built with command   Debian packages of the language's own command, which tests
-# and fresh processes run preload   modules that are loaded before the fork, unless the operator names others; they may
-# be missing
+#     package   Debian packages that bring the interpreter's library; an operator is told to install them
+#     build     Debian packages that the plug-in is built with
+#     command   Debian packages of the language's own command, which tests and fresh processes run
+#     preload   modules loaded before the fork, unless the operator names others; they may be missing
 #
 # ./dev reads the first three, too.
 
