@@ -31,23 +31,25 @@ struct tenant {
         int pidfd;    /* owned, as the descriptors below; -1 */
         int disk;     /* the tmpfs, from warm to the next make */
         int shelf;    /* BOOTING: where its descriptors are; -1 */
-        int mount_ns; /* held, so that the mounts are taken down after the answer and not in the dying process */
+        int mount_ns; /* held, so that the mounts are taken down after the answer, and not within the main process's
+                         death */
         int pool_fds[CHANNEL_WARM_FDS];         /* the pool's ends, until they are sent */
         int64_t memory_bytes, disk_bytes, pids; /* the limits it was made with */
-        bool kill_sent;                         /* init is killing; its INIT_KILLED is to come */
+        bool kill_sent;                         /* init is killing; INIT_KILLED will follow */
         bool swept_again;
-        bool collecting; /* init is reading files; its INIT_COLLECTED is to come */
-        bool releasing;  /* init is taking down file systems; its INIT_RELEASED is to come */
+        bool collecting; /* init is reading files; INIT_COLLECTED will follow */
+        bool releasing;  /* init is taking down file systems; INIT_RELEASED will follow */
         bool reclaimed;  /* init was asked to have the kernel free what the run left charged to its group */
         bool init_lost;
-        int64_t ended_us;         /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
-        int64_t gone_us;          /* when nothing was left of the sandbox before; 0: not yet */
-        bool has_terminal;        /* it was ordered with one */
-        bool prestarts;           /* a program is started ahead in it, which takes longer than all else */
-        int64_t left_ms;          /* DEAD: since when its slot waits for leftovers in the kernel; 0: it does not */
-        int64_t asked_ms;         /* when the awaited boot, killing or teardown began */
+        int64_t ended_us;  /* when the main process was reaped, on CLOCK_MONOTONIC, as all times here */
+        int64_t gone_us;   /* when nothing was left of the sandbox before; 0: not yet */
+        bool has_terminal; /* the order asked for a terminal */
+        bool prestarts;    /* a program is started ahead in it, which takes longer than all else */
+        int64_t left_ms;   /* DEAD: the time since which its slot waits for leftovers in the kernel; 0: it does not wait
+                            */
+        int64_t asked_ms;  /* when the awaited boot, killing or teardown began */
         int64_t looked_since_ms;  /* the asked_ms that patience belongs to */
-        struct patience patience; /* with the awaited process */
+        struct patience patience; /* how long to wait for the awaited process */
         struct report farewell;   /* GOING: sent when it is gone; kind 0: nothing */
         bool remake; /* an ORDER_MAKE came while it was GOING, while init was busy with one of the above, while no shelf
                       * was free, or while leftovers were in the kernel */
@@ -57,8 +59,8 @@ struct tenant {
 
 void tenant_init(struct tenant *s);
 
-/* The data that a zygote's children get, besides the interpreter. It lies on the first stack or on the heap; all other
- * data of the zygote lies in hidden memory (hidden.h, aside.h). */
+/* The data that a zygote's children get, besides the interpreter. This data lies on the first stack or on the heap; all
+ * other data of the zygote lies in hidden memory (hidden.h, aside.h). */
 struct birth {
         struct boot_settings settings;
         uint64_t tid_address; /* where libc keeps the main thread's tid, for a fork that libc does not see */
@@ -84,16 +86,16 @@ struct tenant_maker {
 int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order *order, const char **step,
                 struct err *e);
 
-/* A DEAD sandbox's slot may get the next sandbox when the kernel has no leftovers of it (leftover.h). The wait for that
- * has an end: a slot in which leftovers stay is retired. */
+/* A DEAD sandbox's slot may get the next sandbox when the kernel has no leftovers of it (leftover.h). The wait is
+ * bounded: a slot in which leftovers stay is retired. */
 enum tenant_rest { TENANT_RESTS, TENANT_WAITS, TENANT_STAYS };
 enum tenant_rest tenant_rest(struct tenant *s, const struct tenant_maker *maker);
 
 /* To be called when the child has its own copies of the descriptors on its shelf, or is dead. */
 void tenant_leave_shelf(struct tenant *s, struct tenant_maker *maker);
 
-/* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes over the report's
- * descriptors; -1: it came without. */
+/* The boot report has come: BOOTING to ALIVE, pool_fds are complete and *cpu_base_us is set. Takes ownership of the
+ * report's descriptors; -1: there is none. */
 int tenant_warm(struct tenant *s, const struct tenant_maker *maker, const int fds[BOOT_REPORT_FDS],
                 uint64_t *cpu_base_us, struct err *e);
 
@@ -106,7 +108,8 @@ int tenant_signal(const struct tenant *s, int number, struct err *e);
 /* Starts to kill everything; the pidfd and init report the end. */
 void tenant_kill(struct tenant *s);
 
-/* If the main process is dead, reaps it: BOOTING or ALIVE to REAPING, or straight to DEAD. False if it is not. */
+/* If the main process is dead, reaps it: BOOTING or ALIVE to REAPING, or straight to DEAD. False: the main process is
+ * alive. */
 bool tenant_reap(struct tenant *s);
 
 /* Init has said INIT_KILLED: REAPING to DEAD. */
@@ -118,8 +121,8 @@ void tenant_report(const struct tenant *s, struct report *r);
 /* Hands the dead sandbox's work directory and the pool's socket (borrowed) to init. */
 int tenant_collect(struct tenant *s, int pool_sock, struct err *e);
 
-/* To be called each second. True if it boots, or init kills or takes down, and was given more time than that can need;
- * now is CLOCK_MONOTONIC in ms. */
+/* To be called each second. True if a boot, a killing or a teardown has taken more processor time than it can need; now
+ * is CLOCK_MONOTONIC in ms. */
 bool tenant_is_overdue(struct tenant *s, int64_t now);
 
 /* Kills an init that does not answer, and with it all that is left in its slot. */
@@ -128,11 +131,11 @@ void tenant_kill_init(struct tenant *s);
 /* Has init take down a DEAD sandbox's file systems, if it still has any: releasing is then set. */
 void tenant_clear(struct tenant *s);
 
-/* Init has said INIT_RELEASED. If the run has left much charged to its group, init goes on with that: releasing stays
- * set, and init says the same again. */
+/* Init has sent INIT_RELEASED. If the run has left much memory charged to its group, init reclaims that next: releasing
+ * stays set, and init sends INIT_RELEASED again. */
 void tenant_released(struct tenant *s);
 
-/* Kills everything and does not wait: any state to GOING. */
+/* Kills everything without waiting: any state to GOING. */
 void tenant_go(struct tenant *s);
 
 /* Reaps dead processes of a GOING tenant; true when none is left. tenant_drop then waits for nothing. */

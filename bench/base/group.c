@@ -25,7 +25,7 @@ static bool has_word(const char *list, const char *word)
         return false;
 }
 
-/* The caller's own group where memory is counted: v1's hierarchy if memory has one, else v2's. */
+/* Finds the caller's own group in the hierarchy that counts memory: v1's if memory has one, else v2's. */
 static bool find_own(bool *v2, char own[OWN_SIZE])
 {
         char line[OWN_SIZE + 128];

@@ -4,7 +4,7 @@
 #include "bench/base/sample.h"
 #include "proto/base/err.h"
 
-/* The server's figures about recycling cover so many runs. */
+/* STATUS_RECYCLED: the number of runs that the server's figures about recycling cover. */
 enum { STATUS_RECYCLED = 512, STATUS_PRELOAD_SIZE = 2048 };
 
 /* runs: the number of runs that ended since the row began. If they are too few, or the server reports nothing, r has
@@ -18,12 +18,12 @@ int status_warm(const char *address, const char *language, unsigned *warm, struc
 struct status_language {
         uint32_t kind; /* enum kind */
         char version[64];
-        uint64_t sandbox_bytes;            /* of a warm one; 0: not known */
+        uint64_t sandbox_bytes;            /* memory of a warm sandbox; 0: not known */
         uint64_t refill_us;                /* median: from an empty slot to the next warm sandbox; 0: not known */
         char preload[STATUS_PRELOAD_SIZE]; /* names of modules, separated by spaces */
 };
 
-/* -ENOENT: the server does not have it. */
+/* -ENOENT: the server does not have the language. */
 int status_of_language(const char *address, const char *language, struct status_language *out, struct err *e);
 
 /* The server's table of stages as it is now. A server that has none gives n = 0. */

@@ -1,8 +1,8 @@
 /* Modules that the zygote has loaded and that the program has not required yet. %INC does not name them, but a
- * `require` finds them. Then %INC names them and all that they had required, as if they had been loaded at that moment.
- * If a program's @INC finds another module of that name first, that one is loaded instead.
+ * `require` finds them. Then %INC names the module and all modules that it had required, as if they had been loaded at
+ * that moment. If a program's @INC finds another module of that name first, that one is loaded instead.
  *
- * The list of them is kept in the interpreter (PL_modglobal), so that a new thread of the program has it, too. */
+ * The list of these modules lies in the interpreter (PL_modglobal), so that a new thread of the program has it, too. */
 #pragma once
 
 #include "lang/perl/headers.h"

@@ -146,7 +146,8 @@ static int take_absent(struct config *c, cfg_t *root, struct err *e)
         return r;
 }
 
-/* A runtime that is missing here was replaced by a later definition of the operator's. */
+/* Takes the identities of runtimes. If a runtime is missing here, a later definition of the operator has replaced
+ * it. */
 static int take_identities(struct config *c, cfg_t *root, struct err *e)
 {
         int r = 0;
@@ -272,7 +273,8 @@ static cfg_opt_t identity_option(struct grammar *g)
         return (cfg_opt_t)CFG_SEC("identity", g->identity, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
 }
 
-/* The tree of a text, to be released by cfg_free. cache_line becomes the line that names the cache; or 0. */
+/* Parses a text to a tree, which the caller releases by cfg_free. *cache_line becomes the line that names the cache; 0:
+ * no line does. */
 static int parse(cfg_t **tree, enum text kind, const char *text, int *cache_line, struct err *e)
 {
         struct grammar g = { .sink = { .err = { 0 } } };

@@ -58,7 +58,7 @@ print(open('/proc/self/uid_map').read())
 
 
 def names_of_the_host():
-    """How many names of files the kernel remembers, those that do not exist included."""
+    """Counts the file names that the kernel remembers, also names of files that do not exist."""
     with open("/proc/sys/fs/dentry-state") as state:
         return int(state.read().split()[0])
 

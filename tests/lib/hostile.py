@@ -7,7 +7,7 @@ MIB = 1 << 20
 
 
 class HostileCase(Case):
-    LANGUAGE = None  # its name
+    LANGUAGE = None  # the language's name
     HELLO = None  # a program that prints a line
     LIMITS = {}
     LOOKS_AFTER = True  # or the next test checks, where a sandbox takes seconds of processor time

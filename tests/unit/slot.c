@@ -20,7 +20,7 @@ static void go(struct slots *s, struct slot *slot, enum slot_state to)
         assert_int_equal(slots_move(s, slot, to, 0, &e), 0);
 }
 
-/* As many sandboxes as are wanted, all of them warm. */
+/* Makes the wanted number of sandboxes, all of them warm. */
 static unsigned fill(struct slots *s)
 {
         unsigned n = 0;
@@ -166,7 +166,7 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         slot_owe(&s.slot[2]); /* the next order is counted from its own time */
         assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_null(stuck);
-        s.slot[2].dropping = true; /* it may take long to die, but the zygote still owes an answer */
+        s.slot[2].dropping = true; /* the sandbox may take long to die, but the zygote still owes an answer */
         for (unsigned i = 0; i < 10; i++)
                 assert_int_equal(slots_tick(&s, 9, 3, &stuck), 1);
         assert_null(stuck);
@@ -180,7 +180,7 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         slots_tick(&s, 9, 3, &stuck);
         assert_ptr_equal(stuck, &s.slot[5]);
 
-        /* Nor is making another one for the run that has the slot. */
+        /* Making another sandbox for the run that has the slot has a limit of its own, too. */
         go(&s, &s.slot[5], SLOT_RUNNING);
         go(&s, &s.slot[5], SLOT_DYING);
         go(&s, &s.slot[5], SLOT_REMAKING);
@@ -191,7 +191,7 @@ static void a_slot_that_is_owed_an_answer_for_long_is_found(void **state)
         slots_fini(&s);
 }
 
-/* The run keeps its place among those that run, and what it waits for is not warm for others. */
+/* The run still counts as running, and the sandbox that it waits for is not warm for others. */
 static void a_slot_that_is_remade_stays_its_runs(void **state)
 {
         (void)state;
@@ -206,7 +206,7 @@ static void a_slot_that_is_remade_stays_its_runs(void **state)
         assert_int_equal(s.busy, 1);
         assert_int_equal(slots_coming(&s), 0);
         assert_null(slots_ready(&s));
-        fill(&s); /* the warm one that it took is made up for */
+        fill(&s); /* another sandbox replaces the warm one that the run took */
         assert_int_equal(s.count[SLOT_WARM], 1);
         assert_null(slots_ready(&s));
         go(&s, slot, SLOT_RUNNING);
@@ -323,7 +323,7 @@ static void as_many_are_made_as_requests_wait_and_cores_can_use(void **state)
         assert_int_equal(slots_coming(&s), 3);
         assert_null(slots_want(&s));
 
-        /* The waiting request has it; the others are gone. */
+        /* The waiting request has the sandbox; the other requests are gone. */
         s.demand = 0;
         go(&s, slots_ready(&s), SLOT_RUNNING);
         assert_null(slots_surplus(&s));

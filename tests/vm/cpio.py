@@ -1,4 +1,5 @@
-"""Writes a cpio archive in the `newc` format, which is what the kernel unpacks as its first root file system."""
+"""Writes a cpio archive in the `newc` format. The kernel unpacks it as its first root file
+system."""
 
 import stat
 

@@ -18,14 +18,14 @@ META_PACKAGE = "linux-image-cloud-amd64"
 MODULES = ("virtio_pci", "virtio_blk", "overlay")
 PACKAGES = ("procps", "python3", "python3-lz4", "python3-protobuf", "util-linux")
 
-# Nothing that runs reads these.
+# No program in the machine reads these.
 UNUSED = re.compile(r"^/(boot|dev|proc|sys|var"
                     r"|usr/(include|share/(doc|info|lintian|locale|man|i18n)|lib/systemd"
                     r"|lib/x86_64-linux-gnu/(perl|gconv)))(/|$)"
                     r"|\.(a|h)$")
 EMPTY_DIRECTORIES = ("dev", "etc", "home", "mnt", "opt", "proc", "root", "run", "srv", "sys", "tmp", "usr/local/share",
                      "var/tmp")
-NUMBERS_OF_CALLS = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"  # tests/lib/walls.py does
+NUMBERS_OF_CALLS = "/usr/include/x86_64-linux-gnu/asm/unistd_64.h"  # tests/lib/walls.py reads it
 ETC_FILES = ("debian_version", "group", "ld.so.cache", "nsswitch.conf", "os-release", "passwd")
 
 
@@ -66,7 +66,7 @@ class Kernel:
         download = cache / "download"
         shutil.rmtree(download, ignore_errors=True)
         download.mkdir(parents=True)
-        # As the caller: apt's own user may not be able to write here.
+        # apt runs as the caller: its own user may not be able to write here.
         done = subprocess.run(["apt-get", "-q", "-o", "APT::Sandbox::User=root", "download", name], cwd=download,
                               check=False, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         packages = list(download.glob("*.deb"))
@@ -215,7 +215,8 @@ class Disk:
                 self.add(link)
 
     def _add_bytecode(self, path):
-        """A package's scripts make it, so it is in no list; without it every interpreter would compile its imports."""
+        """A package's scripts make the bytecode, so no package lists it. Without it every
+        interpreter would compile its imports."""
         for compiled in (path.parent / "__pycache__").glob(f"{path.stem}.cpython-3*.pyc"):
             self.add(compiled)
 

@@ -46,7 +46,7 @@ int newmount_clone_all(int dir, const char *path)
         return clone_tree(dir, path, AT_RECURSIVE);
 }
 
-/* The options are used from the first on. */
+/* A mount uses the first n of these options. */
 static const struct fs_option proc_options[] = { { "hidepid", "ptraceable" }, { "subset", "pid" } };
 enum { PROC_WHOLE = 1, PROC_PROCESSES = 2 };
 
