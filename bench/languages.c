@@ -28,7 +28,7 @@ struct bench {
         struct program programs[WORKLOAD_COUNT];
         char folder[64]; /* for the cold commands */
         struct languages_report report;
-        struct sample *sample; /* of the measurement under way: it is too large for a stack */
+        struct sample *sample; /* the sample of the current measurement: it is too large for a stack */
 };
 
 /* A pause in which a warm sandbox is made again, so that the latency is that of an idle machine. */
@@ -105,7 +105,7 @@ static int measure_hatchery(struct bench *b, struct languages_row *row, bool pac
         return load_closed(b->sample, b->server.address, &asking, CONNECTIONS, &window, e);
 }
 
-/* Each with a comment of its own at its end, so that the cache knows none of them. */
+/* Each program ends with a comment of its own, so that the cache knows none of the programs. */
 static int measure_compiling(struct bench *b, struct languages_row *row, unsigned round, struct err *e)
 {
         const struct asking asking = { .programs = b->programs, .id = row->id };
@@ -129,7 +129,7 @@ static int measure_compiling(struct bench *b, struct languages_row *row, unsigne
 static int measure(struct bench *b, unsigned round, struct languages_row *row, enum languages_metric m, struct err *e)
 {
         *b->sample = (struct sample){ 0 };
-        clock_sleep(200 * (uint64_t)MS); /* the rest of the measurement before is done */
+        clock_sleep(200 * (uint64_t)MS); /* lets the rest of the previous measurement finish */
         switch (m) {
         case LANGUAGES_COLD_P50:
                 return measure_cold(b, row, e);
@@ -198,7 +198,7 @@ static int run(struct bench *b, struct err *e)
                 r = find_rows(b, e);
         if (r < 0)
                 return r;
-        clock_sleep(3 * CLOCK_SECOND); /* all are warm, and quiet */
+        clock_sleep(3 * CLOCK_SECOND); /* until all languages are warm, and the machine is quiet */
         server_memory(&b->server, &b->report.memory);
         for (unsigned round = 0; round < b->report.rounds && r == 0; round++)
                 for (size_t i = 0; i < b->report.n && r == 0; i++)

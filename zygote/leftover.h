@@ -1,11 +1,12 @@
 /* Finds what a dead run has left in the namespaces and the /proc that its slot keeps. The kernel puts some work off
  * until after the death of a process. Sockets that were sent through each other wait for a garbage collector. Files
  * that were in flight with them are closed a tick of the clock later, some of them when all sockets are gone. Until
- * then a later program would find their names and their locks. So two things are looked at, both through descriptors
- * that are opened once: the number of sockets in the network namespace, and locks on the files that are kept.
+ * then a later program would find their names and their locks. So the zygote checks two things, both through
+ * descriptors that it opens once: the number of sockets in the network namespace, and locks on the files that the slot
+ * keeps.
  *
- * A lock of flock's kind can only be found by trying. The zygote holds these locks itself, so that no program gets one.
- * It can't hold locks of the other kind: on a file that can't be written to, they exclude no other lock. */
+ * A lock by flock can only be found by trying to lock. The zygote holds these locks itself, so that no program gets
+ * one. It can't hold record locks (fcntl): on a file that can't be written to, they exclude no other lock. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -24,12 +25,12 @@ struct leftover {
         int lock[LEFTOVER_LOCKS]; /* borrowed, except proc: files that could be locked */
 };
 
-/* Before init gives up its privilege, which closes its entries in /proc. All are borrowed: proc, the slot's mount, and
- * the other files of the slot that can be locked; -1 for a missing one. */
+/* Call it before init gives up its privilege, which closes init's entries in /proc. All descriptors are borrowed: proc,
+ * the slot's mount, and the other files of the slot that can be locked; -1 for a missing one. */
 int leftover_open(struct leftover *l, pid_t init, int proc, const int kept[LEFTOVER_KEPT], struct err *e);
 void leftover_close(struct leftover *l);
 
-/* To be called when no process is left: true if the run has left nothing. Takes 4 us. */
+/* Call it when no process is left. True: the run has left nothing. Takes 4 us. */
 bool leftover_is_none(const struct leftover *l);
 
 /* The number of sockets in the text of /proc/PID/net/sockstat; -1: the text has none. */

@@ -37,16 +37,17 @@ enum {
         PAUSE_MS = 10,
         MAX_WORDS = 64,
         WORD_SIZE = 1024,
-        SAID_SIZE = 300, /* of the end of the command's output */
+        SAID_SIZE = 300, /* bytes kept of the end of the command's output */
         HASH_DIGITS = 16,
-        KEPT_RESULTS = 3, /* of one language: for servers of several builds, and from before an upgrade */
+        KEPT_RESULTS =
+                3, /* results kept of one language: for servers of several builds, and for the time before an upgrade */
         FORGOTTEN_S = 30 * 24 * 3600,
         MAX_RESULTS = 256,
 };
 
 /* ---------------------------------------------------------------- the name of the result */
 
-/* A replaced program or file has another time or size. */
+/* Mixes in the time and size of the file that a word names: a replaced program or file has others. */
 static uint64_t mix_word(uint64_t hash, const char *word)
 {
         struct stat st;
@@ -58,7 +59,7 @@ static uint64_t mix_word(uint64_t hash, const char *word)
         return hash;
 }
 
-/* Fills in the placeholders of a word. {prepared} differs from try to try, so it is no part of the name. */
+/* Fills in the placeholders of a word. {prepared} differs in every try, so it is not part of the name. */
 static int expand(char *word, const char *text, const struct prepare *p, const char *prepared, struct err *e)
 {
         static const char marks[2][12] = { "{prepared}", "{files}" };
@@ -111,7 +112,8 @@ static int become_nobody(void)
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_NOFILE, &files) < 0 ||
             setrlimit(RLIMIT_CORE, &none) < 0)
                 return -errno;
-        return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno : 0; /* the change of user has cleared it */
+        return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ? -errno
+                                                             : 0; /* the change of user has cleared the signal */
 }
 
 static _Noreturn void run_command(const struct prepare *p, const char *directory, int out)
@@ -259,7 +261,7 @@ static bool take_over(const FTSENT *f)
                fchmodat(AT_FDCWD, f->fts_path, mode, 0) == 0;
 }
 
-/* The result becomes root's: the user nobody is also used by other services of this host, and by the next command. */
+/* Makes root the owner of the result: other services of this host, and the next command, also run as nobody. */
 static int take_result(char *directory, struct err *e)
 {
         char *roots[] = { directory, NULL };
@@ -290,7 +292,7 @@ static void remove_tree(const char *path)
                 ;
 }
 
-/* ---------------------------------------------------------------- what nobody needs any more */
+/* ---------------------------------------------------------------- results that no server needs */
 
 /* Removes drafts that were being made, or removed, when their maker was killed. No command lasts as long. */
 static void remove_old_drafts(const struct prepare *p)
@@ -366,8 +368,8 @@ static bool is_later(struct timespec a, struct timespec b)
         return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
 }
 
-/* Keeps few results of each language, and none that was not used for long: its language may be gone. Results beyond
- * MAX_RESULTS are handled another time. */
+/* Keeps a few results of each language, but none that was unused for long: its language may have been removed. Results
+ * beyond MAX_RESULTS are handled another time. */
 static void remove_unused(const struct prepare *p)
 {
         struct result *all = calloc(MAX_RESULTS, sizeof *all);

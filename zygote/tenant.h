@@ -45,8 +45,8 @@ struct tenant {
         int64_t gone_us;   /* when nothing was left of the sandbox before; 0: not yet */
         bool has_terminal; /* the order asked for a terminal */
         bool prestarts;    /* a program is started ahead in it, which takes longer than all else */
-        int64_t left_ms;   /* DEAD: the time since which its slot waits for leftovers in the kernel; 0: it does not wait
-                            */
+        int64_t left_ms;   /* DEAD: the time since which its slot waits for leftovers in the kernel; 0: it does not
+                            * wait */
         int64_t asked_ms;  /* when the awaited boot, killing or teardown began */
         int64_t looked_since_ms;  /* the asked_ms that patience belongs to */
         struct patience patience; /* how long to wait for the awaited process */

@@ -145,8 +145,8 @@ static int refuse_nothing(const struct submission *x, const struct check_rules *
                       rules->prompts ? ", or ask for a terminal with the language's own prompt" : "");
 }
 
-/* The interpreter may need no program: its own words name one, or its prompt is wanted. Of files that come with such
- * words, none is a program unless entry names it. */
+/* The interpreter may need no program: its own words name one, or its prompt is wanted. If files come with such words,
+ * only the file that entry names is a program. */
 static bool needs_program(const struct submission *x, const struct check_rules *rules)
 {
         if (x->has_code || x->entry.len > 0)
@@ -231,7 +231,7 @@ static int check_terminal(const struct submission *x, struct refusal *refusal)
         return r != 0 ? r : check_size_of_terminal("columns", x->terminal.columns, refusal);
 }
 
-/* What is asked of an interpreter that is started for this run. */
+/* Checks the fields for an interpreter that is started for this run. */
 static int check_interpreter(const struct submission *x, const struct check_rules *rules, struct refusal *refusal)
 {
         const char *field = x->n_interpreter_args > 0 ? "interpreter_args" : "interpreter";

@@ -133,7 +133,7 @@ repr(Deep())
 print(depth)
 """
         shallow = self.execute(code)
-        if not IS_SANITIZED:  # whose handler would report the crash, and exit
+        if not IS_SANITIZED:  # a sanitizer's handler would report the crash, and exit
             self.assert_status(shallow, "SIGNALED")
         self.assertEqual(b"", shallow.stdout)
         result = self.execute(code, limits={"stack_bytes": 32 * MIB, "memory_bytes": 1024 * MIB, "wall_us": 60_000_000, "cpu_us": 60_000_000})
@@ -172,7 +172,8 @@ print(call(149, at, 1 << 20), call(149, at, 32 << 10), call(151, 3))
 rt = ctypes.CDLL('librt.so.1', use_errno=True)
 print(max(n for n in range(300) if rt.mq_open(b'/q%d' % n, os.O_CREAT | os.O_RDWR, 0o600, None) >= 0 or n == 0) < 64)
 """
-        # mlock of too much gives ENOMEM, of little it works; mlockall gives ENOMEM.
+        # mlock of too much memory gives ENOMEM, mlock of little memory works; mlockall gives
+        # ENOMEM.
         self.assertEqual("12 0 12\nTrue\n", self.output(code))
 
 

@@ -1,4 +1,5 @@
-"""Terminals: one is like any other for its program, it is the only one there, and nothing of it is left for the next run."""
+"""Terminals: a program's terminal is like any other terminal, it is the only one there, and nothing
+of it is left for the next run."""
 
 import hashlib
 import os
@@ -34,7 +35,7 @@ def terminals_of_the_host():
 
 
 class Terminal(Case):
-    """What programs expect of one."""
+    """The things that programs expect of a terminal."""
     SERVER = SERVER
 
     def setUp(self):
@@ -130,7 +131,7 @@ class Terminal(Case):
         self.assert_status(stream.result(), "EXITED")
 
     def test_raw_bytes_are_bytes(self):
-        """Both ways, and more than the kernel holds of either"""
+        """In both directions, and more bytes than the kernel holds in either"""
         data = bytes(range(256)) * (MIB // 256)
         stream = self.open("import hashlib, os, termios, tty\n"
                            "tty.setraw(0)\n"
@@ -177,7 +178,7 @@ class Terminal(Case):
                            "    while True: os.write(1, b'x')\n"
                            "os.read(os.pipe()[0], 0)\nprint('end')\nos._exit(0)")
         self.assert_exited(stream.result())
-        self.client.ping()  # what came of the stream now would raise Broken
+        self.client.ping()  # any message about the stream would now raise Broken
 
     def test_a_compiler_has_none_and_its_program_has_one(self):
         stream = self.open('#include <stdio.h>\n#include <unistd.h>\n'
@@ -217,7 +218,8 @@ print(slot, os.listdir('/dev/pts'), stat[4], tty, [os.isatty(fd) for fd in range
 
 
 class Left(Case):
-    """Of a terminal that was: in the slot's next run, on the host, in the pool and in the zygote."""
+    """Nothing is left of a former terminal: in the slot's next run, on the host, in the pool and in
+    the zygote."""
     SERVER = SERVER
 
     def assert_nothing_left(self, code, status="EXITED", **arguments):
@@ -256,7 +258,7 @@ class Left(Case):
 
 
 class Walls(AttackCase):
-    """On a terminal of one's own."""
+    """Attacks by a program on its own terminal."""
     SERVER = SERVERS
     ATTACKS = [
         Attack("another terminal", "os.open('/dev/pts/ptmx', os.O_RDWR | os.O_NOCTTY)", ("one terminal",)),
@@ -281,4 +283,4 @@ class Walls(AttackCase):
     def run_program(self, client, **arguments):
         stream = client.open(terminal=SIZE, **arguments)
         result = stream.result()
-        return result, b"\n".join(line for line in stream.data[STDOUT].splitlines() if line)  # what is typed is echoed
+        return result, b"\n".join(line for line in stream.data[STDOUT].splitlines() if line)  # the terminal echoes typed text

@@ -1,11 +1,11 @@
 #!/usr/bin/python3
 """Runs the fuzzers of a build, each for some seconds, on all cores, and prints the results.
 
-Each starts from its committed corpus (tests/fuzz/corpus/NAME) and from the inputs that earlier runs found
-(BUILD/fuzz/NAME/found). An input that crashes is kept in BUILD/fuzz/NAME/crashes and named. At the end come a table,
-the line coverage of the files that the fuzzers are for (by corpora and found inputs), and `N passed, N failed, 0
-skipped`. A fuzzer that crashed, hung or did not run counts as failed.
-"""
+Each fuzzer starts from its committed corpus (tests/fuzz/corpus/NAME) and from the inputs that
+earlier runs found (BUILD/fuzz/NAME/found). An input that crashes is kept in BUILD/fuzz/NAME/crashes
+and named. At the end come a table, the line coverage of the files that the fuzzers are for (by
+corpora and found inputs), and `N passed, N failed, 0 skipped`. A fuzzer that crashed, hung or did
+not run counts as failed. """
 
 import argparse
 import os
@@ -20,7 +20,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 MAX_LEN = 4096
-END_GUARD = 120  # beyond a fuzzer's seconds: reading the corpora on a busy machine
+END_GUARD = 120  # extra seconds for each fuzzer, to read the corpora on a busy machine
 REPLAY_GUARD = 300
 MERGE_GUARD = 1800
 
@@ -50,7 +50,7 @@ class Fuzzer:
         self.problem = None
 
     def corpora(self):
-        """Committed inputs must be read even if no input was found yet."""
+        """The folders of inputs. The committed ones are read even if no input was found yet."""
         return [str(self.found), *([str(self.corpus)] if self.corpus.is_dir() else [])]
 
     def options(self):
@@ -99,7 +99,7 @@ class Fuzzer:
         print(f"--- {self.name}\n{log[-6000:]}---", flush=True)
 
     def replay(self, profile):
-        """Every input once, for the profile; a crash counts here as well."""
+        """Runs every input once, for the profile; a crash counts here as well."""
         status, log = self.call([*self.options(), "-runs=0", *self.corpora()], REPLAY_GUARD, profile)
         self.judge(status, log)
         return self

@@ -20,7 +20,7 @@ def tearDownModule():
 
 
 def normalise(output):
-    """Addresses of objects and of C functions differ from run to run."""
+    """Replaces addresses of objects and of C functions, which differ from run to run."""
     return re.sub(rb"0x[0-9a-f]{6,}|builtin#\d+", b"0xADDRESS", output)
 
 

@@ -57,7 +57,8 @@ class Process:
         return now.exists() and now.start == self.start and now.state not in "ZX"
 
     def is_running(self):
-        """Alive, and not already ending: a process that is being taken down no longer has memory."""
+        """True if the process is alive and not already ending: an ending process no longer has
+        memory."""
         return self.is_alive() and "VmSize" in self.status()
 
     def command(self):
@@ -71,7 +72,7 @@ class Process:
         return int(self.status().get("VmRSS", "0 kB").split()[0]) * 1024
 
     def cgroups(self):
-        """Controller (or '' for version 2) to path."""
+        """The process's cgroups: from controller (or '' for version 2) to path."""
         rows = (line.split(":", 2) for line in read(f"/proc/{self.pid}/cgroup").splitlines())
         return {controllers: path for _, controllers, path in rows}
 
@@ -104,8 +105,8 @@ def descendants(pid):
 
 
 def children(pid):
-    """Its children, faster than by a look at all processes. Look repeatedly: if a child ends meanwhile, the kernel may
-    leave others out."""
+    """The children of pid, faster than by a look at all processes. Look repeatedly: if a child ends
+    meanwhile, the kernel may leave others out."""
     if not os.path.exists(f"/proc/self/task/{os.getpid()}/children"):  # CONFIG_PROC_CHILDREN
         return [process for process in processes() if process.parent == pid]
     try:

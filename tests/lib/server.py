@@ -23,7 +23,7 @@ BUILD = Path(os.environ.get("HATCHERY_BUILD", "build/release")).resolve()
 # The programs under test: those of an installed tree, if there is one (tests/run.py --installed).
 PREFIX = os.environ.get("HATCHERY_PREFIX")
 HATCHERYD = Path(PREFIX, "sbin/hatcheryd") if PREFIX else BUILD / "hatcheryd"
-HOME = HATCHERYD.parent.parent if PREFIX else BUILD  # of the tree that a server belongs to
+HOME = HATCHERYD.parent.parent if PREFIX else BUILD  # the tree that a server belongs to
 HATCHERY = Path(PREFIX, "bin/hatchery") if PREFIX else BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
 FAULTS_SIZE = 4096  # of the file, for any content
@@ -66,7 +66,7 @@ def wait_until(condition, guard=60, what="the condition"):
 
 
 def is_held(process):
-    """A program that has stopped itself; not a daemon that a test stopped."""
+    """True for a program that has stopped itself; not for a daemon that a test stopped."""
     return process.state == "T" and not process.name.startswith("hatchery")
 
 
@@ -99,7 +99,7 @@ class Server:
         self.config_path.write_text(config)
         self.command += ["--config", str(self.config_path)]
         self.faults_path = self.dir / "faults"
-        if faults is not None:  # even [], to be set later
+        if faults is not None:  # even [], since a test may set faults later
             self.set_faults(*faults)
             self.command += ["--faults", str(self.faults_path)]
         self.process = None

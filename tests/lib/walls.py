@@ -118,8 +118,9 @@ def stands_behind(attack):
 
 
 def request(text, walls):
-    """A program that has not entered its root is in the tmpfs that the root covers: the interpreter finds another file
-    there under the same name. So the file is put where the interpreter looks."""
+    """Without the step "root" a program runs in the tmpfs that the root would cover. There the
+    interpreter finds another file under the same name. So this puts the file where the interpreter
+    looks."""
     if "root" not in walls:
         return {"code": text}
     return {"files": {"home/sandbox/in/main.py": "", "home/in/main.py": text}, "entry": "home/sandbox/in/main.py"}
@@ -176,12 +177,12 @@ class AttackCase(Case):
         return {}
 
     def run_program(self, client, **arguments):
-        """Its result, and what it printed."""
+        """Runs a program; returns its result and its output."""
         result = client.execute(**arguments)
         return result, result.stdout
 
     def attempt(self, attacks, walls):
-        """The output of each, by name."""
+        """Runs the attacks; returns the output of each, by name."""
         codes = []
         for attack in attacks:
             code = attack.code

@@ -138,7 +138,7 @@ static void the_server_is_told_the_deadline_and_has_a_grace(void **state)
         assert_true(clock_ms() - before >= 390);
         assert_int_equal(h.failure.kind, HATCHERY_DEADLINE);
         assert_true(h.failure.may_have_run);
-        assert_false(hatchery_client_is_connected(s.c)); /* it said nothing at all */
+        assert_false(hatchery_client_is_connected(s.c)); /* the server sent nothing at all */
         (void)id;
         scene_end(&s);
 }
@@ -227,7 +227,7 @@ static void deadlines_pass_in_their_order(void **state)
         ended = 0;
         scene_begin(&s);
         for (size_t i = 0; i < N; i++) {
-                deadlines[i] = 500000 + i * 77 % N * 10000; /* each once, in disorder */
+                deadlines[i] = 500000 + i * 77 % N * 10000; /* each deadline once, in disorder */
                 const struct hatchery_call_options options = { .deadline_us = deadlines[i] };
                 deadlines[i] += (uint64_t)clock_us();
                 h[i].then = note_end;
@@ -332,7 +332,7 @@ static void one_that_rests_can_be_cancelled_and_its_deadline_holds(void **state)
         options.deadline_us = 100000;
         assert_int_equal(heard_send(&late, s.c, &q, &options), HATCHERY_OK);
         fake_error(&s.f, fake_read_id(&s.f, REQUEST_EXECUTE), hatchery_v1_Error_Code_UNAVAILABLE, 60000);
-        assert_int_equal(late.refused, hatchery_v1_Error_Code_UNAVAILABLE); /* no time for another */
+        assert_int_equal(late.refused, hatchery_v1_Error_Code_UNAVAILABLE); /* no time for another sending */
         scene_end(&s);
 }
 
@@ -373,7 +373,7 @@ static void bytes_over_the_bound_are_not_taken(void **state)
         scene_begin_with(&s, (struct hatchery_client_config){ .max_unsent = 3 * LARGE });
         while (taken < MANY && heard_send(&h[taken], s.c, &q, NULL) == HATCHERY_OK)
                 taken++;
-        assert_in_range(taken, 3, 5); /* what the socket holds comes to it */
+        assert_in_range(taken, 3, 5); /* the bytes that the socket holds come on top */
         fake_settle(&s.f);
         assert_int_equal(s.rooms, 0);
         for (unsigned i = 0; i < taken; i++)

@@ -1,4 +1,5 @@
-/* Mistakes in a configuration, or in the file of a language: each is refused in a sentence that names file and line. */
+/* Mistakes in a configuration, or in the file of a language: each is refused, with a sentence that names file and
+ * line. */
 #include "pool/config/config.h"
 
 #include "tests/unit/unit.h"

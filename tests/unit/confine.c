@@ -31,7 +31,8 @@
 
 enum { UID = 1879000000, FAILED = 99 };
 
-/* Each returns the kernel's result: negative with errno, or not. None changes anything outside its process. */
+/* Attempts. Each returns the kernel's result, which is negative, with errno, after a failure. No attempt changes
+ * anything outside its process. */
 static long new_socket(void)
 {
         return socket(AF_INET, SOCK_STREAM, 0);
@@ -144,7 +145,7 @@ static long ring(void)
 {
         struct io_uring_params p = { 0 };
         long r = syscall(SYS_io_uring_setup, 1, &p);
-        return r < 0 && errno != ENOSYS ? 0 : r; /* a host may forbid it to everybody, with another errno */
+        return r < 0 && errno != ENOSYS ? 0 : r; /* a host may forbid the call to all processes, with another errno */
 }
 
 static long key(void)
@@ -162,7 +163,7 @@ static long new_namespace(void)
 struct attempt {
         const char *name;
         long (*make)(void);
-        bool sanitizers_need_it; /* and may use it, in a build with them */
+        bool sanitizers_need_it; /* in a sanitized build the call is allowed */
 };
 
 static const struct attempt attempts[] = {
@@ -286,7 +287,7 @@ static void a_terminal_can_be_given_a_size_and_not_be_opened(void **state)
         assert_true(master >= 0);
         assert_int_equal(ioctl(master, TIOCSPTLCK, &unlocked), 0);
         int side = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        assert_true(side >= 0); /* so it is the filter that refuses it */
+        assert_true(side >= 0); /* so it is the filter that refuses the call */
         assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
         pid_t pid = fork();
         assert_true(pid >= 0);

@@ -93,7 +93,7 @@ static void a_feed_is_overfilled(void)
         feed_add(&f, "b", 1);
 }
 
-static struct event_base *base; /* made before, since the pool's filter lets none be made */
+static struct event_base *base; /* made in advance, since the pool's filter does not allow to make one */
 
 static void a_run_ends_that_has_not_begun(void)
 {

@@ -1,5 +1,5 @@
-/* The filter of a sandbox. Both halves are interpreted here, for every number, ABI and argument that could slip
- * through, and compared with --print-seccomp; then they are loaded, and tried. */
+/* The filter of a sandbox. The test interprets both halves, for every number, ABI and argument that could slip through,
+ * and compares the answers with --print-seccomp. Then it loads them, and tries calls. */
 #include "filter.h"
 #include "unit.h"
 #include "zygote/base/creds.h"
@@ -39,7 +39,7 @@ static void drop(struct filters *f)
         seccomp_program_fini(&f->inner);
 }
 
-/* Both programs are asked, first the one that was loaded last. A later answer counts only if it is stricter. Stricter
+/* Runs both programs, first the one that was loaded last. A later answer counts only if it is stricter. Stricter
  * actions are smaller, as signed numbers. */
 static uint32_t answer(const struct filters *f, const struct seccomp_data *data)
 {
@@ -93,7 +93,7 @@ static void test_foreign_abis_kill(void **state)
         drop(&f);
 }
 
-/* Around each value of each condition, in each argument: its neighbours, and the same with other bits. */
+/* Tries, for each value of each condition, in each argument: its neighbours, and the same value with other bits. */
 static void test_arguments_are_compared_whole(void **state)
 {
         (void)state;
@@ -120,7 +120,7 @@ static void test_arguments_are_compared_whole(void **state)
         drop(&f);
 }
 
-/* Written down a second time, so that a slip in the table is seen. */
+/* The calls are listed here a second time, so that a mistake in the table fails the test. */
 static void test_what_never_passes(void **state)
 {
         static const char *const never[] = {

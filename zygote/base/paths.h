@@ -21,15 +21,15 @@ struct paths {
         size_t n;
 };
 
-/* -EINVAL with a sentence for a path that can't be shown: not absolute, with "..", with a character that means
- * something to an overlay (a comma, a colon, a backslash), or in a place where a sandbox has a mount of its own. */
+/* -EINVAL with a sentence for a path that can't be shown: not absolute, with "..", with a character that is special to
+ * an overlay (a comma, a colon, a backslash), or in a place where a sandbox has a mount of its own. */
 int paths_add(struct paths *p, const char *host, const char *inside, struct err *e);
 
-/* On the host: does the directory hold a file whose mode closes it to all but its owner? name becomes the name of one.
- */
+/* On the host: does the directory hold a file that only its owner may read? name becomes the name of such a file. */
 bool paths_find_closed(const char *directory, char name[NAME_MAX + 1]);
 
-/* In the zygote, with the new root as a descriptor, already attached: makes the mount points and the mounts. */
+/* In the zygote: makes the mount points and the mounts. root is a descriptor of the new root, which is attached
+ * already. */
 int paths_attach(const struct paths *p, int root, struct err *e);
 
 /* In the zygote, in its root: makes the links of a language (see lang/lang.h). links may be NULL. */

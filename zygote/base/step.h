@@ -1,5 +1,5 @@
-/* Set-up as a table. Each row has a name and a function, and the order of the rows matters. The table is run in every
- * new sandbox and by `hatcheryd --check-host`. Its names say in an error where that happened. */
+/* Set-up as a table. Each row has a name and a function, and the order of the rows matters. Every new sandbox runs the
+ * table, and so does `hatcheryd --check-host`. An error names the row that failed. */
 #pragma once
 
 #include "zygote/base/fault.h"

@@ -63,7 +63,7 @@ static void send_content(struct walk *w, int fd, uint64_t size)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n <= 0) {
-                        w->gone = true; /* the stream can't be mended: the size was announced */
+                        w->gone = true; /* the stream can't go on: the size was announced */
                         return;
                 }
                 size -= (uint64_t)n;
@@ -117,7 +117,7 @@ static int not_dots(const struct dirent *d)
 
 static void visit_directory(struct walk *w, int dir, const char *name, size_t path_len, unsigned depth);
 
-/* One entry; w->path is the directory's path with its slash, path_len bytes of it. */
+/* Handles one entry of a directory. The first path_len bytes of w->path are the directory's path with its slash. */
 static void visit_entry(struct walk *w, int dir, const char *name, size_t path_len, unsigned depth)
 {
         size_t len = strlen(name);

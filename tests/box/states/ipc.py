@@ -65,7 +65,7 @@ class next_system_v_number:
 @state
 class posix_message_queues:
     """The kernel counts their bytes per user, all programs of a slot are one user, and the kernel frees the queues of a
-    dead namespace late. So the free room would tell of the run before."""
+    dead namespace late. So the free room would reveal the previous run."""
     refused = "their limit is 0"
 
     def poison():
@@ -211,7 +211,8 @@ class locked_memory:
 
 @state
 class pipe_buffers:
-    """Counted per user, too: its 64 MiB are enough for one such program, and not for two."""
+    """The kernel counts them per user, too: 64 MiB are enough for one such program, but not for
+    two."""
     def poison():
         forked(lambda ready: (pipe_buffers.fill(), ready(), call("pause")))
 
