@@ -283,4 +283,4 @@ class Walls(AttackCase):
     def run_program(self, client, **arguments):
         stream = client.open(terminal=SIZE, **arguments)
         result = stream.result()
-        return result, b"\n".join(line for line in stream.data[STDOUT].splitlines() if line)  # the terminal echoes typed text
+        return result, b"\n".join(line for line in stream.data[STDOUT].splitlines() if line)  # the echo

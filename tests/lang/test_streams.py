@@ -332,8 +332,7 @@ class Streams(Case):
         return answer in stream.out
 
     def test_prompts(self):
-        """Each language that claims a prompt has one: it computes, and ends with its input. Other
-        languages refuse."""
+        """A claimed prompt computes, and ends with its input; languages without a prompt refuse"""
         told = {row.name for row in self.client.status().languages if row.prompts}
         self.assertEqual(set(PROMPTS), told)
         for language, (typed, answer) in PROMPTS.items():
