@@ -39,14 +39,15 @@ enum {
  * execution_abandon. All arguments are valid only during the call. All are called from the loop, or from within a call
  * of the core. finished and refused are the last calls for the execution, which is gone then. */
 struct sink_ops {
-        /* NULL: output is captured, and comes with the outcome. Else it is told as it comes, and the outcome has none.
-         * offset: the number of earlier bytes of the stream. at_us: the time of reading, or, if the sink took none
-         * then, the present time. Returns how many of the bytes it takes, from the first on. If it takes fewer, it is
-         * told the rest after execution_resume, and until then nothing more of either stream is read. */
+        /* NULL: output is captured, and comes with the outcome. Otherwise the sink gets output as it comes, and the
+         * outcome has none. offset: the number of earlier bytes of the stream. at_us: the time of reading; or, if the
+         * sink took none then, the present time. Returns how many of the bytes the sink takes, from the first on. If
+         * the sink takes fewer than all, it gets the rest after execution_resume. Until then neither stream is read
+         * further. */
         size_t (*output)(struct sink *, enum stream, struct span, uint64_t offset, int64_t at_us);
 
-        /* Of an execution whose submission says live_input: all that execution_input took is written, or half of what
-         * may wait; or its program, which runs on, takes no more. NULL: it need not be told. */
+        /* For a submission with live_input. Either all bytes that execution_input took are written, or at least half of
+         * the room is free again; or the program still runs, but takes no more input. NULL: not called. */
         void (*input_wanted)(struct sink *);
 
         /* STAGE_COMPILE or STAGE_RUN begins. NULL: not called. */
@@ -75,26 +76,26 @@ struct payload {
         size_t len;
 };
 
-/* Takes a submission. 0 and *out: it waits or runs from here on, and its sink is told of its end, later. REFUSED: the
- * refusal says why, and the sink is never called again. A stage may begin before *out is set. The arrays of the
- * submission and the payload may be taken over in either case: the caller frees what is left in the two structs.
- */
+/* Takes a submission. 0 and *out: it waits or runs from here on, and its sink learns of its end later. REFUSED: the
+ * refusal says why, and the sink is never called again. A stage may begin before *out is set. In either case the core
+ * may take over the arrays of the submission and the payload: the caller frees whatever is left in the two structs. */
 int core_execute(struct core *c, const struct caller *caller, struct submission *submission, struct payload *payload,
                  struct sink *sink, struct execution **out, struct refusal *refusal);
 
-/* A front has refused a submission without the core: the core counts that with its own refusals. */
+/* A front has refused a submission without asking the core: the core counts this refusal with its own. */
 void core_refused(struct core *c, enum refusal_code code);
 
 /* Live input: the bytes are copied. end: no more bytes follow. -EAGAIN: there is no room for them, nothing was taken,
- * and input_wanted will be called. -EPIPE: the program takes no more input, which is no fault. -EINVAL: it has no live
- * input, or that has ended, or these are more than CORE_INPUT_ROOM bytes. -ENOMEM. */
+ * and input_wanted will be called. -EPIPE: the program takes no more input, which is not a mistake of the caller.
+ * -EINVAL: the execution has no live input, or the input has ended, or bytes is longer than CORE_INPUT_ROOM. -ENOMEM.
+ */
 int execution_input(struct execution *x, struct span bytes, bool end);
 
-/* So many bytes of live input would be taken. -EPIPE and -EINVAL as above. */
+/* How many bytes execution_input would take now. -EPIPE and -EINVAL as above. */
 int execution_input_room(const struct execution *x);
 
-/* The sink can take more: output is told and read again. Not to be called from within output, whose result says how
- * much it takes. */
+/* The sink can take more: it gets output again. Do not call it from within `output`: the result of `output` says how
+ * much the sink takes. */
 void execution_resume(struct execution *x);
 
 /* Sends a signal to the processes of the running program, as a terminal would. -ESRCH: none runs, and nothing happens.
@@ -105,9 +106,8 @@ int execution_signal(struct execution *x, int number);
  * bounds. */
 int execution_resize(struct execution *x, const struct terminal_size *size);
 
-/* Ends it. The sink is told: finished if a program was begun, else refused. That call may come before this function
- * returns.
- */
+/* Ends the execution. The sink gets `finished` if a program had begun, else `refused`. That call may come before this
+ * function returns. */
 void execution_cancel(struct execution *x);
 
 /* The caller is gone: the sink is never called again. */
@@ -117,9 +117,9 @@ void execution_abandon(struct execution *x);
 
 /* Requests of the core to the process around it. */
 struct core_ops {
-        /* The supervisor is to start another zygote of this language. Negative: it was not told. */
+        /* Asks the supervisor for another zygote of this language. Negative: the request was not sent. */
         int (*renew)(void *owner, const char *language);
-        /* This zygote serves; that one has ended, or must. */
+        /* serves: this zygote serves now. kill: this zygote has ended, or must end. */
         void (*serves)(void *owner, const char *language, uint32_t generation);
         void (*kill)(void *owner, const char *language, uint32_t generation);
         /* Every language that can come up has its warm sandboxes. Called once. */
@@ -167,7 +167,7 @@ void core_tick(struct core *c);
 /* The number of accepted executions whose end was not told yet. */
 unsigned core_running(const struct core *c);
 
-/* ---------------------------------------------------------------- what there is to know */
+/* ---------------------------------------------------------------- facts about the core */
 
 struct core_facts {
         unsigned queued;

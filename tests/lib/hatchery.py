@@ -1,7 +1,7 @@
 """A client of Hatchery in Python, written from docs/protocol.md and proto/hatchery.proto alone.
 
-It is what the tests speak through, and the proof that those two are enough: it shares no code with the C client. The
-generated hatchery_pb2 comes from the build tree; tests/run.py puts it on the path.
+All tests use this client. It proves that those two documents are enough: it shares no code with the
+C client. The generated hatchery_pb2 comes from the build tree; tests/run.py puts it on the path.
 """
 
 import socket
@@ -16,8 +16,8 @@ from lib.scale import patience
 HEADER = struct.Struct(">BI")
 PLAIN, LZ4 = 0, 1
 
-FIRST_CREDIT = 256 << 10  # each way, of a request with stream or live_stdin
-EVENTS = "output", "stage", "credit"  # what comes of a request before its answer
+FIRST_CREDIT = 256 << 10  # in each direction, for a request with stream or live_stdin
+EVENTS = "output", "stage", "credit"  # the messages about a request that come before its answer
 
 Status = pb.Result.Status
 Code = pb.Error.Code
@@ -40,7 +40,7 @@ class Closed(Exception):
 
 
 class Broken(Exception):
-    """The server did what docs/protocol.md says it never does."""
+    """The server did something that docs/protocol.md excludes."""
 
 
 def connect(address, timeout, source=None):
@@ -58,7 +58,8 @@ def connect(address, timeout, source=None):
 def execute_message(code=None, *, language="python", files=None, limits=None, compile_limits=None, env=None, collect=None,
                     terminal=None, **fields):
     """An Execute. files: a dict of name to content, or to (content, mode); limits, compile_limits: a dict; collect: a
-    list of globs or a dict; terminal: (rows, columns). All else goes by its name in the .proto."""
+    list of globs or a dict; terminal: (rows, columns). All other fields have their names of the
+    .proto."""
     message = pb.Execute(language=language, **fields)
     if code is not None:
         message.code = code.encode() if isinstance(code, str) else code
@@ -133,7 +134,7 @@ class Client:
         return pb.ServerMessage.FromString(message)
 
     def receive_some(self):
-        """The next answer, or None if what came is of a stream, whose Stream has it now."""
+        """Receives the next answer; None: a message of a stream came, and its Stream has it now."""
         message = self.receive_message()
         if message.WhichOneof("answer") not in EVENTS:
             self.order.append(message.id)
@@ -145,7 +146,7 @@ class Client:
         return None
 
     def receive(self):
-        """The next answer, whichever it is."""
+        """Receives the next answer to any request."""
         while (answer := self.receive_some()) is None:
             pass
         return answer
@@ -166,11 +167,11 @@ class Client:
         return self.last_id
 
     def send_unanswered(self, **request):
-        """The same of a message that has no answer, and so no id."""
+        """Sends a message that has no answer, and so no id."""
         self.send_message(0, request)
 
     def wait(self, request_id):
-        """The answer to one request, as a ServerMessage."""
+        """Waits for the answer to one request, a ServerMessage."""
         while request_id not in self.kept:
             self.keep(self.receive())
         return self.kept.pop(request_id)
@@ -181,7 +182,7 @@ class Client:
             raise Refused(answer.error)
 
     def go_on(self):
-        """Receives one message, and keeps it for whom it concerns."""
+        """Receives one message, and keeps it for its request or stream."""
         answer = self.receive_some()
         if answer is not None:
             self.keep(answer)
@@ -204,7 +205,8 @@ class Client:
         return self.result(self.send_execute(code, **arguments))
 
     def open(self, code=None, *, stream=True, live_stdin=True, gives_back=True, **arguments):
-        """A run with streams, as a Stream. gives_back: the server gets credit for all output as soon as it is here."""
+        """A run with streams, as a Stream. gives_back: the server gets credit for all output as
+        soon as it has come."""
         message = execute_message(code, stream=stream, live_stdin=live_stdin, **arguments)
         opened = Stream(self, self.last_id + 1, gives_back)
         self.streams[opened.id] = opened
@@ -225,8 +227,8 @@ class Client:
 
 
 class Stream:
-    """A request with stream, live_stdin or both. What comes is in `outputs`, `out` and `err`, and in `stages`; to wait
-    for more is to call client.go_on, which the methods below do."""
+    """A request with stream, live_stdin or both. `outputs`, `out`, `err` and `stages` hold what has
+    come so far. client.go_on waits for more; the methods below call it."""
 
     def __init__(self, client, request_id, gives_back):
         self.client = client
@@ -234,10 +236,10 @@ class Stream:
         self.gives_back = gives_back
         self.outputs, self.stages = [], []
         self.data = {STDOUT: bytearray(), STDERR: bytearray()}
-        self.read_so_far = 0  # of standard output, by read and read_until
-        self.credit = FIRST_CREDIT  # the server's: what it may still send
-        self.owed = 0  # what was received and not given back
-        self.room = FIRST_CREDIT  # ours: what we may still send
+        self.read_so_far = 0  # bytes of standard output that read and read_until returned
+        self.credit = FIRST_CREDIT  # the server's credit: how many bytes it may still send
+        self.owed = 0  # bytes received, for which no credit was given back
+        self.room = FIRST_CREDIT  # our credit: how many bytes we may still send
         self.closed = False  # the program takes no more
         self.answer = None
 
@@ -283,7 +285,7 @@ class Stream:
         return self.id not in self.client.streams
 
     def wait(self, condition):
-        """Until the condition holds; False: the answer came first."""
+        """Waits until the condition holds; False: the answer came first."""
         while not condition():
             if self.is_over:
                 return condition()
@@ -291,14 +293,15 @@ class Stream:
         return True
 
     def read(self, size):
-        """The next bytes of standard output, fewer only at its end."""
+        """Reads the next bytes of standard output; fewer only at its end."""
         self.wait(lambda: len(self.data[STDOUT]) >= self.read_so_far + size)
         part = bytes(self.data[STDOUT][self.read_so_far:self.read_so_far + size])
         self.read_so_far += len(part)
         return part
 
     def read_until(self, needle):
-        """Standard output up to and with the needle; what there is if it does not come."""
+        """Reads standard output up to and including the needle; if it does not come, all that is
+        there."""
         found = self.wait(lambda: self.data[STDOUT].find(needle, self.read_so_far) >= 0)
         end = self.data[STDOUT].find(needle, self.read_so_far) + len(needle) if found else len(self.data[STDOUT])
         part = bytes(self.data[STDOUT][self.read_so_far:end])
@@ -319,18 +322,18 @@ class Stream:
     # ------------------------------------------------------------ what goes
 
     def give(self, size):
-        """The server may send so many bytes more."""
+        """Gives the server credit for so many bytes more."""
         self.credit += size
         self.owed -= min(size, self.owed)
         self.client.send_unanswered(credit=pb.Credit(request_id=self.id, bytes=size))
 
     def chunk(self, data=b"", eof=False):
-        """One StdinChunk, whether there is credit for it or not."""
+        """Sends one StdinChunk, whether there is credit for it or not."""
         self.room -= len(data)
         self.client.send_unanswered(stdin_chunk=pb.StdinChunk(request_id=self.id, bytes=data, eof=eof))
 
     def write(self, data, eof=False):
-        """Standard input, as credit comes. False: the program, or the run, takes no more of it."""
+        """Sends standard input as credit comes. False: the program or the run takes no more."""
         data = data.encode() if isinstance(data, str) else data
         while data:
             if not self.wait(lambda: self.room > 0 or self.closed) or self.closed or self.is_over:

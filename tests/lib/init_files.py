@@ -1,6 +1,7 @@
-"""Settings, start files and libraries of a language that a request plants beside its program, or names in variables:
-rows of the semantics table (lib/language_case.py). Hatchery obeys them where the language's own command does, after the
-job's socket was closed, or not at all. `ours` marks rows where only the command obeys; docs/languages.md says why.
+"""Settings, start files and libraries of a language that a request plants beside its program, or
+names in variables: rows of the semantics table (lib/language_case.py). Hatchery obeys them where
+the language's own command does, but only after the job's socket is closed; or it does not obey them
+at all. `ours` marks rows where only the command obeys; docs/languages.md says why.
 
 Each program prints "real". A planted file says that it ran, tells every descriptor that listens that a compiler refused
 the program (proto/ipc/job.h), and ends the process with 77. Compilers and helpers have a table of their own:
