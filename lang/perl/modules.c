@@ -4,8 +4,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* In PL_modglobal: file name ("JSON/PP.pm") to a list of what it required; and of those that are hidden, to a list of
- * where it was found, and what it required. INC_AT_START is a list of directories. */
+/* Tables in PL_modglobal. REQUIRED: from a file name ("JSON/PP.pm") to the list of files that it required. HIDDEN: from
+ * the name of a hidden file to a list: its place, and the files that it required. INC_AT_START is a list of
+ * directories. */
 #define REQUIRED     "hatchery.required"
 #define HIDDEN       "hatchery.hidden"
 #define INC_AT_START "hatchery.inc"

@@ -23,7 +23,7 @@ struct cached;
 
 enum { CACHE_OWNER_SIZE = 8, CACHE_KEY_SIZE = 32, CACHE_MAX_ENTRY = 8 << 20, CACHE_MISS = 0, CACHE_HIT = 1 };
 
-/* The owner, as hashes of the peer and of the name that the peer gives; and the hash of what was compiled. */
+/* The owner, as hashes of the peer and of the name that the peer gives; and the hash of the compilation's inputs. */
 struct cache_key {
         uint8_t peer[CACHE_OWNER_SIZE], name[CACHE_OWNER_SIZE];
         uint8_t bytes[CACHE_KEY_SIZE];

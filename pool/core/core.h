@@ -124,7 +124,7 @@ struct core_ops {
         void (*kill)(void *owner, const char *language, uint32_t generation);
         /* Every language that can come up has its warm sandboxes. Called once. */
         void (*ready)(void *owner);
-        /* While it drains: an execution has ended. */
+        /* While the core drains: an execution has ended. */
         void (*progress)(void *owner);
 };
 

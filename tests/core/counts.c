@@ -81,7 +81,7 @@ static void each_end_is_counted_by_its_status(void **state)
                 assert_int_equal(refusals(t, (enum refusal_code)i), 0);
 }
 
-/* It has no result, since nobody gets one. */
+/* An abandoned execution has no result, since no client would get it. */
 static void what_was_abandoned_is_no_result_and_no_refusal(void **state)
 {
         struct scene *t = *state;

@@ -199,7 +199,8 @@ static void what_is_left_is_read_after_the_death(void **state)
         assert_int_equal(t->f->total[STREAM_STDOUT], 3000);
 }
 
-/* The kernel tells again and again that nobody has it open: it is looked at on a timer. */
+/* If no process has the terminal open, the kernel reports that again and again. So a timer looks at the terminal
+ * instead. */
 static void a_terminal_may_be_opened_again(void **state)
 {
         struct scene *t = *state;

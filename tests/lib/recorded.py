@@ -1,14 +1,14 @@
-"""What the plain command of a language did with a program, kept in the repository as a digest (tests/lang/recorded/), so that
-a test need not run the command once more to see that Hatchery does the same.
+"""The answers of a language's plain command to programs, kept in the repository as digests
+(tests/lang/recorded/). So a test need not run the command again to see that Hatchery does the same.
 
-An answer is kept under a key: the digest of all that decides it, the versions of the language's packages and of what these
-depend on among it. Another version or another program has no answer there, and the command is run. It is run, too, where
-Hatchery's answer is another than the kept one: a test fails by what the command says now and by nothing else.
+An answer is kept under a key: the digest of everything that decides the answer. The versions of the
+language's packages and of their dependencies are a part of it. For another version or another
+program there is no answer, and the command is run. The command is also run if Hatchery's answer
+differs from the kept one: a test fails only if Hatchery differs from the command's present answer.
 
-- `./dev test --all` runs the command always, and fails where a kept answer is not what it says;
-- `./dev test --record [NAME]` runs each command twice, and keeps the answers that were the same both times. Those that
-  hold times, addresses or random numbers are dropped by that.
-"""
+- `./dev test --all` always runs the command, and fails if a kept answer is not the command's; -
+`./dev test --record [NAME]` runs each command twice, and keeps the answers that were the same both
+times. This drops answers that hold times, addresses or random numbers. """
 
 import functools
 import hashlib

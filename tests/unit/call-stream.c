@@ -209,7 +209,7 @@ static void note(struct execution *x)
         order[n_order++] = (size_t)(x - x->core->execution);
 }
 
-/* And whoever is resumed first is the last to be resumed again. */
+/* The stream that is resumed first is the last to be resumed again. */
 static void a_connection_that_is_full_takes_no_more(void **state)
 {
         (void)state;
