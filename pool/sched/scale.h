@@ -5,11 +5,12 @@
  * that were taken and not yet replaced, and the requests that wait because there was none. Their sum is the need: with
  * as many warm sandboxes, no request would have waited. The need is the number of requests in one refill time, counted
  * instead of computed. So it is right even if refills are slow today, or if requests come in threes. The highest need
- * is the level. - The level rises at once, to the present need. - The level falls by half in each half-life; below one
- * half it falls to 0. The wanted number is the level, rounded up, and a little more (one, and one for each eight).
- * Needs are whole numbers and the rounding is upwards, so a steady demand wants a steady number. The next smaller
- * number comes only after the level has fallen by a whole sandbox, which takes some seconds of a half-life of minutes.
- * No other damping is needed.
+ * is the level.
+ * - The level rises at once, to the present need.
+ * - The level falls by half in each half-life; below one half it falls to 0.
+ * The wanted number is the level, rounded up, and a little more (one, and one for each eight). Needs are whole numbers
+ * and the rounding is upwards, so a steady demand wants a steady number. The next smaller number comes only after the
+ * level has fallen by a whole sandbox, which takes some seconds of a half-life of minutes. No other damping is needed.
  *
  * The memory is shared in this order, and in proportion at each stage where it does not suffice: first every language's
  * least number; then the wishes of languages in which a request had to wait within the last half-life; then the wishes

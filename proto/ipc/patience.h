@@ -1,6 +1,7 @@
 /* How much time a process was given for its work. On a loaded machine this is only a part of the real time. The process
- * is looked at now and then. Between two looks it was given - the processor time that it used, if it used any: then it
- * was at work, however slowly; - otherwise the time in which it was not ready to run: then it is blocked or stopped.
+ * is looked at now and then. Between two looks it was given
+ * - the processor time that it used, if it used any: then it was at work, however slowly;
+ * - otherwise the time in which it was not ready to run: then it is blocked or stopped.
  * The kernel reports how long a thread waited, ready to run, only when the thread runs again. Then the time that was
  * counted in excess is taken back. Pure, except patience_read. */
 #pragma once

@@ -3,7 +3,8 @@ and the results are compared.
 
 Each program is a row: run once by /usr/bin/python3 in an empty directory, with pipes for its
 streams, and once by Hatchery. Standard output, standard error and the ending must be the same,
-after both work directories are given one name. What python3 does is recorded (lib/recorded.py). """
+after both work directories are given one name. What python3 does is recorded (lib/recorded.py).
+"""
 
 import os
 import re

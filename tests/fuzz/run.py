@@ -5,7 +5,8 @@ Each fuzzer starts from its committed corpus (tests/fuzz/corpus/NAME) and from t
 earlier runs found (BUILD/fuzz/NAME/found). An input that crashes is kept in BUILD/fuzz/NAME/crashes
 and named. At the end come a table, the line coverage of the files that the fuzzers are for (by
 corpora and found inputs), and `N passed, N failed, 0 skipped`. A fuzzer that crashed, hung or did
-not run counts as failed. """
+not run counts as failed.
+"""
 
 import argparse
 import os

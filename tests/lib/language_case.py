@@ -2,16 +2,19 @@
 
 tests/lang/test_NAME.py describes one language by a Language, and gets its tests from `tests_of`:
 
-- the semantics table: each program is run once by the plain command in an empty directory, with
-pipes for its streams, and once by Hatchery; standard output, standard error and the way it ended
-have to be the same. The command's answers are recorded (lib/recorded.py), so the command runs only
-if there is no answer yet, or if the two differ; - a name of SEMANTICS without a program has to be
-in `absent`, with the reason, so that no language forgets one; - the corpus: the same five tasks in
-every language, with the output that they must have; - random values have to differ between runs,
-one after the other and at one time; - echo_last_expression, where the language has it; - files of a
-request that the language reads at its start (lib/init_files.py) are obeyed as by the command, or
-not at all; - with `unbuffered`, the output of a killed run, and the order of both streams in one; -
-its memory holds nothing of other runs and of the host (lib/memory.py). """
+- the semantics table: each program is run once by the plain command in an empty directory, with pipes for its streams,
+  and once by Hatchery; standard output, standard error and the way it ended have to be the same. The
+  command's answers are recorded (lib/recorded.py), so the command runs only if there is no answer yet, or if the two
+  differ;
+- a name of SEMANTICS without a program has to be in `absent`, with the reason, so that no language forgets one;
+- the corpus: the same five tasks in every language, with the output that they must have;
+- random values have to differ between runs, one after the other and at one time;
+- echo_last_expression, where the language has it;
+- files of a request that the language reads at its start (lib/init_files.py) are obeyed as by the command, or not at
+  all;
+- with `unbuffered`, the output of a killed run, and the order of both streams in one;
+- its memory holds nothing of other runs and of the host (lib/memory.py).
+"""
 
 import os
 import re

@@ -6,9 +6,10 @@ language's packages and of their dependencies are a part of it. For another vers
 program there is no answer, and the command is run. The command is also run if Hatchery's answer
 differs from the kept one: a test fails only if Hatchery differs from the command's present answer.
 
-- `./dev test --all` always runs the command, and fails if a kept answer is not the command's; -
-`./dev test --record [NAME]` runs each command twice, and keeps the answers that were the same both
-times. This drops answers that hold times, addresses or random numbers. """
+- `./dev test --all` always runs the command, and fails if a kept answer is not the command's;
+- `./dev test --record [NAME]` runs each command twice, and keeps the answers that were the same
+  both times. This drops answers that hold times, addresses or random numbers.
+"""
 
 import functools
 import hashlib
