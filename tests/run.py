@@ -36,12 +36,12 @@ PROGRESS_SECONDS = 20  # between two lines of progress, without a terminal
 # longest first, so that none of them is the last to end.
 FOLDERS = ("unit", "box", "wire", "lang", "cpython", "house")
 # Those of wire that have Java, C++ and Go come one after the other: what these languages prepare is then there.
-LONGEST_FIRST = ("box/poison", "wire/languages", "wire/soak", "wire/faults", "wire/packages", "wire/compile", "lang/java",
-                 "lang/javascript", "lang/cpp", "lang/go", "lang/r")
+LONGEST_FIRST = ("box/poison", "wire/languages", "wire/soak", "wire/faults", "wire/packages", "wire/compile",
+                 "lang/streams", "lang/interpreter args", "lang/java", "lang/javascript", "lang/cpp", "lang/go", "lang/r")
 # The order with `--short`, which --minutes may cut off: first forged, torn and flooding requests,
 # and deaths of parts of the server; then the rest of the wire, the languages that are plug-ins, and
 # the boxes.
-SHORT_FIRST = ("wire/bad input", "wire/frames", "wire/lifecycle", "wire/faults", "wire/compile", "wire/fair",
+SHORT_FIRST = ("wire/bad input", "wire/frames", "wire/streams", "wire/streams credit", "wire/lifecycle", "wire/faults", "wire/compile", "wire/fair",
                "wire/generations", "wire/survival", "wire/bounds", "wire/warm", "wire/stages", "wire/deaths", "box/forgery",
                "box/leftovers")
 

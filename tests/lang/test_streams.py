@@ -118,11 +118,11 @@ loop :- read_line_to_string(user_input, Line),
 """, f":- initialization(forall(between(1, {LINES}, _), writeln('0123456789abcde'))).\n"),
     "python": Programs("import sys\nprint('ready', flush=True)\nfor line in sys.stdin:\n    print('got', line, end='', flush=True)\nprint('end')\n",
                        f"print('0123456789abcde\\n' * {LINES}, end='')\n"),
-    "r": Programs("""cat("ready\\n")
+    "r": Programs(heeds_interrupt=False, why="its own command reads on, too", talk="""cat("ready\\n")
 input <- file("stdin", "r")
 while (length(line <- readLines(input, n = 1)) > 0) cat("got ", line, "\\n", sep = "")
 cat("end\\n")
-""", f'writeLines(rep("0123456789abcde", {LINES}))\n'),
+""", flood=f'writeLines(rep("0123456789abcde", {LINES}))\n'),
     "ruby": Programs("$stdout.sync = true\nputs 'ready'\nwhile (line = $stdin.gets)\n  print 'got ', line\nend\nputs 'end'\n",
                      f"print \"0123456789abcde\\n\" * {LINES}\n"),
     "rust": Programs("""use std::io::BufRead;
@@ -159,10 +159,11 @@ SIZES = {
 ASKS_WHERE = b"\x1b[6n"
 # The line typed at each language's prompt, and its answer.
 PROMPTS = {
-    "bash": ("echo $((6 * 7))", b"\n42"), "bc": ("6 * 7", b"\n42"), "java": ("6 * 7", b"=> 42"), "javascript": ("6 * 7", b"42"),
-    "lua": ("6 * 7", b"\n42"), "luajit": ("=6 * 7", b"42"), "php": ("echo 6 * 7;", b"42"), "prolog": ("X is 6 * 7.", b"X = 42"),
-    "python": ("6 * 7", b"\n42"), "r": ("6 * 7", b"[1] 42"), "ruby": ("6 * 7", b"=> 42"), "sqlite": ("SELECT 6 * 7;", b"\n42"),
-    "tcl": ("expr {6 * 7}", b"42"),
+    "bash": (b"$ ", "echo $((6 * 7))", b"\n42"), "bc": (b"", "6 * 7", b"\n42"), "java": (b"jshell> ", "6 * 7", b"=> 42"),
+    "javascript": (b"> ", "6 * 7", b"42"), "lua": (b"> ", "6 * 7", b"\n42"), "luajit": (b"> ", "=6 * 7", b"42"),
+    "php": (b"php > ", "echo 6 * 7;", b"42"), "prolog": (b"?- ", "X is 6 * 7.", b"X = 42"), "python": (b">>> ", "6 * 7", b"\n42"),
+    "r": (b"> ", "6 * 7", b"[1] 42"), "ruby": (b"irb", "6 * 7", b"=> 42"), "sqlite": (b"sqlite> ", "SELECT 6 * 7;", b"\n42"),
+    "tcl": (b"% ", "expr {6 * 7}", b"42"),
 }
 
 SERVER = ServerModule(__name__, config="client_share = 100\n" + "".join(
@@ -175,7 +176,7 @@ class Streams(Case):
 
     def setUp(self):
         super().setUp()
-        self._client = SERVER.connect(timeout=patience(20))
+        self._client = SERVER.connect(timeout=patience(60))
         self.addCleanup(SERVER.wait_idle)
 
     def open(self, language, code, **options):
@@ -276,7 +277,9 @@ class Streams(Case):
         """TERM ends each program. Java runs its clean-up first, so it ends with an exit status."""
         _, stream = self.begin(language)
         wait_until(lambda: stream.signal(signal.SIGTERM), what="a program")
-        stream.end()  # Prolog looks at signals when it has read
+        if language == "prolog":  # looks at signals when it has read
+            time.sleep(WAIT_S)
+            stream.end()
         result = stream.result()
         end = (result.signal, result.exit_code)
         self.assertIn(end, [(signal.SIGTERM, 0), (0, 128 + signal.SIGTERM), (0, 1)], describe(result))
@@ -320,27 +323,41 @@ class Streams(Case):
                 stream.cancel()
                 self.assert_status(stream.result(), "CANCELLED")
 
-    def has_come(self, stream, answer):
-        """Waits for the answer in the output. A real terminal reports its cursor's place when a
-        program asks; this does, too."""
-        asked = 0
+    def tell_where(self, stream, told):
+        """Tells the program where the cursor is, as a terminal does for each that asks; `told` counts the times."""
+        while stream.out.count(ASKS_WHERE) > told[0]:
+            told[0] += 1
+            stream.write(b"\x1b[1;1R")
+
+    def has_come(self, stream, answer, told):
+        """True if the answer stands in the output."""
         while answer not in stream.out and not stream.is_over:
             self.client.go_on()
-            while stream.out.count(ASKS_WHERE) > asked:
-                asked += 1
-                stream.write(b"\x1b[1;1R")
+            self.tell_where(stream, told)
         return answer in stream.out
+
+    def leave(self, stream, told):
+        """Types Ctrl-D until the prompt has ended. It is lost where the line editor is not reading yet."""
+        for _ in range(100):
+            if stream.is_over:
+                break
+            stream.write(b"\x04")
+            time.sleep(0.2)
+            self.client.ping()
+            self.tell_where(stream, told)
 
     def test_prompts(self):
         """A claimed prompt computes, and ends with its input; languages without a prompt refuse"""
         told = {row.name for row in self.client.status().languages if row.prompts}
         self.assertEqual(set(PROMPTS), told)
-        for language, (typed, answer) in PROMPTS.items():
+        for language, (prompt, typed, answer) in PROMPTS.items():
             with self.subTest(language=language):
                 stream = self.open(language, None, terminal=(24, 80), env={"TERM": "dumb"})
+                told = [0]
+                self.assertTrue(self.has_come(stream, prompt, told), stream.out)
                 stream.write(typed + "\n")
-                self.assertTrue(self.has_come(stream, answer), stream.out)
-                stream.write(b"\x04")
+                self.assertTrue(self.has_come(stream, answer, told), stream.out)
+                self.leave(stream, told)
                 self.assert_status(stream.result(), "EXITED")
         with self.assertRaises(Refused) as caught:
             self.open("perl", None, terminal=(24, 80)).result()
