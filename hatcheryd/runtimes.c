@@ -133,7 +133,8 @@ static int add_plugins(struct runtimes *r, const char *program_directory, struct
 {
         int n = 0;
 
-        /* Plug-ins that were not built have a row too, so that a user who looks for one is told what to install. */
+        /* A plug-in that was not built has a row too. It tells a user who asks for the language which package to
+         * install. */
         for (const struct config_plugin *known = config_plugins; known->name && n == 0; known++)
                 n = add_plugin(r, known, program_directory, e);
         for (size_t i = 0; home_place(i); i++) {

@@ -58,7 +58,7 @@ static const char *path_variable(const struct config_runtime *r)
         return path;
 }
 
-/* False if the compiler makes the path, or if it is a placeholder that is filled in later. */
+/* False for a path that the compiler makes, and for a placeholder such as {entry}: it names no file of the host. */
 static bool is_to_be_looked_for(const struct config_runtime *r, const char *word)
 {
         return *word != '{' && (!strchr(word, '/') || (*word == '/' && !is_inside_alone(r, word)));

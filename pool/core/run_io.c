@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Watching a pipe takes a call to begin, a call to end, and a round of the loop for each piece of output. Together that
- * is a fifth of what a run costs the pool under load. But only a program that fills its pipe needs a reader before its
+/* Watching a pipe takes a call to begin, a call to end, and a round of the loop for each piece of output. These take a
+ * fifth of the pool's time for a run under load. But only a program that fills its pipe needs a reader before its
  * end. So output is looked at now and then, each time after twice as long. It is watched when much has come, or when
  * the run takes long. A program that fills its pipe between two looks waits once, about as long as it has run already.
  * Output that is told as it comes is watched from the beginning.

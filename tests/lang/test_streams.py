@@ -148,7 +148,7 @@ SIZES = {
     "python": "import os, signal, time\ndef tell(*_):\n    s = os.get_terminal_size()\n    print(s.lines, s.columns)\n"
               "signal.signal(signal.SIGWINCH, tell)\ntell()\nwhile True:\n    time.sleep(1)\n",
     "perl": "$SIG{WINCH} = sub { system 'stty size' };\nsystem 'stty size';\nsleep 1 while 1;\n",
-    # A handler that prints may meet the lock of what it interrupts.
+    # Its handler does not print: it may have interrupted a print that holds the lock.
     "ruby": "require 'io/console'\nchanged = true\ntrap('WINCH') { changed = true }\nloop do\n"
             "  if changed\n    changed = false\n    puts $stdout.winsize.join(' ')\n  end\n  sleep 0.01\nend\n",
     "javascript": "const tell = () => console.log(`${process.stdout.rows} ${process.stdout.columns}`);\n"

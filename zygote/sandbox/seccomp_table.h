@@ -23,8 +23,8 @@ struct seccomp_answers {
 };
 
 /* A call that depends on one argument. Comparisons are of all 64 bits, except masked ones. So an argument with odd high
- * bits matches no rule that allows. A call that matches none of its rules answers what seccomp_otherwise says, or
- * ENOSYS. */
+ * bits matches no rule that allows. A call that matches none of its rules fails with the error that
+ * seccomp_otherwise names for it, else with ENOSYS. */
 struct seccomp_rule {
         const char *name;
         unsigned argument;
