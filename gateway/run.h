@@ -1,0 +1,68 @@
+/* One run for one exchange: a request to the pool on behalf of the exchange's peer, by libhatchery. All contracts run
+ * programs through this header alone. */
+#pragma once
+
+#include "client/async.h"
+#include "gateway/http.h"
+#include "proto/wire/request.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct run;
+
+/* Any of the first five may be NULL. Exactly one of finished, failed and gone is called, once, as the last call for this
+ * run. Arguments are valid during the call. */
+struct run_ops {
+        void (*stage)(void *data, hatchery_v1_Stage_Kind kind, uint64_t at_us);
+        /* Output of a request with `stream`. The run counts bytes as consumed when the exchange's socket has taken what
+         * was written to it (exchange_unsent), so a slow reader stops its own program and nothing else. */
+        void (*output)(void *data, const struct hatchery_output *output);
+        void (*input_room)(void *data, size_t room);
+        void (*input_closed)(void *data);
+        void (*signalled)(void *data, bool sent);
+        /* a->answer.m.which_answer is a result. hatchery_answer_move keeps a. */
+        void (*finished)(void *data, struct hatchery_answer *a);
+        /* The pool refused, or was lost. */
+        void (*failed)(void *data, const struct failure *why);
+        /* The peer has closed its connection: the run is cancelled. Only data is left to be freed. */
+        void (*gone)(void *data);
+};
+
+/* Starts a run. q->execute is encoded before this returns and not kept. q->execute.run_id empty: the run gets a random
+ * one. No callback comes before this returns. 0 and *out; negative: why is filled, nothing was started, and no callback
+ * comes. */
+int run_start(struct run **out, struct exchange *x, struct request *q, const struct run_ops *ops, void *data,
+              struct failure *why);
+
+/* The run's id, by which its peer may cancel it. */
+const char *run_id(const struct run *r);
+
+/* Ends the run early; finished or failed still follows. */
+void run_cancel(struct run *r);
+
+/* As the functions of client/async.h. */
+ssize_t run_write(struct run *r, const void *bytes, size_t len);
+size_t run_room(const struct run *r);
+int run_eof(struct run *r);
+int run_signal(struct run *r, uint32_t number);
+int run_resize(struct run *r, uint32_t rows, uint32_t columns);
+
+/* Output bytes that were handed to `output` and not yet consumed. For a front that does not write to the exchange
+ * itself. */
+uint64_t run_unconsumed(const struct run *r);
+
+/* Cancels the run with this id, if the exchange's peer has one, on whichever worker it was started. told is called once,
+ * unless the exchange's peer goes first: found is true if it was in flight. why is NULL unless the pool could not be
+ * asked. */
+int run_cancel_by_id(struct exchange *x, const char *id,
+                     void (*told)(struct exchange *x, bool found, const struct failure *why), struct failure *why);
+
+/* The pool's status, for /v1/status, /v1/languages, /api/v2/runtimes and the names of languages: asked for at most once
+ * a second and shared by all exchanges of the worker. told is called once, perhaps before this returns; unless the
+ * exchange's peer goes first. status is NULL if the pool can't be asked; why says so then. */
+void run_with_status(struct exchange *x,
+                     void (*told)(struct exchange *x, void *data, const struct hatchery_answer *status,
+                                  const struct failure *why),
+                     void *data);
