@@ -10,13 +10,13 @@
 #include "zygote/hidden.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
+#include "zygote/settle.h"
 #include "zygote/wipe.h"
 #include "zygote/zygote_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -51,17 +51,6 @@ static int raise_open_files(struct err *e)
                 return err_set(e, errno, "the limit of open files");
         files.rlim_cur = files.rlim_max;
         return setrlimit(RLIMIT_NOFILE, &files) < 0 ? err_set(e, errno, "raising the limit of open files") : 0;
-}
-
-/* Gives back the memory that making the filter has freed, so that forks don't copy it. Trimming puts all free memory
- * into one list. The next large request sorts that list and writes to each piece. That happens here once, and not in
- * each child, which would copy 70 pages. */
-static void settle_heap(void)
-{
-        enum { LARGE = 100000 }; /* but not so large that it is mapped */
-        malloc_trim(0);
-        void *volatile large = malloc(LARGE);
-        free(large);
 }
 
 static int prepare(struct zygote_self *z, struct err *e)
