@@ -72,7 +72,7 @@ static int prepare(struct zygote_self *z, struct err *e)
                 return err_set(e, errno, "open ns_last_pid (the kernel needs CONFIG_CHECKPOINT_RESTORE)");
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, z->report) < 0)
                 return err_set(e, errno, "a socket pair");
-        if (fcntl(z->report[0], F_SETFL, O_NONBLOCK) < 0) /* ours alone: a child waits until there is room */
+        if (fcntl(z->report[0], F_SETFL, O_NONBLOCK) < 0) /* only our end: a child waits until there is room */
                 return err_set(e, errno, "a non-blocking socket");
         z->maker.guard = guard_open(e);
         if (z->maker.guard < 0)
@@ -146,7 +146,7 @@ static void prepare_for_leaks(const struct zygote_self *z)
                 log_error(&z->log, "looking for leaks: %s", e.text);
 }
 
-/* Runs aside, so that none of its data is on the stack that children get. */
+/* Runs aside (aside.h), so that none of its data is on the stack that children get. */
 static int live(struct aside *aside, void *context, struct err *e)
 {
         struct zygote_self *z = context;
@@ -199,7 +199,7 @@ int zygote_main(const struct zygote_arguments *options)
         snprintf(z->who, sizeof z->who, "zygote/%s", options->language);
         z->log = (struct log){ .who = z->who, .level = options->log_level };
 
-        /* Only the channel crosses an exec into here, and nothing crosses one out of here. */
+        /* This process keeps only the channel of the descriptors that it inherited, and hands none on over an exec. */
         if (fcntl(ZYGOTE_FD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0 || close_range(ZYGOTE_FD_CHANNEL + 1, ~0u, 0) < 0) {
                 log_error(&z->log, "the channel to the pool is missing: %s", strerror(errno));
                 return 1;
