@@ -11,7 +11,7 @@
 enum bar_kind {
         BAR_RATIO,  /* over / under */
         BAR_FIGURE, /* over, by itself */
-        BAR_GROWTH, /* the difference of over and under, per sandbox that over's server keeps warm beyond under's */
+        BAR_GROWTH, /* (over - under) / (warm sandboxes of over's server - those of under's) */
 };
 
 struct bar_side {
@@ -28,14 +28,14 @@ struct bar {
         struct bar_side under;
         double scale;  /* the unit, as a multiple of the metric's own; 0: 1 */
         double bar;    /* 0: none, the figure is for information */
-        double reach;  /* the wish beyond the bar; 0: none */
+        double reach;  /* the goal beyond the bar; 0: none */
         bool at_least; /* the bar is a minimum, else a maximum */
 };
 
 extern const struct bar bar_table[];
 extern const size_t bar_count;
 
-/* False with the reason as a sentence, if it can't be computed. */
+/* False, with a sentence in reason, if the figure can't be computed. */
 bool bar_spread(const struct bar *b, const struct results *r, struct spread *out, char reason[ERR_TEXT_SIZE]);
 
 bool bar_holds(const struct bar *b, double value);

@@ -12,7 +12,7 @@
 /* The promises of docs and README for a kind, each relative to another figure. */
 struct bar {
         enum kind kind;
-        enum workload_id only; /* 0: all of that kind */
+        enum workload_id only; /* 0: all languages of that kind */
         enum languages_metric of;
         enum languages_metric against; /* LANGUAGES_METRICS: the figure itself, in ms */
         double most;                   /* 0: none */
@@ -48,7 +48,7 @@ static bool spread_of(const struct languages_row *row, enum languages_metric m, 
         return !isnan(out->median);
 }
 
-/* Ratios within single rounds: both sides were measured one after the other. */
+/* Ratios within single rounds, since both sides of a round were measured one after the other. */
 static bool ratio_of(const struct languages_row *row, const struct bar *b, struct spread *out)
 {
         double values[LANGUAGES_MAX_ROUNDS];
@@ -66,7 +66,7 @@ static bool ratio_of(const struct languages_row *row, const struct bar *b, struc
 
 static bool holds(const struct bar *b, double value)
 {
-        return (b->most == 0 || value <= b->most) && (b->least == 0 || value >= b->least); /* NOLINT: 0 is written so */
+        return (b->most == 0 || value <= b->most) && (b->least == 0 || value >= b->least); /* NOLINT: exact in bars */
 }
 
 static void cell(FILE *to, const struct languages_row *row, enum languages_metric m, int digits)

@@ -9,15 +9,15 @@
 
 #include <stdio.h>
 
-/* In the order of the measuring. */
+/* In the order in which they are measured. */
 enum languages_metric {
         LANGUAGES_COLD_P50,    /* us: the language's own command, compiling included */
         LANGUAGES_FORK_P50,    /* us: bare fork, one at a time */
         LANGUAGES_FORK_RATE,   /* per second: bare forks, one process per core */
-        LANGUAGES_P50,         /* us: Hatchery, one at a time; of compiled ones with a hit in the cache */
+        LANGUAGES_P50,         /* us: Hatchery, one at a time; compiled languages with a hit in the cache */
         LANGUAGES_RATE,        /* per second: Hatchery, 16 connections */
         LANGUAGES_COMPILE_P50, /* us: Hatchery, one at a time, with sources that are new to the cache; only for compiled
-                                * ones */
+                                * languages */
         LANGUAGES_METRICS,
 };
 

@@ -25,7 +25,7 @@ struct bench {
         struct rounds plan;
         struct results results;
         struct server server;
-        char self[PATH_MAX]; /* this program's file; hatcheryd and the plug-ins lie beside it */
+        char self[PATH_MAX]; /* the path of this program; hatcheryd and the plug-ins lie beside it */
         char hatcheryd[PATH_SIZE];
         char plugin[PATH_SIZE];
         char http_module[PATH_SIZE];
@@ -127,13 +127,13 @@ static int prepare(struct bench *b, struct err *e)
         return r;
 }
 
-/* For a thousand connections; it does no harm to programs that inherit it. */
+/* Raises the limit for a thousand connections. The raised limit does no harm to programs that inherit it. */
 static void allow_descriptors(void)
 {
         struct rlimit limit;
         if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
                 limit.rlim_cur = limit.rlim_max;
-                setrlimit(RLIMIT_NOFILE, &limit); /* if it fails, a failing connection reports it */
+                setrlimit(RLIMIT_NOFILE, &limit); /* if this fails, a connection that can't be opened reports it */
         }
 }
 

@@ -15,7 +15,7 @@ static void spread_text(char *out, size_t size, struct spread s, int digits)
 struct section {
         const char *title;
         enum row_load load;
-        bool hello; /* rows of that program alone, else of all others */
+        bool hello; /* rows of the program "hello" alone, else rows of all other programs */
 };
 
 static const struct section sections[] = {

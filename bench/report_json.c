@@ -52,7 +52,7 @@ static json_t *json_of_recycle(const struct sample_recycle *r)
         return json_pack("{s:I, s:I}", "p50_us", (json_int_t)r->p50_us, "p99_us", (json_int_t)r->p99_us);
 }
 
-/* of_row: percentiles are left out, since they are the whole server's. */
+/* of_row: the stages of one row. Percentiles are left out, since those are of all rows of the server. */
 static json_t *json_of_stages(const struct sample_stages *s, bool of_row)
 {
         if (s->n == 0)

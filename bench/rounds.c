@@ -15,7 +15,8 @@
 enum {
         MS = 1000000,
         COMPUTE_MS = 5,
-        OPEN_RUNS = STATUS_RECYCLED * 5 / 4, /* so that the server's figures about its last runs cover only these */
+        OPEN_RUNS = STATUS_RECYCLED * 5 / 4, /* enough that the server's figures about its last runs cover only runs of
+                                              * this load */
         OPEN_MAX_S = 20,
         WARM_RUNS = 512, /* otherwise a stock of 256 sandboxes, made before the load, would count as throughput */
 };
@@ -35,7 +36,7 @@ void rounds_plan(struct rounds *plan, bool quick)
 
 /* ---------------------------------------------------------------- before and after */
 
-/* A peer from Debian's packages may be missing, and its row says so; a peer that was named has to be there. */
+/* A peer that is a package of Debian may be missing, and its row says so. Any other chosen peer must be there. */
 static int start_peer(struct rounds *plan, struct results *r, enum row_id row, struct err *e)
 {
         const struct row *t = &row_table[row];
@@ -115,8 +116,8 @@ static int measure_open(const struct rounds *plan, const struct row *row, const 
         return r;
 }
 
-/* What the pool held before is on one side, the most that it ever held on the other: streams are what it was there for.
- */
+/* Notes the pool's memory before the load, and its highest memory ever. The difference is due to the streams, since the
+ * server is started for them alone. */
 static int measure_flood(const struct rounds *plan, const struct row *row, const struct server *server,
                          struct sample *s, struct err *e)
 {
@@ -159,8 +160,8 @@ static int look(const struct rounds *plan, const struct row *row, struct server_
         return r < 0 ? r : status_stages(plan->address, workload_table[row->program].language, &v->stages, e);
 }
 
-/* On a server of the benchmark's own, CPU time and stages are read around the row: the cost of warming up and
- * connecting is on both sides of a ratio. */
+/* If the benchmark has started the server, CPU time and stages are read before and after the row. So the cost of
+ * warming up and connecting is on both sides of a ratio. */
 static int measure_hatchery(const struct rounds *plan, const struct row *row, double per_second, struct sample *s,
                             struct err *e)
 {
@@ -178,8 +179,8 @@ static int measure_hatchery(const struct rounds *plan, const struct row *row, do
         return r;
 }
 
-/* The memory is that of so many warm sandboxes, so a server that keeps fewer (its own budget may forbid them) gives no
- * figure. */
+/* The figure must be the memory of row->warm sandboxes. A server that keeps fewer, because its own budget forbids more,
+ * gives no figure. */
 static void measure_memory(const struct row *row, const struct server *server, struct sample_memory *m)
 {
         struct err e = { 0 };
@@ -257,7 +258,7 @@ static int turn(const struct rounds *plan, const struct results *r, unsigned rou
         return 0;
 }
 
-/* A row at half of another row's load comes right after that row, in both directions of a round. */
+/* A row at half of another row's load comes right after that row, whichever way the round goes. */
 static int turns(const struct rounds *plan, const struct results *r, unsigned round, enum row_id row, struct err *e)
 {
         int error = row_table[row].load == LOAD_OPEN ? 0 : turn(plan, r, round, row, e);

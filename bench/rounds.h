@@ -19,15 +19,15 @@ struct rounds {
         unsigned cores;
 
         struct pace pace;
-        struct pace cold_pace; /* of an interpreter that takes 20 times as long to start */
+        struct pace cold_pace; /* for an interpreter that is started for each run, which takes 20 times as long */
         uint64_t warm_ns;
         uint64_t measure_ns;
-        uint64_t settle_ns; /* before each row, so that the rest of the row before is done */
+        uint64_t settle_ns; /* pause before each row, in which the server finishes the row before */
 
         /* Called after each row, to show progress. */
         void (*progress)(unsigned round, const struct rounds *plan, enum row_id row, const struct sample *s);
 
-        /* rounds_prepare's. */
+        /* Filled by rounds_prepare. */
         struct program programs[WORKLOAD_COUNT];
 };
 

@@ -7,9 +7,9 @@
 
 enum row_kind {
         ROW_FORK,
-        ROW_RELAY, /* a fork, its output through a relay process and a socket */
+        ROW_RELAY, /* a fork, whose output goes through a relay process and a socket */
         ROW_COLD,  /* python3 -I -c */
-        ROW_PEER,  /* see peers.h; measured if it is chosen there */
+        ROW_PEER,  /* see peers.h; measured if the peer was chosen */
         ROW_HATCHERY,
 };
 
@@ -21,7 +21,7 @@ enum row_load {
         LOAD_OPEN,   /* at fixed times, half as often as another row was answered */
 };
 
-/* The command lines that choose a row which --rows does not name. */
+/* Without --rows, the command lines that choose a row. */
 enum row_when {
         WHEN_ALWAYS,
         WHEN_FULL,  /* not with --quick */
@@ -86,8 +86,8 @@ struct row {
         enum row_when when;
         enum workload_id program;
         unsigned parallel;   /* number of forkers, processes or connections, unless paced; 0: one per core */
-        unsigned warm;       /* it has a server of its own that keeps so many sandboxes waiting; 0: the shared server */
-        enum row_id half_of; /* of LOAD_OPEN: measured right before it, in every round */
+        unsigned warm;       /* the row has its own server, which keeps so many sandboxes warm; 0: the shared server */
+        enum row_id half_of; /* of LOAD_OPEN: the other row; it is measured right before this one, in every round */
         enum peer_id peer;   /* of ROW_PEER */
 };
 

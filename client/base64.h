@@ -4,5 +4,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Fresh memory that the caller frees, NUL-terminated; *out_len does not count the NUL. NULL: out of memory. */
+/* Encodes the bytes. Returns memory that the caller frees, NUL-terminated; *out_len does not count the NUL. NULL: out
+ * of memory. */
 char *base64_encode(const uint8_t *data, size_t len, size_t *out_len);

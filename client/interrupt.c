@@ -1,4 +1,4 @@
-/* Ctrl-C, once and again: see interrupt.h. */
+/* The first and further Ctrl-C: see interrupt.h. */
 #include "client/interrupt.h"
 
 enum interrupt_action interrupt_pressed(struct interrupt *i, enum interrupt_program program, int64_t now_us)

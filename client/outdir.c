@@ -21,7 +21,7 @@ int outdir_open(const char *path, struct err *e)
         return fd < 0 ? err_set(e, errno, "open the directory %s", path) : fd;
 }
 
-/* Copies the real name as a C string: the raw bytes, if the name is not UTF-8. */
+/* Copies the file's real name as a C string. For a name that is not UTF-8, that is raw_name. */
 static int copy_name(const struct file_span *f, char name[WIRE_MAX_NAME + 1], struct err *e)
 {
         struct span s = f->raw_name.len > 0 ? f->raw_name : f->name;
@@ -43,7 +43,8 @@ static int copy_name(const struct file_span *f, char name[WIRE_MAX_NAME + 1], st
         return 0;
 }
 
-/* Enters the directory name below dir. Returns a descriptor that the caller owns, or -errno. */
+/* Opens the directory `name` below dir, and makes it if it is missing. Returns a descriptor that the caller owns, or
+ * -errno. */
 static int enter(int dir, const char *name)
 {
         if (mkdirat(dir, name, 0777) < 0 && errno != EEXIST)
@@ -52,7 +53,8 @@ static int enter(int dir, const char *name)
         return fd < 0 ? -errno : fd;
 }
 
-/* Replaces name in dir. It is unlinked first: the old file may be a link, a device, or have other names elsewhere. */
+/* Replaces the file `name` in dir. The old file is unlinked first, since it may be a link or a device, or have other
+ * names elsewhere. */
 static int replace(int dir, const char *name, const struct file_span *f)
 {
         if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)

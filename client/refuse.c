@@ -16,7 +16,7 @@ static int print_json(const char *code, const char *message, uint64_t retry_afte
         return EXIT_REFUSED;
 }
 
-/* The code is a name of gRPC's. */
+/* The code's name is one of gRPC's status names. */
 static int refuse(bool json, const char *code, const struct err *why)
 {
         if (json)

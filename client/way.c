@@ -25,7 +25,7 @@ static int try_once(struct way *w, const struct options *o, struct err *e)
         const struct hatchery_client_config config = {
                 .address = o->address,
                 .compress = o->compress,
-                .max_unsent = SIZE_MAX, /* all of it is in memory already */
+                .max_unsent = SIZE_MAX, /* all requests are in memory already */
                 .once = true,
                 .ops = &client_ops,
                 .data = w,

@@ -6,7 +6,7 @@ target_compile_options(hatchery-flags INTERFACE
         -Wall -Wextra -Wconversion -Wshadow
         -Wcast-align=strict -Wformat=2 -Wimplicit-fallthrough -Wmissing-prototypes -Wnull-dereference
         -Wold-style-definition -Wpointer-arith -Wstrict-prototypes -Wundef -Wvla -Wwrite-strings
-        # always bugs, so errors everywhere
+        # warnings that always mean a bug, so they are errors in every build
         -Werror=implicit -Werror=incompatible-pointer-types -Werror=int-conversion -Werror=return-type
         -fno-strict-aliasing -fstack-protector-strong -fstack-clash-protection -fcf-protection)
 if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
@@ -19,7 +19,7 @@ if(HATCHERY_FUZZ)
         if(NOT CMAKE_C_COMPILER_ID STREQUAL "Clang")
                 message(FATAL_ERROR "HATCHERY_FUZZ needs clang: libFuzzer is a part of it")
         endif()
-        # The profile shows which lines a corpus reaches.
+        # The coverage profile shows which lines a corpus reaches.
         set(fuzz_flags -fsanitize=fuzzer-no-link,address,undefined -fprofile-instr-generate -fcoverage-mapping)
         target_compile_options(hatchery-flags INTERFACE ${fuzz_flags} -fno-sanitize-recover=undefined
                 -fno-omit-frame-pointer)

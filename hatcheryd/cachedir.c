@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Makes the directory and those above it. made: how many of them this call has made, counted from the path's end. */
+/* Makes the directory and missing ones above it. *made: the number of directories that this call has made, the lowest
+ * ones of the path. */
 static int make_way(const char *path, unsigned *made, struct err *e)
 {
         char part[PATH_MAX];
@@ -34,7 +35,7 @@ static int make_way(const char *path, unsigned *made, struct err *e)
         return 0;
 }
 
-/* Another process may use one of them by now: that one stays. */
+/* Removes the directories that make_way has made. If another process uses one of them by now, that directory stays. */
 static void unmake_way(const char *path, unsigned made)
 {
         char part[PATH_MAX];
@@ -47,7 +48,7 @@ static void unmake_way(const char *path, unsigned made)
         }
 }
 
-/* If another user may write to the directory, anything could be in it. */
+/* Refuses a directory to which another user may write, because its files could be forged. */
 static int open_configured(const char *path, struct err *e)
 {
         struct stat st;
@@ -78,8 +79,8 @@ int cachedir_try(const char *path, bool leaves_nothing, struct err *e)
         return r;
 }
 
-/* After a change of uid_base, files belong to a user that no longer exists. Only plain files are handed over, and no
- * file that has a second name. */
+/* Gives the cached files to uid: after a change of uid_base, they belong to a user that no longer exists. Only plain
+ * files with a single name get the new owner. */
 static int give_files(int directory, uid_t uid, struct err *e)
 {
         int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

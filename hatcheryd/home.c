@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The places of an installed tree, seen from its hatcheryd; the build tells them. */
+/* Places of an installed tree, relative to the directory of hatcheryd. The build defines them. */
 static const char *const programs[] = { "", "/" HATCHERY_LIBEXEC };
 static const char *const languages[] = { "/share/hatchery/lang", "/" HATCHERY_DATA "/lang" };
 
@@ -22,7 +22,7 @@ const char *home_place(size_t n)
         return n < N_PLACES ? programs[n] : NULL;
 }
 
-/* The kernel's own name of a file that is there. */
+/* Finds the absolute path of an existing file, without links and "..". */
 static int resolve(const char *found, char *path, size_t size, struct err *e)
 {
         OWN_MEM char *real = realpath(found, NULL);

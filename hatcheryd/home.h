@@ -12,7 +12,7 @@ enum { HOME_PATH_SIZE = 512 };
 /* The directory that this program lies in. */
 int home_directory(char *path, size_t size, struct err *e);
 
-/* Finds a program or a plug-in of this build: in the directory of hatcheryd, or in the directories of an installed
+/* Finds a program or a plug-in of this build, in the directory of hatcheryd or in the directories of an installed
  * tree. */
 int home_find(const char *program_directory, const char *name, char *path, size_t size, struct err *e);
 

@@ -1,9 +1,9 @@
-/* The identity of a compiler: one word for the compiler and for all that it reads on the host. So output of one
- * compiler is never served in place of another's. A replaced file has another time or size. A version is not enough: a
- * package's revision changes headers and libraries, but not the compiler's version.
+/* The identity of a compiler: a hash of the compiler and of all that it reads on the host. So a program that one
+ * compiler made is never served as the result of another. A replaced file has another time or size. A version is not
+ * enough: a package's revision changes headers and libraries, but not the compiler's version.
  *
- * The word is found at the start, at each reload, and when packages have changed. The keys of compiled programs and the
- * names of prepared directories hold it. When it changes, the language gets a new zygote. */
+ * The identity is computed at the start, at each reload, and when packages have changed. It is part of the keys of
+ * compiled programs and of the names of prepared directories. When it changes, the language gets a new zygote. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -14,7 +14,8 @@
 
 enum { IDENTITY_SIZE = 17 };
 
-/* Patterns that were looked at already: languages read the same directories. Zeroed at first. */
+/* Hashes of patterns that were read already, because several languages read the same directories. To be zeroed at
+ * first. */
 struct identity_seen {
         struct {
                 const char *pattern; /* borrowed */
@@ -23,7 +24,7 @@ struct identity_seen {
         size_t n;
 };
 
-/* Does this runtime need an identity? */
+/* True if this runtime needs an identity. */
 bool identity_is_of_use(const struct config_runtime *r);
 
 void identity_find(const struct config_runtime *r, struct identity_seen *seen, char text[IDENTITY_SIZE]);

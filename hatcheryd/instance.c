@@ -48,6 +48,6 @@ int instance_take(struct instance *i, uint32_t uid_base, struct err *e)
 
 void instance_release(struct instance *i)
 {
-        own_close(&i->lock); /* the file stays: removing it would race with a server that has just opened it */
+        own_close(&i->lock); /* the lock file stays: removing it would race with a server that has just opened it */
         i->lock = -1;
 }

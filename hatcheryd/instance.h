@@ -1,5 +1,5 @@
-/* Several servers may run on one machine. Each takes a number, and holds it by a lock file as long as it lives. With
- * the number come a name for its cgroups and a range of host uids that no other server uses. */
+/* Several servers may run on one machine. Each server takes a number, and holds it by a lock file as long as it lives.
+ * The number gives a name for the server's cgroups and a range of host uids that no other server uses. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -13,7 +13,7 @@
 enum {
         INSTANCE_MAX = 256,
         INSTANCE_UIDS = 262144,
-        INSTANCE_FIRST_UIDS = 16, /* the pool's, and spare ones */
+        INSTANCE_FIRST_UIDS = 16, /* the pool's uid, and spare ones */
         INSTANCE_SIDES = 2,       /* of a language, see keeper.h */
         INSTANCE_SIDE_UIDS = CHANNEL_MAX_SLOTS * CELL_UIDS,
         INSTANCE_LANGUAGE_UIDS = INSTANCE_SIDES * INSTANCE_SIDE_UIDS,
@@ -34,9 +34,10 @@ struct instance {
                 sandbox_uid; /* side s of language k begins s * INSTANCE_SIDE_UIDS + k * INSTANCE_LANGUAGE_UIDS later */
 };
 
-/* uid_base is the configuration's; -EBUSY when all numbers are taken. */
+/* Takes a free number; -EBUSY when all numbers are taken. uid_base is the setting of the configuration. */
 int instance_take(struct instance *i, uint32_t uid_base, struct err *e);
 void instance_release(struct instance *i);
 
-/* The lock of a number, held until the descriptor that is returned is closed; -EWOULDBLOCK: its server lives. */
+/* Locks a number. The lock is held until the returned descriptor is closed. -EWOULDBLOCK: the server of that number
+ * lives. */
 int instance_lock(unsigned number, struct err *e);

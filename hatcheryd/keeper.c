@@ -16,14 +16,14 @@
 #include <sys/wait.h>
 
 enum {
-        SETTLED_MS = 1000,   /* a process that came up and lived so long did not die of its start */
-        CLEAN_MS = 3000,     /* a dead zygote's sandboxes need a moment to die; */
-        SWEEP_MS = 10,       /* they are looked at so often */
-        SWEEP_LATE_MS = 500, /* and, when they are late, so often */
-        ORPHAN_MS = 1000,    /* within this time after its pool, a zygote ends */
+        SETTLED_MS = 1000,   /* if a process that came up has lived so long, its death is no failed start */
+        CLEAN_MS = 3000,     /* time in which all sandboxes of a dead zygote should be gone */
+        SWEEP_MS = 10,       /* pause between two looks at them */
+        SWEEP_LATE_MS = 500, /* the same, after CLEAN_MS */
+        ORPHAN_MS = 1000,    /* time in which a zygote ends after its pool, or is killed */
         TICK_MS = 1000,
         MAX_FAILED_STARTS = 5,
-        POOL_SILENT_TICKS = 15 /* a pool that is silent for so long hangs; it speaks every second */
+        POOL_SILENT_TICKS = 15 /* a pool that is silent for so long hangs; a healthy one sends a message every second */
 };
 
 void keeper_init(struct keeper *k, const struct keeper_settings *settings)
@@ -109,7 +109,7 @@ static int start_pool(struct keeper *k, struct err *e)
         int r = role_start_pool(&k->pool.process, &role, &control, e);
         if (r < 0)
                 return r;
-        if (fcntl(control, F_SETFL, O_NONBLOCK) < 0) /* a pool that hangs must not block the supervisor, which is to
+        if (fcntl(control, F_SETFL, O_NONBLOCK) < 0) /* a pool that hangs must not block the supervisor, which has to
                                                       * kill it */
                 return err_set(e, errno, "a non-blocking socket");
         close_control(k);
@@ -131,8 +131,8 @@ static void name_side(char name[NAME_SIZE], const char *language, size_t side)
         snprintf(name, NAME_SIZE, "%s.%c", language, (char)('a' + side));
 }
 
-/* Finds a side without a process and without leftovers of a former one: if possible not the side of last time. Else
- * -1. */
+/* Finds a side without a process and without leftovers of a former one, if possible not the side that was used last. -1
+ * if there is none. */
 static int find_side(const struct kept_language *l)
 {
         for (size_t i = 0; i < KEEPER_SIDES; i++) {
@@ -143,7 +143,7 @@ static int find_side(const struct kept_language *l)
         return -1;
 }
 
-/* The library of a plug-in. */
+/* Finds the library of a plug-in. A language that is data has none. */
 static int find_program(const struct keeper_settings *s, const struct config_language *language, char *plugin,
                         size_t size, struct err *e)
 {
@@ -212,7 +212,7 @@ static void start_zygotes(struct keeper *k, int64_t now)
                         continue;
                 int side = find_side(l);
                 if (side < 0)
-                        continue; /* a death or the sweep frees a side later */
+                        continue; /* a side becomes free when its process dies and is cleaned up */
                 if (start_zygote(k, i, (size_t)side, &e) == 0) {
                         l->wanted = false;
                         continue;
@@ -267,8 +267,8 @@ static void kill_overdue(struct keeper *k, int64_t now)
                 }
 }
 
-/* Ticks are counted, not time: if this process was stopped, the pool probably was too, and must get a chance to
- * speak. */
+/* Counts ticks instead of time. If this process was stopped, the pool probably was, too, and must get a chance to send
+ * a message. */
 static void watch_pool(struct keeper *k, int64_t now)
 {
         if (!keeper_pool_runs(k) || now < k->tick_ms)
@@ -363,7 +363,7 @@ static void on_pool_death(struct keeper *k, int status)
         k->failed_pools++;
 }
 
-/* A zygote that ends with 0 was told to end, or its pool is dead. The pool says when it needs another. */
+/* A zygote that exits with 0 was told to end, or its pool is dead. The pool asks when it needs another zygote. */
 static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int status)
 {
         struct kept_language *l = &k->languages[index];
@@ -379,7 +379,7 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
                 return;
         }
         if (l->leaving)
-                return; /* it was killed before it had begun */
+                return; /* it was killed during its start */
         snprintf(who, sizeof who, "the zygote for %s (generation %u)", l->name, z->generation);
         say_death(k, who, status);
         if (has_settled(z))

@@ -13,7 +13,7 @@
 enum { MAX_DEPTH = 4 };
 
 /* Removes what is below a directory of groups, from the leaves up. A group with a process in it can't be removed, and
- * neither can those above it. */
+ * neither can the groups above it. */
 static void remove_below(int parent, const char *name, unsigned depth)
 {
         int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
@@ -36,7 +36,7 @@ static void remove_dead(int parent, const char *name, unsigned number, const cha
 {
         OWN_FD int lock = instance_lock(number, NULL);
         if (lock < 0)
-                return; /* its server lives */
+                return; /* the server of that number lives */
         remove_below(parent, name, 0);
         if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
                 log_info(log, "removed %s/%s, which a killed server had left", where, name);

@@ -13,7 +13,7 @@
 
 enum { BACKLOG = 4096 };
 
-/* Removes a socket file without a listener: a server that was killed has left it. */
+/* Removes a socket file that has no listener, because a killed server left it. */
 static int remove_stale(const struct sockaddr_un *address, struct err *e)
 {
         struct stat st = { 0 };

@@ -9,7 +9,7 @@ enum { LISTEN_NAME_SIZE = 128 };
 struct listen_socket {
         int fd;                      /* owned */
         char name[LISTEN_NAME_SIZE]; /* as a client would write it: "127.0.0.1:40123", "unix:/run/h.sock" */
-        char path[LISTEN_NAME_SIZE]; /* of a unix socket, to be removed; else "" */
+        char path[LISTEN_NAME_SIZE]; /* the path of a unix socket, removed in listen_close; else "" */
 };
 
 /* address is "HOST:PORT", "[HOST]:PORT" (port 0: a free one) or "unix:PATH". */

@@ -30,7 +30,7 @@ enum option_id {
         OPTION_PRINT_SECCOMP,
         OPTION_VERSION,
         OPTION_HELP,
-        /* between our own processes */
+        /* for our own processes, not for operators */
         OPTION_ROLE,
         OPTION_UID,
         OPTION_LISTENERS,
@@ -97,7 +97,7 @@ static const char help_text[] =
         "\n"
         "Prints `ready ADDR...` once every language that comes up has its warm sandboxes. SIGTERM drains and stops.\n";
 
-/* In hidden memory: the sandboxes of a zygote get the stack of this process. */
+/* The command line is kept in hidden memory, because the sandboxes of a zygote inherit the stack of this process. */
 struct command_line {
         enum option_id action; /* 0: serve */
         const char *role;

@@ -1,12 +1,12 @@
-/* When a dead process may be started again: at once the first time, and later and later while it keeps failing.
- * Pure. */
+/* When a dead process may be started again: the first time at once, and then after a pause that grows with each
+ * failure. Pure functions. */
 #pragma once
 
 #include <stdint.h>
 
 struct pace {
         unsigned failures;     /* in a row */
-        int64_t not_before_ms; /* on the clock of now_ms */
+        int64_t not_before_ms; /* on the same clock as now_ms */
 };
 
 /* The process died at its start, or soon after. */

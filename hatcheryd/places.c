@@ -27,7 +27,7 @@ static struct kept_language *find_place(struct keeper *k)
         return NULL;
 }
 
-/* A language that is new, or comes back, gets a zygote without being asked for. */
+/* A language that is new or comes back gets a zygote, though the pool has not asked for one. */
 static void place_languages(struct keeper *k)
 {
         const struct config *c = k->settings->config;

@@ -17,7 +17,7 @@
 
 enum { FIRST_FD = 3, MAX_FDS = 64, MAX_ENV = 8 };
 
-/* The environment of a daemon's other roles: empty, except for the options of a sanitizer's runtime. */
+/* The environment of the daemon's other processes: empty, except for options of the sanitizers. */
 static void own_environment(char *env[MAX_ENV + 1])
 {
         size_t n = 0;
@@ -28,21 +28,22 @@ static void own_environment(char *env[MAX_ENV + 1])
         env[n] = NULL;
 }
 
-/* In the child. */
+/* Runs in the child. */
 static void become(int program, char *const *argv, const int *fds, size_t n_fds, pid_t supervisor)
 {
         int image, moved[MAX_FDS];
         char *env[MAX_ENV + 1];
 
-        /* A shell ignores some signals for programs that it starts in the background. If the server was started so,
-         * every sandbox would ignore them too, since an exec keeps ignored signals. */
+        /* A shell ignores some signals for programs that it starts in the background. If a shell started the server in
+         * this way, every sandbox would ignore these signals, too, since an exec keeps ignored signals ignored. */
         spawn_reset_signals();
         if (setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
                 _exit(127);
         if (getppid() != supervisor)
                 _exit(127); /* the supervisor died before this child was tied to it */
         for (size_t i = 0; i < n_fds; i++)
-                moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FD + MAX_FDS); /* where no dup2 below overwrites it */
+                moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FIRST_FD + MAX_FDS); /* a number that no dup2 below
+                                                                                * overwrites */
         image = fcntl(program, F_DUPFD_CLOEXEC, FIRST_FD + MAX_FDS);
         for (size_t i = 0; i < n_fds; i++)
                 if (dup2(moved[i], FIRST_FD + (int)i) < 0)

@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The text in a memory file. */
+/* Writes the text to a memory file, and returns its descriptor. */
 static int text_to_fd(const char *text, struct err *e)
 {
         OWN_FD int fd = memfd_create("hatchery-config", MFD_CLOEXEC);
@@ -53,7 +53,7 @@ static int survey(const struct settings_source *source, const char *text, struct
                 return r;
         }
         struct err cache = { 0 };
-        if (geteuid() == 0) /* no other user serves */
+        if (geteuid() == 0) /* hatcheryd serves only as root */
                 try_cache(main->cache, source->leaves_nothing, &cache);
         runtimes_check(runtimes, main, source->program_directory, name_of(source), &cache);
         return 0;
@@ -106,7 +106,7 @@ static bool print_broken(FILE *to, const struct runtime *row)
         return print_owned(to, config_absent_text(&absent));
 }
 
-/* A broken plug-in is not printed as broken: its zygote reports the fault, again and again until it is mended. */
+/* A broken plug-in is not printed as broken, because its zygote reports the fault at each start. */
 static bool print_runtime(FILE *to, const struct runtime *row)
 {
         if (row->state == RUNTIME_ABSENT)
@@ -118,9 +118,10 @@ static bool print_runtime(FILE *to, const struct runtime *row)
         return row->in_main || print_owned(to, config_runtime_text(&row->data));
 }
 
-/* If the operator names no language, all installed ones are served. One sandbox of each waits, and saves the cold
- * start; more come with the demand. A compiled language has no warm sandbox: a request that waits for its compiler does
- * not notice two milliseconds. Python, the most used language, has the same numbers as when it is named. */
+/* If the operator names no language, all installed languages are served. One sandbox of each is kept warm, which saves
+ * the cold start; the demand adds more. A compiled language keeps no warm sandbox, because two milliseconds do not
+ * matter to a request that waits for a compiler. Python, the most used language, has the same numbers as in a
+ * configuration that names it. */
 static void print_default(FILE *to, const struct runtime *row)
 {
         bool is_compiled = row->is_data && row->data.kind == KIND_COMPILED;
@@ -155,7 +156,7 @@ static bool is_wanted(const struct config *main, const struct runtime *row)
         return main->n_languages == 0;
 }
 
-/* The main text is first, so that its line numbers are those of the operator's file. */
+/* The main text comes first, so that line numbers in errors are those of the operator's file. */
 static int merge(char **merged, const char *text, const struct runtimes *runtimes, const struct config *main,
                  struct err *e)
 {

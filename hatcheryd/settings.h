@@ -1,5 +1,5 @@
-/* Reading the configuration for all roles. It parses the main file and the files of languages, looks at what is
- * installed, and makes one text of it all for the pool. */
+/* Reading the configuration for all roles. It parses the main file and the files of languages, finds out what is
+ * installed, and makes one text of everything for the pool. */
 #pragma once
 
 #include "hatcheryd/runtimes.h"
@@ -12,7 +12,7 @@
 struct settings_source {
         const char *path; /* NULL: the built-in configuration */
         const char *program_directory;
-        bool leaves_nothing;   /* the host is only looked at */
+        bool leaves_nothing;   /* the caller only examines the host: directories that are made are removed again */
         const struct log *log; /* gets a line for each configured language that is missing; or NULL */
 };
 
@@ -21,7 +21,7 @@ struct settings_source {
  * file and line. */
 int settings_read(const struct settings_source *source, struct config *config, char **merged, int *fd, struct err *e);
 
-/* The same from a text that was merged before, without reading any file of the configuration. It looks only at
+/* Like settings_read, but from a text that was merged before. It reads no file of the configuration. It looks only at
  * compilers and the files that they read. */
 int settings_identify(const char *merged, const char *name, struct config *config, int *fd, struct err *e);
 

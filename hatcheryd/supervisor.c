@@ -41,12 +41,12 @@ struct supervisor {
         struct instance instance;
         struct cgroup_tree cgroups;
         bool have_cgroups;
-        char disk[USR_DISK_SIZE]; /* see usr_disk_find */
-        struct err no_disk;       /* why there is none */
+        char disk[USR_DISK_SIZE]; /* the disk of /usr, see usr_disk_find; "": not found */
+        struct err no_disk;       /* why `disk` is empty */
         struct listen_socket listeners[ROLE_MAX_LISTENERS];
         size_t n_listeners;
         int signals;
-        struct keeper_settings settings; /* with the configuration's text as the pool gets it */
+        struct keeper_settings settings; /* its config_fd holds the configuration's text as the pool gets it */
         struct keeper keeper;
         bool ready_said;
         int64_t stop_by_ms;
@@ -109,7 +109,7 @@ static void say_ready(struct supervisor *s)
         fflush(stdout);
 }
 
-/* Failures stop a server that has never been ready. A server that has been ready lives through them. */
+/* Stops a server that fails again and again before it was ever ready. A server that was ready once goes on trying. */
 static void give_up_if_hopeless(struct supervisor *s)
 {
         if (s->keeper.ready || s->keeper.stopping || !keeper_is_hopeless(&s->keeper))
@@ -119,7 +119,7 @@ static void give_up_if_hopeless(struct supervisor *s)
         stop(s);
 }
 
-/* Reads the files, and looks which languages that they name are installed. */
+/* Reads the files of the configuration, and finds out which of their languages are installed. */
 static int read_settings(const struct supervisor *s, struct config *config, char **merged, int *fd, struct err *e)
 {
         const struct settings_source source = {
@@ -148,7 +148,7 @@ static void say_unlimited_reads(const struct supervisor *s)
                 log_info(&s->log, "what sandboxes read of the disk of /usr is not limited: %s", s->no_disk.text);
 }
 
-/* Takes *config and *merged over, and tells the pool. */
+/* Takes over *config and fd, and sends fd to the pool. */
 static void adopt(struct supervisor *s, const struct config *config, int fd, const char *what)
 {
         struct control c = { .kind = CONTROL_RELOAD };
@@ -172,7 +172,8 @@ static bool has_other_compilers(const struct config *a, const struct config *b)
         return false;
 }
 
-/* Packages have changed: which compilers differ now? Only the operator (SIGHUP) has the configuration read again. */
+/* Called when packages have changed: finds out which compilers differ now. The configuration itself is read again only
+ * on SIGHUP. */
 static void look_at_compilers(struct supervisor *s)
 {
         struct config config = { 0 };
@@ -251,7 +252,7 @@ static void one_round(struct supervisor *s)
         if (!s->keeper.stopping && upgrade_is_over(&s->upgrade, clock_ms()))
                 look_at_compilers(s);
         if (s->keeper.stopping && !keeper_pool_runs(&s->keeper))
-                close_listeners(s); /* no pool would take new connections */
+                close_listeners(s); /* nothing accepts new connections any more */
         if (s->keeper.stopping && clock_ms() >= s->stop_by_ms)
                 keeper_kill_all(&s->keeper);
         keeper_do_due(&s->keeper);
@@ -272,9 +273,8 @@ static int prepare(struct supervisor *s, struct err *e)
         s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
         if (s->signals < 0)
                 return err_set(e, errno, "signalfd");
-        /* Orphans of a killed zygote come to the supervisor and are reaped: in a container there may be no other
-         * reaper.
-         */
+        /* Orphans of a killed zygote become children of the supervisor, which reaps them: in a container there may be
+         * no other reaper. */
         if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return err_set(e, errno, "PR_SET_CHILD_SUBREAPER");
 

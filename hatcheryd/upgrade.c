@@ -8,7 +8,7 @@
 
 enum { LOOK_MS = 2000 };
 
-/* Databases of dpkg, rpm, apk and pacman. Without any of these, the operator sends SIGHUP. */
+/* Databases of dpkg, rpm, apk and pacman. On a host without any of them, the operator has to send SIGHUP. */
 static const char *const databases[] = {
         "/var/lib/dpkg/status",  "/var/lib/rpm/rpmdb.sqlite", "/usr/lib/sysimage/rpm/rpmdb.sqlite",
         "/lib/apk/db/installed", "/var/lib/pacman/local",

@@ -4,7 +4,7 @@
 #include "lang/lang.h"
 #include "proto/base/clock.h"
 
-/* load is called with the name, and once more if that succeeded; it returns false if the module is missing. */
+/* Calls load with the name, and once more if the first call succeeded. load returns false if the module is missing. */
 static inline struct lang_preload preload_timed(bool (*load)(void *context, const char *name), void *context,
                                                 const char *name)
 {

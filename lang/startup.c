@@ -17,7 +17,7 @@ extern char **environ;
 #define STDBUF "/usr/libexec/coreutils/libstdbuf.so"
 static char stdbuf_mode[] = "_STDBUF_O=0"; /* an environment has no const */
 
-/* What a terminal is called where the request does not say it. */
+/* The type of the terminal, for a job that does not set TERM. */
 static char terminal_name[] = "TERM=xterm";
 
 /* A shell's exit statuses for a program that it can't start. */
@@ -64,7 +64,7 @@ const char *startup_variable(const struct lang *lang, const struct job *job)
 
 /* ---------------------------------------------------------------- environments */
 
-/* Takes env, and returns it with more. */
+/* Takes env over, and returns its variables together with more. */
 static char **with(char **env, char *const *more)
 {
         char **both = words_environment(env, more);
@@ -84,11 +84,11 @@ char **startup_environment(char *const *base, const struct job *job)
                 free(env);
                 return NULL;
         }
-        return with(env, (char *[]){ preload, stdbuf_mode, NULL }); /* both strings are a program's, for good */
+        return with(env, (char *[]){ preload, stdbuf_mode, NULL }); /* the strings are never freed */
 }
 
-/* With the variables by which the language's command finds the operator's packages. The interpreter knows them already.
- */
+/* The environment of a fresh process. It also has the variables by which the language's command finds the operator's
+ * packages. The warm interpreter knows these packages already. */
 static char **fresh_environment(const struct lang *lang, const struct job *job)
 {
         char **env = startup_environment(environ, job), *more[MAX_PACKAGE_VARIABLES + 1] = { NULL };
@@ -105,13 +105,13 @@ static char **fresh_environment(const struct lang *lang, const struct job *job)
 
 /* ---------------------------------------------------------------- a fresh process */
 
-/* NULL: the job names none. */
+/* NULL: the job names no interpreter. */
 static const char *interpreter_of(const struct job *job)
 {
         return job->interpreter && *job->interpreter ? job->interpreter : NULL;
 }
 
-/* In the PATH that the program will have. Where it is no program's name, as a shell says. */
+/* Looks the interpreter up in the PATH that the program will have. Returns only on failure, a positive errno. */
 static int become_interpreter(char **argv, const struct job *job, char *const *env)
 {
         const char *path = value_of("PATH", strlen("PATH"), (char *const *)env);
@@ -166,7 +166,7 @@ int startup_fresh(const struct lang *lang, const struct job *job)
         return startup_become(lang->name, job, line[0], argv, fresh_environment(lang, job));
 }
 
-/* localtime_r does not look at the variable again. */
+/* tzset is needed because localtime_r does not read TZ again. */
 static void set_time_zone(const struct job *job)
 {
         const char *zone = value_of("TZ", strlen("TZ"), job->env);

@@ -12,7 +12,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* A guard: a loaded machine takes long to start a virtual machine, and a slow program is not absent. */
+/* The time limit is long, because a language's virtual machine starts slowly on a loaded host, and a slow program must
+ * not count as absent. */
 enum { PATIENCE_MS = 60000, OUTPUT_SIZE = 4096 };
 
 static bool is_digit(char c)

@@ -38,8 +38,8 @@ static bool push(struct list *l, const char *prefix, const char *text)
         return true;
 }
 
-/* Adds a file. Names that begin with these characters are options, a compiler's lists of more arguments (@), or a
- * shell's options (+). */
+/* Adds a file name, with "./" in front where a program would take it for something else: an option (-), a compiler's
+ * file of more arguments (@), or a shell's option (+). */
 static bool push_file(struct list *l, const char *name)
 {
         return push(l, *name == '-' || *name == '@' || *name == '+' ? "./" : "", name);
@@ -63,7 +63,7 @@ static bool push_made(struct list *l, const char *entry, const char *extension)
         return push_file(l, name);
 }
 
-/* Libraries come after the files that use them, all other flags before. */
+/* Adds either the flags for libraries (-l), which come after the files that use them, or all other flags. */
 static bool push_flags(struct list *l, char *const *flags, bool libraries)
 {
         bool ok = true;
@@ -73,7 +73,7 @@ static bool push_flags(struct list *l, char *const *flags, bool libraries)
         return ok;
 }
 
-/* True if a flag of the request replaces this word of the line: both are NAME=, with the same name. */
+/* True if a flag of the request replaces this word of the line: both begin with the same NAME=. */
 static bool is_replaced(const char *word, char *const *flags)
 {
         size_t len = strcspn(word, "=");
@@ -85,7 +85,7 @@ static bool is_replaced(const char *word, char *const *flags)
         return false;
 }
 
-/* Where {memory%N} begins, and its N and length; NULL: there is none. */
+/* Finds {memory%N} in the word: returns its start, and sets N and its length. NULL: the word has none. */
 static const char *find_memory(const char *word, unsigned *percent, size_t *len)
 {
         static const char begin[] = "{memory%";
@@ -185,7 +185,8 @@ static bool names(char *const *line, const char *place)
         return false;
 }
 
-/* Of {unbuffered}REST and {program}REST. NULL: the word is neither, and is there for every job. "": it is left out. */
+/* Returns REST of the word {unbuffered}REST or {program}REST, or "" if the word is to be left out for this job. NULL:
+ * the word has no condition, and is kept for every job. */
 static const char *rest_of_condition(const char *word, const struct job *job)
 {
         const struct {
@@ -213,7 +214,7 @@ static bool push_plain(struct list *l, const char *word, enum words_use use, con
         return push_word(l, word, job->header.memory_bytes);
 }
 
-/* One word of the line. Where there is no program, no word is made of its name. */
+/* Expands one word of the line. If the job has no program, the words for its name are left out. */
 static bool push_expanded(struct list *l, const char *word, enum words_use use, const struct job *job,
                           char *const *extensions)
 {
@@ -271,7 +272,7 @@ static bool same_name(const char *a, const char *b)
         return strncmp(a, b, n) == 0 && b[n] == '=';
 }
 
-/* True if the variable is set again further on. */
+/* True if a variable of the same name is in the list. */
 static bool overridden(const char *variable, char *const *by)
 {
         for (; *by; by++)

@@ -1,4 +1,4 @@
-/* Orders of the supervisor: see control.h. */
+/* The socket to the supervisor: see control.h. */
 #include "pool/control.h"
 
 #include "pool/base/loop.h"

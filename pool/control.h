@@ -1,5 +1,5 @@
-/* The pool's end of the socket to the supervisor, as proto/ipc/control.h describes it: it hands orders to its owner,
- * and sends news of the pool. */
+/* The pool's end of the socket to the supervisor, which proto/ipc/control.h describes. It hands the supervisor's orders
+ * to its owner, and sends the pool's reports. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,11 +12,11 @@
 struct control_socket;
 
 struct control_ops {
-        /* A zygote for this language has come: the callee owns the channel. -1: there was one, but this process could
-         * open no more descriptors, so it was lost on the way. */
+        /* A zygote for this language has come: the callee owns the channel. channel is -1 if this process could open no
+         * more descriptors, so that the channel was lost on the way. */
         void (*zygote)(void *owner, struct span language, uint32_t generation, int channel);
         void (*drain)(void *owner);
-        /* The new configuration's text, whose descriptor is borrowed. */
+        /* There is a new configuration. config_fd is borrowed, and holds its text. */
         void (*reload)(void *owner, int config_fd);
         /* The supervisor is dead, or has sent a wrong packet. */
         void (*lost)(void *owner);

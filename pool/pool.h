@@ -1,5 +1,5 @@
-/* The pool: the process that talks to clients. It parses all bytes from outside and from sandboxes, and holds no
- * privilege. It owns the event base, the core and the native front; the supervisor that started it speaks to it as
+/* The pool: the process that talks to clients. It parses all bytes that come from clients and from sandboxes, and has
+ * no privilege. It owns the event base, the core and the native front; the supervisor starts it, and talks to it as
  * proto/ipc/control.h says. */
 #pragma once
 
@@ -10,8 +10,9 @@ struct pool_options {
         uint32_t uid; /* the user and group that the pool becomes */
         unsigned n_listeners;
         bool has_cache;
-        const char *config_name; /* for sentences */
+        const char *config_name; /* name of the configuration, for error sentences */
 };
 
-/* The whole life of the pool process: confine, drop, prepare, loop. Returns the exit status. */
+/* Runs the pool process: drops its privilege, prepares it, confines its system calls, and runs the loop. Returns the
+ * exit status. */
 int pool_main(const struct pool_options *options);

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """The demonstration: a server with the built-in configuration on free ports, and a handful of programs run on it.
 
-Shows for each the command, what it printed and what the run used; exits with 0 only if all behaved as they should.
+Shows each command, its output and what its run used. Exits with 0 only if all programs behaved as they should.
 """
 
 import os
@@ -15,7 +15,7 @@ TESTS = Path(__file__).resolve().parent
 
 
 def show(title, command, env, *, exit_code, out=None, words=()):
-    """Runs one command and prints it as a user would see it; true if it went as expected."""
+    """Runs one command and prints it as a user would see it. Returns true if the result was as expected."""
     print(f"\n\033[1m# {title}\033[0m" if sys.stdout.isatty() else f"\n# {title}")
     print("$", shlex.join(["hatchery", *command[1:]]), flush=True)
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120,
@@ -64,8 +64,8 @@ def demonstrate(server, folder):
 
 
 def main():
-    # The environment tells the tests' server fixture which build to use; the generated messages are
-    # there, too.
+    # HATCHERY_BUILD tells the tests' server fixture which build to use. The generated messages are
+    # in that build, too.
     build = Path(sys.argv[1] if len(sys.argv) > 1 else "build/release").resolve()
     os.environ["HATCHERY_BUILD"] = str(build)
     sys.path[:0] = [str(TESTS)]

@@ -13,7 +13,8 @@ declare -A allowed=(
         [proto/ipc]="proto/base"
         [proto/wire]="proto/base"
 
-        # Calls go down, news comes up by callback. A front sees the core by three headers.
+        # A folder calls folders below it, and gets their reports by callbacks. A front includes three headers of the
+        # core.
         [pool/base]="proto/base proto/ipc proto/wire/wire.h"
         [pool/config]="pool/base proto/base proto/ipc proto/wire/wire.h"
         [pool/cache]="pool/config pool/base proto/base"

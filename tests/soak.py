@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The soak: thousands of mixed runs on one server, good and hostile, killed, cancelled and abandoned, and the host's
-resources before and after them. A row is flat if it has not grown by more than it allows.
+"""The soak makes thousands of mixed runs on one server: good, hostile, killed, cancelled and abandoned runs. A table
+compares the host's resources before and after the runs. A row is flat if it has grown by no more than it allows.
 
 `./dev soak` runs it and prints the table; tests/wire/test_soak.py runs a small one.
 """
@@ -32,7 +32,7 @@ DAEMONS = ("import os, time\nfor _ in range(5):\n    if os.fork() == 0:\n       
 THREADS = "import threading, time\nfor _ in range(20): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()\nprint(1)"
 SLEEP = "import time; time.sleep(1000)"
 
-# For runs that must meet another limit than that of time, on a slow machine, too.
+# Time limits for runs that must reach another limit first, on a slow machine, too.
 PATIENT = {"wall_us": 50_000_000, "cpu_us": 50_000_000}
 
 
@@ -70,7 +70,7 @@ def kinds(Status):
 
 
 class Client(threading.Thread):
-    """Takes runs off a common counter until it is used up."""
+    """Makes runs until the clients' common counter of runs has reached 0."""
 
     def __init__(self, soak, number):
         super().__init__(daemon=True)
@@ -97,7 +97,7 @@ class Client(threading.Thread):
         return True
 
     def one(self, client, kind):
-        """False if the connection is used up."""
+        """Makes one run. Returns False if the connection must not be used again."""
         request = client.send_execute(kind.code, **kind.arguments)
         if kind.name in ("cancelled", "abandoned"):
             time.sleep(self.random.choice((0, 0.005, 0.03)))
@@ -122,7 +122,7 @@ class Row:
 
 
 def memory_of(processes, host):
-    """Resident memory and the proportional share of it, in KiB, of all together."""
+    """The resident memory (RSS) and the proportional memory (PSS) of all processes together, in KiB."""
     rss = pss = 0
     for process in processes:
         rss += process.rss_bytes() >> 10
@@ -166,7 +166,7 @@ class Soak:
         return [process for process in self.server.processes() if process.name == "hatchery-init"]
 
     def fill(self):
-        """As many runs at once as possible, and longer on a slow machine, so that every slot is made."""
+        """Makes as many runs at once as possible, so that every slot is made. On a slow machine they last longer."""
         for tenths in (3, 10, 30, 50):
             with self.server.connect(timeout=SILENCE) as client:
                 ids = [client.send_execute(f"import time; time.sleep({tenths / 10})") for _ in range(2 * RUNNING)]
@@ -260,7 +260,7 @@ def main():
     if options.runs < 1:
         parser.error("--runs: at least 1")
     if "HATCHERY_BUILD" not in os.environ:
-        # Once more, in the environment that tests have.
+        # Starts this program again, in the environment that tests have.
         sys.path.insert(0, str(Path(__file__).resolve().parent))
         import run as runner
         os.execve(sys.executable, [sys.executable, *sys.argv], runner.environment(Path(options.build).resolve()))

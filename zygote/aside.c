@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-/* Unused parts of it cost nothing. */
+/* Unused pages of the stack cost nothing. */
 #define STACK_SIZE ((size_t)1 << 20)
 
 struct aside {

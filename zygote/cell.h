@@ -19,7 +19,7 @@
 /* Host uids per slot: one for init (root of the namespace), one for the program. */
 enum { CELL_UIDS = 2 };
 
-/* In hidden memory. */
+/* A cell lies in hidden memory. */
 struct cell {
         uint32_t number;
         uint32_t host_uid; /* of the program, and its gid; init has the one below */
@@ -33,7 +33,8 @@ struct cell {
         struct cgroup_slot cgroup;
 };
 
-/* What an init is born with. Children get a copy of it, and of nothing else that the zygote knows. */
+/* The data for the fork of an init. Children get a copy of this data, and of nothing else that the zygote knows about
+ * cells. */
 struct cell_birth {
         struct clone_args args;
         int program, sock;
@@ -60,23 +61,23 @@ int cell_new(struct cell **out, uint32_t number, const struct cell_maker *maker,
 /* Kills init and with it everything in the pid namespace, and does not wait. */
 void cell_kill(struct cell *cell);
 
-/* Lets init finish the orders that it has; then it ends by itself. It must be the last process of its namespace. Does
- * not wait. */
+/* Lets init finish the orders that it has, and end by itself. Init must be the last process of its namespace. Does not
+ * wait. */
 void cell_let_end(struct cell *cell);
 
-/* After one of these two: has the cell ended? The death of thousands of processes and of their memory can take many
- * seconds. */
+/* After cell_kill or cell_let_end: has the cell ended? The death of thousands of processes and of their memory can take
+ * many seconds. */
 bool cell_is_dead(struct cell *cell);
 
-/* Kills init and with it everything in the pid namespace, waits for it, removes the cgroup. Accepts NULL. -EBUSY with a
- * sentence if the cgroup is still not empty: it is then left. */
+/* Kills init and with it everything in the pid namespace, waits for init, removes the cgroup. Accepts NULL. -EBUSY with
+ * a sentence if the cgroup is still not empty: the cgroup then stays. */
 int cell_free(struct cell *cell, struct err *e);
 
 /* After a fork into a slot, all later children of the zygote would be born into that slot's pid namespace. This sets
  * the zygote's own pid namespace for them again. */
 int cell_leave_namespace(struct err *e);
 
-/* Tells init; fds are borrowed. */
+/* Sends init a packet of this kind; fds are borrowed. */
 int cell_tell(struct cell *cell, enum init_kind kind, const int *fds, size_t n_fds, struct err *e);
 
 /* Reads a packet of init: 1 and *kind, 0 if init is gone, -EAGAIN if there is no packet. */

@@ -15,7 +15,7 @@
 /* The memory that may stay charged to an empty group. A warm sandbox itself holds 1 to 2 MiB. */
 enum { RESIDUE_MAX = 2 << 20 };
 
-/* Sandboxes of a language differ little in their memory. */
+/* One of so many warm sandboxes is weighed, because sandboxes of a language differ little in their memory. */
 enum { WEIGH_EACH = 8 };
 
 /* One row per file: its controller, its name in both versions, and how it is opened. Optional files are absent on older
@@ -301,7 +301,7 @@ static int64_t pids_denied(const struct cgroup_slot *c)
         return n < 0 ? 0 : n;
 }
 
-/* In the file's own unit: only the proportion of both is used. */
+/* CPU time in the file's own unit: only the ratio of user to system time is used. */
 static int64_t cpu_user(const struct cgroup_slot *c)
 {
         int64_t part = read_keyed(c->file[CGROUP_FILE_CPU_USER], "user_usec");
@@ -314,8 +314,8 @@ static int64_t cpu_system(const struct cgroup_slot *c)
         return part < 0 ? 0 : part;
 }
 
-/* The kernel counts the sum exactly and its parts by timer ticks, so the sum is divided in their proportion. A run that
- * met no tick counts as user time, as in the kernel's own getrusage. */
+/* The kernel counts the sum exactly, and the parts by timer ticks. So the sum is split in the ratio of the parts. A
+ * run without a tick counts as user time, as in the kernel's own getrusage. */
 static int64_t user_share(const struct cgroup_slot *c, int64_t cpu_us)
 {
         int64_t user = cpu_user(c) - c->user_base, system = cpu_system(c) - c->system_base;

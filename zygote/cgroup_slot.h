@@ -61,7 +61,7 @@ struct cgroup_slot {
         int64_t cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
 
-/* The group of all inits of a language. The server is charged for them, and its end waits for them. */
+/* The group of all inits of a language. Their memory counts for the server, and the server's end waits for theirs. */
 enum { CGROUP_SLOT_INITS = 0xffff };
 
 /* One run's usage, as the kernel counted it. */
@@ -79,28 +79,29 @@ int cgroup_slot_init(struct cgroup_slot *c, const struct cgroup_base *base, uint
 /* Removes the group; -EBUSY while a process is in it. Descriptors are closed in any case. Idempotent. */
 int cgroup_slot_fini(struct cgroup_slot *c, struct err *e);
 
-/* Makes the empty group anew, before a sandbox is forked into it, in two cases. Earlier runs have left much charged to
- * it, such as names that were looked up and pages of files. That would count as the next run's memory. Or a peak can't
- * be reset and is more than that of one idle process. (The peak of processes never resets; that of memory does on v1,
- * and on v2 from Linux 6.12.) */
+/* Before a sandbox is forked into the empty group, makes the group anew in two cases:
+ * - Earlier runs have left much memory charged to the group, such as names that were looked up and pages of files. That
+ *   memory would count for the next run.
+ * - A peak can't be reset, and is more than that of one idle process. (The peak of processes can never be reset.
+ *   The peak of memory can be reset on v1, and on v2 from Linux 6.12.) */
 int cgroup_slot_renew(struct cgroup_slot *c, struct err *e);
 
-/* The descriptor (borrowed) by which the kernel is told to let go what is still charged to an empty group; -1 where
- * that is no more than a renewal would leave. Removing a group frees nothing of it. The group above would be charged
- * for good, where no limit counts it. */
+/* The descriptor (borrowed) by which the kernel is told to free the memory that is still charged to an empty group. -1:
+ * so little is charged that cgroup_slot_renew keeps the group. Removing a group does not free that memory. It would
+ * stay charged to the group above for good, where no limit counts it. */
 int cgroup_slot_residue(const struct cgroup_slot *c);
 
 /* Sets both limits, and writes only the one that changes. -EBUSY: more memory is in use than the limit. */
 int cgroup_slot_limit(struct cgroup_slot *c, int64_t memory_bytes, int64_t pids, struct err *e);
 
-/* When the sandbox is warm: usage until now does not count for the run. */
+/* To be called when the sandbox is warm: usage until now does not count for the run. */
 void cgroup_slot_start(struct cgroup_slot *c);
 
-/* The usage since then. */
+/* The usage since cgroup_slot_start. */
 void cgroup_slot_usage(const struct cgroup_slot *c, struct cgroup_usage *u);
 
-/* How many bytes a sandbox that just became warm has charged to the group, to some 100 KiB. 0: it was not looked at,
- * which saves a microsecond. The slot's first sandbox is looked at, and then each eighth. */
+/* How many bytes a sandbox that just became warm has charged to the group, to some 100 KiB. 0: not measured, which
+ * saves a microsecond. The slot's first sandbox is measured, and then each eighth. */
 uint64_t cgroup_slot_weigh(struct cgroup_slot *c);
 
 /* Processes and threads in the group, dead but unreaped ones included; negative errno. */

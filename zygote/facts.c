@@ -24,10 +24,11 @@ static const char *const names[FACTS_FILES] = {
         [FACTS_STAT] = "stat",       [FACTS_LOADAVG] = "loadavg",
 };
 
-/* ---------------------------------------------------------------- what they say */
+/* ---------------------------------------------------------------- contents */
 
-/* The lines that say which processor it is. Some other lines describe the whole machine. The flags alone would take a
- * hundred KiB of each slot on a machine of 64 processors; a program can ask the processor itself for them. */
+/* The lines of cpuinfo that a sandbox sees: those that identify the processor. Some other lines describe the whole
+ * machine. The flags alone would take a hundred KiB of each slot on a machine of 64 processors, and a program can ask
+ * the processor itself for its flags. */
 static const char *const told[] = {
         "vendor_id",        "cpu family",  "model",        "model name", "stepping", "cpu MHz",
         "cache size",       "bogomips",    "BogoMIPS",     "Features",   "CPU part", "CPU implementer",
@@ -106,8 +107,8 @@ static int print_meminfo(char text[TEXT_SIZE], int64_t memory_bytes)
 
 /* ---------------------------------------------------------------- of a zygote */
 
-/* Can mounts be put together while they are attached nowhere? This tries it on a name of the tmpfs: a name of /proc
- * that was looked up would stay in memory, and be found later. */
+/* Can mounts be put together while they are attached nowhere? This tries it on a name of the tmpfs, because a name of
+ * /proc that was looked up would stay in memory, and be found later. */
 static int try_mounts(struct facts_base *b)
 {
         OWN_FD int file = newmount_clone(b->disk, COMMON "/loadavg");

@@ -14,7 +14,8 @@ int guard_open(struct err *e)
 
 void guard_hold(int guard)
 {
-        /* Locks all of it, bound to the open file: closing copies of the descriptor in forks does not release it. */
+        /* This lock covers the whole file. It belongs to the open file, so a close of a copy in a fork does not release
+         * it. */
         struct flock all = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         fcntl(guard, F_OFD_SETLK, &all);
         flock(guard, LOCK_EX | LOCK_NB);

@@ -1,7 +1,7 @@
 /* Memory of the zygote that no child gets. A program may read all of its own memory, which is a copy of the zygote's.
  * The zygote's knowledge of other slots, of the host and of its own start must not be in that copy, so it lies here. A
- * child gets a copy of the part that it needs. A child that touches hidden memory dies of it (proto/base/hide.h says
- * when not). */
+ * child gets a copy of the part that it needs. A child that touches hidden memory is killed by SIGSEGV
+ * (proto/base/hide.h names the exception). */
 #pragma once
 
 #include <stddef.h>

@@ -66,7 +66,7 @@ static int find_stretches(struct stretch found[MAX_STRETCHES], size_t *n, struct
         return 0;
 }
 
-/* Is all of it on huge pages? The kernel gives them where its settings and the free memory permit. */
+/* Is all of this memory on huge pages? The kernel gives huge pages where its settings and the free memory permit. */
 static bool is_huge(uintptr_t at, size_t size)
 {
         char line[LINE_MAX_SIZE];
@@ -84,8 +84,8 @@ static bool is_huge(uintptr_t at, size_t size)
         return false;
 }
 
-/* Copies through the kernel. For the kernel an unreadable page, for example behind the end of its file, is an error and
- * no signal; and it ignores a sanitizer's guards between constants. */
+/* Copies through the kernel. Then an unreadable page, for example behind the end of its file, gives an error and no
+ * signal. The kernel also ignores a sanitizer's guards between constants. */
 static bool copy_out(int mem, char *to, uintptr_t from, size_t size)
 {
         for (size_t done = 0; done < size;) {
@@ -97,7 +97,7 @@ static bool copy_out(int mem, char *to, uintptr_t from, size_t size)
         return true;
 }
 
-/* The copy is made elsewhere and then moved, so there is no moment without code. 0 if it fails. */
+/* The copy is made elsewhere and then moved, so the code is there at each moment. Returns 0 if it fails. */
 static size_t replace(int mem, const struct stretch *s)
 {
         uintptr_t from = round_up(s->from);

@@ -1,8 +1,8 @@
 /* Makes the files that a language needs once, ahead of all runs: a precompiled header, an archive of classes. Every
  * sandbox sees them read-only. The language's command runs on the host, as the user nobody and without a way to gain
  * rights, in a directory of the cache. The result is named after the command, the programs that it names, and the files
- * that it reads. Each server holds the results that it uses by a lock. Of the others few are kept; the next server
- * removes the rest. */
+ * that it reads. Each server locks the results that it uses. A few of the unlocked results are kept, and the next
+ * server removes the others. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -22,9 +22,9 @@ struct prepare {
 
 enum { PREPARE_PATH_SIZE = 512 };
 
-/* Gives the directory with the result. If it is not there it is made now, which may take minutes. To be called with
- * privilege, before the host's mounts are left. 0, or a negative errno with a sentence that ends with the last words of
- * the command.
+/* Gives the directory with the result. If the result is not there it is made now, which may take minutes. To be called
+ * with privilege, before the caller leaves the host's mounts. 0, or a negative errno with a sentence that ends with the
+ * last words of the command.
  *
  * *held: a descriptor that is the caller's. While it is open, in this process or a child, the result is not removed. */
 int prepare_directory(const struct prepare *p, char path[PREPARE_PATH_SIZE], int *held, struct err *e);

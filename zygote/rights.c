@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The capabilities for making sandboxes, and no more; they also bound those that hatchery-init starts with. */
+/* The capabilities for making sandboxes, and no more. hatchery-init also starts with no more than these. */
 static const int kept_capabilities[] = {
         CAP_SYS_ADMIN,  /* namespaces and mounts */
         CAP_SYS_CHROOT, /* the same: a process that changes its mount namespace changes its root */
@@ -23,10 +23,10 @@ static const int kept_capabilities[] = {
         CAP_SETUID,
         CAP_SETGID,
         CAP_SETPCAP,
-        CAP_KILL,  /* changing to another user, and killing its processes */
+        CAP_KILL,  /* these four: changing to another user, and killing its processes */
         CAP_CHOWN, /* the work directory and the pipes */
-        /* The work directory again, which its program may have closed to others. (A capability to read would be enough
-         * without the tests that take walls down: there root lays out the programs.) */
+        /* The work directory again, which its program may have closed to others. (A capability to read would be enough,
+         * but in tests that take walls down, root lays out the programs.) */
         CAP_DAC_OVERRIDE,
 };
 
@@ -58,8 +58,8 @@ static void make_filter(struct making *m, const char *const *extra)
         seccomp_program_fini(&outer);
 }
 
-/* In a process of its own: otherwise the interpreter's heap would grow around the 400 KiB that making the filter leaves
- * free. */
+/* Makes the filter in a process of its own. Here it would leave 400 KiB of free memory, and the interpreter's heap
+ * would grow around that. */
 static int make_apart(struct making *m, const char *const *extra, struct err *e)
 {
         m->result = err_say(&m->error, ECHILD, "the process that makes the filter died");

@@ -37,7 +37,7 @@ struct device_row {
         unsigned major, minor;
 };
 
-/* Memory devices; and the one that opens the caller's own terminal, and answers ENXIO to a sandbox without. */
+/* Memory devices; and tty, which opens the caller's own terminal (ENXIO if the sandbox has no terminal). */
 static const struct device_row devices[] = {
         { "dev/null", 1, 3 },   { "dev/zero", 1, 5 },    { "dev/full", 1, 7 },
         { "dev/random", 1, 8 }, { "dev/urandom", 1, 9 }, { "dev/tty", 5, 0 },
@@ -70,7 +70,7 @@ static const struct text_row texts[] = {
         { "etc/group", "root:x:0:\nsandbox:x:1000:\nnogroup:x:65534:\n" },
         { "etc/hosts", "127.0.0.1 localhost sandbox\n::1 localhost\n" },
         { "etc/hostname", "sandbox\n" },
-        /* The cache of fonts is kept, but not in the work directory, which belongs to the program. */
+        /* fontconfig keeps its cache in /tmp, and not in the work directory, which belongs to the program. */
         { "etc/fonts/fonts.conf",
           "<?xml version=\"1.0\"?>\n<fontconfig>\n"
           "<dir>/usr/share/fonts</dir>\n<dir>/usr/local/share/fonts</dir>\n<dir>~/.fonts</dir>\n"
@@ -224,8 +224,9 @@ static int attach_proc(int root, struct err *e)
         return r < 0 ? err_set(e, -r, "attach /proc") : 0;
 }
 
-/* The first layer of the overlays that show /usr and the like; on a file system of its own, since no layer may lie in
- * another. statfs of /usr shows its sizes, so a part of it is used: programs may rely on that. */
+/* The first layer of the overlays that show /usr and the like. It is on a file system of its own, since no layer may
+ * lie in another. statfs of /usr shows the sizes of this file system. A file makes its used size more than 0, because
+ * programs may rely on that. */
 static int attach_empty(int root, struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "8k" }, { "nr_inodes", "5" } };
@@ -258,8 +259,9 @@ static int attach_beside(int disk, struct err *e)
         return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
 }
 
-/* The root is a directory of a new tmpfs. It is attached over a directory that every Debian has; only this process sees
- * it. The tmpfs itself lies below it, since before Linux 6.15 an unattached mount can't be copied. */
+/* The root is a directory of a new tmpfs. It is attached over /mnt, which every Debian has; only this process sees
+ * that. The tmpfs itself is attached there before, since before Linux 6.15 an unattached mount can't be copied. The
+ * root then covers the tmpfs. */
 static int make_root(int *disk, int *root, struct err *e)
 {
         static const struct fs_option options[] = { { "mode", "755" }, { "size", "4m" } };

@@ -42,7 +42,7 @@ int serve_let_go(struct serve *s, uint32_t slot, const struct report *farewell, 
         if (sb->state != TENANT_GOING && sb->cell) {
                 epoll_ctl(s->epoll, EPOLL_CTL_DEL, sb->cell->init_sock, NULL);
                 if (serve_watch(s, sb->cell->init_pidfd, SOURCE_INIT, slot, &why) < 0)
-                        log_warn(s->log, "slot %u: %s", slot, why.text); /* then it is checked each second */
+                        log_warn(s->log, "slot %u: %s", slot, why.text); /* then the slot is checked each second */
         }
         tenant_go(sb);
         return bury(s, slot, e);
@@ -72,12 +72,13 @@ int serve_on_process(struct serve *s, uint32_t slot, struct err *e)
                 return bury(s, slot, e);
         bool booting = sb->state == TENANT_BOOTING;
         int pidfd = sb->pidfd;
-        /* A registration outlives its descriptor while a newborn sibling still holds a copy: the event may be stale. */
+        /* epoll still reports a closed descriptor while a child that was just forked holds a copy. So the event may be
+         * stale. */
         if (!tenant_reap(sb))
                 return 0;
         epoll_ctl(s->epoll, EPOLL_CTL_DEL, pidfd, NULL);
         if (booting) {
-                /* A report would have been read before: this sandbox died without one. */
+                /* A boot report would have been read before this event, so there is none. */
                 log_warn(s->log, "slot %u: a sandbox died while booting", slot);
                 return serve_fail(s, slot, sb->id, "boot", -ECHILD, e);
         }
@@ -130,7 +131,7 @@ int serve_on_init(struct serve *s, uint32_t slot, struct err *e)
         return init_lost(s, slot, e);
 }
 
-/* A sandbox or an init that takes longer than it could on any machine is given up. */
+/* Gives up the slot of a sandbox or an init that takes longer than it could on any machine. */
 int serve_give_up_overdue(struct serve *s, struct err *e)
 {
         int64_t now = clock_ms();
@@ -138,8 +139,7 @@ int serve_give_up_overdue(struct serve *s, struct err *e)
 
         if (now < s->next_look_ms)
                 return 0;
-        bool was_asleep = now - s->next_look_ms > 3 * LOOK_MS; /* then the processes that it waits for may have slept,
-                                                                * too */
+        bool was_asleep = now - s->next_look_ms > 3 * LOOK_MS; /* then the awaited processes may have slept, too */
         s->next_look_ms = now + LOOK_MS;
         if (was_asleep)
                 return 0;

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
-/* Something of the run before stays in the parts that the slot keeps: the slot is given up and made anew. */
+/* Gives up the slot and makes it anew, because leftovers of its last run stay in the parts that it keeps. */
 static int retire(struct serve *s, const struct order *next, struct err *e)
 {
         const struct report retired = { .kind = REPORT_RETIRED, .slot = next->slot, .sandbox = next->sandbox };
@@ -37,7 +37,7 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
                         s->next_rest_ms = clock_ms() + REST_LOOK_MS;
                 later = s->resting = true;
         }
-        if (later || sb->init_lost) { /* when it is gone, or its wait is over */
+        if (later || sb->init_lost) { /* carried out when the slot is gone, or its wait is over */
                 sb->remake = true;
                 sb->remake_order = *o;
         }
@@ -57,7 +57,7 @@ int serve_make(struct serve *s, const struct order *o, int fd, struct err *e)
         return serve_fail(s, o->slot, o->sandbox, step, r, e);
 }
 
-/* Shelves may be free again. */
+/* Carries out the orders that wait for a shelf, as long as shelves are free. */
 int serve_make_starved(struct serve *s, struct err *e)
 {
         int r = 0;
@@ -74,7 +74,7 @@ int serve_make_starved(struct serve *s, struct err *e)
         return r;
 }
 
-/* The kernel may have finished the work that it put off. */
+/* Tries the orders again whose slots wait for leftovers in the kernel. */
 int serve_make_rested(struct serve *s, struct err *e)
 {
         int r = 0;
@@ -159,13 +159,13 @@ static int order_ping(struct serve *s, const struct order *o, int fd, struct err
         return serve_report(s, &pong, NULL, 0, e);
 }
 
-/* The closed list. If an order comes in a state that its row does not name, its sandbox has died meanwhile, which its
- * number shows; or the pool is broken. */
+/* The closed list of orders. An order may come in a state that its row does not name for two reasons: its sandbox has
+ * died meanwhile, which the sandbox's number shows, or the pool is broken. */
 struct order_row {
         const char *name;
         unsigned states; /* bits of enum tenant_state */
         unsigned n_fds;
-        bool same_sandbox; /* it concerns the present sandbox, not a next one */
+        bool same_sandbox; /* the order is for the present sandbox, not for the next one */
         bool has_limits;
         int (*carry_out)(struct serve *s, const struct order *o, int fd, struct err *e);
 };
@@ -214,7 +214,7 @@ int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds,
                 return 0; /* late */
         if (!(row->states & 1u << sb->state)) {
                 if (row->same_sandbox)
-                        return 0; /* it died meanwhile; the pool gets that report first */
+                        return 0; /* the sandbox died meanwhile; the pool gets that report first */
                 return err_say(e, EPROTO, "the pool sent the order %s for slot %u in state %d", row->name, o->slot,
                                (int)sb->state);
         }

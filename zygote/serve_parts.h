@@ -1,6 +1,6 @@
 /* Shared by the parts of the zygote's loop: serve.c waits for events and hands them out, serve_orders.c carries out the
  * pool's orders, serve_ends.c handles deaths. The three are one object and call each other: an order may end a sandbox,
- * and an end may have an order carried out that waited for it. */
+ * and after the end of a sandbox, an order is carried out that waited for the end. */
 #pragma once
 
 #include "zygote/base/ceilings.h"

@@ -23,9 +23,9 @@
 #define PIDFD_GET_MNT_NAMESPACE _IO(0xFF, 3)
 #endif
 
-/* The kernel needs some 8 ms for the work that it put off, and a tick of 4 ms more for each socket in a message of
- * another one. There may be as many as a run may have open files. A slot that was made anew earlier would have the same
- * user, and the sockets are counted per user. */
+/* The kernel frees leftovers after some 8 ms, and takes a tick of 4 ms more for each socket that is in a message of
+ * another socket. A run can have as many such sockets as open files. Making the slot anew earlier would not help: the
+ * new slot would have the same user, and the kernel counts such sockets per user. */
 enum { REST_MS = 1000 };
 
 void tenant_init(struct tenant *s)
@@ -47,7 +47,7 @@ static void close_file_systems(struct tenant *s)
 }
 
 /* Closing the last reference to a sandbox's mounts takes its overlays down, and the closing process waits for that. So
- * init does it, and not the zygote, which all slots wait for. */
+ * init closes them, and not the zygote, for which all slots wait. */
 void tenant_clear(struct tenant *s)
 {
         int fds[2] = { s->mount_ns, s->disk };
@@ -64,8 +64,8 @@ static bool empty(const struct tenant *s)
         return cgroup_slot_pids(&s->cell->cgroup) == 0;
 }
 
-/* Names that a run looked up outlive the run and its group, unless the kernel is told to let them go. Six runs left
- * nine million. It takes seconds, so init does it, and only this slot waits. True: init was told. */
+/* Names of files that a run looked up outlive the run and its cgroup, unless the kernel is told to free them. Six runs
+ * left nine million names. Freeing takes seconds, so init does it, and only this slot waits. True: init was told. */
 static bool reclaim(struct tenant *s)
 {
         int fd = s->init_lost || s->reclaimed ? -1 : cgroup_slot_residue(&s->cell->cgroup);
@@ -189,8 +189,8 @@ static int fill_shelf(struct tenant *s, struct tenant_maker *maker, struct err *
 }
 
 /* Called on the first stack (aside.h), on which the child goes on. libc does not see this fork, because libc's own
- * can't make namespaces or choose a pid. So two things that libc's fork would do for the child's main thread are left
- * to do: its tid in memory, and the list of robust mutexes. */
+ * fork can't make namespaces or choose a pid. So two things that libc's fork would do for the child's main thread are
+ * left to do: its tid in memory, and the list of robust mutexes. */
 static long give_birth(void *argument)
 {
         struct birth *b = argument;
@@ -322,7 +322,8 @@ int tenant_make(struct tenant *s, struct tenant_maker *maker, const struct order
         return 0;
 }
 
-/* From Linux 6.11 on the pidfd gives it; the way through /proc takes some 50 us, since it makes entries there. */
+/* From Linux 6.11 on, the pidfd gives the namespace. The way through /proc takes some 50 us, because the kernel makes
+ * entries of /proc for it. */
 static int open_mount_namespace(const struct tenant *s)
 {
         char path[64];
@@ -333,7 +334,8 @@ static int open_mount_namespace(const struct tenant *s)
         return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The master takes the places of the pipes, and WARM_STDERR is at its end: the child has closed what it got of it. */
+/* The terminal's master takes the places of two pipes. The pipe WARM_STDERR is at its end of file, because the child
+ * has closed its own end. */
 static int take_terminal(struct tenant *s, int *master, struct err *e)
 {
         if (s->has_terminal != (*master >= 0))
@@ -387,9 +389,9 @@ int tenant_limit(struct tenant *s, const struct tenant_maker *maker, const struc
         return 0;
 }
 
-/* The number is that of a group in this sandbox, or of none: an ALIVE main process leads its session, so it can't leave
- * its group and none but its own descendants can join; and until it is reaped, which no other process does, its pid
- * names nothing else. */
+/* The signal reaches a process group of this sandbox, or none. An ALIVE main process leads its session, so it can't
+ * leave its group, and only its descendants can join that. Only the zygote reaps the main process, and before that, its
+ * pid names nothing else. */
 int tenant_signal(const struct tenant *s, int number, struct err *e)
 {
         if (s->pid <= 1) /* these numbers mean all processes, or our own group */
@@ -399,7 +401,7 @@ int tenant_signal(const struct tenant *s, int number, struct err *e)
 
 void tenant_kill(struct tenant *s)
 {
-        /* Both are needed: init reaches all, except a main process that is still booting as root. */
+        /* Both are needed: init reaches all processes, except a main process that is still booting as root. */
         if (s->pidfd >= 0)
                 pidfd_send_signal(s->pidfd, SIGKILL, NULL, 0);
         if (s->kill_sent || s->init_lost)
@@ -439,8 +441,8 @@ void tenant_swept(struct tenant *s)
         s->kill_sent = false;
         if (s->state != TENANT_REAPING)
                 return;
-        /* If init swept while the main process still lived, its children came to init afterwards. Another sweep is
-         * proof. */
+        /* If init swept while the main process still lived, the main process's children came to init afterwards. A
+         * second sweep makes sure that they are dead. */
         if (!s->swept_again && !s->init_lost && !empty(s)) {
                 s->swept_again = true;
                 tenant_kill(s);

@@ -1,5 +1,5 @@
-/* Whether a sandbox, or its init, is waited for in vain: see tenant.h. The time that it was given counts, and not how
- * long a loaded machine takes to give it. */
+/* Decides whether the zygote has waited too long for a sandbox or its init: see tenant.h. Only the processor time that
+ * they were given counts, and not how long a loaded machine takes to give that time. */
 #include "zygote/tenant.h"
 
 #include "proto/base/own.h"
@@ -10,16 +10,17 @@
 #include <unistd.h>
 
 /* A boot and a teardown take milliseconds, or a second where a hostile run has left much. A program that is started
- * ahead takes longer: a virtual machine 1.5 s of an idle processor. An init that has the kernel let names go stops by
- * itself after five seconds (init.c), as soon as the kernel looks. Killing it would be no faster.
+ * ahead takes longer: a virtual machine takes 1.5 s of an idle processor. An init that makes the kernel free names is
+ * interrupted by a signal after five seconds (init.c), as soon as the kernel looks for signals. Killing init would be
+ * no faster.
  *
- * However little time it was given, waiting ends after so many times its patience. The pool waits longer
- * (pool/link/zygote.c). */
+ * Even if a process was given little processor time, waiting ends after so many times the process's patience. The pool
+ * waits longer (pool/link/zygote.c). */
 enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000, RECLAIM_PATIENCE_MS = 24000 };
 enum { PATIENCE_TIMES = 12, INIT_PATIENCE_TIMES = 5 };
 
-/* The processes that are waited for: the booting one with all that it started; or init, and the dying processes, which
- * need the processor to die. */
+/* Reads the processor time of the awaited processes: of the booting process and all that it started; or of init and of
+ * the dying processes, which need the processor to die. */
 static void look_at(const struct tenant *s, bool boots, struct patience_look *look)
 {
         char path[64];

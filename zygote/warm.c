@@ -33,8 +33,8 @@ static int set_environment(struct err *e)
         return 0;
 }
 
-/* Interpreters look at their standard streams once, at the start, and remember whether they can seek, and the size of a
- * block. In a sandbox these are pipes, so they are pipes here, too. The log moves out of their way. */
+/* Interpreters look at their standard streams once, at the start. They remember whether the streams can seek, and the
+ * size of a block. In a sandbox the streams are pipes, so they are pipes here, too. The log gets another descriptor. */
 static int set_standard_streams(struct zygote_self *z, struct err *e)
 {
         z->log.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 16);
@@ -87,7 +87,7 @@ static long limit(void *argument)
         return rights_limit(w->zygote->lang->extra_calls, &w->zygote->maker.cells.faults, w->e);
 }
 
-/* The rights are taken up again even if it failed: looking for leaks at the end needs some. */
+/* The rights are taken up again even if the start failed, because looking for leaks at the end needs some rights. */
 static int warm_without_rights(struct zygote_self *z, struct warming *w, struct err *e)
 {
         int r = rights_lay_down(z->options->uid_base, &z->maker.cells.faults, e);

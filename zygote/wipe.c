@@ -49,14 +49,14 @@ __attribute__((noinline)) static void wipe_below(void)
         explicit_bzero(room, sizeof room);
 }
 
-/* The near part is overwritten, and the pages below are given back. Nothing else is in reach: the kernel leaves at
- * least 128 MiB for a stack. */
+/* Overwrites the near part of the unused stack, and gives the pages below that part back to the kernel. REACH touches
+ * nothing but the stack: the kernel leaves at least 128 MiB for a stack. */
 void wipe_stack(void)
 {
         wipe_below();
         uintptr_t here = (uintptr_t)__builtin_frame_address(0);
         uintptr_t top = (here & ~(uintptr_t)(PAGE - 1)) - 2 * PAGE; /* below what this call itself needs */
-        /* An error only means that not all of it is mapped. */
+        /* An error only means that some of these pages are not mapped. */
         madvise((void *)(top - REACH), REACH, MADV_DONTNEED); /* NOLINT(performance-no-int-to-ptr): an address */
 }
 
@@ -68,7 +68,7 @@ void wipe_freed_begin(void)
         mallopt(M_PERTURB, FILL);
 }
 
-/* It does not fill the blocks that it keeps in its cache for each size, seven of each. */
+/* malloc does not fill the freed blocks that it keeps in its cache: for each small size, seven blocks. */
 void wipe_freed_end(void)
 {
         enum { SMALLEST = 24, LARGEST = 1032, STEP = 16, KEPT = 7 };

@@ -10,13 +10,13 @@
 #include "zygote/hidden.h"
 #include "zygote/root.h"
 #include "zygote/serve.h"
+#include "zygote/settle.h"
 #include "zygote/wipe.h"
 #include "zygote/zygote_parts.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,17 +53,6 @@ static int raise_open_files(struct err *e)
         return setrlimit(RLIMIT_NOFILE, &files) < 0 ? err_set(e, errno, "raising the limit of open files") : 0;
 }
 
-/* Gives back the memory that making the filter has freed, so that forks don't copy it. Trimming puts all free memory
- * into one list. The next large request sorts that list and writes to each piece. That happens here once, and not in
- * each child, which would copy 70 pages. */
-static void settle_heap(void)
-{
-        enum { LARGE = 100000 }; /* but not so large that it is mapped */
-        malloc_trim(0);
-        void *volatile large = malloc(LARGE);
-        free(large);
-}
-
 static int prepare(struct zygote_self *z, struct err *e)
 {
         struct boot_settings *boot = &z->shown->birth.settings;
@@ -83,7 +72,7 @@ static int prepare(struct zygote_self *z, struct err *e)
                 return err_set(e, errno, "open ns_last_pid (the kernel needs CONFIG_CHECKPOINT_RESTORE)");
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, z->report) < 0)
                 return err_set(e, errno, "a socket pair");
-        if (fcntl(z->report[0], F_SETFL, O_NONBLOCK) < 0) /* ours alone: a child waits until there is room */
+        if (fcntl(z->report[0], F_SETFL, O_NONBLOCK) < 0) /* only our end: a child waits until there is room */
                 return err_set(e, errno, "a non-blocking socket");
         z->maker.guard = guard_open(e);
         if (z->maker.guard < 0)
@@ -157,7 +146,7 @@ static void prepare_for_leaks(const struct zygote_self *z)
                 log_error(&z->log, "looking for leaks: %s", e.text);
 }
 
-/* Runs aside, so that none of its data is on the stack that children get. */
+/* Runs aside (aside.h), so that none of its data is on the stack that children get. */
 static int live(struct aside *aside, void *context, struct err *e)
 {
         struct zygote_self *z = context;
@@ -210,7 +199,7 @@ int zygote_main(const struct zygote_arguments *options)
         snprintf(z->who, sizeof z->who, "zygote/%s", options->language);
         z->log = (struct log){ .who = z->who, .level = options->log_level };
 
-        /* Only the channel crosses an exec into here, and nothing crosses one out of here. */
+        /* This process keeps only the channel of the descriptors that it inherited, and hands none on over an exec. */
         if (fcntl(ZYGOTE_FD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0 || close_range(ZYGOTE_FD_CHANNEL + 1, ~0u, 0) < 0) {
                 log_error(&z->log, "the channel to the pool is missing: %s", strerror(errno));
                 return 1;

@@ -1,5 +1,5 @@
 /* The zygote is the process with the initialised interpreter. Sandboxes are forked from it. It has the privileges that
- * namespaces, mounts and cgroups take, so it reads orders of the pool and nothing else. */
+ * namespaces, mounts and cgroups need, so it reads only orders of the pool. */
 #pragma once
 
 #include "lang/command.h"

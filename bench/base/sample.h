@@ -29,7 +29,7 @@ struct sample_cpu {
         bool measured;
         double pool_seconds;
         double supervisor_seconds;
-        double seconds; /* of all of them, sandboxes and inits included */
+        double seconds; /* of all processes, sandboxes and inits included */
         uint64_t runs;  /* in that time */
 };
 
@@ -37,9 +37,9 @@ struct sample_cpu {
 struct sample_memory {
         bool measured;
         uint64_t bytes;
-        uint64_t kernel_bytes; /* the part of it that the kernel holds for the server's processes */
+        uint64_t kernel_bytes; /* the part of bytes that the kernel holds for the server's processes */
         uint32_t warm;
-        char reason[ERR_TEXT_SIZE]; /* why it was wanted but not measured */
+        char reason[ERR_TEXT_SIZE]; /* why the memory was not measured, although it was asked for */
 };
 
 /* From the end of a run to the slot's next warm sandbox, as the server reports it. */
@@ -59,7 +59,7 @@ struct sample_stages {
                 char name[16];
                 uint64_t count;
                 uint64_t sum_us;
-                uint64_t p50_us; /* over all runs of the server, like the next ones; 0 if the other figures are a row's
+                uint64_t p50_us; /* this and the next three: over all runs of the server; 0 if count and sum are a row's
                                   * own */
                 uint64_t p90_us;
                 uint64_t p99_us;
@@ -67,13 +67,13 @@ struct sample_stages {
         } stage[SAMPLE_STAGES];
 };
 
-/* Programs that wrote at one time, and were read as they did. */
+/* Programs that wrote at the same time, and whose output was read while they wrote. */
 struct sample_stream {
         unsigned n;     /* 0: not measured */
         double seconds; /* from the first byte that came to the last */
         uint64_t bytes;
-        uint64_t slowest, fastest;       /* bytes that had come of one stream when the first one had come whole */
-        uint64_t lost;                   /* bytes that were written, and did not come */
+        uint64_t slowest, fastest;       /* bytes that had come of a stream when the first stream ended */
+        uint64_t lost;                   /* bytes that were written but did not come */
         uint64_t pool_before, pool_peak; /* bytes of memory of the server's pool; 0: not known */
 };
 
@@ -82,8 +82,8 @@ struct sample {
         uint64_t wrong;           /* other answers, inside the window or not */
         char first_wrong[SAMPLE_TEXT_SIZE];
         double seconds;            /* the window, or the time of the paced runs with their pauses */
-        uint64_t runs;             /* all of them, warm-up included */
-        double client_cpu_seconds; /* CPU time of the load generator; 0 if it is a part of the measurement */
+        uint64_t runs;             /* all runs, warm-up included */
+        double client_cpu_seconds; /* CPU time of the load generator; 0 if the generator is a part of the measurement */
         double offered;            /* requests per second of an open loop; 0: none */
         struct sample_cpu cpu;
         struct sample_memory memory;

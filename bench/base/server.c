@@ -17,8 +17,8 @@
 
 enum { READY_MS = 60000, STOP_SECONDS = 60, CONFIG_MAX = 64 << 10, WARM_RUNNING = 16, CONFIG_SIZE = 256 };
 
-/* fork instead of posix_spawn, to tie the server to its parent: a killed benchmark leaves no server. Returns the read
- * end of its standard output. */
+/* Uses fork instead of posix_spawn, to tie the server to its parent: a killed benchmark leaves no server. Returns the
+ * read end of the server's standard output. */
 static int start(pid_t *pid, const char *program, const char *const args[], const struct group *group, struct err *e)
 {
         int ends[2];
@@ -39,7 +39,7 @@ static int start(pid_t *pid, const char *program, const char *const args[], cons
         return own_steal_fd(&in);
 }
 
-/* The first line of its output, within READY_MS. */
+/* Reads the first line of the server's output, within READY_MS. */
 static int read_line(int fd, char *line, size_t size, struct err *e)
 {
         size_t len = 0;
@@ -106,7 +106,7 @@ int server_start(struct server *s, const char *hatcheryd, const char *language, 
 {
         char text[CONFIG_SIZE];
         *s = (struct server){ 0 };
-        snprintf(text, sizeof text, "language %s { }\n", language); /* and none of the other installed ones */
+        snprintf(text, sizeof text, "language %s { }\n", language); /* the other installed languages are not served */
         int r = write_config(s, text, e);
         if (r < 0) {
                 server_stop(s, NULL);
@@ -124,7 +124,8 @@ static int start_own(struct server *s, const char *hatcheryd, const char *langua
         *s = (struct server){ 0 };
         bool grouped = group_make(&s->group, &no_group) == 0;
         snprintf(s->no_group, sizeof s->no_group, "%s", no_group.text);
-        /* client_share: the load is one address, which by default would leave a quarter of `running` to others. */
+        /* client_share: all load comes from one address. By default, one client may not use the last quarter of
+         * `running`. */
         snprintf(text, sizeof text, "client_share = 100\nlanguage %s {\n        warm = %u\n        running = %u\n}\n",
                  language, warm, running);
         int r = write_config(s, text, e);
@@ -138,7 +139,7 @@ static int start_own(struct server *s, const char *hatcheryd, const char *langua
 
 int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e)
 {
-        /* running: the same on both sides of a comparison, whatever the machine. */
+        /* running: the same number on both sides of a comparison, on every machine. */
         return start_own(s, hatcheryd, language, warm, WARM_RUNNING, e);
 }
 
@@ -240,7 +241,7 @@ int server_preload(const char *hatcheryd, const char *language, char out[SERVER_
                 return err_say(e, EIO, "%s --print-config failed (wait status %d): build it first", hatcheryd, status);
         text[len] = '\0';
 
-        /* The section is a comment, which shows the meaning of an empty one. */
+        /* The section is printed as a comment, with all settings that an empty section means. */
         snprintf(section, sizeof section, "\n#language %s {", language);
         const char *at = strstr(text, section);
         at = at ? strstr(at, "\n#        preload ") : NULL;

@@ -32,7 +32,7 @@ static int fill_compute(struct program *p, uint32_t steps)
         return 0;
 }
 
-/* Lines of letters that never repeat, so that no piece can replace another. */
+/* Lines of letters that never repeat, so that a piece in a wrong place is noticed. */
 static int fill_echo(struct program *p, uint32_t steps)
 {
         (void)steps;
@@ -50,7 +50,7 @@ static int fill_echo(struct program *p, uint32_t steps)
         return 0;
 }
 
-/* Each block names its place, so that none can replace another. */
+/* Each block holds its own number, so that a block in a wrong place is noticed. */
 static int fill_megabyte(struct program *p, uint32_t steps)
 {
         (void)steps;
@@ -85,13 +85,14 @@ static const char megabyte[] =
         "import sys\n"
         "sys.stdout.buffer.write(b''.join([bytes((i & 255, i >> 8)) * 512 for i in range(1024)]))\n";
 
-/* It is late enough that the client is idle by then, and goes on, so that no end of a run brings the output. */
+/* The program writes late enough that the client is idle by then. It goes on after that, so that the output does not
+ * come with the end of the run. */
 static const char the_time[] = "import os, time\n"
                                "time.sleep(0.005)\n"
                                "os.write(1, b'%d' % time.monotonic_ns())\n"
                                "time.sleep(0.005)\n";
 
-/* At 10 MB/s, or as fast as its reader lets it. */
+/* Writes 10 MB/s, or as much as its reader takes. */
 static const char flood[] = "import os, time\n"
                             "total, rate, piece = 15000000, 10000000, 65536\n"
                             "block = bytes(i % 251 for i in range(piece + 251))\n"

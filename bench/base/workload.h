@@ -15,10 +15,10 @@ enum workload_id {
         WORKLOAD_CRASH,
         WORKLOAD_REAL,
         WORKLOAD_TIMEOUTS,
-        WORKLOAD_SLEEP, /* every eighth program of the timeouts */
+        WORKLOAD_SLEEP, /* every eighth program of WORKLOAD_TIMEOUTS */
         WORKLOAD_MEGABYTE,
-        WORKLOAD_CLOCK, /* its output is the time at which it writes it */
-        WORKLOAD_FLOOD, /* WORKLOAD_FLOOD_BYTES, of which the n-th is n modulo 251 */
+        WORKLOAD_CLOCK, /* its output is the time of the write */
+        WORKLOAD_FLOOD, /* its output is WORKLOAD_FLOOD_BYTES long; byte n is n modulo 251 */
 
         /* "Hello" in each language, in the order of the table of languages. */
         WORKLOAD_FIRST_LANGUAGE,
@@ -45,7 +45,7 @@ enum workload_id {
         WORKLOAD_COUNT,
 };
 
-/* At 10 MB/s for a second and a half, and within what the built-in configuration lets a run write. */
+/* The program writes 10 MB/s for 1.5 s. Its output limit is within the built-in ceiling. */
 enum { WORKLOAD_FLOOD_BYTES = 15000000, WORKLOAD_FLOOD_OUTPUT = 16 << 20 };
 
 struct program;
@@ -59,10 +59,10 @@ struct workload {
         const char *const *cold; /* the language's own command, in a directory with the file; NULL: python3 -I -c */
         const char *out;         /* all of standard output; standard error must be empty. NULL: fill makes it */
         int (*fill)(struct program *p, uint32_t steps);
-        int signal;      /* that ends the program; 0: it exits with 0 */
-        int64_t wall_us; /* wall limit that is asked for; 0: the server's own */
+        int signal;      /* the signal that ends the program; 0: it exits with 0 */
+        int64_t wall_us; /* the requested wall limit; 0: the server's default */
         bool times_out;  /* the limit must end it */
-        unsigned every;  /* each request whose number is divisible by this runs another program; 0: none does */
+        unsigned every;  /* if not 0, each request whose number is divisible by this runs `other` instead */
         enum workload_id other;
 };
 
@@ -74,7 +74,7 @@ extern const struct workload workload_table[WORKLOAD_COUNT];
 /* A workload made ready to be run. */
 struct program {
         const struct workload *w;
-        const char *folder; /* borrowed: the directory of its file, for a cold command that takes one; else NULL */
+        const char *folder; /* borrowed: the directory of the file, for a cold command that takes a file; else NULL */
         char *code;
         char *in; /* standard input; NULL: none */
         size_t in_len;

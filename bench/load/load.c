@@ -21,7 +21,7 @@ struct load {
         const struct asking *asking;
         const struct load_span *span;
         uint64_t connected_ns;
-        struct window window; /* beyond all times until warming up is over */
+        struct window window; /* lies in the far future until warming up is over */
         struct sample *sample;
         struct lane *lanes;
         unsigned n_lanes;

@@ -11,7 +11,7 @@
 enum {
         MAX_CONNECTIONS = 64,
         PER_CONNECTION = 128,                        /* in flight; a server's own bound is 256 */
-        RING = 2 * MAX_CONNECTIONS * PER_CONNECTION, /* numbers in use differ by less, or the loop waits */
+        RING = 2 * MAX_CONNECTIONS * PER_CONNECTION, /* numbers in flight differ by less: see has_room */
 };
 
 struct flight {
@@ -22,14 +22,14 @@ struct flight {
 struct open {
         const struct asking *asking;
         struct sample *sample;
-        struct sample warm; /* those due before the window: wrong answers among them count, too */
+        struct sample warm; /* requests due before the window; a wrong answer to one of them counts, too */
         struct hatchery *h[MAX_CONNECTIONS];
         unsigned n;
         unsigned in_flight;
         uint64_t last; /* number of the request sent last */
         uint64_t begin_ns;
         double interval_ns;
-        struct window window; /* of times at which requests are due */
+        struct window window; /* of the times at which requests are due */
         struct flight *ring;
 };
 
@@ -38,8 +38,8 @@ static uint64_t due_ns(const struct open *o, uint64_t number)
         return o->begin_ns + (uint64_t)((double)(number - 1) * o->interval_ns);
 }
 
-/* False while so many are in flight that one more would be refused or replace another. It leaves later, and its latency
- * shows that. */
+/* False while so many requests are in flight that one more would be refused, or would replace another in the ring. It
+ * is then sent later, and its latency includes that delay. */
 static bool has_room(const struct open *o, uint64_t number)
 {
         return o->in_flight < o->n * PER_CONNECTION && o->ring[number % RING].number == 0;
@@ -75,7 +75,7 @@ static int send_next(struct open *o, struct err *e)
         o->ring[number % RING] = (struct flight){ .number = number, .due_ns = due_ns(o, number) };
         o->in_flight++;
         int r = hatchery_send(o->h[number % o->n], &q, e);
-        /* While it waited for room it may have read answers, which poll would not report. */
+        /* While hatchery_send waited for room, it may have read answers. poll would not report those. */
         return r < 0 ? r : receive(o, o->h[number % o->n], e);
 }
 

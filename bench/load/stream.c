@@ -24,7 +24,7 @@ static struct request streaming(const struct asking *a, uint64_t number)
 
 /* ---------------------------------------------------------------- the first byte */
 
-/* The program's output is the time at which it wrote it, on the clock that all processes of the machine share. */
+/* The program's output is the time of its write, on the clock that all processes of the machine share. */
 static void judge_first(struct sample *s, const struct answer *a, uint64_t received_ns)
 {
         char text[32] = "";
@@ -90,7 +90,7 @@ int load_first_byte(struct sample *s, const char *address, const struct asking *
 struct reader {
         struct hatchery *h;
         uint64_t received;
-        uint64_t owed; /* credit that is to be given back */
+        uint64_t owed; /* received bytes for which no new credit was sent yet */
         bool over;
 };
 
@@ -98,7 +98,7 @@ struct flood {
         struct sample *sample;
         struct reader *readers;
         unsigned n, over;
-        uint8_t *pattern; /* what each stream is made of, over and over */
+        uint8_t *pattern; /* the 251 bytes that each stream repeats, over and over */
         uint64_t first_ns, last_ns;
         int epoll;
 };
@@ -122,7 +122,8 @@ static int open_all(struct flood *f, const char *address, const struct asking *a
         return r;
 }
 
-/* All streams had the same time until the first one had all its bytes: who has how much then is how they shared it. */
+/* Called when the first stream ends. All streams had the same time until then, so the bytes received of each show how
+ * evenly the server served them. */
 static void look_at_shares(struct flood *f)
 {
         struct sample_stream *stream = &f->sample->stream;
@@ -180,7 +181,7 @@ static int give_back(struct reader *one, struct err *e)
         return hatchery_send(one->h, &q, e);
 }
 
-/* All answers that are there on one connection. */
+/* Takes all answers that are there on one connection. */
 static int read_one(struct flood *f, struct reader *one, struct err *e)
 {
         for (;;) {

@@ -1,5 +1,5 @@
-/* Making the bundle: see bundle.h. It has the defaults of container engines: six namespaces, a read-only root, no
- * capability, no_new_privs, masked and read-only paths of /proc and /sys, no device but the usual ones, limits for
+/* Making the bundle: see bundle.h. The bundle has the defaults of container engines: six namespaces, a read-only root,
+ * no capability, no_new_privs, masked and read-only paths of /proc and /sys, no device but the usual ones, limits for
  * memory and processes. It has no system call filter. */
 #include "bench/peers/bundle.h"
 
@@ -112,12 +112,12 @@ static int make_root(const char *folder, struct err *e)
 
 int peers_bundle_make(char *folder, size_t size, const struct program *program, struct err *e)
 {
-        snprintf(folder, size, "/run/hatchery-bench-XXXXXX"); /* in memory: crun's own state is there, too */
+        snprintf(folder, size, "/run/hatchery-bench-XXXXXX"); /* a tmpfs; crun's own state lies below it, too */
         if (!mkdtemp(folder)) {
                 folder[0] = '\0';
                 return err_set(e, errno, "make a folder for the container in /run");
         }
-        /* The container's user `nobody` must get through it. */
+        /* The container's user `nobody` must be able to enter the folder. */
         if (chmod(folder, 0755) < 0)
                 return err_set(e, errno, "open %s", folder);
         int r = make_root(folder, e);

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* Makes the folder, puts its path in folder, and fills it. peers_bundle_remove also removes the rest after a
- * failure. */
+/* Makes the folder, puts its path in folder, and fills it. After a failure, peers_bundle_remove removes what was
+ * made. */
 int peers_bundle_make(char *folder, size_t size, const struct program *program, struct err *e);
 void peers_bundle_remove(const char *folder);

@@ -1,9 +1,9 @@
 /* The command lines of bubblewrap, crun, nsjail and isolate: see commands.h.
  *
  * Common to all: every namespace the peer knows, the host's /usr read-only and nothing else of the host, an
- * unprivileged user without capabilities, a writable /tmp in memory, an empty environment but for PATH and LANG. Peers
- * are not asked for things that they do not do by themselves (a system call filter, limits that need a control group
- * made by others): all of that would make them slower. */
+ * unprivileged user without capabilities, a writable /tmp in memory, an empty environment but for PATH and LANG. A
+ * system call filter, and limits that need a control group made by others, are left out where the peer does not provide
+ * them by itself. Both would make a peer slower. */
 #include "bench/peers/commands.h"
 
 #include <stdio.h>
@@ -73,8 +73,8 @@ static void fill_crun(struct peers_commands *c, const struct peers_lane *lane)
         ADD(&c->undo, peers_place(lane), "--root", c->root, "delete", "--force", c->id);
 }
 
-/* Its own default is all namespaces, a new session, and limits for address space, files and time. The user is `nobody`
- * outside, too: by default it maps to the starting user, who is root here. */
+/* By default, nsjail makes all namespaces and a new session, and limits address space, files and time. The user is
+ * `nobody` outside the jail, too. By default it would be the user who starts nsjail, and that is root here. */
 static void fill_nsjail(struct peers_commands *c, const struct peers_lane *lane)
 {
         struct peers_argv *a = &c->run;
@@ -92,7 +92,7 @@ static void fill_nsjail(struct peers_commands *c, const struct peers_lane *lane)
         add_program(a, lane->program);
 }
 
-/* Its full cycle: a used box is not a new one. */
+/* The full cycle of isolate for each run, because a used box is not a new one. */
 static void fill_isolate(struct peers_commands *c, const struct peers_lane *lane)
 {
         snprintf(c->id, sizeof c->id, "--box-id=%u", lane->number);

@@ -12,10 +12,10 @@ struct peers_argv {
 
 /* A plain value with pointers into itself and into the lane: it must not be copied. */
 struct peers_commands {
-        struct peers_argv before; /* of each run, as part of it */
+        struct peers_argv before; /* runs before each run, and counts as a part of it */
         struct peers_argv run;    /* its output is the answer */
-        struct peers_argv after;  /* of each run, no part of its latency */
-        struct peers_argv undo;   /* after a run that was given up */
+        struct peers_argv after;  /* runs after each run, and is no part of its latency */
+        struct peers_argv undo;   /* runs after a run that was given up */
         char id[48];
         char root[96];
         char link[PEERS_LINKS][64];
@@ -23,7 +23,7 @@ struct peers_commands {
 
 void peers_commands_fill(struct peers_commands *c, const struct peers_lane *lane);
 
-/* The paths where a system with a merged /usr has links into it: "/bin" → "usr/bin". Gives the i-th path below the
- * root, and its kind on this host; NULL at the end. */
+/* The paths where a system with a merged /usr has links into /usr: "/bin" → "usr/bin". Returns the i-th path below the
+ * root, and sets its kind on this host; NULL at the end. */
 enum peers_root { PEERS_ROOT_LINK, PEERS_ROOT_FOLDER, PEERS_ROOT_NOTHING };
 const char *peers_root_entry(unsigned i, enum peers_root *kind, char *target, size_t size);

@@ -31,7 +31,7 @@ static void http_free(struct http *h)
         free(h);
 }
 
-/* A short count makes libcurl give up: longer than any right answer. */
+/* Returns less than len if the answer is longer than any right one: then libcurl gives up. */
 static size_t take(char *data, size_t one, size_t n, void *argument)
 {
         struct http *h = argument;
@@ -52,7 +52,7 @@ static CURLcode set_options(struct http *h, const char *url)
         if (r == CURLE_OK)
                 r = curl_easy_setopt(c, CURLOPT_PROXY, "");
         if (r == CURLE_OK)
-                r = curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L); /* several threads */
+                r = curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L); /* since there are several threads */
         if (r == CURLE_OK)
                 r = curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)HTTP_LOST_S);
         if (r == CURLE_OK)

@@ -21,10 +21,10 @@ enum { HTTP_MAX_BODY = 1 << 20, HTTP_LOST_S = 60 };
 #define HTTP_SYMBOL "hatchery_bench_http"
 
 struct http_client {
-        /* Before the first thread; once is enough, more do no harm. */
+        /* To be called before the first thread starts. More than one call does no harm. */
         int (*start)(struct err *e);
         int (*open)(struct http **h, const char *url, struct err *e);
-        /* An error if there is no answer; any status is an answer. */
+        /* An error if no answer comes. An answer with any HTTP status is none. */
         int (*post)(struct http *h, const char *body, size_t len, struct http_answer *a, struct err *e);
         void (*free)(struct http *h); /* NULL is fine */
 };

@@ -14,18 +14,18 @@ struct peers_lane {
         unsigned number; /* among the lanes of this peer */
         const struct peers *peers;
         const struct program *program;
-        void *state; /* the way's own, from open to close */
+        void *state; /* private data of the way, from open to close */
 };
 
 struct peers_verdict {
         bool right;
-        uint64_t ended_ns; /* when the answer was known; a peer's work for the next run comes after that */
+        uint64_t ended_ns; /* when the answer was known; what a peer does after that for the next run is not counted */
         char why[SAMPLE_TEXT_SIZE];
 };
 
 struct peers_way {
         int (*open)(struct peers_lane *lane, struct err *e);
-        /* One run. 0 whether the answer is right or wrong; an error if there is none. */
+        /* One run. 0 whether the answer is right or wrong; an error if no answer came. */
         int (*run)(struct peers_lane *lane, struct peers_verdict *v, struct err *e);
         void (*close)(struct peers_lane *lane); /* also after a failed open */
 };

@@ -24,19 +24,20 @@ enum peer_id {
 struct peer {
         const char *name;   /* for --peer, and the stem of its rows' names */
         const char *needs;  /* the value of NAME=..., for --help */
-        const char *always; /* Debian's place for it, for peers that --peers alone chooses; NULL: none */
-        bool http;          /* a URL, else a program */
+        const char *always; /* the path in Debian, with which --peers chooses it; NULL: --peers does not choose it */
+        bool http;          /* the place is a URL, else a program */
 };
 
 extern const struct peer peer_table[PEER_COUNT];
 
 struct peers {
         char place[PEER_COUNT][PEERS_PATH_SIZE]; /* a program's path or a base URL; "": not chosen */
-        char folder[64];                         /* of our own, for the OCI bundle and crun's state; "": none yet */
-        const struct http_client *http;          /* of the plug-in; NULL: no server is asked */
+        char folder[64];                         /* our folder for the OCI bundle and crun's state; "": none yet */
+        const struct http_client *http;          /* the plug-in's client; NULL: no server is asked */
 };
 
-/* "bubblewrap", "nsjail=/usr/local/bin/nsjail", "snekbox=http://127.0.0.1:8060". -EINVAL with a sentence. */
+/* text is for example "bubblewrap", "nsjail=/usr/local/bin/nsjail" or "snekbox=http://127.0.0.1:8060". -EINVAL with a
+ * sentence. */
 int peers_choose(struct peers *p, const char *text, struct err *e);
 
 /* Chooses those that Debian has, for --peers. */

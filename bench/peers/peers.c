@@ -35,7 +35,7 @@ void peers_close(struct peers *p)
 
 struct asker {
         struct peers_lane lane;
-        const struct pace *pace; /* NULL: window counts */
+        const struct pace *pace; /* NULL: ask as fast as possible, in the window */
         const struct window *window;
         struct sample sample;
         struct err err;
@@ -102,7 +102,7 @@ static void *asker_main(void *argument)
         return NULL;
 }
 
-/* Each lane is a thread. So it may wait for one run without delaying the others, and has thread-local things (see
+/* Each lane is a thread. So it may wait for one run without delaying the others, and has thread-local data (see
  * process.c). */
 static int run_askers(struct sample *s, struct asker *askers, unsigned n, struct err *e)
 {

@@ -1,7 +1,7 @@
-/* The peers: other systems that run untrusted snippets, asked for the same program at the same concurrency as the
- * baselines, with the same right answer. Some are programs that are started for each run, some are servers that already
- * run somewhere. Their options and requests are in commands.c and peers_http.c. The comparison is fair: each gets the
- * options that its own documentation gives for untrusted code, and no more. */
+/* The peers: other systems that run untrusted snippets. They are asked for the same program at the same concurrency as
+ * the baselines, and must give the same answer. Some are programs that are started for each run, some are servers that
+ * already run somewhere. Their options and requests are in commands.c and peers_http.c. The comparison is fair: each
+ * gets the options that its own documentation gives for untrusted code, and no more. */
 #pragma once
 
 #include "bench/base/sample.h"
@@ -9,8 +9,8 @@
 #include "bench/peers/peer.h"
 #include "proto/base/err.h"
 
-/* Prepares the needs of a chosen peer, before any thread: a folder on disk, or the plug-in with the HTTP client, which
- * lies at http_module. Close once, also after a failure; idempotent. */
+/* Prepares what a chosen peer needs, before any thread starts: a folder, or the HTTP client of the plug-in at the path
+ * http_module. To be closed once, also after a failure. Idempotent. */
 int peers_open(struct peers *p, enum peer_id id, const struct program *program, const char *http_module, struct err *e);
 void peers_close(struct peers *p);
 

@@ -1,7 +1,8 @@
 /* C by libtcc: translated in the process that runs it, as `tcc -lm OTHER.c... -run main.c` does, in a millisecond.
  *
- * The program is translated and linked before any byte of it runs, so a refused one ends like one of a compiled
- * language. It then runs in this process, with its libc, its exit and its signals. */
+ * The program is translated and linked before any byte of it runs. So a program that libtcc refuses ends like one that
+ * the compiler of a compiled language refuses. The program then runs in this process, and shares its libc, its exit and
+ * its signals. */
 #include "lang/lang.h"
 
 #include <dlfcn.h>
@@ -17,9 +18,9 @@
 /* Every program is linked with this library besides libc. */
 #define MATHS "libm.so.6"
 
-/* Debian has libtcc only as an archive that is made for executables: it refers to these three variables of libc as if
- * they were in its own image, which is impossible in a library. The linker takes ours instead (--wrap in
- * CMakeLists.txt). */
+/* Debian has libtcc only as an archive that is made for executables. The archive refers to these three variables of
+ * libc as if they were in its own image, which is impossible in a library. The linker takes our variables instead
+ * (--wrap in CMakeLists.txt). */
 extern FILE *__wrap_stdout;   /* NOLINT(bugprone-reserved-identifier): the linker makes the name */
 extern FILE *__wrap_stderr;   /* NOLINT(bugprone-reserved-identifier) */
 extern char **__wrap_environ; /* NOLINT(bugprone-reserved-identifier) */
@@ -31,7 +32,7 @@ FILE *__wrap_stderr;          /* NOLINT(bugprone-reserved-identifier) */
 char **__wrap_environ;        /* NOLINT(bugprone-reserved-identifier): for tcc_run alone, which is not called */
 
 /* #pragma comment(lib, ...) makes libtcc load a library while it still translates, and a loaded library runs code. So
- * it gets only libraries of the system: no file of a request may run before the compile step is over. */
+ * libtcc gets only libraries of the system: no file of a request may run before the compile step is over. */
 extern void *__real_dlopen(const char *file, int flags); /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags);        /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags)         /* NOLINT(bugprone-reserved-identifier): for libtcc */
@@ -48,7 +49,7 @@ void *__wrap_dlopen(const char *file, int flags)         /* NOLINT(bugprone-rese
 
 typedef int main_function(int argc, char **argv, char **envp);
 
-/* From compile to run. */
+/* What compile leaves for run. */
 struct c_fast {
         TCCState *tcc;
         main_function *main;
@@ -83,7 +84,7 @@ static int find_version(char version[LANG_VERSION_SIZE], struct err *e)
         return r;
 }
 
-/* A typical program; it reads the headers, and goes through translator and linker. */
+/* Translates and runs a typical program, which reads the headers and uses translator and linker. */
 static void rehearse_program(void)
 {
         static const char program[] = "#include <stdio.h>\n"
@@ -114,8 +115,7 @@ static int c_fast_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         __wrap_environ = __real_environ;
         if (setup->n_preload > 0)
                 return err_say(e, EINVAL, "c-fast has no modules that could be preloaded");
-        if (!__real_dlopen(MATHS, RTLD_NOW | RTLD_GLOBAL)) /* it stays loaded: libtcc looks its symbols up in the
-                                                            * process */
+        if (!__real_dlopen(MATHS, RTLD_NOW | RTLD_GLOBAL)) /* never closed: libtcc looks up symbols in the process */
                 return err_say(e, EIO, "loading " MATHS ": %s", dlerror());
         int r = find_version(out->version, e);
         if (r < 0)
@@ -169,7 +169,7 @@ static int add_others(TCCState *tcc, const char *entry)
         return r;
 }
 
-/* 0, or 1, which is then tcc's own status. libtcc has printed the fault. */
+/* 0, or 1 as tcc itself would exit. libtcc has then printed the fault. */
 static int c_fast_compile(void *state, const struct job *job)
 {
         struct c_fast *c = state;
@@ -203,7 +203,7 @@ static int c_fast_run(void *state, const struct job *job)
                 setvbuf(stdout, NULL, _IONBF, 0);
         program_invocation_name = program_invocation_short_name = program; /* assert prints it */
         errno = 0;
-        exit(c->main(argc, argv, __real_environ)); /* libc's present one, not the copy for libtcc */
+        exit(c->main(argc, argv, __real_environ)); /* libc's present variable, not the copy for libtcc */
 }
 
 const struct lang hatchery_language = {

@@ -1,5 +1,5 @@
-/* JavaScript, forked: Node embedded, initialised once, and a child that runs a file as `node FILE` would. Where it
- * can't be built, JavaScript is prestarted (javascript.conf), and does the same. */
+/* JavaScript as a forked language: Node is embedded and initialised once, and a child runs a file as `node FILE` would.
+ * Where this plug-in can't be built, JavaScript is prestarted (javascript.conf), and behaves the same. */
 #include "lang/javascript/node_embed.h"
 #include "lang/lang.h"
 #include "lang/preload.h"
@@ -11,7 +11,8 @@
 
 #define PROGRAM "/usr/bin/node"
 
-/* npm's directories for packages with --prefix DIR, and with -g --prefix DIR. As in javascript.conf. */
+/* The directories into which npm installs with --prefix DIR, and with -g --prefix DIR. The same as in
+ * javascript.conf. */
 #define NODE_PATH LANG_PACKAGES "/node_modules:" LANG_PACKAGES "/lib/node_modules"
 
 static bool load(void *context, const char *name)
@@ -57,7 +58,8 @@ static int node_run(void *state, const struct job *job)
 
 static const char preloaded[] = LANG_FILES "/node.js";
 
-/* node_shared.js knows which variables of Node's own need it. It does so for the waiting Node, too. */
+/* The command for a job that needs a new Node. node_shared.js knows which environment variables need one; the
+ * prestarted Node uses that file, too. */
 static const char *const fresh[] = { PROGRAM,
                                      "node",
                                      "--max-old-space-size={memory%100}",

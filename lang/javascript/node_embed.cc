@@ -1,6 +1,6 @@
-/* Node embedded so that it can be forked: see node_embed.h. Three things stand in the way, and are handled here: V8
- * asks the kernel not to copy its heap into children; V8 wants threads, which no fork copies; and the event loop shares
- * its descriptors with the parent's. */
+/* Node embedded so that it can be forked: see node_embed.h. This file handles three obstacles: V8 asks the kernel not
+ * to copy its heap into children; V8 wants threads, which no fork copies; and a child's event loop shares descriptors
+ * with the parent's loop. */
 #include "lang/javascript/node_embed.h"
 
 #include "lang/javascript/node_scripts.h"
@@ -31,7 +31,8 @@
 #include <uv.h>
 #include <vector>
 
-/* The library exports it without a header: the start of the process, in nanoseconds of CLOCK_MONOTONIC. */
+/* The start of the process, in nanoseconds of CLOCK_MONOTONIC. The library exports both variables, but no header
+ * declares them. */
 namespace node
 {
 namespace per_process
@@ -117,8 +118,8 @@ class SingleThreadedPlatform : public node::MultiIsolatePlatform
         std::unique_ptr<v8::Platform> platform = v8::platform::NewSingleThreadedDefaultPlatform();
 };
 
-/* A sandbox uses the descriptors below this one: its job, its report (zygote/sandbox/boot.c). After a fork the loop
- * closes the descriptors that it knows, so it must know none of these. */
+/* A sandbox uses the descriptors below this one, for example for its job and its report (zygote/sandbox/boot.c). After
+ * a fork, the event loop closes its own descriptors, so none of them may have such a low number. */
 constexpr int first_free_number = 16;
 
 class LowNumbersTaken
@@ -142,9 +143,10 @@ class LowNumbersTaken
         std::vector<int> taken;
 };
 
-/* V8 marks its heap MADV_DONTFORK. From here on that call does nothing, and reports success. A filter needs no replaced
- * symbol, and holds for all callers. A process without capabilities in effect, such as a zygote while its interpreter
- * starts, may load a filter if it can gain none any more; a sandbox never can. */
+/* V8 marks its heap MADV_DONTFORK. From here on, a seccomp filter makes that call do nothing and report success. A
+ * filter replaces no symbol, and holds for all callers. While its interpreter starts, a zygote has no capability in
+ * effect. Such a process may load a filter only if it can gain no privilege any more (no_new_privs). That is no loss,
+ * since a sandbox never can. */
 int allow_forks_of_the_heap()
 {
         sock_filter filter[] = {
@@ -174,8 +176,8 @@ std::vector<int> open_descriptors()
         return all;
 }
 
-/* The pipe by which libuv's signal handlers exclude each other. There is one per process, made with the first loop. A
- * handler of fork() would renew it, but a clone does not call that. */
+/* The pipe by which libuv's signal handlers exclude each other. There is one per process, made with the first loop.
+ * libuv's handler of fork() would renew the pipe, but clone calls no such handler. */
 class SignalLock
 {
       public:
@@ -217,7 +219,7 @@ uint64_t clock_ns(clockid_t clock)
         return static_cast<uint64_t>(t.tv_sec) * 1000000000 + static_cast<uint64_t>(t.tv_nsec);
 }
 
-/* As Node's own end, without the teardown of objects that go with the process. */
+/* Ends the process as Node itself does, but does not destroy objects, which vanish with the process. */
 [[noreturn]] void end(int status)
 {
         fflush(nullptr);
@@ -230,7 +232,8 @@ struct node_embed {
         SingleThreadedPlatform platform;
         SignalLock signal_lock;
         int (*reseed)() = nullptr;
-        char words[16] = "node\0main.js"; /* process.title may overwrite these words, as it would the arguments */
+        char words[16] = "node\0main.js"; /* process.title may overwrite these words, as it overwrites the arguments
+                                           * elsewhere */
         char *argv[3] = { words, words + 5, nullptr };
         std::unique_ptr<node::CommonEnvironmentSetup> setup;
         v8::Global<v8::Object> functions;
@@ -282,8 +285,8 @@ class Inside
         node_embed *embed;
 };
 
-/* It does not run to the loop's end: that is an event, which a program may see only once. It does not run for ever
- * either: a preloaded module may have set a timer. */
+/* Runs the event loop for at most 100 turns, since a preloaded module may have set a timer. The loop does not run to
+ * its end: that end is an event, which a program may see only once. */
 void turn_loop(node_embed *n)
 {
         int turns = 100;
@@ -292,10 +295,10 @@ void turn_loop(node_embed *n)
         while (uv_run(n->setup->event_loop(), UV_RUN_NOWAIT) != 0 && --turns > 0);
 }
 
-/* V8 has sized its heap by the machine's memory, and would collect garbage long after a run has met its limit. An
- * existing heap can be bounded anew only in this way: as the end of a raised bound. The heap then fills up to the bound
- * before it is collected, so a quarter is left for all else. A program that really needs more gets it, and the kernel
- * ends it. */
+/* V8 has sized its heap by the machine's memory. It would not collect garbage before a run exceeds its memory limit. An
+ * existing heap gets another bound only when a near-heap-limit callback is removed. The heap then fills up to the new
+ * bound before V8 collects garbage, so a quarter of the limit is left for all else. A program that really needs more
+ * gets more, until the kernel kills it at the limit. */
 void limit_heap(v8::Isolate *isolate, uint64_t memory_bytes)
 {
         v8::NearHeapLimitCallback more = [](void *, size_t current, size_t) { return current + current / 4; };
@@ -336,7 +339,8 @@ int load(node_embed *n, char *why, size_t size)
 std::unique_ptr<node::InitializationResult> initialise()
 {
         namespace flags = node::ProcessInitializationFlags;
-        /* Code that is compiled by now stays, however long it is not called: every child would compile it again. */
+        /* V8 keeps compiled code, even if it is not called for a long time: otherwise every child would compile it
+         * again. */
         return node::InitializeOncePerProcess({ "node", "--single-threaded", "--no-flush-bytecode" },
                                               { flags::kNoInitializeV8, flags::kNoInitializeNodeV8Platform,
                                                 flags::kNoDefaultSignalHandling, flags::kNoAdjustResourceLimits });
@@ -371,7 +375,7 @@ int node_embed_start(struct node_embed **out, char *why, size_t why_size)
         if (!n->setup)
                 return fail(why, why_size, join(errors));
         int r = load(n.get(), why, why_size);
-        node_embed *started = n.release(); /* V8 keeps it for good */
+        node_embed *started = n.release(); /* V8 keeps pointers to it, so it is never freed */
         if (r == 0)
                 *out = started;
         return r;
@@ -383,7 +387,8 @@ bool node_embed_preload(struct node_embed *n, const char *name)
         bool loaded;
         {
                 node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 0, 0 });
-                v8::TryCatch caught(in.isolate); /* inside: an exception that the scope catches ends the process */
+                v8::TryCatch caught(in.isolate); /* inside the scope: an exception that reaches the scope ends the
+                                                  * process */
                 loaded = !in.call("preload", { in.string(name) }).IsEmpty();
         }
         turn_loop(n);
@@ -417,7 +422,7 @@ int node_embed_forked(struct node_embed *n)
         if (r < 0)
                 return r;
 
-        /* Math.random gets its state at the first call, and no zygote calls it. */
+        /* Math.random gets its state from this seed at its first call. No zygote calls it before. */
         uint32_t seed;
         if (getrandom(&seed, sizeof seed, 0) != sizeof seed || n->reseed() != 1)
                 return -EIO;
@@ -449,12 +454,12 @@ int node_embed_run(struct node_embed *n, const char *entry, char *const *args, c
         if (!main->IsFunction())
                 return NODE_EMBED_FRESH;
         {
-                /* The first callback of a process has the number 1. Its error must not count as the scope's, which
-                 * would then leave the program's ticks to a later one. */
+                /* The first callback of a process has the number 1. An error in it is caught inside the scope.
+                 * Otherwise the scope would leave the program's pending ticks to a later callback. */
                 node::CallbackScope scope(in.isolate, v8::Object::New(in.isolate), { 1, 0 });
                 v8::TryCatch caught(in.isolate);
                 caught.SetVerbose(true);
-                /* Exceptions were handled already. */
+                /* Empty after an exception, which was handled already. */
                 v8::MaybeLocal<v8::Value> ended =
                         main.As<v8::Function>()->Call(in.context, v8::Undefined(in.isolate), 0, nullptr);
                 (void)ended;

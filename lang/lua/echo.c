@@ -1,10 +1,10 @@
 /* Where the last expression of a Lua program begins: see echo.h.
  *
- * Lua's own compiler decides. The tokens outside of all brackets and blocks are tried from the first one on. If the
- * rest from a token is a list of expressions by itself, and the program can be compiled with `return` before it, that
- * is the place. The first such token counts, since later ones find only a part of an expression. Looking at the tokens
- * only saves attempts, with one exception: in a valid program, a parenthesis continues the expression before it, so `x
- * = f` and then `(y)` is an assignment. */
+ * Lua's own compiler decides. The tokens outside of all brackets and blocks are tried, from the first to the last. A
+ * token is the place if the text from it to the end is a list of expressions, and if the program with `return` before
+ * the token can be compiled. The first such token counts, since a later one begins only a part of the expression. The
+ * kind of a token only saves attempts, with one exception: in a valid program, a parenthesis continues the expression
+ * before it, so `x = f` and then `(y)` is an assignment. */
 #include "lang/lua/echo.h"
 
 #include <ctype.h>
@@ -18,14 +18,14 @@ enum { GAP = sizeof RETURN - 1 };
 enum kind_of_token {
         NOTHING,     /* the beginning of the program */
         VALUE,       /* a name, a number, a string, nil, true, false, ... */
-        UNARY,       /* begins an expression and can't end one: not # - ~ */
+        UNARY,       /* begins an expression and can't end one: `not` `#` `-` `~` */
         OPEN,        /* ( { */
         CLOSE,       /* ) ] } */
-        BLOCK,       /* closed by an `end` or an `until` */
+        BLOCK,       /* begins a block, which an `end` or an `until` closes */
         FUNCTION,    /* a BLOCK that may begin an expression */
         BLOCK_END,   /* end */
-        UNTIL,       /* closes a block too, but its condition follows */
-        SEPARATOR,   /* ; :: break: after it a statement may begin */
+        UNTIL,       /* closes a block, too, but a condition follows */
+        SEPARATOR,   /* `;` `::` `break`: a statement may begin after it */
         BRACKET,     /* [ */
         INSIDE,      /* everything else: no expression begins with it, and no statement ends with it */
         END_OF_TEXT, /* no more tokens */
@@ -63,7 +63,7 @@ static bool is_word(char c)
         return isalnum((unsigned char)c) || c == '_' || (unsigned char)c >= 0x80;
 }
 
-/* At a bracket: the number of '=' of a long one, or -1. */
+/* If a long bracket begins at i: the number of its '='. Else -1. */
 static int long_level(const struct text *t, size_t i)
 {
         int level = 0;
@@ -74,7 +74,7 @@ static int long_level(const struct text *t, size_t i)
         return at(t, i) == '[' ? level : -1;
 }
 
-/* The end of a long bracket, or of the text. */
+/* The end of the long bracket that begins at i, or the end of the text. */
 static size_t skip_long(const struct text *t, size_t i, int level)
 {
         for (i += (size_t)level + 2; i < t->size; i++) {
@@ -194,7 +194,7 @@ static struct token next_token(const struct text *t, size_t from)
         return k;
 }
 
-/* May a statement that is an expression begin with k, after the token before? */
+/* True if a statement that is an expression may begin with k, after the token `before`. */
 static bool may_begin(const struct token *before, const struct token *k, bool is_valid)
 {
         bool after_end = before->kind == NOTHING || before->kind == BLOCK_END || before->kind == SEPARATOR;
@@ -234,7 +234,7 @@ bool lua_echo_load(lua_State *L, const char *program, size_t size, const char *c
 {
         const struct text text = { program, size };
         struct token before = { .kind = NOTHING }, k = next_token(&text, 0);
-        size_t gap = 0; /* the text before it, the gap itself, and the text after it: the program with RETURN in it */
+        size_t gap = 0; /* where RETURN lies: the buffer is the text before it, RETURN, and the text after it */
         int depth = 0;
 
         char *buffer = lua_newuserdata(L, GAP + size);

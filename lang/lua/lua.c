@@ -9,13 +9,13 @@
 #include <string.h>
 #include <sys/random.h>
 
-/* The state and the stack are moved by at most so much. The skipped memory is not touched. */
+/* The state and the stack are moved by at most this many bytes. The skipped memory is not touched. */
 enum { HEAP_SLACK = 1 << 20, STACK_SLACK = 16 << 10, ALIGNMENT = 16 };
 
 /* Data of one state; lives as long as the process. */
 struct extra {
-        void *first;    /* the state itself, which is not from realloc and is never freed */
-        uint32_t slack; /* before it */
+        void *first;    /* the state itself; it lies inside of a block of malloc, so it is never freed */
+        uint32_t slack; /* bytes that are skipped before the state */
         bool warns;     /* warn("@on") */
         bool continued;
 };
@@ -36,7 +36,7 @@ static void *allocate(void *context, void *block, size_t old_size, size_t size)
         return NULL;
 }
 
-/* Like that of luaL_newstate. */
+/* Like the warning function of luaL_newstate. */
 static void print_warning(void *context, const char *message, int to_be_continued)
 {
         struct extra *x = context;
@@ -54,9 +54,9 @@ static void print_warning(void *context, const char *message, int to_be_continue
         x->continued = to_be_continued;
 }
 
-/* Lua takes the seed of its hashes from the time, and from the addresses of its state and its stack. That is random
- * enough under a kernel that places each process anew, but forks of one zygote have the same addresses. So both are
- * moved, by 26 random bits in all; luaL_newstate would not move the state. */
+/* Lua takes the seed of its hashes from the time, and from the addresses of its state and its stack. Where the kernel
+ * gives each process new addresses, that is random enough. But forks of one zygote have the same addresses. So both are
+ * moved, by 26 random bits in all. luaL_newstate would not move the state. */
 static lua_State *new_state(void)
 {
         uint32_t chance[2];
@@ -64,7 +64,7 @@ static lua_State *new_state(void)
         if (!x || getrandom(chance, sizeof chance, 0) != sizeof chance)
                 return NULL;
         char *stack = alloca(ALIGNMENT + chance[0] % (STACK_SLACK / ALIGNMENT) * ALIGNMENT);
-        *(char *volatile *)&stack = stack; /* otherwise the compiler leaves it out */
+        *(char *volatile *)&stack = stack; /* otherwise the compiler removes the alloca */
         x->slack = chance[1] % (HEAP_SLACK / ALIGNMENT) * ALIGNMENT;
         lua_State *L = lua_newstate(allocate, x);
         if (L)
@@ -129,7 +129,7 @@ static int push_args(lua_State *L)
 static const char *describe(lua_State *L)
 {
         const char *message = lua_tostring(L, -1);
-        return message ? message : "(null)"; /* as printf prints it */
+        return message ? message : "(null)"; /* as printf prints NULL */
 }
 
 #define TREE LUA_VERSION_MAJOR "." LUA_VERSION_MINOR
@@ -149,7 +149,7 @@ const struct lua_dialect lua_dialect = {
         .describe = describe,
 };
 
-/* For variables that every process reads; for Lua's own variables a new state is enough. */
+/* For jobs that set variables which every process reads. For Lua's own variables, a new state is enough. */
 static const char *const fresh[] = { "/usr/bin/lua5.4", "lua", "{interpreter_args}", "{entry}", NULL };
 static const char *const prompt[] = { "/usr/bin/lua5.4", "lua", NULL };
 static const struct lang_package_variable package_variables[] = {

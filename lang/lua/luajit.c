@@ -20,7 +20,7 @@ static lua_State *create(void)
         return L;
 }
 
-/* The command's math.random begins with the same number in every run; here it begins with a random one. */
+/* With the command luajit, math.random begins with the same number in every run. Here it begins with a random one. */
 static void seed(lua_State *L)
 {
         uint64_t chance;
@@ -53,7 +53,7 @@ static int traceback(lua_State *L)
         return 1;
 }
 
-/* Code in LUA_INIT may have changed the table, or taken it away. */
+/* Code in LUA_INIT may have changed or removed the table `arg`. */
 static int push_args(lua_State *L)
 {
         int n = 0;
@@ -103,7 +103,7 @@ const struct lua_dialect lua_dialect = {
         .recover = recover,
 };
 
-/* For variables that every process reads; for Lua's own variables a new state is enough. */
+/* For jobs that set variables which every process reads. For Lua's own variables, a new state is enough. */
 static const char *const fresh[] = { "/usr/bin/luajit", "luajit", "{interpreter_args}", "{entry}", NULL };
 static const char *const prompt[] = { "/usr/bin/luajit", "luajit", NULL };
 static const struct lang_package_variable package_variables[] = {

@@ -1,8 +1,8 @@
 /* Lua in a sandbox: see run.h.
  *
- * A state takes only 20 to 40 us to make. So it is not inherited from the zygote, but made in each sandbox before that
- * reports warm: then the seed of its hashes is its own. Preloaded modules need a state to be loaded into; all sandboxes
- * then get that one, with its seed. */
+ * A state takes only 20 to 40 us to make. So each sandbox makes its own state before it reports warm, and does not
+ * inherit one from the zygote. Then each sandbox has its own seed of the hashes. Preloaded modules have to be loaded
+ * into a state. If there are any, all sandboxes inherit that state, with its seed. */
 #include "lang/lua/run.h"
 #include "lang/preload.h"
 
@@ -23,7 +23,7 @@
 
 struct lua_runtime {
         const char *packages; /* NULL for none */
-        lua_State *L;         /* NULL until there is one */
+        lua_State *L;         /* NULL until a state is made */
 };
 
 /* A signal handler gets no state as an argument, so Lua's own command keeps it in such a variable, too. */
@@ -32,7 +32,8 @@ static lua_Hook interrupt;
 
 /* ---------------------------------------------------------------- a state */
 
-/* Appends to package.path or package.cpath; a format of three times the directory and the tree. */
+/* Appends to package.path or package.cpath. format takes the present value, and then the directory and the tree for
+ * each appended entry. */
 static void append_path(lua_State *L, const char *name, const char *format, const char *packages, const char *tree)
 {
         lua_getglobal(L, LUA_LOADLIBNAME);
@@ -42,7 +43,7 @@ static void append_path(lua_State *L, const char *name, const char *format, cons
         lua_pop(L, 2);
 }
 
-/* The packages come last, so that they hide nothing of the system's. */
+/* The packages come last, so that they hide no module of the system. */
 static int prepare_state(lua_State *L)
 {
         const struct lua_runtime *lua = lua_touserdata(L, 1);
@@ -77,7 +78,8 @@ static bool require_module(lua_State *L, const char *name)
         return loaded;
 }
 
-/* LuaJIT records a failure, and would report that to the program instead of the real fault. */
+/* Removes the record of a failed module. LuaJIT keeps one, and would report it to the program instead of the real
+ * fault. */
 static void forget_module(lua_State *L, const char *name)
 {
         lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
@@ -112,7 +114,7 @@ int lua_run_warm(const struct lang_setup *setup, struct lang_warmed *out, struct
                 return err_set(e, ENOMEM, "the preloaded modules");
         for (size_t i = 0; i < n; i++)
                 out->preloads[i] = preload_timed(load_module, lua->L, setup->preload[i]);
-        fflush(NULL); /* so that not each child prints their output */
+        fflush(NULL); /* otherwise each child would print the modules' output */
         lua_gc(lua->L, LUA_GCCOLLECT, 0);
         return 0;
 }
@@ -134,7 +136,7 @@ int lua_run_after_fork(void *state)
         return r;
 }
 
-/* Compiles and runs something, and prints. Its output goes nowhere, and it has no names. */
+/* Compiles and runs a program that prints. Its output goes nowhere, and it leaves no global names. */
 void lua_run_rehearse(void *state)
 {
         struct lua_runtime *lua = state;
@@ -166,8 +168,8 @@ struct program {
 
 static void on_interrupt(int number)
 {
-        signal(number, SIG_DFL); /* a second one ends it */
-        /* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): the one function of Lua that is made for it */
+        signal(number, SIG_DFL); /* a second SIGINT ends the process */
+        /* NOLINTNEXTLINE(bugprone-signal-handler,cert-sig30-c): the one function of Lua that a handler may call */
         lua_sethook(interrupted, interrupt, LUA_MASKCALL | LUA_MASKRET | LUA_MASKLINE | LUA_MASKCOUNT, 1);
 }
 
@@ -180,7 +182,7 @@ static void report(lua_State *L)
         lua_pop(L, 1);
 }
 
-/* Calls the function below n arguments; its results replace them, or the error object does. */
+/* Calls the function that lies below n arguments. Its results, or the error object, replace them on the stack. */
 static int call(lua_State *L, int n)
 {
         int base = lua_gettop(L) - n;
@@ -211,7 +213,7 @@ static void set_arg(lua_State *L, const char *program, const struct job *job)
         lua_setglobal(L, "arg");
 }
 
-/* LUA_INIT: code, or @ and the name of a file. 0, or an error object on the stack. */
+/* Runs LUA_INIT: either code, or @ and the name of a file. Returns 0, or leaves an error object on the stack. */
 static int run_init(lua_State *L)
 {
         const char *const *name = lua_dialect.init_variables;
@@ -228,8 +230,9 @@ static int run_init(lua_State *L)
         return r == 0 ? call(L, 0) : r;
 }
 
-/* The whole file as a string on the stack, as luaL_loadfile takes it: without a byte order mark, and without what is in
- * a first line that begins with '#'. False if there is none, or nothing that could end with an expression. */
+/* Pushes the text of the file as luaL_loadfile reads it: without a byte order mark, and without the contents of a first
+ * line that begins with '#'. False if the file can't be read, is empty or is compiled: then it ends with no
+ * expression. */
 static bool push_source(lua_State *L, const char *entry)
 {
         OWN_FD int fd = open(entry, O_RDONLY | O_CLOEXEC);
@@ -267,7 +270,8 @@ static bool replace_by_echo(lua_State *L, const char *entry, bool is_valid)
         return found;
 }
 
-/* Prints the values of an expression by the global print, as lua.c does. The first is the nil before them. */
+/* Prints the values of an expression by the global function print, as lua.c does. At `first` lies the nil before
+ * them. */
 static void print_values(lua_State *L, int first)
 {
         lua_remove(L, first);
@@ -297,7 +301,7 @@ static int run_entry(lua_State *L, const struct job *job)
         return r;
 }
 
-/* A traceback ends with "[C]: in ?": the program is called from a function of C, as in the command. */
+/* A C function that calls the program, as in the command: so a traceback ends with "[C]: in ?". */
 static int main_function(lua_State *L)
 {
         struct program *p = lua_touserdata(L, 1);
@@ -311,7 +315,7 @@ static int main_function(lua_State *L)
         return 0;
 }
 
-/* Lua reads some variables when a state is made: LUA_PATH and its like. */
+/* Sets the job's variables. True if one is for Lua, which reads LUA_PATH and others when a state is made. */
 static bool set_environment(char *const *env)
 {
         bool concerns_lua = false;

@@ -2,9 +2,9 @@
  * program.
  *
  * `perl main.pl` is perl_parse, perl_run and perl_destruct. In the zygote perl_parse begins, on a stack of its own, and
- * stops where it would read the first line of the file. A child opens the real file there and lets it go on. So perl
- * itself does everything that the program then sees, from BEGIN to END, from DATA to the texts of errors. The pause is
- * made by a filter on the source: perl calls it in the lexer, for each line. */
+ * stops where it would read the first line of the file. A child opens the real file there and lets perl_parse go on. So
+ * perl itself does everything that the program then sees, from BEGIN to END, from DATA to the texts of errors. A filter
+ * on the source makes the pause: perl calls it in the lexer, for each line. */
 #include "lang/lang.h"
 #include "lang/perl/headers.h"
 #include "lang/perl/modules.h"
@@ -21,8 +21,8 @@
 #include <unistd.h>
 
 #define PROGRAM "/usr/bin/perl"            /* the value of $^X: Debian's own interpreter of the same version */
-#define LIBRARY LANG_PACKAGES "/lib/perl5" /* local::lib's place for modules */
-#define SELF    "hatchery.perl"            /* in PL_modglobal */
+#define LIBRARY LANG_PACKAGES "/lib/perl5" /* where local::lib puts modules */
+#define SELF    "hatchery.perl"            /* the key of struct perl in PL_modglobal */
 
 /* Modules that nearly every program loads in its first lines. */
 static const char *const always[] = { "strict",   "warnings", "utf8", "feature",  "vars",       "constant",    "parent",
@@ -42,7 +42,7 @@ struct perl {
         struct lang_warmed *warmed;
         char *argv[3];
         char words[32];
-        char search_path[PATH_SIZE]; /* a line for each directory */
+        char search_path[PATH_SIZE]; /* one line for each directory */
         enum order order;            /* the order for the code that is paused inside */
         const struct job *job;
         bool is_warm, has_ended;
@@ -60,14 +60,14 @@ static size_t stack_room(void)
 
 /* ---------------------------------------------------------------- inside: a program begins */
 
-/* $0 is set to the program's name; perl writes it over this memory, and names the process. */
+/* Perl writes an assignment to $0 over this memory, so that the process shows that name. */
 static void set_arguments(pTHX_ const struct job *job)
 {
         static const char command[] = "perl";
         size_t size = sizeof command + strlen(job->entry) + 1, n = job->header.n_args;
         for (size_t i = 0; i < n; i++)
                 size += strlen(job->args[i]) + 1;
-        char **argv = safesyscalloc(n + 3, sizeof *argv); /* or perl's "Out of memory!" */
+        char **argv = safesyscalloc(n + 3, sizeof *argv); /* without memory, perl ends with "Out of memory!" */
         char *block = safesysmalloc(size), *at = block;
         AV *list = GvAVn(gv_fetchpvs("ARGV", GV_ADD | GV_NOTQUAL, SVt_PVAV));
         av_clear(list);
@@ -101,8 +101,8 @@ static void set_name(pTHX_ const char *entry)
         PL_origfilename = savepv(entry);
         CopFILE_free(&PL_compiling);
         CopFILE_set(&PL_compiling, entry);
-        sv_setpv(GvSVn(gv_fetchpvs("0", GV_ADD | GV_NOTQUAL, SVt_PV)), entry); /* without magic: the process is still
-                                                                                * called perl */
+        sv_setpv(GvSVn(gv_fetchpvs("0", GV_ADD | GV_NOTQUAL, SVt_PV)), entry); /* without magic, so that the process is
+                                                                                * still named perl */
 }
 
 static void open_program(pTHX_ const char *entry)
@@ -127,14 +127,14 @@ static void begin_program(pTHX_ const struct job *job)
         set_name(aTHX_ job->entry);
         open_program(aTHX_ job->entry);
         if (job->header.unbuffered)
-                IoFLAGS(GvIOp(PL_defoutgv)) |= IOf_FLUSH; /* $| = 1, of STDOUT */
+                IoFLAGS(GvIOp(PL_defoutgv)) |= IOf_FLUSH; /* $| = 1 for STDOUT */
         time(&PL_basetime);
         errno = 0;
 }
 
-/* ---------------------------------------------------------------- inside: until then */
+/* ---------------------------------------------------------------- inside: before the program */
 
-/* Translates and runs something, and prints: the paths that every program takes. Its output goes nowhere. */
+/* Translates and runs a program that prints: the paths that every program takes. Its output goes nowhere. */
 static void rehearse(pTHX)
 {
         static const char program[] = "my %h; my @l = map { $_ . 'x' } 1 .. 3; $h{$_} = length for @l;"
@@ -147,7 +147,7 @@ static void rehearse(pTHX)
         PerlIO_flush(PerlIO_stdout());
         FREETMPS;
         LEAVE;
-        PL_evalseq = 0; /* the program's first string to be evaluated is "(eval 1)" */
+        PL_evalseq = 0; /* so that the first eval of a string in the program is named "(eval 1)" */
         errno = 0;
 }
 
@@ -157,7 +157,7 @@ static struct perl *self(pTHX)
         return INT2PTR(struct perl *, SvIV(*found));
 }
 
-/* Called for the first line of the program. */
+/* The filter on the source. It is called for the first line of the program. */
 static I32 stand_still(pTHX_ int index, SV *line, int length)
 {
         struct perl *p = self(aTHX);
@@ -171,7 +171,7 @@ static I32 stand_still(pTHX_ int index, SV *line, int length)
         (void)hv_deletes(PL_modglobal, SELF, G_DISCARD);
         begin_program(aTHX_ p->job);
         filter_del(stand_still);
-        if (index == 0) { /* as if there had been no filter */
+        if (index == 0) { /* leave no trace of the filter */
                 SvREFCNT_dec(PL_parser->rsfp_filters);
                 PL_parser->rsfp_filters = NULL;
         }
@@ -184,7 +184,7 @@ static bool load_named(void *context, const char *name)
         return perl_modules_load(aTHX_ name);
 }
 
-/* Sets @INC as in the plain command: libperl.so has another list compiled in. */
+/* Sets @INC to the plain command's list, because another list is compiled into libperl.so. */
 static void set_search_path(pTHX_ const struct perl *p)
 {
         AV *inc = GvAVn(PL_incgv);
@@ -201,8 +201,9 @@ static void load(pTHX_ CV *cv)
 {
         struct perl *p = self(aTHX);
         sv_2mortal(SvREFCNT_inc_simple_NN(MUTABLE_SV(cv)));
-        (void)hv_deletes(PL_defstash, "Hatchery::", G_DISCARD); /* a program must not see its name */
-        sv_setpvs(GvSVn(gv_fetchpvs("\030", GV_ADD | GV_NOTQUAL, SVt_PV)), PROGRAM); /* $^X, else the zygote's */
+        (void)hv_deletes(PL_defstash, "Hatchery::", G_DISCARD); /* a program must not see this name */
+        sv_setpvs(GvSVn(gv_fetchpvs("\030", GV_ADD | GV_NOTQUAL, SVt_PV)), PROGRAM); /* $^X, which else would name the
+                                                                                      * zygote's program */
         set_search_path(aTHX_ p);
         perl_modules_begin(aTHX);
         for (size_t i = 0; i < sizeof always / sizeof always[0]; i++)
@@ -221,7 +222,7 @@ static void add_functions(pTHX)
 {
         newXS("DynaLoader::boot_DynaLoader", boot_DynaLoader, __FILE__);
         newXS("Hatchery::load", load, __FILE__);
-        PL_preambleav = newAV(); /* as -M on the command line does */
+        PL_preambleav = newAV(); /* as the option -M does */
         av_push(PL_preambleav, newSVpvs("BEGIN { &Hatchery::load }"));
 }
 
@@ -231,7 +232,7 @@ static void live(void *context)
         PerlInterpreter *my_perl = p->interpreter;
         if (perl_parse(my_perl, add_functions, 2, p->argv, NULL) == 0)
                 perl_run(my_perl);
-        p->status = perl_destruct(my_perl); /* END blocks, destructors, flushes; no memory is taken down at level 0 */
+        p->status = perl_destruct(my_perl); /* END blocks, destructors, flushes; at level 0, no memory is freed */
         p->has_ended = true;
 }
 
@@ -256,7 +257,7 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
         size_t n = setup->n_preload;
         out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
         if (!p || !out->preloads)
-                return err_set(e, ENOMEM, "Perl"); /* the zygote ends with this */
+                return err_set(e, ENOMEM, "Perl"); /* nothing is freed, since the zygote ends with this error */
         if (setup->packages && setenv("PERL5LIB", LIBRARY, 1) < 0)
                 return err_set(e, errno, "PERL5LIB");
         int r = ask_for_search_path(p, e);
@@ -289,7 +290,7 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
         return 0;
 }
 
-/* rand seeds itself at its first use; hashes have the zygote's function, but an order of their own. */
+/* rand seeds itself at its first use. Hashes keep the zygote's hash function, but get an order of their own. */
 static int perl_after_fork(void *state)
 {
         struct perl *p = state;
@@ -302,7 +303,7 @@ static int perl_after_fork(void *state)
                 return -EIO;
         PL_srand_called = FALSE;
         PL_hash_rand_bits = seed.hash_order;
-        Perl_drand48_init_r(&PL_internal_random_state, seed.internal); /* names of temporary files */
+        Perl_drand48_init_r(&PL_internal_random_state, seed.internal); /* used for the names of temporary files */
         return 0;
 }
 
@@ -327,12 +328,12 @@ static int perl_run_job(void *state, const struct job *job)
         p->order = RUN;
         p->job = job;
         stack_enter(p->stack);
-        fflush(NULL); /* C's own streams, for what an extension printed */
+        fflush(NULL); /* C's own streams: an extension may have printed to them */
         return p->status;
 }
 
 static const char *const at_start[] = { "LANG", "LANGUAGE", "LC_*", "PERL*", NULL };
-/* There is no switch for $|; a version that is required loads nothing. */
+/* No option of perl sets $|. -M5.006 only requires a version, and loads no module. */
 static const char *const fresh[] = { PROGRAM,   "perl", "{unbuffered}-M5.006;BEGIN{$|=1}", "{interpreter_args}",
                                      "{entry}", NULL };
 static const struct lang_package_variable package_variables[] = { { "PERL5LIB", ":", LIBRARY }, { 0 } };

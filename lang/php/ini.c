@@ -1,5 +1,5 @@
-/* The settings and extensions that PHP starts with: see ini.h. Debian's libphp looks for those of "embed", which
- * administrators rarely set. */
+/* The settings and extensions that PHP starts with: see ini.h. By itself, Debian's libphp looks for the settings of
+ * "embed", which administrators rarely set. */
 #include "lang/php/ini.h"
 
 #include "proto/base/own.h"
@@ -16,7 +16,7 @@
 #define VERSION    ZEND_TOSTR(PHP_MAJOR_VERSION) "." ZEND_TOSTR(PHP_MINOR_VERSION)
 #define ETC        "/etc/php/" VERSION "/cli"
 #define SHIPPED    "/usr/lib/php/" VERSION "/php.ini-production.cli"
-#define EXTENSIONS "/usr/share/php" VERSION "-*/*/*.ini" /* one for each extension of an installed package */
+#define EXTENSIONS "/usr/share/php" VERSION "-*/*/*.ini" /* one file for each extension of an installed package */
 
 /* Settings that no php.ini changes for the command line. */
 #define FIXED                                                                                                          \
@@ -32,7 +32,7 @@ enum { PRIORITY = 20, TEXT_SIZE = 4096 };
 struct extension {
         char *text;
         const char *name; /* of the file, without its directory */
-        long priority;    /* from a line "; priority=10" of the file: lower ones are loaded earlier */
+        long priority;    /* from a line "; priority=10" of the file; lower priorities are loaded earlier */
 };
 
 /* NULL for a file that can't be read. */
@@ -55,7 +55,7 @@ static int compare(const void *a, const void *b)
         return strcmp(x->name, y->name);
 }
 
-/* Writes them in the order in which Debian's links in conf.d would be read. */
+/* Writes the extensions in the order in which PHP would read Debian's links in conf.d. */
 static int write_extensions(FILE *to)
 {
         glob_t found = { 0 };
@@ -96,12 +96,14 @@ static int settings(bool etc, char **text, struct err *e)
         return r < 0 ? err_set(e, -r, "the settings of PHP") : 0;
 }
 
-/* The constants that tell a program where the settings are looked for: those of `php`, not of the library. */
+/* Corrects a constant that tells a program where PHP looks for settings: it gets the value of `php`, not of the
+ * library. */
 static void correct_constant(const char *name, const char *text)
 {
         zval *value = zend_get_constant_str(name, strlen(name));
         if (value)
-                ZVAL_NEW_STR(value, zend_string_init(text, strlen(text), true)); /* the old one is a shared one */
+                ZVAL_NEW_STR(value, zend_string_init(text, strlen(text), true)); /* the old string is shared, so it is
+                                                                                  * not freed */
 }
 
 /* The directories of EXTENSIONS, each once, with a colon between. NULL without memory. */
@@ -131,7 +133,7 @@ static char *scan_directories(void)
 
 int php_ini_for_command(const struct job *job)
 {
-        (void)job; /* its own variables replace these */
+        (void)job; /* the job's own variables replace these later */
         if (access(ETC "/php.ini", R_OK) == 0)
                 return 0;
         OWN_MEM char *directories = scan_directories();
@@ -145,7 +147,7 @@ int php_ini_start(sapi_module_struct *s, struct err *e)
         static char etc_file[] = ETC "/php.ini", shipped_file[] = SHIPPED; /* the library has no const for them */
         bool etc = access(etc_file, R_OK) == 0;
         zend_signal_startup();
-        sapi_startup(s); /* it resets some of the settings, so they are set after it */
+        sapi_startup(s); /* resets some settings, so they are set after this call */
         int r = settings(etc, &s->ini_entries, e);
         if (r < 0)
                 return r;

@@ -29,7 +29,7 @@ static int begin(const char *packages, struct err *e)
         return 0;
 }
 
-/* Compiles and runs something, and prints: the paths that every program takes. It leaves no name and no object. */
+/* Compiles and runs a program that prints: the paths that every program takes. It leaves no name and no object. */
 static void rehearse(void)
 {
         static const char program[] = "(function (int $n): void {\n"
@@ -49,8 +49,8 @@ static void rehearse(void)
         zend_memory_reset_peak_usage();
 }
 
-/* Begins the request that all children inherit. Another request has shown before that the preloaded modules do not end
- * it. */
+/* Begins the request that all children inherit. php_preload_try has marked the modules that would end a request; they
+ * are left out. */
 static int begin_for_children(const struct lang_setup *setup, struct lang_preload *preloads, struct err *e)
 {
         int r = begin(setup->packages, e);
@@ -84,8 +84,8 @@ static int php_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         return begin_for_children(setup, out->preloads, e);
 }
 
-/* PHP itself seeds from the time and its pid, which is the same in all sandboxes: two in one microsecond would draw the
- * same numbers. The bounds are those of the two generators that are combined. */
+/* PHP itself seeds from the time and its pid. The pid is the same in all sandboxes, so two sandboxes that seed in one
+ * microsecond would draw the same numbers. The bounds are those of the two combined generators. */
 static int seed_combined_lcg(void)
 {
         php_random_status_state_combinedlcg *lcg = RANDOM_G(combined_lcg)->state;
@@ -103,7 +103,7 @@ static int php_after_fork(void *state)
         (void)state;
         /* A preloaded module may have drawn random numbers. */
         RANDOM_G(mt19937_seeded) = false;
-        RANDOM_G(random_fd) = -1; /* closed, if it was open */
+        RANDOM_G(random_fd) = -1; /* the descriptor is closed by now, if it was open */
         return seed_combined_lcg();
 }
 
@@ -141,7 +141,7 @@ static int php_run(void *state, const struct job *job)
         if (!argv || (!path && errno == ENOMEM) || set_request(job, argv, path) < 0)
                 return 255;
 
-        FILE *file = fopen(job->entry, "rb"); /* inherited by the program's children, as from `php` */
+        FILE *file = fopen(job->entry, "rb"); /* not close-on-exec: the program's children inherit it, as from `php` */
         if (!file) {
                 fprintf(stderr, "Could not open input file: %s\n", job->entry);
                 return 1;
@@ -157,8 +157,8 @@ static int php_run(void *state, const struct job *job)
         zend_end_try();
         zend_destroy_file_handle(&handle);
         php_request_shutdown(NULL);
-        int status = EG(exit_status); /* also of an exit in a shutdown function */
-        fflush(NULL);                 /* output of a library that the program called by FFI */
+        int status = EG(exit_status); /* read here, since a shutdown function may call exit */
+        fflush(NULL);                 /* a library that the program called by FFI may have printed */
         return status;                /* the end of the process frees the rest */
 }
 

@@ -59,7 +59,8 @@ static bool write_code(const char *name, const char *packages, char *code, size_
 
 static char title[] = "preload"; /* the library has no const for it, and does not write to it */
 
-/* Loads it; true if it is there now. *ended: it has ended the request, by exit or a fatal error. */
+/* Loads a module; true if the module is there now. *ended: the module has ended the request, by exit or a fatal
+ * error. */
 static bool load(const char *name, const char *packages, bool *ended)
 {
         char code[CODE_SIZE];
@@ -83,7 +84,7 @@ static bool load(const char *name, const char *packages, bool *ended)
         return loaded;
 }
 
-/* False: one of them has ended the request, and is marked. */
+/* False if a module has ended the request; that module is marked as missing. */
 static bool load_each(const struct lang_setup *setup, struct lang_preload *out)
 {
         for (size_t i = 0; i < setup->n_preload; i++) {
@@ -124,5 +125,5 @@ void php_preload_all(const struct lang_setup *setup, struct lang_preload *out)
         }
         if (setup->n_preload > 0)
                 zend_eval_stringl(forget, sizeof forget - 1, NULL, title);
-        EG(exit_status) = 0; /* the end of the request before has left its own status */
+        EG(exit_status) = 0; /* the request before this one has left its status */
 }

@@ -1,5 +1,5 @@
-/* The SAPI "cli" in the library: see sapi.h. Debian's libphp has one of its own, "embed". A program can see the
- * difference: the name, the settings, the place of messages, the functions that only `php` has. */
+/* The SAPI "cli" in the library: see sapi.h. Debian's libphp itself has the SAPI "embed". A program can see the
+ * difference: the name, the settings, where messages go, and the functions that only `php` has. */
 #include "lang/php/sapi.h"
 
 #include <errno.h>
@@ -13,11 +13,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FULL_MS = 60000 }; /* limit of waiting for a full non-blocking output */
+enum { FULL_MS = 60000 }; /* the longest wait for a non-blocking output that is full */
 
 /* ---------------------------------------------------------------- output */
 
-/* Waits for a pipe that a child or the program itself made non-blocking. */
+/* True if a failed write should be tried again. Waits if the output is a full pipe that the program or its child has
+ * made non-blocking. */
 static bool again(void)
 {
         struct pollfd out = { .fd = STDOUT_FILENO, .events = POLLOUT };
@@ -59,7 +60,7 @@ static void log_message(const char *message, int type)
         fprintf(stderr, "%s\n", message);
 }
 
-/* ---------------------------------------------------------------- headers, which the command line has none of */
+/* ---------------------------------------------------------------- headers: the command line has none */
 
 static int take_header(sapi_header_struct *header, sapi_header_op_enum operation, sapi_headers_struct *headers)
 {
@@ -109,8 +110,8 @@ static void set_defaults(HashTable *settings)
 
 /* ---------------------------------------------------------------- functions that only the command line has */
 
-/* /proc/self/cmdline shows the memory of the arguments. It holds the zygote's: a word and then zeros. -1 if that memory
- * can't be found. */
+/* Writes the title into the memory that /proc/self/cmdline shows. That is the memory of the zygote's arguments: a word,
+ * and then zeros. -1 if that memory can't be found. */
 static int show_title(const char *title)
 {
         char text[2048];
@@ -200,7 +201,7 @@ void php_sapi_init(sapi_module_struct *s)
                 .read_cookies = read_cookies,
                 .register_server_variables = register_variables,
                 .log_message = log_message,
-                .executable_location = executable, /* found in PATH: PHP_BINARY */
+                .executable_location = executable, /* PHP_BINARY is this name, found in PATH */
                 .php_ini_ignore_cwd = 1,
                 .ini_defaults = set_defaults,
                 .phpinfo_as_text = 1,

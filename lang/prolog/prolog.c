@@ -1,8 +1,8 @@
-/* Prolog: SWI-Prolog embedded, initialised once, and a child that works like `swipl -g true -t halt FILE ARGS...`: it
+/* Prolog: SWI-Prolog is embedded and initialised once. A child works like `swipl -g true -t halt FILE ARGS...`: it
  * loads the file, runs its directives and the goals registered by initialization/1 and /2, and ends.
  *
- * swipl itself reads its command line, and then has Prolog do the rest: '$initialise'/0, which loads and runs the file,
- * and '$toplevel'/0. The zygote has been through both without a file; a child goes through them once more with one. */
+ * swipl itself reads its command line, and then calls two Prolog predicates: '$initialise'/0, which loads and runs the
+ * file, and '$toplevel'/0. The zygote has called both without a file; a child calls both once more with a file. */
 #include "lang/lang.h"
 #include "lang/preload.h"
 
@@ -22,11 +22,11 @@
  * append/3. */
 #define USUAL "[lists, apply, error, option, pairs, readutil]"
 
-/* Like swipl's own: FILE comes between these and the arguments. */
+/* The words that `swipl` would get before FILE and the arguments. */
 static const char *const options[] = { "swipl", "-g", "true", "-t", "halt" };
 enum { N_OPTIONS = sizeof options / sizeof options[0] };
 
-/* False if it fails or raises an exception. */
+/* Calls the goal. False if it fails or raises an exception. */
 static bool call_term(term_t goal)
 {
         return PL_call_predicate(NULL, PL_Q_CATCH_EXCEPTION | PL_Q_NODEBUG, PL_predicate("call", 1, "system"), goal);
@@ -41,7 +41,7 @@ static bool call_text(const char *text)
         return done;
 }
 
-/* text is `Variable-Goal`; the variable becomes an atom, which may hold anything. */
+/* text is `Variable-Goal`. The variable becomes the atom, whose text may be anything. */
 static bool call_with_atom(const char *text, const char *atom)
 {
         fid_t frame = PL_open_foreign_frame();
@@ -59,10 +59,10 @@ static bool load_library(void *context, const char *name)
         return call_with_atom(load, name);
 }
 
-/* Prolog keeps the command line, *out, as it is given.
+/* *out is the command line. Prolog keeps a pointer to it.
  *
- * The library looks for its home next to the executable, which is not swipl, or in the environment, where a program
- * would see it. */
+ * The library looks for its home directory next to the executable, which is not swipl here, or in an environment
+ * variable. The variable is removed again, so that a program does not see it. */
 static int initialise(char ***out, struct err *e)
 {
         char **argv = calloc(N_OPTIONS + 1, sizeof *argv);
@@ -80,7 +80,7 @@ static int initialise(char ***out, struct err *e)
 
 static int find_version(char version[LANG_VERSION_SIZE], struct err *e)
 {
-        int number = 0; /* 90004 is 9.0.4 */
+        int number = 0; /* for example, 90004 is 9.0.4 */
         term_t value = PL_new_term_refs(2);
         if (!PL_put_atom_chars(value, "version") ||
             !PL_call_predicate(NULL, PL_Q_CATCH_EXCEPTION, PL_predicate("current_prolog_flag", 2, "system"), value) ||
@@ -100,7 +100,8 @@ static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, 
                 r = find_version(out->version, e);
         if (r < 0)
                 return r;
-        /* The collector of atoms and clauses is a thread that starts when there is work; it must not start here. */
+        /* The collector of atoms and clauses is a thread that starts when there is work. That thread must not start
+         * here. */
         if (!call_text("set_prolog_flag(gc_thread, false)"))
                 return err_say(e, EIO, "SWI-Prolog's collector can't be kept from starting");
         if (setup->packages && !call_with_atom("D-attach_packs(D)", setup->packages))
@@ -117,8 +118,7 @@ static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         return 0;
 }
 
-/* Renews facts that differ from the zygote's: the process, the directory, and the random seed.
- */
+/* Renews what differs from the zygote: the pid, the directory, and the random seed. */
 static int prolog_after_fork(void *state)
 {
         char directory[4096];
@@ -135,7 +135,7 @@ static int prolog_after_fork(void *state)
 static void prolog_rehearse(void *state)
 {
         (void)state;
-        IOPOS position = *Soutput->position; /* the lines that were read and written are counted in one */
+        IOPOS position = *Soutput->position; /* restored below: the rehearsal's lines must not be counted */
         int real = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
         int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
         if (real < 0 || null < 0 || dup2(null, STDOUT_FILENO) < 0)
@@ -192,12 +192,12 @@ static int prolog_run(void *state, const struct job *job)
                 return 1;
         if (job->header.unbuffered && !call_text("set_stream(user_output, buffer(false))"))
                 return 1;
-        /* From here on as PL_initialise and swipl's main do. */
+        /* The rest is what PL_initialise and swipl's main do. */
         term_t none = PL_new_term_refs(0);
         if (!PL_call_predicate(NULL, PL_Q_NORMAL, PL_predicate("$initialise", 0, "system"), none))
                 PL_halt(1);
         for (;;)
-                PL_halt(PL_toplevel() ? 0 : 1); /* returns if a hook cancels it, some ten times at most */
+                PL_halt(PL_toplevel() ? 0 : 1); /* returns if a hook cancels the halt, which works about ten times */
 }
 
 static const char *const at_start[] = { "LANG", "LC_*", "SWI*", NULL };

@@ -8,12 +8,12 @@
 enum { MAX_FREED = 32 };
 
 #define HUGE      ((size_t)2 << 20)
-#define ROOM_SIZE ((size_t)64 << 20) /* of addresses; only touched pages take memory */
+#define ROOM_SIZE ((size_t)64 << 20) /* reserved addresses; only touched pages take memory */
 
 struct python_arenas {
         char *start, *next, *end;
-        size_t size;            /* of one arena, from the first request */
-        void *freed[MAX_FREED]; /* and not yet given out again */
+        size_t size;            /* the size of one arena, as the first request has it */
+        void *freed[MAX_FREED]; /* arenas that were freed and not yet given out again */
         int n_freed;
 };
 
@@ -62,7 +62,7 @@ struct python_arenas *python_arena_install(void)
         }
         a->start = a->next = room + (HUGE - (uintptr_t)room % HUGE);
         a->end = a->start + ROOM_SIZE;
-        madvise(a->start, ROOM_SIZE, MADV_HUGEPAGE); /* a wish */
+        madvise(a->start, ROOM_SIZE, MADV_HUGEPAGE); /* may fail: then small pages are used */
         PyObjectArenaAllocator allocator = { a, take, give_back };
         PyObject_SetArenaAllocator(&allocator);
         return a;

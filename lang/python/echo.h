@@ -4,13 +4,14 @@
 
 #include <Python.h>
 
-/* A program in two parts: all but the last statement, and that one, which prints its value by sys.displayhook. */
+/* A program in two parts: all but the last statement, and the last statement, which prints its value by
+ * sys.displayhook. */
 struct python_echo {
         PyObject *body, *last; /* code objects, owned */
 };
 
-/* 1, or 0 if there is nothing to print: the program does not end with an expression, or it can't be compiled, which is
- * told when it is run. */
+/* Compiles both parts. Returns 1, or 0 if there is nothing to print: the program does not end with an expression, or
+ * can't be compiled. Running it in the ordinary way then reports the error. */
 int python_echo_compile(const char *filename, struct python_echo *out);
 
 /* Runs both parts and releases the code. None, or NULL with an exception. */

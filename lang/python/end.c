@@ -1,11 +1,11 @@
 /* The end of a Python program: see end.h.
  *
- * Py_FinalizeEx takes down the whole interpreter, which touches nearly every page of it: in a fork each is a copy,
- * several milliseconds in all, for a process that is about to vanish. A program can see only a part of this: its
- * threads are awaited, atexit runs, the standard streams are flushed, and the objects of its own modules are destroyed
- * (finalizers, buffered files). This file does that part, in python3's order, for __main__ and all modules that the
- * program imported. A program with threads still alive at that point (daemon threads) takes the full way, since there
- * the order in which the interpreter stops them is visible. */
+ * Py_FinalizeEx takes down the whole interpreter, and so writes to nearly every page of it. In a fork, each such page
+ * is copied. That takes several milliseconds in all, for a process that is about to vanish. A program can see only a
+ * part of this work: its threads are awaited, atexit runs, the standard streams are flushed, and the objects of its own
+ * modules are destroyed (finalizers, buffered files). This file does that part, in python3's order, for __main__ and
+ * all modules that the program imported. A program with threads still alive at that point (daemon threads) ends by
+ * Py_FinalizeEx, since it can see the order in which the interpreter stops its threads. */
 #include "lang/python/end.h"
 
 #include "lang/python/modules.h"
@@ -96,7 +96,7 @@ static void call_if_loaded(const char *module_name, const char *function)
         Py_DECREF(module);
 }
 
-/* python3 does not look for the module atexit, which a program may have taken away or replaced. */
+/* Calls atexit's functions as python3 does: without the module atexit, which a program may have removed or replaced. */
 static void call_exit_functions(void)
 {
         PyObject *dict = PyInterpreterState_GetDict(PyInterpreterState_Get());         /* borrowed */
@@ -152,8 +152,8 @@ static int has_other_threads(void)
         return first && PyThreadState_Next(first) != NULL;
 }
 
-/* Names of modules that the program imported, __main__ among them. Reads names in place: a reference to each of them
- * would write to, and so copy, some fifty pages. */
+/* The names of modules that the program imported, __main__ among them. Only borrows the other names: taking a reference
+ * to each would write to some fifty pages, and so copy them. */
 static PyObject *names_of_program(PyObject *modules)
 {
         PyObject *names = PyList_New(0), *ours = python_modules_ours();
@@ -194,8 +194,7 @@ static PyObject *unlist_modules(void)
         return references;
 }
 
-/* Sets the names of one kind in a module to None: python3 does so with those that start with one underscore first, and
- * keeps
+/* Sets the names of one kind in a module to None: python3 clears names with one leading underscore first, and keeps
  * __builtins__ to the end, so that finalizers find what they need as long as possible. */
 static void clear_names(PyObject *dict, int underscored)
 {
@@ -240,10 +239,9 @@ int python_end(int status)
                 lost = Py_FinalizeEx() < 0 ? -1 : lost;
         } else {
                 destroy_modules();
-                flush_stream("stdout",
-                             0); /* output of finalizers; like python3, it does not complain if that is lost */
+                flush_stream("stdout", 0); /* output of finalizers; like python3, reports no error here */
                 flush_stream("stderr", 0);
         }
-        fflush(NULL); /* C's own streams, for what an extension printed */
+        fflush(NULL); /* C's own streams: an extension may have printed to them */
         return lost < 0 ? 120 : status;
 }

@@ -1,14 +1,14 @@
-/* The end of a Python program, without the end of the interpreter. */
+/* Ends a Python program without finalizing the interpreter. */
 #pragma once
 
 #include <Python.h>
 
-/* To be called before any program runs: keeps the function that calls the exit functions. 0, or -1 with a Python
- * exception set. */
+/* To be called before any program runs: keeps a reference to the function that calls the atexit functions. Returns 0,
+ * or -1 with a Python exception set. */
 int python_end_prepare(void);
 
-/* Turns the exception that is set into an exit status, printing what python3 would print; *interrupted is set where
- * python3 would die of SIGINT after it has cleaned up. */
+/* Turns the current exception into an exit status, and prints what python3 would print. Sets *interrupted if python3
+ * would be killed by SIGINT after its cleanup. */
 int python_end_exception(int *interrupted);
 
 /* Does everything that a program can see between its last line and its exit, as python3 does: waits for threads, calls

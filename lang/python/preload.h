@@ -5,8 +5,8 @@
 
 #include <Python.h>
 
-/* Imports the setup's modules and fills out->preloads. 0, or a negative errno with a sentence; a module that can't be
- * imported is marked, and no error. */
+/* Imports the setup's modules and fills out->preloads. Returns 0, or a negative errno with a sentence. A module that
+ * can't be imported is marked as missing, and is no error. */
 int python_preload(const struct lang_setup *setup, struct lang_warmed *out, struct err *e);
 
 /* A new reference to a function to call in each child, because a preloaded module has drawn a seed that all children

@@ -1,12 +1,12 @@
-/* Streams without buffers: see streams.h. The objects stay, since preloaded modules may hold them: each is initialised
- * once more in its place, on the file itself. */
+/* Streams without buffers: see streams.h. The stream objects stay, since preloaded modules may refer to them. Each
+ * object is initialised again, directly on its unbuffered file. */
 #include "lang/python/modules.h"
 
 #include "lang/python/streams.h"
 
 #include <stdio.h>
 
-/* Takes a text stream apart. A new reference to the file at its bottom, or NULL with an exception. */
+/* Takes a text stream apart. Returns a new reference to the unbuffered file under it, or NULL with an exception. */
 static PyObject *take_file(PyObject *stream)
 {
         PyObject *buffer = PyObject_CallMethod(stream, "detach", NULL);
@@ -46,5 +46,5 @@ void python_streams_unbuffer(void)
 {
         unbuffer("__stdout__");
         unbuffer("__stderr__");
-        setvbuf(stdout, NULL, _IONBF, 0); /* C's own, for what an extension prints */
+        setvbuf(stdout, NULL, _IONBF, 0); /* C's stdout, which extensions may print to */
 }

@@ -1,4 +1,4 @@
-/* The short way out: see end.h. */
+/* Ends a process without Ruby's full end: see end.h. */
 #include "lang/ruby/end.h"
 
 #include <link.h>
@@ -15,18 +15,19 @@ struct ruby_end {
         uintptr_t start, stop;        /* bounds of libruby's memory, which holds its own types */
         const void *types[MAX_TYPES]; /* types of other libraries' objects in the zygote */
         int n_types;
-        bool noting;    /* true: records the objects of the zygote; false: looks for objects that need the full way */
-        bool needs_all; /* an object, or the number of them, needs the full way */
-        bool known;     /* the program's exit status */
+        bool noting; /* true: records the objects of the zygote; false: looks for objects that need Ruby's full end */
+        bool needs_all; /* an object, or the number of objects, needs Ruby's full end */
+        bool known;     /* status is the program's exit status */
         int status;
-        VALUE files[MAX_FILES]; /* that hold output */
+        VALUE files[MAX_FILES]; /* File objects with unwritten output */
         int n_files;
 };
 
 /* Exported by libruby without a header. */
 void rb_objspace_each_objects(int (*callback)(void *, void *, size_t, void *), void *data);
 
-/* Ruby's callbacks take a VALUE, and mark it unless it is a number. */
+/* Ruby's callbacks take a VALUE. The garbage collector follows a VALUE unless it is a number, so the pointer is passed
+ * as a number. */
 static VALUE wrap(struct ruby_end *end)
 {
         return ULONG2NUM((uintptr_t)end);
@@ -37,7 +38,7 @@ static struct ruby_end *unwrap(VALUE value)
         return (struct ruby_end *)NUM2ULONG(value); /* NOLINT(performance-no-int-to-ptr): see wrap */
 }
 
-/* ---------------------------------------------------------------- what there is */
+/* ---------------------------------------------------------------- objects */
 
 static void see_type(struct ruby_end *end, const void *type)
 {
@@ -93,7 +94,7 @@ static int see_objects(void *start, void *stop, size_t stride, void *context)
 
 /* ---------------------------------------------------------------- the end */
 
-/* The last exit hook: an error may have come until here. */
+/* The last exit hook. An earlier exit hook may have raised an error. */
 static void note_status(VALUE wrapped)
 {
         struct ruby_end *end = unwrap(wrapped);
@@ -117,7 +118,7 @@ static VALUE flush_all(VALUE wrapped)
         return Qnil;
 }
 
-/* The last finalizer. Ruby itself deals with a stream that can't be flushed, and reports it. */
+/* The last finalizer. If a stream can't be flushed, the function returns, and Ruby's full end reports the error. */
 static VALUE leave(RB_BLOCK_CALL_FUNC_ARGLIST(unused, wrapped))
 {
         struct ruby_end *end = unwrap(wrapped);
@@ -137,7 +138,7 @@ static VALUE leave(RB_BLOCK_CALL_FUNC_ARGLIST(unused, wrapped))
                 rb_set_errinfo(Qnil);
                 return Qnil;
         }
-        fflush(NULL); /* C's own streams, for what an extension printed */
+        fflush(NULL); /* C's own streams, which extensions may have printed to */
         _exit(end->status);
 }
 

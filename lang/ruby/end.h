@@ -1,9 +1,8 @@
-/* The end of a Ruby program, without the end of the interpreter. Ruby's own end walks its heap and frees the memory of
- * every object, which copies two thirds of all pages that a run writes to. A program can see only a part of it: exit
- * hooks, the end of its threads, the messages of errors, finalizers, and flushed files. Ruby itself does all of that,
- * in its order. When only the freeing is left, the process ends. Some programs take the full way: those that end by an
- * error or a signal, and those with objects of an extension that acts when it is freed.
- */
+/* Ends a Ruby program without freeing the interpreter. Ruby's own end walks its heap and frees the memory of every
+ * object, which copies two thirds of all pages that a run writes to. A program can see only a part of that work: exit
+ * hooks, the end of its threads, the messages of errors, finalizers, and flushed files. Ruby itself does this part, in
+ * its own order. When only the freeing is left, the process ends. Some programs go through Ruby's full end: programs
+ * that end by an error or a signal, and programs with objects for which an extension has its own free function. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,5 +13,5 @@ struct ruby_end;
  * The result lives as long as the process. NULL: no memory. */
 struct ruby_end *ruby_end_prepare(void);
 
-/* To be called when everything is preloaded: objects that exist now need no end. */
+/* To be called when everything is preloaded: objects that exist now need not be freed. */
 void ruby_end_note_preloaded(struct ruby_end *end);

@@ -68,7 +68,7 @@ struct program {
         const char *entry;
         bool echo;
         const struct rb_iseq *iseq;
-        VALUE value; /* of its last expression */
+        VALUE value; /* the value of the program's last expression */
 };
 
 static void set_warnings(VALUE verbose)
@@ -78,8 +78,8 @@ static void set_warnings(VALUE verbose)
         rb_funcall(categories, rb_intern("[]="), 2, ID2SYM(rb_intern("deprecated")), verbose == Qtrue ? Qtrue : Qfalse);
 }
 
-/* Obeys the switches of a first line such as `#!/usr/bin/ruby -w`: only those of warnings, since ruby looks at all
- * others before there is a program. */
+/* Obeys the switches of a first line such as `#!/usr/bin/ruby -w`. Only the switches for warnings count, because ruby
+ * handles all others before it has a program. */
 static void take_switches(const char *line)
 {
         for (const char *at = strstr(line, " -"); at; at = strstr(at, " -")) {
@@ -93,8 +93,8 @@ static void take_switches(const char *line)
         }
 }
 
-/* Moves the file to the program's beginning. If a first line names another interpreter, the program comes after a line
- * that names ruby. Returns the number of the program's first line. */
+/* Moves the file to the program's beginning. If the first line names another interpreter, the program begins at a later
+ * line that names ruby. Returns the number of the program's first line. */
 static int skip_to_program(VALUE file)
 {
         VALUE mark = rb_io_getbyte(file);
@@ -125,7 +125,7 @@ static int skip_to_program(VALUE file)
                 number++;
         }
         if (NIL_P(line) && first)
-                return 1; /* two characters, and no line: it counts as empty */
+                return 1; /* the file has only the two characters `#!`, and counts as empty */
         if (NIL_P(line))
                 rb_raise(rb_eLoadError, "no Ruby script found in input");
         take_switches(StringValueCStr(line));
@@ -152,14 +152,14 @@ static VALUE real_path_of(const char *entry)
         return rb_external_str_new_cstr(path);
 }
 
-/* NULL: it has syntax errors, which are printed. */
+/* NULL: the program has syntax errors, which are printed. */
 static const struct rb_iseq *compile(const char *entry)
 {
         VALUE name = rb_obj_freeze(rb_external_str_new_cstr(entry));
         VALUE file = open_program(entry);
         rb_funcall(file, rb_intern("set_encoding"), 1, rb_enc_from_encoding(rb_ascii8bit_encoding()));
         int line = skip_to_program(file);
-        ruby_set_script_name(name); /* earlier errors are ruby's own, and begin with its name */
+        ruby_set_script_name(name); /* until here errors begin with "ruby", from here on with the script's name */
 
         VALUE parser = rb_parser_new();
         rb_parser_set_context(parser, NULL, 1);
@@ -249,6 +249,6 @@ int ruby_main_run(const char *entry, bool echo)
         if (state != 0)
                 return ruby_cleanup(state);
         if (!p.iseq)
-                return 1; /* nothing has run, and so there is nothing to end */
+                return 1; /* nothing of the program has run, so no exit hook is due */
         return p.echo ? run_and_echo(&p) : ruby_run_node((void *)p.iseq);
 }

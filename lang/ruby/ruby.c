@@ -1,5 +1,5 @@
-/* Ruby: libruby embedded, initialised once, and a child that runs a file as `ruby FILE` would. This file renews state
- * after a fork; main.c runs the program. */
+/* The plug-in for Ruby. The zygote initialises libruby once, and each child runs a file as `ruby FILE` would. This file
+ * renews state after a fork; main.c runs the program. */
 #include "lang/lang.h"
 #include "lang/preload.h"
 #include "lang/ruby/end.h"
@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 struct ruby_state {
-        struct sigaction signals[NSIG]; /* Ruby's handlers; the zygote itself has the former ones */
+        struct sigaction signals[NSIG]; /* Ruby's handlers, for the children; the zygote keeps its own */
         VALUE generators;               /* every Random that was made in the zygote */
-        char arguments[2][8];           /* a command line, which Ruby keeps: "ruby", "-e" */
+        char arguments[2][8];           /* "ruby", "-e": a command line; Ruby keeps pointers to it */
         char script[4];
         char *argv[4];
 };
@@ -35,7 +35,7 @@ static void take_signals(struct sigaction signals[NSIG], const struct sigaction 
                         sigaction(i, &others[i], NULL);
 }
 
-/* Sets only signals that Ruby changes: each sandbox pays a call per signal. */
+/* Sets only the signals that Ruby changes, because each signal costs a system call in each sandbox. */
 static void give_signals(const struct sigaction signals[NSIG])
 {
         for (int i = 1; i < NSIG; i++)
@@ -55,10 +55,10 @@ static int fail_from_exception(const char *what, struct err *e)
                        NIL_P(text) ? "?" : RSTRING_PTR(text));
 }
 
-/* Ruby starts with a POSIX timer and two eventfds. They wake waiting threads and are bound to the process that made
- * them, so a fork has neither. Ruby's own fork would stop them before and start them after, but sandboxes are not made
- * by it. Without descriptors Ruby starts without them, and this function causes that; after_fork has them made. Ruby's
- * warning goes nowhere. */
+/* Ruby starts with a POSIX timer and two eventfds. They wake waiting threads, and belong to the process that made them,
+ * so a fork has none of them. Ruby's own fork would remove them before the fork and make them again after it, but
+ * sandboxes are not made by Ruby's own fork. If no descriptor can be opened, Ruby starts without them. This function
+ * causes that, and after_fork has them made. Ruby's warning about it is not shown. */
 static int initialise_without_timer(struct err *e)
 {
         struct rlimit files;
@@ -73,12 +73,12 @@ static int initialise_without_timer(struct err *e)
         return state == 0 ? 0 : err_say(e, EIO, "Ruby can't be initialised");
 }
 
-/* As its own command does, for an empty program: this finds the standard library and loads rubygems, did_you_mean and
- * error_highlight. */
+/* Initialises Ruby as the command ruby does for an empty program. Ruby thereby finds its standard library, and loads
+ * rubygems, did_you_mean and error_highlight. */
 static int initialise(struct ruby_state *s, struct err *e)
 {
         setlocale(LC_CTYPE, "");
-        ruby_init_stack(&(VALUE){ 0 }); /* it takes the whole of the main thread's stack in any case */
+        ruby_init_stack(&(VALUE){ 0 }); /* Ruby uses the main thread's whole stack, whatever address it gets here */
         int r = initialise_without_timer(e);
         if (r < 0)
                 return r;
@@ -90,7 +90,7 @@ static int initialise(struct ruby_state *s, struct err *e)
         int status;
         if (!ruby_executable_node(ruby_options(3, s->argv), &status))
                 return err_say(e, EIO, "Ruby can't find its standard library");
-        ruby_script(s->arguments[0]); /* the name in errors of the command itself */
+        ruby_script(s->arguments[0]); /* the name in error messages before the program's name is set */
         return ruby_main_check() ? 0 : err_say(e, EIO, "this libruby is not the one of Debian's Ruby 3.1");
 }
 
@@ -119,7 +119,7 @@ static bool load(void *context, const char *name)
 }
 
 /* All living objects are moved together, so that a child's new objects do not lie between them. Three collections make
- * them old, so that a collection in a child does not visit them. Either would copy their pages. */
+ * them old, so that a collection in a child does not visit them. Both would copy the pages of the old objects. */
 static int settle(struct err *e)
 {
         int state;
@@ -127,8 +127,8 @@ static int settle(struct err *e)
         return state == 0 ? 0 : fail_from_exception("collecting garbage", e);
 }
 
-/* Random::DEFAULT's seed is renewed by Ruby itself; objects of the class, such as the one that names temporary files,
- * are not. */
+/* Ruby itself renews the seed of Random::DEFAULT after a fork. It does not renew other objects of class Random, such as
+ * the one that names temporary files. */
 static int find_generators(struct ruby_state *s, struct err *e)
 {
         int state;
@@ -171,7 +171,7 @@ static int ruby_warm(const struct lang_setup *setup, struct lang_warmed *out, st
         }
         take_signals(before, NULL);
         int r = warm_interpreter(s, setup, out, e);
-        /* A zygote that took SIGTERM or SIGSEGV as Ruby does would not die of it. */
+        /* With Ruby's handlers, SIGTERM or SIGSEGV would not end the zygote. */
         take_signals(s->signals, before);
         out->state = s;
         snprintf(out->version, sizeof out->version, "%s", ruby_version);
@@ -193,15 +193,15 @@ static int ruby_after_fork(void *state)
         int failed = 0;
         give_signals(s->signals);
         rb_thread_atfork(); /* locks, other threads, and the default random seed */
-        /* An exec of no program fails. Ruby's work before and after it makes the timer. */
+        /* Executing an empty name fails. Ruby makes the timer and the eventfds anew after the failed exec. */
         rb_proc_exec("");
         if (RARRAY_LEN(s->generators) > 0)
                 rb_protect(reseed, s->generators, &failed);
         return failed ? -EIO : 0;
 }
 
-/* Compiles and runs something, and prints: the paths that every program takes. Its output goes nowhere, its names are
- * local. */
+/* Compiles and runs a small program that prints, since every program needs the same code paths. The output goes to
+ * /dev/null. The program's variables are local. */
 static void ruby_rehearse(void *state)
 {
         (void)state;
@@ -224,7 +224,7 @@ static void ruby_rehearse(void *state)
 
 /* ---------------------------------------------------------------- one program */
 
-/* Sets the variables through ENV, which renews caches: the time zone, the path. */
+/* Sets the variables through ENV, because ENV also renews Ruby's caches of the time zone and the path. */
 static VALUE set_environment(VALUE list)
 {
         VALUE variables = rb_const_get(rb_cObject, rb_intern("ENV"));
@@ -263,7 +263,7 @@ static int ruby_run(void *state, const struct job *job)
         if (!failed)
                 rb_protect(set_arguments, (VALUE)job->args, &failed);
         int status = failed ? ruby_cleanup(failed) : ruby_main_run(job->entry, job->header.echo);
-        fflush(NULL); /* C's own streams, for what an extension printed */
+        fflush(NULL); /* C's own streams, which extensions may have printed to */
         return status;
 }
 

@@ -1,5 +1,5 @@
-// What Node has beside JavaScript's own library, for programs that come without @types/node: by name, and loosely, so that
-// nothing that runs is refused for want of its types.
+// Declares what Node adds to JavaScript's own library, for programs that come without @types/node. The types are loose,
+// so that no working program is refused because a type is missing.
 declare var console: any, process: any, global: any, module: any, exports: any, performance: any, crypto: any;
 declare var require: any, __filename: string, __dirname: string;
 
@@ -68,7 +68,7 @@ declare module "vm";
 declare module "worker_threads";
 declare module "zlib";
 
-// Those whose classes are extended, or name a type.
+// Modules with classes that programs extend or use as types.
 declare module "events" {
         export class EventEmitter {
                 constructor(options?: any);

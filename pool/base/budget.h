@@ -1,5 +1,5 @@
-/* Memory that clients make the pool hold, counted: unsent answers, unfinished frames, requests that wait or run,
- * captured output. Each holder reports anew how much it holds; the sum is compared with a bound. */
+/* Counts the memory that clients make the pool hold: unsent answers, unfinished frames, requests that wait or run,
+ * captured output. Each holder reports how much it holds whenever that changes. The sum is compared with a bound. */
 #pragma once
 
 #include "pool/base/invariant.h"
@@ -21,7 +21,7 @@ static inline void budget_set(struct budget *b, uint64_t *mine, uint64_t bytes)
         *mine = bytes;
 }
 
-/* Beyond a margin as well. The margin lets work under way come to an orderly end. */
+/* True if the sum exceeds the bound by more than a margin. The margin lets work that has begun end in good order. */
 static inline bool budget_is_far_over(const struct budget *b)
 {
         return b->used > b->max + b->max / 8;

@@ -1,4 +1,4 @@
-/* SHA-256 over pieces: over the sources of a compile cache entry, and over its contents. */
+/* SHA-256 over pieces. It makes the key of a compile cache entry, and checks the entry's contents. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -18,7 +18,7 @@ static inline void digest_init(struct digest *d)
         sha256_init(&d->sha);
 }
 
-/* Adds the bytes alone. */
+/* Adds the bytes without their length. */
 static inline void digest_bytes(struct digest *d, const void *data, size_t len)
 {
         if (len > 0)
@@ -30,7 +30,7 @@ static inline void digest_number(struct digest *d, uint64_t n)
         digest_bytes(d, &n, sizeof n);
 }
 
-/* Adds the length before the bytes, so that no two rows of pieces are the same bytes. */
+/* Adds the length and then the bytes, so that two different sequences of pieces never give the same bytes. */
 static inline void digest_span(struct digest *d, struct span s)
 {
         digest_number(d, s.len);

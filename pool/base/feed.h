@@ -1,4 +1,4 @@
-/* Bytes on their way into a sandbox, as borrowed pieces. They are written as far as the descriptor takes them, without
+/* Bytes on their way into a sandbox, as borrowed pieces. Each call writes as much as the descriptor takes, without
  * copying. Jobs and standard input go this way. */
 #pragma once
 
@@ -12,7 +12,7 @@
 enum { FEED_MORE = 0, FEED_DONE = 1 };
 
 struct feed {
-        struct iovec *piece; /* written parts are cut off */
+        struct iovec *piece; /* parts that were written are cut off */
         size_t room, n, at;
 };
 

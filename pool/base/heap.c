@@ -6,7 +6,7 @@ static bool is_before(const struct heap_node *a, const struct heap_node *b)
         return a->key != b->key ? a->key < b->key : a->order < b->order;
 }
 
-/* Joins two heaps, by their tops. */
+/* Joins two heaps, which are given by their tops. */
 static struct heap_node *meld(struct heap_node *a, struct heap_node *b)
 {
         if (!a || !b)

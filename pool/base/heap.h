@@ -1,5 +1,6 @@
-/* A heap of embedded nodes (a pairing heap): the least key on top, equal keys in the order of their coming; nodes may
- * leave from anywhere. O(1) to insert, O(log n) amortised to remove, and nothing is allocated. */
+/* A heap of embedded nodes (a pairing heap). The node with the least key is on top; equal keys come in the order of
+ * their insertion. Any node may be removed. Inserting is O(1), removing is O(log n) amortised, and nothing is
+ * allocated. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,7 +11,7 @@ struct heap_node {
         struct heap_node *child, *next; /* its first child, its next sibling */
         struct heap_node *back;         /* the sibling before it, or its parent */
         int64_t key;
-        uint64_t order; /* of coming; 0: in no heap */
+        uint64_t order; /* number of the insertion; 0: in no heap */
 };
 
 struct heap {
@@ -23,7 +24,7 @@ static inline bool heap_has(const struct heap_node *node)
         return node->order != 0;
 }
 
-/* The node is in no heap. */
+/* The node must not be in a heap. */
 void heap_insert(struct heap *h, struct heap_node *node, int64_t key);
 
 /* Harmless for a node that is in no heap. */

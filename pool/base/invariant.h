@@ -1,7 +1,7 @@
-/* Conditions that hold unless this program is wrong. A pool that finds one broken must not go on: it would act on wrong
- * numbers, or has been taken over. It names the place, and ends by SIGABRT. It has no privilege and keeps nothing, and
- * the supervisor starts another. Faults that a client, a program or the death of a zygote can cause are no such case:
- * they are errors, with a sentence and an answer. */
+/* Conditions that hold unless this program is wrong. A pool that finds a condition broken must not go on: it would act
+ * on wrong numbers, or an attacker controls it. It logs the place, and ends by SIGABRT. That is harmless: the pool has
+ * no privilege and no lasting state, and the supervisor starts another pool. INVARIANT is not for faults that a client,
+ * a program or the death of a zygote can cause. Those are errors, with a sentence and an answer. */
 #pragma once
 
 /* Checked in every build. The sentence follows as for printf. */

@@ -5,13 +5,12 @@
 
 _Static_assert(LOOP_PRIORITIES / 2 == LOOP_CLIENTS, "an event is a client's unless something else is said");
 
-/* Less urgent work goes on for so long before the loop looks for more urgent work. libevent's clock may tick only every
- * 4 ms.
+/* After this time of less urgent work the loop looks for more urgent work. libevent's clock may tick only every 4 ms.
  */
 enum { SLICE_US = 2000 };
 
-/* A delayed epoll_ctl (libevent's change list) would save calls, but act on descriptors that were closed and reused
- * meanwhile; here each run closes five. */
+/* libevent's change list is not used. It would save calls by delaying epoll_ctl. But the delayed call might act on a
+ * descriptor that was closed and reused meanwhile, and each run here closes five descriptors. */
 int loop_new(struct event_base **base, struct err *e)
 {
         const struct timeval slice = { .tv_usec = SLICE_US };

@@ -58,8 +58,8 @@ int names_check(struct span name, struct err *e)
         }
 }
 
-/* The order of a directory walk: a slash sorts before every other byte, so that names below a directory follow the
- * directory. */
+/* Compares names in the order of a directory walk: a slash sorts before every other byte, so that names below a
+ * directory follow the directory. */
 static int compare(const void *left, const void *right)
 {
         const struct span *a = left, *b = right;

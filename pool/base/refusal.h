@@ -5,7 +5,7 @@
 
 enum { REFUSED = 1 };
 
-/* The numbers are those of hatchery.v1.Error.Code, which are gRPC's; pool/native asserts it. */
+/* The numbers are those of hatchery.v1.Error.Code, which are gRPC's; pool/native asserts that they are equal. */
 enum refusal_code {
         REFUSAL_CANCELLED = 1,
         REFUSAL_INVALID_ARGUMENT = 3,
@@ -18,12 +18,12 @@ enum refusal_code {
         REFUSAL_UNAVAILABLE = 14,
 };
 
-enum { REFUSAL_CODES = 17 }; /* each code is below */
+enum { REFUSAL_CODES = 17 }; /* above every code */
 
 struct refusal {
         enum refusal_code code;
-        uint64_t retry_after_ms; /* 0: no time is known */
-        char text[512];          /* the fault and the remedy, in the size of Error.message */
+        uint64_t retry_after_ms; /* 0: it is not known when to try again */
+        char text[512];          /* the fault and the remedy; as large as Error.message */
 };
 
 /* Fills r and returns REFUSED. */

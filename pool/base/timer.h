@@ -14,12 +14,12 @@ struct timer {
         void *owner;
 };
 
-/* fire is called from the loop, once for each timer_set. -EIO. */
+/* fire is called from the loop, once for each timer_set. 0 or -EIO. */
 int timer_init(struct timer *t, struct event_base *base, enum loop_priority priority, void (*fire)(void *owner),
                void *owner);
 
-/* Sets the timer anew, from now on. A delay is never 0: libevent rounds down, so the least is 1 ms. -ENOMEM: it is not
- * set. */
+/* Sets the timer anew, from now on. The least delay is 1 ms, because libevent rounds down and a delay must not become
+ * 0. -ENOMEM: the timer is not set. */
 int timer_set(struct timer *t, int64_t delay_us);
 
 /* Harmless for a timer that is not set, or was never initialised. */

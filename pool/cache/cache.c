@@ -1,5 +1,5 @@
-/* The compile cache: see cache.h. This file handles its files. cache_index.c knows the entries, and which one goes when
- * there are too many. cache_entry.c reads and writes the contents of one. */
+/* The compile cache: see cache.h. This file handles its files. cache_index.c knows the entries, and chooses the one to
+ * remove when there are too many. cache_entry.c reads and writes the contents of an entry. */
 #include "pool/cache/cache.h"
 
 #include "pool/cache/cache_entry.h"
@@ -18,12 +18,12 @@
 
 enum {
         NAME_LEN = 2 * sizeof(struct cache_key),
-        OLD_NAME_LEN = 2 * CACHE_KEY_SIZE, /* of older versions, whose entries had no owner */
-        TOUCH_AFTER_S = 60,                /* a file's time is that of its last use, to this precision */
-        ENTRY_COST = 4096, /* an entry's cost beside its bytes: a part of a block, an inode, its place in memory */
+        OLD_NAME_LEN = 2 * CACHE_KEY_SIZE, /* length of a name in older versions, whose entries had no owner */
+        TOUCH_AFTER_S = 60, /* a file's modification time is the time of its last use, to this precision */
+        ENTRY_COST = 4096,  /* an entry's cost beside its bytes: a part of a block, an inode, its place in memory */
 };
 
-static const char temporary[] = "unfinished"; /* one name is enough for one writer */
+static const char temporary[] = "unfinished"; /* one name is enough, since only this process writes */
 
 struct cache {
         int directory;
@@ -61,7 +61,7 @@ static bool key_of(const char *name, struct cache_key *key)
         return true;
 }
 
-/* ---------------------------------------------------------------- what goes */
+/* ---------------------------------------------------------------- removal */
 
 static uint64_t cost_of(uint64_t size)
 {
@@ -122,7 +122,7 @@ static int take_names(const struct cache *c, DIR *names, struct listing *l)
         struct known k;
         struct stat st;
 
-        unlinkat(c->directory, temporary, 0); /* the rest of a writer that died */
+        unlinkat(c->directory, temporary, 0); /* left by a writer that died */
         while ((d = readdir(names))) {
                 if (is_hexadecimal(d->d_name, OLD_NAME_LEN))
                         unlinkat(c->directory, d->d_name, 0);
@@ -214,7 +214,7 @@ static void touch(struct cache *c, struct known *k, int fd)
         if (now.tv_sec - k->used.tv_sec < TOUCH_AFTER_S && now.tv_sec >= k->used.tv_sec)
                 return;
         const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, now };
-        futimens(fd, times); /* at worst the entry goes a little early */
+        futimens(fd, times); /* if it fails, the entry is removed a little too early */
         k->used = now;
 }
 
@@ -268,7 +268,7 @@ int cache_put(struct cache *c, const struct cache_key *key, const struct cache_c
         clock_gettime(CLOCK_REALTIME, &new.used);
         if (!cache_index_learn(&c->index, &new))
                 return err_set(e, ENOMEM, "an entry");
-        /* The new entry counts for its client before there is room for it, and may itself be the one that goes. */
+        /* The new entry counts for its client before room is made, so keep_bound may remove the new entry itself. */
         keep_bound(c);
         struct known *k = cache_index_find(&c->index, key);
         int r = k ? write_entry(c, key, content, e) : 0;

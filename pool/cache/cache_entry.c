@@ -127,7 +127,7 @@ static int read_all(int fd, uint8_t *at, size_t size, struct err *e)
         return r < 0 ? err_set(e, -r, "reading an entry") : 0;
 }
 
-/* Takes the next len bytes before the hash; false: there are fewer. */
+/* Takes the next len bytes of the file, which ends with the hash; false: there are fewer before the hash. */
 static bool take(struct span *rest, uint64_t len, struct span *out)
 {
         if (len > rest->len)

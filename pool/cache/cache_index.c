@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A peer or one of its names. It exists as long as it has entries. */
+/* The owner of entries: a peer, or one of its names. A holder exists as long as it has entries. */
 struct cache_holder {
-        uint8_t id[2 * CACHE_OWNER_SIZE]; /* the first member, since it is compared. A peer's is shorter */
+        uint8_t id[2 * CACHE_OWNER_SIZE]; /* the first member, for compare_holders. A peer's id is shorter */
         uint64_t bytes;
-        struct heap_node weight;   /* among peers, or among the names of a peer: the heaviest on top */
-        struct cache_holder *peer; /* NULL: it is one */
-        struct heap names;         /* of a peer */
-        struct known_list entries; /* of a name */
+        struct heap_node weight;   /* in the heap of peers or of a peer's names: the heaviest on top */
+        struct cache_holder *peer; /* NULL: this holder is a peer */
+        struct heap names;         /* used in a peer */
+        struct known_list entries; /* used in a name */
 };
 
 static int compare_keys(const void *a, const void *b)
@@ -21,7 +21,7 @@ static int compare_keys(const void *a, const void *b)
         return memcmp(&((const struct known *)a)->key, &((const struct known *)b)->key, sizeof(struct cache_key));
 }
 
-/* A peer's id ends with zeros. */
+/* A peer's id is filled up with zeros, so all ids can be compared at full length. */
 static int compare_holders(const void *a, const void *b)
 {
         return memcmp(a, b, sizeof((const struct cache_holder *)a)->id);

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { KEY_VERSION = 2 }; /* of the parts that go in, and of their order */
+enum { KEY_VERSION = 2 }; /* raised when the parts of a key or their order change */
 
 static void add_list(struct digest *d, char *const *list)
 {
@@ -50,7 +50,7 @@ static void add_files(struct digest *d, const struct submission *x)
         }
 }
 
-/* 64 bits are enough: two owners with one hash would share no entries, only their bound. */
+/* 64 bits are enough: two owners with the same hash would share a bound, but no entries. */
 static void owner_id(uint8_t id[CACHE_OWNER_SIZE], struct span peer, struct span name)
 {
         uint8_t hash[DIGEST_SIZE];

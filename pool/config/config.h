@@ -1,9 +1,10 @@
-/* The configuration: one table of settings (key, type, default, help) read with libconfuse, and the struct it fills,
- * constant once loaded.
+/* The configuration: tables of settings (key, unit, default, bounds) that are read with libconfuse, and the struct that
+ * they fill. The struct does not change once it is loaded.
  *
- * There are three sorts of text. Only the supervisor reads the operator's main file, and one file for each language
- * that is data. It looks at what is installed, and makes the merged text of them all: the main file, the runtimes, and
- * the absent languages. Supervisor and pool load the merged text, so both see one configuration. */
+ * There are three sorts of text: the operator's main file, one file for each language that is data, and the merged
+ * text. Only the supervisor reads the files. It finds out what is installed, and makes the merged text: the main file,
+ * the runtimes, and the absent languages. Supervisor and pool both load the merged text, so both have the same
+ * configuration. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -19,7 +20,7 @@
 #define CONFIG_PACKAGES "/var/lib/hatchery/packages"
 #define CONFIG_CACHE    "/var/cache/hatchery"
 
-#define CONFIG_MAX_UID_BASE 4000000000 /* no int holds it, so it is no enumerator */
+#define CONFIG_MAX_UID_BASE 4000000000 /* too large for an int, so it is not an enumerator */
 
 enum {
         CONFIG_MAX_LANGUAGES = 63,
@@ -28,7 +29,7 @@ enum {
 };
 
 /* A language that is data: the contents of its file. Lists end with NULL, and are NULL if they are not given.
- * docs/languages.md explains the words, and lang/command.h the command lines. */
+ * docs/languages.md explains the keys, and lang/command.h explains the command lines. */
 struct config_runtime {
         char *name;
         enum kind kind;
@@ -36,25 +37,24 @@ struct config_runtime {
         char *main_file;
         char *package;     /* Debian packages that bring it, separated by spaces; "" for none */
         char **extensions; /* without the dot */
-        char **needs;      /* absolute paths: without one of them the language is absent */
-        char **reads;      /* files that its compiler reads, as paths or patterns: see identity */
+        char **needs;      /* absolute paths: if one of them does not exist, the language is absent */
+        char **reads;      /* files that the compiler reads, as paths or patterns: see identity */
         char **version;
         char **compile;
         char **compile_flags; /* forms of flags that requests may add (pool/config/flags.h) */
         char **artifacts;
         char **run;
         char **warm;
-        char **fresh;  /* of prestarted ones: instead of run, for requests with words for the interpreter */
-        char **prompt; /* its own prompt, for a terminal without a program */
+        char **fresh;  /* of prestarted languages: replaces run for requests with words for the interpreter */
+        char **prompt; /* starts the language's own prompt, for a terminal without a program */
         char **prepare;
         char **paths; /* directories of the host that sandboxes see besides /usr */
         char **links; /* symbolic links in sandboxes, "/NAME=TARGET" */
         char **env;   /* name=value */
         char **extra_calls;
-        char *identity; /* of the compiler and the files that it reads, see hatcheryd/identity.h; "" or NULL: not
-                         * needed */
+        char *identity; /* of the compiler and its files: see hatcheryd/identity.h; "" or NULL: not needed */
         int line;       /* the last line of its section */
-        bool echoes;    /* of prestarted ones: warm obeys echo_last_expression */
+        bool echoes;    /* of prestarted languages: warm obeys echo_last_expression */
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
         int64_t ceiling[LIMIT_COUNT];
         int64_t compile_standard[LIMIT_COUNT]; /* the same for the compile step */
@@ -64,15 +64,15 @@ struct config_runtime {
 /* A language to be served: a runtime, and its settings. */
 struct config_language {
         char *name;
-        char *runtime;                     /* of a file, or of a plug-in: hatchery-lang-RUNTIME.so */
+        char *runtime;                     /* name of a file, or of a plug-in: hatchery-lang-RUNTIME.so */
         const struct config_runtime *data; /* the runtime, in the same configuration; NULL: a plug-in */
         char *packages;                    /* directory of third-party packages, which need not exist */
-        unsigned warm;                     /* in the text: sets both of the following; 0: each has its own value */
-        unsigned warm_min;         /* sandboxes kept waiting; by default 2 x cores, at least 4, at most warm_max */
-        unsigned warm_max;         /* by default as running, or as many as there is room for, at least warm_min */
-        unsigned running;          /* runs at one time; 0 in the text: 8 x cores, at least 16 */
-        uint64_t generation_forks; /* after so many sandboxes another zygote takes over; 0: not for that reason */
-        int64_t generation_us;     /* and after so long */
+        unsigned warm;     /* key of the text: sets warm_min and warm_max; 0: each of them has its own value */
+        unsigned warm_min; /* sandboxes kept waiting; by default 2 x cores, at least 4, at most warm_max */
+        unsigned warm_max; /* by default equal to running, or less if there is no room for more; at least warm_min */
+        unsigned running;  /* highest number of runs at one time; 0 in the text: 8 x cores, at least 16 */
+        uint64_t generation_forks; /* number of sandboxes after which another zygote takes over; 0: no such bound */
+        int64_t generation_us;     /* time after which another zygote takes over; 0: no such bound */
         char **preload;            /* modules that the zygote imports before it forks */
         size_t n_preload;
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
@@ -81,12 +81,12 @@ struct config_language {
         int64_t compile_ceiling[LIMIT_COUNT];
 };
 
-/* A name that can't be served, and the sentence for requests that use it. */
+/* The name of a language that can't be served, and the sentence for requests that use this name. */
 struct config_absent {
         char *name;
         char *aliases; /* separated by spaces; "" for none */
         char *reason;
-        bool broken; /* it is installed, but can't be served as its file says */
+        bool broken; /* the language is installed, but can't be served as its file says */
 };
 
 struct config {
@@ -99,17 +99,16 @@ struct config {
         uint32_t max_connections;
         uint32_t max_in_flight;    /* requests of one connection that have no answer yet */
         uint32_t max_queue;        /* requests that wait for a sandbox, all clients together */
-        uint64_t max_queue_bytes;  /* of memory that they hold */
-        uint64_t max_memory;       /* that all clients together make the pool hold */
-        uint64_t warm_memory;      /* that the warm sandboxes of all languages may take together */
-        int64_t warm_half_life_us; /* time in which half of the unneeded ones are given up */
+        uint64_t max_queue_bytes;  /* memory that these waiting requests hold */
+        uint64_t max_memory;       /* memory that all clients together make the pool hold */
+        uint64_t warm_memory;      /* memory that the warm sandboxes of all languages may take together */
+        int64_t warm_half_life_us; /* time in which half of the unneeded warm sandboxes are given up */
         uint32_t client_share;     /* percent of a language's runs that one client may have at one time */
-        uint32_t client_running;   /* runs of all languages together that one client may have; 0: as client_share
-                                    * says */
-        int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
-        int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */
-        uint64_t max_unsent_bytes; /* answers that one client has not taken yet */
-        int64_t drain_us;          /* after SIGTERM: runs may take so long to finish */
+        uint32_t client_running;   /* runs of all languages that one client may have; 0: client_share sets the bound */
+        int64_t frame_timeout_us;  /* a frame must be complete so long after its beginning */
+        int64_t write_timeout_us;  /* a client must take some of its waiting answers within this time */
+        uint64_t max_unsent_bytes; /* bound on the answers that one client has not taken yet */
+        int64_t drain_us;          /* time that runs may take to finish after SIGTERM */
 
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;
@@ -117,52 +116,50 @@ struct config {
 
         uint32_t uid_base;  /* first of the host uids and gids that sandboxes and the pool use */
         uint32_t inodes;    /* files and directories in one sandbox */
-        uint64_t disk_read; /* bytes that one sandbox may read of /usr's disk in a second; 0: no limit */
+        uint64_t disk_read; /* bytes per second that one sandbox may read from the disk of /usr; 0: no limit */
 
         char **language_files; /* directories with more files of languages; ends with NULL */
-        char *packages;        /* directory of the languages' directories of packages */
+        char *packages;        /* directory with one directory of packages for each language */
         char *cache;           /* directory of compiled programs */
-        int cache_line;        /* the line that names it; 0: none does */
+        int cache_line;        /* the line of the text that sets cache; 0: no line does */
         uint64_t cache_bytes;
 
         struct config_runtime *runtimes;
         size_t n_runtimes;
         struct config_language *languages;
         size_t n_languages;
-        struct config_absent *absent; /* of a merged text: first absent runtimes, then languages that need one of
-                                       * them */
+        struct config_absent *absent; /* from a merged text: absent runtimes, then languages that need them */
         size_t n_absent;
-        size_t n_refused; /* languages that are configured, and whose runtime is broken */
+        size_t n_refused; /* number of configured languages whose runtime is broken */
 };
 
 /* The text of the built-in configuration: hatcheryd uses it if it is given no other. */
 extern const char config_builtin[];
 
-/* Parses a merged text; errors name it by name, with the line. A language whose runtime is absent is not among the
- * languages. c is filled on success only, and then released by config_fini. */
+/* Parses a merged text. Errors have the text's name and the line. A language whose runtime is absent is left out of
+ * c->languages. c is filled on success only, and then released by config_fini. */
 int config_load(struct config *c, const char *text, const char *name, struct err *e);
 
-/* Parses a main file as far as that is possible without the files of languages: for its directories, and the names of
- * its languages. Limits of languages are not yet compared with their ceilings. */
+/* Parses a main file as far as possible without the files of languages. The caller needs its directories, and the names
+ * of its languages. Limits of languages are not yet compared with their ceilings. */
 int config_load_main(struct config *c, const char *text, const char *name, struct err *e);
 
-/* Parses the file of one language, whose name must be the file's: stem, without ".conf". r is filled on success only,
- * and then released by config_runtime_fini. */
+/* Parses the file of one language. The language's name must be stem, the file's name without ".conf". r is filled on
+ * success only, and then released by config_runtime_fini. */
 int config_load_runtime(struct config_runtime *r, const char *text, const char *name, const char *stem, struct err *e);
 int config_runtime_copy(struct config_runtime *to, const struct config_runtime *from, struct err *e);
 void config_runtime_fini(struct config_runtime *r);
 
-/* Would both start a zygote with the same words? */
+/* True if a zygote is started in the same way with either runtime. */
 bool config_runtime_same(const struct config_runtime *a, const struct config_runtime *b);
 
-/* The sections of a runtime, or only that of its identity, or that of an absent language, as text that config_load
- * takes; the caller frees it. NULL: no memory.
- */
+/* The section of a runtime, of a runtime's identity, or of an absent language, as text that config_load takes. The
+ * caller frees the text. NULL: out of memory. */
 char *config_runtime_text(const struct config_runtime *r);
 char *config_identity_text(const struct config_runtime *r);
 char *config_absent_text(const struct config_absent *a);
 
-/* The same words in the same order? NULL is an empty list. */
+/* True if both lists hold the same words in the same order. NULL is an empty list. */
 bool config_list_same(char *const *a, char *const *b);
 
 const struct config_runtime *config_find_runtime(const struct config *c, const char *name);

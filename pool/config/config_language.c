@@ -71,7 +71,7 @@ static unsigned standard_warm(const struct config_language *l)
         return 2 * cores() > 4 ? 2 * cores() : 4;
 }
 
-/* A sentence names the section's last line: libconfuse keeps no others. */
+/* Error sentences name the section's last line, because libconfuse keeps no other line numbers. */
 static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
 {
         bool has_min = cfg_size(section, "warm_min") > 0, has_max = cfg_size(section, "warm_max") > 0;
@@ -103,7 +103,7 @@ static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
         return 0;
 }
 
-/* Takes the language's limits, over those of its runtime. */
+/* Takes the limits of the language's section; they override the limits of its runtime. */
 static int take_limits(struct config_language *l, cfg_t *section, bool lenient, struct err *e)
 {
         const struct config_limits run = { "limits", "ceilings", l->standard, l->ceiling };
@@ -134,7 +134,8 @@ static int take_packages(struct config_language *l, const struct config *c, cfg_
         return err_set(e, ENOMEM, "a language");
 }
 
-/* A runtime that is not in the table preloads nothing, or nothing that programs would not notice. */
+/* The default list of preloaded modules, from the table of plug-ins. It is empty for a runtime that is not in the
+ * table. */
 static const char *const *find_preload(const struct config_language *l)
 {
         static const char *const none[] = { NULL };

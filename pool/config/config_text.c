@@ -1,5 +1,5 @@
 /* The built-in configuration, as text: hatcheryd uses it if it is given no other, and --print-config prints it. A unit
- * test checks that it states exactly the defaults of config.c, also in commented-out lines. */
+ * test checks that the text states exactly the defaults of config.c, also in commented-out lines. */
 #include "pool/config/config.h"
 
 #include "pool/config/plugin_table.h"

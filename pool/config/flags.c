@@ -46,8 +46,8 @@ static struct span rest_of(struct span s, size_t from)
         return (struct span){ s.data + from, s.len - from };
 }
 
-/* Matches one of the words between the braces, and then the rest of the form. One word may be the beginning of
- * another. */
+/* Matches one of the words between the braces, and then the rest of the form. All words are tried, since one word may
+ * be the beginning of another. */
 static bool match_choice(const char *words, size_t len, const char *rest, struct span flag)
 {
         for (const char *at = words; at <= words + len;) {
@@ -74,7 +74,7 @@ bool flags_match(const char *form, struct span flag)
 
         const char *words = form + 1;
         size_t len = strcspn(words, "}");
-        const char *rest = words + len + 1; /* there is one: a form's braces are closed */
+        const char *rest = words + len + 1; /* there is a rest, since a form's braces are closed */
         if (is_word(words, len, "NAME")) {
                 size_t n = span_of_set(flag, LOWER UPPER DIGIT "_", MAX_NAME);
                 return n > 0 && !strchr(DIGIT, flag.data[0]) && flags_match(rest, rest_of(flag, n));
@@ -84,7 +84,7 @@ bool flags_match(const char *form, struct span flag)
         return match_choice(words, len, rest, flag);
 }
 
-/* Lists as many forms as the sentence has room for. */
+/* Lists as many forms as fit into the sentence. */
 static void list_forms(char list[LIST_SIZE], char *const *forms)
 {
         size_t n = 0;

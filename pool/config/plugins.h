@@ -12,5 +12,5 @@ struct config_plugin {
 /* In the order of names; ends with a row without a name. */
 extern const struct config_plugin config_plugins[];
 
-/* Or NULL. */
+/* NULL: there is no such plug-in. */
 const struct config_plugin *config_find_plugin(const char *name);

@@ -70,8 +70,8 @@ static int check(const struct core *c, const struct language *l, const struct su
                 .starts_fresh = l->starts_fresh,
                 .standard = l->standard,
                 .ceiling = l->ceiling,
-                /* The memory of a prestarted program; the kernel sets no limit below it. A quarter is added, since such
-                 * programs differ. */
+                /* The memory that a prestarted program holds, and a quarter more, since such programs differ. The
+                 * kernel accepts no limit below the held memory. */
                 .held_bytes = l->kind == KIND_PRESTARTED ? l->scale.bytes + l->scale.bytes / 4 : 0,
                 .compiled = language_is_compiled(l),
                 .compile_standard = l->compile.standard,

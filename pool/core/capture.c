@@ -25,7 +25,7 @@ static int grow(struct capture *c, size_t need, struct err *e)
         return 0;
 }
 
-/* What was dropped gives its room back. */
+/* Moves the kept bytes to the start, over the bytes that were dropped. */
 static void close_gap(struct capture *c)
 {
         if (c->start == 0)
@@ -55,8 +55,8 @@ int capture_put(struct capture *c, const uint8_t *data, size_t len, struct err *
 
 int capture_read(struct capture *c, int fd, uint8_t *scratch, size_t scratch_size, size_t *n, struct err *e)
 {
-        /* Reads first into the free room, then into scratch: so large output is copied only once, and small output
-         * needs no memory before its size is known. */
+        /* Reads first into the free room, then into scratch. So the bytes of large output are copied only once, and
+         * small output needs no memory before its size is known. */
         size_t direct = c->room - c->len;
         struct iovec io[2] = {
                 { .iov_base = c->data ? c->data + c->len : scratch, .iov_len = direct },

@@ -10,17 +10,17 @@
 #include <stdint.h>
 
 struct check_rules {
-        const char *main_file;           /* the file name of inline code */
-        bool echoes;                     /* the language supports echo_last_expression */
-        bool prompts;                    /* it has a prompt of its own */
-        bool starts_fresh;               /* its interpreter can be started anew, with words of its command line */
-        bool compiled;                   /* it has a compile step, with limits of its own: */
+        const char *main_file; /* the file name of inline code */
+        bool echoes;           /* the language supports echo_last_expression */
+        bool prompts;          /* the language has a prompt of its own */
+        bool starts_fresh;     /* the language's interpreter can be started anew, with words of its command line */
+        bool compiled;         /* the language has a compile step, with limits of its own: */
         const int64_t *compile_standard; /* LIMIT_COUNT each */
         const int64_t *compile_ceiling;
         char *const *compile_flags; /* forms of allowed compiler flags (pool/config/flags.h); NULL: none */
         const int64_t *standard;    /* LIMIT_COUNT each */
         const int64_t *ceiling;
-        uint64_t held_bytes; /* memory that a warm sandbox holds: no limit can be lower; 0: next to nothing */
+        uint64_t held_bytes; /* memory that a warm sandbox holds: the least memory limit; 0: very little */
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;
 };
@@ -29,7 +29,7 @@ struct check_plan {
         struct span
                 entry; /* the file to start; its bytes belong to the request or the rules. Empty: there is no program */
         int64_t limit[LIMIT_COUNT];
-        int64_t compile_limit[LIMIT_COUNT]; /* if there is such a step */
+        int64_t compile_limit[LIMIT_COUNT]; /* if there is a compile step */
         uint32_t collect_files;
         uint64_t collect_bytes;
 };

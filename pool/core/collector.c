@@ -14,15 +14,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The other end itself keeps to max_us; so much later it is given up. */
+/* The other end itself keeps to max_us. If it does not end GUARD_US later, it is given up. */
 enum { GUARD_US = 1000000, MAX_PATH = 4096 };
 
-/* Bounds of one batch of reading, in time and in bytes, so that large files make no other client wait. */
+/* Bounds of one batch of reading (time) and of one read (bytes), so that large files do not make other clients wait. */
 enum { BATCH_US = 500, AT_ONCE = 256 << 10 };
 
 struct collected {
         uint8_t *name;
-        uint8_t *utf8_name; /* if name is not UTF-8 */
+        uint8_t *utf8_name; /* set if name is not UTF-8 */
         uint8_t *content;
 };
 
@@ -36,12 +36,12 @@ struct collector {
         uint8_t *question;
         struct feed feed;
 
-        /* What the other end may still send, and what may still be kept. The first two also allow for the given files.
-         */
+        /* What the other end may still send (left), and what may still be kept (keep). left also has room for the given
+         * files, since they may come back unchanged. */
         uint64_t files_left, bytes_left;
         uint64_t keep_files, keep_bytes;
         uint64_t kept_bytes;
-        struct file_span *given; /* by name */
+        struct file_span *given; /* sorted by name */
         size_t n_given;
         struct file_span *files;
         struct collected *owned;
@@ -52,10 +52,10 @@ struct collector {
         size_t record_have, name_have;
         uint64_t content_have;
         struct collected current;
-        const struct file_span *like; /* the given file that it equals so far; NULL: none */
+        const struct file_span *like; /* the given file that the read file equals so far; NULL: none */
 
         bool ended, broken;
-        enum collect_reason reason, missed; /* at the other end, and here */
+        enum collect_reason reason, missed; /* why files are missing: as the other end says, and as found here */
 };
 
 static void free_collected(struct collected *f)
@@ -127,7 +127,7 @@ static bool record_is_sane(const struct collector *c)
                c->files_left > 0;
 }
 
-/* ---------------------------------------------------------------- what was given */
+/* ---------------------------------------------------------------- given files */
 
 static int compare_names(const void *a, const void *b)
 {
@@ -175,7 +175,7 @@ static void miss(struct collector *c, enum collect_reason reason)
                 c->missed = reason;
 }
 
-/* Is this complete file wanted? */
+/* True if this complete file is to be kept. */
 static bool is_wanted(struct collector *c)
 {
         if (c->like)
@@ -250,7 +250,7 @@ static int end_file(struct collector *c)
         return 0;
 }
 
-/* The place of the next bytes, and how many are wanted there; 0 after the end. */
+/* Sets *at to the place of the next bytes, and returns how many bytes are wanted there; 0 after the end. */
 static size_t next_room(struct collector *c, uint8_t **at)
 {
         if (c->record_have < sizeof c->record) {
@@ -312,7 +312,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                 finish(c, false);
 }
 
-/* ---------------------------------------------------------------- the question */
+/* ---------------------------------------------------------------- the request */
 
 static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
@@ -322,7 +322,7 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 
         if (r == FEED_MORE && event_add(&c->writable, NULL) < 0)
                 shutdown(c->sock, SHUT_RDWR);
-        /* If writing failed, reading finds the end. */
+        /* If writing failed, on_readable sees the end of the stream. */
 }
 
 static void on_guard(void *arg)
@@ -398,7 +398,7 @@ int collector_new(struct collector **out, struct event_base *base, const struct 
         return 0;
 }
 
-/* ---------------------------------------------------------------- what came of it */
+/* ---------------------------------------------------------------- results */
 
 struct file_span *collector_files(struct collector *c, size_t *n)
 {

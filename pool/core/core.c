@@ -13,7 +13,7 @@
 
 /* ---------------------------------------------------------------- submissions */
 
-/* An immediate refusal is the call's result, and is not told to the sink. */
+/* A refusal within this call is the call's result, and the sink does not get it. */
 static int begin(struct execution *x, struct refusal *refusal)
 {
         struct language *l = x->language;
@@ -49,7 +49,7 @@ static int take(struct core *c, const struct caller *caller, struct submission *
         if (execution_new(&x, c, l, &parts, early ? NULL : &plan, &e) < 0)
                 return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "%s; try again later", e.text);
         r = begin(x, refusal);
-        if (r == 0) /* not before: a call of another sink meanwhile must not be able to end this execution */
+        if (r == 0) /* set only now: until here another sink's callback must not be able to end this execution */
                 *out = x;
         return r;
 }
@@ -69,7 +69,7 @@ void core_refused(struct core *c, enum refusal_code code)
         c->refusals[code]++;
 }
 
-/* ---------------------------------------------------------------- what the scheduler tells */
+/* ---------------------------------------------------------------- callbacks from the scheduler */
 
 static void on_start(void *owner, struct queue_entry *entry, struct slot *slot)
 {
@@ -96,7 +96,7 @@ static void refuse_what_waits_for_broken(struct core *c, struct language *l)
         walk_end(&w);
 }
 
-/* Its executions would wait for ever: no more sandboxes are made. */
+/* Executions of a leaving language would wait for ever, because no more sandboxes are made for it. */
 static void refuse_what_waits_for_leaving(struct core *c, const struct language *l)
 {
         struct execution *x;
@@ -143,7 +143,7 @@ static void on_kill(void *owner, const char *language, uint32_t generation)
         c->ops->kill(c->owner, language, generation);
 }
 
-/* ---------------------------------------------------------------- its life */
+/* ---------------------------------------------------------------- the core's life */
 
 int core_new(struct core **out, const struct core_options *o, struct err *e)
 {
@@ -201,9 +201,9 @@ void core_free(struct core *c)
         if (!c)
                 return;
         c->draining = c->sched.draining = c->sched.closing = true;
-        abandon_all(c, true); /* first, so that none of them is begun when a slot gets free */
+        abandon_all(c, true); /* waiting ones first, so that none is started when a slot becomes free */
         abandon_all(c, false);
-        sched_fini(&c->sched); /* executions that still have a slot lose it, and end */
+        sched_fini(&c->sched); /* executions that still have a slot lose the slot, and end */
         free(c);
 }
 
@@ -242,7 +242,7 @@ void core_close(struct core *c)
         sched_close(&c->sched);
 }
 
-/* Those that came first have waited longest. */
+/* Executions that came first give way first, since they have waited longest for their sinks. */
 static void make_room(struct core *c)
 {
         struct execution *x;
@@ -266,7 +266,7 @@ unsigned core_running(const struct core *c)
         return c->host.running;
 }
 
-/* ---------------------------------------------------------------- what there is to know */
+/* ---------------------------------------------------------------- facts for fronts */
 
 void core_facts(const struct core *c, struct core_facts *facts)
 {

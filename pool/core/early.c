@@ -5,7 +5,7 @@
 #include "pool/core/core_parts.h"
 #include "pool/core/execution.h"
 
-/* 0, or REFUSED. */
+/* Examines an early submission. 0: it waits for its slot, or still for its language. REFUSED: refusal says why. */
 static int settle(struct execution *x, struct refusal *refusal)
 {
         const struct sched *s = &x->core->sched;

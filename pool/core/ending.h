@@ -1,11 +1,11 @@
-/* How the program of one sandbox ended, as seen from outside: by the pool's own reason to kill it, and the zygote's
- * report. Pure. */
+/* How the program of one sandbox ended, as seen from outside. It follows from the pool's own reason for killing the
+ * program, and from the zygote's report. Pure. */
 #pragma once
 
 #include "pool/core/outcome.h"
 #include "proto/ipc/channel.h"
 
-/* Why the pool ended a run. The first reason counts. */
+/* Why the pool killed a run. If there are several reasons, the first one counts. */
 enum kill_reason {
         KILL_NONE,
         KILL_CANCELLED,
@@ -17,5 +17,5 @@ enum kill_reason {
         KILL_FAULT,    /* the pool itself can't continue it: the execution is refused */
 };
 
-/* Fills all but wall_us, which the zygote does not know. */
+/* Fills all fields but wall_us, which the zygote does not report. */
 struct ending ending_of(enum kill_reason reason, const struct report *exited);

@@ -78,8 +78,8 @@ static void refuse_full(const struct execution *x, struct refusal *refusal)
         refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
 }
 
-/* Executions of the client that fills most of the queue give way until the bounds hold. That may be x, which is gone
- * then. A sink that is told of it may also act so that x is gone. */
+/* Executions of the client that fills most of the queue are refused until the bounds hold. x itself may be refused, and
+ * is freed then. x may also be freed by the sink of another refused execution. */
 static void make_room(struct execution *x)
 {
         const struct refusal *gone = x->at_once;
@@ -101,7 +101,7 @@ static int push(struct execution *x)
                 .peer = { x->caller.bytes, x->caller.len },
                 .name = s->client,
         };
-        /* What may be sent it meanwhile counts as if it were there. */
+        /* Live input that may be sent while the execution waits counts as if it had been sent. */
         const uint64_t input = s->live_input ? CORE_INPUT_ROOM : 0;
         return queue_push(&x->core->sched.queue, &x->language->lane, &x->queued, &who, s->priority, x->held + input);
 }
@@ -134,9 +134,8 @@ int execution_move(struct execution *x, struct language *l)
         return push(x);
 }
 
-/* Lets it wait for another slot, once: an execution that failed twice might fail for ever. This may free it. why: the
- * reason of its slot's failure.
- */
+/* Lets the execution wait for another slot, once only: an execution that failed twice might fail for ever. This may
+ * free the execution. why: the reason of its slot's failure. */
 static void wait_again(struct execution *x, const char *why)
 {
         if (x->retried) {
@@ -163,7 +162,7 @@ static void on_deadline(void *arg)
         int64_t now = clock_us();
 
         if (now < x->deadline_us && timer_set(&x->deadline, x->deadline_us - now) == 0)
-                return; /* libevent's clock is coarse */
+                return; /* libevent's clock is coarse, so the timer may fire early */
         if (x->state == EXECUTION_DELIVERING) {
                 execution_deliver_at_once(x);
                 return;
@@ -173,7 +172,7 @@ static void on_deadline(void *arg)
         execution_refuse_deadline(x);
 }
 
-/* ---------------------------------------------------------------- its run */
+/* ---------------------------------------------------------------- the execution's run */
 
 void execution_start(struct execution *x, struct slot *slot)
 {
@@ -206,7 +205,7 @@ static void on_began(struct run *r)
                 x->sink->ops->stage(x->sink, x->step == STEP_COMPILE ? STAGE_COMPILE : STAGE_RUN, r->handed_us);
 }
 
-/* It waits for its second sandbox, before the others of its client. */
+/* The execution waits for its second sandbox, before all other executions of its client. */
 static void wait_for_run_step(struct execution *x, int64_t held_us)
 {
         execution_weigh(x);
@@ -231,7 +230,7 @@ static void on_unstarted(struct run *r, bool died, const char *why)
 {
         struct execution *x = execution_of(r);
 
-        if (died) /* otherwise its language has counted the slot's failure */
+        if (died) /* a slot that failed was counted by its language already */
                 x->language->stats.failures++;
         wait_again(x, why);
 }
@@ -261,7 +260,7 @@ static void on_input_moved(struct run *r)
 
         execution_weigh(x);
         if (x->asking || r->state != RUN_RUNNING)
-                return; /* new input may be written at once meanwhile: the loop below asks for more */
+                return; /* input_wanted below may bring input that is written at once: the loop then asks again */
         x->asking = true;
         while (x->sink && x->sink->ops->input_wanted && live_input_wants(&x->live))
                 x->sink->ops->input_wanted(x->sink);
@@ -345,12 +344,13 @@ void execution_abandon(struct execution *x)
 {
         x->sink = NULL;
         if (x->run.telling && x->run.state == RUN_NONE)
-                return; /* the caller finds that no sink is left */
+                return; /* the function that called the sink finds that the sink is gone */
         if (x->state != EXECUTION_RUNNING || run_abandon(&x->run))
                 execution_free(x);
 }
 
-/* True while its program runs, or is yet to run: the compile step's files are being collected. */
+/* True while its program runs. True also while the compile step's files are collected, since the program is still to
+ * run. */
 static bool may_be_ended(const struct execution *x)
 {
         enum run_state state = x->run.state;
@@ -359,7 +359,7 @@ static bool may_be_ended(const struct execution *x)
                (state == RUN_RUNNING || (x->step == STEP_COMPILE && (state == RUN_ENDING || state == RUN_COLLECTING)));
 }
 
-/* True: it was not begun, and its slot is given back; the caller then refuses it. */
+/* True: its program was not started, and its slot, if any, is given back. The caller then refuses the execution. */
 static bool end_early(struct execution *x, enum kill_reason reason)
 {
         if (may_be_ended(x))
@@ -368,7 +368,7 @@ static bool end_early(struct execution *x, enum kill_reason reason)
                 run_give_back(&x->run);
                 return true;
         }
-        return x->state == EXECUTION_WAITING; /* otherwise its end is on its way */
+        return x->state == EXECUTION_WAITING; /* false: its end will come by itself */
 }
 
 void execution_cancel(struct execution *x)

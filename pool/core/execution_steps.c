@@ -10,7 +10,7 @@
 
 /* ---------------------------------------------------------------- what a run is given */
 
-/* A compiler gets only the submission's files. Arguments and environment are for the program: the result of the compile
+/* A compiler gets only the submission's files. Arguments and environment are for the program. The result of the compile
  * step is kept, and must not depend on them. */
 static struct submission submission_for_step(const struct execution *x)
 {
@@ -89,7 +89,7 @@ bool execution_wants_files(struct run *r, struct collector_task *task, bool *cha
 
 /* ---------------------------------------------------------------- over to the run step */
 
-/* The time since it got its slot belongs to the compile step: its other stages go on without that time. */
+/* The time since the execution got its slot belongs to the compile stage. The other stages do not count this time. */
 static void enter_run_step(struct execution *x)
 {
         int64_t now = clock_us();
@@ -131,7 +131,7 @@ static bool find_in_cache(struct execution *x, const struct slot *slot)
         c->n_artifacts = content.n_files;
         c->outcome = (struct compile_outcome){
                 .cached = true,
-                .end.status = OUTCOME_EXITED, /* only such results are kept */
+                .end.status = OUTCOME_EXITED, /* only results with this status are kept */
                 .output = { .out = content.out,
                             .err = content.err,
                             .out_truncated = content.out_truncated,
@@ -147,11 +147,11 @@ void execution_look(struct execution *x, const struct slot *slot)
 {
         bool again = x->step == STEP_RUN;
 
-        /* What a fresh interpreter makes of its program is another thing, and made by its own command line. */
+        /* A fresh interpreter is started with its own command line, so it can't use the kept artifacts. */
         if (again && (!language_keeps(x->language) || x->compile.done || submission_is_fresh(&x->submission)))
                 return;
         if (!find_in_cache(x, slot) && again && x->compile.keyed && seen_take(&x->language->seen, &x->compile.key))
-                x->step = STEP_COMPILE; /* with the limits of the run, as the first time */
+                x->step = STEP_COMPILE; /* within the run step's limits, as the first time */
 }
 
 void execution_remember(struct execution *x)
@@ -163,9 +163,9 @@ void execution_remember(struct execution *x)
                 seen_add(&x->language->seen, &x->compile.key);
 }
 
-/* ---------------------------------------------------------------- what the compiler made */
+/* ---------------------------------------------------------------- the compiler's output and artifacts */
 
-/* Adds a sentence at the end of the compiler's output, in the room that is left. */
+/* Adds a sentence at the end of the compiler's standard error, even beyond the output limit. */
 static void say(struct execution *x, const char *what)
 {
         struct capture *said = &x->run.err;
@@ -197,7 +197,8 @@ void execution_fill_compile(struct execution *x)
         };
 }
 
-/* The fault of the artifacts: they come from one sandbox, and are to be files of another. NULL: none. */
+/* Checks the artifacts, which come from one sandbox and are to be files of another one. Returns their fault as a
+ * sentence; NULL: they have none. */
 static const char *artifacts_fault(const struct execution *x, const struct file_span *files, size_t n)
 {
         struct err e = { 0 };
@@ -217,8 +218,8 @@ static const char *artifacts_fault(const struct execution *x, const struct file_
         return NULL;
 }
 
-/* A limit of this submission may have cut the compiler's output, and the next submission is to get all of it.
- */
+/* Puts the result into the cache, unless the compiler's output was cut by a limit of this submission: the next
+ * submission is to get the whole output. */
 static void store(struct execution *x)
 {
         const struct compile *c = &x->compile;
@@ -239,7 +240,7 @@ static void store(struct execution *x)
                 log_warn(x->core->host.log, "the compile cache: %s", e.text);
 }
 
-/* Keeps the files of the first sandbox, and prepares the rest for the second. */
+/* Keeps the artifacts of the first sandbox, and prepares the execution for its second sandbox. */
 static void keep_artifacts(struct execution *x, struct file_span *files, size_t n)
 {
         struct compile *c = &x->compile;

@@ -1,5 +1,5 @@
-/* Standard input that comes while its program runs: the bytes that are taken and not written yet. An execution owns it,
- * and a run writes from it. */
+/* Standard input that comes while the program runs. It holds the bytes that were accepted from the client and not
+ * written yet. An execution owns it, and a run writes from it. */
 #pragma once
 
 #include "proto/base/submission.h"
@@ -10,18 +10,19 @@
 
 struct live_input {
         struct evbuffer *bytes; /* NULL: the execution has no live input */
-        bool ended;             /* none follows */
-        bool closed;            /* the program takes no more */
-        bool wanted;            /* its sender is to be told that there is room */
-        bool types;             /* it is typed on a terminal, where a character stands for the end */
-        bool in_line;           /* ... and the last line has no end yet */
+        bool ended;             /* no more input follows */
+        bool closed;            /* the program takes no more input */
+        bool wanted;            /* the sender waits to be told that there is room */
+        bool types;             /* the input is typed on a terminal, where the character Ctrl-D stands for the end */
+        bool in_line;           /* on a terminal: the last line is not ended yet */
 };
 
 /* -ENOMEM. */
 int live_input_init(struct live_input *l, const struct submission *s);
 void live_input_fini(struct live_input *l);
 
-/* As execution_input. On a terminal the end is typed: Ctrl-D, which ends a line that has begun, and once more. */
+/* As execution_input. On a terminal the end of the input is typed as Ctrl-D. If a line has begun, Ctrl-D is typed
+ * twice, because the first one only ends the line. */
 int live_input_put(struct live_input *l, struct span bytes, bool end);
 
 /* As execution_input_room. */
@@ -33,10 +34,10 @@ enum { LIVE_MORE = 0, LIVE_END = 1, LIVE_WAITS = 2 };
  * LIVE_END: nothing more is to be written. Negative: writing failed. */
 int live_input_write(struct live_input *l, int fd);
 
-/* There is room again since something was put, or refused, or none will ever be; and this has not been told before. */
+/* True once after input was put or refused, when there is room again, or when there will never be room again. */
 bool live_input_wants(struct live_input *l);
 
-/* The program takes no more: waiting bytes are dropped. */
+/* The program takes no more input: waiting bytes are dropped. */
 void live_input_close(struct live_input *l);
 
 size_t live_input_held(const struct live_input *l);

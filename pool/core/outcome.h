@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The numbers are those of hatchery.v1.Result.Status; pool/native asserts it. */
+/* The numbers are those of hatchery.v1.Result.Status; pool/native asserts that they are equal. */
 enum outcome_status {
         OUTCOME_EXITED = 1,
         OUTCOME_SIGNALED,
@@ -25,8 +25,8 @@ enum outcome_status {
 /* How the program of one sandbox ended, and its usage. */
 struct ending {
         enum outcome_status status;
-        int exit_code; /* if it exited, else 0 */
-        int signal;    /* if one killed it, else 0 */
+        int exit_code; /* if the program exited, else 0 */
+        int signal;    /* if a signal killed the program, else 0 */
         uint64_t wall_us;
         uint64_t cpu_us, cpu_user_us, cpu_system_us;
         uint64_t memory_peak_bytes;
@@ -48,21 +48,21 @@ struct compile_outcome {
         struct ending end;
         struct output output;
         uint64_t compile_us;
-        bool cached; /* it was not run: the cache had its artifacts */
+        bool cached; /* the step was not run: the cache had its artifacts */
 };
 
 struct outcome {
         struct ending end;
-        struct output output; /* no bytes if the sink was told as they came */
+        struct output output; /* has no bytes if the sink got the output as it came */
         bool has_compile;
         struct compile_outcome compile;
 
         struct file_span *files; /* files that were asked for and collected */
         size_t n_files;
-        const char *files_note; /* NULL: nothing is missing; else why, as a sentence */
+        const char *files_note; /* NULL: no file is missing; else the reason, as a sentence */
 
-        uint64_t queue_us; /* from its arrival to the hand-over of its job, without the compile step */
-        uint64_t warm_us;  /* age of its sandbox then */
+        uint64_t queue_us; /* from the execution's arrival to the hand-over of its job, without the compile step */
+        uint64_t warm_us;  /* age of the sandbox at the hand-over */
         uint64_t stage_us[STAGES_OF_RUN];
         char sandbox[48];
         const char *language, *language_version;

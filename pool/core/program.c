@@ -13,7 +13,7 @@ bool program_can_start(struct span file)
         if (file.len < sizeof h || memcmp(file.data, ELFMAG, SELFMAG) != 0)
                 return false;
         memcpy(&h, file.data, sizeof h);
-        /* Position-independent programs and shared libraries have one type; linkers give a library no entry point.
-         */
+        /* Position-independent programs and shared libraries have the same type (ET_DYN), but linkers give a library no
+         * entry point. */
         return h.e_type == ET_EXEC || (h.e_type == ET_DYN && h.e_entry != 0);
 }

@@ -1,9 +1,9 @@
 /* One run: a stay in one sandbox. It gets a slot and a task, hands the job over, feeds standard input, takes output,
- * watches the limits that the kernel does not watch, collects files, and tells its owner how it ended. It knows nothing
- * of clients, of queues, or of other steps.
+ * watches the limits that the kernel does not watch, collects files, and tells its owner how it ended. A run does not
+ * know clients, queues, or other steps.
  *
- * run.c is its life; below that, run_io.c has its descriptors, run_job.c makes its job, and run_limits.c has its time
- * limits. run_parts.h is the interface between these and run.c. */
+ * run.c has the life of a run. Below it, run_io.c has the descriptors, run_job.c makes the job, and run_limits.c has
+ * the time limits. run_parts.h is the interface between these three files and run.c. */
 #pragma once
 
 #include "pool/base/feed.h"
@@ -37,59 +37,62 @@ struct run_host {
         uint8_t scratch[RUN_SCRATCH];
 };
 
-/* The task of a run. Its pointers outlive the run. */
+/* The task of a run. The data that it points to outlives the run. */
 struct run_task {
-        const char *language; /* for sentences of the log */
+        const char *language; /* for the log */
         struct submission submission;
         struct span entry;
         enum job_purpose purpose;
         const int64_t *limit;              /* LIMIT_COUNT */
-        const struct file_span *artifacts; /* among its files, instead of those of the same name */
+        const struct file_span *artifacts; /* files of the run; replace submitted files of the same name */
         size_t n_artifacts;
-        struct span said_out, said_err; /* the compiler's output, which comes before its own */
+        struct span said_out, said_err; /* the compiler's output, which comes before the program's output */
         int64_t deadline_us;            /* on the clock; 0: none */
-        bool truncates;                 /* excess output is thrown away, and does not end the run */
-        bool streams;                   /* output is told as it comes */
+        bool truncates;                 /* output beyond the limit is thrown away, and does not end the run */
+        bool streams;                   /* ops->output gets the output as it comes */
         struct live_input *live;        /* NULL: there is only submission.standard_input */
 };
 
-/* Why a run that was begun has neither an ending nor a sandbox. */
+/* Why a run that was begun has failed, and has lost its slot. */
 enum run_failure {
-        RUN_NO_MEMORY, /* its job could not be made; nothing was started */
-        RUN_IMMORTAL,  /* the order to kill it was sent, but it does not die */
+        RUN_NO_MEMORY, /* its job could not be made; the program was not started */
+        RUN_IMMORTAL,  /* the order to kill its sandbox was sent, but the sandbox does not die */
         RUN_SLOT_FAILED,
         RUN_ZYGOTE_LOST,
 };
 
-/* Exactly one of ended, unstarted, job_failed and failed is called, once, and none after run_give_back and run_abandon;
- * the owner may free the run within that call. When the call has returned, the slot is given back or gone. */
+/* Exactly one of ended, unstarted, job_failed and failed is called, and only once. After run_give_back or run_abandon
+ * none of them is called. The owner may free the run within that call. When the call has returned, the slot is given
+ * back or gone. */
 struct run_ops {
         /* The job was handed over. */
         void (*began)(struct run *r);
-        /* It has ended: report, reason, untranslated, out, err and collector hold the results. */
+        /* The run has ended: report, reason, untranslated, out, err and collector hold the results. */
         void (*ended)(struct run *r);
-        /* Its sandbox died (or its slot failed) before it had the job: nothing was started. */
+        /* The sandbox died (or its slot failed) before it had the job: the program was not started. */
         void (*unstarted)(struct run *r, bool died, const char *why);
         /* The sandbox could not lay the job out. */
         void (*job_failed)(struct run *r, const struct job_failure *failure);
         void (*failed)(struct run *r, enum run_failure failure, const char *why);
-        /* It is dead and drained, and its files can be collected. False: none are wanted. changed_only: only files that
-         * the run has changed; the run then fills the task's `given`. */
+        /* Everything in the sandbox is dead, its pipes are drained, and its files can be collected. False: no files are
+         * wanted. changed_only: only files that the run has changed are wanted; the run then fills the task's `given`.
+         */
         bool (*wants_files)(struct run *r, struct collector_task *task, bool *changed_only);
-        /* As in core.h: how much is taken. If not all, no more is read before run_resume. */
+        /* Returns how many bytes the owner takes, as the sink's output in core.h. If it does not take all, no more
+         * output is read before run_resume. */
         size_t (*output)(struct run *r, bool is_stderr, struct span bytes, uint64_t offset);
-        /* Some live input was written, or live input is closed. */
+        /* Some live input was written to the program, or the program takes no more live input. */
         void (*input_moved)(struct run *r);
-        /* The number of bytes that it holds has changed. */
+        /* The number of bytes that the run holds has changed. */
         void (*weighs)(struct run *r);
-        /* About a second has passed. */
+        /* Called about every second while the run has a slot. */
         void (*goes_on)(struct run *r);
 };
 
 enum run_state {
         RUN_NONE,       /* not begun, or over */
         RUN_LIMITING,   /* it has a slot whose limits are being changed */
-        RUN_CLEARING,   /* has a slot, whose sandbox has no terminal and is being killed */
+        RUN_CLEARING,   /* it has a slot, whose sandbox has no terminal and is being killed */
         RUN_MAKING,     /* a sandbox with a terminal is being made in it */
         RUN_RUNNING,    /* the job is handed over */
         RUN_ENDING,     /* everything in the sandbox is dead; its pipes are drained */
@@ -102,84 +105,85 @@ struct run {
         const struct run_ops *ops;
         struct run_host *host;
         enum run_state state;
-        struct slot *slot; /* NULL: it has none, or has given it back */
+        struct slot *slot; /* NULL: the run has no slot, or has given it back */
         struct run_task task;
 
         int64_t handed_us;
         int64_t end_us;    /* when the wall limit or the deadline is reached */
-        int64_t fed_us;    /* when all of its job was written; 0: not yet */
-        int64_t killed_us; /* when the order to kill it went out; 0: none */
+        int64_t fed_us;    /* when the whole job was written; 0: not yet */
+        int64_t killed_us; /* when the order to kill the sandbox was sent; 0: it was not sent */
         int64_t exited_us;
         int64_t drained_us;
-        int64_t over_us; /* when it had nothing more to wait for */
+        int64_t over_us; /* when the run had nothing more to wait for */
         int64_t warm_us; /* age of the sandbox at the hand-over */
         enum kill_reason reason;
-        bool untranslated; /* the language could not translate the program and refused it: nothing of it has run */
+        bool untranslated; /* the language could not translate the program: no part of it has run */
         bool discard;      /* the slot can't be trusted afterwards */
-        bool full;         /* its owner did not take all that it was told: nothing is read before run_resume */
-        bool telling;      /* its owner is within a call of ops->output */
-        bool said;         /* the task's earlier output was told */
+        bool full;         /* the owner did not take all output: no more is read before run_resume */
+        bool telling;      /* a call of ops->output is under way */
+        bool said;         /* the owner got the task's said_out and said_err */
 
-        struct timer timer; /* of the wall limit, or the guard of the present state */
+        struct timer timer; /* for the wall limit, or for the guard of the present state */
         struct timer cpu_timer;
-        struct timer look_timer; /* until then output stays in the pipes */
+        struct timer look_timer; /* output stays in the pipes until this timer fires */
         int64_t look_us;         /* the length of that delay */
         struct event job_writable, stdin_writable, first_output, out_readable, err_readable;
         uint8_t *job_head;
         struct job_file *job_files;
         struct feed job, input;
         struct capture out, err;
-        uint64_t told[2]; /* bytes of each stream that ops->output took; those that it did not take yet are in out and
-                             err */
+        uint64_t told[2]; /* bytes of each stream that ops->output took; out and err hold later bytes */
 
         struct report report;
         struct collector *collector;
 };
 
-/* r is zeroed memory. -EIO: there is no timer for it. */
+/* r is zeroed memory. -EIO: its timers can't be made. */
 int run_init(struct run *r, struct run_host *host, const struct run_ops *ops);
 
-/* Frees what it holds; the run must not be under way. It may be begun again. */
+/* Frees what the run holds. The run must not be under way, and may be begun again afterwards. */
 void run_fini(struct run *r);
 
-/* In a slot that was just moved to RUNNING for it, whose zygote takes the task's limits. Where the task has a terminal,
- * its sandbox is replaced by one that has one, too. A run that was over, and whose
- * task was taken back, may be begun anew. It may be over before this returns. */
+/* Begins the run in a slot that was just moved to RUNNING for it. The slot's zygote must accept the task's limits. If
+ * the task has a terminal, the slot's sandbox is replaced by one with a terminal. A run that was over may be begun
+ * again after run_fini. The run may be over before this function returns. */
 void run_begin(struct run *r, struct slot *slot, const struct run_task *task);
 
-/* Has everything in its sandbox killed. The first reason counts. */
+/* Has everything in the run's sandbox killed. If it is called several times, the first reason counts. */
 void run_kill(struct run *r, enum kill_reason reason);
 
-/* It has a slot, and its job is not handed over: it is LIMITING, CLEARING or MAKING. */
+/* True if the run has a slot, and its job is not handed over yet: its state is LIMITING, CLEARING or MAKING. */
 bool run_is_getting_ready(const struct run *r);
 
-/* While it is getting ready: its slot is given back, and nothing is told. */
+/* For a run that is getting ready: gives its slot back, and calls none of ops. */
 void run_give_back(struct run *r);
 
-/* Its owner does not wait for it any more, so it ends as soon as it can. True: at once, and ended is not called. */
+/* The owner does not wait for the run any more, so the run ends as soon as it can. True: it is over already, and ended
+ * is not called. */
 bool run_abandon(struct run *r);
 
-/* Its owner may take more: what was kept is told, and output is read again. Does nothing from within ops->output. */
+/* The owner may take more output. It gets the kept output, and then output is read again. Does nothing within
+ * ops->output. */
 void run_resume(struct run *r);
 
-/* Tells the owner of a run that streams what was kept, since the owner did not take it before. False: the owner does
- * not take all of it now either. */
+/* For a run that streams: gives the owner the kept output, which the owner did not take before. False: the owner still
+ * does not take all of it. */
 bool run_tell_kept(struct run *r);
 
-/* There is more live input, or its end has come. */
+/* There is more live input, or the end of live input has come. */
 void run_input(struct run *r);
 
 /* -ESRCH: its program does not run. */
 int run_signal(struct run *r, int number);
 
-/* Its slot is given back, and its job is never looked at again. */
+/* For a run whose slot is given back: frees the job, which is not needed any more. */
 void run_forget_job(struct run *r);
 
-/* The terminal that it has, or will have, gets another size. */
+/* Sets the size of the terminal that the run has, or will have. */
 void run_resize(struct run *r, const struct terminal_size *size);
 
-/* Bytes of memory that it holds. */
+/* Bytes of memory that the run holds. */
 uint64_t run_weight(const struct run *r);
 
-/* True if more was written than its output limit allows. */
+/* True if the program wrote more to this stream than the output limit allows. */
 bool run_is_over(const struct run *r, bool is_stderr);

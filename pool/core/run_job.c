@@ -18,7 +18,7 @@ static bool is_replaced(const struct run_task *t, struct span name)
         return false;
 }
 
-/* If a name occurs in the request and among the artifacts, the artifact counts. */
+/* The files of the job. If a file of the request and an artifact have the same name, the artifact is used. */
 struct file_span *run_job_files(const struct run *r, size_t *n)
 {
         const struct run_task *t = &r->task;

@@ -8,11 +8,11 @@
 #include <string.h>
 
 enum {
-        KILL_GUARD_US = 10000000, /* by then a killed sandbox is reported dead */
-        DRAIN_GUARD_US = 1000000, /* by then a dead sandbox's pipes have ended */
+        KILL_GUARD_US = 10000000, /* time within which a killed sandbox must be reported dead */
+        DRAIN_GUARD_US = 1000000, /* time within which a dead sandbox's pipes must reach end of file */
 };
 
-/* Negative: there is no memory for the timer, so the limit would not exist. The caller then runs nothing. */
+/* Negative: there is no memory for the timer, so the limit could not be kept. The caller then ends the run. */
 static int set(const struct run *r, struct timer *timer, int64_t delay_us)
 {
         if (timer_set(timer, delay_us) == 0)
@@ -34,7 +34,7 @@ static int arm_cpu(struct run *r, int64_t left_us)
 static void await_death(struct run *r)
 {
         timer_stop(&r->cpu_timer);
-        arm(r, KILL_GUARD_US); /* if it can't be set, the slot is given up some seconds later */
+        arm(r, KILL_GUARD_US); /* if the timer can't be set, slots_tick finds the stuck slot some seconds later */
 }
 
 void run_kill(struct run *r, enum kill_reason reason)
@@ -59,7 +59,7 @@ static void on_timer(void *arg)
         case RUN_LIMITING:
         case RUN_CLEARING:
         case RUN_MAKING:
-                break; /* its owner watches the deadline, if there is one */
+                break; /* the owner of the run watches the deadline, if there is one */
         case RUN_RUNNING:
                 if (r->reason != KILL_NONE)
                         r->life->immortal(r);
@@ -101,7 +101,7 @@ static void on_cpu_timer(void *arg)
                 run_kill(r, KILL_FAULT);
 }
 
-/* ---------------------------------------------------------------- what the other parts say */
+/* ---------------------------------------------------------------- for the other parts */
 
 int run_limits_init(struct run *r)
 {

@@ -1,6 +1,5 @@
-/* The pool's end of one channel to a zygote. Orders go out without ever blocking. Reports come in and are handed to the
- * owner of the end. Any fault on the channel ends it. The zygote then sees end of file, and ends with all its
- * sandboxes.
+/* The pool's end of one channel to a zygote. Sending an order never blocks. Reports are handed to the owner of this
+ * end. Any fault on the channel closes the channel. The zygote then sees end of file, and ends with all its sandboxes.
  */
 #pragma once
 
@@ -13,7 +12,7 @@
 
 struct channel_pending {
         struct order order;
-        int fd; /* -1: none */
+        int fd; /* -1: no descriptor */
 };
 
 struct channel_end {
@@ -23,7 +22,7 @@ struct channel_end {
         void (*on_end)(void *owner, const char *why);
         void *owner;
 
-        int sock;          /* -1: there is none */
+        int sock;          /* -1: not open */
         struct err broken; /* why an order could not be sent */
         struct event readable;
         struct event writable;
@@ -31,10 +30,10 @@ struct channel_end {
         size_t n_pending, room;
 };
 
-/* The callbacks and the owner must be set. Takes sock over, even if it fails. */
+/* The callbacks and the owner must be set. Takes sock over, even after a failure. */
 int channel_end_open(struct channel_end *c, struct event_base *base, int sock, struct err *e);
 
-/* Harmless for one that was never opened, if its sock is -1. */
+/* Does nothing if the end was never opened and its sock is -1. */
 void channel_end_close(struct channel_end *c);
 
 /* Sends an order, with a borrowed descriptor or -1. An order that can't be sent ends the channel. The owner is told

@@ -14,7 +14,7 @@ static const char *const state_name[SLOT_STATES] = {
 
 #define TO(state) (1u << SLOT_##state)
 
-/* Every state but DYING may end in EMPTY at once: the zygote may fail a slot, or die, at any time. */
+/* Every state but EMPTY has an arrow to EMPTY, because the slot may fail, or the zygote die, at any time. */
 static const unsigned arrows[SLOT_STATES] = {
         [SLOT_EMPTY] = TO(PREPARING),
         [SLOT_PREPARING] = TO(WARM) | TO(DYING) | TO(EMPTY),
@@ -170,7 +170,8 @@ unsigned slots_tick(struct slots *s, unsigned max, unsigned max_making, struct s
                         continue;
                 n++;
                 slot->owed_ticks++;
-                /* A slot that is dropped may take as long as its processes take to die. */
+                /* A slot that is being dropped is never stuck: dropping takes as long as the slot's processes take to
+                 * die. */
                 bool made = slot->state == SLOT_PREPARING || slot->state == SLOT_REMAKING;
                 if (slot->owed_ticks < (made ? max_making : max) || slot->owed_ticks <= longest || slot->dropping ||
                     slot->state == SLOT_EMPTY)

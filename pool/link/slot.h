@@ -1,7 +1,7 @@
 /* Slots as the pool sees them: the state machine EMPTY -> PREPARING -> WARM -> RUNNING -> DYING -> EMPTY, and the
- * choices that follow from its counts: which slot gets the next sandbox, which sandbox gets the next job. A run that
- * needs another kind of sandbox than the warm one goes round: RUNNING -> DYING -> REMAKING -> RUNNING, and keeps its
- * slot. Pure: it sends no order and closes no descriptor. */
+ * choices that follow from the counts of slots in each state: which slot gets the next sandbox, and which sandbox gets
+ * the next job. A run that needs another kind of sandbox than the warm one keeps its slot, which goes RUNNING -> DYING
+ * -> REMAKING -> RUNNING. Pure: it sends no order and closes no descriptor. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,10 +12,10 @@
 #include <sys/queue.h>
 
 enum slot_state {
-        SLOT_EMPTY,     /* no sandbox, or a dead one that has been answered for */
-        SLOT_PREPARING, /* ordered */
-        SLOT_WARM,      /* waits for a job */
-        SLOT_RUNNING,   /* has a job */
+        SLOT_EMPTY,     /* it has no sandbox, or a dead one whose run was answered */
+        SLOT_PREPARING, /* a sandbox is ordered */
+        SLOT_WARM,      /* its sandbox waits for a job */
+        SLOT_RUNNING,   /* its sandbox has a job */
         SLOT_DYING,     /* its sandbox is dead or dying, its answer is not yet written, or its teardown is not proved */
         SLOT_REMAKING,  /* a sandbox with a terminal is ordered, for the run that took the slot */
         SLOT_STATES,
@@ -28,52 +28,53 @@ struct slot {
         struct zygote *zygote; /* its zygote */
         enum slot_state state;
         uint32_t number;
-        bool alive;                 /* the zygote keeps something for it: an init, namespaces, a cgroup */
-        bool dropping;              /* ORDER_DROP is on its way, and its report is waited for */
-        bool recycled;              /* it was alive when its present sandbox was ordered */
+        bool alive;                 /* the zygote keeps parts of the slot: an init, namespaces, a cgroup */
+        bool dropping;              /* ORDER_DROP was sent, and its report has not come yet */
+        bool recycled;              /* the slot was alive when its present sandbox was ordered */
         bool replaces;              /* its present sandbox was ordered in place of one that a request took */
         bool urgent;                /* a request waited for its present sandbox when that was ordered */
         bool busy;                  /* its sandbox has had a job: from RUNNING on, until it is EMPTY */
-        bool owed;                  /* an order is out that the zygote must answer */
-        unsigned owed_ticks;        /* for so many of the pool's ticks */
-        uint64_t sandbox;           /* the present or last one's number */
+        bool owed;                  /* an order was sent that the zygote has not answered yet */
+        unsigned owed_ticks;        /* for how many of the pool's ticks it has been owed */
+        uint64_t sandbox;           /* number of the present or last sandbox */
         int64_t since_us;           /* when it came into this state */
-        struct slot_holder *holder; /* who has its sandbox; NULL: none */
-        bool limiting;              /* ORDER_LIMIT is on its way */
+        struct slot_holder *holder; /* the holder of its sandbox; NULL: none */
+        bool limiting;              /* ORDER_LIMIT was sent, and not answered yet */
 
-        /* Of the sandbox, from WARM on. The descriptors are the owner's to close; -1: none. */
+        /* About the sandbox, from WARM on. The owner closes the descriptors; -1: none. */
         int fd[CHANNEL_WARM_FDS];
         int64_t warm_us;      /* when it became WARM */
-        int64_t freed_us;     /* when the run of the sandbox before was answered; 0: there was none */
-        uint64_t cpu_base_us; /* the cgroup's clock at that time */
-        uint64_t cpu_end_us;  /* the cgroup's clock at the end of the sandbox before; 0: there was none */
-        int64_t making_us;    /* CPU time for making it */
-        int64_t memory_bytes; /* the limits it has now */
+        int64_t freed_us;     /* when the run in the previous sandbox was answered; 0: there was no run */
+        uint64_t cpu_base_us; /* the CPU time of the slot's cgroup when the sandbox became WARM */
+        uint64_t cpu_end_us;  /* the same at the end of the previous sandbox; 0: there was no sandbox */
+        int64_t making_us;    /* CPU time for making the sandbox */
+        int64_t memory_bytes; /* the limits that the sandbox has now */
         int64_t disk_bytes;
         int64_t pids;
         int signal; /* the signal of ORDER_SIGNAL */
 
-        TAILQ_ENTRY(slot) link; /* among the empty, or among the warm */
+        TAILQ_ENTRY(slot) link; /* in slots.empty or slots.waiting */
 };
 
 struct slots {
         struct slot *slot; /* CHANNEL_MAX_SLOTS of them */
         unsigned warm;     /* number to be kept warm */
-        unsigned demand;   /* requests that wait for one: so many are made, even if fewer are to be kept */
+        unsigned demand;   /* requests that wait for a sandbox: so many are made, even if fewer are to be kept warm */
         unsigned at_once;  /* number prepared at one time, as many as the cores can use */
         unsigned running;  /* number that may run at one time */
-        unsigned kept;     /* slots that are kept for runs, beside one for each that is to be warm; at most running */
+        unsigned kept;     /* slots that are kept for runs, besides those for warm sandboxes; at most running */
         unsigned count[SLOT_STATES];
         unsigned alive;
         unsigned busy;              /* slots with a run; a DYING one that never had a job does not count */
-        TAILQ_HEAD(, slot) empty;   /* those alive first, the last used in front: its caches are still hot */
-        TAILQ_HEAD(, slot) waiting; /* warm, the longest waiting in front */
+        TAILQ_HEAD(, slot) empty;   /* alive ones first; the last used one in front: its caches are still hot */
+        TAILQ_HEAD(, slot) waiting; /* WARM slots, with the longest waiting one in front */
 };
 
 int slots_init(struct slots *s, struct zygote *zygote, struct err *e);
 void slots_fini(struct slots *s);
 
-/* Moves a slot on, as a report of the zygote says. -EPROTO with a sentence if the machine has no such arrow. */
+/* Moves a slot to another state, as a report of the zygote says. -EPROTO with a sentence if the state machine has no
+ * such arrow. */
 int slots_move(struct slots *s, struct slot *slot, enum slot_state to, int64_t now_us, struct err *e);
 
 /* The same for a move that the pool itself has chosen: a missing arrow is a mistake in this program. */
@@ -82,27 +83,28 @@ void slots_must_move(struct slots *s, struct slot *slot, enum slot_state to, int
 /* The zygote has removed all that it kept for an EMPTY slot. */
 void slots_gone(struct slots *s, struct slot *slot);
 
-/* The slot that should get a new sandbox now, or NULL when there are enough. It is EMPTY. */
+/* The EMPTY slot that should get a new sandbox now, or NULL when there are enough. */
 struct slot *slots_want(struct slots *s);
 
-/* Sandboxes for the next requests: those that are warm, and those that are ordered. */
+/* The number of sandboxes for the next requests: warm ones and ordered ones. */
 unsigned slots_coming(const struct slots *s);
 
-/* The sandbox that should get the next job, or NULL. It is WARM. */
+/* The WARM slot whose sandbox should get the next job, or NULL. */
 struct slot *slots_ready(struct slots *s);
 
-/* The CPU time for making its sandbox, which is warm now, from the present time of the cgroup's clock. The clock may be
- * a new one. */
+/* The CPU time for making the slot's sandbox, which has just become warm. cpu_base_us is the present CPU time of the
+ * slot's cgroup. The cgroup may be a new one, which counts from 0. */
 int64_t slot_making_us(const struct slot *slot, uint64_t cpu_base_us);
 
-/* An order about the slot that must be answered went out; and it was answered. */
+/* slot_owe: an order about the slot was sent, and the zygote must answer it. slot_paid: the zygote has answered. */
 void slot_owe(struct slot *slot);
 void slot_paid(struct slot *slot);
 
 /* One tick of the pool's clock. Returns how many slots wait for an answer of the zygote. *stuck becomes the slot that
- * has waited longest, if it has waited for max ticks (for max_making if its sandbox is being made); else NULL. A slot
- * that is being dropped does not count: it may take long. */
+ * has waited longest, among those that have waited for max ticks (for max_making if a sandbox is being made); NULL if
+ * there is none. A slot that is being dropped is never stuck, because dropping may take long. */
 unsigned slots_tick(struct slots *s, unsigned max, unsigned max_making, struct slot **stuck);
 
-/* A slot too many, after the numbers went down: WARM (to be killed) or EMPTY and alive (to be dropped); or NULL. */
+/* A surplus slot, after the numbers to be kept were lowered: WARM (its sandbox is to be killed) or EMPTY and alive (to
+ * be dropped). NULL: there is none. */
 struct slot *slots_surplus(struct slots *s);

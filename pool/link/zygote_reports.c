@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 enum {
-        /* After a failure the next sandbox is ordered later, and each time twice as late: asking all the time does not
-         * help a host that has run out of something. */
+        /* After a failure the next sandbox is ordered after a delay, which doubles with each further failure. Ordering
+         * again at once does not help on a host that has run out of some resource. */
         BACKOFF_FIRST_US = 50000,
         BACKOFF_MAX_US = 5000000,
 };
@@ -52,12 +52,13 @@ static int on_warm(struct zygote *z, struct slot *slot, const struct report *rep
         slot->freed_us = 0;
         if (remade && slot->holder)
                 slot->holder->ops->remade(slot->holder);
-        else if (remade) /* its holder has given up */
+        else if (remade) /* the holder does not want it any more */
                 slot_return(slot);
         return 0;
 }
 
-/* The pool itself is out of descriptors, so the sandbox's were lost on the way: it can't be used. */
+/* The pool itself is out of descriptors, so the sandbox's descriptors were lost on the way. The sandbox can't be used.
+ */
 static int on_warm_in_vain(struct zygote *z, struct slot *slot, struct err *e)
 {
         static const char why[] = "the pool can open no descriptors for its sandbox";
@@ -77,7 +78,7 @@ static int on_warm_in_vain(struct zygote *z, struct slot *slot, struct err *e)
 static int on_limited(struct slot *slot, struct err *e)
 {
         if (slot->state == SLOT_DYING)
-                return 0; /* its holder gave it back meanwhile */
+                return 0; /* the holder gave the slot back meanwhile */
         if (slot->state != SLOT_RUNNING || !slot->holder || !slot->limiting)
                 return err_say(e, EPROTO, "limits were set that nobody asked for");
         slot_paid(slot);
@@ -119,7 +120,7 @@ static void on_dropped(struct zygote *z, struct slot *slot)
 {
         slot_paid(slot);
         if (!slot->dropping)
-                return; /* an idle slot: its count went down when the order went out */
+                return; /* a dropped EMPTY slot: slots_gone was called when the order was sent */
         slots_gone(&z->slots, slot);
         slots_must_move(&z->slots, slot, SLOT_EMPTY, clock_us());
 }
@@ -138,7 +139,7 @@ static int on_failed(struct zygote *z, struct slot *slot, const struct report *r
         if (slot->state != SLOT_EMPTY)
                 slots_must_move(&z->slots, slot, SLOT_EMPTY, clock_us());
         slots_gone(&z->slots, slot);
-        /* A job may have made its own slot fail, so other sandboxes are not ordered later for it. */
+        /* The job may have made its own slot fail, so this failure does not delay other sandboxes. */
         if (had_job)
                 z->ops->failed_holder(z);
         else
@@ -151,7 +152,7 @@ static int on_failed(struct zygote *z, struct slot *slot, const struct report *r
 
 /* ---------------------------------------------------------------- all reports */
 
-/* *kept: the descriptors were taken over. */
+/* Handles a report about a slot. *kept is set if the descriptors were taken over. */
 static int about_slot(struct zygote *z, const struct report *report, const int *fds, size_t n_fds, bool *kept,
                       struct err *e)
 {
@@ -160,7 +161,7 @@ static int about_slot(struct zygote *z, const struct report *report, const int *
         int r;
 
         if (slot->sandbox != report->sandbox || given_up)
-                return 0; /* late */
+                return 0; /* the report is late */
         switch (report->kind) {
         case REPORT_WARM:
                 if (n_fds == 0)
@@ -196,7 +197,7 @@ int zygote_report(void *zygote, const struct report *report, const int *fds, siz
                 r = err_say(e, EPROTO, "a report of kind %u with %zu descriptors", report->kind, n_fds);
         else if (is_hello == z->greeted)
                 r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
-        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS) /* 0 if it concerns no slot */
+        else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS) /* the slot is 0 if the report concerns no slot */
                 r = err_say(e, EPROTO, "a report about slot %u", report->slot);
         else if (is_hello) {
                 z->greeted = true;
@@ -207,7 +208,7 @@ int zygote_report(void *zygote, const struct report *report, const int *fds, siz
                 z->ops->greeted(z, report);
         } else if (report->kind == REPORT_PRELOAD) {
                 z->ops->preloaded(z, report);
-        } else if (report->kind != REPORT_PONG) { /* a pong carries nothing but its arrival */
+        } else if (report->kind != REPORT_PONG) { /* only the arrival of a pong matters */
                 r = about_slot(z, report, fds, n_fds, &kept, e);
         }
         for (size_t i = 0; !kept && i < n_fds; i++)

@@ -117,7 +117,7 @@ void slot_recycle(struct slot *slot, bool discard)
         struct zygote *z = slot->zygote;
 
         slot_take_away(slot);
-        if (slot->freed_us == 0) /* no answer time: its sandbox had no run */
+        if (slot->freed_us == 0) /* there is no time of an answer, because the sandbox had no run */
                 slot->freed_us = clock_us();
         slot_close_fds(slot);
         if (discard) {
@@ -128,6 +128,6 @@ void slot_recycle(struct slot *slot, bool discard)
         }
         move(z, slot, SLOT_EMPTY);
         z->ops->changed(z);
-        if (slot->state == SLOT_EMPTY && slot->alive && !z->drained) /* enough are warm: its files need not wait */
+        if (slot->state == SLOT_EMPTY && slot->alive && !z->drained) /* enough are warm, so its files are removed now */
                 slot_order(slot, ORDER_CLEAR, -1);
 }

@@ -79,7 +79,7 @@ static void fill_compile(struct answer *a, const struct compile_outcome *c)
         a->compile_err = c->output.err;
 }
 
-/* Fills in the times, the sandbox's name and the language. */
+/* Fills in the times, the sandbox's name, and the language. */
 static void fill_way(hatchery_v1_Result *result, const struct outcome *o)
 {
         result->queue_us = o->queue_us;

@@ -32,7 +32,7 @@ static void leave(struct call *call)
         connection_weigh(c);
 }
 
-/* A client that has this answer must not get an older status afterwards. */
+/* Counts an answer to Execute: a client that has this answer must not get an older status afterwards. */
 static void count_result(struct connection *c)
 {
         c->seen_results = ++c->native->n_results;
@@ -122,7 +122,7 @@ static bool is_draining(const struct connection *c)
         return facts.draining;
 }
 
-/* A draining server says so itself, which is a better reason. */
+/* While the server drains, core_execute refuses the request, with a better reason than this one. */
 static int check_room(const struct connection *c, struct refusal *refusal)
 {
         const unsigned max = c->native->config->max_in_flight;
@@ -168,7 +168,8 @@ static int execute(struct call *call, struct submission *submission, uint8_t **b
         memcpy(caller.bytes, c->peer.bytes, c->peer.len);
         int r = core_execute(c->native->core, &caller, submission, &payload, &call->sink, &call->execution, refusal);
         *body = payload.buffer; /* NULL if the core has taken it over */
-        /* The refusal is about the queue, whose status the client may ask for next. */
+        /* The queue is full, or memory is short. If the client asks for the status next, the status must not be older.
+         */
         if (r != 0 && refusal->code == REFUSAL_RESOURCE_EXHAUSTED)
                 count_result(c);
         return r;

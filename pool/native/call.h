@@ -1,6 +1,6 @@
 /* The executions that a connection has asked for, each from its request to its answer. A call is the core's sink of one
- * execution: it hands the submission over, is told of the end, and makes the answer. The connection has a list of calls
- * without an answer, and abandons them when it ends. */
+ * execution: it hands the submission to the core, gets the outcome, and makes the answer. The connection has a list of
+ * calls without an answer, and abandons these calls when the connection ends. */
 #pragma once
 
 #include "pool/base/refusal.h"
@@ -15,29 +15,30 @@ struct connection;
 struct request;
 struct terminal_size;
 
-/* Hands an Execute to the core, or refuses it. If the core accepts it, the request's arrays and *body are taken over.
- * The caller frees what is left. */
+/* Hands an Execute to the core, or refuses it. If the core accepts it, the request's arrays and *body are taken over,
+ * and their pointers are cleared. So the caller frees the request and *body in any case. */
 void call_begin(struct connection *c, struct request *request, uint8_t **body, size_t len);
 
 /* The call of this id, or NULL. */
 struct call *call_find(const struct connection *c, uint64_t id);
 
-/* For Cancel: its request is answered, now or later. The call may be gone after this. */
+/* For Cancel: the call's request is answered, now or later. The call may be gone after this. */
 void call_cancel(struct call *call);
 
-/* For Credit: the call may send so many bytes of output more. It may be gone after this. */
+/* For Credit: the call may send this many more bytes of output. The call may be gone after this. */
 void call_credit(struct call *call, uint64_t bytes);
 
 /* For StdinChunk; end: no input follows. Input that the client must not send ends the call, which may be gone then. */
 void call_input(struct call *call, struct span bytes, bool end);
 
-/* For Signal; call may be NULL. Returns REFUSED, or 0 and *sent: a program of the call runs and gets the signal. */
+/* For Signal; call may be NULL. Returns REFUSED, or 0. *sent is true if a program of the call runs, and so gets the
+ * signal. */
 int call_signal(struct call *call, uint32_t number, bool *sent, struct refusal *refusal);
 
 /* For Resize. Does nothing for a call without a terminal. */
 void call_resize(struct call *call, const struct terminal_size *size);
 
-/* The connection has room again, so its streams go on. */
+/* The connection has room for output again, so its streams go on. */
 void call_go_on(struct connection *c);
 
 /* Abandons all calls of this connection: none is answered any more. */

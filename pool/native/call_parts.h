@@ -1,5 +1,5 @@
-/* What the parts of a call share: private to call*.c. call.c begins and ends a call; call_stream.c carries what comes
- * and goes in between. */
+/* What the parts of a call share: private to call*.c. call.c begins and ends a call; call_stream.c passes output, input
+ * and signals in between. */
 #pragma once
 
 #include "pool/core/core.h"
@@ -12,13 +12,13 @@
 /* Why the core reads no more of a program's output. */
 enum call_wait {
         CALL_FLOWS,
-        CALL_WAITS_FOR_CREDIT, /* the client's */
-        CALL_WAITS_FOR_ROOM,   /* on the connection, which holds enough that is unsent */
+        CALL_WAITS_FOR_CREDIT, /* credit from the client */
+        CALL_WAITS_FOR_ROOM,   /* room on the connection, which holds many unsent bytes */
 };
 
 struct call {
-        struct sink sink; /* first, since the core knows the call by it */
-        uint64_t id;      /* of the request */
+        struct sink sink; /* the first member, since the core gives it back in each callback */
+        uint64_t id;      /* the request's id */
         struct connection *connection;
         struct execution *execution;
         LIST_ENTRY(call) link;
@@ -28,14 +28,14 @@ struct call {
         bool streams;
         bool hurries; /* cancelled: output that can't be sent at once is thrown away */
         bool dropped; /* some output was thrown away, so none may follow it */
-        bool deaf;    /* the client knows that its program takes no more input */
+        bool deaf;    /* the client was told that its program takes no more input */
         enum call_wait wait;
-        TAILQ_ENTRY(call) turn; /* while it waits for room */
+        TAILQ_ENTRY(call) turn; /* in connection.waiting, while it waits for room */
         uint64_t credit;        /* bytes of output that may be sent */
         uint64_t input_credit;  /* bytes of input that the client may send */
         int64_t arrived_us;
         int64_t began_us;   /* when its run began */
-        int64_t signals_us; /* when the next signal would be due, if they came as fast as they may */
+        int64_t signals_us; /* when the next signal would come if signals came as fast as allowed */
 };
 
 /* ---------------------------------------------------------------- call.c */
@@ -45,7 +45,7 @@ void call_refuse(struct call *call, enum refusal_code code, const char *sentence
 
 /* ---------------------------------------------------------------- call_stream.c */
 
-/* The core calls these on the call's way. */
+/* The call's callbacks for the core. */
 size_t call_on_output(struct sink *sink, enum stream which, struct span bytes, uint64_t offset, int64_t at_us);
 void call_on_stage(struct sink *sink, enum stage stage, int64_t at_us);
 void call_on_input_wanted(struct sink *sink);
@@ -56,5 +56,5 @@ void call_stream_begin(struct call *call);
 /* The call is to end soon, so it waits for nothing. It may be gone after this. */
 void call_stream_hurry(struct call *call);
 
-/* The call has ended: it leaves the line of those that wait for room. */
+/* The call has ended: it is removed from the calls that wait for room. */
 void call_stream_end(struct call *call);

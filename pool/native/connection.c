@@ -148,7 +148,8 @@ void connection_accept(struct native *n, int fd, const struct peer *peer)
                 close(fd);
                 return;
         }
-        /* A unix socket has no such options, nor a need for them. Keepalive finds a peer that vanished silently. */
+        /* Sets options of TCP; a unix socket neither has nor needs them. Keepalive finds a peer that vanished silently.
+         */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof keep_idle_s);

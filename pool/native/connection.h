@@ -27,19 +27,19 @@ struct connection;
 
 enum connection_state {
         CONNECTION_OPEN,
-        CONNECTION_ENDING,    /* it reads nothing more, and sends what is left to send */
-        CONNECTION_LINGERING, /* all is sent; it reads and forgets for a moment. If it closed with bytes unread, the
-                               * kernel would reset the connection, and the client would lose its last answer */
+        CONNECTION_ENDING,    /* it reads nothing more, and sends the waiting answers */
+        CONNECTION_LINGERING, /* all is sent; for a short time it reads and drops bytes. Closing it with unread bytes
+                                 would reset it, and the client would lose its last answer */
         CONNECTION_DOOMED,    /* freed when its turn comes */
 };
 
-/* What a connection tells the code above it. */
+/* Callbacks from a connection to the code above it. */
 struct connection_ops {
         /* A message has come, and is unpacked. Takes body over. */
         void (*message)(struct connection *c, uint8_t *body, size_t len);
         /* The connection takes no more answers: its calls end. */
         void (*ended)(struct connection *c);
-        /* Little is unsent by now: streams may go on. */
+        /* Only few bytes are unsent now: streams may go on. */
         void (*has_room)(struct connection *c);
 };
 
@@ -47,27 +47,27 @@ struct connection {
         struct native *native;
         int fd;
         enum connection_state state;
-        bool turned_away; /* it came when there was no room */
+        bool turned_away; /* the server had no room for it when it came */
         bool compress;    /* the client has sent LZ4, so it can read LZ4 */
-        bool paused;      /* it is not read from, since too many answers wait */
-        bool reads;       /* the socket is watched for bytes; else only for the peer's end */
+        bool paused;      /* nothing is read from it, since too many answers wait */
+        bool reads;       /* the socket is watched for bytes; false: only for the end of the peer */
         struct peer peer;
         uint64_t held; /* bytes of memory that the budget counts for it */
         struct inbox in;
         struct unread *unread;  /* bytes that were read and wait for a turn; NULL: there never were any */
         struct evbuffer *out;   /* frames that the kernel has not taken yet; NULL: none */
-        struct heap_node hoard; /* in the front's heap, while much waits in out */
+        struct heap_node hoard; /* in native.hoards, while much waits in out */
         struct event readable;
-        struct event writable; /* with write_timeout */
+        struct event writable; /* watched with write_timeout */
         struct timer timer;    /* for the unfinished frame; later for lingering */
         struct turn turn;
-        LIST_HEAD(, call) calls;    /* those without an answer */
+        LIST_HEAD(, call) calls;    /* calls without an answer */
         unsigned in_flight;         /* how many calls */
         size_t held_by_calls;       /* bytes of memory of all calls */
-        struct call_table by_id;    /* the same calls */
+        struct call_table by_id;    /* the same calls, by id */
         TAILQ_HEAD(, call) waiting; /* calls whose output waits for room */
-        struct call *has_turn;      /* the one of them that goes on at present */
-        uint64_t seen_results;      /* native.n_results, when this connection had its last result, or began */
+        struct call *has_turn;      /* the call in waiting that goes on at present */
+        uint64_t seen_results;      /* native.n_results when this connection began, or sent its last result */
         LIST_ENTRY(connection) link;
 };
 
@@ -89,7 +89,7 @@ void connection_answer_made(struct connection *c, uint64_t id, struct span made)
 /* Refuses the connection as a whole: sends an Error with id 0, then ends it. */
 void connection_fail(struct connection *c, enum refusal_code code, const char *sentence);
 
-/* Abandons its calls, sends what is left to send, then closes. */
+/* Abandons its calls, sends the waiting answers, then closes. */
 void connection_end(struct connection *c);
 
 /* Frees it at once. Must not be called from within an event of the connection. */

@@ -9,7 +9,7 @@
  * later, in a turn of its own. */
 void connection_doom(struct connection *c);
 
-/* Tells the budget how much memory it holds now. */
+/* Tells the budget how much memory the connection holds now. */
 void connection_weigh(struct connection *c);
 
 /* All answers are sent, and none will follow. */
@@ -17,23 +17,23 @@ void connection_linger(struct connection *c);
 
 /* ---------------------------------------------------------------- connection_read.c */
 
-/* Watches the socket for bytes, or only for the peer's end, since its executions must end with the peer. */
+/* Watches the socket for bytes, or only for the end of the peer, since the executions must end with the peer. */
 int connection_watch(struct connection *c, bool reads);
 
-/* Chooses the next step: to read more, to wait for a turn with the bytes that were read, or to wait until answers have
- * left. */
+/* Chooses the next step: to read more, to wait for a turn to handle bytes that were read, or to wait until answers were
+ * sent. */
 void connection_go_on(struct connection *c);
 
 /* Handles a piece of the bytes that were read before. True: a large request has more to unpack. */
 bool connection_read_turn(struct connection *c);
 
-/* The memory that these bytes hold; and freeing it. */
+/* The memory for bytes that were read and not handled yet. The second function frees it. */
 size_t connection_unread(const struct connection *c);
 void connection_drop_unread(struct connection *c);
 
 /* ---------------------------------------------------------------- connection_write.c */
 
-/* The bytes that wait for the client; and freeing them. */
+/* The number of bytes that wait to be sent. The second function frees these bytes. */
 size_t connection_unsent(const struct connection *c);
 void connection_drop_unsent(struct connection *c);
 

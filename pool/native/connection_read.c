@@ -1,9 +1,9 @@
-/* A connection's reading: frames from bytes, in pieces of bounded time, so that no client's flood makes the others
- * wait.
+/* Reads from a connection, and makes frames of the bytes. The work is done in pieces of bounded time, so that a client
+ * that sends very much does not make the others wait.
  *
- * Bytes of one reading that do not fit into a piece are kept for a later turn. A large request gets a turn among the
- * large ones, where it is unpacked piece by piece. Meanwhile nothing more is read. So a connection holds at most one
- * reading and one request. */
+ * If the bytes of one read are too much for one piece, the rest is kept for a later turn. A large request waits for its
+ * turn among the large requests, and is then unpacked piece by piece. Meanwhile nothing more is read. So a connection
+ * holds at most the bytes of one read, and one request. */
 #include "pool/native/connection_parts.h"
 #include "proto/base/clock.h"
 #include "proto/base/limit.h"
@@ -17,10 +17,10 @@
 #include <sys/socket.h>
 
 enum {
-        SMALL_FRAME = 4096,      /* memory for one is never refused */
-        LARGE_FRAME = 256 << 10, /* packed or not; up to this a request costs less than a millisecond */
+        SMALL_FRAME = 4096,      /* memory for a frame of this size is never refused */
+        LARGE_FRAME = 256 << 10, /* packed or not; a request up to this size costs less than 1 ms */
         READ_AT_ONCE = 64 << 10, /* of a large frame */
-        UNPACK_STEP = 4096,      /* of packed bytes: they may become 1 MiB */
+        UNPACK_STEP = 4096,      /* packed bytes, which may unpack to 1 MiB */
 };
 
 struct unread {
@@ -31,11 +31,11 @@ struct unread {
         /* A large request that waits for its turn. */
         uint8_t *large;
         size_t large_len;
-        struct lz4_unpacker *unpacker; /* NULL: it is not packed */
-        bool unpacking;                /* begun */
+        struct lz4_unpacker *unpacker; /* NULL: the request is not packed */
+        bool unpacking;                /* unpacking has begun */
 };
 
-/* ---------------------------------------------------------------- what is kept */
+/* ---------------------------------------------------------------- kept bytes */
 
 static struct unread *unread(struct connection *c)
 {
@@ -109,7 +109,7 @@ static void read_failed(struct connection *c, int r, const struct err *e)
         connection_fail(c, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : REFUSAL_INVALID_ARGUMENT, e->text);
 }
 
-/* Takes both over. */
+/* Keeps a large request for a later turn. Takes *body and unpacker over. */
 static void put_off(struct connection *c, uint8_t **body, size_t len, struct lz4_unpacker *unpacker)
 {
         struct unread *u = unread(c);
@@ -124,7 +124,7 @@ static void put_off(struct connection *c, uint8_t **body, size_t len, struct lz4
         u->unpacker = unpacker;
 }
 
-/* Unpacks until the time is over, or everything if no time is given. */
+/* Unpacks until the given time, or to the end if the time is 0. */
 static int unpack(struct lz4_unpacker *u, int64_t until, uint8_t **out, size_t *len, struct err *e)
 {
         int r;
@@ -169,13 +169,14 @@ static void take_frame(struct connection *c, const struct frame *f, uint8_t *bod
                 c->native->connection_ops->message(c, own_steal_ptr(&owned), f->length);
 }
 
-/* May the next frame be taken? */
+/* True if the next frame may be taken. */
 static bool may_take(const struct connection *c)
 {
         return c->state == CONNECTION_OPEN && !c->paused && !has_large(c);
 }
 
-/* Takes whole frames from *data, moving it and *len on, until the time is over; at least one. */
+/* Takes whole frames from *data, and moves *data and *len on. Stops after TURN_US, but takes at least one frame if
+ * there is one. */
 static void take_frames(struct connection *c, const uint8_t **data, size_t *len)
 {
         const int64_t until = clock_us() + TURN_US;
@@ -212,7 +213,7 @@ static void take_direct(struct connection *c, size_t n)
 static void take_rest(struct connection *c)
 {
         struct unread *u = c->unread;
-        OWN_MEM uint8_t *bytes = own_steal_ptr(&u->rest); /* a frame may end the connection and free this */
+        OWN_MEM uint8_t *bytes = own_steal_ptr(&u->rest); /* a frame may end the connection, which frees u */
         size_t all = u->rest_len, at = u->rest_at;
         const uint8_t *data = bytes + at;
         size_t len = all - at;
@@ -221,7 +222,7 @@ static void take_rest(struct connection *c)
         take_frames(c, &data, &len);
         if (len == 0 || c->state != CONNECTION_OPEN)
                 return;
-        u = c->unread; /* it still exists, since the connection is open */
+        u = c->unread; /* u still exists, since the connection is open */
         u->rest = own_steal_ptr(&bytes);
         u->rest_len = all;
         u->rest_at = all - len;
@@ -256,7 +257,8 @@ bool connection_read_turn(struct connection *c)
 {
         bool more = false;
 
-        /* A begun request goes on, since no other large request is begun before its end. */
+        /* A large request whose unpacking has begun goes on even while paused, because no other large request can begin
+         * before its end. */
         if (c->state != CONNECTION_OPEN || (c->paused && !(has_large(c) && c->unread->unpacking)))
                 return false;
         if (has_large(c))
@@ -331,7 +333,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         if (n < 0 && (errno == EAGAIN || errno == EINTR))
                 return;
         if (n <= 0) {
-                connection_doom(c); /* gone: see connection.h */
+                connection_doom(c); /* the client is gone: see connection.h */
                 return;
         }
         if (c->state != CONNECTION_OPEN)
@@ -342,7 +344,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         else
                 take_read(c, c->native->scratch, (size_t)n);
         connection_weigh(c);
-        /* Within the margin a frame may become whole, so that only its request is refused, not the connection. */
+        /* Up to the budget's margin, a frame may become complete. Then only its request is refused, not the connection.
+         */
         if (c->state == CONNECTION_OPEN && connection_unread(c) > SMALL_FRAME && budget_is_far_over(c->native->memory))
                 connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED,
                                 "all clients together make this server hold as much memory as it may; come back later");

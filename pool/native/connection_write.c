@@ -1,5 +1,4 @@
-/* A connection's writing: answers as frames. Bytes that the kernel does not take at once are kept, within bounds.
- */
+/* Writes answers to a connection, as frames. Bytes that the kernel does not take at once are kept, within bounds. */
 #include "pool/core/core.h"
 #include "pool/native/answers.h"
 #include "pool/native/connection_parts.h"
@@ -11,9 +10,9 @@
 #include <unistd.h>
 
 enum {
-        SHED_FROM = 256 << 10,   /* bytes unsent; closing connections that hold less would free nothing */
-        ROOM_BYTES = 128 << 10,  /* unsent; with no more, streams may go on */
-        WRITE_AT_ONCE = 1 << 20, /* a very fast reader would keep the loop busy with everything that waits */
+        SHED_FROM = 256 << 10,   /* unsent bytes; closing connections with less would free almost no memory */
+        ROOM_BYTES = 128 << 10,  /* unsent bytes; with no more than these, streams may go on */
+        WRITE_AT_ONCE = 1 << 20, /* without it, a very fast reader would keep the loop busy with all waiting bytes */
 };
 
 size_t connection_unsent(const struct connection *c)
@@ -29,7 +28,7 @@ void connection_drop_unsent(struct connection *c)
         heap_remove(&c->native->hoards, &c->hoard);
 }
 
-/* Puts the connection into the heap of those that hold much, ordered by the amount. */
+/* Puts the connection into the heap of connections with many unsent bytes, ordered by their number. */
 static void note_hoard(struct connection *c)
 {
         const int64_t key = -(int64_t)connection_unsent(c);
@@ -94,8 +93,8 @@ static void flush(struct connection *c)
                 c->native->connection_ops->has_room(c);
 }
 
-/* If all clients together hold too much, the connections with the most waiting answers are closed: their clients do not
- * read. */
+/* If all clients together hold too much memory, the connections with the most unsent bytes are closed, because their
+ * clients do not read. */
 static void shed(struct native *n)
 {
         while (budget_is_over(n->memory) && n->hoards.top) {
@@ -157,7 +156,8 @@ static void put(struct connection *c, uint8_t *frame, size_t len)
         const struct config *config = c->native->config;
         size_t before = connection_unsent(c);
 
-        /* Runs that were accepted before reading stopped still bring their answers; this bounds them. */
+        /* After reading was paused, runs that were accepted before still bring answers. This check bounds these
+         * answers. */
         if (before > config->max_unsent_bytes + config->max_answer_bytes) {
                 log_info(c->native->log,
                          "a connection is closed: %zu bytes of answers wait for a client that does not read", before);
@@ -185,7 +185,7 @@ static void put(struct connection *c, uint8_t *frame, size_t len)
         shed(c->native);
 }
 
-/* An answer could not be made a frame. */
+/* The answer could not be made into a frame: sends a refusal in its place. */
 static enum refusal_code refuse_answer(struct connection *c, uint64_t id, int r, const struct err *e)
 {
         struct refusal refusal;
@@ -213,7 +213,8 @@ void connection_answer(struct connection *c, struct answer *a)
 
         if (!takes_answers(c))
                 return;
-        /* A stream may be a flood, and packing takes ten times as long as all else that is done with it. */
+        /* Output messages are not packed: there may be very many, and packing takes ten times as long as all other work
+         * on them. */
         if (a->m.which_answer == hatchery_v1_ServerMessage_output_tag)
                 bounds.compress = false;
         int r = reply_frame(a, &bounds, &frame, &len, &e);

@@ -1,4 +1,4 @@
-/* Frames from bytes: see inbox.h. */
+/* Makes frames of arriving bytes: see inbox.h. */
 #include "pool/native/inbox.h"
 
 #include "proto/base/own.h"
@@ -20,7 +20,7 @@ bool inbox_is_partial(const struct inbox *in)
         return in->header_have > 0;
 }
 
-/* Makes more room, at most for the whole message: doubled each time it is full, or as much as has come. */
+/* Makes more room, at most for the whole message: twice the room, or as much as has come if that is more. */
 static int grow(struct inbox *in, size_t at_hand, struct err *e)
 {
         size_t room = in->room ? in->room * 2 : FIRST_ROOM;

@@ -30,7 +30,7 @@ bool inbox_is_partial(const struct inbox *in);
 int inbox_take(struct inbox *in, const uint8_t **data, size_t *len, uint32_t max, struct frame *f, uint8_t **body,
                struct err *e);
 
-/* Within the body of a large frame: the place to read its next bytes to directly, and their number; NULL otherwise.
- * After the read, call inbox_filled, which answers like inbox_take. */
+/* Within the body of a large frame: returns where to read its next bytes directly, and sets *room to their number. NULL
+ * otherwise. After the read, call inbox_filled, which returns the same values as inbox_take. */
 uint8_t *inbox_direct(struct inbox *in, size_t *room);
 int inbox_filled(struct inbox *in, size_t n, struct frame *f, uint8_t **body, struct err *e);

@@ -19,10 +19,10 @@ struct listener {
 int listener_init(struct listener *l, struct native *n, int fd, struct err *e);
 void listener_fini(struct listener *l);
 
-/* To be called about every second: a listener whose pause could not be timed, or could not be ended, is watched
- * again. */
+/* To be called about every second: watches a listener again if its pause could not be timed, or could not be ended. */
 void listener_tick(struct listener *l);
 
-/* The number of connections that are allowed: max_connections, or as many as the limit of descriptors leaves, which it
- * logs. Without descriptors for its sandboxes a server could serve no client. */
+/* The number of connections that are allowed: max_connections, or as many as the limit of descriptors allows if that is
+ * less. A number below max_connections is logged. Some descriptors are kept for sandboxes, because a server without
+ * them could serve no client. */
 unsigned listener_room(const struct native *n);

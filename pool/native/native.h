@@ -1,7 +1,7 @@
 /* The front that speaks the native wire (proto/hatchery.proto, in the frames of proto/wire/frame.h): it accepts
  * connections, turns their requests into submissions to the core, and the core's reports into answers. It owns the
  * listening sockets, the connections, and all bytes that wait to be read or sent. The core decides what is run, and
- * when. nanopb stops here. */
+ * when. Nothing else in the pool uses nanopb. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -19,10 +19,10 @@ struct native;
 struct native_options {
         struct event_base *base;
         struct log *log;
-        const struct config *config; /* native_reload sets another */
+        const struct config *config; /* native_reload replaces it */
         struct budget *memory;       /* memory that clients make the pool hold */
         struct core *core;
-        int64_t started_us; /* when the server began, for its status */
+        int64_t started_us; /* when the server started, for Status */
 
         /* A connection has ended, and is no longer counted. */
         void (*progress)(void *owner);
@@ -34,7 +34,8 @@ int native_new(struct native **out, const struct native_options *options, struct
 /* Frees it at once, and abandons its executions. NULL is accepted. */
 void native_free(struct native *n);
 
-/* Accepts connections from so many listening sockets, numbered from first on; takes them over. To be called once. */
+/* Accepts connections from count listening sockets, whose descriptors are numbered from first on. Takes them over. To
+ * be called once. */
 int native_listen(struct native *n, int first, unsigned count, struct err *e);
 
 /* Uses this configuration from here on. */
@@ -43,7 +44,7 @@ void native_reload(struct native *n, const struct config *config);
 /* To be called about every second. */
 void native_tick(struct native *n);
 
-/* Accepts no more connections; existing ones end when their answers have left. Executions without an answer are
+/* Accepts no more connections; existing connections end when their answers were sent. Executions without an answer are
  * abandoned. */
 void native_close(struct native *n);
 

@@ -40,10 +40,10 @@ struct native {
         LIST_HEAD(, connection) connections;
         unsigned max_connections; /* as configured, or as many as the limit of descriptors leaves */
         unsigned n_connections;
-        unsigned n_turned_away; /* of these, connections that are only told that there is no room */
-        unsigned n_doomed;      /* of these, connections that are to be freed */
-        struct turns turns;     /* of connections */
-        struct heap hoards;     /* connections with much unsent, those with the most first */
+        unsigned n_turned_away; /* among them, connections that are only told that there is no room */
+        unsigned n_doomed;      /* among them, connections that are to be freed */
+        struct turns turns;     /* turns of connections */
+        struct heap hoards;     /* connections with many unsent bytes; the one with the most is on top */
 
         struct status_cache last_status;
         uint64_t n_results; /* answers to Execute that were sent so far */

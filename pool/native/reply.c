@@ -11,11 +11,11 @@
 #include <pb_encode.h>
 #include <string.h>
 
-/* Packing runs at about 300 bytes per us, in the one loop that serves all clients: 1 MiB makes the others wait for 3
- * ms; saving one client's bandwidth is worth no more than that. */
+/* Larger messages are not packed. Packing runs at about 300 bytes per us, in the one loop that serves all clients. So 1
+ * MiB makes the other clients wait for 3 ms. Saving one client's bandwidth is not worth a longer wait. */
 enum { COMPRESS_UP_TO = 1 << 20 };
 
-/* message has room for the header, and is taken over, even after an error. */
+/* message has room for the header at its start. It is taken over, even after an error. */
 static int finish(uint8_t *message, size_t plain_len, const struct reply_bounds *bounds, uint8_t **frame, size_t *len,
                   struct err *e)
 {

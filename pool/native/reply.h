@@ -6,11 +6,12 @@
 #include <stdbool.h>
 
 struct reply_bounds {
-        size_t max;    /* of the message, unpacked */
+        size_t max;    /* bound on the message's size, unpacked */
         bool compress; /* the client can read LZ4 */
 };
 
-/* Encodes a, with its header, into fresh memory that the caller frees. -EMSGSIZE: it is larger than bounds->max. */
+/* Encodes a, with its header, into fresh memory that the caller frees. -EMSGSIZE: the message is larger than
+ * bounds->max. */
 int reply_frame(struct answer *a, const struct reply_bounds *bounds, uint8_t **frame, size_t *len, struct err *e);
 
 /* The same for a message that was encoded before, without its id. */

@@ -1,4 +1,4 @@
-/* From a request's bytes to its handler: decodes the request, and calls the code that answers it. */
+/* Decodes a request, and calls the code that answers it. */
 #pragma once
 
 #include <stddef.h>

@@ -7,8 +7,8 @@
 #include <stddef.h>
 
 enum {
-        ROUND_US = 1000,         /* a round of short turns; then a piece of a large one */
-        BYTES_PER_WAITED_US = 2, /* a request of 16 MiB lets others go first that come up to 8 s later */
+        ROUND_US = 1000,         /* the time of a round of short turns; a piece of a large turn follows */
+        BYTES_PER_WAITED_US = 2, /* smaller requests go before one of 16 MiB if they come up to 8 s later */
 };
 
 static struct turn *turn_of(struct heap_node *node)
@@ -16,13 +16,13 @@ static struct turn *turn_of(struct heap_node *node)
         return (struct turn *)(void *)((char *)node - offsetof(struct turn, node));
 }
 
-/* It uses a timer of 0, not event_active: an active event would come again before the loop has looked at anything
- * else. */
+/* Has on_turns called by the loop. A timer of 0 is used, not event_active: with event_active the loop would call it
+ * again before it handles anything else. */
 static void call(struct turns *t)
 {
         const struct timeval at_once = { 0 };
         if (!event_pending(&t->event, EV_TIMEOUT, NULL) && event_add(&t->event, &at_once) < 0)
-                event_active(&t->event, EV_TIMEOUT, 1); /* this needs no memory */
+                event_active(&t->event, EV_TIMEOUT, 1); /* event_active needs no memory, so it can't fail */
 }
 
 static void take_short(struct turns *t)

@@ -23,7 +23,7 @@ static void look_at_aliases(const struct language *l, const struct language *oth
         }
 }
 
-/* The extensions of a plug-in are in no file. */
+/* Extensions from a language's file. A plug-in has no such file, so its extensions are not compared. */
 static char *const *extensions_of(const struct language *l)
 {
         static char *const none[] = { NULL };

@@ -12,15 +12,15 @@
 void language_init(struct language *l, struct sched *s, const struct config_language *config)
 {
         l->sched = s;
-        l->asked = true; /* the supervisor sends the first zygote unasked */
+        l->asked = true; /* the supervisor sends the first zygote without a request */
         snprintf(l->name, sizeof l->name, "%s", config->name);
         queue_lane_init(&l->lane);
         TAILQ_INIT(&l->zygotes);
         language_configure(l, config);
-        scale_fade(&l->scale, clock_us()); /* from now on */
+        scale_fade(&l->scale, clock_us()); /* demand is counted from now on */
 }
 
-/* A zygote that has not yet proved that it can make sandboxes is to make at least one. */
+/* Sets the zygote's numbers. A zygote that has not yet proved that it can make sandboxes is to make at least one. */
 void language_set_numbers(const struct language *l, struct zygote *z)
 {
         unsigned least_at_once = 4, at_once = 2 * l->sched->cores;
@@ -85,7 +85,7 @@ void language_come_back(struct language *l, const struct config_language *config
         l->leaving = false;
         l->ready = l->was_full = l->broken = false;
         l->failed_starts = 0;
-        l->asked = true; /* as at the first time */
+        l->asked = true; /* as for a new language */
         language_configure(l, config);
         config_runtime_fini(&l->kept);
 }
@@ -95,7 +95,7 @@ bool language_is_gone(const struct language *l)
         return l->n_executions == 0 && TAILQ_EMPTY(&l->zygotes);
 }
 
-/* ---------------------------------------------------------------- who serves */
+/* ---------------------------------------------------------------- the serving zygote */
 
 struct zygote *language_in_phase(const struct language *l, enum zygote_phase phase)
 {
@@ -204,7 +204,7 @@ void language_serves_well(struct language *l, const struct zygote *z)
         }
 }
 
-/* ---------------------------------------------------------------- what there is to tell */
+/* ---------------------------------------------------------------- facts */
 
 void language_count(const struct language *l, struct language_count *count)
 {

@@ -1,4 +1,4 @@
-/* The scheduler's life, and its languages as they come and go with the configuration: see sched.h. */
+/* The life of the scheduler, and the languages that come and go with the configuration: see sched.h. */
 #include "pool/sched/sched.h"
 
 #include "pool/base/loop.h"
@@ -12,7 +12,7 @@
 
 enum { OF_USE_TO_A_CORE = 4 };
 
-/* ---------------------------------------------------------------- who has how many warm */
+/* ---------------------------------------------------------------- numbers of warm sandboxes */
 
 static void say_share(const struct language *l, unsigned before)
 {
@@ -26,7 +26,7 @@ static void say_share(const struct language *l, unsigned before)
                          s->min, s->target);
 }
 
-/* Divides the memory for warm sandboxes among all languages anew, by their present wishes. */
+/* Divides the memory for warm sandboxes among all languages anew, by their present demand. */
 static void share(struct sched *s)
 {
         struct scale *all[CONFIG_MAX_LANGUAGES];
@@ -40,7 +40,7 @@ static void share(struct sched *s)
         scale_share(all, n, s->config->warm_memory, clock_us());
         for (size_t i = 0; i < n; i++)
                 say_share(s->languages[i], before[i]);
-        /* Surplus sandboxes go before new ones come. */
+        /* Surplus sandboxes are ended before new ones are ordered. */
         for (size_t i = 0; i < n; i++)
                 if (all[i]->target < before[i])
                         language_order_sandboxes(s->languages[i]);
@@ -49,8 +49,9 @@ static void share(struct sched *s)
                         language_order_sandboxes(s->languages[i]);
 }
 
-/* A client's runs of all languages together load one machine. So they are bounded like those of one language: by the
- * language that may run most, or by the number of runs that all processors can use. */
+/* A client's runs of all languages together load one machine. So their number is bounded, too. The bound is
+ * client_running if that is set. Otherwise it is the client's share of the larger of two numbers: the highest `running`
+ * of a language, and the runs that all processors can use. */
 static void share_clients(struct sched *s)
 {
         unsigned most = OF_USE_TO_A_CORE * s->cores, percent = s->config->client_share;
@@ -66,7 +67,7 @@ static void share_clients(struct sched *s)
 
 /* ---------------------------------------------------------------- readiness */
 
-/* True if each language that can come up has had its warm sandboxes, and there is one that has. */
+/* True if each language that is not broken has had its warm sandboxes, and there is at least one such language. */
 static bool have_come_up(const struct sched *s)
 {
         bool any = false;
@@ -97,9 +98,9 @@ bool sched_is_ready(const struct sched *s)
         return s->n_languages > 0 && s->config->n_refused == 0;
 }
 
-/* ---------------------------------------------------------------- going */
+/* ---------------------------------------------------------------- languages that leave */
 
-/* Waiting requests would wait for ever: no more sandboxes are made. */
+/* Requests for a leaving language would wait for ever, because no more sandboxes are made for it. */
 static void refuse_waiting(struct language *l)
 {
         l->sched->ops->lost(l->sched->owner, l, SCHED_LEAVING);
@@ -114,7 +115,8 @@ static void leave(struct language *l)
         refuse_waiting(l);
 }
 
-/* Lets a leaving language go. A run that has lost its sandbox may have come back to wait. */
+/* Frees leaving languages that have nothing left. Refuses waiting requests again, since a run that has lost its sandbox
+ * may wait again. */
 static void let_go(struct sched *s)
 {
         struct language *l = LIST_FIRST(&s->leaving), *next;
@@ -131,7 +133,7 @@ static void let_go(struct sched *s)
         }
 }
 
-/* ---------------------------------------------------------------- coming */
+/* ---------------------------------------------------------------- languages that come */
 
 static struct language *find_leaving(struct sched *s, const char *name)
 {
@@ -147,7 +149,7 @@ static bool same_data(const struct config_runtime *a, const struct config_runtim
         return a == b || (a && b && config_runtime_same(a, b));
 }
 
-/* Are the ceilings that a zygote knows the same? They are those of limits that the kernel keeps. */
+/* True if the ceilings that a zygote knows are the same. These are the ceilings of the limits that the kernel keeps. */
 static bool same_ceilings(const struct config_language *a, const struct config_language *b)
 {
         int64_t of_a[LIMIT_COUNT], of_b[LIMIT_COUNT];
@@ -158,7 +160,7 @@ static bool same_ceilings(const struct config_language *a, const struct config_l
                of_a[LIMIT_PIDS] == of_b[LIMIT_PIDS];
 }
 
-/* A prestarted program's heap may be sized for the default memory limit. */
+/* The default memory limit matters to prestarted languages, because a prestarted program's heap may be sized for it. */
 static bool same_memory(const struct config_language *a, const struct config_language *b)
 {
         return !b->data || b->data->kind != KIND_PRESTARTED || a->standard[LIMIT_MEMORY] == b->standard[LIMIT_MEMORY];
@@ -180,7 +182,8 @@ static void renew_if_changed(struct language *l, const struct config *was, const
         language_outdate(l);
 }
 
-/* Makes the list of configured languages: present ones, ones that come back, or new ones. -ENOMEM: there is no list. */
+/* Makes the list of configured languages. A language may be present, come back, or be new. -ENOMEM: no list was made.
+ */
 static int make_list(struct sched *s, struct language ***list, struct err *e)
 {
         const struct config *c = s->config;
@@ -229,12 +232,12 @@ void sched_adopt(struct sched *s, struct span language, uint32_t generation, int
         struct language *l = sched_named(s, language);
         if (l)
                 language_adopt(l, generation, own_steal_fd(&owned));
-        else /* the pool lacks that configuration; the zygote finds its channel closed, and ends */
+        else /* the pool does not have this language; the zygote sees its channel closed, and ends */
                 log_error(s->log, "a zygote came for %.*s, which is not configured", (int)language.len,
                           (const char *)language.data);
 }
 
-/* ---------------------------------------------------------------- its life */
+/* ---------------------------------------------------------------- the scheduler's life */
 
 static void on_unblocked(evutil_socket_t fd, short what, void *arg)
 {

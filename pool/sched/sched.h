@@ -1,9 +1,9 @@
 /* The scheduler chooses which request gets a sandbox next, and how many sandboxes are kept. It has the queue, the
  * languages with their zygotes, and the memory budget of warm sandboxes. It serves entries of the queue. Its owner
- * (pool/core) knows whose they are, and what to do with a sandbox.
+ * (pool/core) knows the executions behind the entries, and what to do with a sandbox.
  *
- * sched.c is its life, and handles languages that come and go with the configuration; registry.c finds them by name;
- * language.h is one language. */
+ * sched.c has the scheduler's life, and handles languages that come and go with the configuration. registry.c finds
+ * languages by name. language.h is the interface of one language. */
 #pragma once
 
 #include "pool/config/config.h"
@@ -23,23 +23,22 @@
 struct language;
 struct sched;
 
-/* Why requests wait for a language in vain. */
+/* Why a language can't serve the requests that wait for it. */
 enum sched_loss {
-        SCHED_BROKEN,  /* it does not come up; requests that are examined and wait are refused, while no zygote of it
-                        * serves */
+        SCHED_BROKEN,  /* it does not come up: while no zygote of it serves, waiting requests that were examined are
+                          refused */
         SCHED_LEAVING, /* it is no longer configured; all requests that wait for it are refused */
 };
 
 struct sched_ops {
-        /* The entry was taken out of the queue, and the slot moved to RUNNING for it. The callee holds the slot
-         * (slot_hold) before it does anything else with it, and calls queue_start. */
+        /* The entry was taken out of the queue, and the slot was moved to RUNNING for it. The callee calls slot_hold
+         * before it does anything else with the slot, and calls queue_start. */
         void (*start)(void *owner, struct queue_entry *entry, struct slot *slot);
-        /* A language has said hello, has turned out to be broken, or leaves: requests that wait unexamined can be
-         * examined.
-         */
+        /* A language's zygote has sent its hello, or a language has turned out to be broken, or leaves. Early requests
+         * can be examined now. */
         void (*spoken)(void *owner);
         void (*lost)(void *owner, struct language *l, enum sched_loss loss);
-        /* Every language that can come up has had its warm sandboxes. Called once. */
+        /* Every language that is not broken has had its warm sandboxes. Called once. */
         void (*ready)(void *owner);
         /* As in core.h. */
         int (*renew)(void *owner, const char *language);
@@ -47,11 +46,13 @@ struct sched_ops {
         void (*kill)(void *owner, const char *language, uint32_t generation);
 };
 
-/* News of its languages. */
+/* Callbacks from a language to the scheduler. */
 struct language_ops {
-        /* A language wants more memory for warm sandboxes, or more urgently, than when it was last shared. */
+        /* A language wants more memory for warm sandboxes, or wants it more urgently, than when the memory was last
+         * shared. */
         void (*grown)(struct sched *s);
-        /* A language has had its least number of warm sandboxes, or the others need not wait for it any more. */
+        /* A language has had its least number of warm sandboxes, or is broken, so that the others need not wait for it
+         * any more. */
         void (*came_up)(struct sched *s);
 };
 
@@ -68,30 +69,30 @@ struct sched {
         struct language **languages; /* in the configuration's order */
         size_t n_languages;
         LIST_HEAD(, language) leaving; /* languages that are no longer configured, and still have runs or zygotes */
-        uint64_t last_sandbox;         /* numbers given so far */
-        struct event unblocked;        /* clients may start more, in languages where nothing else has happened */
+        uint64_t last_sandbox;         /* number of the last sandbox that was ordered */
+        struct event unblocked; /* a client may start more runs of another language than the one whose run ended */
 
-        bool was_ready; /* every language that can come up has had its least number of warm sandboxes */
-        bool draining;  /* set by its owner: no new work, so sandboxes are made only for waiting requests */
-        bool closing;   /* sched_close was called: all work is done, and ends of zygotes are expected */
+        bool was_ready; /* every language that is not broken has had its least number of warm sandboxes */
+        bool draining;  /* set by the owner: no new work, so sandboxes are made only for waiting requests */
+        bool closing;   /* sched_close was called: all work is done, and zygotes are expected to end */
 };
 
 /* s is zeroed memory, with everything from ops to cores set; the languages are those of the configuration. After an
  * error sched_fini must still be called. */
 int sched_init(struct sched *s, struct err *e);
 
-/* No entry of its owner may wait in the queue; holders of slots are told that they are lost. Harmless for zeroed
- * memory. */
+/* No entry may wait in the queue. Holders of slots are told that their slots are lost. Does nothing for zeroed memory.
+ */
 void sched_fini(struct sched *s);
 
-/* s->config is the present configuration, was is the one before. -ENOMEM: nothing has changed; the caller puts the old
- * one back. */
+/* s->config is the new configuration, was is the old one. -ENOMEM: nothing has changed; the caller sets s->config to
+ * the old one. */
 int sched_reload(struct sched *s, const struct config *was, struct err *e);
 
-/* Takes a zygote for this language, and sock over. -1: there was a zygote, but it could not be taken. */
+/* Takes a zygote for this language, and sock over. sock is -1 if the zygote's channel was lost on the way. */
 void sched_adopt(struct sched *s, struct span language, uint32_t generation, int sock);
 
-/* No execution is left, or none is awaited: ends all zygotes in good order. */
+/* Ends all zygotes in good order, when no execution is left or no execution is waited for. */
 void sched_close(struct sched *s);
 
 /* To be called about every second. */
@@ -102,16 +103,16 @@ void sched_kick(struct sched *s);
 
 /* ---------------------------------------------------------------- languages by name: registry.c */
 
-/* The language that is served under this name (the second function: or alias), in any case of letters; or NULL. */
+/* The language with this name, in any case of letters; or NULL. sched_find also looks at aliases. */
 struct language *sched_named(const struct sched *s, struct span name);
 struct language *sched_find(const struct sched *s, struct span name);
 
 /* The first language that is starting and has not yet reported its other names; or NULL. */
 struct language *sched_first_unnamed(const struct sched *s);
 
-/* Why there is no such language, if that is known; or NULL. */
+/* Why there is no language of this name; NULL if that is not known. */
 const struct config_absent *sched_find_absent(const struct sched *s, struct span name);
 
-/* True if every configured language is ready at this moment, including those that never came up. Not before ops->ready
- * was called. */
+/* True if every configured language is ready now, including languages that were broken when ops->ready was called.
+ * False before ops->ready was called. */
 bool sched_is_ready(const struct sched *s);

@@ -1,4 +1,4 @@
-/* The clock: see clock.h. It has a file of its own, so that a test can link another clock. */
+/* The clock: see clock.h. The clock has a file of its own, so that a test can link another clock. */
 #include "proto/base/clock.h"
 
 #include <time.h>

@@ -26,7 +26,7 @@ static void match_all(bool *reach, size_t len)
                 reach[i] = reach[i] || reach[i - 1];
 }
 
-/* Two stars and a slash: nothing, or anything that ends with a slash. */
+/* Two stars and a slash match nothing, or any bytes that end with a slash. */
 static void match_directories(bool *reach, const char *path, size_t len)
 {
         bool before = reach[0];

@@ -4,8 +4,8 @@
 enum { STEP_BITS = 7 };
 _Static_assert(HISTOGRAM_STEPS == 1 << STEP_BITS, "the steps of an octave are counted in STEP_BITS bits");
 
-/* A value of the exact part is its own bucket. A longer one is shifted until its leading one stands at STEP_BITS, which
- * leaves a number between STEPS and EXACT; each shift skips one octave of buckets. */
+/* A value of the exact part is the number of its bucket. A longer value is shifted right until its highest set bit is
+ * bit STEP_BITS. The result is at least STEPS and below EXACT. Each shift by one bit skips one octave of buckets. */
 static size_t bucket_of(uint64_t value)
 {
         if (value < HISTOGRAM_EXACT)
@@ -60,15 +60,16 @@ void histogram_cumulate(const struct histogram *h, const uint64_t *bound, size_t
         size_t i = 0;
 
         for (size_t k = 0; k < n; k++) {
-                /* What lies behind the longest value is empty, and not looked at: it may never have been touched. */
+                /* The buckets after the largest value are empty. They are not read, because their pages may never have
+                 * been touched. */
                 for (size_t last = bucket_of(bound[k]); i <= last && seen < h->count; i++)
                         seen += h->bucket[i];
                 count[k] = seen;
         }
 }
 
-/* The place of the wanted value among all of them in order, from 1: the share rounded up. It uses no libm, so that
- * users of this file need not link it. */
+/* The position of the wanted value among all values in order, from 1: q times count, rounded up. It does not use libm,
+ * so that users of this file need not link libm. */
 static uint64_t rank_of(uint64_t count, double q)
 {
         double exact = q * (double)count;

@@ -1,6 +1,6 @@
-/* A log-linear histogram of durations, in the owner's unit. It is exact up to HISTOGRAM_EXACT. Above, it has
- * HISTOGRAM_STEPS buckets in each power of two, so a value that it returns is within 1/HISTOGRAM_STEPS of one that was
- * added. Adding is O(1), and its size is fixed (36 KiB): it is a plain value without pointers, and can be copied,
+/* A log-linear histogram of durations, in the owner's unit. It is exact up to HISTOGRAM_EXACT. Above that, it has
+ * HISTOGRAM_STEPS buckets for each power of two. So a value that it returns differs by at most 1/HISTOGRAM_STEPS from a
+ * value that was added. Adding is O(1). A histogram has a fixed size (36 KiB) and no pointers, so it can be copied,
  * merged, and sent to another process of the same program. */
 #pragma once
 
@@ -10,8 +10,8 @@
 enum {
         HISTOGRAM_STEPS = 128,
         HISTOGRAM_EXACT = 2 * HISTOGRAM_STEPS,
-        /* Beyond the exact part: up to 2^41, which is 36 minutes of ns or 25 days of us. A longer value counts as that
-         * long, except in max. */
+        /* Octaves beyond the exact part. They reach up to 2^41, which is 36 minutes in ns or 25 days in us. A larger
+         * value counts as 2^41, except in max. */
         HISTOGRAM_OCTAVES = 33,
         HISTOGRAM_BUCKETS = HISTOGRAM_EXACT + HISTOGRAM_OCTAVES * HISTOGRAM_STEPS,
 };
@@ -28,13 +28,13 @@ struct histogram {
 void histogram_add(struct histogram *h, uint64_t value);
 void histogram_merge(struct histogram *into, const struct histogram *from);
 
-/* The value that a share q (0 to 1) of all values does not exceed: the middle of its bucket, never outside min and max.
- * 0 for an empty histogram. */
+/* The quantile q (0 to 1) of all values: the middle of the quantile's bucket, but not below min or above max. 0 for an
+ * empty histogram. */
 uint64_t histogram_quantile(const struct histogram *h, double q);
 
-/* How many values are at most bound[0], bound[1], ..., which rise: count[i] for each. The bucket in which a bound lies
- * is counted whole, so count[i] has each value up to bound[i], and may have some that exceed it by up to
- * 1/HISTOGRAM_STEPS. From HISTOGRAM_EXACT down it is exact. */
+/* Sets count[i] to the number of values that are at most bound[i]. The bounds must rise. The bucket of a bound is
+ * counted as a whole. So count[i] may also have some values that exceed bound[i], by at most 1/HISTOGRAM_STEPS. For
+ * bounds up to HISTOGRAM_EXACT it is exact. */
 void histogram_cumulate(const struct histogram *h, const uint64_t *bound, size_t n, uint64_t *count);
 
 /* The smallest value that falls into bucket i; for i = HISTOGRAM_BUCKETS the first value that is too long for all

@@ -28,7 +28,7 @@ int io_read_all(int fd, void *data, size_t len)
         return 0;
 }
 
-/* Sockets are written by send, so that no signal comes if the other end is gone. */
+/* Sockets are written by send, so that no SIGPIPE comes if the other end is closed. */
 static int put_all(int fd, const void *data, size_t len, bool is_socket)
 {
         const char *at = data;

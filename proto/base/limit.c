@@ -10,9 +10,9 @@
 
 #define MIB (1024 * 1024)
 
-/* The floor of memory: a waiting interpreter holds 1 to 2 MiB, and the kernel sets no limit below the memory that is
- * held. Defaults follow those of bots and judges: snekbox gives 6 s, 70 MiB and 1 MB of output; go-judge and Piston 10
- * s and 3 s. An operator may move the ceilings. */
+/* The floor of memory is 4 MiB, because a waiting interpreter holds 1 to 2 MiB, and the kernel accepts no limit below
+ * the memory that is held. The defaults follow other services that run programs: snekbox gives 6 s, 70 MiB and 1 MB of
+ * output; go-judge gives 10 s, and Piston 3 s. An operator may change the ceilings. */
 const struct limit_row limit_table[LIMIT_COUNT] = {
         [LIMIT_WALL] = { "wall_us", "wall", "compile-wall", LIMIT_UNIT_US, 1, 6000000, 60000000,
                          "real time from the program's start" },
@@ -51,11 +51,11 @@ static const struct suffix count_suffixes[] = {
         { NULL, 0 },
 };
 
-/* The value of the digits behind a point, times factor; 0 if there is no point. It is cut to whole units. With factor 1
- * all these digits must be 0. */
+/* The value of the digits behind a point, times factor; 0 if there is no point. The result is cut to whole units. With
+ * factor 1 all digits behind the point must be 0. */
 static int parse_fraction(const char *at, int64_t factor, int64_t *value)
 {
-        enum { MAX_DIGITS = 9 }; /* their product with the largest factor has 63 bits */
+        enum { MAX_DIGITS = 9 }; /* number times the largest factor must fit into 63 bits */
         int64_t number = 0, of = 1;
         int digits = 0;
 

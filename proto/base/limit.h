@@ -1,5 +1,5 @@
-/* The limits of a run, by index: one table gives each its name on the wire, in the configuration and on the command
- * line. So all three and every refusal use the same names. */
+/* The limits of a run, by index. One table gives each limit its name on the wire, in the configuration and on the
+ * command line. So these three and every refusal use the same names. */
 #pragma once
 
 #include <stddef.h>
@@ -34,9 +34,10 @@ struct limit_row {
 
 extern const struct limit_row limit_table[LIMIT_COUNT];
 
-/* Parses a number with the unit's suffixes, in any case of letters: us, ms, s, m or min, h (bare: seconds) for times;
- * K, M, G, also as KB or KiB, all of 1024, for bytes. Times and bytes may have a point and up to 9 digits behind it.
- * Returns 0, or -EINVAL for anything else, negative values and overflow included. */
+/* Parses a number with a suffix of the unit, in any case of letters. Times have us, ms, s, m or min, h; without a
+ * suffix they are seconds. Bytes have K, M, G (also KB or KiB), which are powers of 1024. Times and bytes may have a
+ * point and up to 9 digits behind it. Returns 0, or -EINVAL for anything else, also for negative values and overflow.
+ */
 int limit_parse(enum limit_unit unit, const char *text, int64_t *value);
 
 enum { LIMIT_TEXT_SIZE = 32 };

@@ -1,6 +1,6 @@
 /* Ownership by scope: a variable marked OWN_FD, OWN_MEM or OWN_FILE is released when it goes out of scope, unless it
- * was stolen before. Constructors acquire into such variables and steal on success, so every early return releases
- * all. */
+ * was stolen before. A constructor puts what it acquires into such variables, and steals it on success. So every early
+ * return releases everything. */
 #pragma once
 
 #include <stdio.h>

@@ -6,34 +6,36 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Apart: in a session of its own, so that signals to its process group do not reach the starter. */
+/* SPAWN_APART: the program gets a session of its own, so that signals to its process group do not reach the process
+ * that started it. */
 enum spawn_group { SPAWN_APART, SPAWN_WITH_US };
 
 enum { SPAWN_FDS = 4, SPAWN_NULL = -2 };
 
 struct spawn {
         enum spawn_group group;
-        const char *folder; /* where it starts; NULL: where this process is */
+        const char *folder; /* the program's working directory; NULL: that of this process */
         char *const *argv;  /* the first word is looked up in PATH */
-        char *const *env;   /* NULL: this process's own */
-        int fd[SPAWN_FDS];  /* become 0 to 3 of the program; -1: stays as it is; SPAWN_NULL: /dev/null */
+        char *const *env;   /* NULL: the environment of this process */
+        int fd[SPAWN_FDS];  /* become the program's descriptors 0 to 3; -1: not changed; SPAWN_NULL: /dev/null */
 };
 
-/* All descriptors but those must be close-on-exec. 0, or a negative errno. */
+/* Starts a program. All descriptors but 0 to 3 must be close-on-exec. 0, or a negative errno. */
 int spawn_program(pid_t *pid, const struct spawn *s);
 
-/* Becomes the program, which is looked up in PATH. Returns only on failure, a negative errno. libc's own functions that
- * search PATH hand a file that is no program to a shell: they would run a library as a script. */
+/* Replaces this process by the program, which is looked up in PATH. Returns only on failure, with a negative errno.
+ * libc's functions that search PATH are not used: they hand a file that is not a program to a shell, and so would run a
+ * library as a script. */
 int spawn_become(char *const *argv, char *const *env);
 
-/* Whether a file that may be executed is at that path, or is found in PATH by that name. */
+/* True if program is the path of a file that may be executed, or a name that is found in PATH. */
 bool spawn_can_start(const char *program);
 
 /* Reads until the end, or until size - 1 bytes are there, and adds a NUL. Returns how many, or -ETIMEDOUT; text then
  * holds the bytes that came. */
 int spawn_read(int fd, char *text, size_t size, int patience_ms);
 
-/* One byte, or -EPIPE at the end, or -ETIMEDOUT; patience_ms -1: for ever. */
+/* Waits for one byte, and returns it, or -EPIPE at end of file, or -ETIMEDOUT. patience_ms -1: waits for ever. */
 int spawn_wait_byte(int fd, int patience_ms);
 
 /* Kills the process and the group that it leads, if it still runs, waits for it, and returns its wait status. */

@@ -15,14 +15,15 @@
 
 #define GUARD ((size_t)64 << 10)
 
-/* This struct lies at the top of the stack's own memory, and so is hidden with it: it holds registers. */
+/* This struct lies at the top of the stack's own memory, so that it is hidden with the stack: it holds saved registers.
+ */
 struct stack {
         ucontext_t inside, outside;
         void (*life)(void *context);
         void *context;
         char *bottom;
-        size_t size, room;          /* of the stack, and of this struct above it */
-        const void *outside_bottom; /* for AddressSanitizer, which must be told of every switch */
+        size_t size, room;          /* sizes of the stack, and of this struct above it */
+        const void *outside_bottom; /* for AddressSanitizer, which must be notified of every switch */
         size_t outside_size;
 };
 
@@ -48,7 +49,7 @@ static void switch_ends(void *fake, const void **bottom, size_t *size)
 }
 #endif
 
-/* makecontext passes only ints. */
+/* The first function on the stack. makecontext passes only ints, so the pointer comes in two parts. */
 static void begin(unsigned high, unsigned low)
 {
         struct stack *s = (struct stack *)((uintptr_t)high << 32 | low);

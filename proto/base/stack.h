@@ -1,5 +1,5 @@
-/* A second stack, on which code can pause while its process goes on on the first: an interpreter in the middle of its
- * start, or the zygote's loop while a child is born. Only one thread uses it. */
+/* A second stack. Code on it can pause while the process continues on the first stack. Such code is an interpreter in
+ * the middle of its start, or the zygote's loop while a child is made. Only one thread uses it. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -12,14 +12,16 @@ struct stack;
  * set. */
 struct stack *stack_new(size_t size, void (*life)(void *context), void *context, struct err *e);
 
-/* From here on no forked child gets this stack, so the process may not fork while it runs on it. Negative errno. */
+/* After this call no forked child gets this stack, so the process must not fork while it runs on this stack. 0, or a
+ * negative errno. */
 int stack_hide(struct stack *s);
 
-/* Goes on on this stack, until life calls stack_leave or has returned. Must not be called once life has returned. */
+/* Runs life on this stack. Returns when life calls stack_leave, or returns. Must not be called after life has returned.
+ */
 void stack_enter(struct stack *s);
 
-/* Called from inside: goes back to the caller of stack_enter. Returns at the next stack_enter. */
+/* Called on this stack: goes back to the caller of stack_enter. Returns at the next stack_enter. */
 void stack_leave(struct stack *s);
 
-/* Called from outside. Code that is paused on the stack never goes on. */
+/* Called on the first stack. Code that is paused on this stack never continues. */
 void stack_free(struct stack *s);

@@ -13,7 +13,7 @@
 struct file_span {
         struct span name;
         struct span content;
-        struct span raw_name; /* of a result only: the real bytes of a name that is not UTF-8 */
+        struct span raw_name; /* only in a result: the real bytes of a name that is not UTF-8 */
         uint32_t mode;
 };
 
@@ -35,8 +35,8 @@ struct submission {
         struct span code;
         struct span entry;
         struct span standard_input;
-        bool live_input;   /* more input follows while the program runs */
-        bool stream;       /* the caller wants output as it comes; for the front, whose sink tells the core */
+        bool live_input; /* more input follows while the program runs */
+        bool stream; /* the caller wants output as it comes. Only the front reads this, and chooses the sink by it */
         bool has_terminal; /* the program runs on a terminal of its own */
         struct terminal_size terminal;
         struct span *interpreter_args; /* words of the interpreter's command line, before the program's name */
@@ -51,7 +51,7 @@ struct submission {
         size_t n_env;
         bool has_limit[LIMIT_COUNT];
         int64_t limit[LIMIT_COUNT];
-        bool has_compile_limits; /* the compile step has limits of its own, even if it names none of them */
+        bool has_compile_limits; /* the caller gave limits for the compile step, even if the list is empty */
         bool has_compile_limit[LIMIT_COUNT];
         int64_t compile_limit[LIMIT_COUNT];
         struct span *compile_flags;
@@ -70,7 +70,7 @@ struct submission {
         uint32_t priority;
 };
 
-/* Its run gets an interpreter that is started for it. */
+/* True if the run gets an interpreter that is started for this run. */
 static inline bool submission_is_fresh(const struct submission *x)
 {
         return x->n_interpreter_args > 0 || x->interpreter.len > 0 || x->has_terminal;

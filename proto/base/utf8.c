@@ -39,7 +39,7 @@ size_t utf8_prefix(const uint8_t *data, size_t len)
         size_t at = 0;
 
         while (at < len) {
-                /* Nearly all text is ASCII: eight bytes at a time. */
+                /* Nearly all text is ASCII, so ASCII is skipped eight bytes at a time. */
                 uint64_t eight;
                 if (len - at >= sizeof eight) {
                         memcpy(&eight, data + at, sizeof eight);

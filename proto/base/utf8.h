@@ -4,9 +4,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* How many bytes from the start are whole, valid characters; len if all are valid. */
+/* The number of bytes at the start that are complete, valid characters; len if all are valid. */
 size_t utf8_prefix(const uint8_t *data, size_t len);
 
-/* Makes text valid in place: each byte that belongs to no valid character becomes '?'. For sentences that were cut to
- * the size of a buffer, perhaps within a character. */
+/* Makes text valid in place: each byte that belongs to no valid character becomes '?'. Used for sentences that were cut
+ * to the size of a buffer, perhaps within a character. */
 void utf8_repair(char *text);

@@ -42,7 +42,7 @@ int channel_send(int sock, const void *packet, size_t size, const int *fds, size
         return 0;
 }
 
-/* Takes the descriptors that came: up to max go into fds, the rest is closed. Returns how many came. */
+/* Takes the descriptors of a packet: up to max go into fds, and the others are closed. Returns how many came. */
 static size_t take_fds(struct msghdr *msg, int *fds, size_t max, size_t *n_fds)
 {
         size_t came = 0;
@@ -95,8 +95,8 @@ int channel_recv(int sock, void *packet, size_t size, int *fds, size_t max_fds, 
         for (size_t i = 0; i < *n_fds; i++)
                 close(fds[i]);
         *n_fds = 0;
-        /* Less than the buffer holds was cut off: this process can have no more descriptors. The packet itself is
-         * good, and its receiver can do without them. */
+        /* Descriptors were lost although the buffer had room: this process can open no more. The packet itself is good,
+         * and the caller can handle it without descriptors. */
         if (whole && came < CHANNEL_MAX_FDS)
                 return 1;
         return err_say(e, EPROTO, "a packet of %zd bytes and %zu descriptors, not of %zu bytes", n, came, size);

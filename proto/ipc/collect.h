@@ -1,7 +1,7 @@
 /* How output files come back. When the last process of a sandbox is dead, the pool passes one end of a stream socket
- * (ORDER_COLLECT) to the slot's init, by way of the zygote. That init may read the sandbox's files, and has no other
- * right. The pool writes a collect_request and the patterns. Init answers with files and one closing record, then
- * closes. The pool checks all of it against its own bounds. */
+ * (ORDER_COLLECT) to the slot's init, by way of the zygote. Init may read the sandbox's files, and has no other right.
+ * The pool writes a collect_request and the patterns. Init answers with files and one closing record, then closes. The
+ * pool checks everything that it receives against its own bounds. */
 #pragma once
 
 #include <stdint.h>

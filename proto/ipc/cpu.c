@@ -18,7 +18,8 @@ int64_t cpu_time_read(int fd)
         char *end;
         if (strncmp(text, v2_key, sizeof v2_key - 1) == 0) {
                 long long us = strtoll(text + sizeof v2_key - 1, &end, 10);
-                return end[-1] != ' ' && *end == '\n' && us >= 0 ? us : -EPROTO; /* after a blank, no digit was read */
+                /* If strtoll read no digit, end still follows the blank of the key. */
+                return end[-1] != ' ' && *end == '\n' && us >= 0 ? us : -EPROTO;
         }
         long long ns = strtoll(text, &end, 10);
         return end != text && *end == '\n' && ns >= 0 ? ns / 1000 : -EPROTO;

@@ -3,5 +3,5 @@
 
 #include <stdint.h>
 
-/* In us, or a negative errno. One pread; the file's first bytes tell which kind it is. */
+/* In us, or a negative errno. One pread. The file's first bytes tell whether it is of v1 or v2. */
 int64_t cpu_time_read(int fd);

@@ -126,7 +126,7 @@ int job_read(int sock, struct job *job)
         if (job->header.magic != JOB_MAGIC)
                 return -EPROTO;
 
-        /* Each string has at least a NUL. */
+        /* The least size of all strings, since each has at least its NUL. */
         uint64_t least = 2 + (uint64_t)job->header.n_args + job->header.n_env + job->header.n_flags +
                          job->header.n_interpreter_args;
         if (job->header.strings_size > JOB_MAX_STRINGS || job->header.strings_size < least)

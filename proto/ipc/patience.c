@@ -1,4 +1,4 @@
-/* The time that a process was given: see patience.h. */
+/* Calculates the time that a process was given for its work: see patience.h. */
 #include "proto/ipc/patience.h"
 
 #include <inttypes.h>

@@ -52,6 +52,6 @@ int answer_encode(struct answer *a, size_t room, uint8_t **out, size_t *out_len,
         a->m.cb_answer = (pb_callback_t){ 0 };
         int r = pbspan_encode(hatchery_v1_ServerMessage_fields, &a->m, room, out, out_len, e);
         if (a->m.which_answer == hatchery_v1_ServerMessage_result_tag)
-                result->files = (pb_callback_t){ 0 }; /* it points to a variable of this function */
+                result->files = (pb_callback_t){ 0 }; /* result->files points to a variable of this function */
         return r;
 }

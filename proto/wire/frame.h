@@ -16,8 +16,8 @@ struct frame {
 };
 
 /* Reads the header at the start of have bytes. FRAME_OK: f is filled (the message itself may not be there yet).
- * FRAME_MORE: fewer than WIRE_HEADER_SIZE bytes, and no wrong one among them. -EPROTO: an unknown flag. -EMSGSIZE:
- * longer than max. After an error the stream can't be resynchronised. */
+ * FRAME_MORE: there are fewer than WIRE_HEADER_SIZE bytes, and none of them is wrong. -EPROTO: an unknown flag.
+ * -EMSGSIZE: the message is longer than max. After an error the stream can't be resynchronised. */
 int frame_parse(struct frame *f, const uint8_t *data, size_t have, uint32_t max, struct err *e);
 
 /* Writes the header of a message of length bytes. */

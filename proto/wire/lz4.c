@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* The size of the content as the frame announces it. It is checked against the most that the frame could hold (LZ4
- * can't exceed 255:1) and against max. Moves *used past the frame header. */
+/* Reads the size of the content that the frame announces. The size is checked against max, and against the most that
+ * the frame could hold (LZ4 packs at most 255:1). Moves *used past the frame header. */
 static int announced_size(LZ4F_dctx *d, const uint8_t *data, size_t len, size_t max, size_t *used, size_t *size,
                           struct err *e)
 {
@@ -25,7 +25,7 @@ static int announced_size(LZ4F_dctx *d, const uint8_t *data, size_t len, size_t 
                                "a compressed message wants LZ4 dictionary %u; dictionaries are not used here",
                                info.dictID);
 
-        /* The library reports an absent size as 0: bit 3 of the FLG byte tells the two apart. */
+        /* The library reports a missing size as 0. Bit 3 of the FLG byte tells a missing size from the size 0. */
         bool has_size = len > 4 && (data[4] & 0x08) != 0;
         if (!has_size)
                 return err_say(e, EPROTO, "a compressed message does not carry its content size");
@@ -45,7 +45,7 @@ struct lz4_unpacker {
         LZ4F_dctx *d;
         const uint8_t *data;
         size_t len, used;
-        uint8_t *content; /* from the first step on */
+        uint8_t *content; /* allocated by the first step */
         size_t size, filled;
 };
 
@@ -83,7 +83,7 @@ size_t lz4_unpacker_size(const struct lz4_unpacker *u)
 
 int lz4_unpacker_step(struct lz4_unpacker *u, size_t bytes, uint8_t **out, size_t *out_len, struct err *e)
 {
-        /* The whole content stays in place until the end, so no history need be copied between steps. */
+        /* The content stays in place until the end, so the library need not copy history between steps. */
         static const LZ4F_decompressOptions_t options = { .stableDst = 1 };
 
         if (!u->content)

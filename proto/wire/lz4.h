@@ -11,12 +11,12 @@ enum { LZ4_OK = 0, LZ4_NO_GAIN = 1, LZ4_MORE = 2 };
 
 /* Unpacks a whole frame into fresh memory that the caller frees. The announced size is compared with max before
  * anything is allocated, and the content must then have that size. -EMSGSIZE: over max. -EPROTO: malformed, without a
- * size, longer or shorter than announced, or followed by more bytes. *out_len may be 0; *out is then still to be
- * freed. */
+ * size, longer or shorter than announced, or followed by more bytes. *out_len may be 0; *out must be freed even then.
+ */
 int lz4_unpack(const uint8_t *data, size_t len, size_t max, uint8_t **out, size_t *out_len, struct err *e);
 
-/* The same in pieces, for callers that serve others meanwhile. data is borrowed until the end. The constructor checks
- * the announced size, and allocates no memory for the content. */
+/* The same in pieces, for callers that do other work between the steps. data is borrowed until lz4_unpacker_free. The
+ * constructor checks the announced size, and allocates no memory for the content. */
 struct lz4_unpacker;
 int lz4_unpacker_new(struct lz4_unpacker **out, const uint8_t *data, size_t len, size_t max, struct err *e);
 void lz4_unpacker_free(struct lz4_unpacker *u);
@@ -24,8 +24,8 @@ void lz4_unpacker_free(struct lz4_unpacker *u);
 /* The announced size. */
 size_t lz4_unpacker_size(const struct lz4_unpacker *u);
 
-/* Takes at most so many bytes of data. LZ4_MORE, or at the end the same as lz4_unpack. One step may unpack a whole
- * block of the format (4 MiB at most), or 255 times the bytes that it takes, whichever is less. */
+/* Takes at most this many bytes of data. Returns LZ4_MORE, or at the end the same as lz4_unpack. One step may unpack a
+ * whole block of the format (4 MiB at most), or 255 times the bytes that it takes, whichever is less. */
 int lz4_unpacker_step(struct lz4_unpacker *u, size_t bytes, uint8_t **out, size_t *out_len, struct err *e);
 
 /* Packs into fresh memory that the caller frees, leaving room bytes free at its start (for a frame header); *out_len

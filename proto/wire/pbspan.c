@@ -1,4 +1,4 @@
-/* Protobuf in flat buffers, by tables: see pbspan.h. */
+/* Decodes and encodes protobuf in flat buffers, by tables: see pbspan.h. */
 #include "proto/wire/pbspan.h"
 
 #include "hatchery.pb.h"
@@ -11,8 +11,8 @@
 
 /* ---------------------------------------------------------------- decoding */
 
-/* Takes a length-delimited field as a span of the stream's buffer, and moves the stream behind it. Only this function
- * knows that the state of nanopb's buffer streams is the position in the buffer. */
+/* Takes a length-delimited field as a span of the stream's buffer, and moves the stream behind the field. Only this
+ * function relies on the fact that stream->state of nanopb's buffer streams is the position in the buffer. */
 static bool take_span(pb_istream_t *stream, struct span *span)
 {
         uint32_t len;
@@ -79,7 +79,7 @@ static int decode_number(const struct pbspan_message *m, const struct pbspan_fie
         if (!pb_decode_varint(stream, &value))
                 return refuse_damaged(m, e);
 
-        /* Negative numbers of 32 bits travel as 64 bits, so the sign is right after this. */
+        /* Negative numbers of 32 bits are encoded with 64 bits, so this conversion gives the right sign. */
         int64_t sign = (int64_t)value;
         char *at = (char *)target + f->offset;
         switch (f->kind) {
@@ -111,8 +111,8 @@ static const struct pbspan_field *find_field(const struct pbspan_message *m, uin
         return NULL;
 }
 
-/* The fields that one message has had so far. Skipping costs time too: without a bound, a small compressed frame could
- * hold millions of unknown fields. */
+/* The bound on unknown fields. Skipping a field costs time, too, and a small compressed frame could hold millions of
+ * unknown fields. */
 enum { MAX_UNKNOWN = 256 };
 
 struct seen {
@@ -263,8 +263,8 @@ pb_callback_t pbspan_of_files(const struct pbspan_files *files)
         return (pb_callback_t){ .funcs.encode = write_files, .arg = (void *)files };
 }
 
-/* nanopb sizes every submessage before it writes it. Sizing a span looks only at its length. So the bytes themselves
- * are read once, at any depth. */
+/* nanopb measures every submessage before it writes the submessage. Measuring a span looks only at the span's length.
+ * So the bytes themselves are read only once, at any depth. */
 int pbspan_encode(const pb_msgdesc_t *message, const void *from, size_t room, uint8_t **out, size_t *out_len,
                   struct err *e)
 {

@@ -1,5 +1,5 @@
-/* Decoding requests: see request.h. The tables below bound all that a client can make this process hold: every row that
- * takes memory or hands bytes on has its bound here. */
+/* Decoding requests: see request.h. The tables below bound everything that a client can make this process hold: every
+ * row that takes memory or passes bytes on has its bound here. */
 #include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
@@ -181,7 +181,7 @@ static int add_collect(void *target, struct span content, struct err *e)
         return pbspan_decode(&collect_message, content, target, e);
 }
 
-/* An Execute while it is decoded: the enum is checked afterwards. */
+/* An Execute while it is decoded; the enum is checked afterwards. */
 struct execute_target {
         struct submission x;
         int32_t on_output_limit;
@@ -309,7 +309,7 @@ static int add_execute(void *target, struct span content, struct err *e)
 
         r->kind = REQUEST_EXECUTE;
         int rc = pbspan_decode(&execute_message, content, &t, e);
-        r->execute = t.x; /* with its arrays: request_fini frees them after a refusal, too */
+        r->execute = t.x; /* also its arrays, which request_fini frees even after a refusal */
         if (rc < 0)
                 return rc;
 
@@ -351,7 +351,7 @@ static const struct pbspan_field credit_fields[] = {
         PART(Credit, PBSPAN_UINT64, bytes, credit_bytes),
 };
 
-/* How each kind is decoded. Execute has a function of its own. */
+/* How each kind of request is decoded. Execute has a function of its own. */
 static const struct pbspan_message messages[] = {
         [REQUEST_CANCEL] = { "Cancel", cancel_fields, COUNT(cancel_fields) },
         [REQUEST_PING] = { "Ping", NULL, 0 },
@@ -427,7 +427,7 @@ int request_decode(struct request *r, const uint8_t *data, size_t len, struct er
         memset(r, 0, sizeof *r);
         int rc = pbspan_decode(&client_message, content, r, e);
         if (rc < 0) {
-                /* The id may stand behind the refused field, and the refusal needs it. */
+                /* The refusal needs the id, which may come after the refused field. */
                 r->id = pbspan_find_uint64(content, hatchery_v1_ClientMessage_id_tag);
                 return rc;
         }

@@ -38,14 +38,15 @@ struct request {
 /* Does this kind have an answer, and so an id? */
 bool request_is_answered(enum request_kind kind);
 
-/* Decodes one message. -EPROTO with a sentence if it is malformed or over a bound of wire.h; r->id is then the id if it
- * could be read, else 0. Checks form only (UTF-8, no NUL in strings, counts, lengths), not whether the request makes
- * sense. Strings are checked for NUL, so they can be copied to C. The caller releases r by request_fini in every
- * case. */
+/* Decodes one message. Returns -EPROTO, and a sentence in e, if the message is malformed or over a bound of wire.h. In
+ * this case r->id is the message's id, or 0 if the id could not be read. The function checks only the form (UTF-8, no
+ * NUL in strings, counts, lengths), not whether the request makes sense. No string holds a NUL, so the caller can copy
+ * strings to C strings. The caller releases r by request_fini in every case. */
 int request_decode(struct request *r, const uint8_t *data, size_t len, struct err *e);
 
-/* Encodes into fresh memory that the caller frees, room bytes free at its start; *out_len counts the message alone. */
+/* Encodes into fresh memory, which the caller frees. The first `room` bytes of the memory are left free for the caller;
+ * *out_len counts only the message. */
 int request_encode(const struct request *r, size_t room, uint8_t **out, size_t *out_len, struct err *e);
 
-/* Frees the arrays that decoding made. Idempotent. Not for requests whose arrays the caller made. */
+/* Frees the arrays that decoding made. A second call does nothing. Not for a request whose arrays the caller made. */
 void request_fini(struct request *r);

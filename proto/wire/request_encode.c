@@ -96,7 +96,7 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct submission 
         return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
 }
 
-/* Fills all members but Execute: the small ones. */
+/* Fills the message of each small kind of request: all kinds except Execute. */
 static int fill_request(hatchery_v1_ClientMessage *m, const struct request *r, struct err *e)
 {
         switch (r->kind) {

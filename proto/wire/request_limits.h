@@ -1,4 +1,5 @@
-/* Each limit of a request with its field and its place in the generated struct, for both directions. */
+/* The limits of a request. X(LIMIT, member): LIMIT is our name, member is the name in the generated struct. Decoding
+ * and encoding use this table. */
 #pragma once
 
 #define LIMITS(X)                                                                                                      \

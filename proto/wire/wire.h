@@ -15,7 +15,7 @@ enum {
         WIRE_MAX_REQUEST = 16 << 20,
         WIRE_MAX_ANSWER = 64 << 20,
 
-        /* Below this size LZ4 is not worth its time: 1 KiB costs 2.5 us both ways and saves a few hundred bytes. */
+        /* A smaller message is not worth LZ4's time: 1 KiB costs 2.5 us both ways and saves a few hundred bytes. */
         WIRE_COMPRESS_FROM = 1024,
 
         /* Bounds inside one request, checked while decoding, so that a small frame can't ask for much memory. */
@@ -33,6 +33,6 @@ enum {
 
         /* Bytes of a stream that each side may send before the other side gives credit. */
         WIRE_FIRST_CREDIT = 256 << 10,
-        /* Credit saturates here, so that a sum can't overflow. */
+        /* The largest credit: a sum above it becomes this value, so that no sum can overflow. */
         WIRE_MAX_CREDIT = 1 << 30,
 };

@@ -93,7 +93,7 @@ static int sleep_process(void *nothing)
         return 0;
 }
 
-/* Every child suspends its parent as vfork does: only SIGKILL reaches that parent. */
+/* Every child suspends its parent as vfork does. Only SIGKILL ends a suspended parent. */
 static void vforks(const long *n)
 {
         static char room[65536];
@@ -115,7 +115,7 @@ static void sessions(const long *n)
         }
 }
 
-/* Threads up to the limit; each one that ends is replaced at once. */
+/* Creates sleeping threads without end. When their number is at the limit, each further creation fails. */
 static void many_threads(const long *n)
 {
         (void)n;
@@ -138,8 +138,8 @@ static void execs(const long *n)
         }
 }
 
-/* N processes, each with as many files as it may open, that lock single bytes for N milliseconds of CPU time each.
- * Prints the number of locks of each. */
+/* N processes. Each opens as many files as it may, and locks single bytes in them for M milliseconds of CPU time. The
+ * arguments are N and M. Prints the number of locks of each process. */
 static void locks(const long *n)
 {
         for (long p = 0; p < n[0]; p++) {
@@ -203,7 +203,7 @@ static void stack(const long *n)
         deeper(0);
 }
 
-/* One page, mapped again and again so far apart that each place takes a page table of its own. */
+/* Maps one page N times. The places are so far apart that each needs a page table of its own. */
 static void page_tables(const long *n)
 {
         enum { STRIDE = 2 << 20 };
@@ -217,7 +217,7 @@ static void page_tables(const long *n)
         }
 }
 
-/* Asks for N names that do not exist, each of which the kernel remembers. */
+/* Looks up N names that do not exist. The kernel remembers each of these names. */
 static void names(const long *n)
 {
         for (long i = 0; i < n[0]; i++) {

@@ -1,7 +1,8 @@
-/* ./search NEEDLE...: looks for needles in every process here except itself: in memory, environment, arguments,
- * auxiliary vector, status. ./search pid=N... NEEDLE...: looks in the memory of these processes only. A needle is
- * hexadecimal, and each of its bytes is xor KEY, so that neither this program nor the shell in between holds the
- * needle. Prints "PROCESS PLACE NUMBER" for each find, and at the end "searched PROCESSES BYTES". */
+/* ./search NEEDLE...: looks for needles in every process here except itself and process 1: in memory, environment,
+ * arguments, auxiliary vector, stat, status, cgroup, mountinfo. ./search pid=N... NEEDLE...: looks in the memory of
+ * these processes only. A needle is written in hexadecimal, and each of its bytes is combined with KEY by xor. So
+ * neither this program nor the shell that starts it holds the needle itself. Prints "PROCESS PLACE NUMBER" for each
+ * find, where NUMBER says which needle, and at the end "searched PROCESSES BYTES". */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -12,7 +13,7 @@
 
 enum { KEY = 0xa5, MAX_NEEDLES = 64, CHUNK = 1 << 18, LONGEST = 256, PAGE = 4096 };
 
-/* A larger area is a sanitizer's shadow. */
+/* An area larger than this is a sanitizer's shadow memory, and is not searched. */
 #define LARGEST (64ul << 30)
 
 struct needle {
@@ -51,7 +52,7 @@ static uint32_t mix(uint32_t four)
         return four * UINT32_C(2654435761) >> 16;
 }
 
-/* Where a needle may begin, by its first four bytes. */
+/* Marks the hash of each needle's first four bytes, so that find() compares only where such a hash occurs. */
 static void mark(struct search *s)
 {
         for (int i = 0; i < s->n; i++) {
@@ -65,7 +66,7 @@ static void mark(struct search *s)
         }
 }
 
-/* The needles that the bytes hold, as bits. */
+/* Returns one bit for each needle: 1 if these bytes hold the needle. */
 static uint64_t find(const struct search *s, const unsigned char *bytes, size_t len)
 {
         uint64_t found = 0;

@@ -1,5 +1,5 @@
 """Channels between runs through the things that all share: the kernel, /usr, and the slot that runs use one after the
-other. Each was shown to work once, by an attack on an earlier state of the sandbox."""
+other. Each channel worked in an earlier version of the sandbox: an attack proved it."""
 
 import contextlib
 import fcntl
@@ -32,7 +32,7 @@ ENOSYS, EINVAL, EPERM = 38, 22, 1
 
 @contextlib.contextmanager
 def server_without(*steps):
-    """The control of a wall: a server that leaves out these steps."""
+    """Starts a server that leaves out these steps. It is the control of a wall."""
     server = Server("test_channels_control", faults=[f"skip {step}" for step in steps])
     try:
         server.start()
@@ -42,12 +42,12 @@ def server_without(*steps):
 
 
 class Usr(Case):
-    """/usr shows the contents of the host's files, and shares nothing else of them, neither with the host nor with
-    other runs."""
+    """/usr shows the contents of the host's files. A run shares nothing else of these files (locks, access times, the
+    disk's size) with the host or with other runs."""
     SERVER = SERVER
 
-    # Reports the locks of a file that a run sees; the run must not be able to take one that another
-    # has.
+    # Prints for each kind of lock whether a run sees that another process holds such a lock on the
+    # file.
     LOOK = """
 import fcntl, os, struct, sys
 fd = os.open(sys.argv[1], os.O_RDONLY)
@@ -92,7 +92,7 @@ print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'he
             self.assertIn(self.HELD, self.seen_beside_a_lock(server))
 
     def seen_beside_a_lock(self, server):
-        """All that other runs see while one run has its locks."""
+        """Returns the set of LOOK's outputs in other runs, while one run holds its locks."""
         path = "/usr/bin/env"
         code = "import fcntl, os, sys\nfd = os.open(sys.argv[1], os.O_RDONLY)\n" \
                "fcntl.flock(fd, fcntl.LOCK_EX); other = os.open(sys.argv[1], os.O_RDONLY)\n" \
@@ -111,7 +111,7 @@ print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'he
             os.utime(file.name, ns=(long_ago, long_ago))
             self.assertEqual("some text\n", self.output("import sys\nprint(open(sys.argv[1]).read())", args=[file.name]))
             self.assertEqual(long_ago, os.stat(file.name).st_atime_ns)
-            with open(file.name, "rb") as again:  # the control: the host's own reading does
+            with open(file.name, "rb") as again:  # the control: reading on the host does change the time
                 again.read()
             if os.stat(file.name).st_atime_ns == long_ago:
                 self.skipTest("this host keeps no times of access")
@@ -141,7 +141,7 @@ print('open lock', 'free' if holder(fcntl.F_OFD_GETLK) == fcntl.F_UNLCK else 'he
 
 
 class OwnFiles(Case):
-    """A program can neither find nor lock nor change the programs that its sandbox is made of."""
+    """A program can't find, lock or change the executable files that its sandbox runs: hatcheryd and the plug-in."""
     SERVER = SERVER
 
     def test_maps_tell_no_path_of_the_host(self):
@@ -149,12 +149,12 @@ class OwnFiles(Case):
         names = set(self.output(code).splitlines())
         own = {name for name in names if not name.startswith(("/usr/", "["))}
         self.assertEqual({"/memfd:hatcheryd (deleted)", "/memfd:hatchery-lang-python (deleted)"}, own)
-        # The control: the supervisor, which runs from the file itself, does show it.
+        # The control: the supervisor runs from the file itself, so its maps show the path.
         self.assertIn(str(HOME), host.read(f"/proc/{SERVER.server.process.pid}/maps"))
 
     def test_no_memory_tells_one_either(self):
-        # The program holds the word backwards, so that the search does not find the program itself;
-        # its end is the control.
+        # The program gets its words backwards, so that the search does not find the arguments. The
+        # second word is the control: the search must find it.
         code = """
 import sys
 word, control = (w.encode()[::-1] for w in sys.argv[1:])
@@ -182,7 +182,8 @@ print(found[0], found[1] > 0)
                                                          "memory_bytes": 1 << 30}))
 
     def test_the_program_can_not_be_opened(self):
-        # Through /proc/self/exe all sandboxes of a zygote have the same file: a lock on it would be seen by all.
+        # /proc/self/exe is the same file in all sandboxes of a zygote. If programs could open it,
+        # each sandbox would see the locks of the others.
         code = "import os\ntry: os.open('/proc/self/exe', os.O_RDONLY); print('opened')\nexcept PermissionError: print('refused')\n" \
                "for p in os.listdir('/proc/self/map_files'):\n" \
                "    try: os.open('/proc/self/map_files/' + p, os.O_RDONLY); print('opened')\n    except PermissionError: pass"
@@ -198,7 +199,7 @@ print(found[0], found[1] > 0)
 
 
 class SharedInode(Case):
-    """All eventfds, epolls and timerfds of a machine are one file to the kernel's file locks."""
+    """The kernel's file locks treat all eventfds, epolls and timerfds of a machine as one file."""
     SERVER = SERVER
 
     LOOK = """
@@ -214,8 +215,8 @@ for lock in (fcntl.flock, lambda fd, how: fcntl.lockf(fd, how, 1, 5)):
         self.assertEqual(4 * "refused\n", self.output(self.LOOK))
 
     def test_it_is_a_server_that_holds_it(self):
-        # The wall itself refuses: the locks are there, and /proc/locks says that they are ours or
-        # another server's.
+        # The wall is that a server holds these locks: a run's own lock is then refused. /proc/locks
+        # shows locks of this server or of another server.
         import ctypes
         fd = ctypes.CDLL(None).eventfd(0, 0)
         self.addCleanup(os.close, fd)
@@ -225,11 +226,13 @@ for lock in (fcntl.flock, lambda fd, how: fcntl.lockf(fd, how, 1, 5)):
 
 
 class KernelMemory(Case):
-    """A program can't get much of the kernel memory that counts against no limit."""
+    """A program can't make the kernel use much memory that counts against no limit."""
     SERVER = SERVER
 
     def test_a_directory_that_can_be_written_is_not_merged(self):
-        # For a merged directory the kernel keeps a list of names per open descriptor. It shows as one link.
+        # A merged directory is one that overlayfs makes of several layers. The kernel keeps a list
+        # of names for each open descriptor of such a directory, and reports 1 as its number of
+        # links.
         code = "import os\nfor top, names, _ in os.walk('/', onerror=None):\n" \
                "    if top == '/': names[:] = [n for n in names if n not in ('proc', 'usr')]\n" \
                "    if os.access(top, os.W_OK): print(top, os.stat(top).st_nlink >= 2)\n" \
@@ -273,13 +276,14 @@ class Scheduling(Case):
                "for policy in (os.SCHED_FIFO, os.SCHED_RR):\n" \
                "    try: os.sched_setscheduler(0, policy, os.sched_param(1)); print('got')\n    except OSError: pass"
         found = self.output(code)
-        # Init's affinity can be read, and is the same for all.
+        # At most one line was printed: a program can read init's affinity, which is the same in all
+        # runs.
         self.assertLessEqual(len(found.splitlines()), 1, found)
         self.assertNotIn("got", found)
 
 
-# A second process in a session of its own writes, and prints the result. The kernel allows one
-# write in 100 ms on the whole machine.
+# A second process, in a session of its own, writes to its autogroup file twice, and prints each
+# result. The kernel allows one such write in 100 ms on the whole machine.
 WRITE_AUTOGROUP = """
 import os
 if os.fork() == 0:
@@ -291,7 +295,8 @@ if os.fork() == 0:
 os.wait()
 """
 
-# Reports facts about files and directories twice, with many look-ups between.
+# Checks that the inode numbers of some files and directories are the same before and after many
+# look-ups.
 INODES = """
 import os
 def told(path):
@@ -316,7 +321,7 @@ print('the same')
 
 
 class Kernel(Case):
-    """Lines that each sandbox made the kernel log, and a shared file that each could write"""
+    """A run makes the kernel log no line, sees inode numbers that do not change, and can't write files of /proc"""
     SERVER = SERVER
 
     def test_a_sandbox_writes_no_line_to_the_kernels_log(self):
@@ -326,7 +331,8 @@ class Kernel(Case):
             self.skipTest(f"the kernel's log can't be read: {error.strerror}")
         self.addCleanup(os.close, log)
         runs, counts = 64, []
-        # The least of some tries: an older server beside this one may write.
+        # The smallest count of several tries decides, because an older server on this machine may
+        # cause lines, too.
         while len(counts) < 5 and min(counts, default=runs) > 0:
             os.lseek(log, 0, os.SEEK_END)
             for request in [self.client.send_execute("print(1)") for _ in range(runs)]:
@@ -343,13 +349,13 @@ class Kernel(Case):
             except BlockingIOError:
                 return n
             except BrokenPipeError:
-                pass  # some were overwritten
+                pass  # the kernel has overwritten some lines
 
     def test_inode_numbers_do_not_change_within_a_run(self):
         self.assertEqual("the same\n", self.output(INODES))
 
     def test_the_automatic_group_can_not_be_written(self):
-        """The automatic group can't be written: only one run of the whole machine at a time could"""
+        """A run can't write its autogroup file: the kernel allows one write at a time on the whole machine"""
         if not os.path.exists("/proc/self/autogroup"):
             self.skipTest("this kernel has no automatic groups")
         self.assertEqual("Read-only file system\n" * 2, self.output(WRITE_AUTOGROUP))
@@ -365,7 +371,7 @@ class Channels(Case):
     SERVER = SERVER
 
     def test_files_of_usr_can_not_be_watched(self):
-        # The control: the host itself can.
+        # The control: the host can make an inotify instance.
         self.assertGreaterEqual(self.host_inotify(), 0)
         self.assertEqual(f"{ENOSYS}\n", self.output(SYSCALL + "print(call(294, 0))"))
         self.assertEqual(f"{EINVAL}\n", self.output(

@@ -20,7 +20,7 @@ class Collecting(Case):
     SERVER = SERVER
 
     def files(self, code, collect=ALL, complete=True, **arguments):
-        """Maps the names of returned files to their contents, without main.py."""
+        """Runs the program. Maps the names of its returned files to their contents, without main.py."""
         result = self.execute(code, collect=collect, **arguments)
         self.assert_exited(result)
         self.assertEqual(complete, not result.files_incomplete, f"{result.files_note} {describe(result)}")
@@ -66,7 +66,8 @@ print(made)
 """
         files = self.files(code)
         self.assertEqual({"real": b"real", "second": b"real"}, {n: c for n, c in files.items() if not n.startswith("link")})
-        # A link to the passwd of its own root may be made; that file came back, not the host's.
+        # The program may link the passwd file of its own root. Then that file is returned, not the
+        # host's.
         for content in (c for n, c in files.items() if n.startswith("link")):
             self.assertIn(b"sandbox:x:1000", content)
 
@@ -86,7 +87,7 @@ print(refused)
         self.assertEqual(b"3\n", self.result.stdout)
 
     def test_marks_of_an_overlay_can_not_be_made(self):
-        """Whiteouts and opaque directories, and the attributes that stand for them"""
+        """A program can make no whiteout and no opaque directory, and no attribute that stands for one of them"""
         code = """
 import os
 os.mkdir('dir'); open('dir/f', 'w').write('f')
@@ -151,7 +152,7 @@ open('set', 'w').write('set'); os.chmod('set', 0o6755)
         files = self.files(code)
         self.assertEqual({n if not self.is_text(n) else n.decode() for n in names}, set(files))
         for file in self.result.files:
-            file.name.encode()  # a string for every client
+            file.name.encode()  # fails if the name is not a valid Unicode string
 
     @staticmethod
     def is_text(name):
@@ -162,7 +163,7 @@ open('set', 'w').write('set'); os.chmod('set', 0o6755)
         return True
 
     def test_the_number_is_bounded(self):
-        """100,000 files: the disk's inodes are used up first, then the number of files that may come back"""
+        """A program that makes 100,000 files uses up the disk's inodes, and collecting stops at max_files"""
         code = "n = 0\ntry:\n    for n in range(100000): open(f'f{n}', 'w').close()\nexcept OSError as e: print(n, e.errno)"
         files = self.files(code, {"globs": ["**"], "max_files": 100}, complete=False, limits=LONG)
         self.assertEqual(100, len(self.result.files), len(files))
@@ -183,7 +184,7 @@ open('set', 'w').write('set'); os.chmod('set', 0o6755)
         self.assertEqual({"hole": bytes(1 << 20) + b"x" + bytes((1 << 20) - 1)}, files)
 
     def test_depth_is_bounded(self):
-        """A tree of 20,000 directories, each in the other"""
+        """A tree of up to 20,000 directories, each inside the one before"""
         code = "import os\nopen('top', 'w').write('top')\nn = 0\ntry:\n    for n in range(20000): os.mkdir('d'); os.chdir('d'); open('f', 'w').close() if n < 3 else 0\nexcept OSError as e: pass\nprint(n)"
         files = self.files(code, complete=False, limits=LONG)
         self.assertLessEqual({"top", "d/f", "d/d/f", "d/d/d/f"}, set(files))

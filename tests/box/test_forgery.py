@@ -17,7 +17,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 class Forgery(NamedTuple):
     name: str
     code: str
-    end: tuple                       # ("EXITED", code), ("SIGNALED", number) or another status and anything
+    end: tuple                       # ("EXITED", code), ("SIGNALED", number) or (another status, None)
     stdout: Optional[bytes] = b""    # None: any
     limits: Optional[dict] = None
 
@@ -189,7 +189,7 @@ class Report(Case):
         if forgery.stdout is not None:
             self.assertEqual((len(forgery.stdout), forgery.stdout), (result.stdout_total, result.stdout), describe(result))
         self.assertFalse(result.oom_killed, describe(result))
-        # The attack reached no other run, and no slot was given up for it.
+        # The server still works, and discarded no slot because of the attack.
         self.assert_alive()
         self.assertEqual(0, self.client.status().languages[0].discarded)
 

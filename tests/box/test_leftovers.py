@@ -10,8 +10,9 @@ import unittest
 from lib.case import Case, ServerModule, describe
 from lib.server import IS_SANITIZED, wait_until
 
-# Two slots, which take turns: of three runs in a row the third is in the slot of the first. Late
-# imports would give the kernel time.
+# The server has two slots, which take turns: of three runs in a row, the third is in the slot of
+# the first. Modules are preloaded, because an import in a run would give the kernel time for its
+# work.
 SERVER = ServerModule(__name__, config="client_share = 100\nlanguage python { warm = 1 running = 1\n"
                                        "preload += { socket, array, fcntl, struct } }\n", faults=[])
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -33,8 +34,9 @@ def end(said):
     os._exit(0)
 """
 
-# A named socket and a lock in flight, in a message of a socket in a message of a socket, and so on:
-# the kernel needs a tick of the clock for each. The two outermost sockets hold each other.
+# Leaves a named socket and locks in flight: in a message of a socket, which is in a message of
+# another socket, and so on. The kernel needs a tick of the clock for each of these sockets. Each of
+# the two outermost sockets is in a message of the other.
 POISON = COMMON + """
 pair = lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
 def send(sock, *held):
@@ -89,7 +91,7 @@ class Leftovers(Case):
     SERVER = SERVER
 
     def said(self, request):
-        """The slot, and what was found in it."""
+        """Waits for the run, and returns its slot and what it found there."""
         result = self.client.result(request)
         self.assert_exited(result)
         self.assertIn(b" ", result.stdout, describe(result))
@@ -99,8 +101,8 @@ class Leftovers(Case):
         return self.said(self.client.send_execute(PROBE, limits=LIMITS))[1]
 
     def round(self, depth):
-        """A run that leaves something, and at once two that look for it. Returns whether the nesting went deep, and
-        what was found in its slot."""
+        """Starts a run that leaves something, and at once two runs that look for it. Returns whether the nesting went
+        deep, and what was found in the slot of the first run."""
         codes = POISON.replace("@depth@", str(depth)), PROBE, PROBE
         requests = [self.client.send_execute(code, limits=LIMITS) for code in codes]
         (slot, how), *found = [self.said(request) for request in requests]
@@ -112,7 +114,8 @@ class Leftovers(Case):
         return row.failures, row.discarded
 
     def hold_a_socket_in_each_slot(self):
-        """A socket that does not end with a run: this test process holds it."""
+        """Makes a socket in each slot. No socket ends with a run, because this test process holds it. Returns the
+        number of slots."""
         libc = ctypes.CDLL(None, use_errno=True)
         own = os.open("/proc/self/ns/net", os.O_RDONLY)
         inits = [process for process in SERVER.processes() if process.name == "hatchery-init"]
@@ -135,7 +138,7 @@ class Leftovers(Case):
         SERVER.wait_idle(connections=1)
 
     def test_what_was_in_flight_is_not_there_for_the_next(self):
-        """The name of a socket and the lock of a file that a run left in flight are never seen by the next in its slot"""
+        """A run in a slot never sees the name of a socket or the lock of a file that the run before left in flight"""
         failures = self.counted()[0]
         for i in range(ROUNDS):
             self.assertEqual(["nothing"], self.round(40 if i % 2 else 0)[1])
@@ -152,7 +155,7 @@ class Leftovers(Case):
         wait_until(lambda: self.counted() == (failures, discarded + slots), what="each slot discarded once")
 
     def test_without_the_step_for_it_it_is_there(self):
-        """Without the wait, later runs see what stays in a slot and what is in flight"""
+        """The control: without the wait, later runs see the sockets that stay in a slot, and what is in flight"""
         self.both_slots_warm()
         SERVER.set_faults("skip leftovers")
         self.addCleanup(SERVER.set_faults)
@@ -160,7 +163,7 @@ class Leftovers(Case):
             deep, found = self.round(40)
             if not deep or "nothing" not in found:
                 break
-        if deep:  # if not, it may be gone before the next run can look
+        if deep:  # otherwise the work may be over before the next run looks
             self.assertIn(found, (["name lock"], ["name"]))  # older kernels release the lock first
         self.hold_a_socket_in_each_slot()
         self.assertEqual(["name"] * 6, [self.probe() for _ in range(6)])

@@ -17,7 +17,7 @@ LIMIT = 5_003 if EMULATED else 100_003
 DIGITS = b"0123456789" * (LIMIT // 10 + 1)
 LIMITS = {"output_bytes": LIMIT, "wall_us": 50_000_000, "cpu_us": 50_000_000, "open_files": 64}
 
-# `put` writes digits in their order to a descriptor, `total` bytes; `chunk` is a multiple of ten.
+# `put` writes `total` bytes to a descriptor: digits in their order. `chunk` is a multiple of ten.
 PRELUDE = """
 import ctypes, errno, fcntl, mmap, os, sys, time
 libc = ctypes.CDLL(None, use_errno=True)
@@ -29,7 +29,7 @@ def put(fd, total, chunk=65530):
         total -= n
 """
 
-# Each floods standard output, or the stream `fd`, with `total` bytes.
+# Each program writes `total` bytes to the stream `fd`, which is 1 or 2.
 FLOODS = {
     "write": "put(fd, total)",
     "single bytes": "for i in range(total): os.write(fd, b'%d' % (i % 10))",
@@ -85,7 +85,7 @@ class Floods(Case):
         self.assertEqual(DIGITS[:size], kept)
 
     def test_exactly_the_limit_is_given(self):
-        """However it is written, output of exactly the limit arrives whole, and the run has exited"""
+        """Output of exactly the limit arrives whole, in whatever way it is written, and the program exits by itself"""
         for flood, request in self.send_all(LIMIT).items():
             with self.subTest(flood):
                 result = self.client.result(request)
@@ -111,7 +111,7 @@ class Floods(Case):
                 self.assertEqual((0, LIMIT * 4, True), (result.exit_code, result.stdout_total, result.stdout_truncated))
 
     def test_a_flood_of_the_other_stream(self):
-        """A flood of standard error keeps exactly the first bytes, cut or killed"""
+        """A flood of standard error keeps exactly the first bytes, whether the output is cut or the run is killed"""
         ids = {(flood, cut): self.client.send_execute(program(flood, LIMIT * 2, fd=2), limits=LIMITS, on_output_limit="TRUNCATE" if cut else "KILL")
                for flood in ("write", "a daemon", "the stream opened by name", "splice", "packets") for cut in (False, True)}
         for (flood, cut), request in ids.items():
@@ -163,8 +163,8 @@ class Streams(Case):
 
 
 class Moments(Case):
-    """The pool looks at output now and then, and watches pipes that bring much. Output arrives whole at any time and
-    under any load."""
+    """The pool looks at output at intervals, and watches those pipes that bring much output. Output arrives whole at
+    any time and under any load."""
 
     SERVER = SERVER
 

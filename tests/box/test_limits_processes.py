@@ -1,5 +1,5 @@
-"""Processes: bombs of every kind end with their run, leave no process, and let others run meanwhile. Their latency
-during a bomb is printed next to that of a quiet server."""
+"""Processes: bombs of every kind end with their run, leave no process, and let others run meanwhile. The tests
+print the latency of these other runs during a bomb, and that of runs on a quiet server."""
 
 import statistics
 import time
@@ -28,8 +28,8 @@ BOMBS = {
     "execs in the shell": "import os\nos.execv('/bin/sh', ['sh', '-c', 'while :; do sh -c \"sh -c : &\" & done'])",
 }
 WALL_US = 300_000
-# A bomb in a sandbox of 256 MiB may meet the memory limit first. Processes that burn CPU time meet
-# the CPU limit, and a shell that can't fork gives up.
+# A bomb in a sandbox of 256 MiB may reach the memory limit first. Processes that burn CPU time
+# reach the CPU limit, and a shell that can't fork exits.
 ENDS = ("TIME_LIMIT", "CPU_LIMIT", "MEMORY_LIMIT", "EXITED")
 KEEP_40 = "import os, time\nn = 0\ntry:\n    for _ in range(40):\n        if os.fork() == 0: time.sleep(30); os._exit(0)\n        n += 1\n" \
           "except OSError: pass\nprint(n)"
@@ -43,7 +43,7 @@ class Bombs(Case):
     SERVER = SERVER
 
     def sandboxed(self):
-        """Processes of sandboxes that are neither warm nor an init."""
+        """Returns the processes that the bombs started in sandboxes."""
         return [process for process in SERVER.processes()
                 if process.name in ("attack", "sh") or "attack" in process.command()]
 

@@ -1,6 +1,6 @@
 """Wall and CPU time: no way of waiting, stopping or sharing out the work gets a run more of either. The overruns are
-printed. The best of several must stay within the bar of a quiet machine (20 ms of wall time, 30 ms of CPU time per
-core), and the median within a wide margin, because the machine may have other work."""
+printed. The smallest of several overruns must stay within the limit of a quiet machine (20 ms of wall time, 30 ms of
+CPU time per core). The median may be ten times as large, because the machine may have other work."""
 
 import os
 import statistics
@@ -51,7 +51,7 @@ class Wall(Case):
                       "import signal, time\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\ntime.sleep(60)")
 
     def test_a_parent_that_waits_for_its_vfork_is_killed_at_the_limit(self):
-        """A parent that waits for its vforked child, where no other signal reaches it, is killed at the limit"""
+        """A parent that waits for its vforked child, and that only SIGKILL can end, is killed at the limit"""
         self.overruns("in vfork", "import ctypes, time\nctypes.CDLL(None).syscall(58)\ntime.sleep(60)")
 
     def test_a_program_that_waits_in_the_kernel_is_killed_at_the_limit(self):

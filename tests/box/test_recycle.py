@@ -1,5 +1,5 @@
-"""Sandboxes are used once: another program never finds what a program leaves, over however many runs, and the host ends
-as it began."""
+"""Each sandbox is used once. No program finds what an earlier program left, in any number of runs, and the host is the
+same at the end as at the beginning."""
 
 import threading
 import unittest
@@ -84,7 +84,7 @@ class Recycle(Case):
     SERVER = SERVER
 
     def test_what_a_program_leaves_is_never_found(self):
-        """The next program never finds what one leaves, over several times as many runs as there are slots"""
+        """No program finds what an earlier program left, in several times as many runs as there are slots"""
         poisoned, probed, numbers, sandboxes = [], [], [], []
         for _ in range(repeat(15 if ALL else 3, 2)):
             for code, into in ((POISON, poisoned), (PROBE, probed)):
@@ -127,7 +127,7 @@ class Recycle(Case):
 
 
 class Thousands(Case):
-    """Many runs in sequence and as many over 64 connections, and the host afterwards."""
+    """Many runs one after the other, and as many over 64 connections, leave the host as it was."""
     SERVER = SERVER
 
     def host_state(self):
@@ -138,7 +138,8 @@ class Thousands(Case):
                 "processes": len(SERVER.processes())}
 
     def assert_same_host(self, before):
-        # The number of slots may have grown to what the load asked for; it does not go on growing.
+        # The caller's first load has made all slots that are needed, so their number does not grow
+        # any more.
         def same():
             after = self.host_state()
             return all(after[name] == before[name] for name in before)

@@ -1,5 +1,5 @@
-"""Files of the host, ways out of the root, and channels between two runs, or a run and the host, through the only
-shared thing: the files of /usr."""
+"""Attacks on files of the host, ways out of the root, and channels between two runs or between a run and the host. Such
+a channel could only go through the files of /usr, which all share."""
 
 import fcntl
 import os
@@ -17,8 +17,8 @@ from lib.walls import CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase,
 SHARED = "walls"
 SERVERS = Servers(__name__, is_shared=True)
 CANARY = "canary-" + uuid.uuid4().hex
-# A file of /usr. It is made before the server starts, since a sandbox may look at the layer below
-# its /usr only once.
+# A file of /usr. It is made before the server starts, because a sandbox may not see later changes
+# of the layer below its /usr.
 SHARED = Path("/usr/local/share", CANARY)
 LOCKED = [Path(f"{SHARED}-{kind}") for kind in ("flock", "posix", "ofd")]
 PLACES = [Path(folder, CANARY) for folder in ("/root", "/home", "/tmp", "/var/tmp", "/etc", "/var/lib", "/srv", "/opt", "/run", "/dev/shm", "/mnt")
@@ -92,7 +92,7 @@ class OfTheHost(AttackCase):
         Attack("a new directory in usr", "os.mkdir('/usr/local/share/x') or True", None, "likewise"),
         Attack("a file of root in its own root", """
             with open('/etc/passwd', 'a') as f: f.write('x')
-            return True""", ZYGOTES_ROOT),  # nobody can write to the sandbox's own file
+            return True""", ZYGOTES_ROOT),  # no process of a sandbox can write to its own /etc/passwd
     ]
 
     def words(self):
@@ -104,7 +104,8 @@ class OfTheHost(AttackCase):
             self.assertEqual("the host's", path.read_text())
 
 
-# Takes a lock of each kind on a file and says so, or asks whether another process has it.
+# Role "hold": takes a lock of each kind and reports that. Other roles: prints which kinds of lock
+# another process holds.
 LOCK = """
 import fcntl, os, signal, struct, sys
 fds = {kind: os.open('@file@-' + kind, os.O_RDONLY) for kind in ('flock', 'posix', 'ofd')}
@@ -212,8 +213,8 @@ class Times(Case):
     SERVER = SERVERS
 
     def test_reading_a_file_of_usr_does_not_change_its_times(self):
-        # The access time is older than the last change, so a mount with relative times writes a new
-        # one at the next access.
+        # The access time is older than the last change, so a mount with `relatime` writes a new
+        # access time when the file is read.
         os.utime(SHARED, (1_000_000_000, 1_000_000_000))
         before = os.stat(SHARED)
         code = f"import os\nprint(open({str(SHARED)!r}).read(), os.stat({str(SHARED)!r}).st_atime_ns, os.listdir('/usr/local/share') and 1)"
@@ -223,7 +224,7 @@ class Times(Case):
         self.assertEqual((before.st_atime_ns, before.st_mtime_ns, before.st_ctime_ns), (after.st_atime_ns, after.st_mtime_ns, after.st_ctime_ns))
 
     def test_a_lease_of_the_host_is_not_broken_by_reading(self):
-        """A run can't take one either: that is a row of test_walls_calls"""
+        """A run that reads a file does not break the host's lease (test_walls_calls: a run can't take a lease)"""
         broken = []
         previous = signal.signal(signal.SIGIO, lambda *_: broken.append(1))
         self.addCleanup(signal.signal, signal.SIGIO, previous)
@@ -254,7 +255,7 @@ class Descriptors(Case):
         self.assertEqual("0 1 2\n", self.output(self.PROBE))
 
     def test_the_probe_sees_a_leak(self):
-        """The control: descriptors that are left open are found"""
+        """The control: the probe finds descriptors that are left open"""
         r, w = os.pipe()
         self.addCleanup(os.close, r)
         self.addCleanup(os.close, w)
@@ -262,13 +263,13 @@ class Descriptors(Case):
         self.assertLessEqual({str(r), str(w)}, set(out.stdout.split()))
 
     def test_what_the_three_are(self):
-        """Three pipes, in no file system; no other process holds the same ends"""
+        """The three descriptors are pipes, which are in no file system; no other process holds the same ends"""
         out = self.output("import os, stat\nprint([(stat.S_ISFIFO(os.fstat(n).st_mode), os.readlink(f'/proc/self/fd/{n}').split(':')[0]) for n in range(3)])")
         self.assertEqual(str([(True, "pipe")] * 3) + "\n", out)
 
 
 class Processors(Case):
-    """The scheduler tells a program nothing of others: the program can name only its own process."""
+    """The scheduler tells a program nothing of other runs, because the program can name only its own process."""
     SERVER = SERVERS
 
     def test_affinity_of_one_run_is_not_seen_by_another(self):
@@ -282,7 +283,7 @@ class Processors(Case):
         self.assertEqual("True\n", self.output(look % own))
         SERVERS.let_go()
         self.assertEqual(f"{{{own[0]}}}\n".encode(), self.client.result(first).stdout)
-        # The run's setting ended with it.
+        # The setting ended with the run that made it.
         for _ in range(12):
             self.assertEqual(f"{own}\n", self.output("import os; print(sorted(os.sched_getaffinity(0)))"))
 

@@ -1,6 +1,6 @@
-"""The walls stand around every kind of language (exec, compiled, prestarted, forked), although each starts its program
-in another way. From inside, each reports what it sees and what is refused (lib/probe.py); controls show that without
-walls it would not be refused. Programs that use up a resource end by their limit."""
+"""Every kind of language (exec, compiled, prestarted, forked) has the same walls, although each kind starts its program
+in another way. A program of each kind reports what it sees, and which calls are refused (lib/probe.py). Controls show
+that the calls are not refused without the walls. Programs that use up a resource end by their limit."""
 
 import os
 import unittest
@@ -20,8 +20,8 @@ SERVERS = Servers(__name__, config="client_share = 100\n" + "".join(f'language "
                   + f"language {NEIGHBOUR} {{ runtime = bash warm = 1 }}\n")
 setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
-# A shell becomes the probe. Perl and Node start it, and report their own status themselves: Node is
-# not the main process.
+# Bash and Perl become the probe (exec), and Node starts it as a child. Before that, Perl and Node
+# report their own status. Node is not the main process of its sandbox.
 JAVASCRIPT = """
 const fs = require("fs"), { spawnSync } = require("child_process");
 for (const line of fs.readFileSync("/proc/self/status", "utf8").trim().split("\\n"))
@@ -47,17 +47,17 @@ $| = 1; print '';
 exec './probe', @ARGV;
 """
 PROGRAMS = {"bash": 'exec ./probe "$@"\n', "c": probe.PROBE, "c-fast": probe.PROBE, "javascript": JAVASCRIPT, "perl": PERL}
-# libtcc's headers may differ from the compiler's; the call exists in the library all the same.
+# Declares the function, because libtcc's headers may lack it. The C library has it in any case.
 C_FAST = 'const char *strerrorname_np(int);\n'
 
 NOBODYS = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}
 NAMES = {"bash": {"probe"}, "c": {"main"}, "javascript": {"javascript", "node", "probe"}, "perl": {"probe"}, "c-fast": {"c-fast"}}
-# The errors of a call that is missing, or that only others have.
+# The errors of a refused call: the call does not exist, or the program has no right to make it.
 REFUSED = {"ENOSYS", "EPERM", "EACCES", "EINVAL", "EAFNOSUPPORT", "ESRCH", "EBADF"}
 
 
 class Kinds(Case):
-    """One test for each fact, over all languages, from one run of each."""
+    """One test for each fact. Each language runs the probe once, and all tests read its report."""
     SERVER = SERVERS
     seen = {}
 
@@ -100,7 +100,7 @@ class Kinds(Case):
                     self.assertEqual("", seen[what]["Groups"])
 
     def test_both_processes_of_what_was_started_ahead_are_walled_in(self):
-        """The main process, which follows the prestarted program, has the same walls, and that program can't see it"""
+        """The main process follows the prestarted program, has the same walls, and is not visible to the program"""
         seen = self.look("javascript")
         self.assertEqual({"false"}, set(seen["parents"].values()))
         followers = [process for process in SERVERS.processes() if process.name == "javascript"]
@@ -112,7 +112,7 @@ class Kinds(Case):
             self.assertEqual({"0000000000000000"}, {status[name] for name in NOBODYS})
 
     def test_the_only_network_device_is_down(self):
-        self.assertIn("|-- 127.0.0.1", Path("/proc/net/fib_trie").read_text())  # of a device that is up
+        self.assertIn("|-- 127.0.0.1", Path("/proc/net/fib_trie").read_text())  # the control: the host's device is up
         for language, seen in self.each():
             self.assertEqual({"lo": ""}, seen["device"], language)
             self.assertEqual({}, seen.get("address", {}), language)
@@ -154,8 +154,8 @@ class Kinds(Case):
                           "call-keyctl": "ENOSYS"}, got)
 
     def test_without_walls_the_same_probe_gets_through(self):
-        # Otherwise the tests above would prove nothing. box/walls calls shows the walls behind the
-        # system call filter.
+        # The control of the tests above: without the system call filter, these calls succeed. The
+        # tests of box/walls calls show the walls behind the filter.
         for language in LANGUAGES:
             free = self.look(language, CALLS)
             through = {name for name, got in free["call"].items() if got == "ok"}
@@ -177,8 +177,8 @@ def c(body):
     return C % body
 
 
-# An endless program of each kind in each language. The bomb of processes says "refused" when it can
-# start no more.
+# Each table has one program in each language. All except HELLO and SLEEP use up a resource. FORK
+# prints "refused" when it can start no more processes.
 HELLO = {"bash": "echo Hello", "c": c('puts("Hello");'), "javascript": 'console.log("Hello")', "perl": 'print "Hello\n"',
          "c-fast": c('puts("Hello");')}
 LOOP = {"bash": "while :; do :; done", "c": c("for (volatile int i = 0;; i++);"), "javascript": "for (;;);", "perl": "1 while 1",

@@ -13,13 +13,13 @@ from lib.case import Case, describe
 from lib.server import HELD, HOLD, wait_until
 from lib.walls import HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SERVERS = Servers(__name__)  # the server, with an environment of this module
+SERVERS = Servers(__name__)  # servers of this module alone, since it sets their environment
 CANARY = "canary" + uuid.uuid4().hex
 PROCESS = None
 
 
 def setUpModule():
-    # Words in the environment of the server, and of a neighbour on the host.
+    # Puts CANARY into the environment of the server, and of another process of the host.
     global PROCESS
     os.environ["HATCHERY_CANARY"] = CANARY
     SERVERS.set_up()
@@ -38,14 +38,15 @@ HOST_MEMORY = re.search(r"MemTotal: +(\d+)", host.read("/proc/meminfo"))[1]
 class Proc(AttackCase):
     SERVER = SERVERS
     ATTACKS = [
-        # subset=pid: only processes. The zygote's own /proc has everything.
+        # A sandbox's /proc is mounted with subset=pid, and shows only processes. The zygote's /proc
+        # shows all.
         *[Attack(f"proc {name}", f"os.path.exists('/proc/{name}')", ZYGOTES_ROOT) for name in (
             "sys", "sys/kernel/core_pattern", "sysrq-trigger", "kallsyms", "keys", "key-users", "cmdline", "interrupts", "kmsg",
             "partitions", "diskstats", "iomem", "timer_list", "vmallocinfo", "slabinfo",
             "bus", "driver", "fs", "irq", "sysvipc", "cgroups", "devices", "version", "swaps", "locks",
             "pressure", "softirqs", "zoneinfo", "buddyinfo", "pagetypeinfo", "consoles", "kpagecount", "filesystems")
           if os.path.exists(f"/proc/{name}")],
-        # Made up for the slot (zygote/facts.h): none of the host's figures.
+        # These files are made for the slot (zygote/facts.h), and hold none of the host's figures.
         *[Attack(f"proc {name}", f"__import__('re').search({figure!r}, open('/proc/{name}').read())", ZYGOTES_ROOT) for name, figure in (
             ("meminfo", f"MemTotal: +{HOST_MEMORY} "), ("stat", r"ctxt [^0]"), ("loadavg", r"/\d\d"), ("cpuinfo", "flags|microcode|power management"))],
         Attack("writing what proc says of the machine", f"""
@@ -157,8 +158,9 @@ DOORS = {"mem": "open('/proc/@pid@/mem', 'rb') and True", "fd": "os.listdir('/pr
 
 
 class Doors(AttackCase):
-    """The entries of init, through which the rest of the host could be reached. (Peers have no entries here: they are
-    in pid namespaces of their own.) map_files needs more than the zygote has."""
+    """The entries of init in /proc, through which a program could reach the rest of the host. (Processes of other runs
+    have no entries here, because they are in other pid namespaces.) map_files is left out, because even the zygote has
+    no right to it."""
     SERVER = SERVERS
     ATTACKS = [Attack(f"{name} of init", code.replace("@pid@", "1"), HOST_ROOT) for name, code in DOORS.items()
                if name != "map_files"]
@@ -220,7 +222,7 @@ print(*found)
 
     def test_the_servers_environment_is_not_in_its_memory(self):
         """A variable of the server's environment is nowhere in the memory of a sandbox"""
-        # The control: the same program, started here with that environment.
+        # The control: the same program finds the variable when it is started with it.
         control = subprocess.run(["/usr/bin/python3", "-c", self.scan()], capture_output=True, text=True, check=True)
         self.assertIn("environ", control.stdout.split())
         self.assertIn("[stack]", control.stdout.split())
@@ -234,7 +236,7 @@ print(*found)
 
 
 class Init(Case):
-    """Init is one of the few processes that a program shares a namespace with."""
+    """A program shares a pid namespace with only a few processes. Init is one of them."""
     SERVER = SERVERS
 
     def test_init_outlives_everything_that_a_program_sends_it(self):

@@ -13,8 +13,8 @@ setUpModule, tearDownModule = SERVERS.set_up, SERVERS.tear_down
 
 
 class Tracing(AttackCase):
-    """Against a program's own child only the filter stands in the way. Init also belongs to another user, in another
-    user namespace."""
+    """Only the system call filter keeps a program from tracing its own child. Init is also protected because it belongs
+    to another user, in another user namespace."""
     SERVER = SERVERS
     ATTACKS = [
         Attack("ptrace by a child's own wish", "in_child(lambda: done('ptrace', 0, 0, 0, 0))"),
@@ -123,7 +123,7 @@ class Rights(AttackCase):
             self.assertEqual(["1000"] * 4 + ["0000000000000000"], row[1:], row)
 
     def test_a_setuid_program_works_on_the_host(self):
-        """The control: as nobody of the host, the same programs become root"""
+        """The control: when the user nobody of the host starts su, su becomes root"""
         out = subprocess.run(["/usr/bin/setpriv", "--reuid", "65534", "--clear-groups", "/usr/bin/python3", "-c",
                               "import subprocess, time\np = subprocess.Popen(['/usr/bin/su'], stdin=subprocess.PIPE, stdout=-3, stderr=-3)\n"
                               "for _ in range(100):\n"

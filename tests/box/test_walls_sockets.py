@@ -53,7 +53,7 @@ def listener(family, address, kind=socket.SOCK_STREAM):
     return made
 
 
-# Every family that has a number, by socket and by socketpair, except AF_UNIX.
+# Tries socket and socketpair with every number of a family except that of AF_UNIX.
 FAMILIES = """
 found = []
 for family in [f for f in range(@range@) if f != 1]:
@@ -75,8 +75,8 @@ def families(numbers, seen="None,"):
 
 
 def family(name, number, kind, protocol, raw=False):
-    """raw: needs a capability over the network namespace. In the control the slot has the host's namespace, so one is
-    made, if that is possible."""
+    """Returns the attack on one family of sockets. raw: the family needs a capability over the network namespace. In
+    the control the slot has the host's network namespace, so the program first tries to make one of its own."""
     try:
         socket.socket(number, kind, protocol).close()
     except OSError:
@@ -124,7 +124,8 @@ return done('ioctl', fd, 0x8914, b'lo'.ljust(16, bytes(1)) + struct.pack('h', 1)
 
 
 class OfTheHost(AttackCase):
-    """AF_UNIX is there, for use inside: names outside of file systems belong to the network namespace."""
+    """A sandbox has AF_UNIX for its own use. Abstract names belong to the network namespace, so the host's are out of
+    reach."""
     SERVER = SERVERS
     ATTACKS = [
         Attack("an abstract socket of the host", """
@@ -204,13 +205,13 @@ class BetweenRuns(Case):
     SERVER = SERVERS
 
     def exchange(self, walls):
-        """The reports of a run that passes a descriptor and of one that takes it."""
+        """Returns the results of two runs: the first takes a descriptor, which the second passes to it."""
         name = "meet" + uuid.uuid4().hex
         programs = [text.replace("@name@", name) for text in (LISTEN, CONNECT)]
         server = SERVERS.without(walls)
         with server.connect() as client:
             taken = client.send_execute(programs[0], limits=HELD)
-            server.wait_held()  # it listens
+            server.wait_held()  # the first run listens now
             passed = client.execute(programs[1])
             server.let_go()
             return client.result(taken), passed
@@ -220,7 +221,7 @@ class BetweenRuns(Case):
         self.assertEqual((b"", b"refused ECONNREFUSED\n"), (taken.stdout, passed.stdout), describe(taken))
 
     def test_a_descriptor_could_be_passed_in_one_network_namespace(self):
-        """The control: without network namespaces of their own they meet"""
+        """The control: two runs in one network namespace can pass a descriptor"""
         taken, passed = self.exchange(NETWORK)
         self.assertEqual((b"from another run\n", b"sent\n"), (taken.stdout, passed.stdout), describe(taken))
 
@@ -250,11 +251,11 @@ if '@flags@':
         return found.stdout.decode()
 
     def test_a_segment_of_another_run_is_not_there(self):
-        # (POSIX message queues have no room at all: box/limits rlimits.)
+        # (RLIMIT_MSGQUEUE is 0, so a run can make no POSIX message queue: see box/limits rlimits.)
         self.assertEqual("alone\n", self.share(()))
 
     def test_segments_would_be_shared_in_one_ipc_namespace(self):
-        """The control: without IPC namespaces of their own they meet"""
+        """The control: two runs in one IPC namespace find each other's segments"""
         self.assertEqual("found\n", self.share(("ipc namespace",)))
 
 

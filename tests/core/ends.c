@@ -1,5 +1,6 @@
-/* Every state of an execution with every way to end it there: its sink is told its end exactly once, or never after it
- * was abandoned. Its slot comes back, and nothing stays counted. The same holds when any one allocation fails. */
+/* Every state of an execution, with every event that can end the execution in that state. The sink is told the end
+ * exactly once, or never if the execution was abandoned. The slot is free again, and no counter counts the execution
+ * any more. The same is tested with a failure of each single allocation. */
 #include "pool/core/execution.h"
 #include "tests/core/world.h"
 #include "tests/unit/unit.h"
@@ -13,21 +14,21 @@ enum { SECOND = 1000000, OUTPUT = 100000 };
 
 enum place {
         EARLY,      /* no zygote of its language has said hello */
-        WAITING,    /* for a sandbox */
+        WAITING,    /* it waits for a sandbox */
         LIMITING,   /* its sandbox gets other limits */
         CLEARING,   /* its sandbox has no terminal, and is being killed */
-        MAKING,     /* another one is being made in its slot */
+        MAKING,     /* another sandbox is being made in its slot */
         TERMINAL,   /* its program runs on a terminal */
         HALF_FED,   /* its sandbox has a part of the job */
-        RUNNING,    /* captured */
-        STREAMING,  /* its output is told as it comes, with live input */
+        RUNNING,    /* its output is captured */
+        STREAMING,  /* its output is streamed, and its input is live */
         BLOCKED,    /* the same, and the sink is full */
-        ENDING,     /* dead, but its pipes are not at their end */
+        ENDING,     /* its program has ended, but its pipes are not at their end */
         COLLECTING, /* its files are coming */
         COMPILING,
         ARTIFACTS,   /* the compiler's files are coming */
         SECOND_WAIT, /* compiled, and waits for its second sandbox */
-        DELIVERING,  /* over, and the sink is full */
+        DELIVERING,  /* its run is over, and the sink is full */
         STATES,
 };
 
@@ -57,7 +58,7 @@ static void exit_well(struct scene *s)
         struct fake_zygote *z;
         unsigned number;
 
-        for (int i = 0; i < 60 && sandbox(s, &z, &number); i++) { /* a job may be larger than its socket */
+        for (int i = 0; i < 60 && sandbox(s, &z, &number); i++) { /* a job may be larger than its socket's buffer */
                 fake_read_job(&z->slot[number]);
                 world_turn(&s->w);
         }
@@ -99,7 +100,7 @@ static struct front_wish wish_for(enum place state, int64_t deadline_us)
         };
 }
 
-/* The order of this kind about its slot. */
+/* Answers the pending order of this kind for the run's slot. */
 static void answer(struct scene *s, enum order_kind kind)
 {
         struct fake_zygote *z;
@@ -112,7 +113,7 @@ static void answer(struct scene *s, enum order_kind kind)
                 }
 }
 
-/* The step that follows the submission. */
+/* Brings a submitted execution into this state. */
 static void go_on(struct scene *s, enum place state)
 {
         struct fake_zygote *z;
@@ -142,7 +143,7 @@ static void go_on(struct scene *s, enum place state)
         case SECOND_WAIT:
                 exit_well(s);
                 if (s->f->execution && sandbox(s, &z, &number) && z->n_pending > 0)
-                        fake_answer(z, z->n_pending - 1); /* the collecting, but no new sandbox */
+                        fake_answer(z, z->n_pending - 1); /* the order to collect, not that for a new sandbox */
                 break;
         case DELIVERING:
                 s->f->bounded = true;
@@ -158,7 +159,7 @@ static void go_on(struct scene *s, enum place state)
         world_turn(&s->w);
 }
 
-/* False: without memory it did not come so far. */
+/* Makes a world with one execution in this state. Returns false if the execution has already ended. */
 static bool reach(struct scene *s, enum place state, int64_t deadline_us)
 {
         const struct front_wish wish = wish_for(state, deadline_us);
@@ -221,8 +222,8 @@ enum happening {
         ZYGOTE_DEATH,
         SLOT_FAILURE,
         SANDBOX_DEATH,
-        UNPROVED_DEATH, /* something of it may live on */
-        NO_DESCRIPTORS, /* those of the next sandboxes are lost */
+        UNPROVED_DEATH, /* processes of the sandbox may still live */
+        NO_DESCRIPTORS, /* the descriptors of the next sandboxes are lost */
         NO_ANSWER,      /* the zygote answers nothing */
         BROKEN_FILES,
         NO_TIMERS,
@@ -235,7 +236,7 @@ static const char *const event_name[EVENTS] = {
         "sandbox death", "unproved death", "no descriptors", "no answer", "broken files", "no timers",
 };
 
-/* Both languages are gone from the configuration. */
+/* Loads a configuration that has none of the languages in use. */
 static void reload_without(struct world *w)
 {
         struct config was = w->config;
@@ -368,11 +369,11 @@ struct expected {
         enum place state;
         enum happening event;
         bool refused;
-        int what; /* a code or a status */
+        int what; /* a refusal's code or an outcome's status */
 };
 
 static const struct expected table[] = {
-        { LIMITING, NO_TIMERS, true, REFUSAL_INTERNAL }, /* no run goes on without its limits */
+        { LIMITING, NO_TIMERS, true, REFUSAL_INTERNAL }, /* a run whose limits can't be watched is ended */
         { EARLY, CANCEL, true, REFUSAL_CANCELLED },
         { EARLY, DEADLINE, true, REFUSAL_DEADLINE_EXCEEDED },
         { EARLY, SHUT_DOWN, true, REFUSAL_UNAVAILABLE },
@@ -480,7 +481,7 @@ static void each_state_ends_once_whatever_comes(void **test)
 
 /* ---------------------------------------------------------------- no memory */
 
-/* Has the n-th allocation between submission and end fail. False: there is no n-th one. */
+/* Runs an execution whose n-th allocation fails. Returns false if there were fewer than n allocations. */
 static bool without(enum place state, unsigned n)
 {
         static struct scene s;

@@ -1,5 +1,5 @@
-/* One run at a time: its time limits where a timer can't be set, what a sandbox says of a job that it can't lay out,
- * live input, and signals. */
+/* One run at a time: its time limits when a timer can't be set, a sandbox's report that it can't lay out the job, live
+ * input, and signals. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
 #include "tests/core/scene.h"
@@ -24,8 +24,8 @@ static const struct front_wish plain = { .language = "fork", .wall_us = 5 * SECO
 
 /* ---------------------------------------------------------------- limits */
 
-/* The timers, in this order: the next look at the output (if it fails, the pipes are watched); the wall limit; the
- * limit of CPU time. */
+/* A run sets three timers, in this order: for the next look at the output, for the wall limit, and for the CPU limit.
+ * If the first one can't be set, the pool watches the pipes instead. */
 static void no_run_goes_on_without_its_limits(void **state)
 {
         struct scene *t = *state;
@@ -53,7 +53,7 @@ static void a_limit_that_is_looked_at_again_is_not_lost(void **state)
 
         scene_submit(t, &plain);
         world_fail_timer(WORLD_ALL);
-        world_advance(SECOND); /* next to no CPU time was used */
+        world_advance(SECOND); /* the program has used almost no CPU time */
         world_fail_timer(0);
         assert_int_equal(t->f->execution->run.reason, KILL_FAULT);
         world_settle(&t->w);
@@ -86,13 +86,13 @@ static void a_deadline_may_end_it_before_its_wall_limit(void **state)
         assert_in_range(t->f->outcome.end.wall_us, SECOND / 2, SECOND / 2 + 5000);
 }
 
-/* Timers of a coarse clock may cause a look before its time. It does not end the run, and another look follows. */
+/* A coarse clock may cause a look too early. An early look does not end the run, and another look follows. */
 static void cpu_time_is_looked_at_until_it_is_used_up(void **state)
 {
         struct scene *t = *state;
 
         scene_submit(t, &plain);
-        fake_use_cpu(t->s, SECOND + 999); /* it began at 1000 */
+        fake_use_cpu(t->s, SECOND + 999); /* the counter began at 1000 */
         world_advance(SECOND);
         assert_int_equal(t->f->execution->run.reason, KILL_NONE);
         fake_use_cpu(t->s, SECOND + 1001);
@@ -124,12 +124,12 @@ static void limits_beyond_those_of_the_zygote_are_refused(void **state)
         z->ceilings = (struct ceilings){ 1, 1, 1 };
         scene_submit(t, &plain);
         assert_int_equal(t->f->refusal.code, REFUSAL_UNAVAILABLE);
-        assert_null(t->f->execution); /* the call reported it, not the sink */
+        assert_null(t->f->execution); /* core_execute returned the refusal; the sink was not called */
         z->ceilings = ceilings;
         world_settle(&t->w);
 }
 
-/* Only its language counts it. */
+/* Each failure of a slot is counted once, in the statistics of its language. */
 static void a_slot_that_fails_is_one_failure(void **state)
 {
         struct scene *t = *state;
@@ -162,12 +162,13 @@ static void submit_urgent(struct front *f)
         world_submit(f->world, &(struct front_wish){ .language = "comp", .priority = 7 });
 }
 
-/* The newcomer makes an older execution give way. Then the older one's front acts so that the newcomer gives way. */
+/* A new execution pushes an older one out of the full queue. Then the older one's front submits a more urgent
+ * execution, which pushes the new one out. */
 static void who_gives_way_may_push_the_newcomer_out(void **state)
 {
         struct scene *t = *state;
 
-        submit_urgent(&(struct front){ .world = &t->w }); /* it runs */
+        submit_urgent(&(struct front){ .world = &t->w }); /* this one runs, and is not in the queue */
         world_next_front(&t->w)->at_end = submit_urgent;
         world_submit(&t->w, &(struct front_wish){ .language = "comp" });
         for (int i = 0; i < 19; i++)
@@ -261,7 +262,7 @@ static void live_input_comes_whole_and_is_bounded(void **state)
         wish.input = 100;
         scene_submit(t, &wish);
         assert_int_equal(read_input(t), 100);
-        assert_int_equal(read(t->s->in, &byte, 1), -1); /* it stays open */
+        assert_int_equal(read(t->s->in, &byte, 1), -1); /* the input stays open */
 
         uint64_t before = t->w.memory.used;
         assert_int_equal(execution_input(t->f->execution, too_much, false), -EINVAL);
@@ -269,7 +270,7 @@ static void live_input_comes_whole_and_is_bounded(void **state)
         assert_int_equal(execution_input(t->f->execution, whole, false), 0);
         assert_true(t->w.memory.used > before + whole.len / 2);
         assert_int_equal(execution_input(t->f->execution, whole, false), -EAGAIN);
-        assert_int_equal(t->f->wanted, wanted); /* less than half is written */
+        assert_int_equal(t->f->wanted, wanted); /* the program has read less than half of the input */
         assert_int_equal(read_input(t), whole.len);
         assert_int_equal(t->f->wanted, wanted + 1);
         assert_int_equal(t->w.memory.used, before);
@@ -326,7 +327,7 @@ static void a_signal_goes_to_what_runs(void **state)
         world_settle(&t->w);
 }
 
-/* A program that is still to be started would die of the signal. */
+/* While the sandbox has only a part of its job, a signal would end the process that is going to run the program. */
 static void a_signal_waits_for_no_job(void **state)
 {
         struct scene *t = *state;

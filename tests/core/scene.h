@@ -11,11 +11,11 @@ struct scene {
         unsigned number;
 };
 
-/* For cmocka: *state becomes a scene whose sandboxes are warm; at its end everything must be clean. */
+/* For cmocka. The set-up makes *state a scene with warm sandboxes. The tear-down fails if anything is left. */
 int scene_set_up(void **state);
 int scene_tear_down(void **state);
 
-/* Looks for the run's present sandbox. */
+/* Sets s, z and number to the sandbox that the run has now. */
 void scene_find(struct scene *t);
 
 void scene_submit(struct scene *t, const struct front_wish *wish);

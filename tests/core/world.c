@@ -58,7 +58,7 @@ static void do_at_end(struct front *f)
         f->depth--;
 }
 
-/* Looks at the first and the last byte of the program's output, not at a compiler's earlier output. */
+/* Checks the first and the last byte of the program's output. A compiler's output before it is not checked. */
 static void assert_bytes(const struct front *f, unsigned stream, struct span bytes, uint64_t offset)
 {
         const uint8_t *data = bytes.data;
@@ -165,7 +165,7 @@ static const struct sink_ops streamed = {
 
 /* ---------------------------------------------------------------- submissions */
 
-/* A front that is within a call is in use, too. */
+/* A front is also in use during a call that belongs to it. */
 static struct front *free_front(struct world *w)
 {
         for (unsigned i = 0; i < WORLD_FRONTS; i++)
@@ -204,7 +204,7 @@ static void set_limit(struct submission *s, enum limit limit, int64_t value)
 {
         s->has_limit[limit] = value > 0;
         s->limit[limit] = value;
-        if (limit == LIMIT_WALL || limit == LIMIT_CPU) { /* the compiler has its own */
+        if (limit == LIMIT_WALL || limit == LIMIT_CPU) { /* the compile step has limits of its own */
                 s->has_compile_limit[limit] = s->has_limit[limit];
                 s->compile_limit[limit] = value;
         }
@@ -249,7 +249,7 @@ struct front *world_submit(struct world *w, const struct front_wish *wish)
         set_limit(&s, LIMIT_CPU, wish->cpu_us);
         f->used = true;
         f->streams = wish->streams;
-        f->depth = 1; /* so that it is not taken meanwhile */
+        f->depth = 1; /* so that free_front does not return this front during the call */
         f->sink.ops = wish->streams ? &streamed : &captured;
         if (core_execute(w->core, &caller, &s, &payload, &f->sink, &f->execution, &refusal) == REFUSED) {
                 assert_int_equal(f->finished + f->refused, 0);
@@ -456,8 +456,8 @@ static void assert_slots(const struct zygote *z)
         }
 }
 
-/* No event of an execution may be left behind. All events that exist belong to zygotes, whose channels have none
- * here. */
+/* No event and no timer of an execution may be left. Only the timers of zygotes may be set. (The fake channels of
+ * zygotes have no events.) */
 static void assert_no_events(const struct world *w)
 {
         const struct timer *theirs[WORLD_ZYGOTES];
@@ -474,7 +474,7 @@ static void assert_no_events(const struct world *w)
         assert_int_equal(event_base_get_num_events(w->base, EVENT_BASE_COUNT_ADDED), 0);
 }
 
-/* Each end is counted once. A language that was taken out has taken its counters along. */
+/* Each end is counted once. The counters of a removed language are gone, so the sum may be smaller after a reload. */
 static void assert_counts(const struct world *w, const struct core_facts *facts)
 {
         uint64_t results = 0;

@@ -1,7 +1,7 @@
-/* A world around the core. Only the core, the scheduler and the link are real. The clock stands until it is moved,
- * timers run on that clock, zygotes act as a test tells them, and fronts record the calls to their sinks. Channels,
- * clock and timers of this folder take the place of pool/link/channel_end.c, proto/base/clock.c and pool/base/timer.c
- * in the link.
+/* A world around the core. Only the core, the scheduler and the link are real. The clock stands still until a test
+ * moves it, and timers run on that clock. Zygotes act as a test tells them, and fronts record the calls to their sinks.
+ * The channels, clock and timers of this folder replace pool/link/channel_end.c, proto/base/clock.c and
+ * pool/base/timer.c.
  *
  * A sandbox's streams are real pipes, so that the core's own code reads and writes them. */
 #pragma once
@@ -19,7 +19,7 @@
 
 enum {
         WORLD_ZYGOTES = 24,
-        WORLD_SLOTS = 64, /* of a zygote; a test that needs more fails */
+        WORLD_SLOTS = 64, /* slots of one zygote; a test that needs more slots fails */
         WORLD_FRONTS = 256,
         WORLD_PENDING = 256,
         WORLD_ALL = 0x7fffffff,
@@ -28,14 +28,14 @@ enum {
 /* ---------------------------------------------------------------- clock and timers */
 
 void world_advance(int64_t us); /* timers that become due fire in their order */
-/* The n-th timer_set from now on fails; WORLD_ALL: each does; 0: none. */
+/* The n-th call of timer_set from now on fails. WORLD_ALL: each call fails; 0: no call fails. */
 void world_fail_timer(unsigned n);
 /* Fails the test if a timer is set that is not one of these. */
 void world_assert_no_timer_but(const struct timer *const *these, unsigned n);
 
 /* ---------------------------------------------------------------- memory */
 
-/* From now on only the n-th allocation of the project's and its libraries' code fails; 0: none does. */
+/* From now on only the n-th allocation fails, in the project's code or in its libraries. 0: no allocation fails. */
 void world_fail_allocation(unsigned n);
 /* The number of allocations that were tried since the last call of world_fail_allocation. */
 unsigned world_allocations(void);
@@ -52,10 +52,10 @@ enum fake_state {
 struct fake_slot {
         enum fake_state state;
         uint64_t sandbox;
-        bool has_terminal;     /* in and out are its program's side, raw */
+        bool has_terminal;     /* in and out are the program's side of a terminal in raw mode */
         int job, in, out, err; /* the sandbox's ends; -1: closed */
         int cpu;               /* the file behind WARM_CPU */
-        int signal;            /* the last one that was ordered */
+        int signal;            /* the last signal that the pool ordered */
         uint64_t written[2];   /* bytes of each stream: the n-th is world_byte(n) */
 };
 
@@ -66,34 +66,34 @@ struct fake_pending {
 
 struct fake_zygote {
         struct world *world;
-        struct channel_end *end; /* NULL: there is none */
+        struct channel_end *end; /* NULL: this zygote does not exist */
         char language[32];
         uint32_t generation;
         bool greeted, told_to_end;
-        bool loses_descriptors; /* the pool can have no more */
+        bool loses_descriptors; /* its reports reach the pool without descriptors */
         struct fake_slot slot[WORLD_SLOTS];
         struct fake_pending pending[WORLD_PENDING];
         unsigned n_pending;
 };
 
-/* Answers the i-th pending order as a faultless zygote would. False: the zygote has ended by that. */
+/* Answers the i-th pending order as a faultless zygote would. Returns false if this has ended the zygote. */
 bool fake_answer(struct fake_zygote *z, unsigned i);
-/* ... or by a failure, where the order can fail. */
+/* Answers the i-th pending order by a failure if the order can fail, otherwise as fake_answer does. */
 bool fake_fail(struct fake_zygote *z, unsigned i);
-/* The channel ends. */
+/* The zygote's channel ends. */
 void fake_die(struct fake_zygote *z);
 void fake_adopt(struct world *w, const char *language);
 void fake_greet(struct fake_zygote *z);
 
-/* A warm sandbox that has been given a job: writes, ends with this wait status, or says that the job can't be laid out.
- */
+/* These functions act as a warm sandbox that has a job: it writes, ends with this wait status, or reports that the job
+ * can't be laid out. */
 bool fake_has_job(const struct fake_slot *s);
-void fake_read_job(struct fake_slot *s); /* ..., and its input, as far as they have come */
+void fake_read_job(struct fake_slot *s); /* reads the job and the input, as far as they have come */
 uint8_t world_byte(uint64_t n);
 void fake_write(struct fake_slot *s, bool is_stderr, size_t len);
 void fake_close_output(struct fake_slot *s);
 bool fake_exit(struct fake_zygote *z, unsigned slot, int wait_status, bool unproved);
-/* The same, but another process still has the writing ends of its pipes. */
+/* The sandbox ends with wait status 0, but another process still has the writing ends of its pipes. */
 bool fake_exit_with_open_pipes(struct fake_zygote *z, unsigned slot);
 bool fake_fail_slot(struct fake_zygote *z, unsigned slot);
 void fake_tell_failure(struct fake_slot *s, const struct job_failure *failure);
@@ -102,15 +102,15 @@ void fake_use_cpu(struct fake_slot *s, int64_t us);
 /* ---------------------------------------------------------------- fronts */
 
 struct front {
-        struct sink sink; /* the first member */
+        struct sink sink; /* must be the first member */
         struct world *world;
-        struct execution *execution; /* NULL: it has ended, or was abandoned */
+        struct execution *execution; /* NULL: the execution has ended, or was abandoned */
         bool used, abandoned;
-        bool greedy;   /* it says that it takes more than it is told */
-        bool bounded;  /* it takes so much output as its credit allows, else all */
+        bool greedy;   /* its sink returns more bytes than it was given */
+        bool bounded;  /* it takes only as much output as its credit allows; otherwise it takes all */
         size_t credit; /* bytes */
-        bool loses;    /* it may be told its end without the rest of the output; at its deadline each may */
-        bool full;     /* it did not take all that it was told last */
+        bool loses;    /* it may be told its end without the rest of the output; every front may after its deadline */
+        bool full;     /* it did not take all of the last output */
         int64_t told_us;
         unsigned finished, refused;
         struct refusal refusal;
@@ -119,21 +119,21 @@ struct front {
         uint64_t total[2];
         unsigned stages, wanted;
         bool streams;
-        uint64_t said[2];       /* bytes that come before the program's own */
-        enum stage stage[4];    /* the first that began */
-        struct outcome outcome; /* its pointers no longer point to anything */
+        uint64_t said[2];       /* bytes of output before the program's own */
+        enum stage stage[4];    /* the first stages that began */
+        struct outcome outcome; /* its pointers are no longer valid */
 
-        /* Its action from within each call to its sink except the end, and its action at the end; NULL: none. */
+        /* deed is called from each call to the sink except the end; at_end is called from the end. NULL: no call. */
         void (*deed)(struct front *f);
         void (*at_end)(struct front *f);
-        unsigned depth, deepest; /* of calls within calls */
+        unsigned depth, deepest; /* nesting of the calls: now, and the largest */
 };
 
 struct front_wish {
         const char *language;
         bool terminal, streams, live_input, truncates, collects, changed_only;
         int64_t deadline_us, memory_bytes, output_bytes, wall_us, cpu_us;
-        size_t code; /* bytes; 0: a few */
+        size_t code; /* size in bytes; 0: a few bytes */
         unsigned peer, priority;
         size_t input;
 };
@@ -148,43 +148,43 @@ struct world {
         struct core *core;
         struct fake_zygote zygote[WORLD_ZYGOTES];
         struct front front[WORLD_FRONTS];
-        char asked[WORLD_ZYGOTES][32]; /* languages that are to get a zygote */
+        char asked[WORLD_ZYGOTES][32]; /* languages for which the core asked for a zygote */
         unsigned n_asked;
         uint32_t generations;
         unsigned ready, progress;
-        uint64_t refused[REFUSAL_CODES]; /* submissions that were told so, by code */
+        uint64_t refused[REFUSAL_CODES]; /* refusals that fronts got, by code */
         uint64_t finished;
-        unsigned reloads;     /* that may have taken a language out */
-        unsigned descriptors; /* before it was made */
+        unsigned reloads;     /* number of reloads that may have removed a language */
+        unsigned descriptors; /* number of open descriptors before the world was made */
 };
 
-/* fork: an interpreter; comp: compiled; pre: started ahead, and kept when it comes again. */
+/* Three languages. fork: forked; comp: compiled; pre: prestarted, and the cache keeps its artifacts. */
 extern const char world_config[];
 
 void world_make(struct world *w);
 void world_end(struct world *w);
 
-/* The loop goes round until nothing is left to do. */
+/* Runs the event loop until nothing is left to do. */
 void world_turn(struct world *w);
 
-/* Makes the zygotes that were asked for come and say hello. */
+/* Makes the zygotes that the core asked for. Each zygote that has not said hello says it now. */
 void world_bring_zygotes(struct world *w);
 
 /* Answers everything, until nothing is pending. */
 void world_settle(struct world *w);
 
-/* NULL: every front is in use. A front whose submission was refused counts as told. */
-/* A test that counts calls may set hooks before: world_next_front returns the front that will be used. */
+/* world_submit returns NULL if every front is in use. A front whose submission was refused counts as told of the end.
+ * world_next_front returns the front that world_submit will use, so that a test can set its hooks first. */
 struct front *world_next_front(struct world *w);
 struct front *world_submit(struct world *w, const struct front_wish *wish);
 void world_abandon(struct front *f);
-/* From now on it is bounded, and has so much credit more; resumes. */
+/* Makes the front bounded, gives it this much more credit, and resumes its output. */
 void world_give(struct front *f, size_t credit);
-/* It is bounded no more. */
+/* Makes the front take all output, and resumes its output. */
 void world_give_all(struct front *f);
 
-/* A running sandbox whose job is f's; NULL: it has none. z is set, too. */
+/* Returns the sandbox of f's run, and sets *z and *number. NULL: f has no run in a sandbox. */
 struct fake_slot *world_sandbox_of(struct world *w, const struct front *f, struct fake_zygote **z, unsigned *number);
 
-/* Everything must have come to its end: each front was told once, and nothing is held or counted. */
+/* Checks that everything has ended: each front was told its end once, and nothing is held or counted any more. */
 void world_assert_clean(struct world *w);

@@ -2,7 +2,7 @@
 
 The program does the work of `python3 -m test MODULE`, inside the warm interpreter. modules.toml lists the modules,
 their limits, the cases that are left out, and why. HATCHERY_SLOW_TESTS=1 (`./dev test --slow`, and `--all`) adds the
-slow ones, and checks that each case left out really fails.
+modules that are not in `gate`, and checks that each case left out really fails.
 """
 
 import os
@@ -19,7 +19,7 @@ SUITE = Path("/usr/lib/python3.11/test")
 SLOW = bool(os.environ.get("HATCHERY_SLOW_TESTS"))
 IN_FLIGHT = 4
 GUARD = 600  # seconds for one module, in the time of a busy machine
-HANG = 20    # seconds for a case that is left out: some of them hang, which counts as failing
+HANG = 20    # seconds for a case that is left out: a case that hangs counts as failed
 
 PROGRAM = "from test.libregrtest import main\n\nif __name__ == '__main__':\n    main()\n"
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -40,22 +40,23 @@ class Module:
         self.skip = {reason: cases.split() for reason, cases in dict(skip).items()}
 
     def request(self, arguments=None):
-        """The arguments of Client.send_execute."""
+        """Returns the arguments for Client.send_execute."""
         if arguments is None:
-            # A module that fails is run once more, and then names the failing cases: some guess how
-            # long things take.
+            # -w: a module that fails is run once more, and names the failing cases then. Some cases
+            # fail now and then, because they guess how long an action takes.
             arguments = ["-w", *(word for cases in self.skip.values() for case in cases for word in ("-i", pattern(case)))]
         return {"code": PROGRAM, "args": [*arguments, self.name], "limits": self.limits, "merge_stderr": True,
                 "on_output_limit": 1}
 
 
 def pattern(case):
-    """For test.libregrtest, which compares with a case's whole name or with one of its words."""
+    """Returns a pattern for test.libregrtest, which compares it with a case's whole name and with each part of the
+    name."""
     return f"*.{case}"
 
 
 class Listing:
-    """modules.toml."""
+    """The content of modules.toml."""
 
     def __init__(self):
         content = tomllib.loads((Path(__file__).parent / "modules.toml").read_text())
@@ -72,7 +73,8 @@ class Listing:
         self.impossible = {reason: names.split() for reason, names in content["impossible"].items()}
 
     def chosen(self):
-        """The modules of this run, in the order in which they are sent: long ones first, so that none is last and alone."""
+        """Returns the modules of this run in the order of sending: long ones first, so that none runs alone at the
+        end."""
         if IS_SANITIZED:
             return [self.modules[name] for name in self.sanitized]
         if not SLOW:
@@ -141,7 +143,8 @@ def tearDownModule():
 
 
 def passed(result):
-    """A module that skips itself, or runs nothing, exits with 0 as well; one that leaves a file behind has passed."""
+    """Tells whether a module passed. Exit code 0 is not enough, because a module that skips itself or runs no test has
+    it, too. A module that leaves a file behind has passed."""
     return result.status == result.EXITED and result.exit_code == 0 and any(
         ending in result.stdout for ending in (b"\n1 test OK.\n", b"\n1 test altered the execution environment:\n"))
 
@@ -187,7 +190,7 @@ class List(unittest.TestCase):
         self.assertEqual((set(), set()), (missing, {name.split(".")[0] for name in listed} - there))
 
     def test_the_list_is_consistent(self):
-        """Every module that is listed as slow, long or sanitized runs, and each case left out has a reason"""
+        """Every module in slow, long, gate or sanitized can run, and each case left out has a reason"""
         for name in [*LISTING.slow, *LISTING.long, *LISTING.gate, *LISTING.sanitized]:
             self.assertIn(name, LISTING.modules)
         for module in LISTING.modules.values():
@@ -211,7 +214,7 @@ class LeftOut(Case):
         rows = [(module, case) for module in LISTING.modules.values() for cases in module.skip.values() for case in cases]
         for module, case in rows:
             with self.subTest(module=module.name, case=case):
-                # Some look at a few random files, but with -u cpu at all files.
+                # Some cases read only a few random files; with -u cpu they read all files.
                 request = module.request(["-u", "cpu", "-m", pattern(case)])
                 result = self.execute(**{**request, "limits": {**module.limits, "wall_us": HANG * 1_000_000}})
                 self.assertFalse(passed(result), show(result))

@@ -1,6 +1,6 @@
-/* Fuzzes what a server sends to the asynchronous client: client/async_*.c (frames, answers, output, credit, ends,
- * second sendings), client/inflow.c, client/characters.c. Input: a stream of frames. The client has six calls in
- * flight, of each kind, with the ids 1 to 6. */
+/* Fuzzes what a server sends to the asynchronous client: client/async_*.c (frames, answers, output, credit, ends, calls
+ * that are sent again), client/inflow.c, client/characters.c. Input: a stream of frames. The client has six calls of
+ * several kinds in flight, with the ids 1 to 6. */
 #include "client/async.h"
 #include "client/characters.h"
 #include "proto/base/utf8.h"
@@ -39,7 +39,7 @@ static void listen_once(void)
         atexit(remove_socket);
 }
 
-/* What one call was told. */
+/* What the callbacks of one call were told. */
 struct told {
         bool manual, ended, closed;
         uint64_t total[2];
@@ -119,14 +119,14 @@ static void send_all(struct hatchery_client *c, struct told told[CALLS])
                 q.execute.stream = q.execute.live_input = i == 0 || i == 4;
                 FUZZ_CHECK(hatchery_client_send(c, &q, &options, &ops, &told[i], &call, NULL) == HATCHERY_OK);
                 FUZZ_CHECK(hatchery_call_id(call) == i + 1);
-                if (i == 0) { /* all the room there is, and more, so that it waits for credit */
+                if (i == 0) { /* more than the room, so that the call waits for credit */
                         static const uint8_t input[WINDOW + 1];
                         FUZZ_CHECK(hatchery_call_write(call, input, sizeof input) == WINDOW);
                 }
         }
 }
 
-/* The server takes what comes. */
+/* The server reads all that the client has sent. */
 static void drain(int server)
 {
         static uint8_t bytes[64 << 10];

@@ -42,7 +42,7 @@ static void listen_once(void)
         atexit(remove_socket);
 }
 
-/* How many frames there are at the start of a stream. */
+/* Counts the whole frames at the start of a stream. */
 static size_t count_frames(const uint8_t *data, size_t size)
 {
         struct frame f;
@@ -78,7 +78,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 hatchery_answer_fini(&a);
         }
         FUZZ_CHECK(r < 0 && e.code == -r && e.text[0] != '\0');
-        FUZZ_CHECK(hatchery_receive(h, &a, 0, &e) == -ECONNRESET); /* and the end is permanent */
+        FUZZ_CHECK(hatchery_receive(h, &a, 0, &e) == -ECONNRESET); /* the end of the connection is permanent */
         hatchery_close(h);
         return 0;
 }

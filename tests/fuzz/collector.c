@@ -30,7 +30,7 @@ static void check_files(struct collector *c)
                 FUZZ_CHECK(!memchr(f->name.data, '\0', f->name.len));
                 if (f->raw_name.len > 0)
                         FUZZ_CHECK(utf8_prefix(f->raw_name.data, f->raw_name.len) < f->raw_name.len);
-                uint8_t *copy = fuzz_copy(f->content.data, f->content.len); /* every byte can be read */
+                uint8_t *copy = fuzz_copy(f->content.data, f->content.len); /* reads every byte */
                 free(copy);
                 bytes += f->content.len;
         }
@@ -39,7 +39,7 @@ static void check_files(struct collector *c)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static struct event_base *base; /* one for all inputs; reachable at the end */
+        static struct event_base *base; /* one for all inputs; a pointer to it stays, so it is no leak */
         const struct span glob = { (const uint8_t *)"**/*", 4 };
         const struct file_span given = { .name = glob, .content = glob, .mode = 0644 };
         const struct collector_task task = {

@@ -19,7 +19,7 @@ static void check_language(const struct config_language *l)
                 FUZZ_CHECK(l->preload[i]);
 }
 
-/* Its contents must also survive the way to the other processes. */
+/* The runtime must also be the same after it was written as text, and read again by another process. */
 static void check_runtime(const struct config_runtime *r)
 {
         struct config again = { 0 };
@@ -41,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct config c = { 0 };
         struct err e = { 0 };
-        char *text = fuzz_text(data, size); /* config_read_fd refuses NULs: a text ends at the first */
+        char *text = fuzz_text(data, size); /* ends at the first NUL; config_read_fd refuses texts with a NUL */
         if (config_load(&c, text, "the text", &e) == 0) {
                 FUZZ_CHECK(c.n_listen > 0 && c.max_request_bytes >= 1024 && c.max_connections >= 1);
                 for (size_t i = 0; i < c.n_languages; i++)

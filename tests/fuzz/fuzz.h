@@ -1,6 +1,6 @@
-/* Shared by the fuzzers. Each is one file with LLVMFuzzerTestOneInput, whose first comment lists the code that it
- * reaches. Built by clang with libFuzzer (./dev fuzz), or by any compiler with replay.c, which runs the committed
- * corpus as a unit test. */
+/* Shared by the fuzzers. Each fuzzer is one file with LLVMFuzzerTestOneInput. The first comment of the file lists the
+ * code that the fuzzer reaches. A fuzzer is built by clang with libFuzzer (./dev fuzz), or by any compiler with
+ * replay.c, which runs the committed corpus as a unit test. */
 #pragma once
 
 #include <stddef.h>
@@ -8,19 +8,19 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* For fuzzers that know the shape of their input; only libFuzzer calls it. */
+/* Defined by fuzzers that know the shape of their input. Only libFuzzer calls this function. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed);
 
 /* A condition that must hold for every input. A failure is a crash, and libFuzzer keeps its input. */
 #define FUZZ_CHECK(condition) ((condition) ? (void)0 : fuzz_fail(#condition, __FILE__, __LINE__))
 void fuzz_fail(const char *condition, const char *file, int line) __attribute__((noreturn));
 
-/* Copies in fresh memory of exactly this length, so that a sanitizer sees any access beyond it; fuzz_text adds a NUL.
- * The caller frees both. */
+/* Return a copy in fresh memory of exactly this length, so that a sanitizer sees any access beyond the end. fuzz_text
+ * adds a NUL. The caller frees the copy. */
 uint8_t *fuzz_copy(const uint8_t *data, size_t len);
 char *fuzz_text(const uint8_t *data, size_t len);
 
-/* Takes a number off the start of an input's rest; 0 if nothing is left. */
+/* The rest of an input. The functions take a number from its start, and return 0 if nothing is left. */
 struct fuzz_input {
         const uint8_t *data;
         size_t len;

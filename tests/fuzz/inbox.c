@@ -1,6 +1,6 @@
 /* Fuzzes the server's end of a connection: proto/wire/frame, pool/native/inbox. The stream arrives in pieces of any
- * size, some read directly into the place of a large frame. It must give the same frames as when it is read at once.
- * Input: the stream, then one byte that seeds the sizes of pieces. */
+ * size; some pieces are read directly into the memory of a large frame. The frames must be the same as when the stream
+ * is read at once. Input: the stream, then one byte that seeds the sizes of pieces. */
 #include "pool/native/inbox.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -11,7 +11,8 @@
 
 enum { MAX = 1 << 16 };
 
-/* The frame at the start of a complete stream: its size with the header, 0 if it is not whole, -1 if it is no frame. */
+/* Returns the size of the frame at the start of a complete stream, with its header; 0 if the frame is not whole; -1 if
+ * there is no frame. */
 static int64_t whole_frame(const uint8_t *data, size_t len)
 {
         if (len > 0 && data[0] > 1)
@@ -34,7 +35,7 @@ static void check_frame(const struct frame *f, uint8_t *body, struct fuzz_input 
         expected->len -= (size_t)size;
 }
 
-/* One piece, as connection_read.c takes it. */
+/* Gives the inbox one piece, as connection_read.c does. */
 static int take_piece(struct inbox *in, const uint8_t *piece, size_t len, struct fuzz_input *expected, struct err *e)
 {
         struct frame f;

@@ -1,4 +1,4 @@
-/* Fuzzes a sandbox's reading of its job, before its program starts: proto/ipc/job (job_read). Input: the bytes of the
+/* Fuzzes how a sandbox reads its job, before the program starts: proto/ipc/job (job_read). Input: the bytes of the
  * socket. */
 #include "proto/ipc/job.h"
 
@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (size >= sizeof header) {
                 memcpy(&header, data, sizeof header);
                 if (header.strings_size > MAX_STRINGS && header.strings_size <= JOB_MAX_STRINGS)
-                        return 0; /* allowed, but a waste of a fuzzer's memory */
+                        return 0; /* allowed, but needs too much memory for a fuzzer */
         }
         FUZZ_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
         FUZZ_CHECK(send(pair[0], data, size, MSG_NOSIGNAL) == (ssize_t)size);

@@ -1,5 +1,5 @@
 /* Fuzzes values with units: proto/base/limit, as the configuration and the command line use it. Accepted values are
- * compared with arithmetic in 128 bits. */
+ * compared with the result of 128-bit arithmetic. */
 #include "proto/base/limit.h"
 
 #include "tests/fuzz/fuzz.h"
@@ -34,7 +34,7 @@ static int64_t factor(enum limit_unit unit, const char *suffix)
         return 0;
 }
 
-/* The value that the text means, or -1. */
+/* Returns the value of a text, or -1 if the text is no valid value. */
 static int64_t expected(enum limit_unit unit, const char *text)
 {
         static const char all[] = "0123456789";

@@ -11,7 +11,7 @@
 
 enum { MAX_DEPTH = 4, MAX_UNPACKED = 1 << 16, MAX_VARINT = 10 };
 
-/* One step of a linear congruential generator; the high bits are the good ones. */
+/* One step of a linear congruential generator. Only its high bits are random enough. */
 static unsigned roll(unsigned *seed, unsigned below)
 {
         *seed = *seed * 1664525u + 1013904223u;
@@ -39,13 +39,13 @@ static size_t put_varint(uint8_t *to, uint64_t value)
 }
 
 struct field {
-        size_t at;      /* of the tag */
-        size_t content; /* of the bytes after tag and length */
+        size_t at;      /* offset of the tag */
+        size_t content; /* offset of the bytes after tag and length */
         size_t end;
         bool has_length;
 };
 
-/* The field at a place; false if there is no whole one. */
+/* Finds the field at an offset. Returns false if there is no whole field. */
 static bool get_field(const uint8_t *data, size_t size, size_t at, struct field *f)
 {
         uint64_t tag, len = 0;
@@ -171,7 +171,7 @@ size_t messages_mutate(uint8_t *data, size_t size, size_t max_size, unsigned see
         return mutate_message(data, size, max_size, &seed, 0);
 }
 
-/* The message of a frame in memory of its own: mutated, and perhaps packed. */
+/* Returns a mutated copy of a frame's message in fresh memory, perhaps packed. */
 static uint8_t *mutate_body(const uint8_t *body, const struct frame *f, size_t *len, bool *compressed, unsigned *seed)
 {
         struct err e = { 0 };
@@ -189,7 +189,7 @@ static uint8_t *mutate_body(const uint8_t *body, const struct frame *f, size_t *
         *compressed = roll(seed, 2) == 0;
         *len = plain_len;
         if (!*compressed || roll(seed, 8) == 0)
-                return plain; /* or plain, but marked as packed */
+                return plain; /* the bytes are plain, but may be marked as packed */
         if (lz4_pack(plain, plain_len, 0, &packed, &packed_len, &e) != LZ4_OK) {
                 *compressed = false;
                 return plain;
@@ -222,11 +222,11 @@ size_t messages_mutate_frames(uint8_t *data, size_t size, size_t max_size, unsig
         uint8_t *body = mutate_body(data + place + WIRE_HEADER_SIZE, &chosen, &len, &compressed, &seed);
         uint8_t header[WIRE_HEADER_SIZE];
         frame_header(header, compressed, (uint32_t)len);
-        size_t from = roll(&seed, 8) == 0 ? end : place; /* in its place, or behind it */
+        size_t from = roll(&seed, 8) == 0 ? end : place; /* the new frame comes behind the old one, or replaces it */
         size_t new_size = replace(data, size, max_size, from, end, body, len);
         if (new_size && !replace(data, new_size, max_size, from, from, header, sizeof header)) {
                 free(body);
-                return new_size; /* a stream that lost a header */
+                return new_size; /* no room for the header, so the stream lacks one */
         }
         free(body);
         return new_size ? new_size + sizeof header : size;

@@ -1,5 +1,5 @@
-/* Fuzzes the names of files: pool/base/names, single ones and sets; sets are checked by comparing each name with each
- * other. Input: names, separated by line feeds. */
+/* Fuzzes the names of files: pool/base/names, for single names and for sets. The result for a set is compared with a
+ * check of each pair of names. Input: names, separated by line feeds. */
 #include "pool/base/names.h"
 
 #include "tests/fuzz/fuzz.h"

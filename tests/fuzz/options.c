@@ -1,5 +1,5 @@
 /* Fuzzes the command line: client/options with proto/base/limit below it, and the addresses of client/address. Input: a
- * byte that chooses the command, then words, separated by line feeds; each is tried as an address too. */
+ * byte that chooses the command, then words, separated by line feeds; each word is also tried as an address. */
 #include "client/options.h"
 
 #include "client/address.h"

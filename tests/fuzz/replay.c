@@ -1,5 +1,5 @@
-/* The corpus of one fuzzer as a unit test, without libFuzzer: runs every input of a folder in one child process, and
- * reports in TAP whether the child lived, or which input ended it. */
+/* Runs the corpus of one fuzzer as a unit test, without libFuzzer. One child process runs every input of a folder. The
+ * parent reports in TAP whether the child ended well, or which input ended it. */
 #include "tests/fuzz/fuzz.h"
 
 #include <dirent.h>
@@ -37,8 +37,8 @@ int main(void)
         snprintf(path, sizeof path, "%s/%s", corpora ? corpora : FUZZ_CORPORA, FUZZ_NAME);
         int folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         int n = folder < 0 ? -1 : scandirat(folder, ".", &entries, visible, alphasort);
-        /* The number of the child's present input: the child writes it, and the parent reads it after the child's
-         * death. */
+        /* The number of the input that the child runs. The child writes this number, and the parent reads it after the
+         * child's end. */
         volatile int *at = mmap(NULL, sizeof *at, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (n <= 0 || at == MAP_FAILED) {
                 printf("1..1\nnot ok 1 - %s holds no inputs\n", path);
@@ -53,7 +53,7 @@ int main(void)
                         *at = i;
                         run_file(folder, entries[i]->d_name);
                 }
-                *at = n; /* the end of the process, where the sanitizer looks for leaks */
+                *at = n; /* from here on the process ends, and the sanitizer looks for leaks */
         }
         int status = -1;
         if (child > 0)

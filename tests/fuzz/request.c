@@ -1,6 +1,6 @@
-/* Fuzzes a client's messages: proto/wire/request and proto/wire/pbspan (decoding and encoding), pool/core/check with
- * pool/base/names, and, for accepted ones, the way to the sandbox: proto/ipc/job, packed and read again. Input: a
- * ClientMessage. */
+/* Fuzzes a client's messages: proto/wire/request and proto/wire/pbspan (decoding and encoding), and pool/core/check
+ * with pool/base/names. An accepted request is also packed as a job and read again, as on the way to a sandbox
+ * (proto/ipc/job). Input: a ClientMessage. */
 #include "proto/wire/request.h"
 
 #include "pool/core/check.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Writes the seeds of the fuzzers: one good input of each kind, made by independent encoders (python3-protobuf,
-python3-lz4). A corpus starts from them when a message gets a new field. `./dev fuzz --merge` then keeps those seeds and
-found inputs that reach code of their own.
+python3-lz4). When a message gets a new field, a corpus starts from these seeds. `./dev fuzz --merge` then keeps each
+seed and each found input that reaches code which the others do not reach.
 
 Usage: seeds.py FOLDER, with hatchery_pb2 on PYTHONPATH; makes FOLDER/NAME/seed-N."""
 

@@ -1,4 +1,4 @@
-"""The benchmark itself: it measures what it claims, and does not take a wrong answer for a run."""
+"""The benchmark itself: it measures what it claims, and does not count a wrong answer as a run."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def bench(*options):
 
 
 class FakeServer:
-    """Answers every Execute with what answer(request) makes, a message or several, without running anything."""
+    """Answers every Execute with the message or the messages that answer(request) returns. Runs no program."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -73,7 +73,7 @@ def result(request, **fields):
 
 
 def right(request):
-    """The answers of the benchmark's own programs, if the request shows which program it is."""
+    """Returns the right answer for one of the benchmark's own programs. The request shows which program it is."""
     run = request.execute
     if run.stdin:
         return result(request, stdout=run.stdin)
@@ -87,7 +87,7 @@ def right(request):
 
 
 def every_tenth(answer, **fields):
-    """Like answer, but every tenth has these fields set otherwise."""
+    """Returns a function like answer, but every tenth result has these values in its fields."""
     def spoil(request):
         message = answer(request)
         if request.id % 10 == 0:
@@ -171,8 +171,8 @@ class Bench(unittest.TestCase):
                 self.assertEqual(1, done.returncode, done.stdout + done.stderr)
                 self.assertIn(words, done.stdout)
                 self.assertNotIn("Wrong answers: 0\n", done.stdout)
-                # A tenth of 400, and one more for the warm-up, which is reported but not counted
-                # run by run.
+                # A tenth of 400 answers is wrong. One more stands for the warm-up, whose wrong
+                # answers are reported but not counted one by one.
                 self.assertEqual(41, found["raw"]["hatchery_low"][0]["wrong"])
                 self.assertEqual(360, found["raw"]["hatchery_low"][0]["runs"])
 
@@ -241,7 +241,7 @@ class Bench(unittest.TestCase):
         self.assertEqual(sample["runs_with_warm_up"] // 8, sample["wrong"])
 
     def test_an_open_loop_does_not_leave_out_those_who_had_to_wait(self):
-        """A server that stalls now and then delays all requests that come meanwhile, not only one."""
+        """When a server stalls, an open loop counts the delay of all requests that were due meanwhile"""
         turn = threading.Lock()
         served = 0
 
@@ -256,12 +256,12 @@ class Bench(unittest.TestCase):
         done, found = self.measure(stall, "hatchery_half", "--window", "1000")
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
         half = found["raw"]["hatchery_half"][0]
-        full = found["raw"]["hatchery_64"][0]  # measured, though not asked for: the half needs it
+        full = found["raw"]["hatchery_64"][0]  # not asked for, but measured, because hatchery_half needs it
         self.assertAlmostEqual(full["per_second"] / 2, half["offered_per_second"], places=3)
         self.assertAlmostEqual(half["offered_per_second"] * half["seconds"], half["runs"], delta=2)
         late = sum(count for start, count in half["histogram_ns"] if start >= STALL / 2 * 1e9)
-        # Requests that were due in the first half of a stall; half of them, because the window may
-        # begin or end in a stall.
+        # The number of requests that were due in the first half of a stall. Only half of them must
+        # be late, because the window may begin or end in a stall.
         due = STALL / 2 * half["offered_per_second"] * (half["runs"] // STALL_EVERY)
         self.assertGreaterEqual(late, due / 2)
 
@@ -341,7 +341,7 @@ class Bench(unittest.TestCase):
         before = left()
         done = bench("--rows", "fork_full,fork_megabyte,hatchery_warm_16", "--window", "100")
         self.assertEqual(0, done.returncode, done.stdout + done.stderr)
-        end = time.monotonic() + GUARD  # groups of another benchmark on this machine will go; leftovers of ours would stay
+        end = time.monotonic() + GUARD  # cgroups of another benchmark disappear by then; leftovers of this one do not
         while left() - before and time.monotonic() < end:
             time.sleep(0.5)
         self.assertEqual(set(), left() - before)

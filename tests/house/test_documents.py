@@ -1,5 +1,4 @@
-"""A number that a document, a header and the configuration state is the same in all, and every file that is named
-exists."""
+"""Documents, headers and the configuration state the same numbers, and every file that they name exists."""
 
 import re
 import shutil
@@ -18,7 +17,7 @@ CONSTANTS = ("INSTANCE_UIDS", "INSTANCE_FIRST_UIDS", "INSTANCE_LANGUAGE_UIDS", "
 
 
 def constants(header, names):
-    """Their values, from a compiler."""
+    """Returns the values of these constants. A compiler finds the values."""
     source = f'#include "{header}"\n#include <stdio.h>\nint main(void) {{ printf("{"%lld " * len(names)}", ' \
              + ", ".join(f"(long long){name}" for name in names) + "); }\n"
     with tempfile.TemporaryDirectory() as folder:

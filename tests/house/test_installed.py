@@ -42,13 +42,14 @@ PROGRAMS = {"bash": "echo here", "python": "print('here')", "javascript": "conso
 
 
 def languages(program):
-    """The lines about each language, without the places of files."""
+    """Returns each language with its state, as --check-host prints them, without the paths of files."""
     done = subprocess.run([program, "--check-host"], capture_output=True, text=True, timeout=patience(120), check=False)
     return re.findall(r"^(\w+) +language (\S+)", done.stdout, re.M)
 
 
 def compile_by_pkg_config(tree, package, source, program):
-    """By what pkg-config says of the installed package, and by nothing of this repository."""
+    """Compiles the source with pkg-config's flags for the installed package, and with nothing else of this
+    repository."""
     environment = {**os.environ, "PKG_CONFIG_PATH": str(next(tree.glob("lib/**/pkgconfig")))}
     asked = subprocess.run(["pkg-config", "--cflags", "--libs", package], env=environment, capture_output=True, text=True,
                            check=True)
@@ -83,7 +84,8 @@ class Installed(WithServers):
         self.library_serves(tree, server)
 
     def library_serves(self, tree, server):
-        """pkg-config alone makes programs of libhatchery: examples/, that of its page, and one with libevent's part."""
+        """pkg-config is enough to build programs with libhatchery: examples/async.c, the program in
+        docs/libhatchery.md, and a program that uses hatchery-event."""
         if not shutil.which("pkg-config"):
             self.skipTest("pkg-config is not installed")
         example = tree / "example"

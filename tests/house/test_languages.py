@@ -1,4 +1,4 @@
-"""A language is described once, in its folder below lang; that is enough, and no part is forgotten."""
+"""The description of a language in its folder below lang is enough. Each language also has its tests and documents."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ PLUGIN = "package = libnewt\nbuild = libnewt-dev newt-headers\ncommand = newt\np
 @unittest.skipUnless((ROOT / "lang").is_dir() and shutil.which("cmake"), "the sources or cmake are not here")
 class Languages(unittest.TestCase):
     def table(self, text):
-        """The result of cmake for newt.plugin, and its output."""
+        """Returns the table that cmake makes of newt.plugin (empty after an error), and cmake's messages."""
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "newt.plugin").write_text(text)
             (Path(folder) / "make.cmake").write_text(f"cmake_minimum_required(VERSION 3.25)\ninclude({ROOT}/cmake/plugins.cmake)\n"

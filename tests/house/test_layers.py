@@ -1,4 +1,4 @@
-"""The arrows between folders, on this tree and on trees that break them."""
+"""layers.sh checks the arrows between folders: this tree obeys them, and trees that break them are found."""
 
 import subprocess
 import tempfile
@@ -12,26 +12,26 @@ ALONG = (("pool/sched/a.c", "pool/link/b.h"), ("zygote/a.c", "lang/b.h"), ("prot
          ("bench/a.c", "bench/peers/b.h"), ("tests/core/a.c", "pool/core/b.h"), ("pool/config/a.c", "proto/wire/wire.h"))
 
 AGAINST = (
-    # between trust domains and public things
+    # between trust domains, and between servers, clients and tools
     ("proto/base", "pool/base/b.h"), ("pool/core", "zygote/b.h"), ("zygote", "pool/base/b.h"), ("lang", "zygote/base/b.h"),
     ("client", "pool/base/b.h"), ("bench", "pool/core/b.h"), ("pool", "client/b.h"), ("hatcheryd", "pool/core/b.h"),
     ("pool/core", "lang/b.h"), ("lang", "client/b.h"), ("pool", "nowhere/b.h"),
     # proto
     ("proto/base", "proto/ipc/b.h"), ("proto/ipc", "proto/wire/b.h"), ("proto/wire", "proto/ipc/b.h"),
-    # pool: down alone
+    # pool: only folders below may be included
     ("pool/base", "pool/config/b.h"), ("pool/config", "pool/cache/b.h"), ("pool/cache", "pool/link/b.h"),
     ("pool/link", "pool/sched/b.h"), ("pool/link", "pool/core/run.h"), ("pool/sched", "pool/core/b.h"),
     ("pool/core", "pool/native/b.h"), ("pool/core", "pool/b.h"), ("pool/native", "pool/core/run.h"),
     ("pool/native", "pool/sched/b.h"), ("pool/native", "pool/link/b.h"), ("pool/native", "pool/b.h"),
-    # the messages of the wire end at the native front
+    # in the server only the native front includes the messages of the wire
     ("pool/core", "hatchery.pb.h"), ("pool/sched", "hatchery.pb.h"), ("zygote", "hatchery.pb.h"), ("lang", "hatchery.pb.h"),
     ("pool/core", "proto/wire/answer.h"), ("pool/core", "proto/wire/request.h"), ("pool/sched", "proto/wire/pbspan.h"),
     ("pool", "proto/wire/frame.h"), ("pool/config", "proto/wire/lz4.h"), ("hatcheryd", "proto/wire/request.h"),
-    # zygote: who runs it
+    # zygote: each of its folders is a trust domain
     ("zygote/base", "zygote/b.h"), ("zygote/base", "zygote/sandbox/b.h"), ("zygote/sandbox", "zygote/b.h"),
     ("zygote/sandbox", "zygote/init/b.h"), ("zygote/init", "zygote/sandbox/b.h"), ("zygote/init", "zygote/b.h"),
     ("zygote", "zygote/host/b.h"), ("zygote", "zygote/init/other.h"), ("zygote/sandbox", "zygote/host/b.h"),
-    # languages know no other
+    # no language includes another language
     ("lang", "lang/python/b.h"), ("lang/python", "lang/lua/b.h"),
     # bench
     ("bench/base", "bench/load/b.h"), ("bench/load", "bench/baseline/b.h"), ("bench/baseline", "bench/peers/b.h"),
@@ -63,7 +63,7 @@ class Layers(unittest.TestCase):
                 self.assertEqual((0, ""), (found.returncode, found.stdout))
 
     def test_an_include_against_the_arrows_is_found(self):
-        """All cases in one tree, since each tree costs a process"""
+        """An include against the arrows is found (all cases are in one tree, because each tree costs a process)"""
         with tempfile.TemporaryDirectory() as root:
             for number, (folder, target) in enumerate(AGAINST):
                 file = Path(root, folder, f"x{number}.{('c', 'h', 'cc')[number % 3]}")

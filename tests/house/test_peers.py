@@ -1,7 +1,7 @@
-"""The peers: the requests that each of them gets, and that their answers must have the same text as Hatchery's own.
+"""The peers of the benchmark: each peer gets the right requests, and its answers must have the text of Hatchery's.
 
-Fakes play the servers and the programs that Debian does not have. They know the documented contract, check requests by
-it, and answer rightly or wrongly. None of this was tried with the real ones.
+Fakes replace the servers and the programs that Debian does not have. A fake checks requests by the documented contract,
+and answers rightly or wrongly. None of these tests was run with the real servers and programs.
 """
 
 import json
@@ -83,7 +83,7 @@ SERVERS = {"snekbox": snekbox, "piston": piston, "go-judge": go_judge}
 
 
 class FakeServer:
-    """A server that keeps to a contract; wrong(number of the request, right answer) may replace an answer."""
+    """A server that keeps to a contract. wrong(number of the request, right answer) returns the answer to send."""
 
     def __init__(self, contract, wrong=lambda number, answer: answer):
         fake = self
@@ -137,7 +137,7 @@ class FakeServer:
 
 
 def changed(answer, *path, to):
-    """The answer with one field changed."""
+    """Returns a copy of the answer with one field changed."""
     answer = json.loads(json.dumps(answer))
     at = answer
     for step in path[:-1]:
@@ -256,7 +256,8 @@ class Programs(unittest.TestCase):
             self.assertEqual(PYTHON, argv[at + 1:])
             options = argv[:at]
             self.assertEqual(["o"], pairs(options, "--mode"))
-            # User nobody, inside and outside: without the second number it would be root outside.
+            # User nobody inside and outside. Without the second number, the user outside would be
+            # root.
             self.assertEqual(["65534:65534"], pairs(options, "--user"))
             self.assertEqual(["65534:65534"], pairs(options, "--group"))
             self.assertEqual(["/tmp"], pairs(options, "--tmpfsmount"))

@@ -1,4 +1,4 @@
-"""What is recorded of the plain commands (lib/recorded.py) saves their runs, and hides no difference."""
+"""Recorded answers of the plain commands (lib/recorded.py) save runs of these commands, and hide no difference."""
 
 import json
 import tempfile
@@ -24,7 +24,7 @@ class RecordedAnswers(unittest.TestCase):
         return Recorded("newt", folder=self.folder, find_versions=lambda language: f"{language}: {self.version}")
 
     def compare(self, ours, theirs, asked=(), **mode):
-        """How often the command ran, of which `theirs` are the answers, one after the other."""
+        """Returns how often the command ran. `theirs` are the command's answers, one after the other."""
         answers = iter(theirs)
         count = 0
 

@@ -1,5 +1,5 @@
 """A report of the sanitizers in a development build must fail a test, whichever process of a server it comes from. Each
-of these processes must really look for leaks. (Sandboxes end by _exit, which does not look.)"""
+of these processes must really look for leaks. (Sandboxes end by _exit, which does not look for leaks.)"""
 
 import os
 import shutil

@@ -40,7 +40,7 @@ MORE = {
     "an undefined function": "nothing(1)\n2\n",
     "a string of many lines": '"a\nb\n"\n',
     "comments": "/* many\nlines */ 1 # rest\n2\n",
-    "no newline at the end": ("1 + 1", {"ours": (b"2\n", b"", ("exit", 0))}),  # bc calls it an error
+    "no newline at the end": ("1 + 1", {"ours": (b"2\n", b"", ("exit", 0))}),  # the bc command reports an error here
     "no newline at the end of a function": ("define f(x) {\n  return (x * 2)\n}\nf(4)", {"ours": (b"8\n", b"", ("exit", 0))}),
     "quit inside": "1\nif (0) quit\n2\n",
     "a missing file": ("1\n", {"args": ["/nonexistent"]}),

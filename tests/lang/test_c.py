@@ -134,7 +134,7 @@ class Hostile(HostileCase):
 
     def test_the_stack_is_what_the_request_asks_for(self):
         program = main("return f(n << 14) & 0;", "static int f(volatile int i) { volatile char a[1024]; a[i % 1024] = 0; "
-                                                 "return i ? f(i - 1) + a[i % 1024] : 0; }\n")  # 16 MiB of it
+                                                 "return i ? f(i - 1) + a[i % 1024] : 0; }\n")  # uses 16 MiB of stack
         self.assert_exited(self.execute(program, language="c", limits={"stack_bytes": 32 * MIB}))
         self.assert_ends("SIGNALED", program)
 

@@ -1,8 +1,8 @@
 """C by libtcc: a program must not be able to tell Hatchery from `tcc -lm OTHER.c... -run main.c args`. Both run the
 same programs, and the results are compared.
 
-A program that tcc refuses ends as COMPILE_ERROR with status 1, as of `tcc main.c`; `tcc -run` ends with 255 if linking
-fails.
+A program that tcc refuses ends as COMPILE_ERROR with status 1, as `tcc main.c` does. (`tcc -run` ends with 255 if
+linking fails.)
 """
 
 import re
@@ -27,7 +27,7 @@ def command(folder, entry, args):
     return ["tcc", "-lm", *[name for name in others if name != entry], "-run", entry, *args]
 
 
-# A program that tcc refuses ends so, and tcc's messages belong to the compile stage: see class
+# The end of a program that tcc refuses. tcc's messages belong to the compile stage: see class
 # Refused.
 REFUSED = (b"", b"", ("COMPILE_ERROR", 1))
 
@@ -191,8 +191,8 @@ class Refused(Case):
                 self.assertEqual((out, err), (result.compile.stdout, result.compile.stderr), describe(result))
 
 
-# As a library it would run when it is loaded, and report on every open descriptor that a compiler
-# has ended with 77.
+# If a process loads this as a library, its initialiser runs. It then sends a false report to every
+# open descriptor: that the compiler has ended with status 77.
 FORGER = r"""
 #include <stdint.h>
 #include <sys/socket.h>
@@ -290,7 +290,7 @@ class Hostile(Case):
             return library.read_bytes()
 
     def test_a_library_of_the_request_does_not_run_while_it_is_translated(self):
-        """Its initialiser would run in the process that reports the compiler's messages, and could report others."""
+        """No library of the request is loaded for compiling: its initialiser could forge the compiler's report"""
         library = self.forger()
         ways = {
             "by its directory": ("-L.", {"libown.so": library}),
@@ -307,7 +307,7 @@ class Hostile(Case):
         self.assertEqual(9, self.ends(opened, "EXITED", files={"libown.so": library}).exit_code)
 
     def test_no_option_in_a_source_makes_the_translator_run_or_tell_something(self):
-        """Options in a pragma, one of which may bring the translator down; and an #include of its open descriptors."""
+        """An option in a pragma, or an #include of an open descriptor, runs no code and reveals nothing"""
         lines = [f'#pragma comment(option, "{option}")' for option in
                  ("-run forge.h", "-include forge.h", "-o /proc/self/fd/3", "-MD -MF /proc/self/fd/3", "-b", "-bt", "-static", "-E", "-m32", "@list")]
         lines += [f'#include "/proc/self/fd/{fd}"' for fd in range(3, 8)]

@@ -88,7 +88,7 @@ CPP = Language(name="cpp",
                main="main.cpp", command=compile_and_run(*LINE, "{sources}", extensions=["cpp", "cc"]),
                semantics=SEMANTICS, more=MORE, corpus=CORPUS, absent={"json": "C++ has no JSON"},
                random=[main("cout << random_device{}();"), main("cout << (void *)&n;")],
-               is_costly=True, elsewhere=RUN_STAGE,  # C's table asks the same of this kind of language, in a tenth of the time
+               is_costly=True, elsewhere=RUN_STAGE,  # C's table tests the same in a tenth of the time
                always=("macros before the header", "policy data structures", "the header is not the first", "the standard"))
 
 Semantics = tests_of(SERVER, CPP)
@@ -104,7 +104,7 @@ class Compiler(LanguageCase):
         self.assertEqual((status, said), (result.compile.exit_code, result.compile.stderr), describe(result))
 
     def test_the_precompiled_header_is_used(self):
-        """A token before it makes g++ parse all of the header."""
+        """The precompiled header is used: with a token before the #include, g++ takes longer to parse it"""
         use = "int main() { std::vector<int> v{1, 2}; std::cout << v.size(); }\n"
         with_it, without = (min(self.run_program(f"{before}{i}\n#include <bits/stdc++.h>\n{use}").compile.cpu_us
                                 for i in range(2)) for before in ("// ", "static int a; // "))

@@ -49,7 +49,7 @@ SEMANTICS = {
     "stderr": main('fmt.Println("out"); fmt.Fprintln(os.Stderr, "err")', "fmt", "os"),
 }
 
-# The rows of SEMANTICS that end well as one program, since a build takes a second of the processor.
+# Several rows of SEMANTICS as one program, because a build costs a second of processor time.
 TOGETHER = (main(
     'fmt.Printf("%q\\n", os.Args); fmt.Println(os.Getenv("GREETING"), os.Getenv("USER"), os.Getenv("GOCACHE"))\n'
     's := bufio.NewScanner(os.Stdin)\nfor s.Scan() { fmt.Printf("<%s>\\n", s.Text()) }\n'
@@ -66,7 +66,7 @@ MORE = {
     "index out of range": main("a := []int{}\nprintln(a[len(os.Args)])", "os"),
     "nil map": main("var m map[int]int\nm[1] = 2"),
     "deadlock": main("c := make(chan int)\n<-c"),
-    # One program for everything that succeeds, since each program is compiled twice.
+    # One program for everything that succeeds, because each program is compiled twice.
     "the runtime and the library": main(
         'func() { defer func() { println(recover().(string)) }(); panic("caught") }()\n'
         "var w sync.WaitGroup\nvar n int64\nfor i := 0; i < 100; i++ { w.Add(1); go func() { atomic.AddInt64(&n, 1); w.Done() }() }\nw.Wait()\nprintln(n)\n"
@@ -102,7 +102,7 @@ CORPUS = {
 
 
 def without_addresses(stream):
-    """A traceback keeps its first goroutine line and frames; pids and addresses after "goroutine" differ."""
+    """Replaces addresses and the numbers of goroutines, because they differ from run to run."""
     return re.sub(rb"\+0x[0-9a-f]+|0x[0-9a-f]+|goroutine \d+", b"#", stream)
 
 

@@ -11,7 +11,7 @@ from lib.scale import ALL
 SERVER = ServerModule(__name__, config="client_share = 100\nlanguage java { warm = 1 running = 2 }\n")
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}  # another limit of memory would need a fresh virtual machine
+LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}  # another memory limit would need a fresh virtual machine
 
 
 def main(body, imports="", beside=""):
@@ -20,7 +20,8 @@ def main(body, imports="", beside=""):
 
 
 def refused_class(name):
-    """A class that javac reads and no virtual machine loads: its constructor is both public and private."""
+    """Returns a class file that javac reads, but that no virtual machine loads: its constructor is both public and
+    private."""
     def utf8(text):
         return b"\x01" + struct.pack(">H", len(text)) + text
 
@@ -69,7 +70,7 @@ HEAP = "System.out.println(Runtime.getRuntime().maxMemory() >> 20);"
 
 COMPILE_ERROR = {"ours": lambda theirs: (*theirs[:2], ("COMPILE_ERROR", 1))}
 
-# Several rows of SEMANTICS as one program, since a sandbox takes seconds of the processor.
+# Several rows of SEMANTICS as one program, because a sandbox costs seconds of processor time.
 TOGETHER = (main('System.out.println("Hello, World!"); for (String a : args) System.out.println("[" + a + "]");\n'
                  'System.out.println(new Helper().hi() + lib.Deep.X);\n'
                  'Process p = new ProcessBuilder("sh", "-c", "echo inner; exit 7").start();\n'
@@ -122,7 +123,8 @@ MORE = {
     "locale and encoding": main('System.out.println(java.nio.charset.Charset.defaultCharset() + " " + java.util.Locale.getDefault() + String.format("%.2f", 1.5));'),
     "a time zone": (main('System.out.println(java.time.ZoneId.systemDefault());'), {"env": {"TZ": "Asia/Tokyo"}}),
     "JDK_JAVA_OPTIONS": (main('System.out.println(System.getProperty("x"));'), {"env": {"JDK_JAVA_OPTIONS": "-Dx=jdk"}}),
-    # The compiler's own machine prints it, too; here one machine does both.
+    # The plain command prints the variables twice: in javac and in java. Here one virtual machine
+    # does both, and prints them once.
     "JAVA_TOOL_OPTIONS and _JAVA_OPTIONS": (main('System.out.println(System.getProperty("x") + System.getProperty("y"));'), {
         "env": {"JAVA_TOOL_OPTIONS": "-Dx=tool", "_JAVA_OPTIONS": "-Dy=under"},
         "ours": lambda theirs: (theirs[0], theirs[1][:len(theirs[1]) // 2], theirs[2])}),
@@ -152,7 +154,8 @@ Java = tests_of(SERVER, Language(
     },
     absent={"json": "the platform has no JSON"},
     random=[main("System.out.println(Math.random() + java.util.UUID.randomUUID().toString());")],
-    # The exit hook ends with a status, too, and the counted words come line by line.
+    # The rows of `elsewhere` are covered by other rows: "exit hook" also ends with a status, and
+    # "word count" also reads lines.
     limits=LIMITS, is_costly=True, always=("arguments, files, a process and an error",),
     elsewhere=("hello", "args", "several files", "subprocess", "uncaught error", "exit code", "stdin by line")))
 
@@ -173,7 +176,7 @@ class Hostile(HostileCase):
         self.assert_ends("TIME_LIMIT", main("while (true) args = args.clone();"), limits={"wall_us": 3_000_000})
 
     def test_a_full_heap_is_an_error_of_the_program(self):
-        """Usual things that fit into the default limits: an array of 200 MB, and 100 threads at one time."""
+        """An array of 200 MB and 100 threads fit into the default limits; then a full heap is the program's error"""
         result = self.hostile(main('int[] a = new int[50_000_000]; CountDownLatch all = new CountDownLatch(100);\n'
                                    'for (int i = 0; i < 100; i++) new Thread(() -> { all.countDown();\n'
                                    '    try { all.await(); } catch (InterruptedException e) { } }).start();\n'
@@ -196,8 +199,10 @@ class Hostile(HostileCase):
         self.assertIn(b"Main.java:1: error:", refused.compile.stderr, describe(refused))
 
     def test_what_comes_again_is_compiled_once(self):
-        """Compiled in its own run at first, then in a sandbox of its own, then never: the result is the same. Standard error is
-        standard output, also for a child."""
+        """A program that comes again is compiled by its own run, then in another sandbox, then not at all.
+
+        Each result is the same. Standard error goes to standard output, also from a child.
+        """
         program = main('List x = new ArrayList(); x.add(args[0]); System.out.println(x); System.err.println(lib.Deep.X);\n'
                        'new ProcessBuilder("sh", "-c", "echo child >&2").inheritIO().start().waitFor();', "java.util.List java.util.ArrayList")
         results = [self.run_program(program, args=["b"], merge_stderr=True,

@@ -11,10 +11,10 @@ from lib.language_case import Language, tests_of
 from lib.planted import planted_tests
 from lib.server import BUILD
 
-# The plug-in is preferred, if it is there. The same language file under another name is prestarted
-# beside it.
+# The server prefers the plug-in if it was built. Then the tests load the language file under
+# another name, too: this language is prestarted.
 FORKED = (BUILD / "hatchery-lang-javascript.so").exists()
-MEMORY_MIB = 256 if FORKED else 512  # a plug-in has the defaults of all languages, a file has its own
+MEMORY_MIB = 256 if FORKED else 512  # the plug-in has the default of all languages, the file its own limit
 CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 }\n"
 if FORKED:
     CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 preload = { zlib, no-such-module } }\n"
@@ -25,7 +25,7 @@ if FORKED:
 SERVER = ServerModule(__name__, config=CONFIG)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}  # another limit of memory may need a fresh Node
+LIMITS = {"wall_us": 60_000_000, "cpu_us": 60_000_000}  # another memory limit may need a fresh Node
 MODULE = {"files": {"package.json": '{"type": "module"}'}}
 
 SEMANTICS = {
@@ -251,7 +251,7 @@ MORE = {
 
 
 def normalise(stream):
-    """Warnings name their process."""
+    """Replaces the pid in warnings."""
     return re.sub(rb"\(node:\d+\)", b"(node:PID)", stream)
 
 
@@ -326,7 +326,7 @@ class BothKinds(Case):
                                             language="javascript"))
 
     def test_signals_and_children_of_many_runs(self):
-        """libuv's own descriptors, made anew in each."""
+        """Signals and children work in each of many runs: each run makes libuv's descriptors anew"""
         for _ in range(12):
             self.assertEqual("usr2\n0\n", self.output(
                 "process.on('SIGUSR2', () => { console.log('usr2');\n"
@@ -371,8 +371,8 @@ class Hostile(HostileCase):
             for limits, most in ({"memory_bytes": 512 * MIB}, 512), ({"memory_bytes": 1000 * MIB}, 1000):
                 heap = int(self.output(program, language=language, limits={**LIMITS, **limits}))
                 if language == "javascript" and FORKED:
-                    most = most * 3 // 4  # V8 collects a heap that was made earlier later than a new one of that size
-                self.assertIn(heap, range(most, most + 64), language)  # with the part for young objects
+                    most = most * 3 // 4  # V8 collects garbage later in a heap that was made before the fork
+                self.assertIn(heap, range(most, most + 64), language)  # the part for young objects comes on top
 
     def test_as_many_workers_as_a_pool_has_fit_into_the_usual_limits(self):
         result = self.run_program("const { Worker } = require('worker_threads'); let n = 0;\n"
@@ -413,7 +413,7 @@ class Hostile(HostileCase):
         lines = result.stdout.decode().splitlines()
         self.assertEqual(["ENOENT", "ENOENT", "ENOENT"], lines[:3], describe(result))
         self.assertEqual(["EROFS", "EROFS"], lines[-3:-1], describe(result))
-        self.assertIn(lines[-1], ("EROFS", "ENOENT"), describe(result))  # a forked one needs no file
+        self.assertIn(lines[-1], ("EROFS", "ENOENT"), describe(result))  # the plug-in needs no file node.js
 
     def test_no_socket_leads_out(self):
         result = self.hostile('require("net").connect(22, "127.0.0.1").on("error", (e) => console.log(e.code)).on("connect", () => console.log("out"))\n')

@@ -19,7 +19,8 @@ def tearDownModule():
 
 
 def normalise(output):
-    """Addresses of objects differ from run to run; a full stack of half a million levels has room for one more here."""
+    """Replaces addresses, and the last digit of a number: a stack of half a million levels has room for one more level
+    here."""
     return re.sub(rb"(skipping 49997)\d levels", rb"\1N levels", re.sub(rb"0x[0-9a-f]{6,}", b"0xADDRESS", output))
 
 
@@ -81,7 +82,7 @@ Lua = tests_of(SERVER, Language(
                             "local t <close> = setmetatable({}, { __close = function() print('closing') end })\nprint('work')\n"},
     more={**lua_programs.MORE, **MORE}, corpus=lua_programs.CORPUS, absent=lua_programs.NO_JSON, normalise=normalise,
     random=[*lua_programs.RANDOM, "print(math.random(0))\n"], limits=lua_programs.LIMITS,
-    echo=[*lua_programs.ECHO, ("local f = tostring\nlocal x = f\n(9)", ""),  # that is f(9)
+    echo=[*lua_programs.ECHO, ("local f = tostring\nlocal x = f\n(9)", ""),  # Lua reads the last two lines as f(9)
           ("7 // 2, 1 << 4", "3\t16\n"), ("~5", "-6\n"), ("local x <const> = 3\nx", "3\n"), ("x = 1 ::l:: x", "1\n")]))
 
 
@@ -99,13 +100,13 @@ class Seeds(Case):
     SERVER = SERVER
 
     def test_the_seeds_of_hashes_are_many(self):
-        """The order of keys shows the seed: with few seeds, some of 60 runs would have the same."""
+        """The order of keys shows the seed of a run. With few seeds, some of 60 runs would have the same order"""
         program = lua_programs.RANDOM[-1]
         self.assertEqual(60, len({self.output(program, language="lua") for _ in range(60)}))
 
 
 class Echo(Case):
-    """Things that an echoed program has in common with any other."""
+    """Except for the echo, a program behaves as without it."""
 
     SERVER = SERVER
 

@@ -1,4 +1,4 @@
-"""Perl, next to `perl main.pl`."""
+"""Perl: a program must not be able to tell Hatchery from `perl main.pl`."""
 
 from lib.case import Case, ServerModule, describe
 from lib.hatchery import Status
@@ -12,7 +12,7 @@ language perl {{ warm = 2 running = 2 preload = {{ {', '.join(f'"{name}"' for na
 """)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-# A module of the request's own with the name of one that is preloaded.
+# A module among the request's files that has the name of a preloaded module.
 OWN_WRAP = "package Text::Wrap; sub wrap { 'my own' } sub only_here { 1 } 1;"
 UP = ("package Up; use Filter::Util::Call; sub import { filter_add(sub { my $s = filter_read(); "
       "s/quiet/LOUD/ if $s > 0; $s }) } 1;")
@@ -281,7 +281,7 @@ class Differences(Case):
 
 
 class Hostile(HostileCase):
-    """Hostile programs end as they should, and the next one runs."""
+    """Hostile programs end as they should, and the next program runs."""
 
     SERVER, LANGUAGE, HELLO = SERVER, "perl", 'print "Hello, World!\\n"'
 

@@ -18,7 +18,7 @@ language php {{
 '''
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
-# As `composer install` lays it out, in short.
+# The files that `composer install` makes, in a short form.
 INSTALLED = {
     "vendor/autoload.php": "<?php\nrequire_once __DIR__ . '/composer/autoload_real.php';\nreturn AutoloaderInit::getLoader();\n",
     "vendor/composer/autoload_real.php": """<?php
@@ -281,7 +281,7 @@ RANDOM = [
 
 
 def normalise(stream):
-    """The time of a fatal error's log line, where there is one, differs."""
+    """Removes the time from the log line of a fatal error, because the time differs."""
     return re.sub(rb"\[\d\d-\w{3}-\d{4} [\d:]{8} [\w/]+\] ", b"", stream)
 
 
@@ -299,7 +299,7 @@ PHP = Language(
 )
 
 Semantics = tests_of(SERVER, PHP)
-Semantics.__module__ = __name__  # whose setUpModule is called
+Semantics.__module__ = __name__  # unittest then calls this module's setUpModule
 
 
 class Packages(Case):
@@ -351,8 +351,8 @@ class Packages(Case):
         self.assertEqual(8, len(set(outputs)), outputs)
 
 
-# PHP seeds lcg_value from the time and its pid. A program that knows both, to some microseconds,
-# knows the numbers.
+# PHP seeds lcg_value from the time and its pid. A program that knows the pid, and the time to some
+# microseconds, can compute the numbers.
 GUESS = r"""<?php
 $before = gettimeofday(); $drawn = lcg_value(); $after = gettimeofday();
 function step($a, $b, $c, $m, $s) { $q = intdiv($s, $a); $s = $b * ($s - $a * $q) - $c * $q; return $s < 0 ? $s + $m : $s; }

@@ -13,7 +13,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 
 def normalise(output):
-    """Names of variables and streams, and the times of messages, depend on the process's earlier work."""
+    """Replaces names of variables, addresses, sizes and depths, because they depend on the process's earlier work."""
     output = re.sub(rb"\b_[GL]?\d+\b", b"_VAR", output)
     output = re.sub(rb"<(stream|clause|mutex|stream_position)>\(0x[0-9a-f]+(,0x[0-9a-f]+)?\)", rb"<\1>(ADDRESS)", output)
     output = re.sub(rb"\b[\d.]+(Kb|Mb)", rb"SIZE\1", output)

@@ -30,7 +30,7 @@ class Pytest(Case):
         self.assert_exited(result, 1)
         self.assertIn(b"E   assert 4 == 5", result.stdout, describe(result))
         self.assertIn(b"1 failed, 2 passed", result.stdout)
-        self.assertEqual(sorted(files), sorted(file.name for file in result.files))  # none of pytest's own is among them
+        self.assertEqual(sorted(files), sorted(file.name for file in result.files))  # no file that pytest makes
         result = self.run_tests(files=files, entry="test_main.py", args=["-k", "double"])
         self.assert_exited(result)
         self.assertIn(b"2 passed, 1 deselected", result.stdout)

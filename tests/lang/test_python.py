@@ -74,8 +74,8 @@ ECHO = [
     ("def f(): global g; g = 5\nf(); g", "5\n"),
 ]
 
-# Each variable that Python documents. Python reads them when it starts, so a request with one gets
-# a fresh process. The command's output is the reference.
+# The environment variables that Python documents. Python reads them when it starts, so a request
+# with such a variable gets a fresh process. The command's output is the reference.
 SEE = ("import encodings, locale, os, sys, time\nprint(sys.flags, sys.path, sys.warnoptions, sys.pycache_prefix, sys.stdout, sys._xoptions, "
        "sys.platlibdir, sys.get_int_max_str_digits(), os.environ.get('LC_CTYPE'), locale.setlocale(locale.LC_CTYPE), sys.dont_write_bytecode, "
        "'tracemalloc' in sys.modules)\nif not sys.flags.hash_randomization: print(hash('abc'))\n")
@@ -106,7 +106,7 @@ Python = tests_of(SERVER, Language(
 
 
 class Echo(Case):
-    """Things that an echoed program has in common with any other."""
+    """Except for the echo, a program behaves as without it."""
 
     SERVER = SERVER
 
@@ -146,7 +146,7 @@ class Echo(Case):
 
 
 class Hostile(HostileCase):
-    """The walls have tests of their own in tests/box, written in Python; these are the ones that all languages have."""
+    """These are the tests that all languages have. The tests of the walls are in tests/box, and use Python."""
 
     SERVER = SERVER
     LANGUAGE = "python"

@@ -42,7 +42,7 @@ SEMANTICS = {
     "stderr": 'cat("out\\n")\nmessage("err")\ncat("out again\\n")\nwrite("more", stderr())\n',
 }
 
-FRESH = {"limits": {"open_files": 256}}  # R itself refuses to start with fewer than some 200
+FRESH = {"limits": {"open_files": 256}}  # R refuses to start with fewer than about 200
 
 MORE = {
     "TZ": ("cat(format(as.POSIXct(0, origin = '1970-01-01')), Sys.timezone())\n", {"env": {"TZ": "Asia/Tokyo"}}),

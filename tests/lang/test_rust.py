@@ -89,7 +89,7 @@ RUST = Language(name="rust",
                 semantics=SEMANTICS, more=MORE, corpus=CORPUS, absent={"json": "Rust's standard library has no JSON"},
                 random=[main("use std::hash::*; println!(\"{}\", std::collections::hash_map::RandomState::new()"
                              ".build_hasher().finish());"), main("let x = 1; println!(\"{:p}\", &x);")],
-                is_costly=True, elsewhere=RUN_STAGE)  # C's table asks the same of this kind of language
+                is_costly=True, elsewhere=RUN_STAGE)  # C's table tests the same
 
 Semantics = tests_of(SERVER, RUST)
 Planted = planted_tests(SERVER, "rust")

@@ -61,8 +61,9 @@ MORE = {
     "input that is not UTF-8": ("s/./X/g\n", {"stdin": b"caf\xe9!\n"}),
     "carriage returns": ("s/a/b/\r\n", {"stdin": "a\n"}),
     "a full device": ("w /dev/full\n", LINE),
-    # popen closes 4, its pipe's other end, in sed, perhaps when the child already runs. The program
-    # waits for that; a leak ends it by time.
+    # In sed, popen closes descriptor 4, the other end of its pipe, perhaps only while the child
+    # already runs. So the program waits for that. If the descriptor leaks, the program ends by its
+    # time limit.
     "open descriptors": ("1e while test -e /proc/$PPID/fd/4; do sleep 0.01; done; ls /proc/$PPID/fd\n", LINE),
 }
 

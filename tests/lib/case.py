@@ -1,7 +1,7 @@
 """Shared by test modules: one server for the whole module, and helpers that tests are written with.
 
-A module says `SERVER = ServerModule(__name__, config=...)` and binds setUpModule and tearDownModule to it; see any of
-them.
+A module says `SERVER = ServerModule(__name__, config=...)`, and binds setUpModule and tearDownModule to SERVER's
+methods. Each test module is an example.
 """
 
 import unittest
@@ -59,7 +59,7 @@ class Case(unittest.TestCase):
         return self.client.execute(code, **arguments)
 
     def output(self, code=None, **arguments):
-        """The output of a program that must succeed."""
+        """Runs a program that must succeed, and returns its output."""
         result = self.execute(code, **arguments)
         self.assert_status(result, "EXITED")
         self.assertEqual(0, result.exit_code, describe(result))
@@ -73,7 +73,8 @@ class Case(unittest.TestCase):
         self.assertEqual(exit_code, result.exit_code, describe(result))
 
     def assert_refused(self, code, words, action, *arguments, **keywords):
-        """The action is answered by an Error with this code, and its sentence holds all of these words."""
+        """Checks that the answer to the action is an Error with this code, and that its sentence holds all of these
+        words."""
         with self.assertRaises(Refused) as caught:
             action(*arguments, **keywords)
         self.assert_error(caught.exception.error, code, words)
@@ -94,7 +95,7 @@ class Case(unittest.TestCase):
 
 
 def describe(result):
-    """A result in short, for the message of a failed assertion."""
+    """Returns a short text about a result, for the message of a failed assertion."""
     return (f"{Status.Name(result.status)} exit_code={result.exit_code} signal={result.signal} wall_us={result.wall_us} "
             f"stages=[{' '.join(str(result.stages).split())}] "
             f"stdout={result.stdout[-600:]!r} stderr={result.stderr[-1500:]!r}")

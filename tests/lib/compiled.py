@@ -8,7 +8,8 @@ from lib.scale import patience
 
 
 def compile_and_run(*line, extensions):
-    """The `command` of a Language: {sources} in the line are all files with one of the extensions, {entry} the main one."""
+    """Returns the `command` of a Language. {sources} in the line stands for all files with one of the extensions,
+    {entry} for the main file."""
     def command(folder, entry, args):
         sources = sorted(str(path.relative_to(folder)) for path in Path(folder).rglob("*")
                          if path.suffix[1:] in extensions)
@@ -22,7 +23,7 @@ def compile_and_run(*line, extensions):
 
 
 def compiler_says(line, files):
-    """(status, standard error) of a compiler in an empty directory with these files."""
+    """Runs a compiler in a directory that has only these files. Returns (status, standard error)."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             Path(folder, name).write_text(content)

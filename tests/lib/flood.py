@@ -63,7 +63,8 @@ class Connection:
         self.sock, self.data, self.times, self.at = sock, memoryview(data), times, 0
 
     def go_on(self, events):
-        """False: the connection is closed, or has sent everything and is left open."""
+        """Reads and sends without waiting. Returns False if the connection is closed, or if it has sent everything and
+        stays open."""
         try:
             if events & selectors.EVENT_READ and not self.sock.recv(1 << 20):
                 return False

@@ -13,7 +13,7 @@ GREET = 'echo "hello of $0" "$@"'
 
 
 def runtime(name, *sections, **keys):
-    """The file of a language that /bin/sh runs, with these keys changed, or left out where they are None."""
+    """Returns the file of a language that /bin/sh runs. `keys` change its keys; a key that is None is left out."""
     keys = {"kind": "exec", "main_file": "main.sh", "version": '{ sh, -c, "echo 1.2.3" }', "run": '{ sh, "{entry}" }',
             "needs": "{ /bin/sh }", **keys}
     body = "".join(f"        {key} = {value}\n" for key, value in keys.items() if value is not None)
@@ -23,7 +23,8 @@ def runtime(name, *sections, **keys):
 
 class WithLanguages(WithServers):
     def prepare(self, config=PYTHON, files=None, options=()):
-        """A server that reads `files` (name to text) from a directory of its own, which self.write changes."""
+        """Returns a server that reads `files` (name to text) from a directory of its own. self.write changes a file
+        there."""
         server = super().prepare(config="", options=options)
         self.folder = server.dir / "lang"
         self.folder.mkdir()

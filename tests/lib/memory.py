@@ -1,7 +1,7 @@
 """A program's memory is a copy of its zygote's, and must hold nothing of other slots, of the host, or of the server's
-start. Markers are put into all that zygote, supervisor and start-up know. A program has the whole memory of every
-process in its sandbox searched for them (tests/attack/search.c). If a program can't start another, the host
-searches."""
+start. Markers are put into all data that the zygote, the supervisor and the server's start use. A program then starts
+a search for the markers in the whole memory of every process in its sandbox (tests/attack/search.c). If a language's
+programs can't start another program, the host searches."""
 
 import os
 import re
@@ -20,15 +20,15 @@ KEY = 0xa5
 # Limits of another run: numbers that occur nowhere else.
 MEMORY, DISK, PIDS = 0x2f7b5d31, 0x17a3c5e9, 0xf7a1d
 LIMITS = {"memory_bytes": 1 << 30, "wall_us": 60_000_000, "cpu_us": 60_000_000, "pids": 64}
-USUAL = {"java", "javascript", "node-prestarted"}  # with another memory limit their processes are fresh, and copies of nothing
-CEILINGS = " ceilings { pids = 1048576 } "  # for a language whose section in the configuration says so
+USUAL = {"java", "javascript", "node-prestarted"}  # another memory limit would make their processes fresh, not copies
+CEILINGS = " ceilings { pids = 1048576 } "  # for the language's section of the configuration
 
 CANARY = "canary" + uuid.uuid4().hex
 PLANTED = "planted" + uuid.uuid4().hex
-os.environ["HATCHERY_CANARY"] = CANARY  # an environment for all servers that are started from here on
+os.environ["HATCHERY_CANARY"] = CANARY  # in the environment of all servers that are started from here on
 
 C = 'int system(const char *);\nconst char planted[] = "@";\nint main(void) { return system("sh ./look") != 0; }\n'
-# Programs that have @ in their memory, and start ./look.
+# Programs that have @ in their memory, and start ./look. The tests replace @ by a marker.
 PROGRAMS = {
     "awk": 'BEGIN { planted = "@"; exit system("sh ./look") }\n',
     "bash": "planted=@; sh ./look; :",
@@ -49,20 +49,21 @@ PROGRAMS = {
     "tcl": "set planted @\nputs [exec sh ./look]",
 }
 PROGRAMS["node-prestarted"] = PROGRAMS["javascript"]
-if ALL:  # covered by C: a compiled program replaces the process
+if ALL:  # otherwise C stands for these: a compiled program replaces the process
     PROGRAMS["cpp"] = C.replace("int system", 'extern "C" int system').replace("const char planted", "char planted")
     PROGRAMS["go"] = ('package main\nimport ("os"; "os/exec")\nvar planted = "@"\n'
                       'func main() { c := exec.Command("sh", "./look", planted); c.Stdout = os.Stdout; c.Run() }\n')
     PROGRAMS["rust"] = ('static PLANTED: &str = "@";\n'
                         'fn main() { std::process::Command::new("sh").arg("./look").arg(PLANTED).status().unwrap(); }\n')
-# Languages whose sandbox holds no copy of a zygote: the program replaces it. And Java, whose
-# sandboxes are expensive, and are made like Node's.
+# For these languages no run with marked limits goes on beside the search. Their programs replace
+# the copy of the zygote. Java is among them, because its sandboxes are expensive, and are made like
+# Node's.
 NO_RUN_BESIDE = ("awk", "c", "cpp", "go", "java", "rust", "sed")
 
 SLEEP, NOTHING = "exec sleep 1000\n", ":\n"
 
-# For languages whose programs start no others. Each program has @ in its memory and goes on, so
-# that the host can look.
+# For languages whose programs can't start other programs. Each of these programs has @ in its
+# memory and goes on running, so that the host can search.
 SQL = {SLEEP: "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT max(x) FROM n;\n", NOTHING: "SELECT 1;\n"}
 OUTSIDE = {"bc": 'x = 1\n"@"\nwhile (x) x = 1\n', "sqlite": f"SELECT '@';\n{SQL[SLEEP]}"}
 
@@ -70,7 +71,7 @@ LANGUAGES = {*PROGRAMS, *OUTSIDE}
 
 
 def with_ceilings(config, language):
-    """A configuration whose ceilings allow the limits of the marked run."""
+    """Returns the configuration with ceilings that allow the limits of the marked run."""
     changed, n = re.subn(rf'^(language "?{language}"? {{)', rf"\1{CEILINGS}", config, flags=re.M)
     if n != 1:
         raise ValueError(f"there is no section of {language} in {config!r}")
@@ -78,7 +79,7 @@ def with_ceilings(config, language):
 
 
 def needles(server):
-    """The needles as bytes, by their meaning."""
+    """Returns each needle's bytes by its meaning."""
     found = {
         "planted": PLANTED,
         "environment of the server": CANARY,
@@ -99,7 +100,7 @@ def coded(wanted):
 
 
 def hits_of(output, wanted):
-    """(meaning, place, process) of each line of the search."""
+    """Returns (meaning, place, process) for each line of the search's output."""
     names = list(wanted)
     return [(names[int(number)], place, process) for process, place, number in (line.split() for line in output)]
 
@@ -109,13 +110,14 @@ def limits_of(language):
 
 
 def small(language, look):
-    """A program of the language that starts the search."""
+    """Returns a small program of the language, with `look` as the script that it starts."""
     return {"code": SQL[look]} if language == "sqlite" else {"code": PROGRAMS[language], "files": {"look": look}}
 
 
 def mark(case, language):
-    """Starts a run with marked limits; its slot's counters lie beside them in the zygote (zygote/cgroup_slot.h). Then
-    uses up all sandboxes that were warm before, so that the next one was made since. Returns the running request."""
+    """Starts a run with marked limits, which the zygote keeps in its memory (zygote/cgroup_slot.h). Then uses up all
+    sandboxes that were warm before, so that the next sandbox was made after the limits were set. Returns the running
+    request."""
     client = case.client
     [row] = [row for row in client.status().languages if row.name == language]
     beside = client.send_execute(**small(language, SLEEP), language=language,
@@ -126,7 +128,8 @@ def mark(case, language):
 
 
 def assert_nothing_of_others(case, language, **more):
-    """A program of the language finds its own marker, and no other needle; more: further needles by their meaning."""
+    """Checks that a program of the language finds its own marker, and no other needle. more: further needles by their
+    meaning."""
     if IS_SANITIZED:
         case.skipTest("a sanitizer's shadow would be searched, too, and be the run's memory from then on")
     wanted = {**needles(case.SERVER), **{what: text.encode() for what, text in more.items()}}
@@ -147,7 +150,7 @@ def assert_nothing_of_others(case, language, **more):
 
 
 def is_beside(process):
-    """The run under marked limits itself, which knows its own."""
+    """Tells whether the process belongs to the run with marked limits. This run may know its own limits."""
     for controllers, path in process.cgroups().items():
         for mount in host.cgroup_mounts(controllers):
             for name in "memory.limit_in_bytes", "memory.max":
@@ -157,7 +160,7 @@ def is_beside(process):
 
 
 def assert_nothing_seen_from_outside(case, language, wanted):
-    """The same, searched from the host: in all processes of the language, waiting and working ones."""
+    """Checks the same by a search from the host, in all processes of the language: waiting and working ones."""
     beside = mark(case, language) if language == "sqlite" else None
     request = case.client.send_execute(OUTSIDE[language].replace("@", PLANTED), language=language, limits=LIMITS)
 

@@ -1,8 +1,8 @@
 """Files that a request plants beside its program never run before the run stage: not while a compiler reads the
-program, and not while a prestarted helper can still report the compilation. Each row's program prints "real". A planted
-file says that it ran, and tries to have another end reported.
+program, and not while a prestarted helper can still report the compilation. The program of each row of PLANTS prints
+"real". A planted file prints "planted" if it runs, and tries to make the server report another end.
 
-A module of tests/lang/ gets the rows of its language by `planted_tests`."""
+A module of tests/lang/ calls `planted_tests` for the rows of its language."""
 
 import re
 import subprocess
@@ -15,11 +15,11 @@ from lib.case import Case, describe
 from lib.hatchery import Status
 from lib.server import sanitized_limits
 
-# Its own standard error may be a pipe of its parent; the compiler's is not.
+# The script's own standard error may be a pipe to its parent. The compiler's standard error is not.
 PLANTED = "#!/bin/sh\necho planted >/proc/2/fd/2\nexit 77\n"
 SCRIPT = "/home/sandbox/planted.sh"
 
-# Says over the helper's socket that the program does not compile, and ends with a status of its own.
+# Reports over the helper's socket that the program does not compile, and exits with status 77.
 JAVA_FORGER = """
 final class Forger {
     static void forge() {
@@ -52,7 +52,7 @@ JAVA_SERVICES = {
 
 
 def java_services():
-    """All of them, as classes that forge when they are loaded."""
+    """The files of one class for each service. Each class calls Forger.forge when it is loaded."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder, "Forger.java").write_text(JAVA_FORGER)
         files = {}
@@ -125,9 +125,9 @@ class PlantedCase(Case):
 
 
 def planted_tests(server, language, called=None):
-    """A class with a test for each row of a language; this server may give the language another name."""
+    """A class with a test for each row of `language`. `called`: the language's name on the server, if another."""
     tests = {f"test_{re.sub(r'[^A-Za-z0-9]+', '_', plant.name)}": lambda self, plant=plant: self.check(plant)
              for plant in PLANTS if plant.language == language}
-    # unittest asks the class for the module whose server is to be started.
+    # unittest reads from the class which module's server it has to start.
     return type("Planted", (PlantedCase,), {"SERVER": server, "LANGUAGE": called or language,
                                             "__module__": sys._getframe(1).f_globals["__name__"], **tests})

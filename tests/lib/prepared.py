@@ -1,6 +1,6 @@
-"""What a language makes once (`prepare` in its file), made once for all servers of one run of the tests: precompiled headers,
-an archive of classes. The first server that has such a language makes it; later ones find it in their cache, as after a
-restart. A cache is otherwise a server's own: what another one compiled is nothing to a test."""
+"""Files that a language makes once (`prepare` in its file), such as precompiled headers or an archive of classes. All
+servers of one test run share these files. The first server that has the language makes them. Later servers find them in
+their cache, as after a restart. Servers share nothing else of their caches."""
 
 import os
 import re
@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-KEPT = os.environ.get("HATCHERY_TEST_PREPARED")  # of tests/run.py; a module that is run by itself shares nothing
-NAMES = ("cpp", "go", "java")  # what tests make of others is theirs
+KEPT = os.environ.get("HATCHERY_TEST_PREPARED")  # set by tests/run.py; a module that runs by itself shares nothing
+NAMES = ("cpp", "go", "java")  # prepared files of other languages are not shared
 
 
 def language_of(folder):
@@ -18,7 +18,7 @@ def language_of(folder):
 
 
 def copy(folder, to):
-    """The same files by other names. What is there already stays."""
+    """Puts hard links to a prepared folder into the directory `to`. If the folder is there already, it stays."""
     if (to / folder.name).exists():
         return
     draft = Path(tempfile.mkdtemp(prefix="draft-", dir=to))
@@ -33,7 +33,7 @@ def copy(folder, to):
 
 
 def lend(cache, config):
-    """Into the cache of a server that is about to start, for the languages that it has."""
+    """Puts the shared files into the cache of a server that is about to start, for the languages that it has."""
     has_all = not re.search(r"^\s*language\s", config, re.M)
     for folder in Path(KEPT).glob("prepared-*") if KEPT else ():
         if has_all or re.search(rf'^\s*language\s+"?{language_of(folder)}\b', config, re.M):
@@ -42,7 +42,7 @@ def lend(cache, config):
 
 
 def keep(cache):
-    """What a server has made by the time it is ready."""
+    """Shares what a server has prepared by the time it is ready."""
     for folder in cache.glob("prepared-*") if KEPT else ():
         if language_of(folder) in NAMES:
             copy(folder, Path(KEPT))

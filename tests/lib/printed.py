@@ -1,4 +1,4 @@
-"""The output of `hatcheryd --print-config`, with the section of Python, which is a comment there, in effect."""
+"""The output of `hatcheryd --print-config`, with its commented-out section of Python in effect."""
 
 import re
 import subprocess

@@ -1,5 +1,5 @@
-"""Numbers of repetitions and times to wait on a much slower machine: an emulated one. tests/vm/guest.py sets the two
-variables."""
+"""Numbers of repetitions and times to wait, scaled for a much slower machine: an emulated one. tests/vm/guest.py sets
+HATCHERY_TEST_REPEAT and HATCHERY_TEST_PATIENCE."""
 
 import os
 
@@ -14,5 +14,5 @@ def repeat(count, least=1):
 
 
 def patience(seconds):
-    """A hang guard, which may grow."""
+    """The seconds of a hang guard, which may be multiplied."""
     return seconds * PATIENCE

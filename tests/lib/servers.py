@@ -16,7 +16,7 @@ class WithServers(Case):
         return self.prepare(**options).start()
 
     def groups(self, server):
-        """This server's cgroups, distinguished from those that a later server makes."""
+        """This server's cgroups. Their inodes tell them from the cgroups that a later server makes."""
         server.note_cgroups()
         return {(path, os.stat(path).st_ino) for path in server.cgroup_directories()}
 

@@ -10,7 +10,7 @@ class SharedServers:
         self.running = {}
 
     def get(self, name, **options):
-        """A started server, idle. The name is that of its log, if it is new."""
+        """Returns a started, idle server. If the server is new, its log gets this name."""
         key = repr(sorted(options.items()))
         server = self.running.get(key)
         if server is not None:

@@ -61,7 +61,7 @@ class Tally:
 class Process:
     """One process that reports in TAP, while it runs.
 
-    With a filter, lines that do not hold it are left out, but failures never are."""
+    With a filter, lines that do not contain it are left out. Failures are always shown."""
 
     def __init__(self, title, tally, name_filter):
         self.title, self.tally, self.wanted = title, tally, name_filter.lower()
@@ -104,8 +104,8 @@ class Process:
 
 
 def run_tap(title, command, guard, tally, name_filter, env):
-    """Runs a command and counts its `ok` and `not ok` lines; passes everything else through. Returns the processor time,
-    in seconds, of the command and of all that it waited for."""
+    """Runs a command, counts its `ok` and `not ok` lines, and passes everything else through. Returns the processor
+    time, in seconds, of the command and of all processes that the command waited for."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                                env=env, start_new_session=True)
     seen = Process(title, tally, name_filter)
@@ -138,7 +138,7 @@ def read_lines(process, end):
 
 
 def kill_group(process):
-    """SIGTERM first: a test module then stops its server, which removes what it made."""
+    """Sends SIGTERM first: a test module then stops its server, and the server removes what it made."""
     for number, patience in ((signal.SIGTERM, 30), (signal.SIGKILL, 30)):
         try:
             os.killpg(process.pid, number)

@@ -1,4 +1,4 @@
-/* Answers that a client refuses, each with a word of the reason. */
+/* Answers that a client refuses. Each test looks for a word of the reason. */
 #include "proto/wire/answer.h"
 
 #include "proto/base/own.h"

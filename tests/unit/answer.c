@@ -1,4 +1,4 @@
-/* Answers: they arrive whole, and a client takes nothing else for an answer. */
+/* Answers: they arrive whole, and a client accepts no other bytes as an answer. */
 #include "proto/wire/answer.h"
 
 #include "proto/base/own.h"

@@ -1,4 +1,4 @@
-/* The connection of the asynchronous client: lost at each point, made again; and what becomes of the calls. */
+/* The asynchronous client's connection is lost at each point and made again. The tests check how the calls end. */
 #include "client/async.h"
 #include "proto/base/own.h"
 #include "tests/unit/fake.h"
@@ -35,7 +35,7 @@ static void what_was_sent_may_have_run_and_is_not_sent_again(void **state)
         assert_true(h.failure.may_have_run);
         assert_false(h.failure.has_refusal);
         assert_int_equal(ping.failure.kind, HATCHERY_LOST);
-        assert_false(ping.failure.may_have_run); /* it is no program */
+        assert_false(ping.failure.may_have_run); /* a ping runs no program */
         fake_accept(&s.f);
         assert_true(fake_heard_nothing(&s.f));
         assert_int_equal(h.ends + ping.ends, 2);
@@ -93,7 +93,7 @@ static void one_that_shall_not_wait_fails_unsent(void **state)
         scene_end(&s);
 }
 
-/* One whose beginning the server has: it is cancelled, and not sent again on the next connection. */
+/* The server has the beginning of a request. Its call is cancelled, so the next connection does not send it again. */
 static void one_that_was_cancelled_while_cut_off_is_not_sent(void **state)
 {
         (void)state;
@@ -126,7 +126,7 @@ static void one_that_was_cancelled_while_cut_off_is_not_sent(void **state)
         }
 }
 
-/* ... and where the connection holds, the rest of it follows, and the cancel behind it. */
+/* If the connection stays, the client sends the rest of the request, and then the cancel. */
 static void one_that_was_cancelled_half_sent_is_ended_by_the_server(void **state)
 {
         (void)state;
@@ -177,7 +177,8 @@ static void the_servers_reason_comes_with_the_loss(void **state)
         scene_end(&s);
 }
 
-/* The server says why, and stops reading in the midst of a request: the writing fails, and the reason is still read. */
+/* The server sends a reason, and stops reading in the middle of a request. The client's write fails, but the client
+ * still reads the reason. */
 static void the_reason_is_read_although_writing_fails(void **state)
 {
         (void)state;
@@ -269,7 +270,7 @@ static void requests_wait_for_the_connection(void **state)
         assert_int_equal(heard_send(&h, s.c, &q, &options), HATCHERY_OK);
         assert_int_equal(heard_send(&cancelled, s.c, &q, NULL), HATCHERY_OK);
         assert_int_equal(hatchery_call_cancel(cancelled.call), 0);
-        assert_int_equal(cancelled.ends, 0); /* not before it returns */
+        assert_int_equal(cancelled.ends, 0); /* no callback before the call above returns */
         scene_wait(&s, &s.disconnected, 4);
         assert_int_equal(cancelled.failure.kind, HATCHERY_WITHDRAWN);
         assert_int_equal(late.failure.kind, HATCHERY_DEADLINE);
@@ -279,7 +280,7 @@ static void requests_wait_for_the_connection(void **state)
         fake_accept(&s.f);
         struct fake_request r = fake_read(&s.f, REQUEST_EXECUTE);
         assert_int_equal(r.q.id, hatchery_call_id(h.call));
-        assert_in_range(r.q.execute.deadline_us, 30000000, 59990000); /* what is left */
+        assert_in_range(r.q.execute.deadline_us, 30000000, 59990000); /* the rest of its minute */
         fake_result(&s.f, r.q.id, "well");
         fake_release(&r);
         assert_string_equal(h.result, "well");
@@ -302,12 +303,12 @@ static void the_pauses_grow_to_a_bound(void **state)
                 assert_in_range(s.retry_ms, most[i] / 2, most[i]);
                 shortened |= s.retry_ms < most[i];
         }
-        assert_true(shortened); /* by chance, each of them: none is once in some 10^7 times */
+        assert_true(shortened); /* at random, each of them; the chance that none is shorter is about 1 in 10^7 */
         fake_listen(&s.f);
         fake_accept(&s.f);
         fake_hang_up(&s.f);
         scene_wait(&s, &s.disconnected, s.disconnected + 1);
-        assert_true(s.retry_ms >= 40); /* a connection without an answer proves nothing */
+        assert_true(s.retry_ms >= 40); /* a connection without an answer does not reset the pause */
         fake_accept(&s.f);
         struct heard h = { 0 };
         const struct request q = { .kind = REQUEST_PING };

@@ -1,4 +1,4 @@
-/* How the asynchronous client comes to its server: names, addresses, and the time that an attempt has. */
+/* How the asynchronous client connects to its server: names, addresses, and the time limit of an attempt. */
 #include "client/async.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
@@ -81,7 +81,7 @@ static void a_name_is_looked_up_and_its_addresses_are_tried(void **state)
         assert_return_code(bind(listener, (struct sockaddr *)&sa, sizeof sa), errno);
         assert_return_code(listen(listener, 1), errno);
         assert_return_code(getsockname(listener, (struct sockaddr *)&sa, &size), errno);
-        snprintf(address, sizeof address, "localhost:%u", ntohs(sa.sin_port)); /* ::1 first, where there is one */
+        snprintf(address, sizeof address, "localhost:%u", ntohs(sa.sin_port)); /* if the host has ::1, it is first */
 
         struct hatchery_client *c = NULL;
         const struct hatchery_client_config config = { .address = address };
@@ -90,7 +90,7 @@ static void a_name_is_looked_up_and_its_addresses_are_tried(void **state)
                 assert_int_equal(hatchery_client_wait(c, 20000, NULL), HATCHERY_OK);
         hatchery_client_free(c);
 
-        /* One that is freed while its name is being looked up. */
+        /* A client that is freed while its server's name is being looked up. */
         assert_int_equal(hatchery_client_new(&c, &config, NULL), HATCHERY_OK);
         hatchery_client_dispatch(c);
         hatchery_client_free(c);
@@ -99,7 +99,7 @@ static void a_name_is_looked_up_and_its_addresses_are_tried(void **state)
 static void an_attempt_has_its_time(void **state)
 {
         (void)state;
-        /* A socket whose queue is full leaves the next one waiting. */
+        /* A listening socket whose queue is full leaves the next connection waiting. */
         struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
         socklen_t size = sizeof sa;
         char address[64];

@@ -11,7 +11,7 @@ enum { FIRST = 256 << 10, PIECE = 16 << 10 };
 
 static const struct hatchery_call_options manual = { .manual_credit = true };
 
-/* A call with streams that has been sent. */
+/* Sends a call with streams, and returns its id. */
 static uint64_t begin_stream(struct scene *s, struct heard *h, const struct hatchery_call_options *options)
 {
         const struct request q = heard_stream();
@@ -23,7 +23,7 @@ static uint64_t begin_stream(struct scene *s, struct heard *h, const struct hatc
         return id;
 }
 
-/* All credit that has been given and was not read yet. */
+/* Reads all waiting credit messages of the client, and returns their sum. */
 static uint64_t credit_given(struct scene *s, uint64_t id)
 {
         uint64_t sum = 0;
@@ -76,7 +76,7 @@ static void output_that_was_told_is_credit_again(void **state)
         uint64_t allowed = FIRST, sent = 0;
         scene_begin(&s);
         uint64_t id = begin_stream(&s, &h, NULL);
-        for (int i = 0; i < 200; i++) { /* 3 MiB: a client that gives nothing back stops the server at once */
+        for (int i = 0; i < 200; i++) { /* 3 MiB: without new credit the server would soon stop */
                 assert_true(allowed >= PIECE);
                 say_output(&s, id, sent, PIECE);
                 sent += PIECE;
@@ -99,7 +99,7 @@ static void without_consumption_there_is_no_credit(void **state)
         assert_int_equal(hatchery_call_unconsumed(h.call), FIRST);
         assert_int_equal(credit_given(&s, id), 0);
         assert_int_equal(hatchery_call_consumed(h.call, FIRST + 1), -EINVAL);
-        assert_int_equal(hatchery_call_consumed(h.call, 1), 0); /* a server that can send nothing gets even one */
+        assert_int_equal(hatchery_call_consumed(h.call, 1), 0); /* a server without credit gets even one byte */
         assert_int_equal(credit_given(&s, id), 1);
         assert_int_equal(hatchery_call_consumed(h.call, FIRST - 1), 0);
         assert_int_equal(credit_given(&s, id), FIRST - 1);
@@ -123,7 +123,7 @@ static void small_consumptions_are_put_together(void **state)
         scene_end(&s);
 }
 
-/* What was consumed and held back goes out once the server may run dry: the user may wait for more. */
+/* The client sends held-back credit once the server may have none left, because the user may wait for more output. */
 static void credit_that_was_held_back_is_given_before_the_server_stops(void **state)
 {
         (void)state;
@@ -186,7 +186,7 @@ static void output_that_is_wrong_ends_the_connection(void **state)
 
 /* ---------------------------------------------------------------- input */
 
-/* Reads chunks that bring len bytes together; true: with an end behind them. */
+/* Reads chunks of len bytes in all. True if the end of the input follows them. */
 static bool read_input(struct scene *s, uint64_t id, uint64_t len)
 {
         uint64_t sum = 0;
@@ -233,7 +233,7 @@ static void input_beyond_the_credit_is_not_taken(void **state)
         assert_int_equal(h.room, 60);
         assert_int_equal(hatchery_call_write(h.call, "", 1), 1);
         fake_credit(&s.f, id, 60, false);
-        assert_int_equal(h.rooms, 1); /* only after a write that was not taken whole */
+        assert_int_equal(h.rooms, 1); /* called only after a write that was not taken whole */
         assert_int_equal(hatchery_call_room(h.call), 119);
         scene_end(&s);
 }
@@ -306,7 +306,7 @@ static void a_run_without_live_input_takes_none(void **state)
         scene_end(&s);
 }
 
-/* The server's credit is large, and its socket is full: the bound on what is unsent holds. */
+/* The server's credit is large, but its socket is full: the client's bound on unsent bytes still holds. */
 static void input_waits_for_the_socket_too(void **state)
 {
         (void)state;
@@ -385,7 +385,7 @@ static void signals_are_told_of_in_their_order(void **state)
         h.refused = 0;
         assert_int_equal(hatchery_call_signal(h.call, 9), 0);
         fake_result(&s.f, id, "");
-        fake_signalled(&s.f, fake_read_id(&s.f, REQUEST_SIGNAL), false); /* after the end of its call */
+        fake_signalled(&s.f, fake_read_id(&s.f, REQUEST_SIGNAL), false); /* arrives after the end of its call */
         assert_int_equal(h.signalled, 3);
         assert_int_equal(h.ends, 1);
         assert_int_equal(hatchery_client_calls(s.c), 0);
@@ -416,15 +416,15 @@ static void a_terminal_has_its_sizes(void **state)
 
 /* ---------------------------------------------------------------- a model */
 
-/* The same numbers each time. */
+/* Pseudo-random numbers: each run of the test gets the same ones. */
 static uint32_t next(uint32_t *seed)
 {
         *seed = *seed * 1664525 + 1013904223;
         return *seed >> 8;
 }
 
-/* Two streams' pieces of random length on one call that is consumed at random: every byte comes once, in its order, and
- * the server never has more credit than the window leaves. */
+/* One call gets pieces of random length on two streams, and consumes at random. Every byte comes once, in its order.
+ * The server never has more credit than the window leaves. */
 static void random_drops_lose_nothing(void **state)
 {
         (void)state;

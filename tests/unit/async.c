@@ -1,4 +1,4 @@
-/* Calls of the asynchronous client: what the server answers, what it must not say, and calls that are given up. */
+/* Calls of the asynchronous client: right answers, wrong answers, and calls that are cancelled or abandoned. */
 #include "client/async.h"
 #include "proto/base/own.h"
 #include "tests/unit/fake.h"
@@ -64,7 +64,7 @@ static void each_kind_has_its_answer(void **state)
         fake_error(&s.f, fake_read_id(&s.f, REQUEST_EXECUTE), hatchery_v1_Error_Code_NOT_FOUND, 0);
         assert_int_equal(refused.refused, hatchery_v1_Error_Code_NOT_FOUND);
         assert_false(refused.refusal_may_have_run);
-        q.kind = REQUEST_CREDIT; /* which has no answer */
+        q.kind = REQUEST_CREDIT; /* a credit has no answer */
         assert_int_equal(heard_send(&refused, s.c, &q, NULL), -EINVAL);
         scene_end(&s);
 }
@@ -84,8 +84,8 @@ static void a_refusal_says_whether_the_program_may_have_run(void **state)
                 { hatchery_v1_Error_Code_UNIMPLEMENTED, 0, false },
                 { hatchery_v1_Error_Code_UNAUTHENTICATED, 0, false },
                 { hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, 10, false },
-                { hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, 0, true }, /* perhaps for its result's length */
-                { hatchery_v1_Error_Code_UNAVAILABLE, 10, true },       /* perhaps lost in the midst of its run */
+                { hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, 0, true }, /* perhaps its result was too long */
+                { hatchery_v1_Error_Code_UNAVAILABLE, 10, true },       /* perhaps lost while it ran */
                 { hatchery_v1_Error_Code_INTERNAL, 0, true },
                 { hatchery_v1_Error_Code_ABORTED, 0, true },
                 { (hatchery_v1_Error_Code)77, 0, true },
@@ -256,7 +256,7 @@ static void a_message_that_is_too_new_ends_its_call_alone(void **state)
         assert_int_equal(heard_send(&h, s.c, &q, NULL), HATCHERY_OK);
         assert_int_equal(heard_send(&other, s.c, &q, NULL), HATCHERY_OK);
         uint64_t id = fake_read_id(&s.f, REQUEST_EXECUTE), other_id = fake_read_id(&s.f, REQUEST_EXECUTE);
-        const uint8_t frame[] = { 0, 0, 0, 0, 5, 0x08, (uint8_t)id, 0xfa, 0x01, 0 }; /* field 31 */
+        const uint8_t frame[] = { 0, 0, 0, 0, 5, 0x08, (uint8_t)id, 0xfa, 0x01, 0 }; /* an unknown field 31 */
         fake_say_bytes(&s.f, frame, sizeof frame);
         assert_int_equal(h.failure.kind, HATCHERY_PROTOCOL);
         fake_result(&s.f, id, "late");

@@ -175,7 +175,7 @@ static void the_bound_holds_and_the_least_recently_used_goes(void **state)
         assert_true(has(f, 3, 10000));
         assert_int_equal(files_there(f, name), cache_count(f->cache));
 
-        put(f, 6, 80000); /* more than the bound: not kept, and nothing is removed for it */
+        put(f, 6, 80000); /* an entry above the bound is not kept, and nothing is removed for it */
         assert_false(has(f, 6, 80000));
         assert_int_equal(cache_count(f->cache), 4);
         put(f, 7, CACHE_MAX_ENTRY);
@@ -206,9 +206,9 @@ static void a_client_that_fills_the_cache_evicts_its_own(void **state)
         become(f, 2, 1);
         for (uint8_t n = 1; n <= 40; n++)
                 put(f, n, 10000);
-        assert_true(has(f, 40, 10000)); /* its newest, and not its first one */
+        assert_true(has(f, 40, 10000)); /* the client keeps its newest entry, not its first */
         assert_false(has(f, 1, 10000));
-        put(f, 41, 120000); /* more than its share: left out, and nothing of others is removed for it */
+        put(f, 41, 120000); /* an entry above the share is not kept, and no entry of others is removed for it */
         become(f, 1, 1);
         assert_int_equal(count(f, 1, 4), 4);
 }
@@ -226,7 +226,7 @@ static void a_peer_gains_nothing_by_a_thousand_names(void **state)
         }
         become(f, 1, 1);
         assert_int_equal(count(f, 1, 4), 4);
-        become(f, 1, 2); /* each of its names has a share of its own: */
+        become(f, 1, 2); /* each name of a peer has its own share */
         for (uint8_t n = 1; n <= 40; n++)
                 put(f, n, 10000);
         become(f, 1, 1);
@@ -287,13 +287,13 @@ static void the_order_of_use_survives_a_restart(void **state)
         assert_int_equal(utimensat(f->directory, name, old, 0), 0);
         put(f, 2, 10000);
         reopen(f, NO_BOUND);
-        assert_true(has(f, 1, 10000)); /* used now; that is recorded, since the last use is long ago */
+        assert_true(has(f, 1, 10000)); /* this use is recorded, because the last one is long ago */
         reopen(f, 20000);
         assert_true(has(f, 1, 10000));
         assert_false(has(f, 2, 10000));
 }
 
-/* Tries a change of every single byte of an entry, and every length that it may be cut to. */
+/* Changes every single byte of an entry, and cuts the entry to every shorter length. */
 static void a_damaged_entry_is_never_handed_out_and_removed(void **state)
 {
         struct fixture *f = *state;

@@ -1,4 +1,4 @@
-/* Calls by id, beside a model: what was added and not removed is found, and nothing else. */
+/* Calls by id, compared with a model: the table finds the calls that were added and not removed, and no others. */
 #include "pool/native/call_table.h"
 
 #include "pool/native/call_parts.h"
@@ -17,7 +17,7 @@ static void what_is_there_is_found(void **state)
         unsigned seed = 1, n = 0;
 
         assert_null(call_table_find(&t, 1));
-        for (uint64_t i = 0; i < CALLS; i++) /* in sequence, far apart, and some that fall together */
+        for (uint64_t i = 0; i < CALLS; i++) /* ids in sequence, ids far apart, and ids that may collide */
                 calls[i].id = i % 3 == 0 ? i + 1 : i % 3 == 1 ? UINT64_MAX - i : (i << 40) | 1;
         for (int step = 0; step < 100000; step++) {
                 seed = seed * 1664525u + 1013904223u;

@@ -82,7 +82,7 @@ static void a_high_limit_costs_no_memory_in_advance(void **state)
         capture_fini(&c);
 }
 
-/* Against a plain array: puts and drops of all sizes, under one limit. */
+/* Puts and drops of all sizes under one limit, compared with a plain array. */
 static void what_is_dropped_makes_room_and_the_rest_stays_in_order(void **state)
 {
         (void)state;

@@ -52,7 +52,7 @@ static int tear_down(void **state)
         close(p->b);
         int leaked = open_descriptors() - p->before;
         free(p);
-        return leaked; /* fails the test */
+        return leaked; /* not 0: cmocka reports a failure */
 }
 
 static void open_some(int *fds, size_t n)
@@ -194,7 +194,7 @@ static void descriptors_that_this_process_has_no_room_for_are_lost(void **state)
         int before = open_descriptors();
         assert_return_code(getrlimit(RLIMIT_NOFILE, &files), errno);
         few = files;
-        few.rlim_cur = (rlim_t)fds[3] + 3; /* room for two of them */
+        few.rlim_cur = (rlim_t)fds[3] + 3; /* room for two of the four */
         assert_return_code(setrlimit(RLIMIT_NOFILE, &few), errno);
         int r = channel_recv(p->b, &order, sizeof order, got, CHANNEL_MAX_FDS, &n, &e);
         assert_return_code(setrlimit(RLIMIT_NOFILE, &files), errno);

@@ -37,7 +37,7 @@ static void the_server_tells_the_language_of_a_file(void **state)
 {
         (void)state;
         static const struct {
-                const char *name, *content, *language; /* NULL: it is code; NULL: refused */
+                const char *name, *content, *language; /* name NULL: code without a file; language NULL: refused */
                 const char *sentence;
         } rows[] = {
                 { "a.py", "", "python", NULL },
@@ -83,7 +83,7 @@ static void the_server_tells_the_language_of_a_file(void **state)
                 if (rows[i].language ? r != GUESS_FOUND || strcmp(language, rows[i].language) != 0
                                      : r != -EINVAL || !strstr(e.text, rows[i].sentence))
                         fail_msg("row %zu: %d, \"%s\", \"%s\"", i, r, r == 0 ? language : "", e.text);
-                a.m.answer.status.ready = false; /* if none is found, a language that still starts may be the one */
+                a.m.answer.status.ready = false; /* a language that still starts may be the right one */
                 if (!rows[i].language && !strstr(rows[i].sentence, "may be"))
                         assert_int_equal(guess_find(&g, &a, language, &e), GUESS_NOT_YET);
         }

@@ -1,5 +1,5 @@
-/* What `hatchery run` is made of while a run is under way, as far as it needs no server: the way of output to our
- * descriptors, Ctrl-C, our terminal with the guard that restores it, and what the options make of a request. */
+/* Parts of `hatchery run` that need no server: output to our descriptors, Ctrl-C, our terminal with the guard that
+ * restores it, and the request that the options make. */
 #include "client/interrupt.h"
 #include "client/options.h"
 #include "client/outflow.h"
@@ -40,7 +40,7 @@ static void output_to_one_pipe_keeps_its_order_and_never_waits(void **state)
         assert_true(outflow_awaited(&f) >= 0);
         assert_int_equal(f.settled + f.waiting, FLOOD + 3);
         assert_in_range(f.settled, 1, FLOOD);
-        assert_int_equal(fcntl(pair[1], F_GETFL) & O_NONBLOCK, 0); /* others use this pipe, too */
+        assert_int_equal(fcntl(pair[1], F_GETFL) & O_NONBLOCK, 0); /* other processes use this pipe, too */
 
         size_t len = 0;
         while (len < FLOOD + 3) {
@@ -117,7 +117,7 @@ static void without_a_program_the_first_ctrl_c_cancels(void **state)
 
 /* ---------------------------------------------------------------- our terminal */
 
-/* A terminal for the test: the other end, and the terminal itself. */
+/* A terminal for the test: the master end of a pty, and the slave end, which is the terminal itself. */
 struct pair {
         int master, slave;
         struct termios before;
@@ -128,7 +128,7 @@ static void pair_init(struct pair *p)
         const struct winsize size = { .ws_row = 31, .ws_col = 97 };
         assert_return_code(openpty(&p->master, &p->slave, NULL, NULL, &size), errno);
         assert_return_code(tcgetattr(p->slave, &p->before), errno);
-        p->before.c_cc[VERASE] = 'X'; /* something that no default has */
+        p->before.c_cc[VERASE] = 'X'; /* a value that no default has */
         assert_return_code(tcsetattr(p->slave, TCSANOW, &p->before), errno);
 }
 
@@ -171,7 +171,7 @@ static void a_terminal_is_made_raw_and_restored(void **state)
         terminal_fini(&t);
         terminal_fini(&t);
         assert_true(is_as_before(&p));
-        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* the guard has gone */
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1); /* the guard has ended */
 
         const struct winsize none = { 0 };
         assert_return_code(ioctl(p.slave, TIOCSWINSZ, &none), errno);
@@ -190,8 +190,8 @@ static void what_is_no_terminal_is_refused(void **state)
         terminal_fini(&t);
 }
 
-/* As a shell does: a session on the terminal, and in its foreground a process that acts and then dies by SIGKILL. The
- * session lasts until end_session. */
+/* Starts a session on the terminal, as a shell does. A process in the session's foreground calls act, and then kills
+ * itself with SIGKILL. The session lasts until end_session. */
 static int begin_session(void (*act)(const struct pair *p, struct terminal *t), const struct pair *p)
 {
         int hold[2], dead[2];
@@ -245,7 +245,7 @@ static void make_raw_and_restore(const struct pair *p, struct terminal *t)
         tcsetattr(p->slave, TCSANOW, &others);
 }
 
-/* The shell takes the terminal into its own hands, as it does on a stop. */
+/* The shell becomes the terminal's foreground process, as it does when a job stops. */
 static void make_raw_and_lose_it(const struct pair *p, struct terminal *t)
 {
         terminal_make_raw(t, NULL);
@@ -296,14 +296,13 @@ static void the_guard_holds_nothing_of_ours(void **state)
         assert_int_equal(terminal_init(&t, p.slave, NULL), 0);
         close(held[1]);
         struct pollfd end = { .fd = held[0], .events = POLLIN };
-        assert_int_equal(poll(&end, 1, GUARD_MS),
-                         1); /* else those who read our output would wait for the guard's end */
+        assert_int_equal(poll(&end, 1, GUARD_MS), 1); /* else a reader of our output would wait for the guard's end */
         terminal_fini(&t);
         close(held[0]);
         pair_fini(&p);
 }
 
-/* ---------------------------------------------------------------- what is asked for */
+/* ---------------------------------------------------------------- the request */
 
 enum { MAX_WORDS = 32 };
 

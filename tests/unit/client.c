@@ -25,7 +25,7 @@ struct server {
 
 typedef int (*script)(int sock);
 
-/* Reads one frame and gives its request's id; 0 for anything wrong. */
+/* Reads one frame and returns its request's id, or 0 if anything is wrong. */
 static uint64_t read_request(int sock, bool *compressed)
 {
         uint8_t header[WIRE_HEADER_SIZE];
@@ -115,7 +115,7 @@ static void server_init(struct server *s, script play)
         alarm(GUARD_S);
 }
 
-/* The child must have seen all that it expected. */
+/* Fails unless the child saw all that it expected. */
 static void server_fini(struct server *s)
 {
         int status;
@@ -246,7 +246,7 @@ static int expect_compression(int sock)
 {
         bool compressed = true;
         if (read_request(sock, &compressed) != 1 || compressed || write_result(sock, 1, 1, false) < 0)
-                return -1; /* the small request is plain */
+                return -1; /* the small request is not compressed */
         if (read_request(sock, &compressed) != 2 || !compressed)
                 return -1;
         return write_result(sock, 2, LARGE, true);
@@ -317,7 +317,7 @@ static int answer_in_pieces(int sock)
                 return -1;
         frame_header(frame, false, (uint32_t)len);
         for (size_t i = 0; i < WIRE_HEADER_SIZE + len; i++) {
-                if (i == 3 && recv(sock, &(uint8_t){ 0 }, 1, 0) != 1) /* until the client has seen it time out */
+                if (i == 3 && recv(sock, &(uint8_t){ 0 }, 1, 0) != 1) /* waits until the client's timeout is over */
                         return -1;
                 if (io_send_all(sock, frame + i, 1) < 0)
                         return -1;

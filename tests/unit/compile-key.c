@@ -1,5 +1,5 @@
-/* Keys of the compile cache: a change of anything that an artifact depends on makes another key, and so does another
- * client. */
+/* Keys of the compile cache. A change of anything that an artifact depends on makes another key. Another client has
+ * other keys. */
 #include "pool/cache/compile_key.h"
 
 #include "tests/unit/unit.h"
@@ -42,7 +42,7 @@ static int tear_down(void **state)
         return 0;
 }
 
-/* Its key must be new. */
+/* Fails unless the fixture's key is new. */
 static void is_new(struct fixture *f)
 {
         struct cache_key k;
@@ -119,7 +119,7 @@ static void no_two_clients_share_a_key(void **state)
         is_new(f);
 }
 
-/* The owner of an entry is a peer and one of its names, whatever is compiled. */
+/* The owner of an entry depends on the peer and the name only, not on what is compiled. */
 static void the_owner_is_the_peer_and_the_name_alone(void **state)
 {
         struct fixture *f = *state;

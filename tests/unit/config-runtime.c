@@ -88,7 +88,7 @@ static void a_file_says_all_there_is_to_know(void **state)
         assert_int_equal(r.standard[LIMIT_PIDS], 7);
         assert_int_equal(r.compile_standard[LIMIT_MEMORY], 512 << 20);
         assert_int_equal(r.compile_ceiling[LIMIT_MEMORY], (int64_t)2 << 30);
-        assert_int_equal(r.compile_standard[LIMIT_WALL], 5000000); /* it follows a lower ceiling */
+        assert_int_equal(r.compile_standard[LIMIT_WALL], 5000000); /* a lower ceiling lowers the default */
         assert_int_equal(r.compile_standard[LIMIT_PIDS], limit_table[LIMIT_PIDS].standard);
         config_runtime_fini(&r);
 }
@@ -137,7 +137,7 @@ static void its_text_means_the_same(void **state)
         free(text);
 }
 
-/* The supervisor finds the identity, so only a merged text has it. */
+/* The supervisor finds the compiler's identity, so only the merged text of the configuration has it. */
 static void what_its_compiler_is_goes_along(void **state)
 {
         (void)state;
@@ -241,7 +241,7 @@ static void a_language_has_what_its_runtime_has_and_its_own(void **state)
         assert_string_equal(perl->packages, "/p/perl");
         assert_int_equal(plain->standard[LIMIT_WALL], 9000000);
         assert_int_equal(plain->ceiling[LIMIT_MEMORY], (int64_t)2 << 30);
-        assert_int_equal(loud->standard[LIMIT_WALL], 5000000); /* it follows the lower ceiling */
+        assert_int_equal(loud->standard[LIMIT_WALL], 5000000); /* the lower ceiling lowers the default */
         assert_int_equal(loud->standard[LIMIT_MEMORY], (int64_t)1536 << 20);
         assert_int_equal(perl->standard[LIMIT_WALL], limit_table[LIMIT_WALL].standard);
         assert_int_equal(plain->n_preload, 0);
@@ -310,7 +310,7 @@ static void a_runtime_is_preloaded_by_whatever_name(void **state)
         }
 }
 
-/* The built-in text names lists that it does not show; its words about them must be right. */
+/* The comments of the built-in text name the default preloads of these runtimes. The comments must be right. */
 static void the_built_in_text_names_what_is_preloaded(void **state)
 {
         (void)state;
@@ -357,7 +357,7 @@ static void what_is_absent_takes_its_languages_along(void **state)
         config_fini(&c);
 }
 
-/* A server that was configured to serve it is not ready without it. */
+/* A server that was configured to serve a broken language is not ready without that language. */
 static void what_is_broken_is_counted_where_it_is_wanted(void **state)
 {
         (void)state;

@@ -79,7 +79,7 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         config_fini(&b);
 }
 
-/* The language that the built-in text shows, which is commented out there: its lines without their first character. */
+/* Loads the commented-out language of the built-in text: its lines without their first character. */
 static void load_shown_language(struct config *c)
 {
         char text[16384];
@@ -120,7 +120,7 @@ static void the_built_in_text_states_every_limit_of_the_table(void **state)
                 assert_int_equal(c.languages[0].ceiling[i], limit_table[i].ceiling);
                 assert_non_null(strstr(config_builtin, limit_table[i].option));
         }
-        assert_int_equal(c.max_request_bytes, WIRE_MAX_REQUEST); /* not shown, so it has its default */
+        assert_int_equal(c.max_request_bytes, WIRE_MAX_REQUEST); /* not in the text, so it has its default */
         assert_int_equal(c.max_answer_bytes, WIRE_MAX_ANSWER);
         assert_true(c.languages[0].warm_min >= 4);
         assert_int_equal(c.languages[0].warm_max, c.languages[0].running);

@@ -1,5 +1,5 @@
-/* Connections beside each other: a flood of one does not make the others wait. The core here refuses all; the test
- * drives the loop round by round. */
+/* Several connections: a flood of requests on one does not make the others wait. The core here refuses each submission.
+ * The test drives the loop round by round. */
 #include "pool/native/connection_parts.h"
 #include "proto/wire/answer.h"
 #include "proto/wire/frame.h"
@@ -21,7 +21,7 @@ struct client {
         const struct connection *connection; /* the other end */
         uint8_t *bytes;                      /* of answers */
         size_t have, room, at;
-        uint64_t last; /* id answered */
+        uint64_t last; /* id of the last answer */
         unsigned answers;
 };
 
@@ -52,7 +52,7 @@ static void leave(struct client *c)
         free(c->bytes);
 }
 
-/* Sends as much as the socket takes; the rest is left. */
+/* Sends as much as the socket takes, and returns that length. */
 static size_t offer(const struct client *c, const uint8_t *data, size_t len)
 {
         ssize_t n = write(c->fd, data, len);
@@ -129,16 +129,16 @@ static void a_reading_full_of_requests_lets_others_go_between(void **state)
                 take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
                 take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
         }
-        assert_true(connection_unread(flood.connection) > 0); /* its rest waits */
+        assert_true(connection_unread(flood.connection) > 0); /* the rest of the flood waits */
 
-        /* And again, while the rest has its turns. */
+        /* The same again, while the rest of the flood has its turns. */
         ask(&other, PING, 2);
         while (other.answers == 1) {
                 front_round(f);
                 take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
                 take_answers(&other, hatchery_v1_ServerMessage_pong_tag);
         }
-        assert_true(connection_unread(flood.connection) > 0); /* its rest waits */
+        assert_true(connection_unread(flood.connection) > 0); /* the rest of the flood waits */
         while (flood.answers < wanted) {
                 front_round(f);
                 take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
@@ -147,7 +147,7 @@ static void a_reading_full_of_requests_lets_others_go_between(void **state)
         take_answers(&flood, hatchery_v1_ServerMessage_status_tag);
         assert_int_equal(flood.answers, wanted);
 
-        /* The pool reads from it again. */
+        /* The pool reads again from the connection that sent the flood. */
         ask(&flood, PING, wanted + 1);
         while (flood.answers == wanted) {
                 front_round(f);
@@ -158,7 +158,7 @@ static void a_reading_full_of_requests_lets_others_go_between(void **state)
         free_front(f);
 }
 
-/* A packed Execute in an unknown language, with so many bytes of code. */
+/* A compressed Execute in an unknown language. Its message has this size before the compression. */
 static uint8_t *packed_execute(size_t size, size_t *len)
 {
         uint8_t *plain = calloc(1, size), *frame, at[] = { 0x08, 1, 0x12, 0, 0, 0, 0, 0x12, 0, 0, 0, 0 };
@@ -231,7 +231,7 @@ static void those_that_leave_in_the_middle_are_forgotten(void **state)
         while (len + 10 <= sizeof bytes)
                 len += put_request(bytes + len, GET_STATUS, 1);
         assert_int_equal(offer(&c[0], bytes, len), len); /* these need further turns */
-        while (sent < packed_len) {                      /* is being unpacked */
+        while (sent < packed_len) {                      /* is unpacked meanwhile */
                 sent += offer(&c[1], frame + sent, packed_len - sent);
                 front_round(f);
         }

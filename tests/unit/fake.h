@@ -1,5 +1,5 @@
-/* A server whose every word a test says, in the test's own process: it listens on a unix socket, and reads requests and
- * writes messages where the test calls it. Its reads wait for a bounded time, and dispatch the client meanwhile. */
+/* A fake server in the test's own process. It listens on a unix socket. It reads requests and writes messages only when
+ * the test calls it. Its reads wait for a bounded time, and dispatch the client meanwhile. */
 #pragma once
 
 #include "client/async.h"
@@ -11,10 +11,10 @@ struct fake {
         char address[96];
         int listener;
         int sock;                       /* of the connection that was accepted last; -1: none */
-        struct hatchery_client *client; /* that is to be dispatched */
+        struct hatchery_client *client; /* dispatched by the fake server */
 };
 
-/* One request as it came; to be released by fake_release. */
+/* One request as it came. fake_release releases it. */
 struct fake_request {
         struct request q;
         uint8_t *memory;
@@ -23,7 +23,7 @@ struct fake_request {
 void fake_open(struct fake *f);
 void fake_close(struct fake *f);
 
-/* From now on connecting is refused, or possible again. */
+/* After fake_stop_listening, connecting is refused. After fake_listen, it is possible again. */
 void fake_stop_listening(struct fake *f);
 void fake_listen(struct fake *f);
 
@@ -38,13 +38,13 @@ void fake_settle(struct fake *f);
 struct fake_request fake_read(struct fake *f, enum request_kind kind);
 void fake_release(struct fake_request *r);
 
-/* Reads it, and gives its id. */
+/* Reads the next request as fake_read does, and returns its id. */
 uint64_t fake_read_id(struct fake *f, enum request_kind kind);
 
-/* True: the client has sent nothing that was not read. */
+/* True if all that the client has sent has been read. */
 bool fake_heard_nothing(struct fake *f);
 
-/* Messages to the client, which are dispatched. */
+/* Each sends a message to the client, and dispatches the client. */
 void fake_say(struct fake *f, struct answer *a);
 void fake_say_bytes(struct fake *f, const void *bytes, size_t len);
 void fake_result(struct fake *f, uint64_t id, const char *out);
@@ -58,7 +58,7 @@ void fake_signalled(struct fake *f, uint64_t id, bool sent);
 /* The frame of a message, in memory that the caller frees. */
 uint8_t *fake_frame(struct answer *a, size_t *len);
 
-/* What a call has been told. Its ops are heard_ops, its data is this. */
+/* What the callbacks of one call have reported. The call's ops are heard_ops, and its data is this struct. */
 struct heard {
         struct hatchery_call *call; /* NULL once it has ended */
         unsigned stages, outputs, rooms, closed, signalled, ends;
@@ -67,9 +67,9 @@ struct heard {
         size_t room;
         bool sent; /* of the last signal */
         bool failed;
-        hatchery_v1_Error_Code refused; /* 0: it was not */
+        hatchery_v1_Error_Code refused; /* 0: not refused */
         bool refusal_may_have_run;
-        pb_size_t answer; /* which it was */
+        pb_size_t answer; /* the kind of answer */
         char result[4096];
         struct hatchery_failure failure;
 
@@ -80,11 +80,11 @@ struct heard {
 
 extern const struct hatchery_call_ops heard_ops;
 
-/* Sends a request, and fills h->call; what hatchery_client_send returns. */
+/* Sends a request, and fills h->call. Returns the result of hatchery_client_send. */
 int heard_send(struct heard *h, struct hatchery_client *c, const struct request *q,
                const struct hatchery_call_options *options);
 
-/* A program, and one with streams and live input. */
+/* Requests to run a program: a plain one, and one with streams and live input. */
 struct request heard_program(void);
 struct request heard_stream(void);
 
@@ -92,8 +92,8 @@ struct request heard_stream(void);
 struct scene {
         struct fake f;
         struct hatchery_client *c;
-        unsigned rooms, connected, disconnected; /* what the client has told */
-        int64_t retry_ms;                        /* ... with the last disconnected */
+        unsigned rooms, connected, disconnected; /* how often the client reported each */
+        int64_t retry_ms;                        /* reported with the last disconnection */
         struct err why;
 };
 

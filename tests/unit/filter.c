@@ -11,7 +11,7 @@
 
 /* ---------------------------------------------------------------- the kernel's part */
 
-/* The part of classic BPF that seccomp has: loads of words of its data, constants, AND, jumps, and the end. */
+/* Interprets the classic BPF of our filters: loads of words of the data, constants, AND, jumps, and the return. */
 uint32_t filter_interpret(const struct seccomp_program *p, const struct seccomp_data *data)
 {
         uint32_t a = 0;

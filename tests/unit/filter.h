@@ -1,4 +1,4 @@
-/* Two readings of a sandbox's filter: by its instructions, and by --print-seccomp. */
+/* Two ways to read a sandbox's filter: from its instructions, and from the table of --print-seccomp. */
 #pragma once
 
 #include "zygote/sandbox/seccomp.h"
@@ -15,7 +15,7 @@ struct filter_line {
         uint32_t answer;
         bool has_condition;
         unsigned argument;
-        char compare[8]; /* "&" for a masked one */
+        char compare[8]; /* "&" for a masked comparison */
         uint64_t value, masked;
 };
 
@@ -24,7 +24,7 @@ struct filter_table {
         size_t n;
 };
 
-/* The kernel's action for this call, by one program. */
+/* The action that the kernel takes for this call, according to one filter program. */
 uint32_t filter_interpret(const struct seccomp_program *p, const struct seccomp_data *data);
 
 void filter_table_read(struct filter_table *t);

@@ -20,7 +20,7 @@ struct execution {
         struct core *core;
         struct sink *sink; /* NULL: it has ended */
         struct payload payload;
-        int input; /* bytes of live input that wait; negative: what is said of more */
+        int input; /* bytes of live input that wait; negative: the error for more input */
 };
 
 struct core {
@@ -29,14 +29,14 @@ struct core {
         const struct language_facts *languages;
         size_t n_languages;
 
-        struct caller caller; /* of the last one */
+        struct caller caller; /* of the last submission */
         struct execution execution[FRONT_MAX_EXECUTIONS];
         size_t begun; /* number of executions */
         unsigned cancelled, abandoned;
-        uint64_t refusals[REFUSAL_CODES]; /* that the front told of */
+        uint64_t refusals[REFUSAL_CODES]; /* that the front reported to the core */
         unsigned looked;                  /* how often the front asked the core for facts */
         unsigned resumed;
-        bool cancels_late;                      /* what is cancelled goes on until the test ends it */
+        bool cancels_late;                      /* a cancelled execution goes on until the test ends it */
         void (*on_resume)(struct execution *x); /* NULL: nothing happens */
         int signal, signal_returns;
         struct terminal_size size;
@@ -50,7 +50,7 @@ struct front {
         struct budget memory;
         struct core core;
         struct native *native;
-        unsigned ended; /* connections that ended, as the front has told */
+        unsigned ended; /* connections whose end the front has reported */
 };
 
 struct front *front_new(void);
@@ -66,7 +66,7 @@ int front_connect(struct front *f);
 void front_say(int client, const struct request *r);
 void front_hear(struct front *f, int client, struct answer *a, uint8_t **bytes);
 
-/* The fake core tells the i-th execution's sink; returns how much that takes. */
+/* The fake core reports to the i-th execution's sink. front_output returns how many bytes the sink takes. */
 size_t front_output(struct front *f, size_t i, enum stream which, struct span bytes, uint64_t offset);
 void front_stage(struct front *f, size_t i, enum stage stage);
 void front_want_input(struct front *f, size_t i);

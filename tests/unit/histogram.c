@@ -119,7 +119,8 @@ static void quantiles_are_those_of_the_sorted_values(void **state)
         free(values);
 }
 
-/* Never fewer than there are, and never one more that is farther away than a bucket is wide. */
+/* The count includes every value up to the bound. It may include larger values, but none that is farther from the bound
+ * than the width of a bucket. */
 static void what_is_at_most_so_long_is_counted(void **state)
 {
         (void)state;

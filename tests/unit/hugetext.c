@@ -63,7 +63,7 @@ static char *reserve(size_t size)
         return room + (HUGE - (uintptr_t)room % HUGE);
 }
 
-/* Does the kernel have so much memory on huge pages at this moment? */
+/* True if the kernel can give so much memory on huge pages at this moment. */
 static bool are_huge_pages_to_be_had(size_t size)
 {
         char *at = reserve(size);

@@ -8,7 +8,7 @@
 
 enum { CEILING = 1 << 20 };
 
-/* Frames of these lengths, one after the other, filled with their number. */
+/* Frames of these lengths, one after the other. Each body is filled with the frame's number. */
 static uint8_t *stream_of(const uint32_t *lengths, size_t n, size_t *len)
 {
         *len = 0;

@@ -11,7 +11,8 @@
 
 enum { MAX = 64 << 20 };
 
-/* Where a frame with content size keeps it: after the magic number (4), FLG and BD; its header checksum follows. */
+/* Offsets in a frame with content size. The size is after the magic number (4 bytes), FLG and BD. The header checksum
+ * follows the size. */
 enum { SIZE_AT = 6, HEADER_SUM_AT = 14, DESCRIPTOR_AT = 4 };
 
 static uint32_t rotate(uint32_t x, int by)
@@ -19,7 +20,7 @@ static uint32_t rotate(uint32_t x, int by)
         return x << by | x >> (32 - by);
 }
 
-/* xxHash-32 with seed 0 of fewer than 16 bytes: the checksum of a frame's header. */
+/* xxHash-32 with seed 0 of fewer than 16 bytes. Its second byte is the checksum of a frame's header. */
 static uint32_t header_hash(const uint8_t *data, size_t len)
 {
         uint32_t h = 374761393u + (uint32_t)len;
@@ -36,7 +37,7 @@ static uint32_t header_hash(const uint8_t *data, size_t len)
         return h ^ h >> 16;
 }
 
-/* Makes a frame announce another size, with a checksum that agrees. */
+/* Writes another content size into a frame, with the matching header checksum. */
 static void announce(uint8_t *frame, uint64_t size)
 {
         for (int i = 0; i < 8; i++)
@@ -44,7 +45,7 @@ static void announce(uint8_t *frame, uint64_t size)
         frame[HEADER_SUM_AT] = (uint8_t)(header_hash(frame + DESCRIPTOR_AT, HEADER_SUM_AT - DESCRIPTOR_AT) >> 8);
 }
 
-/* Bytes that shrink to about a half. */
+/* Bytes that compress to about a half. */
 static uint8_t *some_bytes(size_t len)
 {
         uint8_t *data = malloc(len ? len : 1);
@@ -163,7 +164,7 @@ static void a_frame_without_its_content_size_is_refused(void **state)
         assert_unpack_refused(empty, len, MAX, EPROTO, "content size");
 }
 
-/* A frame of 1 MiB of zeros: about 4 KiB. */
+/* A frame of about 4 KiB, whose content is 1 MiB of zeros. */
 static uint8_t *bomb(size_t *len)
 {
         LZ4F_preferences_t prefs = LZ4F_INIT_PREFERENCES;

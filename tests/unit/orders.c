@@ -14,7 +14,7 @@
 
 enum { MEMORY = 64 << 20, DISK = 32 << 20, PIDS = 8, SLOT = 3, PATIENCE_S = 120 };
 
-/* The slot's last sandbox is being taken down, so an order to make another is noted, and nothing is forked. */
+/* The slot's last sandbox is being taken down, so the zygote only notes an order to make another, and forks nothing. */
 static struct serve *going(void)
 {
         struct serve *s = calloc(1, sizeof *s);
@@ -53,9 +53,9 @@ static void an_order_within_the_ceilings_is_taken(void **state)
         o.memory_bytes = o.disk_bytes = o.pids = 1;
         o.urgent = 1;
         assert_int_equal(give(&o, &e), 0);
-        o = at_the_ceilings(ORDER_LIMIT); /* late: its sandbox is gone */
+        o = at_the_ceilings(ORDER_LIMIT); /* a late order: its sandbox is gone */
         assert_int_equal(give(&o, &e), 0);
-        o = (struct order){ .kind = ORDER_KILL, .slot = SLOT, .sandbox = 11 }; /* it names no limits */
+        o = (struct order){ .kind = ORDER_KILL, .slot = SLOT, .sandbox = 11 }; /* this order has no limits */
         assert_int_equal(give(&o, &e), 0);
 }
 
@@ -119,7 +119,7 @@ static void a_number_that_no_pool_gives_ends_the_zygote(void **state)
         }
 }
 
-/* A main process as the step "session" leaves it, and its child. Each reports every SIGINT that it gets by a byte. */
+/* The tests have a main process as the step "session" leaves it, and its child. Each writes a byte for every SIGINT. */
 static int told_to;
 
 static void tell_of_it(int number)
@@ -179,11 +179,11 @@ static void a_signal_reaches_the_group_of_a_living_sandbox_and_none_other(void *
         give_signal(s, SIGSTOP, 11);
         assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
         assert_true(WIFSTOPPED(status));
-        give_signal(s, SIGINT, 11); /* arrives when they go on */
+        give_signal(s, SIGINT, 11); /* arrives when the processes go on */
         give_signal(s, SIGCONT, 11);
         assert_told(ends[0], "ii");
 
-        give_signal(s, SIGKILL, 10); /* late: for the sandbox before this one */
+        give_signal(s, SIGKILL, 10); /* a late order: for the previous sandbox */
         static const enum tenant_state others[] = { TENANT_NONE, TENANT_BOOTING, TENANT_REAPING, TENANT_DEAD,
                                                     TENANT_GOING };
         for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
@@ -191,11 +191,11 @@ static void a_signal_reaches_the_group_of_a_living_sandbox_and_none_other(void *
                 give_signal(s, SIGKILL, 11);
         }
         sb->state = TENANT_ALIVE;
-        sb->pid = 0; /* would be this process's own group */
+        sb->pid = 0; /* 0 would mean this process's own group */
         struct err e = { 0 };
         assert_refused(tenant_signal(sb, SIGKILL, &e), &e, ESRCH, "no main process");
         sb->pid = pid;
-        give_signal(s, SIGINT, 11); /* all of its processes live */
+        give_signal(s, SIGINT, 11); /* all processes of the sandbox are still alive */
         assert_told(ends[0], "ii");
         give_signal(s, SIGKILL, 11);
         assert_int_equal(waitpid(pid, &status, 0), pid);

@@ -117,7 +117,7 @@ static void another_command_is_another_result(void **state)
         assert_int_equal(count_entries(f->cache), 2);
 }
 
-/* No word of the command names a header below /usr/include. */
+/* The command does not name the headers that it reads below /usr/include. The identity stands for these files. */
 static void what_the_command_reads_is_another_result_when_it_changes(void **state)
 {
         char one[PREPARE_PATH_SIZE], two[PREPARE_PATH_SIZE];
@@ -138,8 +138,8 @@ static void set_age(const char *path, time_t age)
         assert_int_equal(utimensat(AT_FDCWD, path, then, 0), 0);
 }
 
-/* Three results of each language are kept, and those that a server still uses. A result that was not used for a month
- * is removed at the next occasion. */
+/* Three results of each language are kept, and all results that a server still uses. The next preparation removes a
+ * result that was not used for a month. */
 static void few_results_are_kept_and_those_in_use(void **state)
 {
         static const char *const identities[] = { "1", "2", "3", "4", "5", "6" };
@@ -148,7 +148,7 @@ static void few_results_are_kept_and_those_in_use(void **state)
         struct err e = { 0 };
         if (!is_root())
                 skip();
-        f->language = "test-more"; /* its name begins as the other's */
+        f->language = "test-more"; /* begins with the other language's name */
         assert_int_equal(prepare(f, "true", others, &e), 0);
         snprintf(gone, sizeof gone, "%s/prepared-gone-0123456789abcdef", f->cache);
         assert_int_equal(mkdir(gone, 0755), 0);
@@ -159,7 +159,7 @@ static void few_results_are_kept_and_those_in_use(void **state)
                 f->identity = identities[i];
                 assert_int_equal(prepare(f, "true", path[i], &e), 0);
                 set_age(path[i], 600 - 100 * i);
-                if (i == 0) /* another server's */
+                if (i == 0) /* as if another server used this result */
                         user = dup(f->held);
         }
         for (int i = 0; i < 6; i++)
@@ -168,7 +168,7 @@ static void few_results_are_kept_and_those_in_use(void **state)
         assert_int_equal(access(gone, F_OK), -1);
         assert_int_equal(count_entries(f->cache), 5);
         own_close(&user);
-        f->identity = identities[5]; /* its use is recorded */
+        f->identity = identities[5]; /* the next line records a use of this result */
         assert_int_equal(prepare(f, "true", path[5], &e), 0);
         assert_int_equal(access(path[0], F_OK), -1);
         assert_int_equal(count_entries(f->cache), 4);

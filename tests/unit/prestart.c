@@ -1,5 +1,5 @@
-/* Programs that are started ahead: their messages to the process that started them are a closed list, and that process
- * is out of their reach from the moment they have a job. The helpers here are shell scripts. */
+/* Helpers: programs that are started before there is a job. Their messages to the process that started them are a
+ * closed list. As soon as a helper has a job, it can't reach that process. The helpers here are shell scripts. */
 #include "lang/prestart.h"
 
 #include "proto/base/spawn.h"
@@ -66,7 +66,7 @@ static void its_starter_is_out_of_its_reach(void **state)
         assert_true(p.taken);
 }
 
-/* As a terminal does it: one signal for the whole group of the main process. */
+/* Sends one signal to the whole group of the main process, as a terminal does. */
 static void a_signal_for_the_group_is_the_helpers(void **state)
 {
         (void)state;
@@ -116,7 +116,7 @@ static void what_is_no_program_is_handed_to_no_shell(void **state)
         assert_int_equal(spawn_become(none, line + 1), -ENOENT);
 }
 
-/* Sanitizers look into their own process at its end. */
+/* At exit a sanitizer reads its own process, which must be dumpable for this. */
 static int tear_down(void **state)
 {
         (void)state;

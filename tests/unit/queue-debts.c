@@ -17,7 +17,7 @@ static struct queue_entry *next(struct fixture *f)
         return e;
 }
 
-/* One slot; a and b have had a run each, of so many us, and a waits for the next one. */
+/* Sets up one slot. Clients a and b have had one run each, of a_us and b_us. Returns a's next entry, which waits. */
 static struct queue_entry *after_two(struct fixture *f, int64_t a_us, int64_t b_us)
 {
         set_up(f, ENTRIES, 1000);
@@ -71,8 +71,8 @@ static void ever_new_clients_do_not_keep_a_debtor_waiting_for_ever(void **state)
                         break;
                 queue_leave(&f.q, first, 1000);
         }
-        assert_in_range(turns, 90, 300); /* they have one run at a time: a's turn comes when they have had 100 ms in
-                                          * all, and not much later */
+        /* The new clients have one run at a time. a's turn comes when they have had 100 ms in all, or soon after. */
+        assert_in_range(turns, 90, 300);
         queue_leave(&f.q, &e[0], 0);
         queue_leave(&f.q, &e[1], 0);
         tear_down(&f);
@@ -92,7 +92,7 @@ static void where_nobody_wants_anything_all_start_anew(void **state)
         tear_down(&f);
 }
 
-/* A run of this name of the front, alone in its slot. */
+/* Makes one run of so many us for this name of the front. */
 static void run_of_name(struct fixture *f, unsigned number, int64_t us)
 {
         static struct queue_entry e;
@@ -151,7 +151,7 @@ static void one_client_has_its_share_of_all_lanes_together(void **state)
         add(&f, "a");
         struct queue_entry *second = add(&f, "a");
         assert_non_null(next(&f));
-        assert_null(queue_first(&f.python)); /* two and one */
+        assert_null(queue_first(&f.python)); /* a has two runs in lua and one in python */
         assert_null(queue_first(&f.lua));
         struct queue_entry *b = add(&f, "b");
         assert_ptr_equal(queue_first(&f.python), b);
@@ -171,7 +171,7 @@ static void one_name_has_its_part_of_that(void **state)
         (void)state;
         struct fixture f;
         set_up(&f, ENTRIES, 1000);
-        queue_share(&f.q, 3, 75); /* one name has 2 of them */
+        queue_share(&f.q, 3, 75); /* one name may have 2 of the 3 */
 
         start(&f, push(&f, &f.lua, "front", "loud", 0, 1));
         start(&f, push(&f, &f.python, "front", "loud", 0, 1));

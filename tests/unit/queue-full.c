@@ -1,4 +1,4 @@
-/* The queue when it is full: who gives way. */
+/* A full queue: which entry has to leave. */
 #include "tests/unit/queues.h"
 
 static void all_lanes_share_the_bound_in_number(void **state)
@@ -32,7 +32,7 @@ static void the_newest_of_the_longest_gives_way(void **state)
         struct queue_entry *third = add(&f, "quiet");
         assert_ptr_equal(queue_excess(&f.q, third), loud[3]);
         queue_leave(&f.q, loud[3], 0);
-        /* Three each: a client that asks for more now has to give way itself. */
+        /* Each client has three entries. If one of them adds another entry, the new entry has to leave. */
         struct queue_entry *fourth = add(&f, "quiet");
         assert_ptr_equal(queue_excess(&f.q, fourth), fourth);
         queue_leave(&f.q, fourth, 0);

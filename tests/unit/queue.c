@@ -9,7 +9,7 @@ static void start(struct fixture *f, struct queue_entry *e)
         queue_start(&f->q, e, 0);
 }
 
-/* Starts the next one and says which it was. */
+/* Starts the next entry and returns it. */
 static struct queue_entry *next(struct fixture *f)
 {
         struct queue_entry *e = queue_first(&f->python);
@@ -168,7 +168,7 @@ static void nobody_saves_up_while_away(void **state)
                 add(&f, "a");
         struct queue_entry *b = add(&f, "b");
         assert_ptr_equal(next(&f), &f.e[0]);
-        assert_ptr_equal(next(&f), b); /* b keeps its slot, so that its account lives */
+        assert_ptr_equal(next(&f), b); /* b keeps its slot, so its account is not removed */
         for (size_t i = 0; i < 8; i++)
                 queue_leave(&f.q, next(&f), 50000);
         for (size_t i = 0; i < 10; i++)
@@ -300,7 +300,7 @@ static void a_second_stage_is_first_of_its_client_and_pays_for_the_first_one(voi
         queue_next_step(&f.q, first, 50 * QUEUE_FIRST_GUESS_US, 40);
         assert_int_equal(f.q.bytes, 42);
         assert_int_equal(f.python.count, 3);
-        assert_ptr_equal(next(&f), b); /* b's account is far behind */
+        assert_ptr_equal(next(&f), b); /* b has had far less time */
         assert_ptr_equal(next(&f), first);
         assert_int_equal(f.q.bytes, 1);
         assert_ptr_equal(next(&f), second);
@@ -339,7 +339,7 @@ static void keys_are_bytes_and_may_be_long(void **state)
         tear_down(&f);
 }
 
-/* In every sequence counts agree, bounds hold, and a client is served whenever one may be. */
+/* In every sequence the counts agree and the bounds hold. Whenever the shares let any client run, one is served. */
 static void nothing_is_lost_whatever_comes_and_goes(void **state)
 {
         (void)state;

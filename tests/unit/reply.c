@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* A result with output of this size, all bytes equal. */
+/* Makes the frame of a result with output of this size. All bytes of the output are 0. */
 static int reply(size_t size, const struct reply_bounds *bounds, uint8_t **frame, size_t *len, struct err *e)
 {
         uint8_t *out = calloc(1, size + 1);
@@ -54,7 +54,7 @@ static void answers_are_packed_only_for_those_who_pack_and_where_it_pays(void **
         assert_reply(100, true, false);
         assert_reply(100000, false, false);
         assert_reply(100000, true, true);
-        assert_reply(3 << 20, true, false); /* packing it would keep all other clients waiting */
+        assert_reply(3 << 20, true, false); /* compressing it would keep all other clients waiting */
 }
 
 static void an_answer_over_the_ceiling_is_refused(void **state)

@@ -296,7 +296,7 @@ static void very_many_unknown_fields_are_refused(void **state)
         requests_assert_execute_refused(&x, "unknown");
 }
 
-/* The search for the id of a refused message has its bound too. */
+/* The search for the id of a refused message is bounded, too. */
 static void an_id_behind_very_many_fields_is_not_looked_for(void **state)
 {
         (void)state;
@@ -366,7 +366,7 @@ static void every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type
                 assert_true(pb_field_iter_begin(&f, messages[i].fields, dummy));
                 do {
                         if (messages[i].fields == &hatchery_v1_File_msg && f.tag == ID(File_raw_name))
-                                continue; /* of a Result only */
+                                continue; /* only a Result has this field */
 
                         struct wirebuf inner = { 0 }, x = { 0 };
                         wirebuf_tag(&inner, f.tag, 5);

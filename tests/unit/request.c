@@ -319,7 +319,7 @@ static void check_is_refused_or_sound(const uint8_t *data, size_t len)
         for (size_t i = 0; i < x->n_compile_flags; i++)
                 assert_inside(x->compile_flags[i], data, len);
 
-        /* A decoded request can be encoded again, and is taken again. */
+        /* A decoded request can be encoded and decoded again. */
         struct request back;
         size_t again_len;
         uint8_t *again = requests_encode(&r, &again_len);

@@ -36,7 +36,7 @@ static uint8_t *around(struct wirebuf *execute, size_t *len)
         return wirebuf_finish(&m, len);
 }
 
-/* Decodes and releases m; a refusal must be a sentence with this word and still know the id. */
+/* Decodes and releases m. The refusal must be a sentence with this word, and the id must still be known. */
 void requests_assert_refused(struct wirebuf *m, uint64_t id, const char *word)
 {
         struct request r;
@@ -57,7 +57,7 @@ void requests_assert_execute_refused(struct wirebuf *execute, const char *word)
         requests_assert_refused(&m, 7, word);
 }
 
-/* Decodes an Execute that must be taken; the caller releases both. */
+/* Decodes an Execute that must be accepted. The caller releases r and frees data. */
 void requests_decode_execute(struct wirebuf *execute, struct request *r, uint8_t **data)
 {
         struct err e = { 0 };

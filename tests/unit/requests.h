@@ -1,4 +1,4 @@
-/* Shared by tests of requests: making requests, and two ways to take them. */
+/* Shared by tests of requests: making requests, and decoding them, which must fail or succeed. */
 #pragma once
 
 #include "proto/wire/request.h"
@@ -9,17 +9,17 @@
 
 struct span requests_bytes(const void *data, size_t len);
 
-/* Encodes to a block of exactly its length that the caller frees. */
+/* Encodes a request to a block of exactly the message's length. The caller frees the block. */
 uint8_t *requests_encode(const struct request *r, size_t *len);
 
 /* An encoded request with every field, and id UINT64_MAX. The caller frees it. */
 uint8_t *requests_full(size_t *len);
 
-/* Decodes and releases m. It must be refused in a sentence with this word, with its id still known. */
+/* Decodes and releases m. The refusal must be a sentence with this word, and the id must still be known. */
 void requests_assert_refused(struct wirebuf *m, uint64_t id, const char *word);
 
 /* The same for an Execute, in a message around it. */
 void requests_assert_execute_refused(struct wirebuf *execute, const char *word);
 
-/* Decodes an Execute that must be taken, in a message with id 7. The caller releases r and frees data. */
+/* Decodes an Execute that must be accepted, in a message with id 7. The caller releases r and frees data. */
 void requests_decode_execute(struct wirebuf *execute, struct request *r, uint8_t **data);

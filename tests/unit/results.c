@@ -48,7 +48,7 @@ static void a_ratio_is_taken_within_each_round(void **state)
         (void)state;
         struct results r = make(3);
         struct spread s;
-        /* A machine that is ten times slower in one round moves both sides; the medians' quotient would be 2. */
+        /* If the machine is ten times slower in one round, both sides change. The medians' quotient would be 2. */
         static const unsigned over[] = { 500, 80, 1000 }, under[] = { 1000, 100, 250 };
         for (unsigned i = 0; i < 3; i++) {
                 fill(results_at(&r, i, ROW_HATCHERY_64), over[i], 10);
@@ -123,7 +123,7 @@ static void every_bar_has_rows_that_are_there_and_a_name_of_its_own(void **state
                 assert_in_range(b->under.row, 0, ROW_COUNT - 1);
                 if (b->kind == BAR_GROWTH)
                         assert_true(row_table[b->over.row].warm > row_table[b->under.row].warm);
-                if (b->reach > 0) /* the wish lies beyond the requirement */
+                if (b->reach > 0) /* the goal is stricter than the requirement */
                         assert_true(b->at_least ? b->reach > b->bar : b->reach < b->bar);
                 for (size_t j = 0; j < i; j++)
                         assert_string_not_equal(b->name, bar_table[j].name);

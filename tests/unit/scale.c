@@ -20,10 +20,11 @@ static void share(struct scale *s, int64_t now)
         scale_share(&s, 1, 1000 * MIB, now);
 }
 
-/* ---------------------------------------------------------------- a pool that is made up */
+/* ---------------------------------------------------------------- a simulated pool */
 
-/* So many sandboxes are warm, so many are being made (each takes refill_us, PARALLEL at a time), so many requests wait.
- * Requests take warm sandboxes and never return them: only the refill matters here. */
+/* A simulated pool: its warm sandboxes, the sandboxes that are being made, and the requests that wait. Making a sandbox
+ * takes refill_us, and at most PARALLEL are made at a time. Requests take warm sandboxes and never return them: only
+ * the refill matters here. */
 struct pretence {
         struct scale s;
         int64_t now, refill_us, next_tick;
@@ -154,7 +155,7 @@ static void an_uneven_demand_changes_the_number_seldom(void **state)
                 arrive(&p, (random >> 16) % 5 == 0 ? 3 : (random >> 16) % 5 == 1 ? 1 : 0);
                 pass(&p, p.now + 2 * MS);
         }
-        /* 360 s, 180,000 sandboxes. */
+        /* In 360 s, with 144,000 requests: */
         assert_true(p.changes <= 72);
         assert_true(p.dropped <= 72);
         assert_true(p.waited <= 180);
@@ -207,7 +208,7 @@ static void idleness_halves_it_down_to_the_least(void **state)
                 pass(&p, 16 * MINUTE);
                 assert_int_equal(p.s.target, least[i]);
                 assert_int_equal(p.warm, least[i]);
-                assert_true(p.changes - seen <= 11); /* downwards only, one or two at a time */
+                assert_true(p.changes - seen <= 11); /* the target only falls, by one or two at a time */
         }
 }
 
@@ -217,7 +218,7 @@ static void a_rare_request_leaves_an_idle_language_idle(void **state)
         struct pretence p = pretend(0, 64, 2 * MS);
         for (int i = 0; i < 5; i++) {
                 arrive(&p, 1);
-                assert_int_equal(being_made(&p), 2); /* its own, at once, and one for the next */
+                assert_int_equal(being_made(&p), 2); /* one for this request, at once, and one for the next request */
                 pass(&p, p.now + SECOND);
                 assert_int_equal(p.waiting, 0);
                 assert_int_equal(p.warm, 2);
@@ -230,14 +231,14 @@ static void a_rare_request_leaves_an_idle_language_idle(void **state)
 static void more_than_can_be_made_ends_at_the_maximum(void **state)
 {
         (void)state;
-        struct pretence p = pretend(2, 16, 8 * MS); /* 500 a second */
+        struct pretence p = pretend(2, 16, 8 * MS); /* 500 sandboxes a second */
         for (int i = 0; i < 2000; i++) {
                 arrive(&p, 1);
                 pass(&p, p.now + MS);
                 assert_in_range(p.s.target, 2, 16);
         }
         assert_int_equal(p.s.target, 16);
-        assert_true(p.made >= 990); /* no sandbox is dropped that could serve */
+        assert_true(p.made >= 990); /* no sandbox is dropped that a request could take */
         assert_int_equal(p.dropped, 0);
 }
 
@@ -321,12 +322,12 @@ static void waits_before_another_s_surplus(void **state)
         (void)state;
         struct scale idle = fresh(1, 64), busy = fresh(0, 64);
 
-        /* 20 of 2 MiB. */
+        /* There is memory for 20 sandboxes of 2 MiB. */
         scale_waits(&idle, 16, 0);
         share_of(&idle, &busy, 40 * MIB, 0);
         assert_int_equal(idle.target, 19);
         assert_int_equal(busy.target, 0);
-        /* A half-life later no request waits there, and its level is 8: 10 are wanted. Here, 12. */
+        /* A half-life later the level of the idle language is 8, so it wants 10. The busy language wants 19. */
         scale_fade(&idle, 2 * MINUTE);
         scale_fade(&busy, 2 * MINUTE);
         scale_waits(&busy, 16, 2 * MINUTE);
@@ -335,7 +336,7 @@ static void waits_before_another_s_surplus(void **state)
         assert_int_equal(busy.target, 19);
         assert_int_equal(idle.target, 1);
         assert_false(busy.grown);
-        /* And so it stays, even if a request waits at this moment. */
+        /* When the memory is shared again, nothing changes. */
         share_of(&idle, &busy, 40 * MIB, 2 * MINUTE + SECOND);
         assert_int_equal(busy.target, 19);
         assert_int_equal(idle.target, 1);

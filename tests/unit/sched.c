@@ -1,4 +1,4 @@
-/* The scheduler, with channels that lead nowhere: this file invents the zygotes' reports, and records their orders. It
+/* The scheduler with fake channels: this file makes the zygotes' reports, and records the orders to the zygotes. It
  * replaces the three functions of channel_end.c. */
 #include "pool/sched/sched.h"
 
@@ -17,7 +17,7 @@ struct fake {
         struct sched s;
         struct log log;
         struct config config;
-        struct channel_end *channel[N_LANGUAGES]; /* of the last zygote of each */
+        struct channel_end *channel[N_LANGUAGES]; /* of each language's last zygote */
         struct order order[MAX_ORDERS];
         size_t n_orders;
 
@@ -29,7 +29,7 @@ struct fake {
 
 static struct fake *the_fake; /* the owner of the channels */
 
-/* ---------------------------------------------------------------- channels that lead nowhere */
+/* ---------------------------------------------------------------- fake channels */
 
 int channel_end_open(struct channel_end *c, struct event_base *base, int sock, struct err *e)
 {
@@ -214,7 +214,7 @@ static int report(struct fake *f, size_t i, const struct report *r)
         return got;
 }
 
-/* A zygote comes for the i-th language; aliases: those of its hello, or NULL. */
+/* Gives the i-th language a zygote. aliases: those of the zygote's hello; NULL: it sends none. */
 static void adopt(struct fake *f, size_t i, const char *aliases)
 {
         struct language *l = f->s.languages[i];
@@ -229,7 +229,7 @@ static void adopt(struct fake *f, size_t i, const char *aliases)
         assert_int_equal(report(f, i, &hello), 0);
 }
 
-/* Its last order was to make a sandbox: that sandbox is warm now. */
+/* The last order was to make a sandbox. Reports that this sandbox is warm. */
 static void warm(struct fake *f, size_t i)
 {
         const struct order *make = &f->order[f->n_orders - 1];
@@ -425,7 +425,7 @@ static void a_zygote_of_no_language_finds_its_channel_closed(void **state)
 
         sched_adopt(&f->s, span_of_text("cobol"), 1, sock);
         assert_int_equal(fcntl(sock, F_GETFD), -1);
-        sched_adopt(&f->s, span_of_text("lua"), 1, -1); /* another is asked for with the next tick */
+        sched_adopt(&f->s, span_of_text("lua"), 1, -1); /* the next tick asks for another zygote */
         assert_int_equal(f->renewed, 0);
         sched_tick(&f->s);
         assert_int_equal(f->renewed, 1);

@@ -115,11 +115,11 @@ static void what_can_not_be_copied_takes_no_shelf(void **state)
         tear_down(&s, ends);
 }
 
-/* The child checks its parent's descriptors; exit code 0: all is as it should be. */
+/* The child checks its parent's descriptors. Returns 0 if all is right, or the number of the check that failed. */
 static int look_in_child(const struct shelves *s, int at, int low, int high)
 {
         if (!is_open(high))
-                return 1; /* the table is not the parent's */
+                return 1; /* the child does not share the parent's table */
         if (shelves_leave(shelves_end(s)) != 0)
                 return 2;
         if (is_open(high))

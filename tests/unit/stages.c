@@ -39,7 +39,7 @@ static void a_stage_whose_end_was_not_reached_has_the_time_up_to_the_next_end(vo
 static void an_end_seen_after_a_later_one_is_that_one(void **state)
 {
         (void)state;
-        /* The job was written when the order to kill was out already. */
+        /* The job was written after the order to kill was sent. */
         assert_stages(100, (int64_t[]){ 110, 140, 130, 150, 150 }, (uint64_t[]){ 10, 20, 0, 20, 0 });
         /* Another process's clock readings may be anything. */
         assert_stages(100, (int64_t[]){ 110, 120, INT64_MAX, 150, 150 }, (uint64_t[]){ 10, 10, 30, 0, 0 });

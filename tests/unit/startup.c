@@ -1,4 +1,4 @@
-/* Which jobs get a process of their own, what it is, and what is in its environment: lang/startup.h. */
+/* Which jobs get a process of their own, which command it runs, and with which environment: lang/startup.h. */
 #include "unit.h"
 
 #include "lang/startup.h"
@@ -51,7 +51,7 @@ static void a_value_that_is_there_already_asks_for_nothing(void **state)
         assert_return_code(unsetenv("EXACT"), errno);
 }
 
-/* The last one counts. */
+/* The value of a variable. If it is there several times, the last value counts. */
 static const char *value_in(char **env, const char *name)
 {
         const char *value = NULL;
@@ -104,7 +104,7 @@ static void a_terminal_has_a_name(void **state)
         free(env);
 }
 
-/* In a child: the status that it ends with, and the first bytes that it prints, of both streams. */
+/* Runs startup_begin in a child. Returns the child's exit status. said becomes the first bytes of both its streams. */
 static int run(const struct lang *lang, const struct job *job, char *said, size_t size)
 {
         int ends[2], status;
@@ -146,7 +146,7 @@ static void the_line_is_that_of_a_fresh_interpreter_or_of_the_prompt(void **stat
         static char option[] = "-x", arg[] = "b";
         struct job job = { .entry = "m", .args = (char *[]){ arg, NULL }, .env = VARIABLES("A=1"), .interpreter = "" };
         job.interpreter_args = no_words;
-        assert_int_equal(run(&lang, &job, said, sizeof said), 98); /* where it is */
+        assert_int_equal(run(&lang, &job, said, sizeof said), 98); /* no process of its own is started */
         assert_string_equal(said, "");
         job.header.fresh = 1;
         assert_int_equal(run(&lang, &job, said, sizeof said), 3);

@@ -69,7 +69,7 @@ static void nor_does_a_pause_after_work_that_was_lost(void **state)
         (void)state;
         struct stats s = { 0 };
         for (int64_t t = 1; t < 200; t++)
-                stats_run_ended(&s, t * 1000, true); /* the other run was lost, and its end was never counted */
+                stats_run_ended(&s, t * 1000, true); /* one more run is lost, so its end is never counted */
         stats_work_begins(&s);
         stats_run_ended(&s, INT64_C(3600) * 1000000, true);
         stats_run_ended(&s, INT64_C(3600) * 1000000 + 1000, true);

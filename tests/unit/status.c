@@ -221,7 +221,7 @@ static void buckets_rise_and_are_there_where_something_was_measured(void **state
         assert_true(run->buckets[0].le_us == 100 && run->buckets[0].count == 1);
         assert_true(run->buckets[1].le_us == 250 && run->buckets[1].count == 2);
         assert_true(run->buckets[2].le_us == 2500 && run->buckets[2].count == 3);
-        assert_int_equal(run->count, 4); /* the longest is there alone */
+        assert_int_equal(run->count, 4); /* with the longest time, which is in no bucket */
         answer_fini(&a);
         free(bytes);
         front_free(f);
@@ -239,8 +239,8 @@ static void hear_error(struct front *f, int client, enum refusal_code code)
         free(bytes);
 }
 
-/* The core does not see these: an Execute that can't be read, one too many, a result that is too large for an answer.
- */
+/* The core does not see three cases: an Execute that can't be read, an Execute beyond max_in_flight, and a result that
+ * is too large for an answer. */
 static void what_the_front_refuses_is_counted_too(void **state)
 {
         (void)state;

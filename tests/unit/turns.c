@@ -58,7 +58,7 @@ static void a_limit_does_not_wait_for_clients(void **state)
         event_base_free(base);
 }
 
-/* A test's turn: takes so many pieces, and records its name at each. */
+/* A test's turn: it takes `pieces` pieces, and adds its name to the log at each. */
 struct work {
         struct turns *turns;
         struct turn turn;
@@ -105,7 +105,7 @@ static void short_turns_go_round_and_large_ones_one_at_a_time(void **state)
         a.pieces = b.pieces = c.pieces = 2;
         a.large = b.large = c.large = true;
         turns_wait_large(&t, &a.turn, 16 << 20);
-        assert_true(event_base_loop(base, EVLOOP_ONCE) >= 0); /* it is begun, and so ends first */
+        assert_true(event_base_loop(base, EVLOOP_ONCE) >= 0); /* a has begun, and so ends first */
         turns_wait_large(&t, &b.turn, 8 << 20);
         turns_wait_large(&t, &b.turn, 8 << 20);
         turns_wait_large(&t, &c.turn, 1 << 20);

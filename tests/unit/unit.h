@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* A refusal with a sentence that holds this word. */
+/* Asserts that r and e are the refusal `want`, and that the sentence contains this word. */
 #define assert_refused(r, e, want, word)                                                                               \
         do {                                                                                                           \
                 assert_int_equal(r, -(want));                                                                          \

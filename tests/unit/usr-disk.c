@@ -79,7 +79,7 @@ static void a_limit_is_told_as_each_version_has_it(void **state)
         assert_string_equal(limit, "259:1048575 rbps=18446744073709551615");
 }
 
-/* Makes slot 3's and the inits' groups; returns the result for the slot's. */
+/* Makes the groups of slot 3 and of the inits. Returns the result for the slot's group. */
 static int make_slot(const struct cgroup_hierarchy *h, size_t n, const char *limit, struct err *e)
 {
         struct cgroup_base base;

@@ -1,4 +1,4 @@
-/* From words to arguments: lang/words.h. And texts that look like a version: lang/version.h. */
+/* From words to arguments: lang/words.h. Texts that look like a version: lang/version.h. */
 #include "unit.h"
 
 #include "lang/version.h"

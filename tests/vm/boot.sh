@@ -11,5 +11,5 @@ stty -F /dev/ttyS1 sane
 
 echo 1 > /proc/sys/kernel/sysrq
 echo o > /proc/sysrq-trigger
-# The kernel switches off in a thread of its own; process 1 must live until then.
+# The kernel switches the machine off in a thread of its own. Process 1 must live until then.
 exec sleep 60

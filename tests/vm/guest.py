@@ -1,7 +1,7 @@
 """Runs inside the virtual machine: the modules of tests, one after the other, as tests/run.py does on a host.
 
 Every module of tests/box runs here, with two exceptions. A module with the constant NOT_IN_VM = "a sentence" never
-does, and one with SLOW_IN_VM only with --all. The sentence gives the reason.
+runs here. A module with the constant SLOW_IN_VM runs here only with --all. The sentence gives the reason.
 """
 
 import json
@@ -38,7 +38,7 @@ def patient_config(build):
 def paths(scope):
     yield TESTS / "vm" / "stock_kernel.py"
     if scope != "quick":
-        # The walls first: minutes may not be enough for all.
+        # The tests of the walls come first, because the time may not be enough for all modules.
         yield from sorted((TESTS / "box").glob("test_*.py"), key=lambda path: ("walls" not in path.name, path.name))
 
 

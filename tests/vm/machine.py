@@ -1,10 +1,12 @@
 #!/usr/bin/python3
-"""Runs tests on Debian's stock kernel with cgroup version 2 alone, in a virtual machine: if this machine has another
-kernel, or cgroup version 1, this shows that hatcheryd runs on the other kind, too.
+"""Runs tests in a virtual machine, on Debian's stock kernel with cgroup version 2 alone.
 
-QEMU emulates the processor, 10 to 50 times slower than a real one: few runs, patient guards. --kvm is for machines that
-have it: /dev/kvm alone proves nothing, since inside another virtual machine it may not work. The tests' output comes
-through a serial port, and ends with `N passed, N failed, N skipped`.
+If this machine has another kernel, or cgroup version 1, these tests show that hatcheryd also runs on the stock kernel.
+
+QEMU emulates the processor, which is then 10 to 50 times slower than a real one. So there are few runs, and the guards
+are patient. --kvm is for machines on which KVM works. A file /dev/kvm does not prove that: KVM may not work inside
+another virtual machine. The tests' output comes through a serial port, and ends with
+`N passed, N failed, N skipped`.
 """
 
 import argparse
@@ -42,8 +44,8 @@ def qemu_command(kernel, work, guard, memory_mb, kvm):
 
 
 def read_lines(process, deadline):
-    """Lines of the machine's output as they come, until it is off; deadline() returns the time until which to wait for
-    the next."""
+    """Yields the lines of the machine's output as they come, until the machine is off. deadline() returns the time
+    until which to wait for the next line."""
     rest = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -67,11 +69,11 @@ def end(process):
 
 
 def run_machine(command, guard):
-    """Passes the machine's output on; returns the last summary in it, or None."""
+    """Passes the machine's output on. Returns the last summary in that output, or None."""
     start = time.monotonic()
     summary, talked = None, False
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
-    # So that `end` also runs when this process is told to end.
+    # So that `end` also runs when this process gets SIGTERM.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         for line in read_lines(process, lambda: start + (guard if talked else BOOT_GUARD)):

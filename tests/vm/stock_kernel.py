@@ -58,7 +58,7 @@ class Host(unittest.TestCase):
         self.assertEqual(before, groups_in(CGROUPS))
 
     def test_reads_of_the_disk(self):
-        """Each slot has its limit of reads of the disk of /usr, by the controller io"""
+        """The controller io limits the reads of each slot from the disk of /usr"""
         server = Server("disk_reads", config="disk_read = 8388608\nlanguage python { warm = 1 }\n").start()
         try:
             limits = {Path(folder).name: (Path(folder) / "io.max").read_text().split() for folder in server.cgroup_directories()}
@@ -71,12 +71,12 @@ class Host(unittest.TestCase):
 
 
 class Group(unittest.TestCase):
-    """hatcheryd below the root of the cgroups, where only a group without processes delegates its controllers."""
+    """hatcheryd in a cgroup below the root. There, only a cgroup without processes delegates its controllers."""
 
     def setUp(self):
         (CGROUPS / "cgroup.subtree_control").write_text("+cpu +memory +pids")
         self.slice = self.make(CGROUPS / "test.slice")
-        # As systemd leaves it for a session: no controller for shares of the processor.
+        # systemd gives a session no controller for shares of the processor.
         (self.slice / "cgroup.subtree_control").write_text("+memory +pids")
         self.unit = self.make(self.slice / "test.unit")
 
@@ -86,8 +86,8 @@ class Group(unittest.TestCase):
         return folder
 
     def serve(self):
-        """Runs a server inside the unit, and one program by it; returns the contents of the unit and the slice
-        meanwhile."""
+        """Runs a server inside the unit, and one program on that server. Returns the groups that are in the unit and in
+        the slice while the server lives."""
         server = Server("unit")
         server.command[:0] = ["/bin/sh", "-c", f'echo 0 > {self.unit}/cgroup.procs && exec "$@"', "sh"]
         server.start()
@@ -99,21 +99,21 @@ class Group(unittest.TestCase):
             server.stop()
 
     def test_check_host_in_a_unit(self):
-        """check-host finds nothing missing in a group of its own, and leaves nothing in it"""
+        """check-host in a cgroup of its own finds nothing missing, and leaves nothing in that cgroup"""
         done = check_host(self.unit)
         self.assertEqual(0, done.returncode)
         self.assertNotIn("FAIL", done.stdout)
         self.assertEqual([], groups_in(self.unit))
 
     def test_a_server_in_a_unit(self):
-        """A server in a group of its own, as a systemd unit, keeps its cgroups below it, and removes them"""
+        """A server in a cgroup of its own, as in a systemd unit, makes its cgroups below that one, and removes them"""
         in_unit, in_slice = self.serve()
         self.assertNotEqual([], in_unit)
         self.assertEqual(["test.unit"], in_slice)
         self.assertEqual([], groups_in(self.unit))
 
     def test_a_server_in_a_session(self):
-        """A server among other processes of its group, as in a shell, finds room above them"""
+        """A server that shares its cgroup with other processes, as in a shell, makes its cgroups in the parent"""
         other = subprocess.Popen(["/bin/sh", "-c", f"echo 0 > {self.unit}/cgroup.procs && exec sleep 1000"])
         self.addCleanup(self.end, other)
         wait_until(lambda: host.Process(other.pid).cgroups()[""] == "/test.slice/test.unit")
@@ -177,7 +177,7 @@ class Limits(Case):
         large = self.execute("b = bytearray(40 << 20)", limits={"memory_bytes": 128 << 20})
         self.assert_exited(large)
         self.assertGreater(large.memory_peak_bytes, 40 << 20)
-        for _ in range(12):  # more than there are slots
+        for _ in range(12):  # more runs than there are slots
             small = self.execute("pass")
             self.assert_exited(small)
             self.assertLess(small.memory_peak_bytes, 24 << 20)
@@ -206,14 +206,14 @@ class Limits(Case):
         self.assertGreaterEqual(result.cpu_us, 2_000_000)
 
     def test_cpu_time_is_told(self):
-        """User and system time are told, and add up"""
+        """User and system time are reported, and their sum is the CPU time"""
         result = self.execute("x = 0\nfor i in range(300000): x += i")
         self.assert_exited(result)
         self.assertGreater(result.cpu_us, 0)
         self.assertEqual(result.cpu_us, result.cpu_user_us + result.cpu_system_us)
 
     def test_disk(self):
-        """A program that fills its disk is told so"""
+        """A program that fills its disk gets the error ENOSPC"""
         result = self.execute("f = open('big', 'wb')\nwhile True: f.write(bytes(1 << 20)); f.flush()",
                               limits={"disk_bytes": 8 << 20, "wall_us": 60_000_000})
         self.assert_status(result, "DISK_LIMIT")
@@ -227,7 +227,7 @@ class Limits(Case):
 
 
 class Walls(Case):
-    """A sandbox that is built shows that the steps worked; these tests look at it from the inside."""
+    """These tests look at a sandbox from the inside, which shows that the steps of its set-up work on this kernel."""
 
     SERVER = SERVER
 
@@ -245,7 +245,7 @@ class Walls(Case):
         self.assertEqual("False\n", self.output("import os; print(os.path.exists('/hatchery'))"))
 
     def test_writes_vanish(self):
-        """No other program sees what one writes"""
+        """No program sees the files that another program wrote"""
         code = "import os; print(os.listdir('/tmp')); open('/tmp/x', 'w').write('x')"
         for _ in range(10):
             self.assertEqual("[]\n", self.output(code))
@@ -258,7 +258,7 @@ class Walls(Case):
     def test_network(self):
         """There is no network"""
         code = "import socket\ntry: socket.create_connection(('127.0.0.1', 9), 5)\nexcept OSError as e: print(e.errno)"
-        # By the filter (EAFNOSUPPORT), or by the empty namespace (ENETUNREACH).
+        # The filter answers EAFNOSUPPORT, or the empty network namespace answers ENETUNREACH.
         self.assertIn(self.output(code), ("97\n", "101\n"))
 
     def test_identity(self):
@@ -270,7 +270,7 @@ class Walls(Case):
             self.assertEqual(0, int(status[name], 16), name)
 
     def test_fresh_sandboxes(self):
-        """Runs one after the other have a sandbox of their own each"""
+        """Of runs one after the other, each has a sandbox of its own"""
         runs = [self.execute("import os; print(os.getpid())") for _ in range(30)]
         self.assertEqual({b"2\n"}, {run.stdout for run in runs})
         self.assertEqual(30, len({run.sandbox for run in runs}))

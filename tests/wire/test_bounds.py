@@ -117,13 +117,13 @@ class Bounds(Case):
                 closed = True
             peak = max(peak, pool.rss_bytes())
         self.assertTrue(closed, "the server kept a client that takes nothing")
-        # The unsent answers that are allowed, one more, and the runs in hand. Sanitizers keep freed memory for a while.
+        # The bound allows for max_unsent_bytes, one more answer, and current runs. Sanitizers keep freed memory a while.
         self.assertLess(peak - before, (300 if IS_SANITIZED else 40) << 20)
         self.assertTrue(pool.is_alive())
         self.assert_alive()
 
     def is_closed(self, client):
-        """True once the kernel says that the peer has closed; reads nothing."""
+        """True if the kernel says that the peer has closed the connection. Reads nothing."""
         state = client.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
         return state != 1  # TCP_ESTABLISHED
 

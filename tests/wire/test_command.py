@@ -89,8 +89,8 @@ class Run(Command):
     def test_what_it_says_itself_begins_a_line_of_its_own(self):
         killed = ("run", "--wall", "200ms", "-e")
         code = "import sys, time; print('o', end='', flush=True); sys.stderr.write({!r}); sys.stderr.flush(); time.sleep(9)"
-        # Into one pipe, as on a terminal; or into two, where the program's standard output does not
-        # matter.
+        # Both streams go into one pipe, as on a terminal, or into two pipes. In two pipes, the program's standard
+        # output does not matter.
         for joined, said, out in (True, "", b"o\nhatchery: "), (True, "e", b"oe\nhatchery: "), (False, "e", b"e\nhatchery: "), \
                 (False, "", b"hatchery: "):
             done = subprocess.run([str(HATCHERY), *killed, code.format(said)], stdout=subprocess.PIPE, check=False,
@@ -202,7 +202,7 @@ class Run(Command):
             ours, terminal = os.openpty()
             done = subprocess.run([str(HATCHERY), "run", "--addr", SERVER.address, *options, "-e", program], stdout=terminal,
                                   stderr=subprocess.PIPE, timeout=patience(60), check=False)
-            os.write(terminal, b".")  # a read of ours ends there, with whatever is there
+            os.write(terminal, b".")  # marks the end of the output for the loop below
             os.close(terminal)
             seen = b""
             while not seen.endswith(b"."):
@@ -255,7 +255,7 @@ class Json(Command):
         code, answer = self.json("run", "--memory", "900G", "-e", "1")
         self.assertEqual(125, code)
         self.assertEqual("INVALID_ARGUMENT", answer["error"]["code"])
-        self.assertIn("memory_bytes", answer["error"]["message"])  # for programmers
+        self.assertIn("memory_bytes", answer["error"]["message"])  # a name for programmers
         self.assertIsInstance(answer["error"]["retry_after_ms"], int)
 
     def test_names_that_are_not_utf8_do_not_break_it(self):
@@ -330,7 +330,7 @@ class Others(Command):
             lines = [line for line in text.splitlines() if line.strip().startswith(option)]
             self.assertEqual(1, len(lines), option)
             self.assertTrue(lines[0].endswith(bounds), lines[0])
-        # And these defaults hold on a server without other settings.
+        # A server without other settings keeps to these ceilings.
         refused = self.run_command("run", "--wall", "61s", "-e", "1")
         self.assertEqual(125, refused.returncode)
         self.assertIn(b"60 s at most here", refused.stderr)

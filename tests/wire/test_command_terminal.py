@@ -164,7 +164,7 @@ class Terminal(Case):
             execute = server.receive().execute
             self.assertEqual(pb.Limits(wall_us=wall, cpu_us=900_000_000, output_bytes=64 << 20), execute.limits)
             self.assertEqual((24, 80), (execute.terminal.rows, execute.terminal.columns))
-            session.type(b"typed ahead\r\x03")  # and there is no program to give it to
+            session.type(b"typed ahead\r\x03")  # the server has started no program that could read this
             chunks = []
             while not (message := server.receive()).HasField("cancel"):
                 chunks.append(message.stdin_chunk.bytes)

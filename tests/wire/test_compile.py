@@ -12,7 +12,7 @@ from lib.scale import ALL
 from lib.server import wait_until
 
 LANGUAGES = "language c { warm = 2 }\nlanguage cpp { warm = 2 }\nlanguage rust { warm = 1 }\nlanguage go { warm = 1 }\n"
-NAME = 96  # letters in the name of an entry of the cache: its peer, its name, its key
+NAME = 96  # number of letters in the name of a cache entry: peer, client name and key
 
 SERVER = ServerModule(__name__, config="client_share = 100\nlanguage python { warm = 1 }\n" + LANGUAGES)
 setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
@@ -44,7 +44,7 @@ class Compiled(Case):
         return result
 
     def stage_ends(self, program, statuses, language="c", **fields):
-        """The compile stage ends in one of these ways, and the server has not noticed."""
+        """Asserts that the compile stage ends with one of these statuses. Returns the result."""
         result = self.compile_error(program, language, **fields)
         ended = Status.Name(result.compile.status)
         self.assertIn(ended, statuses, f"{describe(result)} {str(result.compile)[-1500:]}")
@@ -262,8 +262,8 @@ class EarlyEnds(Compiled):
         wait_until(lambda: self.language("c").running > 0, what="a compiler that runs")
 
 
-# Sources that make a compiler work endlessly, or without a bound. Each ends as a COMPILE_ERROR: by
-# the compiler itself, or by a limit of the stage.
+# Sources that make a compiler work endlessly, or use memory or disk without a bound. Each ends as a COMPILE_ERROR: the
+# compiler itself ends, or a limit of the compile stage ends it.
 ANY_END = ["EXITED", "SIGNALED", "TIME_LIMIT", "CPU_LIMIT", "MEMORY_LIMIT", "DISK_LIMIT"]
 BOUND = {"wall_us": 4 * SECOND, "cpu_us": 3 * SECOND, "memory_bytes": 256 * MIB}
 
@@ -413,14 +413,14 @@ def flip(path, at):
 
 
 class Restarts(Compiled):
-    """Last, since the pool dies."""
+    """This class is the last one, because it kills the pool."""
 
     def test_entries_survive_the_pool_and_no_half_one_is_ever_used(self):
         program = unique(HELLO)
         self.execute(program, language="c")
         outputs = {}
-        for i in range(12 if ALL else 4):  # nearly every death meets a store that is under way
-            self.retry(lambda client: client.execute(program, language="c"))  # otherwise no zygote can compile anything
+        for i in range(12 if ALL else 4):  # nearly every kill comes while an artifact is being stored
+            self.retry(lambda client: client.execute(program, language="c"))  # waits until a zygote can compile again
             self.kill_the_pool_while_it_stores(outputs, i)
         self.assertTrue(self.retry(lambda client: client.execute(program, language="c")).compile.cached)
         for program, expected in outputs.items():
@@ -431,7 +431,7 @@ class Restarts(Compiled):
         self.assertEqual([], [name for name in left if len(name) != NAME])
 
     def kill_the_pool_while_it_stores(self, outputs, round_number):
-        """Several clients compile programs with artifacts of some MiB; storing each takes a while."""
+        """Several clients compile programs with artifacts of some MiB. Storing each artifact takes a while."""
         stop = threading.Event()
 
         def compile_some(worker):

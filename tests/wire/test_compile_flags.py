@@ -35,17 +35,17 @@ class Flags(Case):
         self.assert_status(result, "COMPILE_ERROR")
 
     def test_another_standard_of_cpp_does_without_the_precompiled_header(self):
-        """With the library's assertions and no optimisation, too. No message is about the header."""
+        """The flags also ask for the library's assertions and no optimisation. No message is about the header"""
         program = unique("#include <bits/stdc++.h>\nusing namespace std;\ntemplate <integral T> T f(T x) { return x; }\n"
                          "int main() { vector<int> v(1); cout << __cplusplus << ' ' << f(5) << (v.begin() <=> v.end() < 0) << flush;\n"
                          "        return v[1]; }\n")
         result = self.execute(program, language="cpp", compile_flags=["-std=c++20", "-O0", "-Wall", "-D_GLIBCXX_DEBUG"])
-        self.assert_status(result, "SIGNALED")  # by the check of v[1]
+        self.assert_status(result, "SIGNALED")  # by the library's check of v[1]
         self.assertEqual((b"202002 51", b""), (result.stdout, result.compile.stderr))
         self.assertIn(b"out-of-bounds", result.stderr)
 
     def test_an_edition_of_rust(self):
-        # Neither rustc's own edition, which has no async fn, nor ours, whose into_iter gives no
+        # Edition 2018 is neither rustc's default, which has no async fn, nor ours, in which into_iter gives no
         # references.
         result = self.execute(unique("async fn _f() {}\nfn main() { for x in [201].into_iter() { let y: &i32 = x; print!(\"{y}\"); } }\n"),
                               language="rust", compile_flags=["--edition=2018", "-Copt-level=0"])

@@ -13,7 +13,7 @@ FOREVER = "import time; time.sleep(60)"
 
 
 class Counts(Case):
-    """Every test has a server of its own: what is counted is what the test did."""
+    """Every test has a server of its own, so the server counts only this test's requests."""
 
     CONFIG = ("language python { warm = 1 running = 1 }\nlanguage c { warm = 1 }\n"
               "max_queue = 2\nmax_in_flight = 4\n")
@@ -62,7 +62,7 @@ class Counts(Case):
         self.assert_refused("RESOURCE_EXHAUSTED", "queue", self.client.execute, "1")
         other = self.connect()
         for _ in range(5):
-            other.send_execute(FOREVER)  # the queue has room for some, the connection for four
+            other.send_execute(FOREVER)  # the queue takes some of these, and the connection four
         wait_until(lambda: self.refusals().get("RESOURCE_EXHAUSTED", 0) >= 4, what="refusals")
         other.close()
         for request in (*waiting, runs):
@@ -86,13 +86,13 @@ class Counts(Case):
         for seconds in (0.0, 0.06, 0.3):
             self.assert_exited(self.execute(f"import time; time.sleep({seconds})"))
         stages = {stage.name: stage for stage in self.language().stages}
-        self.assertEqual([], list(stages["compile"].buckets))  # there was none
+        self.assertEqual([], list(stages["compile"].buckets))  # nothing was compiled
         for name in ("queue", "dispatch", "run", "drain"):
             buckets = stages[name].buckets
             bounds = [bucket.le_us for bucket in buckets]
             self.assertEqual(sorted(set(bounds) & set(BOUNDS_US)), bounds)
             counts = [bucket.count for bucket in buckets]
-            self.assertEqual(sorted(set(counts)), counts)  # each says more than the one before
+            self.assertEqual(sorted(set(counts)), counts)  # each bucket counts more than the one before
             self.assertEqual(3, counts[-1])
 
         def up_to(us):

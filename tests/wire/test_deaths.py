@@ -26,7 +26,7 @@ REFUSALS = {"UNAVAILABLE", "INTERNAL", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"
 
 
 class Load(threading.Thread):
-    """A client that never stops asking: a run's answer is checked, an error noted, a lost connection made again."""
+    """A client that sends requests without a pause. It checks answers, notes errors, and renews a lost connection."""
 
     def __init__(self, server, number, stop):
         super().__init__(daemon=True)
@@ -87,7 +87,7 @@ class Deaths(unittest.TestCase):
         self.addCleanup(self.server.release)
         self.random = random.Random(int.from_bytes(os.urandom(4), "big"))
 
-    # ------------------------------------------------------------ whom to kill
+    # ------------------------------------------------------------ processes to kill
 
     def inits(self):
         return [process for process in self.server.processes() if process.name == "hatchery-init"]
@@ -109,7 +109,7 @@ class Deaths(unittest.TestCase):
             return []  # there is no pool at this moment
 
     def kill_one(self, kind):
-        """Kills one of a kind; None if there is none at this moment."""
+        """Kills one process of this kind, and returns the time. None: there is no such process at this moment."""
         found = self.victims(kind)
         if not found:
             return None
@@ -138,7 +138,7 @@ class Deaths(unittest.TestCase):
         self.server.wait_idle()
         seen = []
 
-        def is_at_rest():  # the connection that asked is closed, and dead processes are reaped
+        def is_at_rest():  # waits until wait_idle's connection is closed, and dead processes are reaped
             seen.append(self.look())
             return seen[-2:-1] == seen[-1:]
         wait_until(is_at_rest, what="counts that stay as they are")
@@ -155,9 +155,9 @@ class Deaths(unittest.TestCase):
                 "processes": len(self.server.processes())}
 
     def fill(self):
-        """As many runs at once as allowed, until all slots are made, so that counts can be compared."""
+        """Runs as many programs at once as allowed, until all slots are made, so that counts can be compared."""
         with self.server.connect(source="127.0.0.2") as one, self.server.connect(source="127.0.0.3") as other:
-            # One client alone may not have all.
+            # One client alone may not have all slots.
             ids = [(client, client.send_execute(HOLD, limits=HELD)) for client in (one, other) for _ in range(RUNNING // 2)]
             self.server.wait_held(RUNNING)
             wait_until(lambda: len(self.inits()) >= WARM + RUNNING, what="all slots")
@@ -176,7 +176,7 @@ class Deaths(unittest.TestCase):
             self.assertEqual(before, self.counts())
 
     def test_every_part_dies_again_and_again(self):
-        """Under load, any part is killed at any moment: right answers or none, service again soon, nothing left over"""
+        """Under load, any part is killed at any moment: no answer is wrong, service returns soon, nothing stays"""
         self.fill()
         before = self.counts()
         stop = threading.Event()
@@ -215,7 +215,7 @@ class Deaths(unittest.TestCase):
         self.supervisor_dies()
 
     def supervisor_dies(self):
-        """At the end, under load again: it takes everything with it, and the next one cleans up what it could not."""
+        """Kills the supervisor under load. All other processes end with it. The next server removes what they leave."""
         stop = threading.Event()
         load = [Load(self.server, number, stop) for number in range(CLIENTS)]
         for client in load:

@@ -56,7 +56,7 @@ class Fair(Case):
         wait_until(lambda: self.client.status().queued >= number, what=f"a queue of {number}")
 
     def queue_waits(self, connection, number=9, **arguments):
-        """The queue times of single requests, one after the other, in milliseconds."""
+        """Sends single requests, one after the other. Returns their queue times in milliseconds."""
         return [connection.execute("", **arguments).queue_us / 1e3 for _ in range(number)]
 
     def flood(self, connection, number=FLOOD, name="", **arguments):
@@ -73,12 +73,12 @@ class Fair(Case):
 
 class Flood(Fair):
     def test_a_flood_delays_the_single_request_of_another_peer_by_no_more_than_its_share(self):
-        """Under a flood, a quiet peer waits a small part of what it would wait first come, first served"""
+        """Under a flood, a quiet peer waits much shorter than in a queue that is first come, first served"""
         loud, quiet = self.peer(2), self.peer(3)
         self.flood(loud)
         self.wait_queued(FLOOD // 2)
         fair = self.queue_waits(quiet)
-        # The control, in the same queue at the same pace: as one more request of the flood, it waits for all before it.
+        # The control has the same queue and pace: one more request of the flood waits for all requests before it.
         waiting = self.client.status().queued
         fifo = self.queue_waits(loud, 1)[0]
         print(f"# flood of {FLOOD}: quiet peer waits {statistics.median(fair):.1f} ms (median of {len(fair)}, "
@@ -100,7 +100,7 @@ class Flood(Fair):
         self.drain(front)
 
     def test_invented_names_bring_no_more(self):
-        """A peer that invents a name for each request has one share against another peer"""
+        """A peer that invents a name for each request gets no more than one peer's share"""
         loud, quiet = self.peer(2), self.peer(3)
         self.flood(loud, name="invented {}")
         self.wait_queued(FLOOD // 2)
@@ -113,7 +113,7 @@ class Flood(Fair):
         self.drain(loud)
 
     def test_long_runs_do_not_take_the_server_from_short_ones(self):
-        """One peer's runs of a second and another's of nothing: the latter are not slowed to the pace of the former"""
+        """One peer's empty runs are not slowed down to the pace of another peer's runs of one second"""
         slow, quick = self.peer(2), self.peer(3)
         for _ in range(60):
             slow.send_execute("import time; time.sleep(1)")
@@ -125,18 +125,18 @@ class Flood(Fair):
         took = time.monotonic() - began
         done = 60 - (RUNNING - 1) - self.client.status().queued
         print(f"# 40 empty runs beside a flood of 1 s runs: {took:.2f} s, while {done} of the long ones began", flush=True)
-        # Request by request in turns, 40 of the long ones would have begun meanwhile, which is 13 s at three at a time.
+        # If both peers took turns by request, 40 long runs would begin meanwhile: 13 s at three at a time.
         self.assertLess(done, 30)
         self.drain(slow)
 
 
 class Debts(Fair):
-    """Clients that send one run after the other, and never have two in the queue: six of them starve no other
+    """Six clients each send one run after the other, and never have two in the queue. They starve no other
     client."""
     NUMBER, ROUNDS, SHORT = 6, 10, 8
 
     def long_ones(self, connections, names):
-        """Each client's runs, one after the other; the list that is returned grows by one at the end of each."""
+        """Starts each client's runs, one after the other. Returns a list that grows by one at the end of each run."""
         ended, enough = [], threading.Event()
 
         def run(connection, name):
@@ -149,12 +149,12 @@ class Debts(Fair):
         for thread in threads:
             thread.start()
             self.addCleanup(thread.join)
-        self.addCleanup(enough.set)  # before the joins
+        self.addCleanup(enough.set)  # cleanups go backwards: this one comes before the joins
         wait_until(lambda: len(ended) >= self.NUMBER, what="some runs to be owed for")
         return ended
 
     def assert_served(self, connections, victim, names, name):
-        """Its short runs go before the next ones of those who have had more, not after all of them"""
+        """The victim's short runs go before the next runs of clients that have used more, not after all of them"""
         ended = self.long_ones(connections, names)
         before = len(ended)
         for request in [victim.send_execute("", client=name) for _ in range(self.SHORT)]:
@@ -169,14 +169,14 @@ class Debts(Fair):
         self.assert_served(peers, self.peer(9), [""] * self.NUMBER, "")
 
     def test_sequential_names_count_as_what_they_use(self):
-        """The same within one peer, whose names compete for its own share"""
+        """The names of one peer compete for the peer's share, and count in the same way"""
         connections = [self.peer(2) for _ in range(self.NUMBER)]
         self.assert_served(connections, self.peer(2), [f"long {i}" for i in range(self.NUMBER)], "short")
 
 
 class Share(Fair):
     def test_one_client_can_not_hold_all_slots(self):
-        """Runs of a minute by one peer: the next peer starts at once, the rest of the flood does not"""
+        """One peer floods with runs of a minute: another peer's run starts at once, the rest of the flood waits"""
         loud, quiet = self.peer(2), self.peer(3)
         for _ in range(3 * RUNNING):
             loud.send_execute(SLEEP, limits={"wall_us": 60_000_000})
@@ -208,7 +208,7 @@ class Share(Fair):
 
 
     def test_one_client_has_a_share_of_all_languages_together(self):
-        """A client that floods two languages holds no more than client_running; what it ends here, it may begin there"""
+        """A client that floods two languages has client_running runs in both; one that ends makes room in the other"""
         loud, quiet = self.peer(2), self.peer(3)
         first = [loud.send_execute(SLEEP) for _ in range(RUNNING)]
         self.wait_queued(1)
@@ -228,8 +228,8 @@ class Share(Fair):
 
 class Priority(Fair):
     def order_of(self, client, requests):
-        """The tags of requests in the order of their answers. All wait before the first is started, and those that run
-        together end together."""
+        """The tags of requests in the order of their answers. All requests wait before the first is started. Requests
+        that run together end together."""
         tags, places = {}, RUNNING - 1
         blockers = [client.send_execute(HOLD, limits=HELD) for _ in range(places)]
         SERVER.wait_held(places)
@@ -278,11 +278,11 @@ class Full(Fair):
         self.wait_queued(FLOOD)
 
     def test_the_newest_of_the_flood_gives_way(self):
-        """A full queue: the newest request of who fills it is answered, the newcomer takes its place"""
+        """In a full queue, the newest request of the flood is refused, and a newcomer's request takes its place"""
         loud, quiet = self.peer(2), self.peer(3)
         self.fill(loud)
         last = loud.last_id
-        # The share of the newcomer, too, so that it has to wait.
+        # The newcomer sends more requests than slots are free, so that it has to wait.
         ids = [quiet.send_execute("import time; time.sleep(0.5)") for _ in range(3)]
         answer = loud.receive()
         self.assertEqual(last, answer.id)
@@ -307,7 +307,7 @@ class Full(Fair):
             loud.send_execute(BUSY)
         error = None
         began = time.monotonic()
-        while error is None:  # runs end all the while, so the pace is known and places come free
+        while error is None:  # runs end all the time, so the pace is known, and places in the queue become free
             request = loud.send_execute(BUSY)
             time.sleep(0.002)  # the pace of the flood
             loud.ping()
@@ -329,12 +329,12 @@ class Full(Fair):
         for _ in range(2 * RUNNING):
             loud.send_execute(SLEEP)
         self.wait_queued(RUNNING)
-        hold = quiet.send_execute(SLEEP)  # the slot that was left
+        hold = quiet.send_execute(SLEEP)  # takes the last free slot
         self.wait_queued(RUNNING + 1)
         began = time.monotonic()
         self.assert_refused("DEADLINE_EXCEEDED", "deadline_us", quiet.execute, "1", deadline_us=300_000)
         self.assertGreater(time.monotonic() - began, 0.29)
-        # A request behind it in the same queue is not disturbed.
+        # A request behind the refused one in the same queue is not disturbed.
         behind = quiet.send_execute("print(3)")
         self.assertTrue(quiet.cancel(hold))
         self.assertEqual(b"3\n", quiet.result(behind).stdout)
@@ -343,7 +343,7 @@ class Full(Fair):
 
 class Gone(Fair):
     def test_the_end_of_a_peer_that_was_not_read_from_is_noticed(self):
-        """A client with too many unsent answers is not read from; when it dies its runs end all the same"""
+        """The pool reads nothing from a client with too many unsent answers; but if it dies, its runs end"""
         client = self.peer(2)
         client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         for _ in range(2):
@@ -352,6 +352,6 @@ class Gone(Fair):
             client.send_execute("print('x' * (1 << 20))", limits={"output_bytes": 2 << 20})
         wait_until(lambda: self.client.status().queued == 0 and self.client.status().languages[0].running == 2,
                    what="the end of all but two runs")
-        client.sock.shutdown(socket.SHUT_WR)  # like a peer that died, but without a reset, which a write would notice
+        client.sock.shutdown(socket.SHUT_WR)  # as a peer that died, but without a reset: a write would notice a reset
         self.drain()
         wait_until(lambda: self.client.status().connections == 1, what="the end of the connection")

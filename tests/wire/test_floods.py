@@ -19,7 +19,7 @@ CONNECTIONS = 24
 PIECES = 10_000      # each of four kinds, on each connection
 READING = 64 << 10   # what the server reads in one go
 WALL_US = 300_000
-# Guards. If a flood were answered in one go, no limit would be looked at meanwhile.
+# Guards. If a flood were answered in one go, the pool would check no run's limit meanwhile.
 GUARD, OVERRUN_US = patience(20), patience(2) * 1e6
 
 
@@ -60,7 +60,7 @@ class Connection:
         return self.closed or self.answered == self.frames
 
     def write(self):
-        """True: all is sent."""
+        """Returns True if all is sent."""
         try:
             self.data = self.data[self.sock.send(self.data):]
         except BlockingIOError:
@@ -103,7 +103,7 @@ class Floods(Case):
         self.assertEqual(self.pool, SERVER.pool_process().pid, "the pool has died")
 
     def beside(self):
-        """Requests of another client meanwhile: a run, and a run that its limit has to end."""
+        """Sends two runs of another client during the flood. A time limit has to end one of them."""
         began = time.monotonic()
         limited = self.client.send_execute("import time\ntime.sleep(1000)", limits={"wall_us": WALL_US})
         self.assertEqual(b"1\n", self.execute("print(1)").stdout)
@@ -137,7 +137,7 @@ class Floods(Case):
         self.fill_readings(frame(cancel=pb.Cancel(request_id=77)))
 
     def flood_of_pieces(self, request_id, before=b""):
-        """Of all that has no answer; the last thing is no frame at all, so that the connection is closed behind the rest."""
+        """A flood of all messages that have no answer. The last bytes are no frame, so that the server then closes."""
         pieces = (frame(request_id=0, credit=pb.Credit(request_id=request_id, bytes=1)),
                   frame(request_id=0, stdin_chunk=pb.StdinChunk(request_id=request_id, bytes=b"x")),
                   frame(request_id=0, stdin_chunk=pb.StdinChunk(request_id=request_id)),
@@ -150,7 +150,7 @@ class Floods(Case):
         self.flood_of_pieces(77)
 
     def test_pieces_of_a_stream(self):
-        """Two dozen clients that send their streams input and credit byte by byte, while nobody reads the one or needs the other"""
+        """Two dozen clients that send input and credit byte by byte, although the program uses neither"""
         opened = execute_message("import time\ntime.sleep(1000)", stream=True, live_stdin=True)
         self.flood_of_pieces(1, frame(execute=opened))
 

@@ -1,7 +1,7 @@
 """The cost of floods to others, in figures: how long another client's print(1) takes beside each flood, and by how much
-a time limit is overrun. For comparison: beside no flood, and beside a process that is as busy and sends nothing. All
-take turns, round after round, since machines drift. The test asserts that all are served and the pool lives; it prints
-the bar beside the figures."""
+a time limit is overrun. For comparison, it measures the same beside no flood, and beside a process that is as busy and
+sends nothing. All cases take turns, round after round, because the speed of a machine changes with time. The test
+asserts that all requests are served and that the pool lives. It prints the bound beside the figures."""
 
 import os
 import statistics
@@ -33,7 +33,7 @@ def fill(one):
 
 
 PACKED = frame(LZ4, execute=execute_message(b"#" * ((16 << 20) - 4096), language="none such"))
-# By name: the bytes, the number of connections, and how often each sends them.
+# By name: the bytes, the number of connections, and how often each connection sends the bytes (None: without an end).
 FLOODS = {
     "nothing": (b"", 0, None),
     "a busy process": (None, 0, None),
@@ -50,7 +50,7 @@ class Measured(Case):
     SERVER = SERVER
 
     def measure(self, waits, overruns):
-        """For some seconds, one print(1) after the other, and always a run that its limit has to end."""
+        """Sends one print(1) after the other for some seconds, beside runs that their limit has to end."""
         end, limited = time.monotonic() + SECONDS, None
         while time.monotonic() < end or limited is not None:
             if limited is None:

@@ -29,7 +29,7 @@ def varint(number):
 
 def lz4_header(content_size):
     """The header of an LZ4 frame that announces this size, with its true checksum."""
-    # The library writes a header with a size field; the wanted size goes in, and the checksum is mended.
+    # The library writes a header with a size field. This function puts the wanted size in, and corrects the checksum.
     frame = bytearray(lz4.frame.compress(b"x", store_size=True))
     frame[6:14] = struct.pack("<Q", content_size)
     frame[14] = xxh32(bytes(frame[4:14])) >> 8 & 255
@@ -59,7 +59,7 @@ class FatalCase(Case):
     SERVER = SERVER
 
     def assert_ends_connection(self, data, words, code=INVALID):
-        """These bytes are answered by an Error with id 0, after which the server closes; others are not disturbed."""
+        """The server answers these bytes with an Error of id 0, and closes. Another client is not disturbed."""
         bystander = self.connect()
         bystander_run = bystander.send_execute(HOLD + "print('undisturbed')", limits=HELD)
         SERVER.wait_held()
@@ -120,7 +120,7 @@ class Frames(FatalCase):
     def test_a_frame_that_comes_byte_by_byte_is_read(self):
         for byte in HEADER.pack(PLAIN, len(PING)) + PING:
             self.client.send_bytes(bytes([byte]))
-            time.sleep(0.01)  # the pace, so that the server reads them one by one
+            time.sleep(0.01)  # the pace, so that the server reads the pieces one by one
         self.assertEqual(7, self.client.receive().id)
 
     def test_many_frames_in_one_write_are_each_answered(self):
@@ -177,7 +177,7 @@ class Compressed(FatalCase):
                 self.assert_ends_connection(self.frame(message), str(16 << 20))
 
     def test_a_bomb_ends_the_connection(self):
-        """A frame that unpacks to more than the limit ends the connection, whatever it announces"""
+        """A frame that unpacks to more than the limit ends the connection, whatever size it announces"""
         honest = lz4.frame.compress(b"\0" * (64 << 20), store_size=True)
         self.assert_ends_connection(self.frame(honest), str(16 << 20))
         body = honest[15:]
@@ -199,7 +199,7 @@ class Compressed(FatalCase):
 
 
 class Messages(FatalCase):
-    """Well-formed frames with a wrong message: an Error for its id, and the connection goes on."""
+    """Well-formed frames with a wrong message: the client gets an Error with its id, and the connection stays open."""
 
     def assert_refused_message(self, message, words, request_id=7):
         self.client.send_frame(message)
@@ -233,7 +233,7 @@ class Messages(FatalCase):
     def test_a_request_cut_anywhere_is_refused(self):
         whole = pb.ClientMessage(id=7, execute=execute_message("print(1)", args=["a"], limits={"wall_us": 5_000_000},
                                                                files={"f": "x"})).SerializeToString()
-        # Only cuts behind the id: a message that is cut before has no readable id, or no request.
+        # All cuts are behind the id: a message that is cut before has no readable id, or no request.
         for cut in range(3, len(whole)):
             with self.subTest(cut):
                 self.client.send_frame(whole[:cut])

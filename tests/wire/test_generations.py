@@ -9,8 +9,8 @@ from lib import host
 from lib.case import Case
 from lib.server import HOLD, Server, wait_until
 
-# Values that siblings of one generation share, and no two generations: the seed of str's hash, and
-# addresses.
+# Values that are the same in all sandboxes of one generation, and differ between generations: a hash, which depends on
+# the seed of str's hash, and an address.
 MARKS = "print(hash('hatchery'), id(object), flush=True)"
 
 
@@ -74,8 +74,7 @@ class UnderLoad(WithServers):
         marks = {mark for one in load for mark in one.marks}
         with server.connect() as client:
             generations = python(client).generation - first + 1
-        # Each generation served (except perhaps the last), and has a hash seed and a layout of its
-        # own.
+        # Each generation, except perhaps the last, served requests. Each has its own hash seed and memory layout.
         self.assertIn(len(marks), (generations - 1, generations))
         self.assertEqual(len(marks), len({seed for seed, _ in marks}), marks)
         self.assertEqual(len(marks), len({place for _, place in marks}), marks)
@@ -130,8 +129,8 @@ class OneAfterTheOther(WithServers):
             wait_until(lambda: python(client).queued == 1, what="a third one that waits")
             server.let_go()
             results = [client.result(run) for run in (*runs, third)]
-            # As many run as allowed: the third one waited for one of the two, although a sandbox
-            # was warm.
+            # No more than two may run at one time. So the third one waited for one of the two, although a sandbox was
+            # warm.
             self.assertGreater(results[2].queue_us, 0)
             self.assertGreaterEqual(client.order.index(third), 1)
             for result in results[:2]:

@@ -61,7 +61,7 @@ class Faulty(WithLanguages):
             self.assertEqual(1, check.returncode)
             for name in names:
                 self.assertRegex(check.stdout, rf"FAIL  language {name} +/.*: line \d: ")
-            # Once mended, the languages come.
+            # After the files are corrected, the languages are served.
             for name in names:
                 self.write(name, runtime(name))
             self.configure(server, wanted)
@@ -107,7 +107,7 @@ class Upgraded(WithLanguages):
             self.assertEqual([1, 2, 3], [first, second, third])
 
     def assert_made(self, client, text):
-        """Compiles once, and then takes it from the cache. Returns the generation that compiled."""
+        """Compiles once, and then gets the artifact from the cache. Returns the generation that compiled."""
         for cached in (False, True):
             result = client.execute("", language="made")
             self.assertEqual((text, cached), (result.stdout, result.compile.cached))

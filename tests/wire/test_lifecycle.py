@@ -31,7 +31,7 @@ class Start(WithServers):
             self.assertGreater(client.execute("").warm_us, 0)
 
     def test_signals_that_its_starter_ignores_are_not_ignored_in_a_sandbox(self):
-        wanted = (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1)  # the first two: as a shell does for `hatcheryd &`
+        wanted = (signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1)  # a shell ignores the first two for `hatcheryd &`
         before = [signal.signal(number, signal.SIG_IGN) for number in wanted]
         try:
             server = self.start()
@@ -77,8 +77,8 @@ class Start(WithServers):
 
 
 class Early(WithServers):
-    """Requests that come while a language starts. Python's zygote imports a module that ends when a file is there. The
-    zygotes of another language end, since its program prints no version."""
+    """Requests that come while a language starts. Python's zygote imports a module whose import waits until a file
+    exists. The zygotes of the language wreck end, because its program prints no version."""
 
     GATE = "import os, time\nwhile not os.path.exists('/hatchery/packages/open'): time.sleep(0.05)\n"
     WRECK = ("runtime wreck {\n kind = exec\n main_file = main.sh\n version = { sh, -c, 'exit 3' }\n"
@@ -127,8 +127,8 @@ class Early(WithServers):
         server = self.prepare_gate("max_queue = 4\n")
         self.configure(server, self.python)
         client = self.start_ahead(server)
-        # By its name, and by an alias that only its zygote knows; a language that can't be run; an
-        # unknown name.
+        # A language by its name, and by an alias that only its zygote knows; a request with an impossible limit; and an
+        # unknown language.
         named = client.send_execute("print(1)")
         other = client.send_execute("print(2)", language="Python3")
         wrong = client.send_execute("", limits={"pids": 0})
@@ -306,7 +306,7 @@ class Reload(WithServers):
             wait_until(lambda: len(client.execute("print('x' * 5000)").stdout) == 2000, what="the new limit")
 
     def test_ceilings_change_with_the_next_generation_and_no_run_is_lost(self):
-        """A zygote ends at an order above its ceilings, so no order may go to the wrong zygote, up or down"""
+        """An order above its ceilings ends a zygote, so when these rise or fall, no order goes to the wrong zygote"""
         text = 'language python {{ warm = 2 running = 2 limits {{ memory = "{}M" }} ceilings {{ memory = "{}M" }} }}\n'
         server = self.start(config=text.format(64, 256))
 
@@ -350,7 +350,7 @@ class Reload(WithServers):
 
 class Descriptors(WithServers):
     def test_running_out_of_descriptors_is_survived(self):
-        """A server that can open few descriptors keeps answering those it has"""
+        """A server that can open few descriptors keeps answering the connections that it has"""
         server = self.start(config='max_connections = 100000\nlanguage python { warm = 2 running = 2 }\n')
         clients = []
         self.addCleanup(lambda: [client.close() for client in clients])

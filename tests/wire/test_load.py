@@ -25,15 +25,15 @@ write_timeout = "60s"
 language python {{ }}
 """
 
-# Most tests use this one. For exact measurements of the pool's memory a fresh server is better: a
-# pool that was busy before reuses memory that it kept.
+# Most tests use this server. For exact measurements of the pool's memory a fresh server is better: a pool that was busy
+# before reuses memory that it kept.
 SERVER = ServerModule(__name__, config=CONFIG)
 
 KIB, MIB = 1 << 10, 1 << 20
 IDLE = 10_000
 # What an idle connection may cost the pool. Under the sanitizers each allocation is several times larger.
 IDLE_BYTES = (8 if IS_SANITIZED else 2) * KIB
-# Freed memory is kept for a while: by the allocator a little, by the sanitizers' quarantine much.
+# Freed memory is kept for a while: the allocator keeps a little, and the sanitizers' quarantine keeps much.
 SLACK = (400 if IS_SANITIZED else 24) * MIB
 
 
@@ -73,7 +73,7 @@ class Load(Case):
         return sockets
 
     def wait_connections(self, number):
-        """Waits until the server has taken this many, and our own."""
+        """Waits until the server has this many connections, besides the connection of self.client."""
         wait_until(lambda: self.client.status().connections == number + 1, what=f"{number} connections")
 
     def grown(self, before):
@@ -82,7 +82,7 @@ class Load(Case):
 
 class Concurrent(Load):
     def check(self, clients, number):
-        """Each of number requests, spread over the connections, gets its own answer."""
+        """Sends `number` requests, spread over the connections. Each request gets its own answer."""
         began = time.monotonic()
         sent = [(clients[i % len(clients)], clients[i % len(clients)].send_execute(f"print({i} * 7)"), i)
                 for i in range(number)]
@@ -143,7 +143,7 @@ class Idle(Load):
         print(f"# {IDLE} idle connections: {cost:.0f} bytes of the pool each; a run beside them {took * 1e3:.1f} ms",
               flush=True)
         self.assertLess(cost, IDLE_BYTES)
-        # They are alive: the last and the first can send requests.
+        # The connections are alive: the last and the first can send requests.
         for sock in (sockets[-1], sockets[0]):
             message = pb.ClientMessage(id=1, ping=pb.Ping()).SerializeToString()
             sock.sendall(HEADER.pack(0, len(message)) + message)
@@ -153,7 +153,7 @@ class Idle(Load):
         self.wait_connections(0)
 
     def test_too_few_descriptors_are_said(self):
-        """The log tells if the limit of descriptors lowers max_connections, and sandboxes keep theirs"""
+        """The log says that the limit of descriptors lowers max_connections, and sandboxes keep their descriptors"""
         config = "max_connections = 1000000\nlanguage python { warm = 2 running = 2 }\n"
         other = ServerModule(f"{__name__}-few", config=config)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -168,7 +168,7 @@ class Hostile(Load):
     NUMBER = 400
 
     def test_slow_beginners_cost_little_and_are_closed(self):
-        """Hundreds of frames that announce 16 MiB and trickle in: bounded memory, and closed in time"""
+        """Hundreds of frames that announce 16 MiB and come slowly use bounded memory, and are closed in time"""
         self.use_fresh_server()
         before = self.pool.rss_bytes()
         sockets = self.many(self.NUMBER)
@@ -178,7 +178,7 @@ class Hostile(Load):
         for _ in range(3):
             for sock in sockets:
                 sock.send(b"\x01")
-            time.sleep(0.1)  # they trickle
+            time.sleep(0.1)  # the bytes come slowly
         peak = self.grown(before)
         self.assert_alive()
         wait_until(lambda: self.client.status().connections == 1, what="the end of unfinished frames")
@@ -186,7 +186,7 @@ class Hostile(Load):
         self.assertLess(peak, self.NUMBER * 4 * IDLE_BYTES + SLACK)
 
     def test_large_unfinished_frames_of_many_meet_one_bound(self):
-        """Hundreds of clients that send 1 MiB of a frame each and stop: all together they get max_memory, not more"""
+        """Hundreds of clients that each send 1 MiB of a frame and stop get no more than max_memory together"""
         before = self.pool.rss_bytes()
         sockets = self.many(self.NUMBER)
         self.wait_connections(self.NUMBER)
@@ -208,7 +208,7 @@ class Hostile(Load):
         self.assert_alive()
 
     def test_half_open_connections_cost_little(self):
-        """Clients that vanish without a word, in hundreds, while the server holds their answers"""
+        """Hundreds of clients that reset their connections while the server holds their answers"""
         before = self.pool.rss_bytes()
         message = pb.ClientMessage(id=1, execute=execute_message("print('x' * 1000)")).SerializeToString()
         for _ in range(3):
@@ -222,14 +222,14 @@ class Hostile(Load):
         self.assert_alive()
 
     def test_clients_that_never_read_meet_one_bound(self):
-        """Clients that ask for much and read nothing: the worst are closed, others are served"""
+        """Clients that ask for much and read nothing: those with most unsent bytes are closed, others are served"""
         before = self.pool.rss_bytes()
         clients = [self.connect(source="127.0.0.3") for _ in range(40 if ALL else 24)]
         peak = 0
         message = execute_message("print('x' * 900_000)")
         for client in clients:
             client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            for _ in range(10):  # the kernel takes some 4 MB of them
+            for _ in range(10):  # the kernel buffers some 4 MB of the answers
                 client.send(execute=message)
 
         def answered():
@@ -251,7 +251,7 @@ class Hostile(Load):
         self.wait_connections(0)
 
     def test_memory_that_is_used_up_refuses_new_requests_and_comes_back(self):
-        """Waiting requests fill max_memory: more are refused with a time, and accepted again when those are gone"""
+        """Waiting requests fill max_memory: new ones are refused with a time, and accepted when the others are gone"""
         client = self.connect(source="127.0.0.4")
         blob = os.urandom(700 * KIB)
         refused = None

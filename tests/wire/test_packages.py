@@ -22,9 +22,9 @@ INSIDE = "/hatchery/packages"
 
 @dataclass
 class Runtime:
-    use: str  # prints what its package says
-    said: str  # that
-    names: str  # prints the names in /hatchery/packages, one on a line
+    use: str  # a program that prints what the runtime's package says
+    said: str  # what `use` prints
+    names: str  # a program that prints the names in /hatchery/packages, one on a line
     preload: str = ""  # the module's name in the configuration; None for a runtime that preloads nothing
 
 
@@ -107,7 +107,7 @@ def setUpModule():
         packages.install(FOLDER / "base" / name, name, FOLDER / "made" / name)
     # npm install --global --prefix
     shutil.copytree(FOLDER / "base/javascript/node_modules", FOLDER / "global/lib/node_modules")
-    # A directory that programs could write into, if only its mode counted.
+    # Programs could write into this directory, if only its mode counted.
     (FOLDER / "base/python/open").mkdir(mode=0o777)
     os.chmod(FOLDER / "base/python/open", 0o777)
     (FOLDER / "base/python/open/file").write_text("as it was\n")
@@ -123,7 +123,7 @@ def tearDownModule():
 
 
 def files_of(folder):
-    """Everything in it, with the attributes that a write would change."""
+    """All entries of the folder, with the attributes that a write would change."""
     found = {}
     for path in [folder, *folder.rglob("*")]:
         st = path.lstat()
@@ -146,7 +146,7 @@ class EachRuntime(Case):
 
     def test_a_process_that_starts_afresh_for_its_variables_finds_it_too(self):
         for name, runtime in self.each():
-            if name not in ("php", "prolog"):  # these have no variable for it
+            if name not in ("php", "prolog"):  # these runtimes have no variable for the directory
                 self.assertEqual(runtime.said, self.output(runtime.use, language=name, env={"LD_BIND_NOW": "1"},
                                                            limits={"open_files": 256, **HELD}))
 
@@ -221,7 +221,7 @@ class Python(Case):
 
 
 class Numbers(WithServers):
-    """Preloading modules with random numbers and threads, shown by some that are like numpy."""
+    """Preloading modules that have random numbers or start threads. The modules here behave like numpy."""
 
     FILES = {
         "numpy/__init__.py": "from . import random\n",
@@ -350,7 +350,7 @@ class WithoutPackages(WithServers):
         self.assertIn(f"packages: programs can't read {base}/python/shut.py", server.log())
 
 
-# A Python that is started at the request, as a language with all three directories of the host.
+# A language that starts Python for each request. It shows all three directories of the host: packages, lang, prepared.
 TOOL = """runtime tool {
     kind = exec
     main_file = main.py

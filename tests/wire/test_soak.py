@@ -14,8 +14,8 @@ class Small(unittest.TestCase):
     def test_a_thousand_mixed_runs_leave_everything_flat(self):
         """Mixed runs, good, hostile, killed, cancelled and abandoned, leave everything as it was"""
         if IS_SANITIZED:
-            # Sanitizers keep freed memory for a while, to find later uses: not for so long that it
-            # looks like a leak.
+            # Sanitizers keep freed memory in a quarantine, to find later uses. The small size keeps the quarantine from
+            # looking like a leak.
             os.environ["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
         table, grown = soak.run("soak", RUNS, IS_SANITIZED)
         for line in table.splitlines():

@@ -77,8 +77,8 @@ class Stages(WithServer):
                 took_us = (time.monotonic_ns() - before) / 1000
                 self.assertTrue(result.HasField("stages"))
                 self.assertLessEqual(total(result), took_us + 1)
-                # The result's own times agree: from arrival to hand-over, from hand-over to the
-                # death of all.
+                # The result's own times agree: queue_us is from arrival to hand-over, and wall_us is from hand-over to
+                # the death of all processes.
                 self.assertGreaterEqual(total(result), result.queue_us + result.wall_us)
                 self.assertLessEqual(result.stages.queue_us, result.queue_us)
                 self.assertLessEqual(result.stages.run_us, result.wall_us)
@@ -157,8 +157,7 @@ class Stages(WithServer):
         self.assertLess(stages["refill"].count, 6)  # the first sandbox of a slot follows no other
         self.assertEqual(stages["refill"].count, stages["teardown"].count)
         self.assertGreater(stages["teardown"].sum_us, 0)
-        # The recycle time counts from the order of the sandbox on; only these two stages belong to
-        # it.
+        # The recycle time begins with the order for the next sandbox. Only these two stages belong to the recycle time.
         self.assertGreaterEqual(stages["teardown"].max_us + stages["refill"].max_us, row.recycle_p99_us)
 
 
@@ -166,7 +165,7 @@ class OneAtATime(WithServer):
     CONFIG = "client_share = 100\nlanguage python { warm = 1\n running = 1 }"
 
     def send_together(self, *messages):
-        """Sends all in one write, so that they arrive together; returns the results in the same order."""
+        """Sends all messages in one write, so that they arrive together. Returns the results in the same order."""
         ids, data = [], b""
         for message in messages:
             self.client.last_id += 1

@@ -241,7 +241,7 @@ class Counts(Case):
         self.assertEqual(1, result.pids_denied)
 
     def test_what_is_usual_fits_into_the_usual_limits(self):
-        """200 MB, 100 threads and 200 descriptors."""
+        """200 MB, 100 threads and 200 descriptors fit into the default limits"""
         code = "import os, threading\nb = threading.Barrier(101)\nfor _ in range(100): threading.Thread(target=b.wait).start()\nb.wait()\n" \
                "f = [os.open('/dev/null', 0) for _ in range(200)]\nprint(len(b'x' * 200_000_000))"
         result = self.execute(code, limits=sanitized_limits("python"))
@@ -249,7 +249,7 @@ class Counts(Case):
         self.assertEqual((b"200000000\n", 0), (result.stdout, result.pids_denied))
 
     def test_refused_processes_are_the_runs_own(self):
-        """A slot keeps its group from run to run: enough runs that each slot serves twice."""
+        """A slot keeps its cgroup from run to run. There are enough runs for each slot to serve twice"""
         code = "import os, time\nfor _ in range(5):\n    try:\n        if os.fork() == 0: time.sleep(60)\n    except OSError: pass"
         for _ in range(12):
             self.assertEqual(4, self.execute(code, limits={"pids": 2}).pids_denied)
@@ -259,7 +259,7 @@ class Counts(Case):
         before = len(host.processes())
         result = self.execute("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
                               limits={"pids": 50, "wall_us": 2_000_000})
-        # Wall or CPU time; or memory, if one process needs much.
+        # The limit of wall time, CPU time, or (if one process needs much memory) memory ended the run.
         self.assertIn(result.status, (3, 4, 5), describe(result))
         self.assert_alive()
         self.assertLess(len(host.processes()), before + 40)

@@ -45,7 +45,7 @@ class Survival(WithServers):
             self.assertIn(caught.exception.code, ("UNAVAILABLE", "INTERNAL"))
 
     def test_a_sandbox_that_dies_before_it_has_its_job_costs_no_answer(self):
-        """A waiting sandbox that is killed while its job is still being written: the job goes to another one, once"""
+        """If a sandbox is killed while its job is still being written, the job goes to another sandbox, once"""
         server = self.start(config="language python { warm = 1 running = 2 }\n")
         with server.connect() as client:
             blob = os.urandom(8 << 20)
@@ -64,7 +64,7 @@ class Survival(WithServers):
             self.assertEqual(f"{8 << 20}\n".encode(), result.stdout)
             self.assertEqual(1, client.status().languages[0].failures)
 
-            # Not for ever: after the second death the client is told.
+            # The pool tries only once more: after the second death the client gets an error.
             server.wait_idle(connections=1)
             first = self.stop_sandbox(server)
             request = send()
@@ -94,7 +94,7 @@ class Survival(WithServers):
             server.process.kill()
             server.process.wait(60)
             wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
-        # The next server removes what a killed one left.
+        # The next server removes the cgroups that a killed server left.
         server.release()
         self.start().stop()
         self.assert_gone(groups)
@@ -156,7 +156,7 @@ class Survival(WithServers):
 
 
     def test_a_pool_that_dies_at_each_start_ends_the_server(self):
-        """A pool that dies when its zygote is there, before the server was ready, is not started again for ever"""
+        """A pool that dies at each start, before the server is ready, is not started again for ever"""
         server = Server("lifecycle.hopeless", config="language python { warm = 300 }\n")
         self.addCleanup(server.release)
         host.become_subreaper()
@@ -181,7 +181,7 @@ class Hangs(WithServers):
     def test_what_hangs_is_killed_and_replaced(self):
         """A stopped zygote, pool and init of a slot are killed; a whole server that was frozen is not
 
-        The guards are generous, so all are tried at once."""
+        The guards wait long, so all cases are tried at the same time."""
         one, other, third = self.start(), self.start(), self.start(config="language python { warm = 2 running = 2 }\n")
         frozen = self.start()
         frozen_pool = frozen.pool_process()
@@ -214,9 +214,9 @@ class Hangs(WithServers):
             row = client.status().languages[0]
             self.assertEqual((2, 1), (row.warm, row.generation))
             # If init is found hanging while it takes a dead sandbox down, the next sandbox fails;
-            # if found with a run, its slot is discarded.
+            # if init is found hanging with a run, its slot is discarded.
             self.assertGreaterEqual(row.failures + row.discarded, 1)
-        self.assertIn("init does not answer", third.log())  # the zygote's guard, which is sooner than the pool's
+        self.assertIn("init does not answer", third.log())  # the zygote's guard ends before the pool's guard
         self.thaw(frozen, frozen_pool)
 
     def freeze(self, server, pool):
@@ -229,10 +229,10 @@ class Hangs(WithServers):
         wait_until(lambda: host.Process(supervisor.pid).state == "T", what="a stopped supervisor")
 
     def thaw(self, server, pool):
-        """The supervisor goes on first, and finds a pool that has been silent since long ago"""
+        """Continues the supervisor first. It finds that the pool has been silent for a long time"""
         supervisor = host.Process(server.process.pid)
 
-        def waits():  # how often it has slept
+        def waits():  # how often the supervisor has slept
             return int(supervisor.status()["voluntary_ctxt_switches"])
         before = waits()
         server.process.send_signal(signal.SIGCONT)
@@ -261,7 +261,7 @@ class Hangs(WithServers):
         server.process.wait(60)
         wait_until(lambda: not [process for process in family if process.is_alive()], what="the end of all processes")
         server.release()
-        self.start().stop()  # sweeps
+        self.start().stop()  # removes what is left
 
 
 FREEZER = Path("/sys/fs/cgroup/freezer")
@@ -271,7 +271,7 @@ FREEZER = Path("/sys/fs/cgroup/freezer")
 @unittest.skipUnless((FREEZER / "tasks").exists(), "only the freezer of cgroup version 1 keeps a killed process from dying")
 class SlowDeath(WithServers):
     def test_a_slot_that_takes_long_to_die_keeps_nobody_waiting(self):
-        """A killed sandbox that does not die for half a minute: its slot waits for it, the zygote and others do not"""
+        """A killed sandbox takes half a minute to die: its slot waits for that, but the zygote and other runs do not"""
         server = self.start(config="language python { warm = 2 running = 4 }\n")
         zygote = server.zygote_processes()[0]
         folder = FREEZER / f"hatchery-test-{os.getpid()}"
@@ -280,8 +280,8 @@ class SlowDeath(WithServers):
             with server.connect() as slow, server.connect() as other:
                 known = {process.pid for process in server.processes()}
                 request = slow.send_execute("import os, time\nos.fork()\ntime.sleep(60)", limits={"wall_us": 1_000_000})
-                # The main process was known when it was warm; its child is new. A thawed process
-                # would die at once.
+                # The main process was known already, because it was warm. Its child is new. Both are frozen, because a
+                # killed process that is not frozen would die at once.
                 child = wait_until(lambda: next((process for process in server.processes()
                                                  if process.name == "python" and process.pid not in known
                                                  and process.parent in known and process.parent != zygote.pid), None),
@@ -302,7 +302,7 @@ class SlowDeath(WithServers):
                 self.assertTrue(child.is_alive(), "it died, frozen: this proves nothing")
                 (folder / "freezer.state").write_text("THAWED")
                 wait_until(lambda: not child.is_alive(), what="the end of what was frozen")
-                # Its slot has waited for it, and is empty now: it is used again, or was given up
+                # The slot has waited for the child, and is empty now. The slot is used again, or was given up
                 # meanwhile.
                 server.wait_idle(connections=2)
                 self.assertEqual([zygote.pid], [process.pid for process in server.zygote_processes()])
@@ -320,7 +320,7 @@ class Readiness(WithServers):
     CONFIG = "language python { warm = 2 running = 4 }\n"
 
     def use_up(self, client):
-        """The warm sandboxes are used; the next ones fail. Returns requests that wait."""
+        """Uses the warm sandboxes. The next sandboxes fail. Returns the requests, some of which wait."""
         return [client.send_execute("print(1)") for _ in range(4)]
 
     def assert_recovers(self, server, client, requests):
@@ -373,7 +373,7 @@ class Readiness(WithServers):
                     os.rmdir(path)
                     removed += 1
                 except OSError:
-                    pass  # there are processes in it
+                    pass  # there are processes in the cgroup
             self.assertGreater(removed, 0)
             for _ in range(2):
                 self.run_held(server, client)
@@ -381,7 +381,7 @@ class Readiness(WithServers):
             self.assertTrue(client.status().ready)
 
     def run_held(self, server, client):
-        """As many runs at once as allowed."""
+        """Runs as many programs at once as the configuration allows."""
         requests = [client.send_execute(HOLD + "print(1)", limits=HELD) for _ in range(4)]
         server.wait_held(4)
         server.let_go()

@@ -43,7 +43,7 @@ class Scaling(WithServers):
         return results
 
     def wait_warm(self, client, n, name="python"):
-        """So many are to be warm, so many are, and none is being made."""
+        """Waits until the target is n warm sandboxes, n sandboxes are warm, and none is being made."""
         def is_so():
             row = python(client, name)
             return (row.warm_target, row.warm, row.preparing) == (n, n, 0)
@@ -57,14 +57,14 @@ class Demand(Scaling):
             row = python(client)
             self.assertEqual((1, 6, 1), (row.warm_min, row.warm_max, row.warm_target))
             self.wait_warm(client, 1)
-            # Three at once with one warm: the next three would find warm ones.
+            # Three requests come at once, and one sandbox is warm. The target grows, so the next three find warm ones.
             self.assert_answered(client, self.burst(client, 3))
             self.assertIn(python(client).warm_target, (4, 5, 6))
             requests = self.burst(client, 14)
             wait_until(lambda: python(client).warm_target == 6, what="the maximum")
             self.assert_answered(client, requests)
             self.wait_warm(client, 6)
-            # And the next ones do find warm ones.
+            # The next requests do find warm sandboxes.
             requests = self.burst(client, 5)
             self.assertTrue(all(result.warm_us > 0 for result in self.assert_answered(client, requests)))
             self.assertEqual(6, python(client).warm_target)
@@ -107,7 +107,7 @@ class Cold(Scaling):
     def test_a_language_without_warm_sandboxes_serves(self):
         server = self.start(config=AT_ONCE + bounds(0, 0, running=4))
         with server.connect() as client:
-            # Ready means that one could be made; then that one is given up.
+            # The server is ready when one sandbox could be made. That sandbox is then given up.
             self.assertTrue(client.status().ready)
             self.wait_warm(client, 0)
             for _ in range(3):
@@ -170,7 +170,7 @@ class Memory(Scaling):
     def test_the_least_is_cut_to_the_memory_there_is_and_the_log_says_so(self):
         server = self.start(config="warm_memory = 4M\nlanguage python { warm = 60 }\n")
         with server.connect() as client:
-            # Until a sandbox was weighed, each counts as 2 MiB.
+            # Each sandbox counts as 2 MiB until the memory of one was measured.
             row = wait_until(lambda: (lambda row: row if row.sandbox_bytes else None)(python(client)), what="a weight")
             self.assertTrue(1 <= row.warm_target < 60, row)
             self.assertIn("of its 60 sandboxes that are to be warm at least, warm_memory has room for", server.log())
@@ -185,7 +185,7 @@ class Memory(Scaling):
             self.assert_answered(client, self.burst(client, 16))
             wait_until(lambda: python(client).warm_target >= 3, what="a larger set")
             self.assert_within(client, 8 << 20)
-            # The other language's need is newer, and the first one's soon ends.
+            # The demand for snakes is newer, and the demand for python soon ends.
             requests = self.burst(client, 16, language="snakes")
             wait_until(lambda: python(client, "snakes").warm_target >= 3, what="a larger set of the other one")
             self.assert_within(client, 8 << 20)
@@ -204,7 +204,7 @@ class Memory(Scaling):
     def assert_within(self, client, budget):
         rows = client.status().languages
         wanted = sum(row.warm_target * row.sandbox_bytes for row in rows)
-        # The weight for sharing follows the shown weight; it moves by an eighth at a time.
+        # The pool shares by an earlier sandbox_bytes, until that differs from the new one by more than an eighth.
         self.assertLessEqual(wanted, budget * 5 // 4, rows)
 
     def start_two(self, config):

@@ -13,8 +13,9 @@ int creds_join_user_namespace(int user_namespace)
         return setns(user_namespace, CLONE_NEWUSER) < 0 ? -errno : 0;
 }
 
-/* Changes the ids of this thread only. libc's calls make each thread do the same, and abort if one can't. A thread that
- * a preloaded module started loses its rights with the zygote, and must not get them back with it. */
+/* Changes the ids of this thread only. libc's functions would change the ids of all threads, and abort if one thread
+ * can't change. A thread that a preloaded module started has no rights, and must not get any when the zygote takes its
+ * own up again. */
 static int set_ids(unsigned uid, unsigned gid, unsigned saved_uid, unsigned saved_gid)
 {
         if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, gid, gid, saved_gid) < 0 ||
@@ -36,7 +37,7 @@ static int drop_bounding_set(unsigned long long keep)
                 if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0)
                         continue;
                 if (errno == EINVAL)
-                        break; /* beyond the last that this kernel knows */
+                        break; /* beyond the last capability that this kernel knows */
                 return -errno;
         }
         return 0;

@@ -27,7 +27,7 @@ int faults_open(struct faults *f, const char *path, struct err *e)
         return 0;
 }
 
-/* Takes a word and the space after it off the line. */
+/* If the line starts with the word, removes the word from the line. */
 static int starts_with(const char **line, size_t *len, const char *word)
 {
         size_t n = strlen(word);

@@ -2,7 +2,8 @@
  * shows how the server handles the failure. They come from a file that root names on the command line (`hatcheryd
  * --faults`), one to a line:
  *
- *   skip STEP fail STEP ERRNO
+ *   skip STEP
+ *   fail STEP ERRNO
  *
  * The file is mapped and looked at again at each step, so a test may change it while the server runs. It must not
  * shrink, and its last byte is a NUL. A server that was started without such a file has no faults. */

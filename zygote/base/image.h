@@ -1,6 +1,6 @@
 /* Copies of our own programs in memory, which processes run from. A program can read in /proc/self/maps which files its
  * process runs from, and can open its executable by /proc/self/exe. A sandbox runs from the zygote's files. A copy
- * tells no path of the host, can't be changed, and shares its locks with no other file. */
+ * shows no path of the host, can't be changed, and shares its locks with no other file. */
 #pragma once
 
 #include "proto/base/err.h"

@@ -9,7 +9,7 @@
 #include <sanitizer/lsan_interface.h>
 #include <stdint.h>
 
-/* The sanitizers call these by their names, and libphp the last. */
+/* The sanitizers call the first three by name. libphp calls dlopen. */
 const char *__lsan_default_suppressions(void);
 int __lsan_is_turned_off(void);
 void __ubsan_on_report(void);
@@ -17,10 +17,10 @@ void *dlopen(const char *file, int mode);
 
 /* Leaks that are not reported. The list is compiled in because the zygote's root has no such file.
  *
- * A zygote ends without taking its interpreter down, so the interpreter's objects are still there, many of them
- * reachable only by addresses that carry tag bits or are compressed, or from heaps that are mapped. Only memory that
- * these libraries allocated, for themselves or on request, is left out: leaks of Hatchery's own memory are reported, in
- * the plug-ins too. */
+ * A zygote ends without taking its interpreter down, so the interpreter's objects are still there. Many of these are
+ * reachable only from mapped heaps, or by addresses that carry tag bits or are compressed. The list covers only memory
+ * that these libraries allocated, for themselves or for a caller. Leaks of Hatchery's own memory are reported, in the
+ * plug-ins too. */
 const char *__lsan_default_suppressions(void)
 {
         return "leak:libphp.so\n"
@@ -33,7 +33,7 @@ const char *__lsan_default_suppressions(void)
 static int report_fd = -1;
 static bool is_sandbox;
 
-/* Asked when a process ends by exit, as some runtimes do with a program. */
+/* The sanitizer calls this when a process ends by exit(). Some runtimes end a program in this way. */
 int __lsan_is_turned_off(void)
 {
         return is_sandbox;
@@ -44,8 +44,8 @@ void leaks_off(void)
         is_sandbox = true;
 }
 
-/* AddressSanitizer ends a process that asks for RTLD_DEEPBIND, as PHP does for its extensions; without it the same
- * symbols are found, since no library that we link with has other functions of those names. */
+/* AddressSanitizer ends a process that asks for RTLD_DEEPBIND, as PHP does for its extensions. Without this flag the
+ * same symbols are found, since no library that we link with has other functions of those names. */
 void *dlopen(const char *file, int mode)
 {
         void *(*next)(const char *, int) = NULL;
@@ -62,7 +62,7 @@ void __ubsan_on_report(void)
         if (library)
                 *(void **)&set_fd = dlsym(library, "__sanitizer_set_report_fd");
         if (set_fd)
-                set_fd((void *)(intptr_t)report_fd); /* NOLINT(performance-no-int-to-ptr): it wants it so */
+                set_fd((void *)(intptr_t)report_fd); /* NOLINT(performance-no-int-to-ptr): the API's type */
 }
 
 void leaks_report_to(int fd)

@@ -1,4 +1,4 @@
-/* The mount API of Linux 5.2 and later, by descriptor: Debian 12's glibc has the calls, and this names what it lacks.
+/* The mount API of Linux 5.2 and later, by descriptor.
  * A mount made this way is attached nowhere until it is moved, so nothing half-made is ever visible. */
 #pragma once
 
@@ -18,12 +18,12 @@ int newmount_make(const char *type, const struct fs_option *options, size_t n, u
 int newmount_clone(int dir, const char *path);
 int newmount_clone_all(int dir, const char *path);
 
-/* A new /proc for the caller's pid namespace, detached: subset=pid leaves out everything that is not a process: no
- * sysctl, no kcore, no host-wide figures. Read-only, since a write to autogroup shows in other sandboxes: the kernel
- * allows one in 100 ms on the whole machine. */
+/* A new /proc for the caller's pid namespace, detached. The option subset=pid leaves out everything that is not a
+ * process: sysctl, kcore, figures of the whole host. The mount is read-only, because other sandboxes notice a write to
+ * a process's autogroup: the kernel allows one such write in 100 ms on the whole machine. */
 int newmount_proc(void);
 
-/* The same with nothing left out. The zygote closes it before a program sees it (facts.h). */
+/* The same without subset=pid. The zygote sets subset=pid before a program sees this /proc (facts.h). */
 int newmount_whole_proc(void);
 
 /* Attaches a detached mount to path below dir. */

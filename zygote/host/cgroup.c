@@ -78,7 +78,7 @@ static bool has_word(const char *text, const char *word)
         return false;
 }
 
-/* The v2 hierarchy's mount point, from any controller that libcgroup knows there, or from the usual places. */
+/* The v2 hierarchy's mount point: one of the two usual places. */
 static int find_v2_mount(char *mount, size_t size)
 {
         static const char *const usual[] = { "/sys/fs/cgroup", "/sys/fs/cgroup/unified" };
@@ -150,7 +150,7 @@ int cgroup_find(struct cgroup_tree *tree, struct err *e)
                 while (k < tree->n && strcmp(tree->at[k].mount, h.mount) != 0)
                         k++;
                 if (k == tree->n && h.v2 && controllers[i].bit == CGROUP_BLKIO)
-                        continue; /* it would be one more group to be born into, if all else is on v1 */
+                        continue; /* if all else is on v1, each sandbox would have to be in one more group */
                 if (k == tree->n)
                         tree->at[tree->n++] = h;
                 tree->at[k].controllers |= controllers[i].bit;
@@ -242,9 +242,9 @@ static int climb(struct cgroup_hierarchy *h)
         return r;
 }
 
-/* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). A service has
- * its group to itself, so the server steps aside below it. A shell's group holds the shell, so the instance is made
- * beside it. */
+/* v2 gives controllers only to the children of a group that holds no process itself (its root is exempt). A service is
+ * alone in its group, so the server moves into a leaf below the group. A shell's group also holds the shell, so the
+ * instance is made beside that group. */
 static int prepare_v2_parent(struct cgroup_hierarchy *h, const char *name, struct err *e)
 {
         int r = hand_on(h, h->group, true);
@@ -369,8 +369,8 @@ static int remove_one(const struct cgroup_hierarchy *h, struct err *e)
                 return err_set(e, EBUSY, "removing the cgroup %s", path);
 
         struct cgroup *g = cgroup_new_cgroup(h->group);
-        /* On v2 all controllers share one directory, and libcgroup would remove it once for each: the first is
-         * enough. */
+        /* On v2 all controllers share one directory, and libcgroup would remove the directory once for each
+         * controller. So only the first is named. */
         bool named = false;
         for (size_t k = 0; g && k < N_CONTROLLERS && !(h->v2 && named); k++) {
                 const char *name = h->v2 ? controllers[k].v2 : controllers[k].name;

@@ -1,8 +1,8 @@
 /* The places of this host's cgroups. The supervisor finds and prepares them through libcgroup, once per server.
  * cgroup_slot.h handles the groups of single slots, which are on the hot path, by cached descriptors only.
  *
- * Each controller is looked up separately, since a hybrid host has some on v1 and some on v2. Everything is made below
- * the caller's own cgroup, so that a container's or a unit's own accounting still counts the server. */
+ * Each controller is looked up separately, since a hybrid host has some on v1 and some on v2. Groups are made below the
+ * caller's own cgroup if possible, so that a container's or a unit's own accounting still counts the server. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -23,9 +23,9 @@ int cgroup_find(struct cgroup_tree *tree, struct err *e);
 int cgroup_version(const struct cgroup_tree *tree, enum cgroup_controller_bit controller);
 
 /* Makes the group name below each own group, and makes tree point to it. On v2 this enables the controllers for
- * children, which the kernel allows only in a group without processes. If the caller is in the way, it is moved aside
- * into name-main until the instance is removed. If others are in the way, the nearest group above without processes is
- * used, and is_elsewhere says so. A v1 hierarchy with blkio only is removed from the tree if it takes no group. */
+ * children, which the kernel allows only in a group without processes. If the caller is in that group, it is moved into
+ * name-main until the instance is removed. If other processes are in it, the nearest group above without processes is
+ * used, and is_elsewhere says so. A v1 hierarchy with blkio only is removed from the tree if it takes no new group. */
 int cgroup_create_instance(struct cgroup_tree *tree, const char *name, struct err *e);
 
 /* Removes an instance with everything below, once no process is left in it: -EBUSY while there is one, because deleting

@@ -80,7 +80,8 @@ static void check_kernel(struct doctor *d)
             ok ? "" : "; Linux 5.14 or later is needed (mount_setattr, clone3, pidfd)");
 }
 
-/* A file or a program gets no dump of a sandbox (zygote/sandbox/limits.c); a socket, since Linux 6.16, does. */
+/* If core_pattern names a file or a program, the kernel dumps no sandbox (zygote/sandbox/limits.c). If it names a
+ * socket (since Linux 6.16), the socket gets the dumps. */
 static void check_core_pattern(struct doctor *d)
 {
         char pattern[128] = "";
@@ -118,7 +119,7 @@ static void check_cgroups(struct doctor *d)
         }
 }
 
-/* It also finds the limit for the sandbox that is made below. */
+/* Also sets the limit for the sandbox that check_sandbox makes. */
 static void check_disk_reads(struct doctor *d, struct cgroup_base *base)
 {
         char disk[USR_DISK_SIZE];
@@ -174,7 +175,7 @@ static void check_sandbox(struct doctor *d, struct tenant_maker *maker, int repo
                 .memory_bytes = 64 << 20,
                 .disk_bytes = 4 << 20,
                 .pids = 16,
-                .terminal = 1, /* so that this step is walked, too */
+                .terminal = 1, /* so that the step "terminal" is tried, too */
         };
         struct err e = { 0 };
         const char *step = "";
@@ -193,7 +194,7 @@ static void check_sandbox(struct doctor *d, struct tenant_maker *maker, int repo
                 say(d, 1, "teardown", "done");
 }
 
-/* In a process of its own, because it moves into another root. Its exit status is the number of failures. */
+/* Runs in a process of its own, because it moves into another root. The process exits with the number of failures. */
 static void examine_sandbox(struct doctor *d, struct tenant_maker *maker)
 {
         struct err e = { 0 };

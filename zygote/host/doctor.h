@@ -1,5 +1,5 @@
 /* `hatcheryd --check-host`: says, line by line, what this host provides, what is missing, and how to provide it. It
- * builds one real sandbox with the table of all sandboxes, so a server would find the same. */
+ * builds one real sandbox by the same table of steps as a server, so a server would find the same. */
 #pragma once
 
 #include <stdint.h>

@@ -36,8 +36,8 @@ static int own_descriptors(void *context)
         return close_range(INIT_FD + 1, ~0u, 0) < 0 ? -errno : 0;
 }
 
-/* It is mounted here because a /proc shows the pid namespace of its maker. The zygote closes everything in it but
- * processes. */
+/* The slot's /proc is mounted here, because a /proc shows the pid namespace of its maker. The zygote then hides
+ * everything in this /proc but processes. */
 static int offer_proc(void *context)
 {
         (void)context;
@@ -119,10 +119,11 @@ enum { RECLAIM_S = 5 };
 
 /* kill(-1) reaches every process of the namespace but this one, under one lock that no fork can slip past. Then init
  * waits for all processes that were handed to pid 1, and reaps them itself. If the kernel reaped them (SIGCHLD
- * ignored), waitpid would pass over a process that still holds its pid and its place in the cgroup, and the next
- * sandbox would meet both. Children of a program that ignored SIGCHLD are still like that, if they died before this
- * began: kill finds them, and they need only a moment of processor time. The same holds for the main process, until the
- * zygote reaps it.
+ * ignored), waitpid would not wait for a process that still holds its pid and its place in the cgroup. The next sandbox
+ * would then find the pid and the place taken. waitpid still misses two kinds of dead processes, so kill is repeated
+ * until it finds no process:
+ * - children that died earlier, of a program that ignored SIGCHLD. They need only a moment of processor time to vanish.
+ * - the main process, until the zygote reaps it.
  */
 static void kill_all(void)
 {
@@ -142,9 +143,9 @@ static void wake(int number)
         (void)number;
 }
 
-/* Has the kernel free what ended runs left charged to the slot's empty group, above all names that were looked up.
- * Millions of names take seconds, so a signal ends it; the signal is repeated, since the first may come before the
- * call. A group of version 1 takes any text; one of version 2 takes the number of bytes to free. */
+/* Makes the kernel free what ended runs left charged to the slot's empty group, above all names that were looked up.
+ * Millions of names take seconds, so a signal interrupts the write. The signal is repeated, since the first may come
+ * before the write. The file of version 1 takes any text; the file of version 2 takes the number of bytes to free. */
 static void reclaim(int fd)
 {
         static const struct itimerval patience = { .it_value = { .tv_sec = RECLAIM_S },

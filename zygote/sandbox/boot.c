@@ -72,10 +72,10 @@ static int write_sysctl(const char *path, const char *value)
         return r;
 }
 
-/* For a dying process the kernel undoes semaphore operations by walking the whole of each set; no limit can end that. A
- * kernel thread empties a dead namespace message by message. With the kernel's defaults (sets of 32,000, as many sets
- * and queues) 400 processes were not dead after 20 s, and their slot can't end before. These sizes were the kernel's
- * defaults before Linux 3.19. */
+/* When a process dies, the kernel undoes its semaphore operations by walking through each whole set; no limit can end
+ * that. A kernel thread empties a dead namespace message by message. With the kernel's defaults (sets of 32,000, as
+ * many sets and queues) 400 processes were not dead after 20 s, and a slot can't end before its processes. The sizes
+ * below were the kernel's defaults before Linux 3.19. */
 static int ipc_sizes(void *context)
 {
         struct boot *b = context;
@@ -110,7 +110,7 @@ static int overlay_root(void *context)
         return mounts_root(&b->mounts);
 }
 
-/* Its program's side takes the places of the pipes. */
+/* The terminal's slave takes the places of the three pipes. */
 static int terminal(void *context)
 {
         struct boot *b = context;
@@ -169,10 +169,11 @@ static int user_namespace(void *context)
 static int descriptors(void *context)
 {
         struct boot *b = context;
-        /* Closes nothing. Where a test leaves out "own table", it keeps the zygote's table from being changed here. */
+        /* Closes nothing. If a test leaves out the step "own table", this call gives the process a table of its own, so
+         * that the zygote's table stays as it is. */
         if (close_range(~0u, ~0u, CLOSE_RANGE_UNSHARE) < 0)
                 return -errno;
-        /* They first move out of the way of their future places. */
+        /* Each descriptor first moves to a high number, out of the way of the final numbers. */
         int job = fcntl(b->shelf + BOOT_JOB, F_DUPFD_CLOEXEC, FD_ABOVE);
         int report = fcntl(b->settings->report, F_DUPFD_CLOEXEC, FD_ABOVE);
         int tmpfs = fcntl(b->mounts.disk, F_DUPFD_CLOEXEC, FD_ABOVE);
@@ -261,9 +262,8 @@ const struct step boot_steps[] = {
         { "private usr", private_usr, "modprobe overlay; /usr may lie on one overlay, not on two" },
         { "paths", paths, NULL },
         { "overlay root", overlay_root, "modprobe overlay" },
-        { "terminal", terminal,
-          "CONFIG_UNIX98_PTYS" },                     /* after "session": its leader gets it; nothing for the others */
-        { "empty namespace", empty_namespace, NULL }, /* from here on the zygote's mounts are gone */
+        { "terminal", terminal, "CONFIG_UNIX98_PTYS" }, /* after "session", whose leader gets the terminal */
+        { "empty namespace", empty_namespace, NULL },   /* from here on the zygote's mounts are gone */
         { "mount namespace", mount_namespace, "sysctl user.max_mnt_namespaces must be large enough" },
         { "mounts", attach, NULL },
         { "root", root, NULL },
@@ -274,7 +274,7 @@ const struct step boot_steps[] = {
         { "identity", identity, NULL }, /* groups, gid, uid */
         { "capabilities", capabilities, NULL },
         { "no new privileges", no_new_privileges, NULL }, /* or seccomp would need CAP_SYS_ADMIN */
-        { "system calls", system_calls, NULL },           /* last wall: it forbids all of the above */
+        { "system calls", system_calls, NULL },           /* last wall: the filter forbids all of the above */
         { "proof", proof, NULL },
         { "interpreter", interpreter, NULL },
         { "rehearsal", rehearsal, NULL },
@@ -303,7 +303,7 @@ __attribute__((noinline)) static bool report(struct boot *b, size_t step, int er
 void boot_run(struct boot *b)
 {
         const struct boot_settings *settings = b->settings;
-        bool has_master = b->terminal.master >= 0; /* else its number may be a descriptor of the interpreter's own */
+        bool has_master = b->terminal.master >= 0; /* else FD_MASTER may be a descriptor of the interpreter */
         int error;
         size_t step = step_run(boot_steps, boot_n_steps, b, &settings->faults, &error);
         if (!report(b, step, error))

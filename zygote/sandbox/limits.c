@@ -1,4 +1,4 @@
-/* Rlimits: see limits.h. Only ever lowered: a hard limit can't be raised again without CAP_SYS_RESOURCE. */
+/* Rlimits: see limits.h. Limits are only lowered: a hard limit can't be raised again without CAP_SYS_RESOURCE. */
 #include "zygote/sandbox/limits.h"
 
 #include "proto/base/limit.h"

@@ -9,5 +9,6 @@ int limits_apply(void);
 int limits_open_files(unsigned long n);
 
 /* Sets the soft RLIMIT_STACK. It counts for the first thread of this process, and from its next program on for all
- * threads. A program may raise it to the hard limit, which is the same for all. Then its memory bounds the stack. */
+ * threads. A program may raise it to the hard limit, which is the same for all. Then the memory limit bounds the stack.
+ */
 int limits_stack(unsigned long bytes);

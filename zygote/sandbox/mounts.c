@@ -51,8 +51,8 @@ int mounts_disk(struct mounts *m)
 }
 
 /* xino is set to off, since the kernel's default may be on, which writes a line to the kernel's log for each overlay.
- * Files have the inode numbers of their layer. Directories of another file system than the first layer's have numbers
- * of the overlay's own, as long as the kernel keeps them in memory; readdir shows the layer's. */
+ * Files have the inode numbers of their layer. A directory has the overlay's own number while the kernel keeps the
+ * directory in memory, if its file system is not the first layer's; readdir shows the layer's number. */
 static int overlay(const char *layers, unsigned attributes)
 {
         const struct fs_option options[] = { { "lowerdir", layers }, { "xino", "off" }, { "source", "hatchery" } };
@@ -69,7 +69,7 @@ int mounts_usr(struct mounts *m)
         return m->usr < 0 ? m->usr : 0;
 }
 
-/* Each has an overlay of its own, since an overlay does not cross mounts. */
+/* Each path has an overlay of its own, since an overlay does not cross mounts. */
 int mounts_paths(struct mounts *m)
 {
         for (; m->n_more < m->paths->n; m->n_more++) {
@@ -148,7 +148,7 @@ int mounts_attach(struct mounts *m)
         return r;
 }
 
-/* Beyond this root there is only the empty directory that the namespace began with. */
+/* Outside of this root there is only the empty directory that the namespace began with. */
 int mounts_enter(struct mounts *m)
 {
         if (fchdir(m->root) < 0 || chroot(".") < 0)

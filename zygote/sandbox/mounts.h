@@ -34,14 +34,15 @@ int mounts_usr(struct mounts *m);
 int mounts_paths(struct mounts *m);
 int mounts_root(struct mounts *m);
 
-/* The caller leaves the zygote's mount namespace for its own copy of the empty one. */
+/* mounts_leave moves the caller from the zygote's mount namespace to the empty one. mounts_own_namespace gives the
+ * caller its own copy of the empty one. */
 int mounts_leave(struct mounts *m);
 int mounts_own_namespace(struct mounts *m);
 
 int mounts_attach(struct mounts *m);
 int mounts_enter(struct mounts *m);
 
-/* Gives the tmpfs another size. From outside, through its descriptor. */
+/* Gives the tmpfs another size, from outside of the sandbox, through the descriptor of the tmpfs. */
 int mounts_resize(int disk, int64_t disk_bytes);
 
 /* The bytes that the tmpfs holds; *full is set if no byte or no inode is left. */

@@ -16,7 +16,7 @@
 /* Loading a filter of this size takes 100 us: conversion, compilation, and a dry run for every system call. So it comes
  * in two parts. The outer part is the allowlist, with the calls that making a sandbox takes. It is loaded once, in the
  * zygote, which it confines too. Forks inherit it at no cost. Each sandbox loads the inner part, which only forbids the
- * calls of making. The kernel asks both parts and obeys the stricter answer. */
+ * calls that making a sandbox takes. The kernel asks both parts and obeys the stricter answer. */
 
 static int add(scmp_filter_ctx filter, uint32_t action, const char *name, const struct scmp_arg_cmp *compare)
 {
@@ -99,8 +99,8 @@ static bool next_ruled(const char *name, uint64_t from, unsigned *argument, uint
         return found;
 }
 
-/* Adds rules for all values from first to last, in blocks that a mask can tell. Such rules exclude each other, so their
- * order does not matter. It would matter if one rule stood for the rest. */
+/* Adds rules for all values from first to last, in blocks that a mask can match. Such rules exclude each other, so
+ * their order does not matter. The order would matter if one rule covered all other values. */
 static int add_range(scmp_filter_ctx filter, uint32_t action, const char *name, unsigned argument, uint64_t first,
                      uint64_t last)
 {
@@ -202,9 +202,9 @@ static int add_outer(scmp_filter_ctx filter, const char *const *extra_calls, str
         return r < 0 ? err_set(e, -r, "the seccomp rule for %s", name) : add_extra(filter, extra_calls, e);
 }
 
-/* The limit of core dumps may be read. A call that sets it answers 0 and does nothing. At 0 a crash would start the
- * host's handler of core dumps (zygote/sandbox/limits.c), and the hard limit can't prevent that. The kernel looks at
- * the low 32 bits of the resource, and so does this. */
+/* The limit of core dumps may be read. A call that sets it answers 0 and does nothing. At a limit of 0 a crash
+ * would start the host's handler of core dumps (zygote/sandbox/limits.c), and the hard limit can't prevent a limit of
+ * 0. The kernel looks at the low 32 bits of the resource, and so do these rules. */
 static int add_core_limit(scmp_filter_ctx filter)
 {
         struct scmp_arg_cmp old = SCMP_A0_64(SCMP_CMP_MASKED_EQ, UINT32_MAX, RLIMIT_CORE);

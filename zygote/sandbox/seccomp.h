@@ -16,7 +16,7 @@ struct seccomp_program {
 enum seccomp_part {
         SECCOMP_OUTER, /* for the zygote, inherited by all that it starts: the allowlist, and the calls for making a
                         * sandbox */
-        SECCOMP_INNER, /* for a sandbox: takes the latter away */
+        SECCOMP_INNER, /* for a sandbox: forbids the calls for making a sandbox */
 };
 
 /* extra_calls, which may be NULL and ends with NULL: calls that the language needs beyond the table, for the outer
@@ -25,7 +25,7 @@ int seccomp_program_build(struct seccomp_program *p, enum seccomp_part part, con
                           struct err *e);
 void seccomp_program_fini(struct seccomp_program *p);
 
-/* Loads it into this process, for good; no_new_privs must be set, or CAP_SYS_ADMIN effective. */
+/* Loads the filter into this process, for good; no_new_privs must be set, or CAP_SYS_ADMIN effective. */
 int seccomp_program_load(const struct seccomp_program *p);
 
 /* Prints the system calls of a sandbox: one line per rule. */

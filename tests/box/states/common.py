@@ -1,4 +1,4 @@
-"""The part that all tables of states share; it runs inside a sandbox, in front of one of them.
+"""Code that all tables of states share. In a sandbox, this code comes before the text of one table.
 
 A state is a class with two functions: poison() leaves a mark; probe() reports the state, and its report is the same in
 every unmarked sandbox. If a wall refuses a poison, the class says so in `refused`, and poison() has to raise.
@@ -21,7 +21,7 @@ def state(cls):
 
 
 def call(function, *arguments):
-    """A function of libc; its error is raised."""
+    """Calls a function of libc, and raises its error as an OSError."""
     result = getattr(libc, function)(*arguments)
     if result < 0:
         number = ctypes.get_errno()
@@ -30,7 +30,7 @@ def call(function, *arguments):
 
 
 def quietly(function, *arguments):
-    """A function's result, or the name of its error."""
+    """Calls a function. Returns its result, or the name of its error."""
     try:
         return function(*arguments)
     except OSError as error:
@@ -44,7 +44,7 @@ def some(function, items):
 
 
 def forked(function):
-    """Runs a function in a child; goes on when the child has said that it is there, and does not wait for its end."""
+    """Runs a function in a child. Returns as soon as the child reports that it runs, and does not wait for its end."""
     reader, writer = os.pipe()
     if os.fork() == 0:
         os.close(reader)
@@ -59,7 +59,7 @@ def forked(function):
 
 
 def slot():
-    """The number of this slot: each has a host uid of its own, which its map of uids shows."""
+    """Returns the host uid of this slot as its number: each slot has its own, and /proc/self/uid_map shows it."""
     with open("/proc/self/uid_map") as file:
         return int(file.read().split()[-2])
 
@@ -76,7 +76,7 @@ def main(what):
     if what in ("probe", "both"):
         for name, cls in STATES.items():
             said["found"][name] = cls.probe()
-    # By os.write: sys.stdout may be poisoned.
+    # Writes by os.write, because sys.stdout may be poisoned.
     text = json.dumps(said, sort_keys=True).encode()
     while text:
         text = text[os.write(1, text):]

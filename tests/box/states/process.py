@@ -1,4 +1,4 @@
-"""States of processes: inherited ones, processes that run on, counters that count on."""
+"""States of processes: inherited settings, processes that keep running, and counters that keep their values."""
 
 import resource
 import signal
@@ -15,7 +15,7 @@ def status_of(pid="self"):
         with open(f"/proc/{pid}/status") as file:
             return dict(line.rstrip("\n").split(":", 1) for line in file)
     except OSError:
-        return {"State": "?"}  # it has died meanwhile
+        return {"State": "?"}  # the process has ended meanwhile
 
 
 def prctl_values():
@@ -83,7 +83,7 @@ class stopped_and_traced_children:
 
 @state
 class unborn_children:
-    """Children that never exec, made while their parents die."""
+    """A chain of processes, none of which execs: each forks a child and ends a millisecond later."""
     def poison():
         def breed(ready):
             ready()
@@ -195,7 +195,7 @@ class prctl_settings:
 
     def probe():
         found = prctl_values()
-        call("prctl", 4, 1, 0, 0, 0)  # otherwise /proc/self is closed to the next states
+        call("prctl", 4, 1, 0, 0, 0)  # otherwise the next states can't read /proc/self
         return found
 
 
@@ -269,7 +269,7 @@ class timers:
 
 @state
 class asynchronous_io:
-    """The C library does it with threads, which stay behind."""
+    """The C library does asynchronous I/O in threads, which are still there after the calls."""
     def poison():
         class Aiocb(ctypes.Structure):
             _fields_ = [("fd", ctypes.c_int), ("opcode", ctypes.c_int), ("priority", ctypes.c_int),
@@ -291,8 +291,8 @@ class asynchronous_io:
 @state
 class sessions_and_groups:
     def poison():
-        # The main process leads its session already; to join a group, it needs a child that leads
-        # one.
+        # If the main process leads its session, it can't change its own group. So a child begins a
+        # group.
         pid = os.fork()
         if pid == 0:
             os.setpgid(0, 0)

@@ -1,0 +1,43 @@
+/* The heap before the first fork: see settle.h. */
+#include "zygote/settle.h"
+
+#include <malloc.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+        LARGE = 100000,               /* bytes; a larger request would be mapped */
+        LARGEST_HOLE = (8 << 10) + 8, /* larger ones are few, and a child that wants so much copies no page for it */
+        SMALLEST_HOLE = 24,           /* glibc's smallest piece */
+        GRAIN = 16,                   /* between glibc's sizes, each of which is 8 more than a multiple of it */
+        CACHED = 1032, /* pieces up to here stay with the thread when they are freed, and are holes again */
+};
+
+/* Fills all holes of one size, and of larger sizes that are left. The last piece comes from the heap's end. */
+static void fill(size_t size, const char *end)
+{
+        const char *volatile piece; /* volatile: a compiler may leave out a request whose result is not used */
+
+        do
+                piece = malloc(size);
+        while (piece && piece < end);
+        if (size > CACHED)
+                free((void *)piece);
+}
+
+void settle_heap(void)
+{
+        malloc_trim(0);
+        /* Trimming puts all free memory into one list. The next large request sorts that list and writes to each piece.
+         * That happens here once, and not in each child, which would copy 70 pages. */
+        void *volatile large = malloc(LARGE);
+        free(large);
+
+        const struct mallinfo2 info = mallinfo2();
+        if (info.arena == 0) /* another allocator */
+                return;
+        const char *end = (const char *)sbrk(0) - info.keepcost;
+        for (size_t size = LARGEST_HOLE; size >= SMALLEST_HOLE; size -= GRAIN)
+                fill(size, end);
+}
