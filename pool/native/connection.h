@@ -6,13 +6,13 @@
  * and the runs of dead clients must be killed. So clients must not half-close. */
 #pragma once
 
-#include "pool/base/peer.h"
 #include "pool/base/refusal.h"
 #include "pool/base/timer.h"
 #include "pool/native/call_table.h"
 #include "pool/native/inbox.h"
 #include "pool/native/native_parts.h"
 #include "pool/native/turns.h"
+#include "proto/base/peer.h"
 #include "proto/wire/answer.h"
 
 #include <event2/buffer.h>

@@ -1,9 +1,9 @@
 /* Accepting connections: see listener.h. */
 #include "pool/native/listener.h"
 
-#include "pool/base/peer.h"
 #include "pool/native/connection.h"
 #include "pool/native/native_parts.h"
+#include "proto/base/peer.h"
 #include "proto/ipc/channel.h"
 
 #include <errno.h>

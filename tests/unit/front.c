@@ -2,9 +2,9 @@
 #include "tests/unit/front.h"
 
 #include "pool/base/loop.h"
-#include "pool/base/peer.h"
 #include "pool/native/connection.h"
 #include "proto/base/clock.h"
+#include "proto/base/peer.h"
 #include "proto/wire/frame.h"
 #include "tests/unit/unit.h"
 

@@ -1,5 +1,5 @@
-/* Clients' identities: pool/base/peer.h. */
-#include "pool/base/peer.h"
+/* Clients' identities: proto/base/peer.h. */
+#include "proto/base/peer.h"
 
 #include "tests/unit/unit.h"
 

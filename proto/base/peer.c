@@ -1,5 +1,5 @@
 /* Peers: see peer.h. */
-#include "pool/base/peer.h"
+#include "proto/base/peer.h"
 
 #include <netinet/in.h>
 #include <string.h>
