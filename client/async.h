@@ -27,7 +27,7 @@
 /* The version of the library's headers, and of the library that the program was linked with. A change of the major
  * number may break programs; the minor number counts additions. */
 #define HATCHERY_API_MAJOR   1
-#define HATCHERY_API_MINOR   0
+#define HATCHERY_API_MINOR   1
 #define HATCHERY_API_VERSION (HATCHERY_API_MAJOR * 1000 + HATCHERY_API_MINOR)
 int hatchery_api_version(void);
 
@@ -187,11 +187,11 @@ struct hatchery_call_options {
                             WIRE_FIRST_CREDIT */
 };
 
-/* Takes a request of a kind that has an answer: Execute, Ping, GetStatus, Cancel, Signal. q is encoded at once and not
- * kept; its id is chosen here, and q->id is ignored. options and ops may be NULL; ops and data are borrowed until the
- * end. *call is valid until the end, too; call may be NULL. HATCHERY_FULL: the client holds too much already.
- * -ENOTCONN: there is no connection, and the call may not wait for one, or none will come. -EMSGSIZE: the request is
- * too large for a frame. */
+/* Takes a request of a kind that has an answer: Execute, Ping, GetStatus, Cancel, CancelRun, Signal. q is encoded at
+ * once and not kept; its id is chosen here, and q->id is ignored. options and ops may be NULL; ops and data are
+ * borrowed until the end. *call is valid until the end, too; call may be NULL. HATCHERY_FULL: the client holds too much
+ * already. -ENOTCONN: there is no connection, and the call may not wait for one, or none will come. -EMSGSIZE: the
+ * request is too large for a frame. */
 int hatchery_client_send(struct hatchery_client *c, const struct request *q,
                          const struct hatchery_call_options *options, const struct hatchery_call_ops *ops, void *data,
                          struct hatchery_call **call, struct err *e);

@@ -129,7 +129,7 @@ static bool fits(enum request_kind kind, pb_size_t which)
         case hatchery_v1_ServerMessage_status_tag:
                 return kind == REQUEST_STATUS;
         case hatchery_v1_ServerMessage_cancelled_tag:
-                return kind == REQUEST_CANCEL;
+                return kind == REQUEST_CANCEL || kind == REQUEST_CANCEL_RUN;
         case hatchery_v1_ServerMessage_signalled_tag:
                 return kind == REQUEST_SIGNAL;
         default:

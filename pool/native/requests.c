@@ -21,15 +21,21 @@ static void answer_ping(struct connection *c, uint64_t id)
         connection_answer(c, &a);
 }
 
-static void cancel(struct connection *c, uint64_t id, uint64_t wanted)
+static void answer_cancelled(struct connection *c, uint64_t id, bool found)
 {
         struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_cancelled_tag } };
+
+        a.m.answer.cancelled.found = found;
+        connection_answer(c, &a);
+}
+
+static void cancel(struct connection *c, uint64_t id, uint64_t wanted)
+{
         struct call *call = call_find(c, wanted);
 
-        a.m.answer.cancelled.found = call != NULL;
         if (call)
                 call_cancel(call);
-        connection_answer(c, &a);
+        answer_cancelled(c, id, call != NULL);
 }
 
 static void send_signal(struct connection *c, uint64_t id, uint64_t wanted, uint32_t number)
@@ -102,6 +108,9 @@ void requests_take(struct connection *c, uint8_t *body, size_t len)
                         break;
                 case REQUEST_CANCEL:
                         cancel(c, request.id, request.request_id);
+                        break;
+                case REQUEST_CANCEL_RUN:
+                        answer_cancelled(c, request.id, false);
                         break;
                 case REQUEST_PING:
                         answer_ping(c, request.id);

@@ -3,6 +3,7 @@
 
 #include "proto/wire/answer_rows.h"
 #include "proto/wire/pbspan.h"
+#include "proto/wire/wire.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 /* nanopb ignores a missing .options file, and would then generate other types than these. */
 _Static_assert(SIZE_OF(hatchery_v1_Result, sandbox) == 48, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_Result, language_version) == 64, "hatchery.options was applied");
+_Static_assert(SIZE_OF(hatchery_v1_Result, trace) == WIRE_MAX_TRACE + 1, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_Error, message) == 512, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_LanguageStatus, name) == 32, "hatchery.options was applied");
 _Static_assert(SIZE_OF(hatchery_v1_StageStatus, name) == 16, "hatchery.options was applied");
@@ -138,6 +140,7 @@ static const struct pbspan_field result_fields[] = {
         { .tag = hatchery_v1_Result_stages_tag, .name = "stages", .kind = PBSPAN_MESSAGE, .add = add_stages },
         { .tag = hatchery_v1_Result_compile_tag, .name = "compile", .kind = PBSPAN_MESSAGE, .add = add_compile },
         RESULT(PBSPAN_UINT64, pids_denied),
+        CHARS(Result, struct answer, m.answer.result., trace),
 };
 
 static int add_language(void *target, struct span content, struct err *e)

@@ -1,10 +1,9 @@
-/* Decoding requests: see request.h. The tables below bound everything that a client can make this process hold: every
- * row that takes memory or passes bytes on has its bound here. */
+/* Decoding requests: see request.h. Execute, the largest of them, is in request_execute.c. */
 #include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
 #include "proto/wire/pbspan.h"
-#include "proto/wire/request_limits.h"
+#include "proto/wire/request_parts.h"
 #include "proto/wire/wire.h"
 
 #include <errno.h>
@@ -13,323 +12,37 @@
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-static int out_of_memory(struct err *e)
-{
-        return err_set(e, ENOMEM, "decoding a request");
-}
-
-static const struct pbspan_field file_fields[] = {
-        { .tag = hatchery_v1_File_name_tag,
-          .name = "name",
-          .kind = PBSPAN_TEXT,
-          .offset = offsetof(struct file_span, name),
-          .max = WIRE_MAX_NAME },
-        { .tag = hatchery_v1_File_content_tag,
-          .name = "content",
-          .kind = PBSPAN_BYTES,
-          .offset = offsetof(struct file_span, content) },
-        { .tag = hatchery_v1_File_mode_tag,
-          .name = "mode",
-          .kind = PBSPAN_UINT32,
-          .offset = offsetof(struct file_span, mode) },
-};
-static const struct pbspan_message file_message = { "File", file_fields, COUNT(file_fields) };
-
-static int add_file(void *target, struct span content, struct err *e)
-{
-        struct submission *x = target;
-        struct file_span *file = pbspan_grow((void **)&x->files, x->n_files, sizeof *file);
-        if (!file)
-                return out_of_memory(e);
-        x->n_files++;
-        return pbspan_decode(&file_message, content, file, e);
-}
-
-static const struct pbspan_field env_fields[] = {
-        { .tag = hatchery_v1_Execute_EnvEntry_key_tag,
-          .name = "key",
-          .kind = PBSPAN_TEXT,
-          .offset = offsetof(struct env_span, name),
-          .max = WIRE_MAX_NAME },
-        { .tag = hatchery_v1_Execute_EnvEntry_value_tag,
-          .name = "value",
-          .kind = PBSPAN_TEXT,
-          .offset = offsetof(struct env_span, value),
-          .max = WIRE_MAX_STRING },
-};
-static const struct pbspan_message env_message = { "env", env_fields, COUNT(env_fields) };
-
-static int add_env(void *target, struct span content, struct err *e)
-{
-        struct submission *x = target;
-        struct env_span *env = pbspan_grow((void **)&x->env, x->n_env, sizeof *env);
-        if (!env)
-                return out_of_memory(e);
-        x->n_env++;
-        int r = pbspan_decode(&env_message, content, env, e);
-        if (r < 0)
-                return r;
-        if (env->name.len == 0)
-                return err_say(e, EPROTO, "the name of a variable in env is empty; give it one");
-        if (memchr(env->name.data, '=', env->name.len))
-                return err_say(e, EPROTO, "the name of a variable in env holds '='; put what follows it in the value");
-        return 0;
-}
-
-static int add_span(struct span **list, size_t *n, struct span content, struct err *e)
-{
-        struct span *more = pbspan_grow((void **)list, *n, sizeof *more);
-        if (!more)
-                return out_of_memory(e);
-        (*list)[(*n)++] = content;
-        return 0;
-}
-
-static int add_arg(void *target, struct span content, struct err *e)
-{
-        struct submission *x = target;
-        return add_span(&x->args, &x->n_args, content, e);
-}
-
-static int add_compile_flag(void *target, struct span content, struct err *e)
-{
-        struct submission *x = target;
-        return add_span(&x->compile_flags, &x->n_compile_flags, content, e);
-}
-
-static int add_interpreter_arg(void *target, struct span content, struct err *e)
-{
-        struct submission *x = target;
-        return add_span(&x->interpreter_args, &x->n_interpreter_args, content, e);
-}
-
-static const struct pbspan_field terminal_fields[] = {
-        { .tag = hatchery_v1_Terminal_rows_tag,
-          .name = "rows",
-          .kind = PBSPAN_UINT32,
-          .offset = offsetof(struct submission, terminal.rows) },
-        { .tag = hatchery_v1_Terminal_columns_tag,
-          .name = "columns",
-          .kind = PBSPAN_UINT32,
-          .offset = offsetof(struct submission, terminal.columns) },
-};
-static const struct pbspan_message terminal_message = { "Terminal", terminal_fields, COUNT(terminal_fields) };
-
-static int add_terminal(void *target, struct span content, struct err *e)
-{
-        return pbspan_decode(&terminal_message, content, target, e);
-}
-
-#define LIMIT_FIELD_OF(array, has_array, index, field)                                                                 \
-        { .tag = hatchery_v1_Limits_##field##_tag,                                                                     \
-          .name = #field,                                                                                              \
-          .kind = PBSPAN_INT64,                                                                                        \
-          .offset = offsetof(struct submission, array[index]),                                                         \
-          .has = offsetof(struct submission, has_array[index]) },
-#define LIMIT_FIELD(index, field)         LIMIT_FIELD_OF(limit, has_limit, index, field)
-#define COMPILE_LIMIT_FIELD(index, field) LIMIT_FIELD_OF(compile_limit, has_compile_limit, index, field)
-
-static const struct pbspan_field limit_fields[] = { LIMITS(LIMIT_FIELD) };
-static const struct pbspan_message limit_message = { "Limits", limit_fields, COUNT(limit_fields) };
-_Static_assert(COUNT(limit_fields) == LIMIT_COUNT, "each limit has its field");
-
-static const struct pbspan_field compile_limit_fields[] = { LIMITS(COMPILE_LIMIT_FIELD) };
-static const struct pbspan_message compile_limit_message = { "Limits", compile_limit_fields,
-                                                             COUNT(compile_limit_fields) };
-
-static int add_limits(void *target, struct span content, struct err *e)
-{
-        return pbspan_decode(&limit_message, content, target, e);
-}
-
-static int add_compile_limits(void *target, struct span content, struct err *e)
-{
-        return pbspan_decode(&compile_limit_message, content, target, e);
-}
-
-static int add_glob(void *target, struct span content, struct err *e)
-{
-        struct submission *x = target;
-        return add_span(&x->globs, &x->n_globs, content, e);
-}
-
-static const struct pbspan_field collect_fields[] = {
-        { .tag = hatchery_v1_Collect_globs_tag,
-          .name = "globs",
-          .kind = PBSPAN_TEXT,
-          .times = PBSPAN_MANY,
-          .max = WIRE_MAX_NAME,
-          .max_count = WIRE_MAX_GLOBS,
-          .add = add_glob },
-        { .tag = hatchery_v1_Collect_max_files_tag,
-          .name = "max_files",
-          .kind = PBSPAN_UINT32,
-          .offset = offsetof(struct submission, collect_max_files) },
-        { .tag = hatchery_v1_Collect_max_bytes_tag,
-          .name = "max_bytes",
-          .kind = PBSPAN_UINT64,
-          .offset = offsetof(struct submission, collect_max_bytes) },
-        { .tag = hatchery_v1_Collect_changed_only_tag,
-          .name = "changed_only",
-          .kind = PBSPAN_BOOL,
-          .offset = offsetof(struct submission, collect_changed_only) },
-};
-static const struct pbspan_message collect_message = { "Collect", collect_fields, COUNT(collect_fields) };
-
-static int add_collect(void *target, struct span content, struct err *e)
-{
-        return pbspan_decode(&collect_message, content, target, e);
-}
-
-/* An Execute while it is decoded; the enum is checked afterwards. */
-struct execute_target {
-        struct submission x;
-        int32_t on_output_limit;
-};
-
-static const struct pbspan_field execute_fields[] = {
-        { .tag = hatchery_v1_Execute_language_tag,
-          .name = "language",
-          .kind = PBSPAN_TEXT,
-          .offset = offsetof(struct execute_target, x.language),
-          .max = WIRE_MAX_LANGUAGE },
-        { .tag = hatchery_v1_Execute_code_tag,
-          .name = "code",
-          .kind = PBSPAN_BYTES,
-          .offset = offsetof(struct execute_target, x.code),
-          .has = offsetof(struct execute_target, x.has_code) },
-        { .tag = hatchery_v1_Execute_entry_tag,
-          .name = "entry",
-          .kind = PBSPAN_TEXT,
-          .offset = offsetof(struct execute_target, x.entry),
-          .max = WIRE_MAX_NAME },
-        { .tag = hatchery_v1_Execute_files_tag,
-          .name = "files",
-          .kind = PBSPAN_MESSAGE,
-          .times = PBSPAN_MANY,
-          .max_count = WIRE_MAX_FILES,
-          .add = add_file },
-        { .tag = hatchery_v1_Execute_args_tag,
-          .name = "args",
-          .kind = PBSPAN_TEXT,
-          .times = PBSPAN_MANY,
-          .max = WIRE_MAX_STRING,
-          .max_count = WIRE_MAX_ARGS,
-          .add = add_arg },
-        { .tag = hatchery_v1_Execute_env_tag,
-          .name = "env",
-          .kind = PBSPAN_MESSAGE,
-          .times = PBSPAN_MANY,
-          .max_count = WIRE_MAX_ENV,
-          .add = add_env },
-        { .tag = hatchery_v1_Execute_stdin_tag,
-          .name = "stdin",
-          .kind = PBSPAN_BYTES,
-          .offset = offsetof(struct execute_target, x.standard_input) },
-        { .tag = hatchery_v1_Execute_limits_tag, .name = "limits", .kind = PBSPAN_MESSAGE, .add = add_limits },
-        { .tag = hatchery_v1_Execute_merge_stderr_tag,
-          .name = "merge_stderr",
-          .kind = PBSPAN_BOOL,
-          .offset = offsetof(struct execute_target, x.merge_stderr) },
-        { .tag = hatchery_v1_Execute_on_output_limit_tag,
-          .name = "on_output_limit",
-          .kind = PBSPAN_INT32,
-          .offset = offsetof(struct execute_target, on_output_limit) },
-        { .tag = hatchery_v1_Execute_collect_tag,
-          .name = "collect",
-          .kind = PBSPAN_MESSAGE,
-          .has = offsetof(struct execute_target, x.has_collect),
-          .add = add_collect },
-        { .tag = hatchery_v1_Execute_deadline_us_tag,
-          .name = "deadline_us",
-          .kind = PBSPAN_UINT64,
-          .offset = offsetof(struct execute_target, x.deadline_us) },
-        { .tag = hatchery_v1_Execute_client_tag,
-          .name = "client",
-          .kind = PBSPAN_TEXT,
-          .offset = offsetof(struct execute_target, x.client),
-          .max = WIRE_MAX_CLIENT },
-        { .tag = hatchery_v1_Execute_priority_tag,
-          .name = "priority",
-          .kind = PBSPAN_UINT32,
-          .offset = offsetof(struct execute_target, x.priority) },
-        { .tag = hatchery_v1_Execute_echo_last_expression_tag,
-          .name = "echo_last_expression",
-          .kind = PBSPAN_BOOL,
-          .offset = offsetof(struct execute_target, x.echo_last_expression) },
-        { .tag = hatchery_v1_Execute_compile_limits_tag,
-          .name = "compile_limits",
-          .kind = PBSPAN_MESSAGE,
-          .has = offsetof(struct execute_target, x.has_compile_limits),
-          .add = add_compile_limits },
-        { .tag = hatchery_v1_Execute_unbuffered_tag,
-          .name = "unbuffered",
-          .kind = PBSPAN_BOOL,
-          .offset = offsetof(struct execute_target, x.unbuffered) },
-        { .tag = hatchery_v1_Execute_compile_flags_tag,
-          .name = "compile_flags",
-          .kind = PBSPAN_TEXT,
-          .times = PBSPAN_MANY,
-          .max = WIRE_MAX_FLAG,
-          .max_count = WIRE_MAX_FLAGS,
-          .add = add_compile_flag },
-        { .tag = hatchery_v1_Execute_stream_tag,
-          .name = "stream",
-          .kind = PBSPAN_BOOL,
-          .offset = offsetof(struct execute_target, x.stream) },
-        { .tag = hatchery_v1_Execute_live_stdin_tag,
-          .name = "live_stdin",
-          .kind = PBSPAN_BOOL,
-          .offset = offsetof(struct execute_target, x.live_input) },
-        { .tag = hatchery_v1_Execute_terminal_tag,
-          .name = "terminal",
-          .kind = PBSPAN_MESSAGE,
-          .has = offsetof(struct execute_target, x.has_terminal),
-          .add = add_terminal },
-        { .tag = hatchery_v1_Execute_interpreter_args_tag,
-          .name = "interpreter_args",
-          .kind = PBSPAN_TEXT,
-          .times = PBSPAN_MANY,
-          .max = WIRE_MAX_STRING,
-          .max_count = WIRE_MAX_INTERPRETER_ARGS,
-          .add = add_interpreter_arg },
-        { .tag = hatchery_v1_Execute_interpreter_tag,
-          .name = "interpreter",
-          .kind = PBSPAN_TEXT,
-          .offset = offsetof(struct execute_target, x.interpreter),
-          .max = WIRE_MAX_NAME },
-};
-static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
-_Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct submission is handed the target");
-
-static int add_execute(void *target, struct span content, struct err *e)
-{
-        struct request *r = target;
-        struct execute_target t = { 0 };
-
-        r->kind = REQUEST_EXECUTE;
-        int rc = pbspan_decode(&execute_message, content, &t, e);
-        r->execute = t.x; /* also its arrays, which request_fini frees even after a refusal */
-        if (rc < 0)
-                return rc;
-
-        switch (t.on_output_limit) {
-        case hatchery_v1_Execute_OnOutputLimit_KILL:
-                return 0;
-        case hatchery_v1_Execute_OnOutputLimit_TRUNCATE:
-                r->execute.truncate_output = true;
-                return 0;
-        default:
-                return err_say(e, EPROTO, "field on_output_limit of Execute is %d; send KILL (0) or TRUNCATE (1)",
-                               t.on_output_limit);
-        }
-}
-
 #define PART(message, wire_kind, field, member)                                                                        \
         {                                                                                                              \
                 .tag = hatchery_v1_##message##_##field##_tag, .name = #field, .kind = wire_kind,                       \
                 .offset = offsetof(struct request, member)                                                             \
         }
+
+static const struct pbspan_field on_behalf_fields[] = {
+        { .tag = hatchery_v1_OnBehalf_peer_tag,
+          .name = "peer",
+          .kind = PBSPAN_BYTES,
+          .offset = offsetof(struct request, on_behalf.peer),
+          .max = WIRE_MAX_PEER },
+        { .tag = hatchery_v1_OnBehalf_trace_tag,
+          .name = "trace",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct request, on_behalf.trace),
+          .max = WIRE_MAX_TRACE },
+};
+static const struct pbspan_message on_behalf_message = { "OnBehalf", on_behalf_fields, COUNT(on_behalf_fields) };
+
+static int add_on_behalf(void *target, struct span content, struct err *e)
+{
+        struct request *r = target;
+        int rc = pbspan_decode(&on_behalf_message, content, r, e);
+
+        if (rc < 0)
+                return rc;
+        if (r->on_behalf.peer.len == 0)
+                return err_say(e, EPROTO, "field peer of OnBehalf is empty; name the caller");
+        return request_check_visible("trace", "OnBehalf", r->on_behalf.trace, e);
+}
 
 static const struct pbspan_field cancel_fields[] = { PART(Cancel, PBSPAN_UINT64, request_id, request_id) };
 static const struct pbspan_field stdin_chunk_fields[] = {
@@ -351,7 +64,15 @@ static const struct pbspan_field credit_fields[] = {
         PART(Credit, PBSPAN_UINT64, bytes, credit_bytes),
 };
 
-/* How each kind of request is decoded. Execute has a function of its own. */
+static const struct pbspan_field cancel_run_fields[] = {
+        { .tag = hatchery_v1_CancelRun_run_id_tag,
+          .name = "run_id",
+          .kind = PBSPAN_TEXT,
+          .offset = offsetof(struct request, run_id),
+          .max = WIRE_MAX_RUN_ID },
+};
+
+/* How each kind is decoded. Execute has a function of its own. */
 static const struct pbspan_message messages[] = {
         [REQUEST_CANCEL] = { "Cancel", cancel_fields, COUNT(cancel_fields) },
         [REQUEST_PING] = { "Ping", NULL, 0 },
@@ -360,6 +81,7 @@ static const struct pbspan_message messages[] = {
         [REQUEST_SIGNAL] = { "Signal", signal_fields, COUNT(signal_fields) },
         [REQUEST_RESIZE] = { "Resize", resize_fields, COUNT(resize_fields) },
         [REQUEST_CREDIT] = { "Credit", credit_fields, COUNT(credit_fields) },
+        [REQUEST_CANCEL_RUN] = { "CancelRun", cancel_run_fields, COUNT(cancel_run_fields) },
 };
 
 static int add_kind(struct request *r, enum request_kind kind, struct span content, struct err *e)
@@ -381,6 +103,18 @@ ADD(signal, REQUEST_SIGNAL)
 ADD(resize, REQUEST_RESIZE)
 ADD(credit, REQUEST_CREDIT)
 
+static int add_cancel_run(void *target, struct span content, struct err *e)
+{
+        struct request *r = target;
+        int rc = add_kind(r, REQUEST_CANCEL_RUN, content, e);
+
+        if (rc < 0)
+                return rc;
+        if (r->run_id.len == 0)
+                return err_say(e, EPROTO, "field run_id of CancelRun is empty; name the run");
+        return request_check_run_id("CancelRun", r->run_id, e);
+}
+
 #define ONEOF_FIELD(field, function)                                                                                   \
         {                                                                                                              \
                 .tag = hatchery_v1_ClientMessage_##field##_tag, .name = #field, .kind = PBSPAN_MESSAGE,                \
@@ -396,7 +130,12 @@ static const struct pbspan_field client_fields[] = {
           .name = "lz4",
           .kind = PBSPAN_BOOL,
           .offset = offsetof(struct request, lz4) },
-        ONEOF_FIELD(execute, add_execute),
+        { .tag = hatchery_v1_ClientMessage_on_behalf_tag,
+          .name = "on_behalf",
+          .kind = PBSPAN_MESSAGE,
+          .has = offsetof(struct request, has_on_behalf),
+          .add = add_on_behalf },
+        ONEOF_FIELD(execute, request_add_execute),
         ONEOF_FIELD(cancel, add_cancel),
         ONEOF_FIELD(ping, add_ping),
         ONEOF_FIELD(get_status, add_status),
@@ -404,6 +143,7 @@ static const struct pbspan_field client_fields[] = {
         ONEOF_FIELD(signal, add_signal),
         ONEOF_FIELD(resize, add_resize),
         ONEOF_FIELD(credit, add_credit),
+        ONEOF_FIELD(cancel_run, add_cancel_run),
 };
 static const struct pbspan_message client_message = { "ClientMessage", client_fields, COUNT(client_fields) };
 
@@ -416,6 +156,9 @@ static int check_id(const struct request *r, struct err *e)
         if (!answered && r->id != 0)
                 return err_say(e, EPROTO,
                                "a %s has no answer, and so no id; leave it 0, and name the request in request_id",
+                               messages[r->kind].name);
+        if (!answered && r->has_on_behalf)
+                return err_say(e, EPROTO, "a %s concerns a request of this connection; leave out on_behalf",
                                messages[r->kind].name);
         return 0;
 }

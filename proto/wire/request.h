@@ -19,11 +19,20 @@ enum request_kind {
         REQUEST_SIGNAL,
         REQUEST_RESIZE,
         REQUEST_CREDIT,
+        REQUEST_CANCEL_RUN,
+};
+
+/* The caller for whom the sender asks. */
+struct on_behalf {
+        struct span peer;  /* 1 to WIRE_MAX_PEER bytes */
+        struct span trace; /* at most WIRE_MAX_TRACE characters of visible ASCII; empty: none */
 };
 
 struct request {
         uint64_t id;
         bool lz4; /* the sender reads compressed answers */
+        bool has_on_behalf;
+        struct on_behalf on_behalf; /* only for kinds that have an answer */
         enum request_kind kind;
         struct submission execute;     /* of REQUEST_EXECUTE */
         uint64_t request_id;           /* of CANCEL, STDIN, SIGNAL, RESIZE, CREDIT: the id of the request that it
@@ -33,6 +42,7 @@ struct request {
         uint32_t signal;               /* of SIGNAL: its number, unchecked */
         struct terminal_size terminal; /* of RESIZE, unchecked */
         uint64_t credit_bytes;         /* of CREDIT */
+        struct span run_id;            /* of CANCEL_RUN */
 };
 
 /* Does this kind have an answer, and so an id? */

@@ -93,6 +93,8 @@ static int encode_execute(hatchery_v1_ClientMessage *m, const struct submission 
         to->terminal.columns = x->terminal.columns;
         to->interpreter_args = (pb_callback_t){ .funcs.encode = write_spans, .arg = &words };
         to->interpreter = pbspan_of_span(&x->interpreter);
+        to->run_id = pbspan_of_span(&x->run_id);
+        to->idempotency_key = pbspan_of_span(&x->idempotency_key);
         return pbspan_encode(hatchery_v1_ClientMessage_fields, m, room, out, out_len, e);
 }
 
@@ -130,6 +132,10 @@ static int fill_request(hatchery_v1_ClientMessage *m, const struct request *r, s
                 m->which_request = hatchery_v1_ClientMessage_credit_tag;
                 m->request.credit = (hatchery_v1_Credit){ .request_id = r->request_id, .bytes = r->credit_bytes };
                 return 0;
+        case REQUEST_CANCEL_RUN:
+                m->which_request = hatchery_v1_ClientMessage_cancel_run_tag;
+                m->request.cancel_run.run_id = pbspan_of_span(&r->run_id);
+                return 0;
         case REQUEST_EXECUTE:
         case REQUEST_NONE:
         default:
@@ -143,6 +149,9 @@ int request_encode(const struct request *r, size_t room, uint8_t **out, size_t *
 
         m.id = r->id;
         m.lz4 = r->lz4;
+        m.has_on_behalf = r->has_on_behalf;
+        m.on_behalf.peer = pbspan_of_span(&r->on_behalf.peer);
+        m.on_behalf.trace = pbspan_of_span(&r->on_behalf.trace);
         if (r->kind == REQUEST_EXECUTE)
                 return encode_execute(&m, &r->execute, room, out, out_len, e);
         int rc = fill_request(&m, r, e);

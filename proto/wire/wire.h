@@ -30,6 +30,10 @@ enum {
         WIRE_MAX_CLIENT = 255,
         WIRE_MAX_FLAG = 255, /* one flag of a compiler */
         WIRE_MAX_INTERPRETER_ARGS = 64,
+        WIRE_MAX_PEER = 64,
+        WIRE_MAX_TRACE = 64,
+        WIRE_MAX_RUN_ID = 64,
+        WIRE_MAX_IDEMPOTENCY_KEY = 128,
 
         /* Bytes of a stream that each side may send before the other side gives credit. */
         WIRE_FIRST_CREDIT = 256 << 10,
