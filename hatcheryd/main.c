@@ -34,6 +34,7 @@ enum option_id {
         OPTION_ROLE,
         OPTION_UID,
         OPTION_LISTENERS,
+        OPTION_TRUSTED,
         OPTION_LANGUAGE,
         OPTION_RUNTIME,
         OPTION_PLUGIN,
@@ -63,6 +64,7 @@ static const struct option option_table[] = {
         { "role", required_argument, NULL, OPTION_ROLE },
         { "uid", required_argument, NULL, OPTION_UID },
         { "listeners", required_argument, NULL, OPTION_LISTENERS },
+        { "trusted", required_argument, NULL, OPTION_TRUSTED },
         { "language", required_argument, NULL, OPTION_LANGUAGE },
         { "runtime", required_argument, NULL, OPTION_RUNTIME },
         { "plugin", required_argument, NULL, OPTION_PLUGIN },
@@ -108,6 +110,8 @@ struct command_line {
         size_t n_preload;
         struct cgroup_hierarchy cgroups[CGROUP_MAX_HIERARCHIES];
         size_t n_cgroups;
+        struct trusted_listener trusted[TRUSTED_MAX];
+        size_t n_trusted;
         bool has_cache;
         const char *language, *runtime, *plugin, *files, *cache, *packages, *init, *faults, *group, *ceilings,
                 *disk_read;
@@ -174,6 +178,10 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
         case OPTION_LISTENERS:
                 c->listeners = strtoul(value, NULL, 10);
                 return 0;
+        case OPTION_TRUSTED:
+                if (c->n_trusted == TRUSTED_MAX)
+                        return err_say(e, EINVAL, "too many trusted listeners");
+                return trusted_from_arg(&c->trusted[c->n_trusted++], value, e);
         case OPTION_HAS_CACHE:
                 c->has_cache = true;
                 return 0;
@@ -251,6 +259,8 @@ static int run_role(const struct command_line *c)
                 struct pool_options options = {
                         .uid = (uint32_t)c->uid,
                         .n_listeners = (unsigned)c->listeners,
+                        .trusted = c->trusted,
+                        .n_trusted = c->n_trusted,
                         .has_cache = c->has_cache,
                         .config_name = "the configuration",
                 };

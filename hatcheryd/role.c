@@ -56,7 +56,7 @@ static int make_pair(int *ours, int *theirs, struct err *e)
 int role_start_pool(struct process *p, const struct role_pool *role, int *control, struct err *e)
 {
         int fds[POOL_FD_FIRST_LISTENER - POOL_FD_CONTROL + ROLE_MAX_LISTENERS];
-        char uid[16], listeners[16];
+        char uid[16], listeners[16], trusted[TRUSTED_MAX][TRUSTED_ARG_SIZE];
         struct arguments a = { .n = 0 };
         OWN_FD int ours = -1;
         OWN_FD int theirs = -1;
@@ -77,6 +77,10 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         argument(&a, "--role=pool");
         option(&a, "--uid", uid);
         option(&a, "--listeners", listeners);
+        for (size_t i = 0; i < role->n_trusted && i < TRUSTED_MAX; i++) {
+                trusted_to_arg(&role->trusted[i], trusted[i]);
+                option(&a, "--trusted", trusted[i]);
+        }
         if (role->cache_fd >= 0)
                 argument(&a, "--has-cache");
         OWN_FD int program = own_program(POOL_MODE, e);

@@ -4,6 +4,7 @@
 
 #include "hatcheryd/listen.h"
 #include "hatcheryd/process.h"
+#include "pool/base/trusted.h"
 #include "pool/config/config.h"
 #include "proto/base/err.h"
 #include "zygote/host/cgroup.h"
@@ -23,8 +24,10 @@ struct role_pool {
         uint32_t uid;
         int config_fd; /* borrowed, as are all below */
         const struct listen_socket *listeners;
-        size_t n_listeners; /* at most ROLE_MAX_LISTENERS */
-        int cache_fd;       /* -1: none */
+        size_t n_listeners;                     /* at most ROLE_MAX_LISTENERS */
+        const struct trusted_listener *trusted; /* those among them that serve a gateway */
+        size_t n_trusted;                       /* at most TRUSTED_MAX */
+        int cache_fd;                           /* -1: none */
 };
 
 /* *control becomes the supervisor's end of the control socket, owned by the caller. */

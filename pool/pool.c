@@ -329,7 +329,7 @@ static int make_core(struct pool *p, struct err *e)
         return core_new(&p->core, &options, e);
 }
 
-static int make_front(struct pool *p, struct err *e)
+static int make_front(struct pool *p, const struct pool_options *pool, struct err *e)
 {
         const struct native_options options = {
                 .base = p->base,
@@ -338,6 +338,8 @@ static int make_front(struct pool *p, struct err *e)
                 .memory = &p->memory,
                 .core = p->core,
                 .started_us = p->started_us,
+                .trusted = pool->trusted,
+                .n_trusted = pool->n_trusted,
                 .progress = on_end,
                 .owner = p,
         };
@@ -356,7 +358,7 @@ static int prepare(struct pool *p, const struct pool_options *options, struct er
         open_cache(p, options->has_cache);
         r = make_core(p, e);
         if (r == 0)
-                r = make_front(p, e);
+                r = make_front(p, options, e);
         if (r == 0)
                 r = control_new(&p->control, p->base, &p->log, &control_ops, p, POOL_FD_CONTROL, e);
         if (r == 0)

@@ -3,12 +3,16 @@
  * proto/ipc/control.h says. */
 #pragma once
 
+#include "pool/base/trusted.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
 struct pool_options {
         uint32_t uid; /* the user and group that the pool becomes */
         unsigned n_listeners;
+        const struct trusted_listener *trusted; /* those among them that serve a gateway */
+        size_t n_trusted;
         bool has_cache;
         const char *config_name; /* name of the configuration, for error sentences */
 };

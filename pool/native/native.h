@@ -4,6 +4,7 @@
  * when. Nothing else in the pool uses nanopb. */
 #pragma once
 
+#include "pool/base/trusted.h"
 #include "proto/base/err.h"
 
 #include <event2/event.h>
@@ -22,7 +23,9 @@ struct native_options {
         const struct config *config; /* native_reload replaces it */
         struct budget *memory;       /* memory that clients make the pool hold */
         struct core *core;
-        int64_t started_us; /* when the server started, for Status */
+        int64_t started_us;                     /* when the server began, for its status */
+        const struct trusted_listener *trusted; /* listeners of native_listen whose clients ask on behalf of others */
+        size_t n_trusted;
 
         /* A connection has ended, and is no longer counted. */
         void (*progress)(void *owner);

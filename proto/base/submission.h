@@ -70,7 +70,6 @@ struct submission {
         uint32_t priority;
         struct span run_id;          /* for the front: the name by which its caller may cancel it; empty: none */
         struct span idempotency_key; /* for the front: repeats with this key get the same answer; empty: none */
-        struct span trace;           /* for the log, in visible ASCII; empty: none */
 };
 
 /* True if the run gets an interpreter that is started for this run. */
