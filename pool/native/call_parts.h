@@ -4,6 +4,8 @@
 
 #include "pool/core/core.h"
 #include "pool/native/call.h"
+#include "pool/native/outbox.h"
+#include "proto/wire/wire.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,7 +22,14 @@ struct call {
         struct sink sink; /* the first member, since the core gives it back in each callback */
         uint64_t id;      /* the request's id */
         struct connection *connection;
-        struct execution *execution;
+        struct outbox *outbox;       /* where its answers go; it has a use of it */
+        struct execution *execution; /* of its own, or of the keyed run */
+        struct keyed *keyed;         /* the run whose answer it shares with others; NULL: none */
+        LIST_ENTRY(call) of_keyed;
+        struct run_id *run_id; /* NULL: none */
+        LIST_ENTRY(call) of_run_id;
+        bool cancelled;                 /* by its caller, through CancelRun */
+        char trace[WIRE_MAX_TRACE + 1]; /* "": none */
         LIST_ENTRY(call) link;
         struct call *same_place; /* the next one in its bucket of the table */
 
@@ -42,6 +51,9 @@ struct call {
 
 /* Ends the call, and answers it with this refusal. */
 void call_refuse(struct call *call, enum refusal_code code, const char *sentence);
+
+/* Ends the call, and answers it with a message that was encoded without an id. The call's execution has ended. */
+void call_answer_made(struct call *call, struct span made, enum parcel_kind kind);
 
 /* ---------------------------------------------------------------- call_stream.c */
 

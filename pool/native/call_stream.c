@@ -1,7 +1,7 @@
 /* The stream of a running call. Output goes out as it comes, within the client's credit and the connection's room.
  * Input, signals and terminal sizes go in as the client sends them.
  *
- * The streams of one connection take turns. When UNSENT_BYTES of output are unsent on it, no stream adds more, and the
+ * The streams of one outbox take turns. When UNSENT_BYTES of output are unsent there, no stream adds more, and the
  * core stops reading their programs' pipes. As the client reads, the streams go on in a circle. So an answer waits
  * behind at most UNSENT_BYTES of output, and a client that does not read makes the server hold no more than that. */
 #include "pool/native/answers.h"
@@ -18,7 +18,8 @@
 enum {
         FRAME_BYTES = 64 << 10,     /* bytes of output in one message */
         UNSENT_BYTES = 256 << 10,   /* unsent output at which the streams of a connection stop */
-        RESUMED_AT_ONCE = 4,        /* streams that go on before the loop has its next turn */
+        RESUMED_AT_ONCE = 4,        /* streams of one caller that go on before the loop has its next turn */
+        CALLERS_AT_ONCE = 16,       /* callers of one connection whose streams go on then */
         CREDIT_STEP = 64 << 10,     /* bytes of input that are worth a message with credit */
         SIGNAL_US = 10000,          /* average time between two signals: their zygote serves other runs, too */
         SIGNALS_AHEAD_US = 1000000, /* how far a call may be ahead of that average: a hundred signals at once */
@@ -46,33 +47,43 @@ static void send_output(struct call *call, enum stream which, struct span bytes,
         output->offset = offset;
         output->at_us = since(call->began_us, at_us);
         a.out = bytes;
-        connection_answer(call->connection, &a);
+        outbox_answer(call->outbox, &a);
 }
 
-static bool has_room(const struct connection *c)
+static bool has_room(const struct outbox *o)
 {
-        const size_t max = c->native->config->max_unsent_bytes;
-        return connection_unsent(c) < (max < UNSENT_BYTES ? max : UNSENT_BYTES);
+        const size_t max = o->connection->native->config->max_unsent_bytes;
+        return outbox_unsent(o) < (max < UNSENT_BYTES ? max : UNSENT_BYTES);
 }
 
 /* While other streams wait, a call may send only in its turn. */
 static bool may_send(const struct call *call)
 {
-        const struct connection *c = call->connection;
-        return call->credit > 0 && has_room(c) && (TAILQ_EMPTY(&c->waiting) || c->has_turn == call);
+        const struct outbox *o = call->outbox;
+        return call->credit > 0 && has_room(o) && (TAILQ_EMPTY(&o->waiting) || o->has_turn == call);
 }
 
 static void wait_for(struct call *call, enum call_wait what)
 {
+        struct outbox *o = call->outbox;
+
         call->wait = what;
-        if (what == CALL_WAITS_FOR_ROOM)
-                TAILQ_INSERT_TAIL(&call->connection->waiting, call, turn);
+        if (what != CALL_WAITS_FOR_ROOM)
+                return;
+        if (TAILQ_EMPTY(&o->waiting))
+                TAILQ_INSERT_TAIL(&call->connection->stalled, o, stalled);
+        TAILQ_INSERT_TAIL(&o->waiting, call, turn);
 }
 
 static void wait_no_more(struct call *call)
 {
-        if (call->wait == CALL_WAITS_FOR_ROOM)
-                TAILQ_REMOVE(&call->connection->waiting, call, turn);
+        struct outbox *o = call->outbox;
+
+        if (call->wait == CALL_WAITS_FOR_ROOM) {
+                TAILQ_REMOVE(&o->waiting, call, turn);
+                if (TAILQ_EMPTY(&o->waiting))
+                        TAILQ_REMOVE(&call->connection->stalled, o, stalled);
+        }
         call->wait = CALL_FLOWS;
 }
 
@@ -108,16 +119,34 @@ static void resume(struct call *call)
         execution_resume(call->execution);
 }
 
-void call_go_on(struct connection *c)
+/* The streams of one caller go on. */
+static void go_on(struct outbox *o)
 {
         struct call *call;
 
-        for (int i = 0; i < RESUMED_AT_ONCE && has_room(c) && (call = TAILQ_FIRST(&c->waiting)); i++) {
-                c->has_turn = call;
+        for (int i = 0; i < RESUMED_AT_ONCE && has_room(o) && (call = TAILQ_FIRST(&o->waiting)); i++) {
+                o->has_turn = call;
                 resume(call);
         }
-        c->has_turn = NULL;
-        if (has_room(c) && !TAILQ_EMPTY(&c->waiting))
+        o->has_turn = NULL;
+}
+
+void call_go_on(struct connection *c)
+{
+        struct outbox *last = TAILQ_LAST(&c->stalled, outbox_list);
+
+        for (int i = 0; i < CALLERS_AT_ONCE && last; i++) {
+                struct outbox *o = TAILQ_FIRST(&c->stalled);
+                const bool is_last = o == last;
+                TAILQ_REMOVE(&c->stalled, o, stalled);
+                TAILQ_INSERT_TAIL(&c->stalled, o, stalled);
+                o->users++;
+                go_on(o);
+                outbox_release(o);
+                if (is_last || TAILQ_EMPTY(&c->stalled))
+                        break;
+        }
+        if (!TAILQ_EMPTY(&c->stalled))
                 connection_await_room(c);
 }
 
@@ -139,7 +168,7 @@ void call_on_stage(struct sink *sink, enum stage stage, int64_t at_us)
                 call->began_us = at_us;
         a.m.answer.stage.kind = stage == STAGE_RUN ? hatchery_v1_Stage_Kind_RUN : hatchery_v1_Stage_Kind_COMPILE;
         a.m.answer.stage.at_us = since(call->arrived_us, at_us);
-        connection_answer(call->connection, &a);
+        outbox_answer(call->outbox, &a);
 }
 
 /* ---------------------------------------------------------------- input */
@@ -152,7 +181,7 @@ static void send_credit(struct call *call, uint64_t bytes, bool closed)
         a.m.answer.credit.bytes = bytes;
         a.m.answer.credit.closed = closed;
         call->input_credit += bytes;
-        connection_answer(call->connection, &a);
+        outbox_answer(call->outbox, &a);
 }
 
 /* Gives the client credit for the bytes that the program's pipe has taken. */
@@ -268,12 +297,14 @@ void call_stream_begin(struct call *call)
 
 void call_stream_hurry(struct call *call)
 {
-        struct connection *c = call->connection;
+        struct outbox *o = call->outbox;
 
         call->hurries = true;
-        c->has_turn = call;
+        o->users++;
+        o->has_turn = call;
         resume(call);
-        c->has_turn = NULL;
+        o->has_turn = NULL;
+        outbox_release(o);
 }
 
 void call_stream_end(struct call *call)

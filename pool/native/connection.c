@@ -11,6 +11,7 @@
 enum {
         LINGER_US = 1000000,
         MAX_TURNED_AWAY = 64,
+        TEXT_SIZE = 128,
 };
 
 void connection_weigh(struct connection *c)
@@ -36,6 +37,8 @@ void connection_doom(struct connection *c)
         connection_weigh(c);
         if (c->turned_away)
                 n->n_turned_away--;
+        else if (c->trusted)
+                n->n_trusted_up--;
         c->turned_away = false;
         n->n_doomed++;
         turns_wait(&n->turns, &c->turn);
@@ -64,6 +67,12 @@ static bool on_turn(void *arg)
         if (c->state != CONNECTION_DOOMED)
                 return connection_read_turn(c);
         connection_free(c);
+        return false;
+}
+
+static bool on_losing(void *arg)
+{
+        outboxes_tell_losses(arg);
         return false;
 }
 
@@ -115,50 +124,90 @@ static void on_timer(void *arg)
 
 /* ---------------------------------------------------------------- the beginning */
 
-static struct connection *connection_new(struct native *n, int fd, const struct peer *peer)
+static struct connection *new_connection(struct native *n, int fd, const struct peer *peer)
 {
         struct connection *c = calloc(1, sizeof *c);
         if (!c)
                 return NULL;
+        outbox_init(&c->own, c);
+        TAILQ_INIT(&c->ready);
+        TAILQ_INIT(&c->stalled);
+        STAILQ_INIT(&c->lost);
         c->native = n;
         c->fd = fd;
         c->peer = *peer;
         c->seen_results = n->n_results;
         c->turn = (struct turn){ .take = on_turn, .owner = c };
+        c->losing = (struct turn){ .take = on_losing, .owner = c };
         if (event_assign(&c->writable, n->base, fd, EV_WRITE, connection_on_writable, c) < 0 ||
             timer_init(&c->timer, n->base, LOOP_CLIENTS, on_timer, c) < 0 || connection_watch(c, true) < 0) {
                 free(c);
                 return NULL;
         }
         LIST_INIT(&c->calls);
-        TAILQ_INIT(&c->waiting);
         LIST_INSERT_HEAD(&n->connections, c, link);
         n->n_connections++;
         return c;
 }
 
-void connection_accept(struct native *n, int fd, const struct peer *peer)
+/* NULL: there is no memory, and the socket is closed. */
+static struct connection *open_connection(struct native *n, int fd, const struct peer *peer)
 {
-        bool full = n->n_connections - n->n_doomed - n->n_turned_away >= n->max_connections;
         const int on = 1, keep_idle_s = 60;
+        struct connection *c = new_connection(n, fd, peer);
 
-        struct connection *c = full && n->n_turned_away >= MAX_TURNED_AWAY ? NULL : connection_new(n, fd, peer);
         if (!c) {
-                log_warn(n->log, "a connection is closed at once: there is no room for more");
+                log_warn(n->log, "a connection is closed at once: there is no memory for it");
                 close(fd);
-                return;
+                return NULL;
         }
         /* Sets options of TCP; a unix socket neither has nor needs them. Keepalive finds a peer that vanished silently.
          */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof keep_idle_s);
-        if (full) {
-                char text[128];
-                c->turned_away = true;
-                n->n_turned_away++;
-                snprintf(text, sizeof text, "this server serves %u connections and they are taken; try again later",
-                         n->max_connections);
-                connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED, text);
+        return c;
+}
+
+void connection_turn_away(struct native *n, int fd, const struct peer *peer, enum refusal_code code,
+                          const char *sentence)
+{
+        if (n->n_turned_away >= MAX_TURNED_AWAY) {
+                log_warn(n->log, "a connection is closed at once: there is no room to say why it is not served");
+                close(fd);
+                return;
         }
+        struct connection *c = open_connection(n, fd, peer);
+        if (!c)
+                return;
+        c->turned_away = true;
+        n->n_turned_away++;
+        connection_fail(c, code, sentence);
+}
+
+/* Gateways have room of their own, so that clients who take all connections do not take theirs. */
+static unsigned room(const struct native *n, bool trusted)
+{
+        const unsigned ordinary = n->n_connections - n->n_doomed - n->n_turned_away - n->n_trusted_up;
+        const unsigned taken = trusted ? n->n_trusted_up : ordinary;
+        const unsigned most = trusted ? NATIVE_MAX_TRUSTED : n->max_connections;
+
+        return taken < most ? most - taken : 0;
+}
+
+void connection_accept(struct native *n, int fd, const struct peer *peer, bool trusted)
+{
+        char text[TEXT_SIZE];
+
+        if (room(n, trusted) == 0) {
+                snprintf(text, sizeof text, "this server serves %u connections and they are taken; try again later",
+                         trusted ? NATIVE_MAX_TRUSTED : n->max_connections);
+                connection_turn_away(n, fd, peer, REFUSAL_RESOURCE_EXHAUSTED, text);
+                return;
+        }
+        struct connection *c = open_connection(n, fd, peer);
+        if (!c || !trusted)
+                return;
+        c->trusted = true;
+        n->n_trusted_up++;
 }

@@ -11,6 +11,7 @@
 #include "pool/native/call_table.h"
 #include "pool/native/inbox.h"
 #include "pool/native/native_parts.h"
+#include "pool/native/outbox.h"
 #include "pool/native/turns.h"
 #include "proto/base/peer.h"
 #include "proto/wire/answer.h"
@@ -41,49 +42,53 @@ struct connection_ops {
         void (*ended)(struct connection *c);
         /* Only few bytes are unsent now: streams may go on. */
         void (*has_room)(struct connection *c);
+        /* A part of the answer to this request was lost, for want of memory: the request ends, if it has not yet. */
+        void (*lost)(struct outbox *o, uint64_t id);
 };
 
 struct connection {
         struct native *native;
         int fd;
         enum connection_state state;
-        bool turned_away; /* the server had no room for it when it came */
+        bool turned_away; /* it is not served, and only told why */
+        bool trusted;     /* it is a gateway's, and asks on behalf of many callers */
         bool compress;    /* the client has sent LZ4, so it can read LZ4 */
         bool paused;      /* nothing is read from it, since too many answers wait */
         bool reads;       /* the socket is watched for bytes; false: only for the end of the peer */
         struct peer peer;
         uint64_t held; /* bytes of memory that the budget counts for it */
         struct inbox in;
-        struct unread *unread;  /* bytes that were read and wait for a turn; NULL: there never were any */
-        struct evbuffer *out;   /* frames that the kernel has not taken yet; NULL: none */
-        struct heap_node hoard; /* in native.hoards, while much waits in out */
+        struct unread *unread;      /* bytes that were read and wait for a turn; NULL: there never were any */
+        struct evbuffer *out;       /* frames that the kernel has not taken yet; NULL: none */
+        struct outbox own;          /* of its client; on a trusted connection, of answers that concern no caller */
+        struct outbox_list ready;   /* trusted: outboxes with frames */
+        struct outbox_list stalled; /* outboxes with calls whose output waits for room */
+        STAILQ_HEAD(, parcel) lost; /* trusted: frames that were lost */
+        struct turn losing;         /* to tell their requests */
+        size_t queued;              /* trusted: bytes of frames in all outboxes */
+        unsigned n_callers;         /* trusted: outboxes of callers */
         struct event readable;
         struct event writable; /* watched with write_timeout */
         struct timer timer;    /* for the unfinished frame; later for lingering */
         struct turn turn;
-        LIST_HEAD(, call) calls;    /* calls without an answer */
-        unsigned in_flight;         /* how many calls */
-        size_t held_by_calls;       /* bytes of memory of all calls */
-        struct call_table by_id;    /* the same calls, by id */
-        TAILQ_HEAD(, call) waiting; /* calls whose output waits for room */
-        struct call *has_turn;      /* the call in waiting that goes on at present */
-        uint64_t seen_results;      /* native.n_results when this connection began, or sent its last result */
+        LIST_HEAD(, call) calls; /* those without an answer */
+        unsigned in_flight;      /* how many calls */
+        size_t held_by_calls;    /* bytes of memory of all calls and callers */
+        struct call_table by_id; /* the same calls */
+        uint64_t seen_results;   /* native.n_results, when this connection had its last result, or began */
         LIST_ENTRY(connection) link;
 };
 
-static inline struct connection *connection_of_hoard(struct heap_node *node)
-{
-        return (struct connection *)(void *)((char *)node - offsetof(struct connection, hoard));
-}
+/* Take over a connected socket. trusted: the peer is the server's own gateway. */
+void connection_accept(struct native *n, int fd, const struct peer *peer, bool trusted);
 
-/* Takes over a connected socket. */
-void connection_accept(struct native *n, int fd, const struct peer *peer);
+/* This one is only told why it is not served. */
+void connection_turn_away(struct native *n, int fd, const struct peer *peer, enum refusal_code code,
+                          const char *sentence);
 
-/* Sends the answer to one request. */
+/* Sends the answer to one request that is no caller's: see outbox.h. */
 void connection_answer(struct connection *c, struct answer *a);
 void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r);
-
-/* Sends a message that was encoded before, without its id. */
 void connection_answer_made(struct connection *c, uint64_t id, struct span made);
 
 /* Refuses the connection as a whole: sends an Error with id 0, then ends it. */

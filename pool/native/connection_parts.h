@@ -33,9 +33,13 @@ void connection_drop_unread(struct connection *c);
 
 /* ---------------------------------------------------------------- connection_write.c */
 
-/* The number of bytes that wait to be sent. The second function frees these bytes. */
+/* The bytes that wait for the client, in outboxes too; and freeing them. */
 size_t connection_unsent(const struct connection *c);
 void connection_drop_unsent(struct connection *c);
+
+/* Puts a frame behind all that waits for the socket already. Takes frame over; its first bytes have been sent.
+ * -ENOMEM. */
+int connection_keep(struct connection *c, uint8_t *frame, size_t len, size_t sent);
 
 /* Calls ops->has_room as soon as the socket takes bytes. */
 void connection_await_room(struct connection *c);

@@ -17,10 +17,12 @@
 #include <sys/socket.h>
 
 enum {
-        SMALL_FRAME = 4096,      /* memory for a frame of this size is never refused */
-        LARGE_FRAME = 256 << 10, /* packed or not; a request up to this size costs less than 1 ms */
-        READ_AT_ONCE = 64 << 10, /* of a large frame */
-        UNPACK_STEP = 4096,      /* packed bytes, which may unpack to 1 MiB */
+        SMALL_FRAME = 4096,        /* memory for one is never refused */
+        LARGE_FRAME = 256 << 10,   /* packed or not; up to this a request costs less than a millisecond */
+        READ_AT_ONCE = 64 << 10,   /* of a large frame */
+        UNPACK_STEP = 4096,        /* of packed bytes: they may become 1 MiB */
+        MOST_TURNS = 5,            /* of one connection in one */
+        SHARED_UNREAD = 256 << 10, /* bytes unread of a gateway's connection that many callers share */
 };
 
 struct unread {
@@ -175,11 +177,17 @@ static bool may_take(const struct connection *c)
         return c->state == CONNECTION_OPEN && !c->paused && !has_large(c);
 }
 
-/* Takes whole frames from *data, and moves *data and *len on. Stops after TURN_US, but takes at least one frame if
- * there is one. */
+/* A gateway's connection has the turns of its callers, up to a round of turns. */
+static int64_t turn_us(const struct connection *c)
+{
+        const unsigned turns = c->n_callers < MOST_TURNS ? c->n_callers : MOST_TURNS;
+        return turns > 1 ? turns * TURN_US : TURN_US;
+}
+
+/* Takes whole frames from *data, moving it and *len on, until the time is over; at least one. */
 static void take_frames(struct connection *c, const uint8_t **data, size_t *len)
 {
-        const int64_t until = clock_us() + TURN_US;
+        const int64_t until = clock_us() + turn_us(c);
         struct frame f;
         uint8_t *body;
         struct err e = { 0 };
@@ -344,9 +352,10 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         else
                 take_read(c, c->native->scratch, (size_t)n);
         connection_weigh(c);
-        /* Up to the budget's margin, a frame may become complete. Then only its request is refused, not the connection.
-         */
-        if (c->state == CONNECTION_OPEN && connection_unread(c) > SMALL_FRAME && budget_is_far_over(c->native->memory))
+        /* Within the margin a frame may become whole, so that only its request is refused, not the connection. A
+         * gateway sends large frames on connections that it shares among no callers. */
+        if (c->state == CONNECTION_OPEN && connection_unread(c) > (c->trusted ? SHARED_UNREAD : SMALL_FRAME) &&
+            budget_is_far_over(c->native->memory))
                 connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED,
                                 "all clients together make this server hold as much memory as it may; come back later");
         connection_go_on(c);

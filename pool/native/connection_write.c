@@ -10,14 +10,13 @@
 #include <unistd.h>
 
 enum {
-        SHED_FROM = 256 << 10,   /* unsent bytes; closing connections with less would free almost no memory */
-        ROOM_BYTES = 128 << 10,  /* unsent bytes; with no more than these, streams may go on */
-        WRITE_AT_ONCE = 1 << 20, /* without it, a very fast reader would keep the loop busy with all waiting bytes */
+        ROOM_BYTES = 128 << 10,  /* unsent; with no more, streams may go on */
+        WRITE_AT_ONCE = 1 << 20, /* a very fast reader would keep the loop busy with everything that waits */
 };
 
 size_t connection_unsent(const struct connection *c)
 {
-        return c->out ? evbuffer_get_length(c->out) : 0;
+        return c->queued + (c->out ? evbuffer_get_length(c->out) : 0);
 }
 
 void connection_drop_unsent(struct connection *c)
@@ -25,25 +24,14 @@ void connection_drop_unsent(struct connection *c)
         if (c->out)
                 evbuffer_free(c->out);
         c->out = NULL;
-        heap_remove(&c->native->hoards, &c->hoard);
+        outboxes_drop(c);
+        heap_remove(&c->native->hoards, &c->own.hoard);
 }
 
-/* Puts the connection into the heap of connections with many unsent bytes, ordered by their number. */
-static void note_hoard(struct connection *c)
+static void weigh(struct outbox *o)
 {
-        const int64_t key = -(int64_t)connection_unsent(c);
-
-        if (heap_has(&c->hoard) && c->hoard.key == key)
-                return;
-        heap_remove(&c->native->hoards, &c->hoard);
-        if (-key >= SHED_FROM && c->state != CONNECTION_DOOMED)
-                heap_insert(&c->native->hoards, &c->hoard, key);
-}
-
-static void weigh(struct connection *c)
-{
-        connection_weigh(c);
-        note_hoard(c);
+        connection_weigh(o->connection);
+        outbox_note(o);
 }
 
 void connection_await_room(struct connection *c)
@@ -81,30 +69,45 @@ static void flush(struct connection *c)
                 connection_doom(c);
                 return;
         }
+        outboxes_refill(c);
         if (connection_unsent(c) == 0)
                 connection_drop_unsent(c);
         else
                 connection_await_room(c);
-        weigh(c);
+        weigh(&c->own);
         resume_reading(c);
         if (c->state == CONNECTION_ENDING && connection_unsent(c) == 0)
                 connection_linger(c);
-        else if (connection_unsent(c) <= ROOM_BYTES)
+        else if (c->trusted || connection_unsent(c) <= ROOM_BYTES)
                 c->native->connection_ops->has_room(c);
 }
 
-/* If all clients together hold too much memory, the connections with the most unsent bytes are closed, because their
- * clients do not read. */
+/* Frees the answers of one client, or of one caller, that does not read. */
+static void shed_worst(struct native *n)
+{
+        struct outbox *worst = outbox_of_hoard(n->hoards.top);
+        const bool trusted = worst->connection->trusted;
+
+        log_warn(n->log, "max_memory is reached: %s, %s has not taken %zu bytes of answers",
+                 trusted ? "requests end" : "a connection is closed", trusted ? "whose caller" : "whose client",
+                 outbox_unsent(worst));
+        if (trusted)
+                outbox_evict(worst);
+        else
+                connection_doom(worst->connection);
+}
+
+/* If all clients together hold too much, kept answers go first, then those that wait for clients who do not read. */
 static void shed(struct native *n)
 {
-        while (budget_is_over(n->memory) && n->hoards.top) {
-                struct connection *worst = connection_of_hoard(n->hoards.top);
-                log_warn(
-                        n->log,
-                        "max_memory is reached: a connection is closed, whose client has not taken %zu bytes of answers",
-                        connection_unsent(worst));
-                connection_doom(worst);
-        }
+        if (n->sheds)
+                return;
+        n->sheds = true;
+        while (budget_is_over(n->memory) && idempotency_forget_oldest(&n->idempotency, n->memory))
+                ;
+        while (budget_is_over(n->memory) && n->hoards.top)
+                shed_worst(n);
+        n->sheds = false;
 }
 
 void connection_on_writable(evutil_socket_t fd, short what, void *arg)
@@ -128,8 +131,7 @@ static void free_frame(const void *data, size_t len, void *frame)
         free(frame);
 }
 
-/* Takes frame over; its first bytes have been sent. */
-static int keep(struct connection *c, uint8_t *frame, size_t len, size_t sent)
+int connection_keep(struct connection *c, uint8_t *frame, size_t len, size_t sent)
 {
         if (!c->out)
                 c->out = evbuffer_new();
@@ -150,48 +152,94 @@ static ssize_t send_now(const struct connection *c, const uint8_t *frame, size_t
         return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
-/* Takes frame over. */
-static void put(struct connection *c, uint8_t *frame, size_t len)
+/* Runs that were accepted before reading stopped still bring their answers; this bounds them. */
+static bool is_too_much(const struct outbox *o, const struct frame_label *label)
 {
-        const struct config *config = c->native->config;
-        size_t before = connection_unsent(c);
+        const struct config *config = o->connection->native->config;
 
-        /* After reading was paused, runs that were accepted before still bring answers. This check bounds these
-         * answers. */
-        if (before > config->max_unsent_bytes + config->max_answer_bytes) {
-                log_info(c->native->log,
-                         "a connection is closed: %zu bytes of answers wait for a client that does not read", before);
+        return outbox_unsent(o) > config->max_unsent_bytes + config->max_answer_bytes &&
+               !(o->connection->trusted && label->kind == PARCEL_ERROR);
+}
+
+/* Takes frame over. */
+static void refuse_too_much(struct outbox *o, uint8_t *frame, const struct frame_label *label)
+{
+        struct connection *c = o->connection;
+
+        log_info(c->native->log, "%s: %zu bytes of answers wait for a client that does not read",
+                 c->trusted ? "a request ends" : "a connection is closed", outbox_unsent(o));
+        if (c->trusted) {
+                outbox_lose(o, frame, label);
+                return;
+        }
+        free(frame);
+        connection_doom(c);
+}
+
+/* Hands a frame to the socket, or lets it wait. Takes frame over. Negative: the connection is broken. 1: it waits. */
+static int send_or_keep(struct outbox *o, uint8_t *frame, size_t len, const struct frame_label *label)
+{
+        struct connection *c = o->connection;
+        const bool first = connection_unsent(c) == 0;
+        ssize_t sent = first ? send_now(c, frame, len) : 0;
+
+        if (sent < 0 || sent == (ssize_t)len) {
                 free(frame);
+                return sent < 0 ? -EIO : 0;
+        }
+        int r = c->trusted && !first ? outbox_put(o, frame, len, label) : connection_keep(c, frame, len, (size_t)sent);
+        return r < 0 ? r : 1;
+}
+
+/* Takes frame over. */
+static void put(struct outbox *o, uint8_t *frame, size_t len, const struct frame_label *label)
+{
+        struct connection *c = o->connection;
+
+        if (o->losing && label->kind != PARCEL_ERROR) {
+                outbox_lose(o, frame, label);
+                return;
+        }
+        if (is_too_much(o, label)) {
+                refuse_too_much(o, frame, label);
+                return;
+        }
+        int r = send_or_keep(o, frame, len, label);
+        if (r < 0)
                 connection_doom(c);
+        if (r <= 0)
                 return;
-        }
-        ssize_t sent = before == 0 ? send_now(c, frame, len) : 0;
-        if (sent == (ssize_t)len) {
-                free(frame);
-                return;
-        }
-        if (sent < 0)
-                free(frame);
-        if (sent < 0 || keep(c, frame, len, (size_t)sent) < 0) {
-                connection_doom(c);
-                return;
-        }
+        outboxes_refill(c);
         connection_await_room(c);
-        weigh(c);
-        if (connection_unsent(c) > config->max_unsent_bytes && c->state == CONNECTION_OPEN && !c->paused) {
+        weigh(o);
+        if (connection_unsent(c) > c->native->config->max_unsent_bytes && c->state == CONNECTION_OPEN && !c->paused) {
                 c->paused = true;
                 connection_go_on(c);
         }
         shed(c->native);
 }
 
-/* The answer could not be made into a frame: sends a refusal in its place. */
-static enum refusal_code refuse_answer(struct connection *c, uint64_t id, int r, const struct err *e)
+/* An answer could not be made a frame. */
+static enum refusal_code refuse_answer(struct outbox *o, uint64_t id, int r, const struct err *e)
 {
         struct refusal refusal;
         refuse(&refusal, r == -EMSGSIZE ? REFUSAL_RESOURCE_EXHAUSTED : REFUSAL_INTERNAL, "%s", e->text);
-        connection_refuse(c, id, &refusal);
+        outbox_refuse(o, id, &refusal);
         return refusal.code;
+}
+
+static enum parcel_kind kind_of(const struct answer *a)
+{
+        switch (a->m.which_answer) {
+        case hatchery_v1_ServerMessage_error_tag:
+                return PARCEL_ERROR;
+        case hatchery_v1_ServerMessage_output_tag:
+        case hatchery_v1_ServerMessage_stage_tag:
+        case hatchery_v1_ServerMessage_credit_tag:
+                return PARCEL_PART;
+        default:
+                return PARCEL_LAST;
+        }
 }
 
 static bool takes_answers(const struct connection *c)
@@ -204,8 +252,10 @@ static struct reply_bounds bounds_of(const struct connection *c)
         return (struct reply_bounds){ .max = c->native->config->max_answer_bytes, .compress = c->compress };
 }
 
-void connection_answer(struct connection *c, struct answer *a)
+void outbox_answer(struct outbox *o, struct answer *a)
 {
+        struct connection *c = o->connection;
+        const struct frame_label label = { .id = a->m.id, .kind = kind_of(a) };
         struct reply_bounds bounds = bounds_of(c);
         uint8_t *frame;
         size_t len;
@@ -219,19 +269,21 @@ void connection_answer(struct connection *c, struct answer *a)
                 bounds.compress = false;
         int r = reply_frame(a, &bounds, &frame, &len, &e);
         if (r == 0) {
-                put(c, frame, len);
-        } else if (a->m.which_answer == hatchery_v1_ServerMessage_error_tag) {
+                put(o, frame, len, &label);
+        } else if (label.kind == PARCEL_ERROR) {
                 log_error(c->native->log, "an error can't be sent: %s", e.text);
                 connection_doom(c);
         } else {
-                enum refusal_code code = refuse_answer(c, a->m.id, r, &e);
+                enum refusal_code code = refuse_answer(o, a->m.id, r, &e);
                 if (a->m.which_answer == hatchery_v1_ServerMessage_result_tag)
                         core_refused(c->native->core, code);
         }
 }
 
-void connection_answer_made(struct connection *c, uint64_t id, struct span made)
+void outbox_answer_made(struct outbox *o, uint64_t id, struct span made, enum parcel_kind kind)
 {
+        struct connection *c = o->connection;
+        const struct frame_label label = { .id = id, .kind = kind };
         const struct reply_bounds bounds = bounds_of(c);
         uint8_t *frame;
         size_t len;
@@ -241,15 +293,30 @@ void connection_answer_made(struct connection *c, uint64_t id, struct span made)
                 return;
         int r = reply_frame_made(id, made, &bounds, &frame, &len, &e);
         if (r == 0)
-                put(c, frame, len);
+                put(o, frame, len, &label);
         else
-                refuse_answer(c, id, r, &e);
+                refuse_answer(o, id, r, &e);
 }
 
-void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r)
+void outbox_refuse(struct outbox *o, uint64_t id, const struct refusal *r)
 {
         struct answer a;
 
         answers_refusal(&a, id, r);
-        connection_answer(c, &a);
+        outbox_answer(o, &a);
+}
+
+void connection_answer(struct connection *c, struct answer *a)
+{
+        outbox_answer(&c->own, a);
+}
+
+void connection_answer_made(struct connection *c, uint64_t id, struct span made)
+{
+        outbox_answer_made(&c->own, id, made, PARCEL_LAST);
+}
+
+void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r)
+{
+        outbox_refuse(&c->own, id, r);
 }

@@ -46,6 +46,29 @@ static void pause_listener(struct listener *l, int error)
                 log_error(l->native->log, "a timer can't be set: connections are taken again at the next tick");
 }
 
+static bool is_of_user(int fd, uint32_t uid)
+{
+        struct ucred who;
+        socklen_t len = sizeof who;
+
+        return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 && who.uid == uid;
+}
+
+static void take(struct listener *l, int client, const struct sockaddr_storage *address)
+{
+        const struct peer peer = peer_of_socket(client, address);
+
+        if (!l->trusted || is_of_user(client, l->uid)) {
+                connection_accept(l->native, client, &peer, l->trusted);
+                return;
+        }
+        log_warn(l->native->log, "a connection to the gateway's socket comes from another user, and is refused");
+        connection_turn_away(
+                l->native, client, &peer, REFUSAL_PERMISSION_DENIED,
+                "this socket is for the server's own gateway; connect to an address of the configuration's "
+                "listen");
+}
+
 static void on_readable(evutil_socket_t fd, short what, void *arg)
 {
         (void)what;
@@ -56,8 +79,7 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
                 socklen_t len = sizeof address;
                 int client = accept4(fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
                 if (client >= 0) {
-                        struct peer peer = peer_of_socket(client, &address);
-                        connection_accept(l->native, client, &peer);
+                        take(l, client, &address);
                         continue;
                 }
                 if (errno == EINTR || errno == ECONNABORTED)
@@ -68,9 +90,9 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         }
 }
 
-int listener_init(struct listener *l, struct native *n, int fd, struct err *e)
+int listener_init(struct listener *l, struct native *n, int fd, const struct trusted_listener *trusted, struct err *e)
 {
-        *l = (struct listener){ .native = n, .fd = fd };
+        *l = (struct listener){ .native = n, .fd = fd, .trusted = trusted != NULL, .uid = trusted ? trusted->uid : 0 };
         if (evutil_make_socket_nonblocking(fd) < 0)
                 return err_set(e, errno, "a listening socket");
         if (event_assign(&l->readable, n->base, fd, EV_READ | EV_PERSIST, on_readable, l) < 0 ||
@@ -82,7 +104,7 @@ int listener_init(struct listener *l, struct native *n, int fd, struct err *e)
 unsigned listener_room(const struct native *n)
 {
         const struct config *c = n->config;
-        uint64_t others = OTHER_FILES;
+        uint64_t others = OTHER_FILES + (n->n_trusted > 0 ? NATIVE_MAX_TRUSTED : 0);
         struct rlimit files;
 
         /* While generations change, two zygotes have warm sandboxes. */

@@ -1,22 +1,27 @@
-/* One listening socket, inherited from the supervisor: accepts connections, and pauses when descriptors run out. */
+/* One listening socket, inherited from the supervisor: accepts connections, and pauses when descriptors run out. A
+ * trusted one serves a single user, the gateway's, as the kernel tells who connects. */
 #pragma once
 
 #include "pool/base/timer.h"
+#include "pool/base/trusted.h"
 #include "proto/base/err.h"
 
 #include <event2/event_struct.h>
+#include <stdbool.h>
 
 struct native;
 
 struct listener {
         struct native *native;
         int fd;
+        bool trusted; /* it serves the gateway, whose user is uid, and no other */
+        uint32_t uid;
         struct event readable;
         struct timer pause;
 };
 
-/* Takes fd over. */
-int listener_init(struct listener *l, struct native *n, int fd, struct err *e);
+/* Takes fd over. trusted: NULL, or the gateway that it is for. */
+int listener_init(struct listener *l, struct native *n, int fd, const struct trusted_listener *trusted, struct err *e);
 void listener_fini(struct listener *l);
 
 /* To be called about every second: watches a listener again if its pause could not be timed, or could not be ended. */

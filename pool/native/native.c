@@ -12,9 +12,9 @@
 
 /* Calls go down from here, and news comes up by these callbacks: a connection knows neither requests nor their
  * calls. */
-const struct connection_ops native_connection_ops = { .message = requests_take,
-                                                      .ended = call_abandon_all,
-                                                      .has_room = call_go_on };
+const struct connection_ops native_connection_ops = {
+        .message = requests_take, .ended = call_abandon_all, .has_room = call_go_on, .lost = call_lost
+};
 
 int native_new(struct native **out, const struct native_options *options, struct err *e)
 {
@@ -27,10 +27,13 @@ int native_new(struct native **out, const struct native_options *options, struct
         n->memory = options->memory;
         n->core = options->core;
         n->started_us = options->started_us;
+        n->trusted = options->trusted;
+        n->n_trusted = options->n_trusted;
         n->progress = options->progress;
         n->owner = options->owner;
         n->connection_ops = &native_connection_ops;
         LIST_INIT(&n->connections);
+        idempotency_init(&n->idempotency);
         int r = turns_init(&n->turns, n->base, e);
         if (r < 0) {
                 free(n);
@@ -55,6 +58,7 @@ void native_free(struct native *n)
                 return;
         while ((c = LIST_FIRST(&n->connections)))
                 connection_free(c);
+        idempotency_fini(&n->idempotency, n->memory);
         close_listeners(n);
         free(n->listeners);
         turns_fini(&n->turns);
@@ -68,7 +72,9 @@ int native_listen(struct native *n, int first, unsigned count, struct err *e)
         if (!n->listeners)
                 return err_set(e, ENOMEM, "the listeners");
         for (; n->n_listeners < count; n->n_listeners++) {
-                int r = listener_init(&n->listeners[n->n_listeners], n, first + (int)n->n_listeners, e);
+                const struct trusted_listener *trusted =
+                        trusted_find(n->trusted, n->n_trusted, (unsigned)n->n_listeners);
+                int r = listener_init(&n->listeners[n->n_listeners], n, first + (int)n->n_listeners, trusted, e);
                 if (r < 0)
                         return r;
         }
@@ -83,6 +89,7 @@ void native_reload(struct native *n, const struct config *config)
 
 void native_tick(struct native *n)
 {
+        idempotency_tick(&n->idempotency, n->memory);
         for (size_t i = 0; i < n->n_listeners; i++)
                 listener_tick(&n->listeners[i]);
 }

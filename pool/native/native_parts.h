@@ -4,7 +4,10 @@
 #include "pool/base/budget.h"
 #include "pool/base/heap.h"
 #include "pool/config/config.h"
+#include "pool/native/book.h"
+#include "pool/native/idempotency.h"
 #include "pool/native/native.h"
+#include "pool/native/run_ids.h"
 #include "pool/native/status.h"
 #include "pool/native/turns.h"
 #include "proto/base/log.h"
@@ -20,7 +23,10 @@ struct listener;
 
 extern const struct connection_ops native_connection_ops;
 
-enum { NATIVE_SCRATCH = 64 << 10 };
+enum {
+        NATIVE_SCRATCH = 64 << 10,
+        NATIVE_MAX_TRUSTED = 256, /* connections of gateways */
+};
 
 struct native {
         /* Borrowed from the options. */
@@ -30,6 +36,8 @@ struct native {
         struct budget *memory;
         struct core *core;
         int64_t started_us;
+        const struct trusted_listener *trusted;
+        size_t n_trusted;
         void (*progress)(void *owner);
         void *owner;
 
@@ -40,10 +48,15 @@ struct native {
         LIST_HEAD(, connection) connections;
         unsigned max_connections; /* as configured, or as many as the limit of descriptors leaves */
         unsigned n_connections;
-        unsigned n_turned_away; /* among them, connections that are only told that there is no room */
-        unsigned n_doomed;      /* among them, connections that are to be freed */
-        struct turns turns;     /* turns of connections */
-        struct heap hoards;     /* connections with many unsent bytes; the one with the most is on top */
+        unsigned n_turned_away; /* of these, connections that are only told why they are not served */
+        unsigned n_trusted_up;  /* of these, those of gateways; they have room of their own */
+        unsigned n_doomed;      /* of these, connections that are to be freed, and are counted nowhere else */
+        struct turns turns;     /* of connections */
+        struct heap hoards;     /* outboxes where much waits, those with the most first */
+        bool sheds;             /* memory is being freed */
+        struct books books;     /* callers of trusted connections */
+        struct run_ids run_ids;
+        struct idempotency idempotency;
 
         struct status_cache last_status;
         uint64_t n_results; /* answers to Execute that were sent so far */

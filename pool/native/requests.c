@@ -38,6 +38,13 @@ static void cancel(struct connection *c, uint64_t id, uint64_t wanted)
         answer_cancelled(c, id, call != NULL);
 }
 
+static void cancel_run(struct connection *c, const struct request *r)
+{
+        const struct scope scope = call_scope(c, r);
+
+        answer_cancelled(c, r->id, call_cancel_run(c->native, &scope, r->run_id));
+}
+
 static void send_signal(struct connection *c, uint64_t id, uint64_t wanted, uint32_t number)
 {
         struct answer a = { .m = { .id = id, .which_answer = hatchery_v1_ServerMessage_signalled_tag } };
@@ -64,6 +71,13 @@ static void go_on(struct connection *c, const struct request *r)
                 call_credit(call, r->credit_bytes);
 }
 
+static void refuse_request(struct connection *c, const struct request *r, const struct refusal *refusal)
+{
+        if (r->kind == REQUEST_EXECUTE)
+                core_refused(c->native->core, refusal->code);
+        connection_refuse(c, r->id, refusal);
+}
+
 static void in_flight_already(struct connection *c, uint64_t id)
 {
         char text[128];
@@ -83,16 +97,29 @@ static void malformed(struct connection *c, const struct request *request, int r
                 in_flight_already(c, id);
         } else {
                 refuse(&refusal, r == -ENOMEM ? REFUSAL_RESOURCE_EXHAUSTED : INVALID, "%s", e->text);
-                if (request->kind == REQUEST_EXECUTE)
-                        core_refused(c->native->core, refusal.code);
-                connection_refuse(c, id, &refusal);
+                refuse_request(c, request, &refusal);
         }
+}
+
+/* Only a gateway may speak for others, and it must say for whom. */
+static int check_on_behalf(const struct connection *c, const struct request *r, struct refusal *refusal)
+{
+        if (r->has_on_behalf && !c->trusted)
+                return refuse(
+                        refusal, REFUSAL_PERMISSION_DENIED,
+                        "on_behalf is for this server's own gateway, on a socket of its own; leave it out, and name "
+                        "your users in client");
+        if (c->trusted && !r->has_on_behalf && (r->kind == REQUEST_EXECUTE || r->kind == REQUEST_CANCEL_RUN))
+                return refuse(refusal, INVALID,
+                              "a gateway's request comes without on_behalf; say for which caller it is");
+        return 0;
 }
 
 void requests_take(struct connection *c, uint8_t *body, size_t len)
 {
         OWN_MEM uint8_t *owned = body;
         struct request request;
+        struct refusal refusal;
         struct err e = { 0 };
 
         int r = request_decode(&request, owned, len, &e);
@@ -101,6 +128,8 @@ void requests_take(struct connection *c, uint8_t *body, size_t len)
                 malformed(c, &request, r, &e);
         } else if (request.id != 0 && call_find(c, request.id)) {
                 in_flight_already(c, request.id);
+        } else if (check_on_behalf(c, &request, &refusal) != 0) {
+                refuse_request(c, &request, &refusal);
         } else {
                 switch (request.kind) {
                 case REQUEST_EXECUTE:
@@ -110,7 +139,7 @@ void requests_take(struct connection *c, uint8_t *body, size_t len)
                         cancel(c, request.id, request.request_id);
                         break;
                 case REQUEST_CANCEL_RUN:
-                        answer_cancelled(c, request.id, false);
+                        cancel_run(c, &request);
                         break;
                 case REQUEST_PING:
                         answer_ping(c, request.id);

@@ -204,6 +204,19 @@ uint64_t pbspan_find_uint64(struct span content, uint32_t tag)
         return 0;
 }
 
+bool pbspan_next(struct span *rest, uint32_t *tag, struct span *field)
+{
+        pb_istream_t stream = pb_istream_from_buffer(rest->data, rest->len);
+        pb_wire_type_t wire;
+        bool eof;
+
+        if (rest->len == 0 || !pb_decode_tag(&stream, &wire, tag, &eof) || !pb_skip_field(&stream, wire))
+                return false;
+        *field = (struct span){ rest->data, rest->len - stream.bytes_left };
+        *rest = (struct span){ rest->data + field->len, stream.bytes_left };
+        return true;
+}
+
 void *pbspan_grow(void **array, size_t n, size_t element_size)
 {
         bool full = n == 0 || (n >= 4 && (n & (n - 1)) == 0);

@@ -63,6 +63,10 @@ int pbspan_decode(const struct pbspan_message *m, struct span content, void *tar
  * the first few hundred fields. */
 uint64_t pbspan_find_uint64(struct span content, uint32_t tag);
 
+/* Takes the first field of rest, and moves rest behind it: its number, and its bytes with tag and length. False: rest
+ * is empty, or damaged. */
+bool pbspan_next(struct span *rest, uint32_t *tag, struct span *field);
+
 /* Room for one more element after n. Capacities are 4, 8, 16, ..., so the number of elements alone tells whether the
  * array is full. Returns the new element, zeroed, or NULL if there is no memory. */
 void *pbspan_grow(void **array, size_t n, size_t element_size);

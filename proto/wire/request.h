@@ -35,6 +35,7 @@ struct request {
         struct on_behalf on_behalf; /* only for kinds that have an answer */
         enum request_kind kind;
         struct submission execute;     /* of REQUEST_EXECUTE */
+        struct span execute_bytes;     /* of one that was decoded: the message as it came */
         uint64_t request_id;           /* of CANCEL, STDIN, SIGNAL, RESIZE, CREDIT: the id of the request that it
                                         * concerns */
         struct span bytes;             /* of STDIN */

@@ -330,6 +330,7 @@ int request_add_execute(void *target, struct span content, struct err *e)
         struct execute_target t = { 0 };
 
         r->kind = REQUEST_EXECUTE;
+        r->execute_bytes = content;
         int rc = pbspan_decode(&execute_message, content, &t, e);
         r->execute = t.x; /* with its arrays: request_fini frees them after a refusal, too */
         if (rc == 0)

@@ -84,7 +84,7 @@ static void a_pause_that_can_not_be_timed_ends_at_the_next_tick(void **state)
         struct listener l = { .fd = -1 };
         struct err e = { 0 };
 
-        assert_int_equal(listener_init(&l, f->native, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), &e), 0);
+        assert_int_equal(listener_init(&l, f->native, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), NULL, &e), 0);
         good_before_failure = 0;
         turn(f);
         assert_false(event_pending(&l.readable, EV_READ, NULL));

@@ -219,14 +219,24 @@ void front_round(struct front *f)
         assert_true(event_base_loop(f->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
 }
 
-int front_connect(struct front *f)
+static int join(struct front *f, bool trusted)
 {
         const struct peer peer = { .len = 2, .bytes = { 7, 8 } };
         int pair[2];
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-        connection_accept(f->native, pair[1], &peer);
+        connection_accept(f->native, pair[1], &peer, trusted);
         return pair[0];
+}
+
+int front_connect(struct front *f)
+{
+        return join(f, false);
+}
+
+int front_connect_gateway(struct front *f)
+{
+        return join(f, true);
 }
 
 /* ---------------------------------------------------------------- the client */

@@ -61,6 +61,9 @@ void front_round(struct front *f);
 /* Returns the client's end of a new connection. */
 int front_connect(struct front *f);
 
+/* The same for a trusted connection. */
+int front_connect_gateway(struct front *f);
+
 /* front_say sends a message of the client. front_hear waits for the next answer, while the loop goes round; *bytes
  * holds the answer's bytes, which the caller frees after answer_fini. */
 void front_say(int client, const struct request *r);

@@ -1,0 +1,28 @@
+/* Runs by the run_id that their callers gave them, each in its caller's scope. By it a caller ends a run from any of
+ * its connections. Several calls have one run_id only if they wait for the same answer: see idempotency.h. */
+#pragma once
+
+#include "pool/native/scope.h"
+#include "proto/base/span.h"
+
+struct call;
+struct keyed;
+struct run_id;
+
+struct run_ids {
+        void *tree; /* of tsearch */
+};
+
+enum { RUN_ID_TAKEN = 1 };
+
+/* Gives the call this run_id. keyed: the run whose answer it waits for, or NULL. RUN_ID_TAKEN: another run of this
+ * caller has it. -ENOMEM. */
+int run_ids_add(struct run_ids *all, struct call *call, const struct scope *scope, struct span id,
+                const struct keyed *keyed);
+
+/* Harmless for a call without a run_id. */
+void run_ids_remove(struct run_ids *all, struct call *call);
+
+/* The first call of this run_id that was not cancelled by it yet; NULL: there is none. *found: there is a call with
+ * it. */
+struct call *run_ids_find(const struct run_ids *all, const struct scope *scope, struct span id, bool *found);
