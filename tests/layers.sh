@@ -47,8 +47,8 @@ declare -A allowed=(
         [bench]="bench/load bench/baseline bench/peers bench/base client lang proto/base proto/ipc proto/wire"
 
         # The supervisor: only it knows both the pool and the zygotes.
-        [hatcheryd]="pool/pool.h pool/config zygote zygote/host zygote/sandbox/seccomp.h zygote/base proto/base proto/ipc
-                proto/wire/wire.h"
+        [hatcheryd]="pool/pool.h pool/base/trusted.h pool/config zygote zygote/host zygote/sandbox/seccomp.h zygote/base
+                proto/base proto/ipc proto/wire/wire.h"
 
         [tests]="*"
         [tests/*]="*"

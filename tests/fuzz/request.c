@@ -30,6 +30,8 @@ static void check_round_trip(const struct request *r)
         FUZZ_CHECK(again.execute.n_files == r->execute.n_files && again.execute.n_args == r->execute.n_args);
         FUZZ_CHECK(again.execute.n_env == r->execute.n_env && again.execute.n_globs == r->execute.n_globs);
         FUZZ_CHECK(again.execute.n_interpreter_args == r->execute.n_interpreter_args);
+        FUZZ_CHECK(again.has_on_behalf == r->has_on_behalf && again.run_id.len == r->run_id.len);
+        FUZZ_CHECK(again.on_behalf.peer.len == r->on_behalf.peer.len);
         FUZZ_CHECK(again.request_id == r->request_id && again.eof == r->eof && again.signal == r->signal);
         FUZZ_CHECK(again.bytes.len == r->bytes.len && again.credit_bytes == r->credit_bytes);
         FUZZ_CHECK(again.terminal.rows == r->terminal.rows && again.terminal.columns == r->terminal.columns);
@@ -121,6 +123,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (rc == 0) {
                 FUZZ_CHECK(r.kind != REQUEST_NONE && (r.id != 0) == request_is_answered(r.kind));
                 FUZZ_CHECK(r.execute.n_files <= WIRE_MAX_FILES && r.execute.n_globs <= WIRE_MAX_GLOBS);
+                FUZZ_CHECK(r.has_on_behalf == (r.on_behalf.peer.len > 0) && r.on_behalf.peer.len <= WIRE_MAX_PEER);
+                FUZZ_CHECK(r.execute.run_id.len <= WIRE_MAX_RUN_ID);
+                FUZZ_CHECK(r.execute.idempotency_key.len <= WIRE_MAX_IDEMPOTENCY_KEY);
                 check_round_trip(&r);
                 if (r.kind == REQUEST_EXECUTE)
                         check_sense(&r.execute);

@@ -32,12 +32,15 @@ def requests():
     x.terminal.rows, x.terminal.columns = 24, 80
     x.interpreter_args.extend(["-I", "-c"])
     x.interpreter = "python3"
+    x.run_id, x.idempotency_key = "run-7_A", "order:7"
+    full.on_behalf.peer, full.on_behalf.trace = b"4\x7f\0\0\1", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     yield full
     small = ClientMessage(id=1)
     small.execute.code = b"print(6*7)"
     yield small
     yield ClientMessage(id=2, cancel={"request_id": 1})
     yield ClientMessage(id=3, ping={})
+    yield ClientMessage(id=3, cancel_run={"run_id": "run-7_A"}, on_behalf={"peer": b"u\0"})
     yield ClientMessage(id=4, get_status={})
     yield ClientMessage(stdin_chunk={"request_id": 1, "bytes": b"in\0put", "eof": True})
     yield ClientMessage(id=5, signal={"request_id": 1, "number": 2})

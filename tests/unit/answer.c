@@ -71,6 +71,7 @@ static uint8_t *full_result(size_t *len)
         memset(r->sandbox, 's', sizeof r->sandbox - 1);
         strcpy(r->language, "python");
         strcpy(r->language_version, "3.11.2");
+        memset(r->trace, 't', sizeof r->trace - 1);
         return encode(&a, len);
 }
 
@@ -110,6 +111,7 @@ static void a_result_with_every_field_comes_through(void **state)
         assert_int_equal(strlen(r->sandbox), sizeof r->sandbox - 1);
         assert_string_equal(r->language, "python");
         assert_string_equal(r->language_version, "3.11.2");
+        assert_int_equal(strlen(r->trace), sizeof r->trace - 1);
         assert_int_equal(a.n_files, 2);
         assert_span_text(a.files[0].name, "out.txt");
         assert_span_text(a.files[0].content, "42\n");

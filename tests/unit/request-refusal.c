@@ -135,6 +135,16 @@ static void fill_client(struct wirebuf *x, const char *text, size_t len)
         wirebuf_bytes(x, ID(Execute_client), text, len);
 }
 
+static void fill_run_id(struct wirebuf *x, const char *text, size_t len)
+{
+        wirebuf_bytes(x, ID(Execute_run_id), text, len);
+}
+
+static void fill_idempotency_key(struct wirebuf *x, const char *text, size_t len)
+{
+        wirebuf_bytes(x, ID(Execute_idempotency_key), text, len);
+}
+
 struct text_field {
         const char *name;
         void (*fill)(struct wirebuf *x, const char *text, size_t len);
@@ -150,6 +160,8 @@ static const struct text_field text_fields[] = {
         { "value", fill_value, WIRE_MAX_STRING },
         { "globs", fill_glob, WIRE_MAX_NAME },
         { "client", fill_client, WIRE_MAX_CLIENT },
+        { "run_id", fill_run_id, WIRE_MAX_RUN_ID },
+        { "idempotency_key", fill_idempotency_key, WIRE_MAX_IDEMPOTENCY_KEY },
 };
 enum { TEXT_FIELDS = sizeof text_fields / sizeof *text_fields };
 

@@ -69,6 +69,12 @@ static void a_request_with_every_field_comes_through(void **state)
         assert_true(x->collect_changed_only);
         assert_true(x->deadline_us == 123456789012345);
         assert_int_equal(x->priority, 5);
+        assert_span_text(x->run_id, "Run_7-a");
+        assert_span_text(x->idempotency_key, "order:7/\"~");
+        assert_true(r.has_on_behalf);
+        assert_span_equal(r.on_behalf.peer, "4\0\xff", 3);
+        assert_span_text(r.on_behalf.trace, "00-0af7-b7ad-01");
+        assert_true(r.execute_bytes.data > data && r.execute_bytes.data + r.execute_bytes.len < data + len);
 
         size_t again_len;
         OWN_MEM uint8_t *again = requests_encode(&r, &again_len);
@@ -94,6 +100,8 @@ static void an_empty_execute_leaves_everything_out(void **state)
         for (size_t i = 0; i < LIMIT_COUNT; i++)
                 assert_false(r.execute.has_limit[i] || r.execute.has_compile_limit[i]);
         assert_false(r.execute.has_compile_limits || r.execute.echo_last_expression || r.execute.unbuffered);
+        assert_int_equal(r.execute.run_id.len + r.execute.idempotency_key.len, 0);
+        assert_false(r.has_on_behalf);
         request_fini(&r);
         free(data);
 }
@@ -180,6 +188,7 @@ static void the_small_requests_come_through(void **state)
                 { .id = 2, .kind = REQUEST_CANCEL },
                 { .id = 3, .kind = REQUEST_PING },
                 { .id = 4, .kind = REQUEST_STATUS },
+                { .id = 5, .kind = REQUEST_CANCEL_RUN, .run_id = span_of_text("a-Z_09") },
         };
         for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
                 struct request back;
@@ -190,6 +199,7 @@ static void the_small_requests_come_through(void **state)
                 assert_int_equal(back.id, requests[i].id);
                 assert_int_equal(back.kind, requests[i].kind);
                 assert_int_equal(back.request_id, requests[i].request_id);
+                assert_span_equal(back.run_id, requests[i].run_id.data, requests[i].run_id.len);
                 request_fini(&back);
         }
 }
@@ -301,7 +311,9 @@ static void check_is_refused_or_sound(const uint8_t *data, size_t len)
         }
 
         const struct submission *x = &r.execute;
-        const struct span spans[] = { x->language, x->code, x->entry, x->standard_input, x->client };
+        const struct span spans[] = { x->language,      x->code,           x->entry,       x->standard_input,
+                                      x->client,        x->run_id,         r.run_id,       x->idempotency_key,
+                                      r.on_behalf.peer, r.on_behalf.trace, r.execute_bytes };
         for (size_t i = 0; i < sizeof spans / sizeof *spans; i++)
                 assert_inside(spans[i], data, len);
         for (size_t i = 0; i < x->n_files; i++) {

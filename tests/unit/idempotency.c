@@ -1,0 +1,489 @@
+/* Idempotency keys: a repeat gets the answer of the first request, and nothing runs twice. */
+#include "pool/native/idempotency.h"
+
+#include "pool/native/connection.h"
+#include "tests/unit/front.h"
+#include "tests/unit/unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { KIB = 1024 };
+
+/* The linker replaces the clock by this one, which a test moves on. */
+static int64_t ahead_us;
+
+int64_t __real_clock_us(void);
+int64_t __wrap_clock_us(void);
+
+int64_t __wrap_clock_us(void)
+{
+        return __real_clock_us() + ahead_us;
+}
+
+static struct request keyed(uint64_t id, const char *key)
+{
+        return (struct request){
+                .id = id,
+                .kind = REQUEST_EXECUTE,
+                .execute = { .language = span_of_text("none"), .idempotency_key = span_of_text(key) },
+        };
+}
+
+static void execute(int client, uint64_t id, const char *key)
+{
+        const struct request r = keyed(id, key);
+        front_say(client, &r);
+}
+
+static void turn(struct front *f)
+{
+        for (int i = 0; i < 6; i++)
+                front_round(f);
+}
+
+static void wait_for(struct front *f, size_t begun)
+{
+        while (f->core.begun < begun)
+                front_round(f);
+        turn(f);
+        assert_int_equal(f->core.begun, begun);
+}
+
+static void hear_error(struct front *f, int client, uint64_t id, enum refusal_code code, const char *word)
+{
+        struct answer a;
+        uint8_t *bytes;
+
+        front_hear(f, client, &a, &bytes);
+        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_error_tag);
+        assert_int_equal(a.m.id, id);
+        assert_int_equal(a.m.answer.error.code, code);
+        if (!strstr(a.m.answer.error.message, word))
+                fail_msg("\"%s\" does not speak of \"%s\"", a.m.answer.error.message, word);
+        answer_fini(&a);
+        free(bytes);
+}
+
+static void hear_result(struct front *f, int client, uint64_t id, const char *out)
+{
+        struct answer a;
+        uint8_t *bytes;
+
+        front_hear(f, client, &a, &bytes);
+        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_result_tag);
+        assert_int_equal(a.m.id, id);
+        assert_span_text(a.out, out);
+        answer_fini(&a);
+        free(bytes);
+}
+
+static struct outcome exited(const char *out)
+{
+        return (struct outcome){
+                .end.status = OUTCOME_EXITED,
+                .output.out = span_of_text(out),
+                .language = "none",
+                .language_version = "",
+        };
+}
+
+static void finish(struct front *f, size_t i, const char *out)
+{
+        const struct outcome o = exited(out);
+        front_finish(f, i, &o);
+}
+
+/* Runs a keyed request to its end. */
+static void run(struct front *f, int client, uint64_t id, const char *key, const char *out)
+{
+        const size_t begun = f->core.begun;
+
+        execute(client, id, key);
+        wait_for(f, begun + 1);
+        finish(f, begun, out);
+        hear_result(f, client, id, out);
+}
+
+/* ---------------------------------------------------------------- repeats */
+
+static void a_later_repeat_has_the_same_answer(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int one = front_connect(f), other = front_connect(f);
+
+        run(f, one, 1, "k", "first");
+        execute(one, 2, "k");
+        hear_result(f, one, 2, "first");
+        execute(other, 1, "k");
+        hear_result(f, other, 1, "first");
+        run(f, one, 3, "k2", "second"); /* another key is another run */
+        assert_int_equal(f->core.begun, 2);
+        close(one);
+        close(other);
+        front_free(f);
+}
+
+static void a_repeat_waits_for_the_run_that_is_under_way(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int one = front_connect(f), other = front_connect(f);
+
+        execute(one, 1, "k");
+        wait_for(f, 1);
+        execute(one, 2, "k");
+        execute(other, 3, "k");
+        turn(f);
+        assert_int_equal(f->core.begun, 1);
+        finish(f, 0, "all");
+        hear_result(f, one, 2, "all");
+        hear_result(f, one, 1, "all");
+        hear_result(f, other, 3, "all");
+        close(one);
+        close(other);
+        front_free(f);
+}
+
+static void the_run_goes_on_for_those_who_still_wait(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int one = front_connect(f), other = front_connect(f);
+
+        execute(one, 1, "k");
+        wait_for(f, 1);
+        execute(other, 1, "k");
+        turn(f);
+        close(one);
+        while (native_connections(f->native) > 1)
+                front_round(f);
+        assert_int_equal(f->core.abandoned, 0);
+        finish(f, 0, "it went on");
+        hear_result(f, other, 1, "it went on");
+        close(other);
+        front_free(f);
+}
+
+static void the_run_ends_with_the_last_who_waits(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int one = front_connect(f), other = front_connect(f);
+
+        execute(one, 1, "k");
+        wait_for(f, 1);
+        execute(other, 1, "k");
+        turn(f);
+        close(one);
+        close(other);
+        while (native_connections(f->native) > 0)
+                front_round(f);
+        assert_int_equal(f->core.abandoned, 1);
+
+        int third = front_connect(f);
+        run(f, third, 1, "k", "anew");
+        close(third);
+        front_free(f);
+}
+
+static void another_run_id_and_less_time_are_still_the_same_request(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+        struct request r = keyed(1, "k");
+
+        r.execute.deadline_us = 5000000;
+        r.execute.run_id = span_of_text("first");
+        front_say(client, &r);
+        wait_for(f, 1);
+        r.id = 2; /* the same run_id, too: they are one run */
+        front_say(client, &r);
+        r.id = 3;
+        r.execute.deadline_us = 4000000;
+        r.execute.run_id = span_of_text("second");
+        front_say(client, &r);
+        turn(f);
+        finish(f, 0, "one");
+        hear_result(f, client, 3, "one");
+        hear_result(f, client, 2, "one");
+        hear_result(f, client, 1, "one");
+        close(client);
+        front_free(f);
+}
+
+/* ---------------------------------------------------------------- what is refused */
+
+static void another_request_with_the_key_is_refused(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+        struct request r = keyed(2, "k");
+
+        execute(client, 1, "k");
+        wait_for(f, 1);
+        r.execute.priority = 1;
+        front_say(client, &r);
+        hear_error(f, client, 2, REFUSAL_INVALID_ARGUMENT, "another request");
+        finish(f, 0, "");
+        hear_result(f, client, 1, "");
+        front_say(client, &r);
+        hear_error(f, client, 2, REFUSAL_INVALID_ARGUMENT, "another request");
+        assert_int_equal(f->core.refusals[REFUSAL_INVALID_ARGUMENT], 2);
+        close(client);
+        front_free(f);
+}
+
+static void output_that_goes_by_can_not_be_had_twice(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        for (uint64_t id = 1; id <= 3; id++) {
+                struct request r = keyed(id, "k");
+                r.execute.stream = id == 1;
+                r.execute.live_input = id == 2;
+                r.execute.has_terminal = id == 3;
+                front_say(client, &r);
+                hear_error(f, client, id, REFUSAL_INVALID_ARGUMENT, "stream");
+        }
+        assert_int_equal(f->core.begun, 0);
+        close(client);
+        front_free(f);
+}
+
+static void a_refusal_is_kept_only_if_it_is_final(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        execute(client, 1, "final");
+        wait_for(f, 1);
+        front_refuse(f, 0, REFUSAL_INTERNAL, "a fault");
+        hear_error(f, client, 1, REFUSAL_INTERNAL, "a fault");
+        execute(client, 2, "final");
+        hear_error(f, client, 2, REFUSAL_INTERNAL, "a fault");
+        assert_int_equal(f->core.begun, 1);
+
+        execute(client, 3, "later");
+        wait_for(f, 2);
+        struct sink *sink = f->core.execution[1].sink;
+        free(f->core.execution[1].payload.buffer);
+        f->core.execution[1] = (struct execution){ .core = &f->core };
+        sink->ops->refused(sink, &(struct refusal){ REFUSAL_UNAVAILABLE, 500, "the zygote died" });
+        hear_error(f, client, 3, REFUSAL_UNAVAILABLE, "the zygote died");
+        run(f, client, 4, "later", "now it works");
+        close(client);
+        front_free(f);
+}
+
+static void what_the_core_refuses_at_once_is_not_remembered(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        refuse(&f->core.refusal, REFUSAL_NOT_FOUND, "no such language");
+        execute(client, 1, "k");
+        hear_error(f, client, 1, REFUSAL_NOT_FOUND, "no such language");
+        f->core.refusal.code = 0;
+        run(f, client, 2, "k", "it is there now");
+        close(client);
+        front_free(f);
+}
+
+/* ---------------------------------------------------------------- cancelled */
+
+static void cancel(int client, uint64_t id, uint64_t wanted)
+{
+        const struct request r = { .id = id, .kind = REQUEST_CANCEL, .request_id = wanted };
+        front_say(client, &r);
+}
+
+static void hear_cancelled(struct front *f, int client, uint64_t id)
+{
+        struct answer a;
+        uint8_t *bytes;
+
+        front_hear(f, client, &a, &bytes);
+        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_cancelled_tag);
+        assert_int_equal(a.m.id, id);
+        assert_true(a.m.answer.cancelled.found);
+        answer_fini(&a);
+        free(bytes);
+}
+
+static void a_cancel_ends_one_request_and_the_last_one_ends_the_run(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        execute(client, 1, "k");
+        wait_for(f, 1);
+        execute(client, 2, "k");
+        turn(f);
+        cancel(client, 3, 1);
+        hear_error(f, client, 1, REFUSAL_CANCELLED, "goes on for another");
+        hear_cancelled(f, client, 3);
+        assert_int_equal(f->core.cancelled, 0);
+        cancel(client, 4, 2);
+        hear_error(f, client, 2, REFUSAL_CANCELLED, "cancelled");
+        hear_cancelled(f, client, 4);
+        assert_int_equal(f->core.cancelled, 1);
+        run(f, client, 5, "k", "anew"); /* what was cancelled is not kept */
+        close(client);
+        front_free(f);
+}
+
+static void a_run_id_ends_all_that_share_it(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+        struct request r = keyed(1, "k");
+        const struct request end = { .id = 9, .kind = REQUEST_CANCEL_RUN, .run_id = span_of_text("mine") };
+
+        r.execute.run_id = span_of_text("mine");
+        front_say(client, &r);
+        wait_for(f, 1);
+        r.id = 2;
+        front_say(client, &r);
+        turn(f);
+        front_say(client, &end);
+        hear_error(f, client, 2, REFUSAL_CANCELLED, "cancelled");
+        hear_error(f, client, 1, REFUSAL_CANCELLED, "cancelled");
+        hear_cancelled(f, client, 9);
+        assert_int_equal(f->core.cancelled, 1);
+        close(client);
+        front_free(f);
+}
+
+/* ---------------------------------------------------------------- scope */
+
+static void keys_of_different_callers_and_names_are_different(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int gateway = front_connect_gateway(f), client = front_connect(f);
+        struct request r = keyed(1, "k");
+
+        run(f, client, 1, "k", "native");
+        r.execute.client = span_of_text("guild 42");
+        front_say(client, &r);
+        wait_for(f, 2);
+        finish(f, 1, "of a name");
+        hear_result(f, client, 1, "of a name");
+
+        r = keyed(1, "k");
+        r.has_on_behalf = true;
+        r.on_behalf.peer = (struct span){ (const uint8_t *)"\7\10", 2 }; /* as front.c names each native client */
+        front_say(gateway, &r);
+        wait_for(f, 3);
+        finish(f, 2, "of a gateway's caller");
+        hear_result(f, gateway, 1, "of a gateway's caller");
+        r.id = 2;
+        front_say(gateway, &r);
+        hear_result(f, gateway, 2, "of a gateway's caller");
+        r.id = 3;
+        r.on_behalf.peer = span_of_text("another");
+        front_say(gateway, &r);
+        wait_for(f, 4);
+        close(gateway);
+        close(client);
+        front_free(f);
+}
+
+/* ---------------------------------------------------------------- bounds */
+
+static void answers_are_forgotten_oldest_first_when_they_hold_too_much(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+        static char much[200 * KIB];
+
+        f->memory.max = IDEMPOTENCY_SHARE * 512 * KIB; /* room for two answers */
+        memset(much, 'x', sizeof much - 1);
+        for (uint64_t i = 1; i <= 3; i++) {
+                char key[8];
+                snprintf(key, sizeof key, "k%d", (int)i);
+                run(f, client, i, key, much);
+                assert_true(f->native->idempotency.bytes <= f->memory.max / IDEMPOTENCY_SHARE);
+                assert_true(f->memory.used >= f->native->idempotency.bytes);
+        }
+        assert_int_equal(f->native->idempotency.n_kept, 2);
+        execute(client, 4, "k3");
+        hear_result(f, client, 4, much);
+        execute(client, 5, "k2");
+        hear_result(f, client, 5, much);
+        run(f, client, 6, "k1", "anew");
+        close(client);
+        front_free(f);
+}
+
+static void an_answer_is_kept_for_a_minute(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        run(f, client, 1, "k", "old");
+        ahead_us += IDEMPOTENCY_KEPT_US - 1000000;
+        native_tick(f->native);
+        execute(client, 2, "k");
+        hear_result(f, client, 2, "old");
+        ahead_us += 1000001;
+        run(f, client, 3, "k", "new"); /* even before the next tick */
+        assert_int_equal(f->native->idempotency.n_kept, 1);
+        ahead_us += IDEMPOTENCY_KEPT_US + 1;
+        native_tick(f->native);
+        assert_int_equal(f->native->idempotency.n_kept, 0);
+        close(client);
+        front_free(f);
+}
+
+static void a_forgotten_answer_is_made_anew(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        run(f, client, 1, "k", "old");
+        idempotency_forget_oldest(&f->native->idempotency, &f->memory);
+        assert_int_equal(f->native->idempotency.n_kept, 0);
+        assert_false(idempotency_forget_oldest(&f->native->idempotency, &f->memory));
+        run(f, client, 2, "k", "new");
+        close(client);
+        front_free(f);
+}
+
+int main(void)
+{
+        signal(SIGPIPE, SIG_IGN); /* as in the pool */
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(a_later_repeat_has_the_same_answer),
+                cmocka_unit_test(a_repeat_waits_for_the_run_that_is_under_way),
+                cmocka_unit_test(the_run_goes_on_for_those_who_still_wait),
+                cmocka_unit_test(the_run_ends_with_the_last_who_waits),
+                cmocka_unit_test(another_run_id_and_less_time_are_still_the_same_request),
+                cmocka_unit_test(another_request_with_the_key_is_refused),
+                cmocka_unit_test(output_that_goes_by_can_not_be_had_twice),
+                cmocka_unit_test(a_refusal_is_kept_only_if_it_is_final),
+                cmocka_unit_test(what_the_core_refuses_at_once_is_not_remembered),
+                cmocka_unit_test(a_cancel_ends_one_request_and_the_last_one_ends_the_run),
+                cmocka_unit_test(a_run_id_ends_all_that_share_it),
+                cmocka_unit_test(keys_of_different_callers_and_names_are_different),
+                cmocka_unit_test(answers_are_forgotten_oldest_first_when_they_hold_too_much),
+                cmocka_unit_test(an_answer_is_kept_for_a_minute),
+                cmocka_unit_test(a_forgotten_answer_is_made_anew),
+        };
+        return cmocka_run_group_tests_name("idempotency", tests, NULL, NULL);
+}
