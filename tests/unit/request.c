@@ -71,9 +71,6 @@ static void a_request_with_every_field_comes_through(void **state)
         assert_int_equal(x->priority, 5);
         assert_span_text(x->run_id, "Run_7-a");
         assert_span_text(x->idempotency_key, "order:7/\"~");
-        assert_true(r.has_on_behalf);
-        assert_span_equal(r.on_behalf.peer, "4\0\xff", 3);
-        assert_span_text(r.on_behalf.trace, "00-0af7-b7ad-01");
         assert_true(r.execute_bytes.data > data && r.execute_bytes.data + r.execute_bytes.len < data + len);
 
         size_t again_len;
@@ -202,6 +199,26 @@ static void the_small_requests_come_through(void **state)
                 assert_span_equal(back.run_id, requests[i].run_id.data, requests[i].run_id.len);
                 request_fini(&back);
         }
+}
+
+static void the_caller_of_a_request_comes_through(void **state)
+{
+        (void)state;
+        const struct request r = {
+                .id = 6,
+                .has_on_behalf = true,
+                .on_behalf = { .peer = requests_bytes("4\0\xff", 3), .trace = span_of_text("00-0af7-b7ad-01") },
+                .kind = REQUEST_PING,
+        };
+        struct request back;
+        struct err e = { 0 };
+        size_t len;
+        OWN_MEM uint8_t *data = requests_encode(&r, &len);
+        assert_int_equal(request_decode(&back, data, len, &e), 0);
+        assert_int_equal(back.kind, REQUEST_PING);
+        assert_true(back.has_on_behalf);
+        assert_span_equal(back.on_behalf.peer, "4\0\xff", 3);
+        assert_span_text(back.on_behalf.trace, "00-0af7-b7ad-01");
 }
 
 static void large_bytes_are_taken_without_a_copy(void **state)
@@ -372,6 +389,7 @@ int main(void)
                 cmocka_unit_test(limits_of_the_compile_stage_are_not_those_of_the_run),
                 cmocka_unit_test(limits_without_a_limit_and_collect_without_a_glob_are_taken),
                 cmocka_unit_test(the_small_requests_come_through),
+                cmocka_unit_test(the_caller_of_a_request_comes_through),
                 cmocka_unit_test(large_bytes_are_taken_without_a_copy),
                 cmocka_unit_test(fields_of_another_version_are_skipped),
                 cmocka_unit_test(fields_may_come_in_any_order),

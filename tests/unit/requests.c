@@ -83,8 +83,6 @@ uint8_t *requests_full(size_t *len)
         struct env_span env[] = { { span_of_text("A"), span_of_text("1") }, { span_of_text("B"), span_of_text("") } };
         struct request r = {
                 .id = UINT64_MAX,
-                .has_on_behalf = true,
-                .on_behalf = { .peer = requests_bytes("4\0\xff", 3), .trace = span_of_text("00-0af7-b7ad-01") },
                 .kind = REQUEST_EXECUTE,
                 .execute = {
                         .language = span_of_text("python"),
