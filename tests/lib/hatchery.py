@@ -80,13 +80,20 @@ def execute_message(code=None, *, language="python", files=None, limits=None, co
     return message
 
 
+def caller_message(caller):
+    peer, trace = caller if isinstance(caller, tuple) else (caller, "")
+    return pb.OnBehalf(peer=peer, trace=trace)
+
+
 class Client:
     """One connection, from the address `source` if one is given. Requests may be sent ahead; answers are kept until
     they are asked for."""
 
-    def __init__(self, address, timeout=120, compress=False, source=None):
+    def __init__(self, address, timeout=120, compress=False, source=None, on_behalf=None):
+        """on_behalf: for a gateway's socket, the caller that every request with an answer names, or (caller, trace)."""
         self.sock = connect(address, patience(timeout), source)
         self.compress = compress
+        self.on_behalf = on_behalf
         self.last_id = 0
         self.kept = {}
         self.order = []  # ids in the order in which their answers came
@@ -154,6 +161,8 @@ class Client:
     # ------------------------------------------------------------ messages
 
     def send_message(self, request_id, request):
+        if self.on_behalf is not None and request_id:
+            request = {"on_behalf": caller_message(self.on_behalf), **request}
         message = pb.ClientMessage(id=request_id, **request).SerializeToString()
         if self.compress:
             self.send_frame(lz4.frame.compress(message, store_size=True), LZ4)
@@ -218,6 +227,9 @@ class Client:
 
     def cancel(self, request_id):
         return self.take(self.send(cancel=pb.Cancel(request_id=request_id)), "cancelled").found
+
+    def cancel_run(self, run_id):
+        return self.take(self.send(cancel_run=pb.CancelRun(run_id=run_id)), "cancelled").found
 
     def ping(self):
         return self.take(self.send(ping=pb.Ping()), "pong").server_version
