@@ -15,6 +15,7 @@
 #include "proto/base/cores.h"
 #include "proto/base/log.h"
 #include "proto/base/own.h"
+#include "proto/confine/confine.h"
 #include "proto/ipc/control.h"
 
 #include <errno.h>
@@ -437,7 +438,7 @@ int pool_main(const struct pool_options *options)
         if (r == 0)
                 r = prepare(p, options, &e);
         if (r == 0)
-                r = confine_calls(cache, &e);
+                r = confine_pool_calls(cache, &e);
         if (r == 0) {
                 r = event_base_dispatch(p->base) == 0 ? -p->status : -EIO;
                 if (r == -EIO)

@@ -12,6 +12,7 @@ declare -A allowed=(
         [proto/base]=""
         [proto/ipc]="proto/base"
         [proto/wire]="proto/base"
+        [proto/confine]="proto/base"
 
         # A folder calls folders below it, and gets their reports by callbacks. A front includes three headers of the
         # core.
@@ -24,7 +25,7 @@ declare -A allowed=(
         [pool/native]="pool/core/core.h pool/core/outcome.h pool/core/facts.h pool/config pool/base proto/base proto/ipc
                 proto/wire"
         [pool]="pool/native pool/core pool/sched pool/link pool/cache pool/config pool/base proto/base proto/ipc
-                proto/wire/wire.h"
+                proto/confine proto/wire/wire.h"
 
         # Each of these is a trust domain.
         [zygote/base]="proto/base proto/ipc"

@@ -1,221 +1,30 @@
-/* The pool's confinement: pool/confine.h. Each attempt is made twice, in a free child and in a confined one: an attempt
- * that fails in both would prove nothing. */
+/* The pool's confinement: pool/confine.h and proto/confine/confine.h. */
+#include "attempts.h"
 #include "unit.h"
 
 #include "pool/confine.h"
+#include "proto/confine/confine.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#ifdef __SANITIZE_ADDRESS__
-#define SANITIZED true
-#else
-#define SANITIZED false
-#endif
-
-enum { UID = 1879000000, FAILED = 99 };
-
-/* Attempts. Each returns the kernel's result, which is negative, with errno, after a failure. No attempt changes
- * anything outside its process. */
-static long new_socket(void)
-{
-        return socket(AF_INET, SOCK_STREAM, 0);
-}
-
-static long other_socket(void)
-{
-        return socket(AF_UNIX, SOCK_DGRAM, 0);
-}
-
-static long open_file(void)
-{
-        return open("/dev/null", O_RDONLY | O_CLOEXEC);
-}
-
-static long open_at(void)
-{
-        return syscall(SYS_openat2, AT_FDCWD, "/dev/null", (uint64_t[3]){ 0 }, sizeof(uint64_t[3]));
-}
-
-/* The path is wrong on purpose, so that the free child is not replaced: a kernel that allows the call says ENOENT. */
-static long run_program(void)
-{
-        char *const none[] = { NULL };
-        long r = execve("/nonexistent/program", none, none);
-        return r < 0 && errno == ENOENT ? 0 : r;
-}
-
-static long trace(void)
-{
-        return ptrace(PTRACE_TRACEME, 0, NULL, NULL);
-}
-
-static long new_process(void)
-{
-        long pid = syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
-        if (pid == 0)
-                _exit(0);
-        return pid;
-}
-
-static long new_process_by_clone3(void)
-{
-        uint64_t args[8] = { [4] = SIGCHLD };
-        long pid = syscall(SYS_clone3, args, sizeof args);
-        if (pid == 0)
-                _exit(0);
-        return pid;
-}
-
-static long mapped_code(void)
-{
-        return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
-}
-
-static long code_from_data(void)
-{
-        void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        return page == MAP_FAILED ? 0 : mprotect(page, 4096, PROT_READ | PROT_EXEC);
-}
-
-static long memory_file(void)
-{
-        return memfd_create("x", MFD_CLOEXEC);
-}
-
-static long change_directory(void)
-{
-        return chdir("/");
-}
-
-static long look_at_mode(void)
-{
-        return syscall(SYS_umask, 022);
-}
-
-static long signal_somebody(void)
-{
-        return syscall(SYS_kill, getpid(), 0);
-}
-
-static long signal_by_thread(void)
-{
-        return syscall(SYS_tkill, syscall(SYS_gettid), 0);
-}
-
-static long own_ids(void)
-{
-        return setresuid(getuid(), getuid(), getuid());
-}
-
-static long raise_limit(void)
-{
-        struct rlimit files;
-        return syscall(SYS_setrlimit, RLIMIT_NOFILE, syscall(SYS_getrlimit, RLIMIT_NOFILE, &files) < 0 ? NULL : &files);
-}
-
-static long lock_file(void)
-{
-        struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
-        return fcntl(STDIN_FILENO, F_GETLK, &lock) < 0 && errno == ENOSYS ? -1 : 0;
-}
-
-static long duplicate(void)
-{
-        return dup(STDERR_FILENO);
-}
-
-static long ring(void)
-{
-        struct io_uring_params p = { 0 };
-        long r = syscall(SYS_io_uring_setup, 1, &p);
-        return r < 0 && errno != ENOSYS ? 0 : r; /* a host may forbid the call to all processes, with another errno */
-}
-
-static long key(void)
-{
-        long r = syscall(SYS_keyctl, 0 /* KEYCTL_GET_KEYRING_ID */, -3, 0);
-        return r < 0 && errno != ENOSYS ? 0 : r;
-}
-
-static long new_namespace(void)
-{
-        long r = unshare(CLONE_NEWUTS);
-        return r < 0 && errno == EPERM ? 0 : r;
-}
-
-struct attempt {
-        const char *name;
-        long (*make)(void);
-        bool sanitizers_need_it; /* in a sanitized build the call is allowed */
-};
-
-static const struct attempt attempts[] = {
-        { "a socket of the internet", new_socket, false },
-        { "a socket of another kind", other_socket, false },
-        { "opening a file", open_file, true },
-        { "opening a file by openat2", open_at, false },
-        { "executing a program", run_program, false },
-        { "being traced", trace, true },
-        { "a new process", new_process, true },
-        { "a new process by clone3", new_process_by_clone3, false },
-        { "a mapping that holds code", mapped_code, false },
-        { "data that becomes code", code_from_data, false },
-        { "a file in memory", memory_file, false },
-        { "another directory", change_directory, false },
-        { "the mask of modes", look_at_mode, false },
-        { "a signal for a process", signal_somebody, true },
-        { "a signal for a thread", signal_by_thread, false },
-        { "its ids", own_ids, false },
-        { "its limits", raise_limit, false },
-        { "a file lock", lock_file, false },
-        { "a copy of a descriptor", duplicate, false },
-        { "io_uring", ring, false },
-        { "keys", key, false },
-        { "a namespace", new_namespace, false },
-};
-
-/* The errno of an attempt made in a child of its own, 0 if it succeeds. */
-static int attempt_in_child(const struct attempt *a, bool confined)
-{
-        pid_t pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0) {
-                struct err e = { 0 };
-                if (confined && confine_calls(-1, &e) < 0) {
-                        fprintf(stderr, "# %s\n", e.text);
-                        _exit(FAILED);
-                }
-                errno = 0;
-                _exit(a->make() < 0 ? errno : 0);
-        }
-        int status;
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFEXITED(status));
-        return WEXITSTATUS(status);
-}
+enum { UID = 1879000000 };
 
 /* 0, or the number of the first check that fails. */
-static int use_directory(int directory, int other)
+static int use_directory(void *data)
 {
+        const int directory = ((const int *)data)[0], other = ((const int *)data)[1];
         struct err e = { 0 };
-        if (confine_calls(directory, &e) < 0)
+        if (confine_pool_calls(directory, &e) < 0)
                 return 1;
         int fd = openat(directory, "a", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         if (fd < 0 || futimens(fd, NULL) < 0 || renameat(directory, "a", directory, "b") < 0 ||
@@ -245,28 +54,21 @@ static void files_of_one_directory_can_be_used_and_no_others(void **state)
         int other = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         assert_true(directory >= 0 && other >= 0);
 
-        assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        pid_t pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0)
-                _exit(use_directory(directory, other));
-        int status;
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(attempts_status(use_directory, (int[]){ directory, other }), 0);
         close(directory);
         close(other);
         assert_int_equal(rmdir(path), 0);
 }
 
 /* 0, or the number of the first check that fails. */
-static int use_terminal(int master)
+static int use_terminal(void *data)
 {
+        const int master = *(const int *)data;
         const struct winsize is = { .ws_row = 30, .ws_col = 90 };
         const int unlocked = 0;
         struct err e = { 0 };
 
-        if (confine_calls(-1, &e) < 0)
+        if (confine_pool_calls(-1, &e) < 0)
                 return 1;
         if (ioctl(master, TIOCSWINSZ, &is) < 0)
                 return 2;
@@ -282,20 +84,13 @@ static void a_terminal_can_be_given_a_size_and_not_be_opened(void **state)
         (void)state;
         const int unlocked = 0;
         struct winsize was;
-        int status, master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
+        int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC);
 
         assert_true(master >= 0);
         assert_int_equal(ioctl(master, TIOCSPTLCK, &unlocked), 0);
         int side = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
         assert_true(side >= 0); /* so it is the filter that refuses the call */
-        assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        pid_t pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0)
-                _exit(use_terminal(master));
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        assert_true(WIFEXITED(status));
-        assert_int_equal(WEXITSTATUS(status), 0);
+        assert_int_equal(attempts_status(use_terminal, &master), 0);
         assert_int_equal(ioctl(side, TIOCGWINSZ, &was), 0);
         assert_int_equal(was.ws_row, 30);
         assert_int_equal(was.ws_col, 90);
@@ -303,19 +98,15 @@ static void a_terminal_can_be_given_a_size_and_not_be_opened(void **state)
         close(master);
 }
 
+static int confine(struct err *e)
+{
+        return confine_pool_calls(-1, e);
+}
+
 static void what_the_loop_does_not_need_is_not_there(void **state)
 {
         (void)state;
-        /* The filter is loaded without root's help, as in the pool. */
-        assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        for (size_t i = 0; i < sizeof attempts / sizeof attempts[0]; i++) {
-                const struct attempt *a = &attempts[i];
-                if (attempt_in_child(a, false) != 0)
-                        fail_msg("%s fails in a free process too", a->name);
-                int got = attempt_in_child(a, true);
-                if (SANITIZED && a->sanitizers_need_it ? got == FAILED : got != ENOSYS)
-                        fail_msg("%s: error %d", a->name, got);
-        }
+        attempts_make(attempts, n_attempts, confine);
 }
 
 /* In a child that has dropped everything: 0, or the number of the first right that is still there. */
@@ -359,7 +150,7 @@ static int drop_in_child(uint32_t uid)
                 if (confine_drop(uid, -1, &e) < 0) {
                         if (uid != 0)
                                 fprintf(stderr, "# %s\n", e.text);
-                        _exit(FAILED);
+                        _exit(ATTEMPT_FAILED);
                 }
                 _exit(what_is_left());
         }
@@ -381,7 +172,7 @@ static void rights_are_gone(void **state)
 static void root_is_no_user_for_it(void **state)
 {
         (void)state;
-        assert_int_equal(drop_in_child(0), FAILED);
+        assert_int_equal(drop_in_child(0), ATTEMPT_FAILED);
 }
 
 int main(void)

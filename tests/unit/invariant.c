@@ -30,7 +30,7 @@ static int in_child(void (*act)(void), char *said, size_t size)
                 setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
                 signal(SIGABRT, SIG_DFL); /* cmocka's or a sanitizer's handler would not end it */
                 dup2(out[1], STDERR_FILENO);
-                if (confine_calls(-1, &e) < 0) /* the pool's filter must allow the calls of its end */
+                if (confine_pool_calls(-1, &e) < 0) /* the pool's filter must allow the calls of its end */
                         _exit(3);
                 act();
                 _exit(0);
