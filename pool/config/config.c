@@ -2,6 +2,7 @@
  * tables below know every key, its bounds and its default, and all values go through one parser with units. */
 #include "pool/config/config.h"
 
+#include "pool/config/config_http.h"
 #include "pool/config/config_language.h"
 #include "pool/config/config_limits.h"
 #include "pool/config/config_runtime.h"
@@ -36,6 +37,9 @@ static const struct config_setting settings[] = {
         { "write_timeout", LIMIT_UNIT_US, 30000000, 1000, CONFIG_MAX_TIME, PLACE(write_timeout_us) },
         { "max_unsent_bytes", LIMIT_UNIT_BYTES, 64 << 20, 1024, CONFIG_MAX_MEMORY, PLACE(max_unsent_bytes) },
         { "drain", LIMIT_UNIT_US, 30000000, 0, CONFIG_MAX_TIME, PLACE(drain_us) },
+        { "drain_notice", LIMIT_UNIT_US, 0, 0, CONFIG_MAX_TIME, PLACE(drain_notice_us) },
+        { "gateway_workers", LIMIT_UNIT_COUNT, 0, 0, CONFIG_MAX_WORKERS, PLACE(gateway_workers) },
+        { "gateway_memory", LIMIT_UNIT_BYTES, 256 << 20, 1 << 20, CONFIG_MAX_MEMORY, PLACE(gateway_memory) },
         { "collect_max_files", LIMIT_UNIT_COUNT, 256, 1, 65536, PLACE(collect_max_files) },
         { "collect_max_bytes", LIMIT_UNIT_BYTES, 16 << 20, 1, 1 << 30, PLACE(collect_max_bytes) },
         { "collect_timeout", LIMIT_UNIT_US, 2000000, 1000, CONFIG_MAX_TIME, PLACE(collect_us) },
@@ -211,6 +215,8 @@ static int take(struct config *c, cfg_t *root, bool lenient, struct err *e)
         if (r == 0)
                 r = config_string_take(root, "cache", &c->cache, e);
         if (r == 0)
+                r = config_http_take(c, root, e);
+        if (r == 0)
                 r = take_runtimes(c, root, e);
         if (r == 0)
                 r = take_identities(c, root, e);
@@ -224,10 +230,11 @@ static int take(struct config *c, cfg_t *root, bool lenient, struct err *e)
 /* The contents that a text may have. */
 enum text { TEXT_MAIN, TEXT_RUNTIME, TEXT_MERGED };
 
-enum { ROOT_OPTIONS = N_SETTINGS + 12 };
+enum { ROOT_OPTIONS = N_SETTINGS + 13 };
 
 struct grammar {
         char listen[32];
+        struct config_http_grammar http;
         struct config_sink sink;
         cfg_opt_t limits[CONFIG_LIMITS_OPTIONS];
         cfg_opt_t language[CONFIG_LANGUAGE_OPTIONS];
@@ -249,6 +256,7 @@ static size_t main_options(struct grammar *g)
         g->root[n++].validcb = check_directories;
         g->root[n++] = (cfg_opt_t)CFG_STR_CB("packages", CONFIG_PACKAGES, CFGF_NONE, check_directory);
         g->root[n++] = (cfg_opt_t)CFG_STR_CB("cache", CONFIG_CACHE, CFGF_NONE, check_cache);
+        g->root[n++] = config_http_option(&g->http, &g->sink);
         g->root[n++] = (cfg_opt_t)CFG_SEC("language", g->language, CFGF_MULTI | CFGF_TITLE | CFGF_NO_TITLE_DUPES);
         return n;
 }
@@ -422,6 +430,7 @@ void config_fini(struct config *c)
 {
         config_list_free(c->listen);
         config_list_free(c->language_files);
+        config_http_fini(c);
         free(c->packages);
         free(c->cache);
         for (size_t i = 0; i < c->n_runtimes; i++)

@@ -20,12 +20,20 @@
 #define CONFIG_PACKAGES "/var/lib/hatchery/packages"
 #define CONFIG_CACHE    "/var/cache/hatchery"
 
-#define CONFIG_MAX_UID_BASE 4000000000 /* too large for an int, so it is not an enumerator */
+/* Where HTTP is listened on by default. */
+#define CONFIG_HTTP_LISTEN "127.0.0.1:8060"
+
+#define CONFIG_MAX_UID_BASE 4000000000 /* no int holds it, so it is no enumerator */
 
 enum {
         CONFIG_MAX_LANGUAGES = 63,
         CONFIG_MAX_RUNTIMES = 256,
-        CONFIG_MAX_TEXT = 4 << 20, /* bytes */
+        CONFIG_MAX_HTTP = 16,        /* sections; */
+        CONFIG_MAX_HTTP_LISTEN = 32, /* addresses of all of them */
+        CONFIG_HTTP_WORDS = 32,      /* words of each of their lists; */
+        CONFIG_HTTP_WORD = 128,      /* and bytes of a word, NUL included */
+        CONFIG_MAX_WORKERS = 64,     /* of the gateway */
+        CONFIG_MAX_TEXT = 4 << 20,   /* bytes */
 };
 
 /* A language that is data: the contents of its file. Lists end with NULL, and are NULL if they are not given.
@@ -89,6 +97,16 @@ struct config_absent {
         bool broken; /* the language is installed, but can't be served as its file says */
 };
 
+/* A section http: addresses of the gateway, and what is served there. Lists end with NULL, and are NULL if they are
+ * empty. */
+struct config_http {
+        char **listen;    /* "HOST:PORT"; NULL: the section is off */
+        char **contracts; /* of "v1", "snekbox", "piston", "sandboxfusion" */
+        char **hosts;     /* further names that requests may use for this server */
+        char **origins;   /* web pages that may use it: "https://example.org" */
+        int line;         /* the last line of the section; 0: it is that of the defaults */
+};
+
 struct config {
         char **listen; /* "HOST:PORT" or "unix:PATH" */
         size_t n_listen;
@@ -104,11 +122,19 @@ struct config {
         uint64_t warm_memory;      /* memory that the warm sandboxes of all languages may take together */
         int64_t warm_half_life_us; /* time in which half of the unneeded warm sandboxes are given up */
         uint32_t client_share;     /* percent of a language's runs that one client may have at one time */
-        uint32_t client_running;   /* runs of all languages that one client may have; 0: client_share sets the bound */
-        int64_t frame_timeout_us;  /* a frame must be complete so long after its beginning */
-        int64_t write_timeout_us;  /* a client must take some of its waiting answers within this time */
-        uint64_t max_unsent_bytes; /* bound on the answers that one client has not taken yet */
-        int64_t drain_us;          /* time that runs may take to finish after SIGTERM */
+        uint32_t client_running;   /* runs of all languages together that one client may have; 0: as client_share
+                                    * says */
+        int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
+        int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */
+        uint64_t max_unsent_bytes; /* answers that one client has not taken yet */
+        int64_t drain_us;          /* after SIGTERM: runs may take so long to finish */
+        int64_t drain_notice_us;   /* before that: the server is not ready and takes requests all the same */
+
+        struct config_http *http;
+        size_t n_http;
+        bool has_http;            /* the text has such a section; else there is the one of the defaults */
+        uint32_t gateway_workers; /* processes; 0: one for each two cores, at least one */
+        uint64_t gateway_memory;  /* that the requests of one of them may take together */
 
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;

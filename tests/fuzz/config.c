@@ -1,6 +1,6 @@
 /* Fuzzes the configuration: pool/config/config (config_load), pool/config/config_runtime, pool/config/config_language,
- * pool/config/config_value, and libconfuse below them. An accepted configuration must keep the bounds that the rest of
- * the server relies on. */
+ * pool/config/config_http, pool/config/config_value, and libconfuse below them. An accepted configuration must keep the
+ * bounds that the rest of the server relies on. */
 #include "pool/config/config.h"
 
 #include "proto/ipc/channel.h"
@@ -8,6 +8,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+static void check_http(const struct config_http *h)
+{
+        FUZZ_CHECK(!h->listen || h->contracts);
+        for (char **at = h->listen; at && *at; at++)
+                FUZZ_CHECK(strlen(*at) < CONFIG_HTTP_WORD && strrchr(*at, ':'));
+}
 
 static void check_language(const struct config_language *l)
 {
@@ -44,6 +51,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         char *text = fuzz_text(data, size); /* ends at the first NUL; config_read_fd refuses texts with a NUL */
         if (config_load(&c, text, "the text", &e) == 0) {
                 FUZZ_CHECK(c.n_listen > 0 && c.max_request_bytes >= 1024 && c.max_connections >= 1);
+                FUZZ_CHECK(c.n_http >= 1 && c.n_http <= CONFIG_MAX_HTTP && c.gateway_workers <= CONFIG_MAX_WORKERS);
+                for (size_t i = 0; i < c.n_http; i++)
+                        check_http(&c.http[i]);
                 for (size_t i = 0; i < c.n_languages; i++)
                         check_language(&c.languages[i]);
                 for (size_t i = 0; i < c.n_runtimes; i++)

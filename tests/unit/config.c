@@ -62,6 +62,10 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         assert_int_equal(a.write_timeout_us, b.write_timeout_us);
         assert_int_equal(a.max_unsent_bytes, b.max_unsent_bytes);
         assert_int_equal(a.drain_us, b.drain_us);
+        assert_int_equal(a.drain_notice_us, b.drain_notice_us);
+        assert_int_equal(a.gateway_workers, b.gateway_workers);
+        assert_int_equal(a.gateway_memory, b.gateway_memory);
+        assert_int_equal(a.n_http, b.n_http);
         assert_int_equal(a.collect_max_files, b.collect_max_files);
         assert_int_equal(a.collect_max_bytes, b.collect_max_bytes);
         assert_int_equal(a.collect_us, b.collect_us);
