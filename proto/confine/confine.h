@@ -12,7 +12,8 @@
 int confine_forget(unsigned first_foreign, struct err *e);
 
 /* Becomes uid and gid, without groups, capabilities, or a way to gain any. root: the directory that becomes its whole
- * file system; -1: the process still sees all files, and confine_calls must allow no call that opens a file. */
+ * file system, and its working directory; -1: the process still sees all files, and confine_calls must allow no call
+ * that opens a file. */
 int confine_drop(uint32_t uid, int root, struct err *e);
 
 #define CONFINE_ALL_BITS (~UINT64_C(0))
