@@ -33,8 +33,11 @@ static int carry_out(const struct control_socket *s, const struct control *c, in
         case CONTROL_ZYGOTE:
                 s->ops->zygote(s->owner, language, c->generation, own_steal_fd(fd));
                 return 0;
+        case CONTROL_NOTICE:
+                s->ops->notice(s->owner);
+                return 0;
         case CONTROL_DRAIN:
-                s->ops->drain(s->owner);
+                s->ops->drain(s->owner, (int64_t)c->ms * 1000);
                 return 0;
         case CONTROL_RELOAD:
                 if (*fd >= 0)

@@ -15,8 +15,10 @@ struct control_ops {
         /* A zygote for this language has come: the callee owns the channel. channel is -1 if this process could open no
          * more descriptors, so that the channel was lost on the way. */
         void (*zygote)(void *owner, struct span language, uint32_t generation, int channel);
-        void (*drain)(void *owner);
-        /* There is a new configuration. config_fd is borrowed, and holds its text. */
+        void (*notice)(void *owner);
+        /* Runs may take so long to finish. */
+        void (*drain)(void *owner, int64_t us);
+        /* The new configuration's text, whose descriptor is borrowed. */
         void (*reload)(void *owner, int config_fd);
         /* The supervisor is dead, or has sent a wrong packet. */
         void (*lost)(void *owner);

@@ -158,7 +158,15 @@ static void on_drain_timer(void *arg)
         }
 }
 
-static void on_drain(void *arg)
+static void on_notice(void *arg)
+{
+        const struct pool *p = arg;
+
+        log_info(&p->log, "not ready any more: a drain will follow");
+        core_leave(p->core);
+}
+
+static void on_drain(void *arg, int64_t us)
 {
         struct pool *p = arg;
 
@@ -167,7 +175,7 @@ static void on_drain(void *arg)
         log_info(&p->log, "draining: %u runs to finish", core_running(p->core));
         p->draining = true; /* connections are still accepted, so that new clients get a clear refusal */
         core_drain(p->core);
-        arm_drain_timer(p, p->config->drain_us);
+        arm_drain_timer(p, us);
         on_end(p);
 }
 
@@ -243,6 +251,7 @@ static void on_supervisor_lost(void *arg)
 
 static const struct control_ops control_ops = {
         .zygote = on_zygote,
+        .notice = on_notice,
         .drain = on_drain,
         .reload = on_reload,
         .lost = on_supervisor_lost,

@@ -221,6 +221,11 @@ int core_reload(struct core *c, const struct config *was, const struct config *i
         return r;
 }
 
+void core_leave(struct core *c)
+{
+        c->leaving = true;
+}
+
 void core_drain(struct core *c)
 {
         c->draining = c->sched.draining = true;
@@ -273,7 +278,7 @@ void core_facts(const struct core *c, struct core_facts *facts)
         *facts = (struct core_facts){
                 .queued = c->sched.queue.count,
                 .n_languages = c->sched.n_languages,
-                .ready = c->sched.was_ready && sched_is_ready(&c->sched),
+                .ready = !c->leaving && c->sched.was_ready && sched_is_ready(&c->sched),
                 .draining = c->draining,
                 .refusals = c->refusals,
         };

@@ -152,6 +152,10 @@ void core_adopt_zygote(struct core *c, struct span language, uint32_t generation
 /* was is the core's configuration until now. -ENOMEM: nothing has changed. */
 int core_reload(struct core *c, const struct config *was, const struct config *is, struct err *e);
 
+/* From here on the server is not ready, and takes work all the same: who sends requests here may look for another
+ * server before core_drain. */
+void core_leave(struct core *c);
+
 /* No new submission is taken any more. */
 void core_drain(struct core *c);
 
@@ -172,7 +176,7 @@ unsigned core_running(const struct core *c);
 struct core_facts {
         unsigned queued;
         size_t n_languages;
-        bool ready; /* every configured language is ready */
+        bool ready; /* every configured language is ready, and core_leave was not called */
         bool draining;
         const uint64_t *refusals; /* of submissions since the start, by code (REFUSAL_CODES) */
 };

@@ -26,6 +26,7 @@ struct core {
         struct sched sched;
         TAILQ_HEAD(executions, execution) executions; /* in the order of arrival */
         struct walk *walks;
+        bool leaving; /* see core_leave */
         bool draining;
         uint64_t refusals[REFUSAL_CODES]; /* of submissions, by code */
 };

@@ -5,8 +5,9 @@
 #include <stdint.h>
 
 enum control_kind {
-        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language. The first
-                               zygote comes without CONTROL_RENEW */
+        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language. The first one
+                             * comes unasked */
+        CONTROL_NOTICE,     /* to the pool: a drain will follow; from now on the server is not ready */
         CONTROL_DRAIN,      /* to the pool: take no new work, finish what runs, then exit */
         CONTROL_RELOAD,     /* to the pool, with one descriptor: the new configuration's text */
         CONTROL_READY,      /* from the pool, once: every language has had its least number of warm sandboxes */
@@ -19,6 +20,7 @@ enum control_kind {
 struct control {
         uint32_t kind;
         uint32_t generation; /* the zygote's number within the language: ZYGOTE, SERVES, KILL */
+        uint32_t ms;         /* DRAIN: runs may take so long to finish */
         char language[32];   /* ZYGOTE, RENEW, SERVES, KILL; ends with a NUL */
 };
 
