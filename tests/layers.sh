@@ -39,6 +39,10 @@ declare -A allowed=(
 
         [client]="proto/base proto/ipc proto/wire"
 
+        # The gateway is a client, and knows neither the pool nor the supervisor.
+        [gateway]="client proto/base proto/confine proto/wire"
+        [gateway/contracts]="gateway client proto/base proto/wire"
+
         [examples]="client"
 
         [bench/base]="client proto/base"
@@ -47,19 +51,19 @@ declare -A allowed=(
         [bench/peers]="bench/base proto/base"
         [bench]="bench/load bench/baseline bench/peers bench/base client lang proto/base proto/ipc proto/wire"
 
-        # The supervisor: only it knows both the pool and the zygotes.
-        [hatcheryd]="pool/pool.h pool/base/trusted.h pool/config zygote zygote/host zygote/sandbox/seccomp.h zygote/base
-                proto/base proto/ipc proto/wire/wire.h"
+        # The supervisor: only it knows the pool, the gateway and the zygotes.
+        [hatcheryd]="pool/pool.h pool/base/trusted.h pool/config gateway/gateway.h zygote zygote/host zygote/sandbox/seccomp.h zygote/base proto/base proto/ipc
+                proto/wire/wire.h"
 
         [tests]="*"
         [tests/*]="*"
 )
-tops="proto pool zygote lang client examples bench hatcheryd tests"
+tops="proto pool zygote lang client gateway examples bench hatcheryd tests"
 
 # nanopb's messages of the wire are only for code that speaks with clients or servers.
 speaks_nanopb() {
         case $1 in
-        proto/wire | pool/native | client | examples | bench | bench/* | tests | tests/*) return 0 ;;
+        proto/wire | pool/native | client | gateway | gateway/* | examples | bench | bench/* | tests | tests/*) return 0 ;;
         *) return 1 ;;
         esac
 }

@@ -9,6 +9,8 @@ SCRIPT = Path(__file__).resolve().parents[1] / "layers.sh"
 
 ALONG = (("pool/sched/a.c", "pool/link/b.h"), ("zygote/a.c", "lang/b.h"), ("proto/wire/a.c", "hatchery.pb.h"),
          ("pool/native/a.c", "pool/core/core.h"), ("zygote/host/a.c", "zygote/b.h"), ("lang/new/a.cc", "lang/b.h"),
+         ("gateway/contracts/a.c", "gateway/b.h"), ("gateway/a.c", "client/b.h"), ("hatcheryd/a.c", "gateway/gateway.h"),
+         ("pool/a.c", "proto/confine/b.h"), ("gateway/a.c", "hatchery.pb.h"),
          ("bench/a.c", "bench/peers/b.h"), ("tests/core/a.c", "pool/core/b.h"), ("pool/config/a.c", "proto/wire/wire.h"))
 
 AGAINST = (
@@ -16,9 +18,12 @@ AGAINST = (
     ("proto/base", "pool/base/b.h"), ("pool/core", "zygote/b.h"), ("zygote", "pool/base/b.h"), ("lang", "zygote/base/b.h"),
     ("client", "pool/base/b.h"), ("bench", "pool/core/b.h"), ("pool", "client/b.h"), ("hatcheryd", "pool/core/b.h"),
     ("pool/core", "lang/b.h"), ("lang", "client/b.h"), ("pool", "nowhere/b.h"),
+    # the gateway is a client
+    ("gateway", "pool/base/b.h"), ("gateway", "hatcheryd/b.h"), ("gateway/contracts", "pool/config/b.h"), ("gateway", "gateway/contracts/b.h"),
+    ("pool", "gateway/b.h"), ("client", "gateway/b.h"), ("hatcheryd", "gateway/b.h"), ("zygote", "proto/confine/b.h"),
     # proto
-    ("proto/base", "proto/ipc/b.h"), ("proto/ipc", "proto/wire/b.h"), ("proto/wire", "proto/ipc/b.h"),
-    # pool: only folders below may be included
+    ("proto/base", "proto/ipc/b.h"), ("proto/ipc", "proto/wire/b.h"), ("proto/wire", "proto/ipc/b.h"), ("proto/confine", "proto/ipc/b.h"),
+    # pool: down alone
     ("pool/base", "pool/config/b.h"), ("pool/config", "pool/cache/b.h"), ("pool/cache", "pool/link/b.h"),
     ("pool/link", "pool/sched/b.h"), ("pool/link", "pool/core/run.h"), ("pool/sched", "pool/core/b.h"),
     ("pool/core", "pool/native/b.h"), ("pool/core", "pool/b.h"), ("pool/native", "pool/core/run.h"),
