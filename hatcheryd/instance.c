@@ -9,12 +9,10 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-#define RUN_DIRECTORY "/run/hatchery"
-
 int instance_lock(unsigned number, struct err *e)
 {
         char path[64];
-        snprintf(path, sizeof path, RUN_DIRECTORY "/instance-%u.lock", number);
+        snprintf(path, sizeof path, INSTANCE_RUN_DIRECTORY "/instance-%u.lock", number);
         OWN_FD int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
         if (fd < 0)
                 return err_set(e, errno, "open %s", path);
@@ -25,8 +23,8 @@ int instance_lock(unsigned number, struct err *e)
 
 int instance_take(struct instance *i, uint32_t uid_base, struct err *e)
 {
-        if (mkdir(RUN_DIRECTORY, 0755) < 0 && errno != EEXIST)
-                return err_set(e, errno, "mkdir " RUN_DIRECTORY);
+        if (mkdir(INSTANCE_RUN_DIRECTORY, 0755) < 0 && errno != EEXIST)
+                return err_set(e, errno, "mkdir " INSTANCE_RUN_DIRECTORY);
 
         for (unsigned n = 0; n < INSTANCE_MAX; n++) {
                 int fd = instance_lock(n, e);
@@ -38,6 +36,7 @@ int instance_take(struct instance *i, uint32_t uid_base, struct err *e)
                         .number = n,
                         .lock = fd,
                         .pool_uid = uid_base + n * INSTANCE_UIDS,
+                        .gateway_uid = uid_base + n * INSTANCE_UIDS + 1,
                         .sandbox_uid = uid_base + n * INSTANCE_UIDS + INSTANCE_FIRST_UIDS,
                 };
                 snprintf(i->name, sizeof i->name, "hatchery-%u", n);

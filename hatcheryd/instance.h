@@ -9,11 +9,14 @@
 
 #include <stdint.h>
 
+/* Where all servers of the machine keep their locks. */
+#define INSTANCE_RUN_DIRECTORY "/run/hatchery"
+
 /* docs/operating.md, "What it takes on the host", states the same numbers; tests/house/test_documents.py compares. */
 enum {
         INSTANCE_MAX = 256,
         INSTANCE_UIDS = 262144,
-        INSTANCE_FIRST_UIDS = 16, /* the pool's uid, and spare ones */
+        INSTANCE_FIRST_UIDS = 16, /* the pool's, the gateway's, and spare ones */
         INSTANCE_SIDES = 2,       /* of a language, see keeper.h */
         INSTANCE_SIDE_UIDS = CHANNEL_MAX_SLOTS * CELL_UIDS,
         INSTANCE_LANGUAGE_UIDS = INSTANCE_SIDES * INSTANCE_SIDE_UIDS,
@@ -30,6 +33,7 @@ struct instance {
         int lock;      /* owned */
         char name[32]; /* "hatchery-0" */
         uint32_t pool_uid;
+        uint32_t gateway_uid; /* of all its workers */
         uint32_t
                 sandbox_uid; /* side s of language k begins s * INSTANCE_SIDE_UIDS + k * INSTANCE_LANGUAGE_UIDS later */
 };

@@ -102,6 +102,8 @@ static int start_pool(struct keeper *k, struct err *e)
                 .config_fd = s->config_fd,
                 .listeners = s->listeners,
                 .n_listeners = s->n_listeners,
+                .trusted = s->trusted,
+                .n_trusted = s->n_trusted,
                 .cache_fd = s->cache_fd,
         };
         OWN_FD int control = -1;
@@ -389,7 +391,7 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
                 l->failed_starts++;
 }
 
-static void on_death(struct keeper *k, pid_t pid, int status)
+void keeper_died(struct keeper *k, pid_t pid, int status)
 {
         if (pid == k->pool.process.pid)
                 on_pool_death(k, status);
@@ -397,14 +399,6 @@ static void on_death(struct keeper *k, pid_t pid, int status)
                 for (size_t side = 0; side < KEEPER_SIDES; side++)
                         if (pid == k->languages[i].side[side].process.pid)
                                 on_zygote_death(k, i, &k->languages[i].side[side], status);
-}
-
-void keeper_reap(struct keeper *k)
-{
-        int status;
-        pid_t pid;
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-                on_death(k, pid, status);
 }
 
 /* ---------------------------------------------------------------- what the pool says */

@@ -38,6 +38,8 @@ struct keeper_settings {
         const char *disk; /* see usr_disk_find; "": no disk whose reads can be limited */
         const struct listen_socket *listeners;
         size_t n_listeners;
+        const struct trusted_listener *trusted; /* those among them that serve the gateway */
+        size_t n_trusted;
         int cache_fd; /* the directory of the compile cache; -1: there is none */
 };
 
@@ -97,9 +99,9 @@ void keeper_do_due(struct keeper *k);
 /* Milliseconds until something is due, -1 for never. */
 int keeper_timeout(const struct keeper *k);
 
-/* Takes note of all deaths: of kept processes, and of orphans that came to this process as the subreaper (the inits of
- * a zygote that was killed). */
-void keeper_reap(struct keeper *k);
+/* Takes note of a death. It may be that of an orphan, which came to this process as the subreaper: the init of a zygote
+ * that was killed. */
+void keeper_died(struct keeper *k, pid_t pid, int status);
 
 /* The control socket is readable. */
 void keeper_hear(struct keeper *k);

@@ -65,20 +65,21 @@ static int split(const char *address, char *host, size_t size, const char **port
         return 0;
 }
 
-static int name_socket(struct listen_socket *l, struct err *e)
+static int name_socket(int fd, char name[LISTEN_NAME_SIZE], struct err *e)
 {
         struct sockaddr_storage bound = { 0 };
         socklen_t size = sizeof bound;
         char host[64], port[16];
-        if (getsockname(l->fd, (struct sockaddr *)&bound, &size) < 0 ||
+        if (getsockname(fd, (struct sockaddr *)&bound, &size) < 0 ||
             getnameinfo((struct sockaddr *)&bound, size, host, sizeof host, port, sizeof port,
                         NI_NUMERICHOST | NI_NUMERICSERV) != 0)
                 return err_set(e, errno, "the address of a listener");
-        snprintf(l->name, sizeof l->name, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
+        snprintf(name, LISTEN_NAME_SIZE, bound.ss_family == AF_INET6 ? "[%s]:%s" : "%s:%s", host, port);
         return 0;
 }
 
-static int open_tcp(struct listen_socket *l, const char *address, struct err *e)
+/* The first address that it stands for; freed by freeaddrinfo. */
+static int resolve(struct addrinfo **found, const char *address, struct err *e)
 {
         char host[256] = "";
         const char *port = "";
@@ -91,20 +92,68 @@ static int open_tcp(struct listen_socket *l, const char *address, struct err *e)
         if (*port < '0' || *port > '9' || *end != '\0' || number > 65535)
                 return err_say(e, EINVAL, "\"%s\": a port is a number from 0 to 65535", address);
 
-        struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *found = NULL;
-        int rc = getaddrinfo(host, port, &hints, &found);
-        if (rc != 0)
-                return err_say(e, EINVAL, "\"%s\": %s", address, gai_strerror(rc));
-        OWN_FD int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+        int rc = getaddrinfo(host, port, &hints, found);
+        return rc == 0 ? 0 : err_say(e, EINVAL, "\"%s\": %s", address, gai_strerror(rc));
+}
+
+/* Options that are set before a socket is bound, and after. */
+static int bind_tcp(const struct sockaddr *sa, socklen_t size, int before, int after)
+{
+        OWN_FD int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         int one = 1;
         if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) < 0 ||
-            bind(fd, found->ai_addr, found->ai_addrlen) < 0 || listen(fd, BACKLOG) < 0)
-                r = err_set(e, errno, "listen on %s", address);
-        freeaddrinfo(found);
+            (before && setsockopt(fd, SOL_SOCKET, before, &one, sizeof one) < 0) || bind(fd, sa, size) < 0 ||
+            (after && setsockopt(fd, SOL_SOCKET, after, &one, sizeof one) < 0) || listen(fd, BACKLOG) < 0)
+                return -errno;
+        return own_steal_fd(&fd);
+}
+
+static int open_tcp(struct listen_socket *l, const char *address, struct err *e)
+{
+        struct addrinfo *found = NULL;
+        int r = resolve(&found, address, e);
         if (r < 0)
                 return r;
-        l->fd = own_steal_fd(&fd);
-        return name_socket(l, e);
+        l->fd = bind_tcp(found->ai_addr, found->ai_addrlen, 0, 0);
+        freeaddrinfo(found);
+        if (l->fd < 0) {
+                r = err_set(e, -l->fd, "listen on %s", address);
+                l->fd = -1;
+                return r;
+        }
+        return name_socket(l->fd, l->name, e);
+}
+
+/* The first socket is bound without SO_REUSEPORT: with it, the kernel would let two servers of root share an address
+ * that each takes for its own. */
+int listen_open_shared(int *fds, size_t n, char name[LISTEN_NAME_SIZE], const char *address, struct err *e)
+{
+        struct sockaddr_storage bound = { 0 };
+        socklen_t size = sizeof bound;
+        struct addrinfo *found = NULL;
+
+        for (size_t i = 0; i < n; i++)
+                fds[i] = -1;
+        int r = resolve(&found, address, e);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && r >= 0; i++) {
+                r = i == 0 ? bind_tcp(found->ai_addr, found->ai_addrlen, 0, SO_REUSEPORT)
+                           : bind_tcp((struct sockaddr *)&bound, size, SO_REUSEPORT, 0);
+                if (r >= 0)
+                        fds[i] = r;
+                if (i == 0 && r >= 0 && getsockname(fds[0], (struct sockaddr *)&bound, &size) < 0)
+                        r = -errno;
+        }
+        freeaddrinfo(found);
+        if (r >= 0)
+                return name_socket(fds[0], name, e);
+        for (size_t i = 0; i < n; i++) {
+                own_close(&fds[i]);
+                fds[i] = -1;
+        }
+        return err_set(e, -r, "listen on %s", address);
 }
 
 int listen_open(struct listen_socket *l, const char *address, struct err *e)

@@ -4,6 +4,8 @@
 
 #include "proto/base/err.h"
 
+#include <stddef.h>
+
 enum { LISTEN_NAME_SIZE = 128 };
 
 struct listen_socket {
@@ -15,3 +17,7 @@ struct listen_socket {
 /* address is "HOST:PORT", "[HOST]:PORT" (port 0: a free one) or "unix:PATH". */
 int listen_open(struct listen_socket *l, const char *address, struct err *e);
 void listen_close(struct listen_socket *l);
+
+/* Opens n sockets that share one address of the internet: the kernel gives each new connection to one of them. Fills
+ * fds, which the caller owns, and name. -EADDRINUSE: another server, also one that shares, listens there. */
+int listen_open_shared(int *fds, size_t n, char name[LISTEN_NAME_SIZE], const char *address, struct err *e);

@@ -2,6 +2,7 @@
 #include "hatcheryd/examine.h"
 #include "hatcheryd/home.h"
 #include "hatcheryd/role.h"
+#include "hatcheryd/role_gateway.h"
 #include "hatcheryd/supervisor.h"
 #include "pool/config/config.h"
 #include "pool/pool.h"
@@ -50,6 +51,10 @@ enum option_id {
         OPTION_GROUP,
         OPTION_CEILINGS,
         OPTION_PRELOAD,
+        OPTION_HTTP,
+        OPTION_WORKER,
+        OPTION_MAX_MEMORY,
+        OPTION_MAX_REQUEST,
 };
 
 static const struct option option_table[] = {
@@ -80,6 +85,10 @@ static const struct option option_table[] = {
         { "group", required_argument, NULL, OPTION_GROUP },
         { "ceilings", required_argument, NULL, OPTION_CEILINGS },
         { "preload", required_argument, NULL, OPTION_PRELOAD },
+        { "http", required_argument, NULL, OPTION_HTTP },
+        { "worker", required_argument, NULL, OPTION_WORKER },
+        { "max-memory", required_argument, NULL, OPTION_MAX_MEMORY },
+        { "max-request", required_argument, NULL, OPTION_MAX_REQUEST },
         { NULL, 0, NULL, 0 },
 };
 
@@ -112,6 +121,7 @@ struct command_line {
         size_t n_cgroups;
         struct trusted_listener trusted[TRUSTED_MAX];
         size_t n_trusted;
+        struct role_gateway_line gateway;
         bool has_cache;
         const char *language, *runtime, *plugin, *files, *cache, *packages, *init, *faults, *group, *ceilings,
                 *disk_read;
@@ -136,6 +146,20 @@ static int take_option(struct command_line *c, int id, char *value, struct err *
                 if (c->n_cgroups == CGROUP_MAX_HIERARCHIES)
                         return err_say(e, EINVAL, "too many cgroups");
                 return hierarchy_from_arg(&c->cgroups[c->n_cgroups++], value, e);
+        case OPTION_HTTP:
+                if (c->gateway.n_listeners == CONFIG_MAX_HTTP_LISTEN)
+                        return err_say(e, EINVAL, "too many listeners");
+                c->gateway.listeners[c->gateway.n_listeners++] = value;
+                return 0;
+        case OPTION_WORKER:
+                c->gateway.worker = strtoul(value, NULL, 10);
+                return 0;
+        case OPTION_MAX_MEMORY:
+                c->gateway.max_memory = strtoull(value, NULL, 10);
+                return 0;
+        case OPTION_MAX_REQUEST:
+                c->gateway.max_request_bytes = strtoul(value, NULL, 10);
+                return 0;
         case OPTION_CONFIG:
                 c->config = value;
                 return 0;
@@ -250,7 +274,7 @@ static int run_zygote(const struct command_line *c)
 }
 
 /* Sets the process's name: the program runs from a copy in memory, which has no name of its own. */
-static int run_role(const struct command_line *c)
+static int run_role(struct command_line *c)
 {
         char name[16] = "";
         snprintf(name, sizeof name, "hatchery-%s", c->role);
@@ -265,6 +289,11 @@ static int run_role(const struct command_line *c)
                         .config_name = "the configuration",
                 };
                 return pool_main(&options);
+        }
+        if (strcmp(c->role, "gateway") == 0) {
+                c->gateway.uid = c->uid;
+                c->gateway.log_level = c->log_level;
+                return role_run_gateway(&c->gateway);
         }
         if (strcmp(c->role, "zygote") == 0 && c->language && c->runtime && c->init && c->group && c->cache &&
             c->ceilings)

@@ -34,8 +34,8 @@ static void option(struct arguments *a, const char *name, const char *value)
 }
 
 /* Each process runs from its own copy of this program. A sandbox can name its zygote's copy as /proc/self/exe. It may
- * not open that copy, since all other sandboxes would see a lock on it. The pool's copy is readable, because a
- * sanitizer in an unprivileged process looks for the names of functions there. */
+ * not open that copy, since all other sandboxes would see a lock on it. The copies of the pool and of the
+ * gateway are readable, because a sanitizer in an unprivileged process looks for the names of functions there. */
 enum { POOL_MODE = S_IRUSR | S_IXUSR | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH, ZYGOTE_MODE = S_IRUSR | S_IXUSR };
 
 static int own_program(mode_t mode, struct err *e)
@@ -43,7 +43,12 @@ static int own_program(mode_t mode, struct err *e)
         return image_copy("/proc/self/exe", "hatcheryd", mode, e);
 }
 
-static int make_pair(int *ours, int *theirs, struct err *e)
+int role_own_program(struct err *e)
+{
+        return own_program(POOL_MODE, e);
+}
+
+int role_make_pair(int *ours, int *theirs, struct err *e)
 {
         int pair[2];
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
@@ -62,7 +67,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         OWN_FD int theirs = -1;
         size_t n = 0;
 
-        int r = make_pair(&ours, &theirs, e);
+        int r = role_make_pair(&ours, &theirs, e);
         if (r < 0)
                 return r;
         fds[n++] = theirs;
@@ -83,7 +88,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
         }
         if (role->cache_fd >= 0)
                 argument(&a, "--has-cache");
-        OWN_FD int program = own_program(POOL_MODE, e);
+        OWN_FD int program = role_own_program(e);
         if (program < 0)
                 return program;
         r = process_start(p, program, a.at, fds, n, e);
@@ -183,7 +188,7 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         OWN_FD int program = own_program(ZYGOTE_MODE, e);
         if (program < 0)
                 return program;
-        int r = make_pair(&ours, &theirs, e);
+        int r = role_make_pair(&ours, &theirs, e);
         const int fds[] = { theirs, runtime };
         if (r == 0)
                 r = process_start(p, program, a.at, fds, runtime >= 0 ? 2 : 1, e);

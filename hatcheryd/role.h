@@ -18,7 +18,13 @@ enum {
         ROLE_FD_RUNTIME = 4
 }; /* ROLE_FD_RUNTIME, if the language is data: its section of the configuration, see config_runtime_text */
 
-enum { ROLE_MAX_LISTENERS = 32, ROLE_MAX_PRELOAD = 256 };
+enum { ROLE_MAX_LISTENERS = 33, /* the trusted one included */ ROLE_MAX_PRELOAD = 256 };
+
+/* A copy of this program in memory, from which an unprivileged process runs. The caller owns the descriptor. */
+int role_own_program(struct err *e);
+
+/* A pair of sockets for packets; the caller owns both. */
+int role_make_pair(int *ours, int *theirs, struct err *e);
 
 struct role_pool {
         uint32_t uid;

@@ -3,13 +3,16 @@
 #include "hatcheryd/supervisor.h"
 
 #include "hatcheryd/cachedir.h"
+#include "hatcheryd/ending.h"
 #include "hatcheryd/instance.h"
 #include "hatcheryd/keeper.h"
 #include "hatcheryd/leftovers.h"
 #include "hatcheryd/listen.h"
+#include "hatcheryd/poolsocket.h"
 #include "hatcheryd/role.h"
 #include "hatcheryd/settings.h"
 #include "hatcheryd/upgrade.h"
+#include "hatcheryd/workers.h"
 #include "pool/config/config.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
@@ -28,8 +31,7 @@
 #include <sys/wait.h>
 
 enum {
-        CLEAN_MS = 3000,       /* killed processes need a moment to die */
-        STOP_GRACE_MS = 10000, /* beyond the configured drain time */
+        CLEAN_MS = 3000, /* killed processes need a moment to die */
 };
 
 struct supervisor {
@@ -48,8 +50,12 @@ struct supervisor {
         int signals;
         struct keeper_settings settings; /* its config_fd holds the configuration's text as the pool gets it */
         struct keeper keeper;
+        struct poolsocket poolsocket;
+        struct trusted_listener trusted;
+        struct workers_settings workers_settings;
+        struct workers workers;
         bool ready_said;
-        int64_t stop_by_ms;
+        struct ending ending;
         int status; /* the process's exit status */
 };
 
@@ -57,14 +63,37 @@ static int open_listeners(struct supervisor *s, struct err *e)
 {
         const char *const *list = s->options->n_listen ? s->options->listen : (const char *const *)s->config.listen;
         size_t n = s->options->n_listen ? s->options->n_listen : s->config.n_listen;
-        if (n == 0 || n > ROLE_MAX_LISTENERS)
-                return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d can be", n, ROLE_MAX_LISTENERS);
+        if (n == 0 || n >= ROLE_MAX_LISTENERS)
+                return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d can be", n, ROLE_MAX_LISTENERS - 1);
         for (size_t i = 0; i < n; i++) {
                 int r = listen_open(&s->listeners[i], list[i], e);
                 if (r < 0)
                         return r;
                 s->n_listeners++;
         }
+        s->settings.n_listeners = s->n_listeners;
+        return 0;
+}
+
+/* Who names addresses on the command line, and no section http, wants no others. */
+static bool wants_http(const struct supervisor *s)
+{
+        return s->config.has_http || s->options->n_listen == 0;
+}
+
+/* The gateway's addresses, and its way to the pool: the last of the pool's listeners. */
+static int open_gateway(struct supervisor *s, struct err *e)
+{
+        int r = wants_http(s) ? workers_open(&s->workers, e) : 0;
+        if (r < 0 || s->workers.n == 0)
+                return r;
+        r = poolsocket_open(&s->poolsocket, &s->instance, e);
+        if (r < 0)
+                return r;
+        s->listeners[s->n_listeners] = s->poolsocket.listener; /* borrowed */
+        s->trusted = (struct trusted_listener){ .listener = (unsigned)s->n_listeners, .uid = s->instance.gateway_uid };
+        s->settings.n_listeners = s->n_listeners + 1;
+        s->settings.n_trusted = 1;
         return 0;
 }
 
@@ -81,30 +110,25 @@ static void open_cache(struct supervisor *s)
 
 static void stop(struct supervisor *s)
 {
-        struct control c = { .kind = CONTROL_DRAIN };
-        struct err e = { 0 };
-        if (s->keeper.stopping) {
+        if (s->ending.part != ENDING_NONE) {
                 log_warn(&s->log, "told to stop twice: killing what still runs");
-                keeper_kill_all(&s->keeper);
+                ending_kill_all(&s->ending);
                 return;
         }
-        log_info(&s->log, "draining: what runs may finish within %lld s", (long long)s->config.drain_us / 1000000);
-        s->keeper.stopping = true;
-        s->stop_by_ms = clock_ms() + s->config.drain_us / 1000 + STOP_GRACE_MS;
-        if (keeper_tell(&s->keeper, &c, -1, &e) < 0)
-                keeper_kill_all(&s->keeper);
+        ending_begin(&s->ending, s->keeper.ready); /* a server that was never ready has nobody to tell */
 }
 
 /* ---------------------------------------------------------------- events */
 
 static void say_ready(struct supervisor *s)
 {
-        if (s->ready_said || !s->keeper.ready)
+        if (s->ready_said || !s->keeper.ready || !workers_were_tried(&s->workers))
                 return;
         s->ready_said = true;
         printf("ready");
         for (size_t i = 0; i < s->n_listeners; i++)
                 printf(" %s", s->listeners[i].name);
+        workers_print(&s->workers, stdout);
         printf("\n");
         fflush(stdout);
 }
@@ -112,7 +136,7 @@ static void say_ready(struct supervisor *s)
 /* Stops a server that fails again and again before it was ever ready. A server that was ready once goes on trying. */
 static void give_up_if_hopeless(struct supervisor *s)
 {
-        if (s->keeper.ready || s->keeper.stopping || !keeper_is_hopeless(&s->keeper))
+        if (s->keeper.ready || s->ending.part != ENDING_NONE || !keeper_is_hopeless(&s->keeper))
                 return;
         log_error(&s->log, "giving up: it never came up; the lines above say why, and so does hatcheryd --check-host");
         s->status = 1;
@@ -148,12 +172,29 @@ static void say_unlimited_reads(const struct supervisor *s)
                 log_info(&s->log, "what sandboxes read of the disk of /usr is not limited: %s", s->no_disk.text);
 }
 
-/* Takes over *config and fd, and sends fd to the pool. */
-static void adopt(struct supervisor *s, const struct config *config, int fd, const char *what)
+/* The sockets stay as they are until the next start, and so do the sections that they were made for. */
+static void keep_addresses(struct supervisor *s, struct config *config)
+{
+        struct config was = s->config;
+
+        if (s->workers.n_listeners > 0 && !workers_need_restart(&s->config, config))
+                return;
+        s->config.http = config->http;
+        s->config.n_http = config->n_http;
+        config->http = was.http;
+        config->n_http = was.n_http;
+        config->has_http = was.has_http;
+        config->gateway_workers = was.gateway_workers;
+}
+
+/* Takes *config over, and tells the pool and the workers. */
+static void adopt(struct supervisor *s, struct config *config, int fd, const char *what)
 {
         struct control c = { .kind = CONTROL_RELOAD };
         struct err e = { 0 };
 
+        keep_addresses(s, config);
+        workers_configure(&s->workers, &s->config, config);
         config_fini(&s->config);
         close(s->settings.config_fd);
         s->config = *config;
@@ -204,6 +245,10 @@ static void reload(struct supervisor *s)
         free(s->merged);
         s->merged = merged;
         s->log.level = config.log_level;
+        if ((wants_http(s) || config.has_http) && workers_need_restart(&s->config, &config))
+                log_warn(&s->log,
+                         "reload: the addresses of http, or gateway_workers, have changed, which takes effect at "
+                         "the next start");
         adopt(s, &config, fd, "the configuration was read again");
         if (!limited_reads)
                 say_unlimited_reads(s);
@@ -229,33 +274,48 @@ static void close_listeners(struct supervisor *s)
 
 static int timeout(const struct supervisor *s)
 {
-        int due = keeper_timeout(&s->keeper);
-        int64_t left = s->stop_by_ms - clock_ms();
-        return !s->keeper.stopping || left > due ? due : left < 10 ? 10 : (int)left;
+        int64_t now = clock_ms(), next = now + keeper_timeout(&s->keeper);
+
+        if (workers_next_ms(&s->workers) < next)
+                next = workers_next_ms(&s->workers);
+        if (ending_next_ms(&s->ending) < next)
+                next = ending_next_ms(&s->ending);
+        return next < now + 10 ? 10 : (int)(next - now);
+}
+
+static void reap(struct supervisor *s)
+{
+        int status;
+        pid_t pid;
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+                if (!workers_died(&s->workers, pid, status))
+                        keeper_died(&s->keeper, pid, status);
 }
 
 static void one_round(struct supervisor *s)
 {
-        struct pollfd fds[] = {
+        struct pollfd fds[2 + CONFIG_MAX_WORKERS] = {
                 { .fd = s->signals, .events = POLLIN },
                 { .fd = s->keeper.control, .events = POLLIN },
         };
-        if (poll(fds, 2, timeout(s)) < 0)
+        size_t n_workers = workers_watch(&s->workers, fds + 2);
+        if (poll(fds, 2 + n_workers, timeout(s)) < 0)
                 return;
         if (fds[0].revents)
                 on_signal(s);
-        keeper_reap(&s->keeper);
+        workers_hear(&s->workers, fds + 2, n_workers);
+        reap(s);
         if (fds[1].revents && s->keeper.control == fds[1].fd)
                 keeper_hear(&s->keeper);
         say_ready(s);
         give_up_if_hopeless(s);
-        if (!s->keeper.stopping && upgrade_is_over(&s->upgrade, clock_ms()))
+        if (s->ending.part == ENDING_NONE && upgrade_is_over(&s->upgrade, clock_ms()))
                 look_at_compilers(s);
+        ending_go_on(&s->ending);
         if (s->keeper.stopping && !keeper_pool_runs(&s->keeper))
-                close_listeners(s); /* nothing accepts new connections any more */
-        if (s->keeper.stopping && clock_ms() >= s->stop_by_ms)
-                keeper_kill_all(&s->keeper);
+                close_listeners(s); /* no pool would take new connections */
         keeper_do_due(&s->keeper);
+        workers_do_due(&s->workers);
 }
 
 /* ---------------------------------------------------------------- life */
@@ -293,8 +353,10 @@ static int prepare(struct supervisor *s, struct err *e)
                 s->have_cgroups = true;
                 r = cgroup_create_instance(&s->cgroups, s->instance.name, e);
         }
-        if (r == 0)
+        if (r == 0) {
                 leftovers_remove(&s->cgroups, &s->instance, &s->log);
+                poolsocket_remove_leftovers(&s->instance, &s->log);
+        }
         for (size_t i = 0; i < s->cgroups.n && r == 0; i++)
                 if (s->cgroups.at[i].is_elsewhere)
                         log_warn(
@@ -308,7 +370,7 @@ static int prepare(struct supervisor *s, struct err *e)
                 open_cache(s);
         if (r == 0)
                 r = open_listeners(s, e);
-        return r;
+        return r < 0 ? r : open_gateway(s, e);
 }
 
 /* Killed processes may still be dying. */
@@ -319,7 +381,7 @@ static void wait_for_the_dead(struct supervisor *s)
         int r;
 
         for (;;) {
-                keeper_reap(&s->keeper);
+                reap(s);
                 bool children = waitpid(-1, NULL, WNOHANG) == 0;
                 r = cgroup_remove_instance(&s->cgroups, &e);
                 if ((r != -EBUSY && !children) || clock_ms() >= until)
@@ -333,6 +395,8 @@ static void wait_for_the_dead(struct supervisor *s)
 static void clean_up(struct supervisor *s)
 {
         close_listeners(s);
+        workers_fini(&s->workers);
+        poolsocket_close(&s->poolsocket);
         if (s->have_cgroups)
                 wait_for_the_dead(s);
         instance_release(&s->instance);
@@ -365,18 +429,28 @@ int supervisor_main(const struct supervisor_options *options)
                 .cgroups = &s.cgroups,
                 .disk = s.disk,
                 .listeners = s.listeners,
+                .trusted = &s.trusted,
         };
+        s.workers_settings = (struct workers_settings){
+                .log = &s.log,
+                .config = &s.config,
+                .instance = &s.instance,
+                .directory = &s.poolsocket.directory,
+        };
+        s.ending = (struct ending){ .log = &s.log, .config = &s.config, .keeper = &s.keeper, .workers = &s.workers };
         keeper_init(&s.keeper, &s.settings);
+        poolsocket_init(&s.poolsocket);
+        workers_init(&s.workers, &s.workers_settings);
         signal(SIGPIPE, SIG_IGN); /* the reader of the log may go away */
         if (prepare(&s, &e) < 0) {
                 log_error(&s.log, "%s", e.text);
                 s.status = 1;
         } else {
-                s.settings.n_listeners = s.n_listeners;
                 upgrade_init(&s.upgrade, clock_ms());
                 keeper_configure(&s.keeper);
                 keeper_do_due(&s.keeper);
-                while (!s.keeper.stopping || !keeper_is_empty(&s.keeper))
+                workers_do_due(&s.workers);
+                while (!s.keeper.stopping || !keeper_is_empty(&s.keeper) || !workers_are_gone(&s.workers))
                         one_round(&s);
         }
         clean_up(&s);

@@ -34,7 +34,7 @@ PROGRESS_SECONDS = 20  # between two lines of progress, without a terminal
 
 # The order of starts: first tests that no others cover, then the languages; of each folder the
 # longest first, so that none of them is the last to end.
-FOLDERS = ("unit", "box", "wire", "lang", "cpython", "house")
+FOLDERS = ("unit", "box", "wire", "http", "lang", "cpython", "house")
 # Those of wire that have Java, C++ and Go come one after the other: what these languages prepare is then there.
 LONGEST_FIRST = ("box/poison", "wire/languages", "wire/soak", "wire/faults", "wire/packages", "wire/compile",
                  "lang/streams", "lang/interpreter args", "lang/java", "lang/javascript", "lang/cpp", "lang/go", "lang/r")

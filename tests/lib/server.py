@@ -28,6 +28,7 @@ HATCHERY = Path(PREFIX, "bin/hatchery") if PREFIX else BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
 FAULTS_SIZE = 4096  # of the file, for any content
 RUN_DIR = Path("/run/hatchery")
+FREE_PORT = 'listen = { "127.0.0.1:0" }'  # in a section http
 
 # The beginnings of the sanitizers' reports in a development build.
 SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sanitizer.*encountered a fatal error"
@@ -38,8 +39,10 @@ HOLD = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)\n"
 HOLD_SH = "kill -STOP $$\n"
 HELD = {"wall_us": 60_000_000}  # limits of a run that is held while a loaded machine does all the rest
 
-# The names of the processes below the supervisor: pool and zygotes, the inits of slots, sandboxes.
-DAEMONS = ("hatchery-pool", "hatchery-zygote")
+# The names of the processes below the supervisor: pool, workers of the gateway (the kernel keeps 15 letters) and
+# zygotes, the inits of slots, sandboxes.
+WORKER = "hatchery-gatewa"
+DAEMONS = ("hatchery-pool", WORKER, "hatchery-zygote")
 # A sandbox's main process has its language's name until a program replaces it.
 LANGUAGES = ("node", "node-prestarted", *sorted(path.stem for path in BUILD.glob("share/hatchery/lang/*.conf")),
              *sorted(path.stem.removeprefix("hatchery-lang-") for path in BUILD.glob("hatchery-lang-*.so")))
@@ -77,9 +80,13 @@ def run_dir_entries():
 
 
 class Server:
-    """One hatcheryd. listen[0] is always a TCP address on a free port, listen[1] a unix socket."""
+    """One hatcheryd. listen[0] is always a TCP address on a free port, listen[1] a unix socket.
 
-    def __init__(self, name, config=None, options=(), faults=None):
+    Without http there is no HTTP, unless the config has a section http. http=True: all contracts on a free port, with
+    three workers; http: a text, the contents of that section. `https` has the base URL of each address, and `http` the
+    first."""
+
+    def __init__(self, name, config=None, options=(), faults=None, http=None):
         self.dir = Path(tempfile.mkdtemp(prefix="hatchery-test-"))
         os.chmod(self.dir, 0o755)
         logs = BUILD / "test-logs"
@@ -95,6 +102,10 @@ class Server:
         if not re.search(r"^\s*cache\s*=", config, re.M):  # a test must not depend on what another run compiled
             config += f'\ncache = "{self.dir}/cache"\n'
             self.has_own_cache = True
+        if http:
+            config += f'\nhttp {{ {FREE_PORT if http is True else http} }}\n'
+            if not re.search(r"^\s*gateway_workers\s*=", config, re.M):
+                config += "gateway_workers = 3\n"
         self.config_path = self.dir / "hatchery.conf"
         self.config_path.write_text(config)
         self.command += ["--config", str(self.config_path)]
@@ -116,7 +127,10 @@ class Server:
         with open(self.log_path, "ab") as log:
             self.log_from = log.tell()
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
-        self.addresses = self.wait_ready()
+        words = self.wait_ready()
+        self.https = [word for word in words if word.startswith("http://")]
+        self.http = self.https[0] if self.https else None
+        self.addresses = [word for word in words if word not in self.https]
         self.address, self.unix_address = self.addresses[0], self.addresses[1]
         if self.has_own_cache:
             prepared.keep(self.dir / "cache")
@@ -199,13 +213,17 @@ class Server:
             raise AssertionError(f"one pool expected, found {found} among {self.processes()}")
         return found[0]
 
+    def worker_processes(self):
+        """The gateway's workers."""
+        return [process for process in self.children() if process.name == WORKER]
+
     def zygote_processes(self):
         pool = self.pool_process().pid
-        return [process for process in self.children() if process.pid != pool]
+        return [process for process in self.children() if process.pid != pool and process.name != WORKER]
 
     def daemons(self):
         """The processes that live as long as the server does."""
-        return [host.Process(self.process.pid), self.pool_process(), *self.zygote_processes()]
+        return [host.Process(self.process.pid), self.pool_process(), *self.worker_processes(), *self.zygote_processes()]
 
     def note_cgroups(self):
         """Remembers which cgroup directories belong to this server, as its processes show them."""
@@ -222,14 +240,14 @@ class Server:
         return {folder for top in self.instance_cgroups for folder, _, _ in os.walk(top)}
 
     def wait_idle(self, connections=0):
-        """Waits until nothing is under way, and only the caller's connections are left."""
+        """Waits until nothing is under way, and only the caller's connections are left. (A gateway has its own.)"""
         def idle():
             try:
                 with self.connect() as client:
                     status = client.status()
             except (Refused, Closed, ConnectionError):
                 return False  # all connections are taken at this moment
-            return (status.queued == 0 and status.connections <= connections + 1
+            return (status.queued == 0 and (self.http or status.connections <= connections + 1)
                     and all(row.running == 0 and row.preparing == 0 and row.queued == 0 and row.warm > 0
                             for row in status.languages))
         wait_until(idle, 60, "an idle server")
