@@ -8,7 +8,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { JSON_MAX_DEPTH = 64 };
+enum {
+        JSON_MAX_DEPTH = 64,
+        /* Values and keys in one text. jansson takes up to 400 bytes for an empty object, of which the text has 3. */
+        JSON_MAX_VALUES = 65536,
+};
+
+/* Gives jansson's tables a random seed. To be called once, before the first value is made: jansson by itself would open
+ * a file, which a confined process must not. */
+void json_prepare(void);
 
 /* Says where and what: "files[3].content: a string is needed". */
 struct json_fault {
@@ -17,8 +25,8 @@ struct json_fault {
 };
 
 /* Parses one value and nothing after it. Refused: duplicate keys, lone surrogates, invalid UTF-8, numbers out of range,
- * nesting deeper than JSON_MAX_DEPTH, bytes after the value. NUL in strings is allowed. NULL: fault is filled. The caller
- * has one reference. */
+ * nesting deeper than JSON_MAX_DEPTH, more than JSON_MAX_VALUES values, bytes after the value. NUL in strings is
+ * allowed. NULL: fault is filled. The caller has one reference. */
 json_t *json_read(struct span text, struct json_fault *fault);
 
 /* A string's bytes, NUL included; borrowed from value. */

@@ -10,10 +10,34 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct event_base;
 struct run;
 
-/* Any of the first five may be NULL. Exactly one of finished, failed and gone is called, once, as the last call for this
- * run. Arguments are valid during the call. */
+/* ---------------------------------------------------------------- the worker's way to the pool */
+
+struct runs;
+
+/* Begins to connect; requests may be sent at once. base is borrowed. address: as hatchery_connect takes it; copied.
+ * max_request_bytes: the pool's bound on one message, see max_request_bytes of the configuration. */
+int runs_new(struct runs **out, struct event_base *base, const char *address, uint32_t max_request_bytes,
+             struct err *e);
+
+/* Runs that have not ended are cancelled, and get no callback: the exchanges end first (their `gone`). NULL is
+ * accepted. */
+void runs_free(struct runs *all);
+
+/* Is there a connection to the pool? */
+bool runs_are_connected(const struct runs *all);
+
+struct event_base *runs_base(const struct runs *all);
+
+/* Of gateway.c: the gateway's only one. */
+struct runs *gateway_runs(const struct gateway *g);
+
+/* ---------------------------------------------------------------- one run */
+
+/* Any of the first five may be NULL. Exactly one of finished, failed and gone is called, once, as the last call for
+ * this run. Arguments are valid during the call. */
 struct run_ops {
         void (*stage)(void *data, hatchery_v1_Stage_Kind kind, uint64_t at_us);
         /* Output of a request with `stream`. The run counts bytes as consumed when the exchange's socket has taken what
@@ -53,9 +77,9 @@ int run_resize(struct run *r, uint32_t rows, uint32_t columns);
  * itself. */
 uint64_t run_unconsumed(const struct run *r);
 
-/* Cancels the run with this id, if the exchange's peer has one, on whichever worker it was started. told is called once,
- * unless the exchange's peer goes first: found is true if it was in flight. why is NULL unless the pool could not be
- * asked. */
+/* Cancels the run with this id, if the exchange's peer has one, on whichever worker it was started. told is called
+ * once, unless the exchange's peer goes first: found is true if it was in flight. why is NULL unless the pool could not
+ * be asked. */
 int run_cancel_by_id(struct exchange *x, const char *id,
                      void (*told)(struct exchange *x, bool found, const struct failure *why), struct failure *why);
 
