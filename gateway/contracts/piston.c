@@ -131,18 +131,22 @@ static void packages(struct exchange *x)
 
 /* ---------------------------------------------------------------- routes */
 
-#define ROUTES(prefix)                                                                                                 \
-        { .path = prefix "/execute", .methods = METHOD_POST, .has_body = true, .handle = execute },                    \
-                { .path = prefix "/runtimes", .methods = METHOD_GET | METHOD_HEAD, .handle = runtimes },               \
-                { .path = prefix "/packages",                                                                          \
-                  .methods = METHOD_GET | METHOD_HEAD | METHOD_POST | METHOD_DELETE,                                   \
-                  .has_body = true,                                                                                    \
-                  .handle = packages },                                                                                \
-        {                                                                                                              \
-                .path = prefix "/connect", .methods = METHOD_GET, .is_websocket = true, .handle = piston_connect       \
-        }
+enum {
+        PACKAGE_METHODS = METHOD_GET | METHOD_HEAD | METHOD_POST | METHOD_DELETE,
+        LIST_METHODS = METHOD_GET | METHOD_HEAD
+};
 
-static const struct route routes[] = { ROUTES("/api/v2"), ROUTES("/api/v2/piston") };
+/* path, methods, has_body, is_websocket, handle */
+static const struct route routes[] = {
+        { "/api/v2/execute", METHOD_POST, true, false, execute },
+        { "/api/v2/runtimes", LIST_METHODS, false, false, runtimes },
+        { "/api/v2/packages", PACKAGE_METHODS, true, false, packages },
+        { "/api/v2/connect", METHOD_GET, false, true, piston_connect },
+        { "/api/v2/piston/execute", METHOD_POST, true, false, execute },
+        { "/api/v2/piston/runtimes", LIST_METHODS, false, false, runtimes },
+        { "/api/v2/piston/packages", PACKAGE_METHODS, true, false, packages },
+        { "/api/v2/piston/connect", METHOD_GET, false, true, piston_connect },
+};
 
 const struct contract contract_piston = {
         .name = "piston",

@@ -77,8 +77,12 @@ static void run_failed(void *data, const struct failure *why)
         struct execution *e = data;
         struct exchange *x = e->x;
 
+        struct failure ours = *why;
+
         execution_free(e);
-        exchange_fail(x, why);
+        if (ours.status == 404) /* a language that is configured and not installed: Piston calls that a bad request */
+                ours.status = 400;
+        exchange_fail(x, &ours);
 }
 
 static void run_gone(void *data)
