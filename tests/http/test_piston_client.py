@@ -1,0 +1,77 @@
+"""npm's piston-client, somebody else's program, against Hatchery. Its packages live in the build tree."""
+
+import json
+import shutil
+import subprocess
+import unittest
+
+from lib.case import ServerModule
+from lib.scale import patience
+from lib.server import BUILD
+
+VERSION = "1.0.2"
+FOLDER = BUILD / "test-npm" / f"piston-client-{VERSION}"
+SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\n", http=True)
+
+SCRIPT = """
+import { piston } from 'piston-client';
+const client = piston({ server: process.argv[2] });
+const calls = JSON.parse(process.argv[3]);
+const answers = [await client.runtimes()];
+for (const call of calls) answers.push(await client.execute(...call));
+console.log(JSON.stringify(answers));
+"""
+
+
+def install():
+    """Installs the client, unless an earlier run did; says why it can't."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "node or npm is not installed"
+    if (FOLDER / "node_modules" / "piston-client" / "package.json").exists():
+        return None
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    try:
+        done = subprocess.run(["npm", "install", "--prefix", str(FOLDER), "--no-audit", "--no-fund", "--ignore-scripts",
+                               f"piston-client@{VERSION}"], capture_output=True, text=True, timeout=patience(120), check=False)
+    except subprocess.TimeoutExpired:
+        return "npm did not install piston-client in time"
+    return None if done.returncode == 0 else f"npm can't install piston-client: {done.stderr.strip()[-200:]}"
+
+
+def setUpModule():
+    reason = install()
+    if reason:
+        raise unittest.SkipTest(reason)
+    (FOLDER / "script.mjs").write_text(SCRIPT)
+    SERVER.set_up()
+
+
+def tearDownModule():
+    SERVER.tear_down()
+
+
+class PistonClient(unittest.TestCase):
+    def calls(self, *calls):
+        done = subprocess.run(["node", str(FOLDER / "script.mjs"), SERVER.http, json.dumps(calls)], capture_output=True,
+                              text=True, timeout=patience(60), check=False)
+        self.assertEqual(0, done.returncode, done.stderr)
+        return json.loads(done.stdout)
+
+    def test_it_lists_the_runtimes(self):
+        runtimes, = self.calls()
+        self.assertEqual({"python", "c"}, {runtime["language"] for runtime in runtimes})
+
+    def test_it_runs_a_program(self):
+        _, first, second = self.calls(["python", "import sys; print(sys.argv[1:])"],
+                                      [{"language": "python", "version": "3.x", "args": ["a"], "stdin": "hi",
+                                        "files": [{"name": "x.py", "content": "import sys; print(input(), sys.argv[1])"}]}])
+        self.assertEqual("['1', '2', '3']\n", first["run"]["output"])
+        self.assertEqual("hi a\n", second["run"]["output"])
+
+    def test_it_compiles_a_program(self):
+        _, answer = self.calls(["c", '#include <stdio.h>\nint main(void) { puts("hi"); }'])
+        self.assertEqual(("hi\n", 0), (answer["run"]["stdout"], answer["compile"]["code"]))
+
+    def test_it_is_told_of_its_mistake(self):
+        _, answer = self.calls(["cobol", "x", {"version": "*"}])
+        self.assertEqual({"message": "cobol-* runtime is unknown"}, answer)
