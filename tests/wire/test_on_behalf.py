@@ -57,6 +57,9 @@ class OnBehalf(Case):
     def send(client, caller, code="", **arguments):
         return client.send(execute=execute_message(code, **arguments), on_behalf=pb.OnBehalf(peer=caller))
 
+    def runs(self):
+        return self.client.status().languages[0].runs
+
     def queued(self):
         return self.client.status().queued
 
@@ -153,23 +156,24 @@ class WhatIsCounted(OnBehalf):
         SERVER.held.clear()
         self.assertEqual(b"2\n", workers[0].result(self.send(workers[0], b"flood", "print(2)")).stdout)
 
-    def test_a_thousand_callers_share_a_connection(self):
+    def test_hundreds_of_callers_share_a_connection(self):
         client = self.gateway()
-        requests = [self.send(client, b"caller %d" % i, "print(6 * 7)") for i in range(1000)]
+        requests = [self.send(client, b"caller %d" % i, "print(6 * 7)") for i in range(300)]
         answers = [client.wait(request) for request in requests]
         done = [answer.result for answer in answers if answer.WhichOneof("answer") == "result"]
         self.assertTrue(all(result.stdout == b"42\n" for result in done))
         for answer in answers:  # a queue that is full refuses, one by one
             if answer.WhichOneof("answer") == "error":
                 self.assert_error(answer.error, "RESOURCE_EXHAUSTED", "")
-        self.assertGreater(len(done), 200)
+        self.assertGreater(len(done), 100)
 
     def test_answers_that_are_not_taken_cost_their_caller_alone(self):
         client = self.gateway()
+        before = self.runs()
         flood = [self.send(client, b"flood", "print('x' * 4_000_000)", limits={"output_bytes": 8 << 20})
                  for _ in range(12)]
         calm = self.send(client, b"calm", "print('y' * 100_000)")
-        wait_until(lambda: self.client.status().languages[0].running == 0 and self.queued() == 0, what="all runs' end")
+        wait_until(lambda: self.runs() >= before + 6, what="the end of more runs than the server holds answers of")
         lost = 0
         for request in flood:
             try:
