@@ -22,6 +22,7 @@ bool hatchery_refusal_of(const struct hatchery_answer *a, struct hatchery_refusa
         case hatchery_v1_Error_Code_DEADLINE_EXCEEDED:
         case hatchery_v1_Error_Code_NOT_FOUND:
         case hatchery_v1_Error_Code_PERMISSION_DENIED:
+        case hatchery_v1_Error_Code_ABORTED:
         case hatchery_v1_Error_Code_UNIMPLEMENTED:
         case hatchery_v1_Error_Code_UNAUTHENTICATED:
                 r->may_have_run = false;

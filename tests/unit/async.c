@@ -41,7 +41,7 @@ static void each_kind_has_its_answer(void **state)
 {
         (void)state;
         struct scene s;
-        struct heard ping = { 0 }, status = { 0 }, signal = { 0 }, refused = { 0 };
+        struct heard ping = { 0 }, status = { 0 }, signal = { 0 }, cancel = { 0 }, refused = { 0 };
         struct request q = { .kind = REQUEST_PING };
 
         scene_begin(&s);
@@ -59,6 +59,13 @@ static void each_kind_has_its_answer(void **state)
         assert_int_equal(heard_send(&signal, s.c, &q, NULL), HATCHERY_OK);
         fake_signalled(&s.f, fake_read_id(&s.f, REQUEST_SIGNAL), false);
         assert_int_equal(signal.answer, hatchery_v1_ServerMessage_signalled_tag);
+        q = (struct request){ .kind = REQUEST_CANCEL_RUN, .run_id = span_of_text("mine") };
+        assert_int_equal(heard_send(&cancel, s.c, &q, NULL), HATCHERY_OK);
+        a = (struct answer){ .m = hatchery_v1_ServerMessage_init_zero };
+        a.m.id = fake_read_id(&s.f, REQUEST_CANCEL_RUN);
+        a.m.which_answer = hatchery_v1_ServerMessage_cancelled_tag;
+        fake_say(&s.f, &a);
+        assert_int_equal(cancel.answer, hatchery_v1_ServerMessage_cancelled_tag);
         q = heard_program();
         assert_int_equal(heard_send(&refused, s.c, &q, NULL), HATCHERY_OK);
         fake_error(&s.f, fake_read_id(&s.f, REQUEST_EXECUTE), hatchery_v1_Error_Code_NOT_FOUND, 0);
@@ -66,6 +73,32 @@ static void each_kind_has_its_answer(void **state)
         assert_false(refused.refusal_may_have_run);
         q.kind = REQUEST_CREDIT; /* a credit has no answer */
         assert_int_equal(heard_send(&refused, s.c, &q, NULL), -EINVAL);
+        scene_end(&s);
+}
+
+static void a_request_says_for_whom_it_is_and_what_it_is_called(void **state)
+{
+        (void)state;
+        struct scene s;
+        struct heard h = { 0 };
+        struct request q = heard_program();
+
+        q.has_on_behalf = true;
+        q.on_behalf.peer = span_of_text("4abcd");
+        q.on_behalf.trace = span_of_text("00-0af7-b7ad-01");
+        q.execute.run_id = span_of_text("mine");
+        q.execute.idempotency_key = span_of_text("once");
+        scene_begin(&s);
+        assert_int_equal(heard_send(&h, s.c, &q, NULL), HATCHERY_OK);
+        struct fake_request came = fake_read(&s.f, REQUEST_EXECUTE);
+        assert_true(came.q.has_on_behalf);
+        assert_span_text(came.q.on_behalf.peer, "4abcd");
+        assert_span_text(came.q.on_behalf.trace, "00-0af7-b7ad-01");
+        assert_span_text(came.q.execute.run_id, "mine");
+        assert_span_text(came.q.execute.idempotency_key, "once");
+        fake_result(&s.f, came.q.id, "");
+        fake_release(&came);
+        assert_int_equal(h.ends, 1);
         scene_end(&s);
 }
 
@@ -87,7 +120,7 @@ static void a_refusal_says_whether_the_program_may_have_run(void **state)
                 { hatchery_v1_Error_Code_RESOURCE_EXHAUSTED, 0, true }, /* perhaps its result was too long */
                 { hatchery_v1_Error_Code_UNAVAILABLE, 10, true },       /* perhaps lost while it ran */
                 { hatchery_v1_Error_Code_INTERNAL, 0, true },
-                { hatchery_v1_Error_Code_ABORTED, 0, true },
+                { hatchery_v1_Error_Code_ABORTED, 0, false },
                 { (hatchery_v1_Error_Code)77, 0, true },
         };
         struct scene s;
@@ -347,6 +380,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(many_in_flight_are_answered_in_the_servers_order),
                 cmocka_unit_test(each_kind_has_its_answer),
+                cmocka_unit_test(a_request_says_for_whom_it_is_and_what_it_is_called),
                 cmocka_unit_test(a_refusal_says_whether_the_program_may_have_run),
                 cmocka_unit_test(an_answer_can_be_kept),
                 cmocka_unit_test(frames_in_pieces_and_many_in_one_are_the_same),
