@@ -359,6 +359,7 @@ void call_begin(struct connection *c, struct request *request, uint8_t **body, s
         struct outbox *o = outbox_enter(c, &b.scope.caller);
         struct refusal refusal;
 
+        idempotency_relieve(&c->native->idempotency, c->native->memory);
         if (o) {
                 begin_at(o, &b);
                 return;

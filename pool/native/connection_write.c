@@ -103,8 +103,7 @@ static void shed(struct native *n)
         if (n->sheds)
                 return;
         n->sheds = true;
-        while (budget_is_over(n->memory) && idempotency_forget_oldest(&n->idempotency, n->memory))
-                ;
+        idempotency_relieve(&n->idempotency, n->memory);
         while (budget_is_over(n->memory) && n->hoards.top)
                 shed_worst(n);
         n->sheds = false;

@@ -85,6 +85,12 @@ void idempotency_tick(struct idempotency *all, struct budget *memory)
                 idempotency_forget_oldest(all, memory);
 }
 
+void idempotency_relieve(struct idempotency *all, struct budget *memory)
+{
+        while (budget_is_over(memory) && idempotency_forget_oldest(all, memory))
+                ;
+}
+
 void idempotency_fini(struct idempotency *all, struct budget *memory)
 {
         while (idempotency_forget_oldest(all, memory))

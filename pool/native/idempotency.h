@@ -45,6 +45,9 @@ void idempotency_tick(struct idempotency *all, struct budget *memory);
 /* Forgets the oldest answer. False: there is none. */
 bool idempotency_forget_oldest(struct idempotency *all, struct budget *memory);
 
+/* Forgets answers, oldest first, until the budget is met or none is left: requests are worth more than repeats. */
+void idempotency_relieve(struct idempotency *all, struct budget *memory);
+
 /* What a request with a key is to do. */
 enum {
         IDEMPOTENCY_BEGINS = 0, /* it is the first; *keyed was made for it */

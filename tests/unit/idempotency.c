@@ -429,6 +429,24 @@ static void answers_are_forgotten_oldest_first_when_they_hold_too_much(void **st
         front_free(f);
 }
 
+static void kept_answers_make_room_for_requests(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+
+        run(f, client, 1, "k", "kept");
+        f->memory.used += f->memory.max; /* others hold all that there is */
+        execute(client, 2, "other");
+        wait_for(f, 2);
+        assert_int_equal(f->native->idempotency.n_kept, 0);
+        f->memory.used -= f->memory.max;
+        finish(f, 1, "");
+        hear_result(f, client, 2, "");
+        close(client);
+        front_free(f);
+}
+
 static void an_answer_is_kept_for_a_minute(void **state)
 {
         (void)state;
@@ -482,6 +500,7 @@ int main(void)
                 cmocka_unit_test(a_run_id_ends_all_that_share_it),
                 cmocka_unit_test(keys_of_different_callers_and_names_are_different),
                 cmocka_unit_test(answers_are_forgotten_oldest_first_when_they_hold_too_much),
+                cmocka_unit_test(kept_answers_make_room_for_requests),
                 cmocka_unit_test(an_answer_is_kept_for_a_minute),
                 cmocka_unit_test(a_forgotten_answer_is_made_anew),
         };
