@@ -44,9 +44,8 @@ int gateway_main(const struct gateway_options *o)
                         struct sockaddr_un sa = { .sun_family = AF_UNIX, .sun_path = "pool.sock" };
                         int s = socket(AF_UNIX, SOCK_STREAM, 0);
                         int r = connect(s, (struct sockaddr *)&sa, 2 + sizeof "pool.sock");
-                        int n = snprintf(body, sizeof body, "%s %u pool %d %s %s|%s\n", got > 0 ? "ok" : "?", o->worker,
-                                         r < 0 ? errno : 0, o->listeners[i].address, o->listeners[i].contracts[0],
-                                         o->listeners[i].hosts[0] ? o->listeners[i].hosts[0] : "-");
+                        int n = snprintf(body, sizeof body, "{\"ready\":true,\"worker\":%u,\"pool\":%d,\"got\":%d}\n",
+                                         o->worker, r < 0 ? errno : 0, (int)got);
                         close(s);
                         n = snprintf(text, sizeof text,
                                      "HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", n, body);
