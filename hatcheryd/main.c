@@ -98,7 +98,7 @@ static const char help_text[] =
         "Runs untrusted snippets, each in a brand-new sandbox that was warm before the request came.\n"
         "\n"
         "  --listen ADDR     HOST:PORT, [IPV6]:PORT (port 0: a free one) or unix:PATH; repeatable;\n"
-        "                    in place of the configuration's\n"
+        "                    in place of the configuration's; then no HTTP without a section http\n"
         "  --config FILE     in place of the built-in configuration; read again at SIGHUP\n"
         "  --check-host      say line by line what this host gives and what is missing, languages included\n"
         "  --print-config    the built-in configuration, with every setting and its default\n"
@@ -106,7 +106,8 @@ static const char help_text[] =
         "  --faults FILE     for tests: leaves out walls or lets steps fail, see zygote/base/fault.h; never for service\n"
         "  --version, --help\n"
         "\n"
-        "Prints `ready ADDR...` once every language that comes up has its warm sandboxes. SIGTERM drains and stops.\n";
+        "Prints `ready ADDR... http://ADDR...` once every language that comes up has its warm sandboxes. SIGTERM drains and\n"
+        "stops.\n";
 
 /* The command line is kept in hidden memory, because the sandboxes of a zygote inherit the stack of this process. */
 struct command_line {

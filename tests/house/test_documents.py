@@ -10,7 +10,7 @@ from pathlib import Path
 from lib.server import HATCHERYD
 
 ROOT = Path(__file__).resolve().parents[2]
-SOURCES = ("proto", "pool", "zygote", "lang", "client", "hatcheryd", "bench", "cmake", "docs")
+SOURCES = ("proto", "pool", "zygote", "lang", "client", "gateway", "hatcheryd", "bench", "cmake", "docs")
 NAMED = re.compile(r"(?<![\w./-])(?:tests|" + "|".join(SOURCES) + r")/[\w./*-]*\.(?:c|h|cc|cmake|conf|js|java|md|plugin|proto|py|sh|txt)\b(?!\.\w)")
 NEIGHBOUR = re.compile(r"\b[Ss]ee (\w+\.h)\b")
 CONSTANTS = ("INSTANCE_UIDS", "INSTANCE_FIRST_UIDS", "INSTANCE_LANGUAGE_UIDS", "INSTANCE_LANGUAGES", "INSTANCE_SIDE_UIDS", "CHANNEL_MAX_SLOTS")
