@@ -80,8 +80,9 @@ int guard_check(const struct guard *g, struct span host, struct span origin, str
                 return -EINVAL;
         }
         if (origin.data && !origin_is_host(origin, host) && !guard_names_origin(g, origin)) {
-                failure_set(why, 403, "PERMISSION_DENIED",
-                            "web pages of this origin may not use the server; \"origins\" in its configuration adds them");
+                failure_set(
+                        why, 403, "PERMISSION_DENIED",
+                        "web pages of this origin may not use the server; \"origins\" in its configuration adds them");
                 return -EINVAL;
         }
         return 0;

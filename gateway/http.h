@@ -1,8 +1,8 @@
-/* HTTP as the contracts see it. http*.c alone know evhttp: they accept connections, bound and check what comes, find the
- * route, and answer. Everything runs in the worker's one thread, on its loop.
+/* HTTP as the contracts see it. http*.c alone know evhttp: they accept connections, bound and check what comes, find
+ * the route, and answer. Everything runs in the worker's one thread, on its loop.
  *
- * An exchange is one HTTP request and its answer. It begins when the whole body is there, and ends with the last byte of
- * the answer, or when the peer's connection closes. A handler must see to it that each exchange is answered once. */
+ * An exchange is one HTTP request and its answer. It begins when the whole body is there, and ends with the last byte
+ * of the answer, or when the peer's connection closes. A handler must see to it that each exchange is answered once. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -27,8 +27,8 @@ enum method {
 
 /* Why there is no ordinary answer. message: a sentence in the user's words; copied where it is kept. */
 struct failure {
-        int status;              /* of HTTP: 400, 404, 405, 413, 415, 422, 429, 503, 504, ... */
-        const char *code;        /* the name of the canonical code: "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", ... */
+        int status;       /* of HTTP: 400, 404, 405, 413, 415, 422, 429, 503, 504, ... */
+        const char *code; /* the name of the canonical code: "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", ... */
         char message[512];
         uint64_t retry_after_ms; /* 0: no time is named. Else the answer has Retry-After, in seconds, rounded up */
 };
@@ -58,11 +58,11 @@ extern const struct contract contract_v1, contract_snekbox, contract_piston, con
 struct gateway *exchange_gateway(const struct exchange *x);
 const struct contract *exchange_contract(const struct exchange *x);
 enum method exchange_method(const struct exchange *x);
-const char *exchange_path(const struct exchange *x);    /* decoded, without the query */
-const char *exchange_segment(const struct exchange *x); /* what "*" of the route stood for; "" */
+const char *exchange_path(const struct exchange *x);                     /* decoded, without the query */
+const char *exchange_segment(const struct exchange *x);                  /* what "*" of the route stood for; "" */
 const char *exchange_query(const struct exchange *x, const char *name);  /* NULL: the query has no such name */
 const char *exchange_header(const struct exchange *x, const char *name); /* NULL: there is none */
-struct span exchange_body(const struct exchange *x);    /* valid until the exchange ends */
+struct span exchange_body(const struct exchange *x);                     /* valid until the exchange ends */
 
 /* The media type of Content-Type, in small letters, without parameters; "" if the header is missing. */
 const char *exchange_media_type(const struct exchange *x);
@@ -78,8 +78,8 @@ const char *exchange_trace(const struct exchange *x);
 /* To be called before the answer begins. Copies both. */
 void exchange_set_header(struct exchange *x, const char *name, const char *value);
 
-/* Whole answers: the exchange ends. body's content is taken over (drained), and may be NULL. json is a reference that is
- * taken over. */
+/* Whole answers: the exchange ends. body's content is taken over (drained), and may be NULL. json is a reference that
+ * is taken over. */
 void exchange_reply(struct exchange *x, int status, const char *type, struct evbuffer *body);
 void exchange_reply_json(struct exchange *x, int status, json_t *json);
 
@@ -95,8 +95,8 @@ void exchange_stream_end(struct exchange *x);
 size_t exchange_unsent(const struct exchange *x);
 void exchange_on_drained(struct exchange *x, void (*drained)(void *data), void *data);
 
-/* gone is called once if the peer's connection closes, or the worker ends, before the exchange has ended. The exchange must not be used
- * afterwards. NULL: nothing is called any more. */
+/* gone is called once if the peer's connection closes, or the worker ends, before the exchange has ended. The exchange
+ * must not be used afterwards. NULL: nothing is called any more. */
 void exchange_on_gone(struct exchange *x, void (*gone)(void *data), void *data);
 
 /* ---------------------------------------------------------------- failures */

@@ -23,6 +23,6 @@ struct chunked {
 /* The expected answer besides 0: the body isn't whole yet. */
 enum { CHUNKED_MORE = 1 };
 
-/* Takes what is whole from `from`, and moves the chunks' data to body. 0: the body is whole, and what follows it is left
- * in `from`. CHUNKED_MORE, -EINVAL: malformed, -EMSGSIZE: body would be longer than most, -ENOMEM. */
+/* Takes what is whole from `from`, and moves the chunks' data to body. 0: the body is whole, and what follows it is
+ * left in `from`. CHUNKED_MORE, -EINVAL: malformed, -EMSGSIZE: body would be longer than most, -ENOMEM. */
 int chunked_read(struct chunked *c, struct evbuffer *from, struct evbuffer *body, uint64_t most);

@@ -1,7 +1,7 @@
 /* The life of a connection: from evhttp's accept to the close of its socket. http_intake.c reads its requests.
  *
- * conn_accept makes the bufferevent. evhttp then sets the connection up, and on the loop's next turn conn_turn takes the
- * callbacks over. From then on evhttp has them only while it parses a request and writes the answer. The connection
+ * conn_accept makes the bufferevent. evhttp then sets the connection up, and on the loop's next turn conn_turn takes
+ * the callbacks over. From then on evhttp has them only while it parses a request and writes the answer. The connection
  * holds a reference to the bufferevent, so the socket outlives evhttp's end of it. That is needed after a refusal: a
  * socket that is closed with unread bytes resets the connection, and the peer would never read the answer. */
 #include "gateway/http_internal.h"
@@ -209,10 +209,10 @@ static void shed(struct http_server *s)
         struct conn *c;
 
         TAILQ_FOREACH(c, &s->conns, link)
-                if (conn_is_idle(c)) {
-                        conn_close(c);
-                        return;
-                }
+        if (conn_is_idle(c)) {
+                conn_close(c);
+                return;
+        }
 }
 
 struct bufferevent *conn_accept(struct event_base *base, void *data)
@@ -250,8 +250,8 @@ static void answer_written(struct evhttp_request *req, void *data)
         struct conn *c = data;
 
         (void)req;
-        /* Bytes of the next request wait in rest: evhttp, which begins to read now, must not see them unchecked. Nothing
-         * is read before conn_turn has the callbacks again. */
+        /* Bytes of the next request wait in rest: evhttp, which begins to read now, must not see them unchecked.
+         * Nothing is read before conn_turn has the callbacks again. */
         bufferevent_disable(c->bev, EV_READ);
         struct evbuffer *in = bufferevent_get_input(c->bev);
         if (evbuffer_get_length(in) > 0) {
@@ -289,8 +289,8 @@ void conn_request(struct evhttp_request *req, void *data)
         c->deadline_ms = 0;
         c->moved_ms = clock_ms();
         evhttp_request_set_on_complete_cb(req, answer_written, c);
-        /* evhttp stops reading here. But only a socket that is read shows its end. What comes is kept for later, up to a
-         * bound; evhttp_read would end the process. */
+        /* evhttp stops reading here. But only a socket that is read shows its end. What comes is kept for later, up to
+         * a bound; evhttp_read would end the process. */
         bufferevent_setcb(c->bev, NULL, c->evhttp_write, c->evhttp_event, c->evcon);
         bufferevent_setwatermark(c->bev, EV_READ, 0, CONN_BEHIND);
         bufferevent_enable(c->bev, EV_READ);
@@ -355,7 +355,8 @@ void conn_tick(struct conn *c, int64_t now_ms)
         case CONN_SOCKET:
                 if (c->deadline_ms > 0 && now_ms >= c->deadline_ms)
                         conn_close(c);
-                else if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0 && now_ms - c->moved_ms > CONN_STALL_MS)
+                else if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0 &&
+                         now_ms - c->moved_ms > CONN_STALL_MS)
                         conn_close(c);
                 break;
         default:

@@ -137,8 +137,8 @@ const char *exchange_query(const struct exchange *x, const char *name)
                 ((struct exchange *)x)->has_query = true;
         }
         TAILQ_FOREACH(pair, query, next)
-                if (strcmp(pair->key, name) == 0)
-                        return pair->value;
+        if (strcmp(pair->key, name) == 0)
+                return pair->value;
         return NULL;
 }
 

@@ -34,8 +34,8 @@ struct head {
 /* The expected answer besides 0: the head isn't whole yet. */
 enum { HEAD_MORE = 1 };
 
-/* Reads the head that bytes begin with. *scanned: how many bytes earlier calls have looked at; 0 at first. 0, HEAD_MORE,
- * or -EINVAL with why. */
+/* Reads the head that bytes begin with. *scanned: how many bytes earlier calls have looked at; 0 at first. 0,
+ * HEAD_MORE, or -EINVAL with why. */
 int head_read(struct head *h, struct span bytes, size_t *scanned, struct failure *why);
 
 /* Takes the next header line from *fields. False: there is none. Only for the fields of a head that head_read took. */

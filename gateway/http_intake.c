@@ -25,7 +25,8 @@ static void refuse_for_memory(struct conn *c)
 /* Copies the head without what announces a body, and with Connection: close. */
 static int write_head_without_body(struct evbuffer *to, const struct head *h)
 {
-        static const char *const dropped[] = { "Content-Length", "Transfer-Encoding", "Expect", "Connection", "Upgrade" };
+        static const char *const dropped[] = { "Content-Length", "Transfer-Encoding", "Expect", "Connection",
+                                               "Upgrade" };
         struct span rest = h->fields, line, name, value;
         int r = evbuffer_add_printf(to, "%.*s %.*s HTTP/1.%c\r\n", (int)h->method.len, (const char *)h->method.data,
                                     (int)h->target.len, (const char *)h->target.data, h->is_1_0 ? '0' : '1');
@@ -205,7 +206,8 @@ static int check_body(struct conn *c, const struct head *h, struct failure *why)
 static int admit(struct conn *c, const struct head *h, struct failure *why)
 {
         int r = guard_check(&c->listener->guard, h->host, h->origin, why);
-        int found = route_find(c, h, r == 0 ? why : &(struct failure){ 0 }); /* whose shape a refusal has, in any case */
+        int found =
+                route_find(c, h, r == 0 ? why : &(struct failure){ 0 }); /* whose shape a refusal has, in any case */
 
         if (r == 0)
                 r = found;

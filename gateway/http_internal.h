@@ -12,6 +12,7 @@
 #include "gateway/http_chunked.h"
 #include "gateway/http_head.h"
 #include "gateway/http_server.h"
+#include "gateway/wslay.h"
 #include "proto/base/peer.h"
 
 #include <event2/bufferevent.h>
@@ -21,13 +22,13 @@
 #include <sys/queue.h>
 
 enum {
-        CONN_IDLE_MS = 75 * 1000,   /* a kept connection without a request */
-        CONN_HEAD_MS = 10 * 1000,   /* from the first byte of a head to its last */
-        CONN_BODY_MS = 30 * 1000,   /* a body without a further byte */
-        CONN_STALL_MS = 60 * 1000,  /* an answer of which the peer takes nothing */
-        CONN_LINGER_MS = 5 * 1000,  /* after a refusal: what the peer still sends is thrown away */
-        CONN_BEHIND = 16 * 1024,    /* bytes that are read ahead behind a request */
-        CONN_COST = 8 * 1024,       /* memory of a connection that holds nothing, kernel's not counted */
+        CONN_IDLE_MS = 75 * 1000,  /* a kept connection without a request */
+        CONN_HEAD_MS = 10 * 1000,  /* from the first byte of a head to its last */
+        CONN_BODY_MS = 30 * 1000,  /* a body without a further byte */
+        CONN_STALL_MS = 60 * 1000, /* an answer of which the peer takes nothing */
+        CONN_LINGER_MS = 5 * 1000, /* after a refusal: what the peer still sends is thrown away */
+        CONN_BEHIND = 16 * 1024,   /* bytes that are read ahead behind a request */
+        CONN_COST = 8 * 1024,      /* memory of a connection that holds nothing, kernel's not counted */
 };
 
 enum conn_phase {
@@ -57,7 +58,7 @@ struct conn {
         TAILQ_ENTRY(conn) link; /* of the server; idle ones go to the end */
         struct http_listener *listener;
         enum conn_phase phase;
-        struct bufferevent *bev; /* one reference; it closes the socket */
+        struct bufferevent *bev;         /* one reference; it closes the socket */
         struct evhttp_connection *evcon; /* NULL: evhttp has freed it */
         struct event *turn;              /* does what a callback of evhttp can't do, on the next turn of the loop */
         bufferevent_data_cb evhttp_read, evhttp_write; /* evhttp's own callbacks, lent out while it parses */
@@ -67,12 +68,12 @@ struct conn {
         int64_t deadline_ms; /* of reading; 0: none */
         int64_t moved_ms;    /* when the peer last took bytes of an answer */
 
-        size_t scanned;          /* bytes of the head that were looked at */
-        size_t need;             /* bytes of head and body, if the length is known */
+        size_t scanned; /* bytes of the head that were looked at */
+        size_t need;    /* bytes of head and body, if the length is known */
         struct chunked chunked;
-        struct evbuffer *head;   /* of a request with chunks, while they are read */
-        struct evbuffer *body;   /* the data of the chunks */
-        struct evbuffer *rest;   /* what came behind a request, while its answer is written */
+        struct evbuffer *head; /* of a request with chunks, while they are read */
+        struct evbuffer *body; /* the data of the chunks */
+        struct evbuffer *rest; /* what came behind a request, while its answer is written */
         enum method verb;
         const struct contract *contract;
         const struct route *route; /* NULL: the request is refused or a preflight */
@@ -90,6 +91,7 @@ struct http_server {
         struct gateway *gateway;
         struct event_base *base;
         const struct log *log;
+        struct wslay wslay;
         uint64_t max_body;
         uint64_t max_memory;
         size_t max_conns;
@@ -97,7 +99,7 @@ struct http_server {
         size_t n_listeners;
         struct conn_list conns;
         size_t n_conns;
-        uint64_t held;        /* bytes of requests and unsent answers */
+        uint64_t held; /* bytes of requests and unsent answers */
         size_t n_exchanges;
         struct conn *passing; /* whose request evhttp is parsing now */
         struct evbuffer *scratch;
@@ -161,8 +163,8 @@ bool conn_is_idle(const struct conn *c);
 
 /* ---------------------------------------------------------------- http_route.c */
 
-/* Finds the contract and the route of a target, and refuses what can't be answered. c->contract is set in any case. 0 or
- * -EINVAL with why. */
+/* Finds the contract and the route of a target, and refuses what can't be answered. c->contract is set in any case. 0
+ * or -EINVAL with why. */
 int route_find(struct conn *c, const struct head *h, struct failure *why);
 
 /* Which methods the path has, as Allow tells them. */

@@ -162,7 +162,8 @@ static void stream_written(struct evhttp_connection *evcon, void *data)
 int exchange_stream_begin(struct exchange *x, int status, const char *type)
 {
         struct conn *c = x->conn;
-        /* A stream has no Content-Length. HTTP/1.0 has no chunks either, so the connection's end is that of the stream. */
+        /* A stream has no Content-Length. HTTP/1.0 has no chunks either, so the connection's end is that of the stream.
+         */
         if (c->is_1_0)
                 c->close = true;
         common_headers(x, type);

@@ -53,7 +53,8 @@ static int listen_on(struct http_listener *l, const struct gateway_listener *fro
         struct http_server *s = l->server;
         int on = 1;
 
-        /* Accepted sockets inherit these: small writes of a stream go out at once, and a peer that vanished is found. */
+        /* Accepted sockets inherit these: small writes of a stream go out at once, and a peer that vanished is found.
+         */
         (void)setsockopt(from->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         (void)setsockopt(from->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         (void)setsockopt(from->fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 60 }, sizeof(int));
@@ -69,7 +70,8 @@ static int listen_on(struct http_listener *l, const struct gateway_listener *fro
         evhttp_set_default_content_type(l->http, NULL);
         evhttp_set_bevcb(l->http, conn_accept, l);
         evhttp_set_gencb(l->http, conn_request, l);
-        l->listener = evconnlistener_new(s->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0, from->fd);
+        l->listener =
+                evconnlistener_new(s->base, NULL, NULL, LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_CLOSE_ON_FREE, 0, from->fd);
         if (!l->listener || !evhttp_bind_listener(l->http, l->listener))
                 return err_set(e, ENOMEM, "the listener %s", from->address);
         evconnlistener_set_error_cb(l->listener, accept_failed);
@@ -83,7 +85,8 @@ static size_t most_connections(uint64_t memory)
         size_t most = memory / 2 / CONN_COST;
 
         if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur != RLIM_INFINITY) {
-                size_t open = files.rlim_cur > 2 * DESCRIPTORS_KEPT ? files.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
+                size_t open =
+                        files.rlim_cur > 2 * DESCRIPTORS_KEPT ? files.rlim_cur - DESCRIPTORS_KEPT : DESCRIPTORS_KEPT;
                 most = most < open ? most : open;
         }
         return most > 16 ? most : 16;
@@ -107,6 +110,8 @@ int http_server_new(struct http_server **out, struct gateway *g, struct event_ba
         s->max_conns = most_connections(o->max_memory);
         s->now_ms = clock_ms();
         s->scratch = evbuffer_new();
+        if (!wslay_load(&s->wslay))
+                log_warn(log, "libwslay.so.1 is not installed: there are no WebSockets");
         s->listeners = calloc(o->n_listeners ? o->n_listeners : 1, sizeof *s->listeners);
         if (!s->scratch || !s->listeners)
                 r = err_set(e, ENOMEM, "the gateway");
@@ -136,7 +141,7 @@ void http_server_free(struct http_server *s)
         while (!TAILQ_EMPTY(&s->conns)) {
                 struct conn *c;
                 TAILQ_FOREACH(c, &s->conns, link)
-                        conn_close(c);
+                conn_close(c);
                 event_base_loop(s->base, EVLOOP_NONBLOCK);
         }
         for (size_t i = 0; i < s->n_listeners; i++) {
@@ -145,6 +150,7 @@ void http_server_free(struct http_server *s)
                 free(s->listeners[i].contracts);
         }
         free(s->listeners);
+        wslay_unload(&s->wslay);
         if (s->scratch)
                 evbuffer_free(s->scratch);
         free(s);
@@ -178,8 +184,8 @@ bool http_server_is_drained(const struct http_server *s)
         const struct conn *c;
 
         TAILQ_FOREACH(c, &s->conns, link)
-                if (!conn_is_idle(c) && c->phase != CONN_LINGER && c->phase != CONN_DEAD)
-                        return false;
+        if (!conn_is_idle(c) && c->phase != CONN_LINGER && c->phase != CONN_DEAD)
+                return false;
         return true;
 }
 

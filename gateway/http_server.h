@@ -9,8 +9,8 @@
 
 struct http_server;
 
-/* Takes the listeners' descriptors over. contracts: those that the listeners may name. -EINVAL: a listener names another
- * one. */
+/* Takes the listeners' descriptors over. contracts: those that the listeners may name. -EINVAL: a listener names
+ * another one. */
 int http_server_new(struct http_server **out, struct gateway *g, struct event_base *base, const struct log *log,
                     const struct gateway_options *o, const struct contract *const *contracts, size_t n_contracts,
                     struct err *e);

@@ -8,16 +8,16 @@
 #include <nettle/base64.h>
 #include <nettle/sha1.h>
 #include <stdlib.h>
-#include <wslay/wslay.h>
 
 enum {
-        CLOSE_MS = 5000,            /* for the peer's answer to a close frame */
-        MOST_UNSENT = 1024 * 1024,  /* a peer that takes nothing is not read either: its pings want answers */
+        CLOSE_MS = 5000,           /* for the peer's answer to a close frame */
+        MOST_UNSENT = 1024 * 1024, /* a peer that takes nothing is not read either: its pings want answers */
         READ_AHEAD = 64 * 1024,
 };
 
 struct websocket {
         struct exchange *x;
+        const struct wslay *lib;
         wslay_event_context_ptr wslay;
         const struct websocket_ops *ops;
         void *data;
@@ -45,7 +45,7 @@ static ssize_t take_input(wslay_event_context_ptr ctx, uint8_t *to, size_t len, 
                 n = evbuffer_remove(bufferevent_get_input(bev_of(ws)), to, len);
         if (n > 0)
                 return n;
-        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
+        ws->lib->set_error(ctx, WSLAY_ERR_WOULDBLOCK);
         return -1;
 }
 
@@ -56,7 +56,7 @@ static ssize_t put_output(wslay_event_context_ptr ctx, const uint8_t *from, size
         (void)flags;
         if (evbuffer_add(bufferevent_get_output(bev_of(ws)), from, len) == 0)
                 return (ssize_t)len;
-        wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
+        ws->lib->set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
         return -1;
 }
 
@@ -76,8 +76,8 @@ static int flush(struct websocket *ws)
 {
         int r = 0;
 
-        while (r == 0 && wslay_event_want_write(ws->wslay))
-                r = wslay_event_send(ws->wslay);
+        while (r == 0 && ws->lib->want_write(ws->wslay))
+                r = ws->lib->send(ws->wslay);
         if (evbuffer_get_length(bufferevent_get_output(bev_of(ws))) > 0)
                 bufferevent_enable(bev_of(ws), EV_WRITE);
         return r == 0 ? 0 : -ENOMEM;
@@ -86,7 +86,7 @@ static int flush(struct websocket *ws)
 /* Both have said goodbye, or the peer broke the rules, and the last byte is sent. */
 static void close_if_over(struct websocket *ws)
 {
-        if (!ws->reading && !wslay_event_want_read(ws->wslay) && !wslay_event_want_write(ws->wslay) &&
+        if (!ws->reading && !ws->lib->want_read(ws->wslay) && !ws->lib->want_write(ws->wslay) &&
             websocket_unsent(ws) == 0)
                 conn_close_gently(ws->x->conn);
 }
@@ -98,13 +98,13 @@ static void read_on(struct websocket *ws)
         if (ws->reading)
                 return;
         ws->reading = true;
-        int r = wslay_event_recv(ws->wslay);
+        int r = ws->lib->recv(ws->wslay);
         ws->reading = false;
         if (r != 0 || flush(ws) < 0) {
                 conn_close(c);
                 return;
         }
-        if (wslay_event_get_close_sent(ws->wslay)) {
+        if (ws->lib->get_close_sent(ws->wslay)) {
                 ws->closing = true;
                 if (c->deadline_ms == 0)
                         c->deadline_ms = clock_ms() + CLOSE_MS;
@@ -125,7 +125,7 @@ static void written(struct bufferevent *bev, void *data)
         struct websocket *ws = data;
 
         (void)bev;
-        if (wslay_event_get_close_sent(ws->wslay)) {
+        if (ws->lib->get_close_sent(ws->wslay)) {
                 close_if_over(ws);
                 return;
         }
@@ -169,7 +169,8 @@ static int check_request(struct exchange *x, struct failure *why)
         size_t len = sizeof nonce;
 
         if (exchange_method(x) != METHOD_GET || x->conn->is_1_0 || !upgrade || !connection ||
-            !head_has_token(span_of_text(upgrade), "websocket") || !head_has_token(span_of_text(connection), "upgrade")) {
+            !head_has_token(span_of_text(upgrade), "websocket") ||
+            !head_has_token(span_of_text(connection), "upgrade")) {
                 exchange_set_header(x, "Upgrade", "websocket");
                 return refuse(why, 426, "this path speaks WebSocket: the request must ask for the upgrade");
         }
@@ -220,20 +221,27 @@ int websocket_accept(struct websocket **out, struct exchange *x, size_t max_mess
         static const struct wslay_event_callbacks callbacks = { .recv_callback = take_input,
                                                                 .send_callback = put_output,
                                                                 .on_msg_recv_callback = received };
+        const struct wslay *lib = &x->conn->listener->server->wslay;
         int r = check_request(x, why);
         if (r < 0)
                 return r;
+        if (!lib->library) {
+                failure_set(why, 501, "UNIMPLEMENTED", "there are no WebSockets here: libwslay is not installed");
+                return -EINVAL;
+        }
         struct websocket *ws = calloc(1, sizeof *ws);
         if (ws)
+                ws->lib = lib;
+        if (ws)
                 ws->turn = event_new(x->conn->listener->server->base, -1, 0, next_turn, ws);
-        if (!ws || !ws->turn || wslay_event_context_server_init(&ws->wslay, &callbacks, ws) != 0) {
+        if (!ws || !ws->turn || ws->lib->context_server_init(&ws->wslay, &callbacks, ws) != 0) {
                 if (ws && ws->turn)
                         event_free(ws->turn);
                 free(ws);
                 failure_set(why, 503, "RESOURCE_EXHAUSTED", "there is no memory for the connection");
                 return -ENOMEM;
         }
-        wslay_event_config_set_max_recv_msg_length(ws->wslay, max_message);
+        ws->lib->config_set_max_recv_msg_length(ws->wslay, max_message);
         ws->x = x;
         ws->ops = ops;
         ws->data = data;
@@ -254,7 +262,7 @@ void websocket_gone(struct websocket *ws)
 
         ws->x->socket = NULL;
         event_free(ws->turn);
-        wslay_event_context_free(ws->wslay);
+        ws->lib->context_free(ws->wslay);
         free(ws);
         if (closed)
                 closed(data, code);
@@ -268,7 +276,7 @@ static int queue(struct websocket *ws, uint8_t opcode, const void *bytes, size_t
 
         if (ws->closing)
                 return -EPIPE;
-        int r = wslay_event_queue_msg(ws->wslay, &m);
+        int r = ws->lib->queue_msg(ws->wslay, &m);
         if (r == 0)
                 return flush(ws);
         return r == WSLAY_ERR_NO_MORE_MSG ? -EPIPE : -ENOMEM;
@@ -303,7 +311,7 @@ void websocket_close(struct websocket *ws, uint16_t code, const char *reason)
         ws->closing = true;
         ws->held = false; /* the peer's close frame is waited for */
         ws->x->conn->deadline_ms = clock_ms() + CLOSE_MS;
-        (void)wslay_event_queue_close(ws->wslay, code, (const uint8_t *)reason, reason ? strlen(reason) : 0);
+        (void)ws->lib->queue_close(ws->wslay, code, (const uint8_t *)reason, reason ? strlen(reason) : 0);
         (void)flush(ws); /* without memory for it, the deadline closes */
         event_active(ws->turn, EV_TIMEOUT, 0);
 }

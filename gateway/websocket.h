@@ -1,8 +1,8 @@
 /* A WebSocket (RFC 6455) in place of an exchange's answer. wslay reads and writes the frames: it checks them, answers
  * pings, and joins fragments. No extension and no subprotocol is agreed on.
  *
- * The exchange lives as long as the WebSocket: exchange_peer, exchange_on_gone and the like go on working. Nothing may be
- * answered by exchange_reply and its like any more. exchange_unsent counts the WebSocket's bytes. */
+ * The exchange lives as long as the WebSocket: exchange_peer, exchange_on_gone and the like go on working. Nothing may
+ * be answered by exchange_reply and its like any more. exchange_unsent counts the WebSocket's bytes. */
 #pragma once
 
 #include "gateway/http.h"
@@ -11,12 +11,13 @@ struct websocket;
 
 enum { WEBSOCKET_GONE = 1006 }; /* the code of a connection that closed without saying so */
 
-/* Any may be NULL. closed is the last call, and comes once: the WebSocket must not be used from then on. If the exchange
- * has a `gone`, it is called after closed. */
+/* Any may be NULL. closed is the last call, and comes once: the WebSocket must not be used from then on. If the
+ * exchange has a `gone`, it is called after closed. */
 struct websocket_ops {
         void (*message)(void *data, bool text, struct span bytes); /* valid during the call */
         void (*drained)(void *data);                               /* the socket has taken all that was sent */
-        void (*closed)(void *data, uint16_t code); /* code: of the peer's close frame; 0: it had none; or WEBSOCKET_GONE */
+        void (*closed)(void *data,
+                       uint16_t code); /* code: of the peer's close frame; 0: it had none; or WEBSOCKET_GONE */
 };
 
 /* Answers the upgrade. Messages longer than max_message end the WebSocket with code 1009. -EINVAL or -ENOMEM: why is
