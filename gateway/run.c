@@ -19,7 +19,7 @@ struct run {
         const struct run_ops *ops;
         void *data;
         char id[WIRE_MAX_RUN_ID + 1];
-        bool waits_for_socket; /* run_drained will come */
+        bool waits_for_socket; /* drained will come */
         bool in_callback;      /* a callback for output is under way: run_gone must leave the memory to it */
         bool is_gone;
 };
@@ -100,7 +100,7 @@ static void on_stage(void *data, struct hatchery_call *call, hatchery_v1_Stage_K
                 r->ops->stage(r->data, kind, at_us);
 }
 
-static void run_drained(void *data)
+static void drained(void *data)
 {
         struct run *r = data;
 
@@ -116,7 +116,7 @@ static void settle(struct run *r)
                 hatchery_call_consumed(r->ask.call, hatchery_call_unconsumed(r->ask.call));
         } else if (!r->waits_for_socket) {
                 r->waits_for_socket = true;
-                exchange_on_drained(r->x, run_drained, r);
+                exchange_on_drained(r->x, drained, r);
         }
 }
 
@@ -306,6 +306,12 @@ int run_signal(struct run *r, uint32_t number)
 int run_resize(struct run *r, uint32_t rows, uint32_t columns)
 {
         return hatchery_call_resize(r->ask.call, rows, columns);
+}
+
+void run_socket_drained(struct run *r)
+{
+        if (r->waits_for_socket)
+                drained(r);
 }
 
 uint64_t run_unconsumed(const struct run *r)

@@ -73,6 +73,9 @@ int run_eof(struct run *r);
 int run_signal(struct run *r, uint32_t number);
 int run_resize(struct run *r, uint32_t rows, uint32_t columns);
 
+/* To be called by the `drained` of a WebSocket: its exchange does not report that itself. */
+void run_socket_drained(struct run *r);
+
 /* Output bytes that were handed to `output` and not yet consumed. For a front that does not write to the exchange
  * itself. */
 uint64_t run_unconsumed(const struct run *r);
