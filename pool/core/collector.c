@@ -5,6 +5,7 @@
 #include "pool/base/names.h"
 #include "pool/base/timer.h"
 #include "proto/base/clock.h"
+#include "proto/base/files_note.h"
 #include "proto/base/own.h"
 #include "proto/base/utf8.h"
 
@@ -415,14 +416,14 @@ const char *collector_note(const struct collector *c)
 {
         static const char *const notes[] = {
                 [COLLECT_COMPLETE] = NULL,
-                [COLLECT_TOO_MANY] = "more files matched than max_files allows",
-                [COLLECT_TOO_LARGE] = "a file did not fit into what was left of max_bytes, and was left out",
-                [COLLECT_TOO_DEEP] = "directories nested too deeply were not searched",
-                [COLLECT_TOO_LONG] = "the search for files took too long and was ended",
-                [COLLECT_UNREADABLE] = "a file or directory could not be read",
+                [COLLECT_TOO_MANY] = FILES_NOTE_TOO_MANY,
+                [COLLECT_TOO_LARGE] = FILES_NOTE_TOO_LARGE,
+                [COLLECT_TOO_DEEP] = FILES_NOTE_TOO_DEEP,
+                [COLLECT_TOO_LONG] = FILES_NOTE_TOO_LONG,
+                [COLLECT_UNREADABLE] = FILES_NOTE_UNREADABLE,
         };
         if (c->broken)
-                return "collecting the files failed before its end; these came whole";
+                return FILES_NOTE_BROKEN;
         return notes[c->reason != COLLECT_COMPLETE ? c->reason : c->missed];
 }
 
