@@ -17,7 +17,7 @@
 
 struct lang_command;
 
-enum { LANG_ABI = 7, LANG_VERSION_SIZE = 64 };
+enum { LANG_ABI = 8, LANG_VERSION_SIZE = 64 };
 
 /* Where a sandbox sees directories of the host, read-only, if its language has them. */
 #define LANG_PACKAGES "/hatchery/packages" /* third-party packages, as the operator installed them */
@@ -87,6 +87,13 @@ struct lang {
          * job that sets one is run by `fresh`. Without `fresh`, the job gets a message that the variable has no effect.
          * For forked languages only. */
         const char *const *at_start;
+
+        /* True for a variable of at_start, NAME=VALUE, that `run` obeys although its process has started. NULL: it
+         * obeys none. */
+        bool (*obeys)(const char *variable);
+
+        /* True for a job with job_header.fresh that `run` does as the started command would. NULL: it does none. */
+        bool (*takes)(const struct job *job);
 
         /* How an interpreter is started for one job: the path of a program, and then its command line, in the words of
          * lang/command.h, {interpreter_args} among them. NULL: the language has no such command, and a job with

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,7 +53,8 @@ static const char *value_of(const char *name, size_t len, char *const *env)
 const char *startup_variable(const struct lang *lang, const struct job *job)
 {
         for (char *const *v = job->env; *v; v++) {
-                if (!is_one_of(*v, of_every_process) && !is_one_of(*v, lang->at_start))
+                bool is_of_language = is_one_of(*v, lang->at_start) && !(lang->obeys && lang->obeys(*v));
+                if (!is_one_of(*v, of_every_process) && !is_of_language)
                         continue;
                 size_t len = strcspn(*v, "=");
                 const char *there = value_of(*v, len, environ);
@@ -120,6 +122,13 @@ static int become_interpreter(char **argv, const struct job *job, char *const *e
         return -spawn_become(argv, env);
 }
 
+/* The kernel says of a directory only that it can't be executed. */
+static bool is_directory(const char *path)
+{
+        struct stat st;
+        return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
 int startup_become(const char *language, const struct job *job, const char *path, char **argv, char *const *env)
 {
         int error = ENOMEM;
@@ -133,6 +142,8 @@ int startup_become(const char *language, const struct job *job, const char *path
                 else if (execve(path, argv, env) < 0)
                         error = errno;
         }
+        if (error == EACCES && strchr(program, '/') && is_directory(program))
+                error = EISDIR;
         if (error == ENOENT && !strchr(program, '/'))
                 fprintf(stderr, "%s: can't start %s: there is no such program in PATH\n", language, program);
         else
@@ -177,7 +188,7 @@ static void set_time_zone(const struct job *job)
 int startup_begin(const struct lang *lang, const struct job *job)
 {
         const char *variable = lang->kind == KIND_FORKED ? startup_variable(lang, job) : NULL;
-        bool is_asked_for = lang->kind == KIND_FORKED && job->header.fresh;
+        bool is_asked_for = lang->kind == KIND_FORKED && job->header.fresh && !(lang->takes && lang->takes(job));
         if ((variable || is_asked_for) && lang->fresh)
                 return startup_fresh(lang, job);
         if (variable)

@@ -3,7 +3,8 @@
  * Some variables are read when a process starts. If a job sets such a variable, it comes too late for an interpreter
  * that has started already. So the job gets a fresh process that starts with the variable. A job also gets a fresh
  * process if it has words for its interpreter, names another interpreter, or runs on a terminal. Every other job runs
- * in the warm interpreter.
+ * in the warm interpreter. A language may do some of these jobs in the warm interpreter, too, where no program can see
+ * the difference (obeys and takes in lang.h).
  *
  * A language names its variables (at_start in lang.h). The variables of libc and the dynamic linker concern every
  * process, and are listed here. */
@@ -14,7 +15,7 @@
 #include <stdbool.h>
 
 /* Finds the job's first variable that is read at a start; NULL: there is none. A variable that has the job's value
- * already does not count. */
+ * already does not count, nor one that the language obeys. */
 const char *startup_variable(const struct lang *lang, const struct job *job);
 
 /* Call it before the program. -1: the job runs here. Otherwise the exit status, because a fresh process could not be

@@ -5,7 +5,7 @@
 #include "lang/python/end.h"
 #include "lang/python/modules.h"
 #include "lang/python/preload.h"
-#include "lang/python/streams.h"
+#include "lang/python/settings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -164,16 +164,12 @@ static void python_rehearse(void *state)
 
 /* ---------------------------------------------------------------- one program */
 
-static int set_list(const char *name, const char *first, const char *second, char *const *rest)
+/* A list in sys: the words of first, then those of rest. Both end with NULL. */
+static int set_list(const char *name, const char *const *first, char *const *rest)
 {
         PyObject *list = PyList_New(0);
-        for (int i = -2; list; i++) {
-                const char *text = i == -2 ? first : i == -1 ? second : rest[i];
-                if (i >= 0 && !text)
-                        break;
-                if (!text)
-                        continue;
-                PyObject *item = PyUnicode_DecodeFSDefault(text);
+        while (list && (*first || *rest)) {
+                PyObject *item = PyUnicode_DecodeFSDefault(*first ? *first++ : *rest++);
                 if (!item || PyList_Append(list, item) < 0)
                         Py_CLEAR(list);
                 Py_XDECREF(item);
@@ -218,13 +214,11 @@ static int set_environment(char *const *env)
         return r;
 }
 
-/* The directory of the program comes first in sys.path. */
-static int set_path(const char *filename)
+/* The directory of the program comes first in sys.path: entry. */
+static int set_path(const char *directory, const char *entry)
 {
-        char directory[PATH_SIZE];
-        snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(filename, '/') - filename), filename);
         PyObject *path = PySys_GetObject("path"); /* borrowed */
-        PyObject *item = PyUnicode_DecodeFSDefault(directory);
+        PyObject *item = PyUnicode_DecodeFSDefault(entry);
         int r = path && item ? PyList_Insert(path, 0, item) : -1;
         Py_XDECREF(item);
         return r < 0 ? r : python_modules_unshadow(directory);
@@ -281,24 +275,81 @@ static int run_file(const struct job *job, const char *filename, int *interrupte
         return status;
 }
 
+/* ---------------------------------------------------------------- one program on the command line */
+
+/* "-c CODE" and nothing else, the way by which most short programs come. */
+static bool python_takes(const struct job *job)
+{
+        const struct job_header *h = &job->header;
+        return h->n_interpreter_args == 2 && strcmp(job->interpreter_args[0], "-c") == 0 && !*job->entry &&
+               !*job->interpreter && !h->terminal;
+}
+
+/* __main__ as python3 leaves it for a program without a file. */
+static int set_main_of_code(PyObject *globals)
+{
+        PyObject *frozen = python_modules_loaded("_frozen_importlib");
+        PyObject *loader = frozen ? PyObject_GetAttrString(frozen, "BuiltinImporter") : NULL;
+        int r = loader ? PyDict_SetItemString(globals, "__loader__", loader) : -1;
+        Py_XDECREF(loader);
+        Py_XDECREF(frozen);
+        return r;
+}
+
+static int run_code(const char *code, int *interrupted)
+{
+        PyCompilerFlags flags = { .cf_flags = PyCF_IGNORE_COOKIE, .cf_feature_version = PY_MINOR_VERSION };
+        PyObject *main_module = PyImport_AddModule("__main__"); /* borrowed */
+        PyObject *globals = main_module ? PyModule_GetDict(main_module) : NULL;
+        if (!globals || set_main_of_code(globals) < 0)
+                return python_end_exception(interrupted);
+        PyObject *result = PyRun_StringFlags(code, Py_file_input, globals, globals, &flags);
+        int status = result ? 0 : python_end_exception(interrupted);
+        Py_XDECREF(result);
+        return status;
+}
+
+/* ---------------------------------------------------------------- every program */
+
+static int run_from_file(const struct job *job, const char *directory, int *interrupted)
+{
+        char filename[PATH_SIZE], above[PATH_SIZE];
+        const char *const argv[] = { job->entry, NULL }, *const orig_argv[] = { "python3", job->entry, NULL };
+
+        snprintf(filename, sizeof filename, "%s/%s", directory, job->entry);
+        snprintf(above, sizeof above, "%.*s", (int)(strrchr(filename, '/') - filename), filename);
+        if (set_list("argv", argv, job->args) < 0 || set_list("orig_argv", orig_argv, job->args) < 0 ||
+            set_path(above, above) < 0)
+                return python_end_exception(interrupted);
+        return run_file(job, filename, interrupted);
+}
+
+static int run_from_command_line(const struct job *job, const char *directory, int *interrupted)
+{
+        const char *code = job->interpreter_args[1];
+        const char *const argv[] = { "-c", NULL }, *const orig_argv[] = { "python3", "-c", code, NULL };
+
+        if (set_list("argv", argv, job->args) < 0 || set_list("orig_argv", orig_argv, job->args) < 0 ||
+            set_path(directory, "") < 0)
+                return python_end_exception(interrupted);
+        return run_code(code, interrupted);
+}
+
 static int python_run(void *state, const struct job *job)
 {
         (void)state;
         int interrupted = 0, status;
-        char directory[PATH_SIZE - JOB_PATH_MAX], filename[PATH_SIZE];
+        char directory[PATH_SIZE - JOB_PATH_MAX];
 
-        if (job->header.unbuffered)
-                python_streams_unbuffer();
         if (!getcwd(directory, sizeof directory))
                 return 2;
-        snprintf(filename, sizeof filename, "%s/%s", directory, job->entry);
-
         if (set_environment(job->env) < 0 || renew_time_zone(job->env) < 0 ||
-            set_list("argv", job->entry, NULL, job->args) < 0 ||
-            set_list("orig_argv", "python3", job->entry, job->args) < 0 || set_path(filename) < 0)
+            python_settings_apply(job->env, job->header.unbuffered) < 0)
                 status = python_end_exception(&interrupted);
+        else if (job->header.n_interpreter_args > 0)
+                status = run_from_command_line(job, directory, &interrupted);
         else
-                status = run_file(job, filename, &interrupted);
+                status = run_from_file(job, directory, &interrupted);
 
         status = python_end(status);
         if (interrupted) {
@@ -324,6 +375,8 @@ const struct lang hatchery_language = {
         .kind = KIND_FORKED,
         .echoes = true,
         .at_start = at_start,
+        .obeys = python_settings_obey,
+        .takes = python_takes,
         .fresh = fresh,
         .prompt = prompt,
         .package_variables = package_variables,

@@ -94,6 +94,24 @@ ROWS = {
         (["-c", "print(1"], {}),
         (["-c", "import helper; print(helper.x, helper.__file__)"], {"files": {"helper.py": "x = 7\n"}}),
         (["-c", "print(__name__, __file__)"], {"code": "print('not run')\n"}),
+        (["-c", "print(__name__, __doc__, __package__, __spec__, __loader__, __annotations__, sorted(globals()))"], {}),
+        (["-c", "# -*- coding: latin-1 -*-\nprint('größe', __file__)"], {}),
+        (["-c", "import atexit, threading, time\natexit.register(print, 'bye')\n"
+                "threading.Thread(target=lambda: (time.sleep(0.1), print('late'))).start()\nprint('end', end='')"], {}),
+        (["-c", "import os, signal, sys\nprint('lost')\nsys.stdout.flush()\nos.kill(os.getpid(), signal.SIGINT)\n"], {}),
+        (["-c", "import sys; sys.exit('text')"], {}),
+        (["-c", "import json, textwrap; print(json.x, json.__file__, textwrap.x)"],
+         {"files": {"json.py": "x = 1\n", "textwrap/__init__.py": "x = 2\n"}}),
+        (["-c", "import inspect\ndef f(): pass\ninspect.getsource(f)"], {}),
+        (["-c", "from __future__ import annotations\nx: y = 1\nprint(__annotations__)\nclass A:\n"
+                "    def __del__(self): print('gone')\na = A()"], {}),
+        (["-c", "import subprocess, sys\nprint(subprocess.run([sys.executable, '-c', 'import sys; print(sys.flags)'],"
+                " capture_output=True, text=True).stdout, sys.flags)"], {}),
+        (["-c", "import sys, site\nprint(sys.flags, sys.stdin, sys.stdout, sys.stderr, sys.path, site.USER_BASE, site.USER_SITE,"
+                " sys.dont_write_bytecode)\nimport mine\nprint(mine.x, mine.__cached__)\nprint(chr(56550))"],
+         {"env": {"PYTHONDONTWRITEBYTECODE": "true", "PYTHONIOENCODING": "utf-8:strict", "PYTHONUNBUFFERED": "true",
+                  "PYTHONUSERBASE": "base", "OMP_NUM_THREADS": "1"},
+          "files": {"base/lib/python3.11/site-packages/mine.py": "x = 7\n"}}),
         (["-m", "json.tool", "--sort-keys"], {"stdin": '{"b": 1, "a": [2]}'}),
         (["-m", "pkg"], {"files": {"pkg/__init__.py": "", "pkg/__main__.py": "import sys; print(sys.argv, __package__)\n"},
                          "args": ["x"]}),

@@ -91,6 +91,10 @@ VARIABLES = {
         "PYTHONTRACEMALLOC": "2", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": "lib:/other", "PYTHONIOENCODING": "latin-1:replace",
         "PYTHONUNBUFFERED": "1", "PYTHONNODEBUGRANGES": "1", "PYTHONMALLOC": "malloc", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",
         "PYTHONASYNCIODEBUG": "1", "PYTHONUSERBASE": "base", "PYTHONEXECUTABLE": "x", "PYTHONPLATLIBDIR": "lib"}}),
+    # The started interpreter obeys these.
+    "PYTHONUNBUFFERED and others": (SEE + "import site\nprint(site.USER_BASE, site.USER_SITE, sys.stdin, sys.stderr)\nprint(chr(56550))\n", {"env": {
+        "PYTHONDONTWRITEBYTECODE": "true", "PYTHONIOENCODING": "utf-8:strict", "PYTHONUNBUFFERED": "true", "PYTHONUSERBASE": "/hatchery/packages"}}),
+    "PYTHONUNBUFFERED of zero": (SEE, {"env": {"PYTHONDONTWRITEBYTECODE": "0", "PYTHONUNBUFFERED": "", "PYTHONUSERBASE": ""}}),
     "PYTHONDEVMODE": (SEE, {"env": {"PYTHONDEVMODE": "1"}}),
     "PYTHONHOME": ("import sys\nprint(sys.prefix, sys.path)\n", {"env": {"PYTHONHOME": "/usr:/usr"}}),
     "PYTHONVERBOSE": ("import sys\nprint(sys.flags.verbose)\nsys.stderr = None\n", {"env": {"PYTHONVERBOSE": "0", "PYTHONDEBUG": "0"}}),
@@ -143,6 +147,35 @@ class Echo(Case):
     def test_finalizers_run_at_the_end(self):
         echoed, _ = self.both("class A:\n    def __del__(self): print('gone')\na = A()\n5")
         self.assertEqual(b"5\ngone\n", echoed.stdout)
+
+
+class Warm(Case):
+    """Which runs the forked interpreter does itself, and which get a process of their own."""
+
+    SERVER = SERVER
+    SELF = "import os; print(os.path.basename(os.readlink('/proc/self/exe')).startswith('python'))"
+
+    def is_fresh(self, **fields):
+        result = self.execute(**fields)
+        self.assert_exited(result)
+        return result.stdout == b"True\n"
+
+    def test_code_on_the_command_line_is_warm(self):
+        self.assertFalse(self.is_fresh(interpreter_args=["-c", self.SELF]))
+        self.assertFalse(self.is_fresh(interpreter_args=["-c", self.SELF], args=["-O", "-c"], env={"PYTHONUNBUFFERED": "1"}))
+        self.assertTrue(self.is_fresh(interpreter_args=["-I", "-c", self.SELF]))
+        self.assertTrue(self.is_fresh(interpreter_args=["-c", self.SELF], interpreter="python3"))
+        self.assertTrue(self.is_fresh(interpreter_args=["-c", self.SELF], code="print('an argument')"))
+        self.assertTrue(self.is_fresh(interpreter_args=["-c", self.SELF], env={"PYTHONHASHSEED": "1"}))
+
+    def test_some_variables_are_obeyed_by_the_warm_interpreter(self):
+        for name, value, fresh in (
+                ("PYTHONUNBUFFERED", "1", False), ("PYTHONDONTWRITEBYTECODE", "x", False), ("PYTHONUSERBASE", "base", False),
+                ("PYTHONIOENCODING", "utf-8:strict", False), ("OMP_NUM_THREADS", "1", False), ("OPENBLAS_NUM_THREADS", "1", False),
+                ("MKL_NUM_THREADS", "1", False), ("PYTHONIOENCODING", "utf-8:replace", True), ("OMP_NUM_THREADS", "2", True),
+                ("PYTHONUNBUFFEREDX", "1", True), ("OMP_NUM_THREADS", "11", True)):
+            with self.subTest(f"{name}={value}"):
+                self.assertEqual(fresh, self.is_fresh(code=self.SELF, env={name: value}))
 
 
 class Hostile(HostileCase):

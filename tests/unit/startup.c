@@ -163,6 +163,47 @@ static void the_line_is_that_of_a_fresh_interpreter_or_of_the_prompt(void **stat
         assert_int_equal(run(&lang, &job, said, sizeof said), 98);
 }
 
+static bool obeys_ones(const char *variable)
+{
+        return strstr(variable, "=1") != NULL;
+}
+
+static bool takes_x(const struct job *job)
+{
+        return job->interpreter_args[0] && strcmp(job->interpreter_args[0], "-x") == 0;
+}
+
+static void a_language_may_do_such_a_job_in_its_started_interpreter(void **state)
+{
+        (void)state;
+        char said[256];
+        struct lang lang = { .kind = KIND_FORKED,
+                             .name = "thing",
+                             .at_start = at_start,
+                             .obeys = obeys_ones,
+                             .takes = takes_x,
+                             .fresh = SH("exit 3") };
+        static char x[] = "-x", y[] = "-y";
+        struct job job = {
+                .header = { .fresh = 1 }, .entry = "", .args = no_words, .env = no_words, .interpreter = ""
+        };
+        static const struct {
+                char *word;
+                const char *variable;
+                int status;
+        } rows[] = {
+                { x, "A=2", 98 },      { y, "A=2", 3 },        { x, "EXACT=1", 98 }, { x, "EXACT=2", 3 },
+                { x, "FAMILY=1", 98 }, { x, "LD_DEBUG=1", 3 }, { y, "EXACT=1", 3 },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                job.interpreter_args = (char *[]){ rows[i].word, NULL };
+                job.env = VARIABLES(rows[i].variable);
+                assert_int_equal(run(&lang, &job, said, sizeof said), rows[i].status);
+        }
+        job.env = VARIABLES("EXACT=1", "FAMILY=2");
+        assert_string_equal(startup_variable(&lang, &job), "FAMILY=2");
+}
+
 static void another_interpreter_is_a_path_or_found_in_path(void **state)
 {
         (void)state;
@@ -181,7 +222,8 @@ static void another_interpreter_is_a_path_or_found_in_path(void **state)
                 { "no-such", NULL, "thing: can't start no-such: there is no such program in PATH\n", 127 },
                 { "/no/such", NULL, "thing: can't start /no/such: No such file or directory\n", 127 },
                 { "/etc/passwd", NULL, "thing: can't start /etc/passwd: Permission denied\n", 126 },
-                { "/tmp", NULL, "thing: can't start /tmp: Permission denied\n", 126 },
+                { "/tmp", NULL, "thing: can't start /tmp: Is a directory\n", 126 },
+                { "/etc/passwd/x", NULL, "thing: can't start /etc/passwd/x: Not a directory\n", 126 },
         };
         for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
                 job.interpreter = rows[i].interpreter;
@@ -218,6 +260,7 @@ int main(void)
                 cmocka_unit_test(without_buffers_a_library_is_preloaded_before_the_jobs_own),
                 cmocka_unit_test(a_terminal_has_a_name),
                 cmocka_unit_test(the_line_is_that_of_a_fresh_interpreter_or_of_the_prompt),
+                cmocka_unit_test(a_language_may_do_such_a_job_in_its_started_interpreter),
                 cmocka_unit_test(another_interpreter_is_a_path_or_found_in_path),
                 cmocka_unit_test(a_prompt_is_there_where_its_program_is),
         };

@@ -1,0 +1,155 @@
+/* Settings of a started Python: see settings.h. */
+#include "lang/python/settings.h"
+#include "lang/python/modules.h"
+#include "lang/python/streams.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <structmember.h>
+
+/* The value of a variable, if it is set and is not empty, which is the same to Python. */
+static const char *value_of(const char *name, char *const *env)
+{
+        size_t len = strlen(name);
+        const char *value = NULL;
+        for (; *env; env++)
+                if (strncmp(*env, name, len) == 0 && (*env)[len] == '=')
+                        value = *env + len + 1;
+        return value && *value ? value : NULL;
+}
+
+/* A switch is on with any value but zero. */
+static bool is_on(const char *name, char *const *env)
+{
+        const char *value = value_of(name, env);
+        char *end = NULL;
+        long number = value ? strtol(value, &end, 10) : 0;
+        return value && (*end || number != 0);
+}
+
+/* The libraries of preloaded modules were loaded with this number, and those that the program loads read it. */
+static bool is_one_thread(const char *variable)
+{
+        static const char *const names[] = { "MKL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1" };
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+                if (strcmp(variable, names[i]) == 0)
+                        return true;
+        return false;
+}
+
+bool python_settings_obey(const char *variable)
+{
+        static const char *const names[] = { "PYTHONDONTWRITEBYTECODE=", "PYTHONUNBUFFERED=", "PYTHONUSERBASE=" };
+        for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+                if (strncmp(variable, names[i], strlen(names[i])) == 0)
+                        return true;
+        return strcmp(variable, "PYTHONIOENCODING=utf-8:strict") == 0 || is_one_thread(variable);
+}
+
+/* ---------------------------------------------------------------- PYTHONDONTWRITEBYTECODE */
+
+/* Sets a member of sys.flags in place: preloaded modules may hold the object. */
+static void set_flag(const char *name)
+{
+        PyObject *flags = PySys_GetObject("flags"); /* borrowed */
+        const PyMemberDef *member = flags ? Py_TYPE(flags)->tp_members : NULL;
+        while (member && member->name && strcmp(member->name, name) != 0)
+                member++;
+        PyObject *one = member && member->name ? PyLong_FromLong(1) : NULL;
+        if (!one)
+                return;
+        PyObject **place = (PyObject **)(void *)((char *)flags + member->offset);
+        Py_SETREF(*place, one);
+}
+
+static int stop_bytecode(void)
+{
+        set_flag("dont_write_bytecode");
+        return PySys_SetObject("dont_write_bytecode", Py_True);
+}
+
+/* ---------------------------------------------------------------- PYTHONIOENCODING */
+
+/* The encoding is UTF-8 in any case. Standard error goes on to escape what it can't encode, as in python3. */
+static int be_strict(const char *stream_name)
+{
+        PyObject *stream = PySys_GetObject(stream_name); /* borrowed */
+        PyObject *function = stream && stream != Py_None ? PyObject_GetAttrString(stream, "reconfigure") : NULL;
+        PyObject *none = function ? PyTuple_New(0) : NULL;
+        PyObject *options = none ? Py_BuildValue("{s:s}", "errors", "strict") : NULL;
+        PyObject *done = options ? PyObject_Call(function, none, options) : NULL;
+        int r = function && !done ? -1 : 0;
+        if (!function)
+                PyErr_Clear(); /* a preloaded module has put something else there */
+        Py_XDECREF(done);
+        Py_XDECREF(options);
+        Py_XDECREF(none);
+        Py_XDECREF(function);
+        return r;
+}
+
+/* ---------------------------------------------------------------- PYTHONUSERBASE */
+
+/* Directories of the user come before the host's own packages. */
+static int move_before_host(PyObject *path, Py_ssize_t from)
+{
+        static const char host[] = "/dist-packages";
+        Py_ssize_t to = 0;
+        for (; to < from; to++) {
+                PyObject *entry = PyList_GET_ITEM(path, to);
+                const char *text = PyUnicode_Check(entry) ? PyUnicode_AsUTF8(entry) : NULL;
+                size_t len = text ? strlen(text) : 0;
+                PyErr_Clear();
+                if (len >= sizeof host - 1 && strcmp(text + len - (sizeof host - 1), host) == 0)
+                        break;
+        }
+        PyObject *added = PyList_GetSlice(path, from, PyList_GET_SIZE(path));
+        int r = added && PyList_SetSlice(path, from, PyList_GET_SIZE(path), NULL) == 0 &&
+                                PyList_SetSlice(path, to, to, added) == 0
+                        ? 0
+                        : -1;
+        Py_XDECREF(added);
+        return r;
+}
+
+/* The module site finds the directory anew, and adds it if it is there. */
+static int renew_user_base(void)
+{
+        PyObject *site = python_modules_loaded("site");
+        PyObject *path = PySys_GetObject("path"); /* borrowed */
+        if (!site || !path || !PyList_Check(path)) {
+                PyErr_Clear();
+                Py_XDECREF(site);
+                return 0;
+        }
+        Py_ssize_t before = PyList_GET_SIZE(path);
+        PyObject *known = PySet_New(NULL);
+        PyObject *done = known && PyObject_SetAttrString(site, "USER_BASE", Py_None) == 0 &&
+                                         PyObject_SetAttrString(site, "USER_SITE", Py_None) == 0
+                                 ? PyObject_CallMethod(site, "addusersitepackages", "O", known)
+                                 : NULL;
+        int r = done ? 0 : -1;
+        if (r == 0 && PyList_GET_SIZE(path) > before)
+                r = move_before_host(path, before);
+        Py_XDECREF(done);
+        Py_XDECREF(known);
+        Py_DECREF(site);
+        return r;
+}
+
+/* ---------------------------------------------------------------- all of them */
+
+int python_settings_apply(char *const *env, bool unbuffered)
+{
+        int r = 0;
+        if (is_on("PYTHONDONTWRITEBYTECODE", env))
+                r = stop_bytecode();
+        if (r == 0 && value_of("PYTHONUSERBASE", env))
+                r = renew_user_base();
+        if (r == 0 && value_of("PYTHONIOENCODING", env))
+                r = be_strict("stdin") < 0 || be_strict("stdout") < 0 ? -1 : 0;
+        if (r == 0 && (unbuffered || is_on("PYTHONUNBUFFERED", env)))
+                python_streams_unbuffer();
+        return r;
+}

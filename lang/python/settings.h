@@ -1,0 +1,12 @@
+/* Settings that python3 takes from its environment when it starts, and that a started one can still take over, so that
+ * no program sees the difference. A job with any other such variable gets a fresh python3 (lang/startup.h). */
+#pragma once
+
+#include <stdbool.h>
+
+/* Is this variable, NAME=VALUE, one that python_settings_apply obeys? */
+bool python_settings_obey(const char *variable);
+
+/* Obeys the variables of the environment that python_settings_obey knows. os.environ has them already. unbuffered: as
+ * if PYTHONUNBUFFERED were among them. 0, or -1 with a Python exception set. */
+int python_settings_apply(char *const *env, bool unbuffered);
