@@ -162,7 +162,8 @@ static void java_tells_of_compiling_and_hides_our_variable(void **state)
 
 static void fetched_files_have_the_names_of_the_request(void **state)
 {
-        struct fusion_fetch fetch[] = { { "/home/sandbox/a", "a" }, { "./a", "a" }, { "none", "none" } };
+        char absolute[] = "/home/sandbox/a", dotted[] = "./a", name[] = "a", none[] = "none";
+        struct fusion_fetch fetch[] = { { absolute, name }, { dotted, name }, { none, none } };
         struct file_span files[] = { { .name = span_of_text("a"), .content = span_of_text("hi") },
                                      { .name = span_of_text("b"), .content = span_of_text("other") } };
         struct fusion_request r = request_for("python");
