@@ -95,7 +95,7 @@ static bool read_mark(struct stream *s, struct part *p)
 static struct part next(struct stream *s)
 {
         const size_t mark_len = FUSION_MARK_SIZE - 1;
-        struct part p = { .kind = PART_END };
+        struct part p = { 0 };
 
         while (s->rest.len > 0) {
                 const uint8_t *mark = memmem(s->rest.data, s->rest.len, s->request->mark, mark_len);
@@ -108,7 +108,7 @@ static struct part next(struct stream *s)
                 if (read_mark(s, &p))
                         return p;
         }
-        return p;
+        return (struct part){ .kind = PART_END };
 }
 
 static void take_record(struct notebook *book, struct cell *cell, struct span bytes)

@@ -266,6 +266,7 @@ static void forged_and_torn_marks_do_no_harm(void **state)
                 MARK "B99999999999999999999999\n",
                 MARK "B2\n",
                 MARK "B-1\n",
+                B("0") MARK "B7\nx" MARK "B7\n",
                 MARK "R{}\n",
                 MARK "Rnot json\n",
                 B("1") "x" B("0") "y" B("1") "z" B("1"),
