@@ -97,7 +97,7 @@ static void settle(struct outbox *o)
 
 void outbox_release(struct outbox *o)
 {
-        INVARIANT(o->users > 0, "an outbox is given back that nobody has");
+        INVARIANT(o->users > 0, "an outbox without a user is given back");
         o->users--;
         settle(o);
 }

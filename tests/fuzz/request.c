@@ -5,6 +5,7 @@
 
 #include "pool/core/check.h"
 #include "proto/ipc/job.h"
+#include "proto/wire/pbspan.h"
 #include "proto/wire/wire.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -113,6 +114,20 @@ static void check_sense(const struct submission *x)
         check_job(x, &plan);
 }
 
+/* An Execute that was decoded is a row of whole fields, as its digest for an idempotency key takes them. */
+static void check_fields(struct span rest)
+{
+        const uint8_t *end = rest.data + rest.len;
+        struct span field;
+        uint32_t tag;
+
+        while (pbspan_next(&rest, &tag, &field)) {
+                FUZZ_CHECK(tag != 0 && field.len > 0);
+                FUZZ_CHECK(field.data + field.len == rest.data && rest.data + rest.len == end);
+        }
+        FUZZ_CHECK(rest.len == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         struct request r;
@@ -127,8 +142,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 FUZZ_CHECK(r.execute.run_id.len <= WIRE_MAX_RUN_ID);
                 FUZZ_CHECK(r.execute.idempotency_key.len <= WIRE_MAX_IDEMPOTENCY_KEY);
                 check_round_trip(&r);
-                if (r.kind == REQUEST_EXECUTE)
+                if (r.kind == REQUEST_EXECUTE) {
+                        check_fields(r.execute_bytes);
                         check_sense(&r.execute);
+                }
         } else {
                 FUZZ_CHECK(rc == -EPROTO && e.code == EPROTO && e.text[0] != '\0');
         }

@@ -32,7 +32,8 @@ AIMS = [
     "pool/base/names.c", "pool/config/config.c", "pool/config/config_value.c", "pool/core/check.c",
     "pool/core/collector.c", "pool/native/inbox.c", "pool/native/reply.c", "proto/base/glob.c", "proto/base/limit.c",
     "proto/base/utf8.c", "proto/ipc/job.c", "proto/wire/answer.c", "proto/wire/frame.c", "proto/wire/lz4.c",
-    "proto/wire/pbspan.c", "proto/wire/request.c", "zygote/init/collect_files.c",
+    "proto/wire/pbspan.c", "proto/wire/request.c", "proto/wire/request_execute.c", "proto/wire/request_names.c",
+    "zygote/init/collect_files.c",
 ]
 
 

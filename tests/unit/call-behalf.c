@@ -15,7 +15,7 @@
 
 static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/* An Execute for this caller; NULL: for nobody else. */
+/* An Execute for this caller; NULL: for the client itself. */
 static void execute(int client, uint64_t id, const char *peer, const char *run_id)
 {
         const struct request r = {
@@ -91,7 +91,7 @@ static const struct outcome exited = { .end.status = OUTCOME_EXITED, .language =
 
 /* ---------------------------------------------------------------- who may */
 
-static void an_ordinary_client_speaks_for_nobody_else(void **state)
+static void an_ordinary_client_speaks_for_itself_alone(void **state)
 {
         (void)state;
         struct front *f = front_new();
@@ -390,7 +390,7 @@ int main(void)
 {
         signal(SIGPIPE, SIG_IGN); /* as in the pool */
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(an_ordinary_client_speaks_for_nobody_else),
+                cmocka_unit_test(an_ordinary_client_speaks_for_itself_alone),
                 cmocka_unit_test(a_gateway_says_for_whom),
                 cmocka_unit_test(the_core_is_told_the_caller_and_the_answer_has_the_trace),
                 cmocka_unit_test(requests_in_flight_are_counted_for_each_caller_over_all_connections),

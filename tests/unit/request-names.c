@@ -77,7 +77,7 @@ static void a_caller_and_its_trace_have_their_bounds(void **state)
         refuse_behalf("4", 1, "00\nforged line", "trace");
 }
 
-static void a_message_without_an_answer_is_on_nobodys_behalf(void **state)
+static void a_message_without_an_answer_has_no_on_behalf(void **state)
 {
         (void)state;
         struct wirebuf m = { 0 }, behalf = { 0 }, credit = { 0 };
@@ -95,7 +95,7 @@ int main(void)
                 cmocka_unit_test(an_idempotency_key_is_visible_ascii),
                 cmocka_unit_test(cancel_run_names_a_run),
                 cmocka_unit_test(a_caller_and_its_trace_have_their_bounds),
-                cmocka_unit_test(a_message_without_an_answer_is_on_nobodys_behalf),
+                cmocka_unit_test(a_message_without_an_answer_has_no_on_behalf),
         };
         return cmocka_run_group_tests_name("request-names", tests, NULL, NULL);
 }

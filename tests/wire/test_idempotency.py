@@ -71,7 +71,7 @@ class Idempotency(Case):
         SERVER.let_go()
         self.assertEqual(33, len(second.result(request).stdout))
 
-    def test_the_run_ends_when_nobody_waits_any_more(self):
+    def test_the_run_ends_with_the_last_request_that_waits(self):
         clients = [self.connect() for _ in range(2)]
         for client in clients:
             client.send_execute(HOLD + CHANCE, idempotency_key=self.key(), limits=HELD)

@@ -65,7 +65,7 @@ class OnBehalf(Case):
 
 
 class WhoMay(OnBehalf):
-    def test_an_ordinary_client_speaks_for_nobody_else(self):
+    def test_an_ordinary_client_speaks_for_itself_alone(self):
         unix = Client(SERVER.unix_address)
         self.addCleanup(unix.close)
         for client in self.client, unix:
