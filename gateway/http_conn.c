@@ -45,12 +45,20 @@ struct evbuffer *conn_buffer(struct conn *c)
         return b;
 }
 
+/* The connection will be freed on the loop's next turn; it makes room at once. */
+static void uncount(struct conn *c)
+{
+        if (c->counted)
+                c->listener->server->n_conns--;
+        c->counted = false;
+}
+
 static void conn_free(struct conn *c)
 {
         struct http_server *s = c->listener->server;
 
         TAILQ_REMOVE(&s->conns, c, link);
-        s->n_conns--;
+        uncount(c);
         s->held -= CONN_COST;
         free_buffer(&c->head);
         free_buffer(&c->body);
@@ -78,6 +86,8 @@ static void freed_by_evhttp(struct evhttp_connection *evcon, void *data)
         (void)evcon;
         c->evcon = NULL;
         c->phase = c->phase == CONN_NEXT && c->linger ? CONN_LINGER : CONN_DEAD;
+        if (c->phase == CONN_DEAD)
+                uncount(c);
         if (c->x)
                 exchange_gone(c->x);
         event_active(c->turn, EV_TIMEOUT, 0);
@@ -127,9 +137,21 @@ static void take_over(struct conn *c)
         bufferevent_enable(c->bev, EV_READ);
 }
 
+/* Closes the connection that has been idle for the longest time, which may be the newest. */
+static void shed(struct http_server *s)
+{
+        struct conn *c;
+
+        TAILQ_FOREACH(c, &s->conns, link)
+        if (conn_is_idle(c)) {
+                conn_close(c);
+                return;
+        }
+}
+
 void conn_begin(struct conn *c)
 {
-        struct conn_list *all = &c->listener->server->conns;
+        struct http_server *s = c->listener->server;
 
         free(c->refusal);
         c->refusal = NULL;
@@ -141,10 +163,12 @@ void conn_begin(struct conn *c)
         free_buffer(&c->body);
         c->phase = CONN_HEAD;
         c->deadline_ms = clock_ms() + CONN_IDLE_MS;
-        TAILQ_REMOVE(all, c, link);
-        TAILQ_INSERT_TAIL(all, c, link);
+        TAILQ_REMOVE(&s->conns, c, link);
+        TAILQ_INSERT_TAIL(&s->conns, c, link);
         take_over(c);
-        if (c->rest && evbuffer_get_length(c->rest) > 0) {
+        if (s->n_conns > s->max_conns)
+                shed(s);
+        if (c->phase == CONN_HEAD && c->rest && evbuffer_get_length(c->rest) > 0) {
                 evbuffer_prepend_buffer(bufferevent_get_input(c->bev), c->rest);
                 free_buffer(&c->rest);
                 conn_read(c->bev, c);
@@ -203,18 +227,6 @@ static void conn_turn(evutil_socket_t fd, short what, void *data)
 
 /* ---------------------------------------------------------------- the beginning */
 
-/* Closes the connection that has been idle for the longest time. */
-static void shed(struct http_server *s)
-{
-        struct conn *c;
-
-        TAILQ_FOREACH(c, &s->conns, link)
-        if (conn_is_idle(c)) {
-                conn_close(c);
-                return;
-        }
-}
-
 struct bufferevent *conn_accept(struct event_base *base, void *data)
 {
         struct http_listener *l = data;
@@ -227,6 +239,7 @@ struct bufferevent *conn_accept(struct event_base *base, void *data)
         c->phase = CONN_NEW;
         TAILQ_INSERT_TAIL(&s->conns, c, link);
         s->n_conns++;
+        c->counted = true;
         s->held += CONN_COST;
         c->turn = event_new(base, -1, 0, conn_turn, c);
         c->bev = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
@@ -238,8 +251,6 @@ struct bufferevent *conn_accept(struct event_base *base, void *data)
         }
         bufferevent_incref(c->bev); /* one for evhttp, one for the connection */
         event_active(c->turn, EV_TIMEOUT, 0);
-        if (s->n_conns > s->max_conns)
-                shed(s);
         return c->bev;
 }
 

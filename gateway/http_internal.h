@@ -58,6 +58,7 @@ struct conn {
         TAILQ_ENTRY(conn) link; /* of the server; idle ones go to the end */
         struct http_listener *listener;
         enum conn_phase phase;
+        bool counted;                    /* in n_conns */
         struct bufferevent *bev;         /* one reference; it closes the socket */
         struct evhttp_connection *evcon; /* NULL: evhttp has freed it */
         struct event *turn;              /* does what a callback of evhttp can't do, on the next turn of the loop */
