@@ -205,7 +205,7 @@ static void files_have_names_and_contents(void **state)
                   { "a", "b" } },
                 { "python",
                   "{\"content\":\"aGk=\",\"encoding\":\"base64\"},{\"content\":\"6869\",\"encoding\":\"hex\"},"
-                  "{\"content\":\"a\",\"encoding\":\"utf8\"},{\"content\":\"a-_ \\n\",\"encoding\":\"base64\"}",
+                  "{\"content\":\"a\",\"encoding\":\"utf8\"},{\"content\":\"a-8 \\n\",\"encoding\":\"base64\"}",
                   "file2.code",
                   { "file0.code", "file1.code", "file2.code", "file3.code" },
                   { "hi", "hi", "a", "k\xef" } },
