@@ -20,7 +20,8 @@ from lib.server import wait_until
 PEER = os.environ.get("HATCHERY_PISTON_URL")
 CONFIG = "".join(f"language {name} {{ }}\n" for name in ("python", "bash", "javascript", "c", "cpp", "java", "lua",
                                                         "typescript"))
-SERVER = ServerModule(__name__, config=CONFIG, http=True)
+HTTP = 'listen = { "127.0.0.1:0" }  contracts = { "piston" }'
+SERVER = ServerModule(__name__, config=CONFIG, http=HTTP)
 JSON = {"Content-Type": "application/json"}
 PREFIXES = "/api/v2", "/api/v2/piston"
 

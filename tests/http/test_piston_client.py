@@ -11,7 +11,8 @@ from lib.server import BUILD
 
 VERSION = "1.0.2"
 FOLDER = BUILD / "test-npm" / f"piston-client-{VERSION}"
-SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\n", http=True)
+HTTP = 'listen = { "127.0.0.1:0" }  contracts = { "piston" }'
+SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\n", http=HTTP)
 
 SCRIPT = """
 import { piston } from 'piston-client';

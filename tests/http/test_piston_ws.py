@@ -17,7 +17,8 @@ except ImportError:
     websockets = None
 
 PEER = os.environ.get("HATCHERY_PISTON_URL")
-SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\nlanguage bash { }\n", http=True)
+HTTP = 'listen = { "127.0.0.1:0" }  contracts = { "piston" }'
+SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\nlanguage bash { }\n", http=HTTP)
 GUARD = patience(60)
 ours = unittest.skipIf(PEER, "Hatchery differs from Piston on purpose here")
 
