@@ -61,13 +61,13 @@ static size_t tidy(struct span text, char *out, bool *is_valid)
         size_t n = 0, pads = 0;
 
         *is_valid = true;
+        for (size_t i = 0; i < text.len; i++)
+                *is_valid = *is_valid && text.data[i] < 0x80;
         for (size_t i = 0; i < text.len; i++) {
                 uint8_t c = text.data[i];
-                *is_valid = *is_valid && c < 0x80;
-                if (c == '=') {
-                        if (n % 4 >= 2 && n % 4 + ++pads >= 4)
-                                break;
-                } else if (is_of_alphabet(c)) {
+                if (c == '=' && n % 4 >= 2 && n % 4 + ++pads >= 4)
+                        break;
+                if (is_of_alphabet(c)) {
                         out[n++] = (char)c;
                         pads = 0;
                 }

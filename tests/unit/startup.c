@@ -182,7 +182,7 @@ static void a_language_may_do_such_a_job_in_its_started_interpreter(void **state
                              .at_start = at_start,
                              .obeys = obeys_ones,
                              .takes = takes_x,
-                             .fresh = SH("exit 3") };
+                             .fresh = SH("exit 3", "{interpreter_args}") };
         static char x[] = "-x", y[] = "-y";
         struct job job = {
                 .header = { .fresh = 1 }, .entry = "", .args = no_words, .env = no_words, .interpreter = ""
