@@ -298,12 +298,12 @@ int run_eof(struct run *r)
         return hatchery_call_eof(r->ask.call);
 }
 
-int run_signal(struct run *r, uint32_t number)
+int run_send_signal(struct run *r, uint32_t number)
 {
         return hatchery_call_signal(r->ask.call, number);
 }
 
-int run_resize(struct run *r, uint32_t rows, uint32_t columns)
+int run_set_size(struct run *r, uint32_t rows, uint32_t columns)
 {
         return hatchery_call_resize(r->ask.call, rows, columns);
 }

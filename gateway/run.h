@@ -70,8 +70,8 @@ void run_cancel(struct run *r);
 ssize_t run_write(struct run *r, const void *bytes, size_t len);
 size_t run_room(const struct run *r);
 int run_eof(struct run *r);
-int run_signal(struct run *r, uint32_t number);
-int run_resize(struct run *r, uint32_t rows, uint32_t columns);
+int run_send_signal(struct run *r, uint32_t number);
+int run_set_size(struct run *r, uint32_t rows, uint32_t columns);
 
 /* To be called by the `drained` of a WebSocket: its exchange does not report that itself. */
 void run_socket_drained(struct run *r);

@@ -360,7 +360,7 @@ static void take_signal(struct session *s, const json_t *message)
         if (number == 0)
                 close_session(s, CLOSE_SIGNAL, "Invalid signal");
         else if (s->run)
-                run_signal(s->run, number);
+                run_send_signal(s->run, number);
 }
 
 static void take(struct session *s, json_t *message)

@@ -200,11 +200,11 @@ static int obey(struct live *l, const struct command *c, struct failure *why)
                 l->wants_eof = true;
                 feed(l);
         }
-        if (c->has_size && run_resize(l->run, c->size.rows, c->size.columns) == -EINVAL) {
+        if (c->has_size && run_set_size(l->run, c->size.rows, c->size.columns) == -EINVAL) {
                 failure_set(why, 400, "INVALID_ARGUMENT", "resize: the run has no terminal");
                 return -1;
         }
-        if (c->signal && run_signal(l->run, c->signal) != 0) {
+        if (c->signal && run_send_signal(l->run, c->signal) != 0) {
                 failure_set(why, 429, "RESOURCE_EXHAUSTED", "signal: too many signals are under way; wait a moment");
                 return -1;
         }
