@@ -15,7 +15,16 @@ enum {
         READ_AHEAD = 64 * 1024,
 };
 
+/* wslay reads up to 4 KiB at once, and tells all messages in it. Those that come while they may not wait here. */
+struct waiting {
+        STAILQ_ENTRY(waiting) link;
+        bool text;
+        size_t len;
+        uint8_t bytes[];
+};
+
 struct websocket {
+        STAILQ_HEAD(, waiting) waiting;
         struct exchange *x;
         const struct wslay *lib;
         wslay_event_context_ptr wslay;
@@ -24,6 +33,7 @@ struct websocket {
         struct event *turn; /* reads on after a hold */
         uint16_t code;
         bool held;
+        bool broken; /* there was no memory for a message */
         bool closing;
         bool reading; /* wslay is at work, and must not be freed */
 };
@@ -35,13 +45,19 @@ static struct bufferevent *bev_of(const struct websocket *ws)
 
 /* ---------------------------------------------------------------- between wslay and the buffers */
 
+/* May the peer's messages be read now? */
+static bool may_read(const struct websocket *ws)
+{
+        return !ws->held && websocket_unsent(ws) < MOST_UNSENT;
+}
+
 static ssize_t take_input(wslay_event_context_ptr ctx, uint8_t *to, size_t len, int flags, void *data)
 {
         struct websocket *ws = data;
         int n = 0;
 
         (void)flags;
-        if (!ws->held && websocket_unsent(ws) < MOST_UNSENT)
+        if (may_read(ws))
                 n = evbuffer_remove(bufferevent_get_input(bev_of(ws)), to, len);
         if (n > 0)
                 return n;
@@ -60,15 +76,52 @@ static ssize_t put_output(wslay_event_context_ptr ctx, const uint8_t *from, size
         return -1;
 }
 
+static void tell(struct websocket *ws, bool text, struct span bytes)
+{
+        if (ws->ops->message && !ws->closing)
+                ws->ops->message(ws->data, text, bytes);
+}
+
+static void keep(struct websocket *ws, bool text, const uint8_t *bytes, size_t len)
+{
+        struct waiting *w = malloc(sizeof *w + len);
+
+        if (!w) {
+                ws->broken = true;
+                return;
+        }
+        w->text = text;
+        w->len = len;
+        if (len > 0)
+                memcpy(w->bytes, bytes, len);
+        STAILQ_INSERT_TAIL(&ws->waiting, w, link);
+}
+
+static void tell_waiting(struct websocket *ws)
+{
+        struct waiting *w;
+
+        while (may_read(ws) && (w = STAILQ_FIRST(&ws->waiting))) {
+                STAILQ_REMOVE_HEAD(&ws->waiting, link);
+                tell(ws, w->text, (struct span){ w->bytes, w->len });
+                free(w);
+        }
+}
+
 static void received(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *m, void *data)
 {
         struct websocket *ws = data;
+        bool text = m->opcode == WSLAY_TEXT_FRAME;
 
         (void)ctx;
         if (m->opcode == WSLAY_CONNECTION_CLOSE)
                 ws->code = m->status_code;
-        else if (!wslay_is_ctrl_frame(m->opcode) && ws->ops->message && !ws->closing)
-                ws->ops->message(ws->data, m->opcode == WSLAY_TEXT_FRAME, (struct span){ m->msg, m->msg_length });
+        else if (wslay_is_ctrl_frame(m->opcode))
+                return;
+        else if (may_read(ws) && STAILQ_EMPTY(&ws->waiting))
+                tell(ws, text, (struct span){ m->msg ? m->msg : (const uint8_t *)"", m->msg_length });
+        else
+                keep(ws, text, m->msg, m->msg_length);
 }
 
 /* Moves what wslay has queued to the socket. */
@@ -98,13 +151,17 @@ static void read_on(struct websocket *ws)
         if (ws->reading)
                 return;
         ws->reading = true;
+        tell_waiting(ws);
         int r = ws->lib->recv(ws->wslay);
         ws->reading = false;
-        if (r != 0 || flush(ws) < 0) {
+        /* For a frame that breaks the rules wslay queues a close frame; for the worst ones it also fails. */
+        bool sent = flush(ws) == 0;
+        bool over = ws->lib->get_close_sent(ws->wslay);
+        if (!sent || ws->broken || (r != 0 && !over)) {
                 conn_close(c);
                 return;
         }
-        if (ws->lib->get_close_sent(ws->wslay)) {
+        if (over) {
                 ws->closing = true;
                 if (c->deadline_ms == 0)
                         c->deadline_ms = clock_ms() + CLOSE_MS;
@@ -242,6 +299,7 @@ int websocket_accept(struct websocket **out, struct exchange *x, size_t max_mess
                 return -ENOMEM;
         }
         ws->lib->config_set_max_recv_msg_length(ws->wslay, max_message);
+        STAILQ_INIT(&ws->waiting);
         ws->x = x;
         ws->ops = ops;
         ws->data = data;
@@ -261,6 +319,10 @@ void websocket_gone(struct websocket *ws)
         uint16_t code = ws->code;
 
         ws->x->socket = NULL;
+        for (struct waiting *w; (w = STAILQ_FIRST(&ws->waiting));) {
+                STAILQ_REMOVE_HEAD(&ws->waiting, link);
+                free(w);
+        }
         event_free(ws->turn);
         ws->lib->context_free(ws->wslay);
         free(ws);
