@@ -4,8 +4,10 @@
 Shows each command, its output and what its run used. Exits with 0 only if all programs behaved as they should.
 """
 
+import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -59,8 +61,45 @@ def demonstrate(server, folder):
     brought_back = total_path.read_text() if total_path.exists() else None
     print(f"\nout/total.txt holds {brought_back}")
     results.append(brought_back == "12")
+    results += over_http(server.http)
     results.append(show("what the server has done so far", [hatchery, "status"], env, exit_code=0))
     return all(results)
+
+
+def over_http(url):
+    """One request in each contract, and the output of a slow program as it comes."""
+    if not shutil.which("curl"):
+        print("\ncurl is not installed, so the requests over HTTP are left out")
+        return []
+    slow = "import time\nfor i in 1, 2, 3:\n    print(i, flush=True)\n    time.sleep(0.3)"
+    return [
+        curl("the same over HTTP, in Hatchery's own contract", f"{url}/v1/run",
+             {"language": "python", "code": "print(6 * 7)"}, '"stdout":"42\\n"'),
+        curl("as a client of snekbox asks", f"{url}/eval", {"input": "print(6 * 7)"}, '"stdout":"42\\n"'),
+        curl("as a client of Piston asks", f"{url}/api/v2/execute",
+             {"language": "python", "version": "*", "files": [{"content": "print(6 * 7)"}]}, '"output":"42\\n"'),
+        curl("as a client of SandboxFusion asks", f"{url}/run_code", {"language": "python", "code": "print(6 * 7)"},
+             '"stdout":"42\\n"'),
+        curl("a slow program, as server-sent events", f"{url}/v1/run?stream=sse", {"language": "python", "code": slow},
+             '"text":"3\\n"'),
+    ]
+
+
+def curl(title, url, body, expected):
+    """Shows one request and its answer. Returns true if the answer has the expected text."""
+    command = ["curl", "-sN", "--json", json.dumps(body), url]
+    print(f"\n\033[1m# {title}\033[0m" if sys.stdout.isatty() else f"\n# {title}")
+    print("$", shlex.join(command), flush=True)
+    said = ""
+    with subprocess.Popen(["timeout", "60", *command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            said += line
+    if not said.endswith("\n"):
+        print()
+    if expected not in said:
+        print(f"!! expected {expected} in the answer")
+    return expected in said
 
 
 def main():
@@ -73,12 +112,12 @@ def main():
     sys.path[:0] = [str(generate_messages(build))]
     from lib.server import HATCHERY, Server
 
-    server = Server("demo")
+    server = Server("demo", http=True)
     server.hatchery = HATCHERY
     print("$", "hatcheryd --listen 127.0.0.1:0 --listen unix:DIR/sock", flush=True)
     server.start()
     try:
-        print("ready", *server.addresses)
+        print("ready", *server.addresses, server.http)
         with tempfile.TemporaryDirectory() as folder:
             good = demonstrate(server, Path(folder))
     finally:
