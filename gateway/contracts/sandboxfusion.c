@@ -26,30 +26,29 @@ static void fusion_run_free(struct fusion_run *f)
 
 /* ---------------------------------------------------------------- errors */
 
-static void reply(struct exchange *x, int status, json_t *answer)
+/* text: a constant. */
+static void reply_text(struct exchange *x, int status, const char *text)
 {
-        static const char none[] = "{\"detail\":\"the gateway has no memory for the answer\"}";
-
-        if (answer) {
-                exchange_reply_json(x, status, answer);
-                return;
-        }
         struct evbuffer *body = evbuffer_new();
+
         if (body)
-                (void)evbuffer_add_reference(body, none, sizeof none - 1, NULL, NULL);
-        exchange_reply(x, 503, "application/json", body);
+                (void)evbuffer_add_reference(body, text, strlen(text), NULL, NULL);
+        exchange_reply(x, status, "application/json", body);
         if (body)
                 evbuffer_free(body);
+}
+
+static void reply(struct exchange *x, int status, json_t *answer)
+{
+        if (answer)
+                exchange_reply_json(x, status, answer);
+        else
+                reply_text(x, 503, "{\"detail\":\"the gateway has no memory for the answer\"}");
 }
 
 /* Answers in FastAPI's form. */
 static void fail(struct exchange *x, const struct failure *why)
 {
-        if (why->retry_after_ms > 0) {
-                char seconds[24];
-                snprintf(seconds, sizeof seconds, "%" PRIu64, (why->retry_after_ms + 999) / 1000);
-                exchange_set_header(x, "Retry-After", seconds);
-        }
         reply(x, why->status, json_pack("{s:o}", "detail", json_text(span_of_text(why->message), true)));
 }
 
@@ -93,7 +92,7 @@ static void answer_failure(struct exchange *x, const struct fusion_request *r, c
         } else if (strcmp(why->code, "NOT_FOUND") == 0) {
                 refuse_as(x, "literal_error", r->is_jupyter ? NULL : "language", why->message);
         } else if (why->status >= 400 && why->status < 500 && !for_a_while) {
-                fail(x, why);
+                exchange_fail(x, why);
         } else {
                 if (why->retry_after_ms > 0) {
                         char seconds[24];
@@ -215,7 +214,7 @@ static void run_jupyter(struct exchange *x)
 
 static void ping(struct exchange *x)
 {
-        reply(x, 200, json_string("pong"));
+        reply_text(x, 200, "\"pong\"");
 }
 
 static const struct route routes[] = {
