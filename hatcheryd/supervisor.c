@@ -58,7 +58,7 @@ static int open_listeners(struct supervisor *s, struct err *e)
         const char *const *list = s->options->n_listen ? s->options->listen : (const char *const *)s->config.listen;
         size_t n = s->options->n_listen ? s->options->n_listen : s->config.n_listen;
         if (n == 0 || n > ROLE_MAX_LISTENERS)
-                return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d can be", n, ROLE_MAX_LISTENERS);
+                return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d are possible", n, ROLE_MAX_LISTENERS);
         for (size_t i = 0; i < n; i++) {
                 int r = listen_open(&s->listeners[i], list[i], e);
                 if (r < 0)
@@ -145,7 +145,7 @@ static int read_settings(const struct supervisor *s, struct config *config, char
 static void say_unlimited_reads(const struct supervisor *s)
 {
         if (s->config.disk_read > 0 && s->disk[0] == '\0')
-                log_info(&s->log, "what sandboxes read of the disk of /usr is not limited: %s", s->no_disk.text);
+                log_info(&s->log, "reads of sandboxes from the disk of /usr are not limited: %s", s->no_disk.text);
 }
 
 /* Takes over *config and fd, and sends fd to the pool. */

@@ -99,10 +99,10 @@ static void shed(struct native *n)
 {
         while (budget_is_over(n->memory) && n->hoards.top) {
                 struct connection *worst = connection_of_hoard(n->hoards.top);
-                log_warn(
-                        n->log,
-                        "max_memory is reached: a connection is closed, whose client has not taken %zu bytes of answers",
-                        connection_unsent(worst));
+                log_warn(n->log,
+                         "max_memory is reached: a connection is closed, because its client has not read "
+                         "%zu bytes of answers",
+                         connection_unsent(worst));
                 connection_doom(worst);
         }
 }
