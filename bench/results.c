@@ -82,7 +82,7 @@ const char *results_metric_reason(const struct sample *s, enum metric m)
         case METRIC_RECYCLE_P99:
                 return s->recycle.reason;
         default:
-                return "no run was answered rightly";
+                return "no run had a right answer";
         }
 }
 

@@ -183,8 +183,8 @@ struct hatchery_call_options {
         enum hatchery_retry retry; /* until the deadline; without one, for ever */
         /* Only hatchery_call_consumed turns output into credit. So at most `window` bytes are unconsumed. */
         bool manual_credit;
-        uint32_t window; /* bytes of output that the server may send ahead. less than WIRE_FIRST_CREDIT, so also 0:
-                            WIRE_FIRST_CREDIT */
+        uint32_t window; /* bytes of output that the server may send ahead. A smaller value than WIRE_FIRST_CREDIT,
+                            such as 0, means WIRE_FIRST_CREDIT */
 };
 
 /* Takes a request of a kind that has an answer: Execute, Ping, GetStatus, Cancel, CancelRun, Signal. q is encoded at

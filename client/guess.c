@@ -193,7 +193,7 @@ int guess_find(const struct guess *g, const struct answer *status, char language
                                "`hatchery languages` with -l",
                                g->ending, g->file);
         return err_say(e, EINVAL,
-                       "nothing tells the language of %s, neither an ending nor a #! line: choose one of "
+                       "cannot tell the language of %s: it has no ending and no #! line; choose one of "
                        "`hatchery languages` with -l",
                        g->file);
 }

@@ -58,7 +58,7 @@ int refuse_answer(bool json, const struct answer *a)
 {
         if (a->m.which_answer != hatchery_v1_ServerMessage_error_tag) {
                 struct err e = { 0 };
-                err_say(&e, EPROTO, "the server's answer is of a kind (%u) that was not asked for",
+                err_say(&e, EPROTO, "the server sent an answer of an unexpected kind (%u)",
                         (unsigned)a->m.which_answer);
                 return refuse_connection(json, &e);
         }

@@ -192,9 +192,9 @@ bool report_denied(char out[REPORT_SIZE], const struct submission *x, const hatc
         if (has)
                 snprintf(of, sizeof of, " of %" PRId64, (compiling ? x->compile_limit : x->limit)[LIMIT_PIDS]);
         snprintf(out, REPORT_SIZE,
-                 "the limit%s on processes and threads was met: %" PRIu64 " more %s refused to the %s; --%s raises it",
-                 of, r->pids_denied, r->pids_denied == 1 ? "was" : "were", compiling ? "compiler" : "program",
-                 compiling ? row->compile_option : row->option);
+                 "the limit%s on processes and threads was reached: the %s was refused %" PRIu64
+                 " more; --%s raises it",
+                 of, compiling ? "compiler" : "program", r->pids_denied, compiling ? row->compile_option : row->option);
         return true;
 }
 
@@ -261,9 +261,10 @@ bool report_unmatched(char out[REPORT_SIZE], const struct submission *x, size_t 
             matches_any(pattern, a->files, a->n_files))
                 return false;
         if (x->collect_changed_only && matches_any(pattern, x->files, x->n_files))
-                snprintf(out, REPORT_SIZE,
-                         "--collect '%s' matched only what was sent and is as it was; --collect-all brings that, too",
-                         pattern);
+                snprintf(
+                        out, REPORT_SIZE,
+                        "--collect '%s' matched only unchanged files of the request; --collect-all collects these, too",
+                        pattern);
         else
                 snprintf(out, REPORT_SIZE, "--collect '%s' matched nothing%s", pattern,
                          x->collect_changed_only ? " that the run made or changed" : "");

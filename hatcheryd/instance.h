@@ -26,7 +26,7 @@ enum {
 _Static_assert((int)INSTANCE_LANGUAGES == (int)CONFIG_MAX_LANGUAGES,
                "there are uids for all languages that can be configured");
 _Static_assert(CONFIG_MAX_UID_BASE + (uint64_t)INSTANCE_MAX * INSTANCE_UIDS < UINT32_MAX,
-               "uids of all servers are uids, wherever they begin; the last number is none");
+               "the uids of every server fit below UINT32_MAX, for any uid_base");
 
 struct instance {
         unsigned number;

@@ -16,14 +16,14 @@
 #include <sys/wait.h>
 
 enum {
-        SETTLED_MS = 1000,   /* if a process that came up has lived so long, its death is no failed start */
+        SETTLED_MS = 1000,   /* a process that was ready and lived this long did not fail to start */
         CLEAN_MS = 3000,     /* time in which all sandboxes of a dead zygote should be gone */
         SWEEP_MS = 10,       /* pause between two looks at them */
         SWEEP_LATE_MS = 500, /* the same, after CLEAN_MS */
         ORPHAN_MS = 1000,    /* time in which a zygote ends after its pool, or is killed */
         TICK_MS = 1000,
         MAX_FAILED_STARTS = 5,
-        POOL_SILENT_TICKS = 15 /* a pool that is silent for so long hangs; a healthy one sends a message every second */
+        POOL_SILENT_TICKS = 15 /* a pool that is silent this long hangs; a healthy one sends a message every second */
 };
 
 void keeper_init(struct keeper *k, const struct keeper_settings *settings)

@@ -58,7 +58,7 @@ static int split(const char *address, char *host, size_t size, const char **port
                 len -= 2;
         }
         if (!colon || len == 0 || len >= size || colon[1] == '\0')
-                return err_say(e, EINVAL, "\"%s\" is no address; HOST:PORT, [IPV6]:PORT or unix:PATH are", address);
+                return err_say(e, EINVAL, "\"%s\" is no address; use HOST:PORT, [IPV6]:PORT or unix:PATH", address);
         memcpy(host, start, len);
         host[len] = '\0';
         *port = colon + 1;

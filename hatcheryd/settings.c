@@ -213,7 +213,7 @@ static void say_absent(const struct log *log, const struct runtimes *runtimes, c
                 if (runtimes->at[i].state == RUNTIME_ABSENT && n + sizeof runtimes->at[i].name + 2 < sizeof list)
                         n += (size_t)snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", runtimes->at[i].name);
         if (n > 0)
-                log_info(log, "not installed: %s; hatcheryd --check-host says what brings them", list);
+                log_info(log, "not installed: %s; hatcheryd --check-host names the packages to install", list);
 }
 
 /* Finds the identities of the compilers, for served languages alone: looking at all files that a compiler reads takes a

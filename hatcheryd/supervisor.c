@@ -169,7 +169,7 @@ static int read_settings(const struct supervisor *s, struct config *config, char
 static void say_unlimited_reads(const struct supervisor *s)
 {
         if (s->config.disk_read > 0 && s->disk[0] == '\0')
-                log_info(&s->log, "what sandboxes read of the disk of /usr is not limited: %s", s->no_disk.text);
+                log_info(&s->log, "reads of sandboxes from the disk of /usr are not limited: %s", s->no_disk.text);
 }
 
 /* The sockets stay as they are until the next start, and so do the sections that they were made for. */

@@ -107,11 +107,11 @@ static size_t replace(int mem, const struct stretch *s)
         if (room == MAP_FAILED)
                 return 0;
         char *copy = (char *)room + (round_up((uintptr_t)room) - (uintptr_t)room);
-        void *old = (char *)room + (from - (uintptr_t)room); /* an address, far outside of room */
+        void *old = (char *)room + (from - (uintptr_t)room); /* where the copy goes: far outside of room */
         bool done = madvise(copy, size, MADV_HUGEPAGE) == 0 && copy_out(mem, copy, from, size) &&
                     is_huge((uintptr_t)copy, size) && mprotect(copy, size, PROT_READ | PROT_EXEC) == 0 &&
                     mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, old) != MAP_FAILED;
-        munmap(room, size + HUGE); /* or, after the move, the rest of it */
+        munmap(room, size + HUGE); /* after the move, only the rest of the room is left to unmap */
         return done ? size : 0;
 }
 

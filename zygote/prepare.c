@@ -142,7 +142,7 @@ static _Noreturn void run_command(const struct prepare *p, const char *directory
         signal(SIGPIPE, SIG_DFL);
         int r = become_nobody();
         if (r < 0 || chdir(directory) < 0) {
-                dprintf(2, "giving up rights: %s\n", strerror(r < 0 ? -r : errno));
+                dprintf(2, "cannot drop privileges: %s\n", strerror(r < 0 ? -r : errno));
                 _exit(126);
         }
         if (!argv[0])

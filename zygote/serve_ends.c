@@ -131,7 +131,7 @@ int serve_on_init(struct serve *s, uint32_t slot, struct err *e)
         return init_lost(s, slot, e);
 }
 
-/* Gives up the slot of a sandbox or an init that takes longer than it could on any machine. */
+/* Gives up a slot if its sandbox or its init takes longer than it would take on any machine. */
 int serve_give_up_overdue(struct serve *s, struct err *e)
 {
         int64_t now = clock_ms();

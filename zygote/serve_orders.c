@@ -12,7 +12,7 @@ static int retire(struct serve *s, const struct order *next, struct err *e)
         struct tenant *sb = &s->at[next->slot];
         sb->remake = true;
         sb->remake_order = *next;
-        log_info(s->log, "slot %u: sockets or locks of its last run stay, it is made anew", next->slot);
+        log_info(s->log, "slot %u: sockets or locks of its last run stay, so the slot is made anew", next->slot);
         int r = serve_report(s, &retired, NULL, 0, e);
         return r < 0 ? r : serve_let_go(s, next->slot, &(const struct report){ .kind = 0 }, e);
 }
@@ -191,7 +191,8 @@ static int check_order(const struct serve *s, const struct order_row *row, const
         const bool signals = o->kind == ORDER_SIGNAL;
         const bool makes = o->kind == ORDER_MAKE;
         if (o->urgent > makes || o->terminal > makes || signals != (o->signal != 0) || o->signal > CHANNEL_MAX_SIGNAL)
-                return err_say(e, EPROTO, "the pool sent the order %s with fields that it has not", row->name);
+                return err_say(e, EPROTO, "the pool sent the order %s with fields that this order does not have",
+                               row->name);
         if (makes && o->sandbox <= s->last_sandbox)
                 return err_say(e, EPROTO, "the pool numbered two sandboxes %" PRIu64 " and then %" PRIu64,
                                s->last_sandbox, o->sandbox);

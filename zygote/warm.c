@@ -64,8 +64,7 @@ static void warn_of_threads(const struct log *log)
         if (tasks)
                 closedir(tasks);
         if (n > 1)
-                log_warn(log, "threads besides the main one, started by what is preloaded: %d; no program has them",
-                         n - 1);
+                log_warn(log, "preloaded modules started threads (%d); programs do not get these threads", n - 1);
 }
 
 struct warming {

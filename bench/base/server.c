@@ -74,7 +74,7 @@ static int launch(struct server *s, const char *const args[], const struct group
         OWN_FD int in = start(&s->pid, args[0], args, group, e);
         int r = in < 0 ? in : read_line(in, line, sizeof line, e);
         if (r == 0 && (sscanf(line, "ready %255s", s->address) != 1))
-                r = err_say(e, EPROTO, "hatcheryd said \"%s\", not that it is ready", line);
+                r = err_say(e, EPROTO, "hatcheryd printed \"%s\" instead of \"ready ADDRESS\"", line);
         if (r < 0)
                 server_stop(s, NULL); /* the first error is reported */
         return r;

@@ -11,7 +11,7 @@
 static const hatchery_v1_LanguageStatus *find(const struct answer *a, const char *language, struct err *e)
 {
         if (a->m.which_answer != hatchery_v1_ServerMessage_status_tag) {
-                err_say(e, EPROTO, "the server does not tell its status");
+                err_say(e, EPROTO, "the server does not report its status");
                 return NULL;
         }
         for (size_t i = 0; i < a->n_languages; i++)

@@ -1,6 +1,6 @@
-/* The cold start: the cost of starting an interpreter after the request has come. Starts `python3 -I -c CODE`, or the
- * workload's own command in the folder of its file, by posix_spawn, reads its output and reaps it, without any wall
- * around it. */
+/* The cold start: the cost of starting an interpreter after the request has come. It starts a command by
+ * posix_spawn, reads its output and reaps it. Nothing confines the command. The command is `python3 -I -c CODE`, or the
+ * workload's own command in the folder of its file. */
 #pragma once
 
 #include "bench/base/sample.h"
@@ -9,7 +9,7 @@
 
 int cold_paced(struct sample *s, const struct program *p, const struct pace *pace, struct err *e);
 
-/* Keeps n running at once: each is followed by the next as soon as it is reaped. */
+/* Keeps n commands running at once. When one is reaped, the next starts. */
 int cold_window(struct sample *s, const struct program *p, unsigned n, const struct window *window, struct err *e);
 
 /* One run that is neither timed nor checked: its output, of which there must be less than size bytes, and wait's

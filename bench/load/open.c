@@ -57,7 +57,7 @@ static int receive(struct open *o, struct hatchery *h, struct err *e)
                 struct flight *f = &o->ring[number % RING];
                 if (number == 0 || f->number != number) {
                         hatchery_answer_fini(&a);
-                        return err_say(e, EPROTO, "an answer came that nothing in flight had asked for");
+                        return err_say(e, EPROTO, "an answer came to no request in flight");
                 }
                 bool counts = f->due_ns >= o->window.start_ns;
                 asking_judge(o->asking, number, &a.answer, counts ? o->sample : &o->warm, &sample_always, f->due_ns,

@@ -15,12 +15,12 @@ import java.util.stream.Stream;
  * Does ahead of time what every job does: compiles a sample from a file and runs it, by the same functions. So the
  * classes are loaded and the hot methods compiled when a job comes. Nothing of the sample stays behind.
  *
- * As a program of its own it does just that and ends. prepare.sh runs it so to learn which classes belong into the
- * archive.
+ * It is also a program of its own, which does only this and ends. prepare.sh runs that program to find the classes
+ * that belong in the archive.
  */
 final class Rehearsal {
     private static final String ENTRY = "Sample.java";
-    private static final int ROUNDS = 3; /* more take longer than they save */
+    private static final int ROUNDS = 3; /* further rounds cost more time than they save */
 
     private Rehearsal() {}
 

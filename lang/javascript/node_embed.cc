@@ -329,10 +329,10 @@ int load(node_embed *n, char *why, size_t size)
         node::SetProcessExitHandler(n->setup->env(), [](node::Environment *, int status) { end(status); });
         v8::Local<v8::Value> value;
         if (!node::LoadEnvironment(n->setup->env(), node_script_forked).ToLocal(&value) || !value->IsObject())
-                return fail(why, size, "Node does not take its own start");
+                return fail(why, size, "Node can't run node_forked.js");
         n->functions.Reset(in.isolate, value.As<v8::Object>());
         if (in.call("share", { in.string(node_script_shared) }).IsEmpty())
-                return fail(why, size, "Node does not take its own functions");
+                return fail(why, size, "Node can't run node_shared.js");
         return 0;
 }
 

@@ -247,7 +247,7 @@ static int ask_for_search_path(struct perl *p, struct err *e)
         size_t len = fread(p->search_path, 1, sizeof p->search_path - 1, answer);
         int status = pclose(answer);
         if (status != 0 || len == 0 || len == sizeof p->search_path - 1)
-                return err_say(e, EIO, "%s does not say what its search path is", PROGRAM);
+                return err_say(e, EIO, "%s does not print its search path", PROGRAM);
         return 0;
 }
 
@@ -284,7 +284,7 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
                 return -e->code;
         stack_enter(p->stack);
         if (p->has_ended || !p->is_warm)
-                return err_say(e, EIO, "Perl does not come to the first line of a program");
+                return err_say(e, EIO, "Perl ended before the first line of a program");
         out->state = p;
         snprintf(out->version, sizeof out->version, "%d.%d.%d", PERL_REVISION, PERL_VERSION, PERL_SUBVERSION);
         return 0;

@@ -25,7 +25,7 @@ static int begin(const char *packages, struct err *e)
         PG(during_request_startup) = 0;
         CG(skip_shebang) = 1;
         if (packages && php_preload_add_packages(packages) < 0)
-                return err_say(e, EIO, "PHP takes no directory of packages");
+                return err_say(e, EIO, "PHP does not accept the directory of packages");
         return 0;
 }
 

@@ -105,7 +105,7 @@ static int prolog_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         if (!call_text("set_prolog_flag(gc_thread, false)"))
                 return err_say(e, EIO, "SWI-Prolog's collector can't be kept from starting");
         if (setup->packages && !call_with_atom("D-attach_packs(D)", setup->packages))
-                return err_say(e, EIO, "SWI-Prolog takes no directory of packs");
+                return err_say(e, EIO, "SWI-Prolog does not accept the directory of packs");
         if (!call_text("forall('$member'(M, " USUAL "), load_files(library(M), [if(not_loaded), imports([])]))"))
                 return err_say(e, EIO, "SWI-Prolog's library can't be loaded");
         out->preloads = calloc(n ? n : 1, sizeof *out->preloads);

@@ -109,7 +109,7 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         if (python_end_prepare() < 0)
                 return err_say(e, EIO, "Python has no exit functions");
         if (setup->packages && add_packages(setup->packages) < 0)
-                return err_say(e, EIO, "Python takes no directory of packages");
+                return err_say(e, EIO, "Python does not accept the directory of packages");
         r = python_preload(setup, out, e);
         if (r < 0)
                 return r;

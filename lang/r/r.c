@@ -121,7 +121,7 @@ static int r_warm(const struct lang_setup *setup, struct lang_warmed *out, struc
         snprintf(out->version, sizeof out->version, "%s", CHAR(STRING_ELT(version, 0)));
         UNPROTECT(1);
         if (setup->packages && call(".libPaths", setup->packages) < 0)
-                return err_say(e, EIO, "R takes no directory of packages");
+                return err_say(e, EIO, "R does not accept the directory of packages");
         out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
         if (!out->preloads)
                 return err_set(e, ENOMEM, "the preloaded packages");

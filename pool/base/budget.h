@@ -16,7 +16,8 @@ struct budget {
 /* mine is the holder's last report. */
 static inline void budget_set(struct budget *b, uint64_t *mine, uint64_t bytes)
 {
-        INVARIANT(b->used >= *mine, "%" PRIu64 " bytes are given back of %" PRIu64, *mine, b->used);
+        INVARIANT(b->used >= *mine, "a holder gives back %" PRIu64 " bytes, but only %" PRIu64 " bytes are counted",
+                  *mine, b->used);
         b->used += bytes - *mine;
         *mine = bytes;
 }

@@ -16,6 +16,6 @@ void invariant_broken(const char *file, int line, const char *fmt, ...)
         va_start(args, fmt);
         vsnprintf(what, sizeof what, fmt, args);
         va_end(args);
-        log_error(&log, "%s:%d: this can't be, so the pool ends: %s", file, line, what);
+        log_error(&log, "%s:%d: internal error, the pool ends: %s", file, line, what);
         abort();
 }

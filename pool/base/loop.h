@@ -1,6 +1,6 @@
 /* The order in which the loop does its work. In each round it notes the events that have come, then handles the most
  * urgent ones. It takes up less urgent work only when nothing more urgent is there, and leaves it again after a few
- * milliseconds. So no number of clients makes a limit late.
+ * milliseconds. So limits are never late, however many clients there are.
  *
  * Work of the last kind comes in pieces: see turns.h for work that is too long for one. */
 #pragma once
@@ -13,7 +13,7 @@ enum loop_priority {
         LOOP_LIMITS,         /* ends of runs, orders of the supervisor, the sign of life: rare, and short */
         LOOP_REPORTS,        /* reports of zygotes: about one for each step of a run */
         LOOP_CLIENTS,        /* all else: work that clients and programs can cause as often as they like */
-        LOOP_PRIORITIES = 4, /* one more than the list has, since libevent gives a new event the middle one */
+        LOOP_PRIORITIES = 4, /* 4, so that LOOP_CLIENTS is libevent's default priority, which is half of this */
 };
 
 /* *base is NULL after an error. */

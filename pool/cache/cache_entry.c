@@ -184,7 +184,7 @@ static int check(struct cached *c, const struct cache_key *key, struct cache_con
         digest_bytes(&d, c->bytes, len);
         digest_end(&d, hash);
         if (memcmp(hash, c->bytes + len, sizeof hash) != 0)
-                return bad(e, "its hash is not that of what is in it");
+                return bad(e, "its hash does not match its contents");
         if (!unpack(c, (struct span){ c->bytes, len }, key, content))
                 return bad(e, "it is not what this version writes");
         return 0;
@@ -198,7 +198,7 @@ int cache_entry_read(int fd, const struct cache_key *key, uint64_t size, struct 
         if (fstat(fd, &st) < 0)
                 return err_set(e, errno, "looking at an entry");
         if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != size || size < sizeof(struct head) + DIGEST_SIZE)
-                return bad(e, "it has not the length that it had");
+                return bad(e, "its length has changed");
         struct cached *c = calloc(1, sizeof *c);
         if (c)
                 c->bytes = malloc((size_t)size);

@@ -80,8 +80,8 @@ static int take_warm(struct config_language *l, cfg_t *section, struct err *e)
         if (l->warm > 0 && (has_min || has_max))
                 return err_say(
                         e, EINVAL,
-                        "line %d: language %s: warm = %u keeps exactly so many, and %s leaves it open; give one or "
-                        "the other",
+                        "line %d: language %s: warm = %u sets an exact number, and %s sets a bound; give only one "
+                        "of them",
                         section->line, l->name, l->warm, has_min ? "warm_min" : "warm_max");
         if (has_min && has_max && l->warm_min > l->warm_max)
                 return err_say(e, EINVAL, "line %d: language %s: warm_min is %u, over warm_max, which is %u",
@@ -174,7 +174,8 @@ static int take_preload(struct config_language *l, cfg_t *section, struct err *e
                         r = add_preload(l, *standard, e);
         }
         if (r == 0 && l->n_preload > 0 && l->data)
-                return err_say(e, EINVAL, "line %d: language %s: its runtime is %s, of which kind none has preload",
+                return err_say(e, EINVAL,
+                               "line %d: language %s: its runtime is %s; runtimes of this kind can't preload modules",
                                section->line, l->name, kind_name(l->data->kind));
         return r;
 }

@@ -195,8 +195,8 @@ static int take_lists(struct config_runtime *r, cfg_t *section, struct err *e)
                         return err_say(e, EINVAL, "line %d: runtime %s is %s and has no %s", section->line, r->name,
                                        kind_name(r->kind), key->key);
                 if (has && !must && key->kinds & ONLY && !(key->also & 1u << r->kind))
-                        return err_say(e, EINVAL, "line %d: runtime %s is %s, of which kind none has %s", section->line,
-                                       r->name, kind_name(r->kind), key->key);
+                        return err_say(e, EINVAL, "line %d: runtime %s is %s; no runtime of this kind has %s",
+                                       section->line, r->name, kind_name(r->kind), key->key);
                 int n = config_list_take(section, key->key, place_of(r, key), NULL, e);
                 if (n < 0)
                         return n;
@@ -213,7 +213,7 @@ static int take_limits(struct config_runtime *r, cfg_t *section, struct err *e)
 
         snprintf(who, sizeof who, "runtime %s", r->name);
         if (r->kind != KIND_COMPILED && (cfg_getsec(section, compile.limits) || cfg_getsec(section, compile.ceilings)))
-                return err_say(e, EINVAL, "line %d: %s is %s, of which kind none has %s", section->line, who,
+                return err_say(e, EINVAL, "line %d: %s is %s; no runtime of this kind has %s", section->line, who,
                                kind_name(r->kind),
                                cfg_getsec(section, compile.limits) ? compile.limits : compile.ceilings);
         config_limits_init(r->standard, r->ceiling);
@@ -275,8 +275,8 @@ int config_runtime_take(struct config_runtime *r, cfg_t *section, struct err *e)
         r->echoes = cfg_getbool(section, "echoes") != cfg_false;
         int n = take_kind(r, section, e);
         if (n == 0 && r->echoes && r->kind != KIND_PRESTARTED)
-                n = err_say(e, EINVAL, "line %d: runtime %s is %s, of which kind none echoes", section->line, r->name,
-                            kind_name(r->kind));
+                n = err_say(e, EINVAL, "line %d: runtime %s is %s; no runtime of this kind echoes", section->line,
+                            r->name, kind_name(r->kind));
         if (n == 0)
                 n = check_names(r, section, e);
         if (n == 0)
@@ -290,8 +290,8 @@ int config_runtime_take(struct config_runtime *r, cfg_t *section, struct err *e)
         if (n == 0)
                 n = check_extensions(r, section, e);
         if (n == 0 && r->compile_flags && r->kind != KIND_COMPILED)
-                n = err_say(e, EINVAL, "line %d: runtime %s is %s, of which kind none has compile_flags", section->line,
-                            r->name, kind_name(r->kind));
+                n = err_say(e, EINVAL, "line %d: runtime %s is %s; no runtime of this kind has compile_flags",
+                            section->line, r->name, kind_name(r->kind));
         return n < 0 ? n : take_limits(r, section, e);
 }
 

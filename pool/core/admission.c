@@ -54,7 +54,7 @@ int admission_now(const struct core *c, const struct language *l, struct refusal
 int admission_refuse_broken(const struct language *l, struct refusal *refusal)
 {
         int r = refuse(refusal, REFUSAL_UNAVAILABLE,
-                       "the language %s does not come up on this server, whose log says why; tell its operator",
+                       "the language %s can't be started on this server; its log has the reason; tell the operator",
                        l->name);
         refusal->retry_after_ms = BROKEN_RETRY_MS;
         return r;

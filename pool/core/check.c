@@ -19,15 +19,15 @@ struct limits {
 };
 
 /* Sentences name the command's option, and show values in people's notation; the field is for programmers. */
-static int refuse_limit(const struct limits *l, size_t i, const char *too, int64_t bound, const char *least_or_most,
+static int refuse_limit(const struct limits *l, size_t i, int64_t bound, const char *least_or_most,
                         struct refusal *refusal)
 {
         const struct limit_row *row = &limit_table[i];
         char asked[LIMIT_TEXT_SIZE], allowed[LIMIT_TEXT_SIZE];
 
-        return refuse(refusal, INVALID, "%s of %s is too %s: %s at %s here (%s.%s)",
+        return refuse(refusal, INVALID, "%s is %s; it must be at %s %s here (%s.%s)",
                       l->of_compiler ? row->compile_option : row->option, limit_text(asked, row->unit, l->asked[i]),
-                      too, limit_text(allowed, row->unit, bound), least_or_most, l->field, row->name);
+                      least_or_most, limit_text(allowed, row->unit, bound), l->field, row->name);
 }
 
 static int check_stage(const struct limits *l, int64_t *limit, struct refusal *refusal)
@@ -39,9 +39,9 @@ static int check_stage(const struct limits *l, int64_t *limit, struct refusal *r
                 if (!l->has[i])
                         continue;
                 if (limit[i] < row->floor)
-                        return refuse_limit(l, i, "little", row->floor, "least", refusal);
+                        return refuse_limit(l, i, row->floor, "least", refusal);
                 if (limit[i] > l->ceiling[i])
-                        return refuse_limit(l, i, "much", l->ceiling[i], "most", refusal);
+                        return refuse_limit(l, i, l->ceiling[i], "most", refusal);
         }
         return 0;
 }

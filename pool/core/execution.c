@@ -73,7 +73,8 @@ static void refuse_full(const struct execution *x, struct refusal *refusal)
 {
         const struct language *l = x->language;
         refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED,
-               "%u requests wait, which is what the queue holds, and nobody has more of them there than this client; try again later",
+               "the queue is full: %u requests wait, and no other client has more of them than this client; try again "
+               "later",
                x->core->sched.queue.count - 1);
         refusal->retry_after_ms = stats_retry_after_ms(&l->stats, l->lane.count, clock_us());
 }

@@ -41,7 +41,8 @@ void execution_free(struct execution *x)
         free_submission(&x->submission);
         free(x->payload.buffer);
         budget_set(c->memory, &x->held, 0);
-        INVARIANT(x->language->n_executions > 0 && c->host.running > 0, "an execution ends, and none is counted");
+        INVARIANT(x->language->n_executions > 0 && c->host.running > 0,
+                  "an execution ends, but the count of executions is 0");
         x->language->n_executions--;
         free(x);
         c->host.running--;

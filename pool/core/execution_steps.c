@@ -207,7 +207,7 @@ static const char *artifacts_fault(const struct execution *x, const struct file_
         if (note)
                 return note;
         if (n == 0)
-                return "the compiler ended well, but has not made what would be run";
+                return "the compiler succeeded, but made no file that can be run";
         for (size_t i = 0; i < n; i++)
                 if (files[i].raw_name.len > 0 || names_check(files[i].name, &e) < 0)
                         return "a file that it made has a name that can't be used";

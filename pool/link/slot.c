@@ -54,7 +54,7 @@ static void leave(struct slots *s, struct slot *slot)
                 TAILQ_REMOVE(&s->empty, slot, link);
         else if (slot->state == SLOT_WARM)
                 TAILQ_REMOVE(&s->waiting, slot, link);
-        INVARIANT(s->count[slot->state] > 0, "slot %u is %s, and none is counted", slot->number,
+        INVARIANT(s->count[slot->state] > 0, "slot %u is %s, but the count of such slots is 0", slot->number,
                   state_name[slot->state]);
         s->count[slot->state]--;
 }
@@ -69,7 +69,7 @@ static void enter(struct slots *s, struct slot *slot, enum slot_state to, int64_
                 s->busy++;
         } else if (to == SLOT_EMPTY && slot->busy) {
                 slot->busy = false;
-                INVARIANT(s->busy > 0, "slot %u had a job, and none is counted", slot->number);
+                INVARIANT(s->busy > 0, "slot %u had a job, but the count of such slots is 0", slot->number);
                 s->busy--;
         }
         if (to == SLOT_WARM) {
@@ -108,7 +108,7 @@ void slots_gone(struct slots *s, struct slot *slot)
         if (!slot->alive)
                 return;
         slot->alive = false;
-        INVARIANT(s->alive > 0, "slot %u was alive, and none is counted", slot->number);
+        INVARIANT(s->alive > 0, "slot %u was alive, but the count of such slots is 0", slot->number);
         s->alive--;
         if (slot->state == SLOT_EMPTY) {
                 TAILQ_REMOVE(&s->empty, slot, link);

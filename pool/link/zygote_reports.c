@@ -23,7 +23,7 @@ static int failed(struct zygote *z, struct err *e)
                 z->backoff_us = BACKOFF_MAX_US;
         z->not_before_us = clock_us() + z->backoff_us;
         if (timer_set(&z->backoff, z->backoff_us) < 0)
-                log_warn(z->log, "%s: a timer can't be set; the next tick does", z->name);
+                log_warn(z->log, "%s: a timer can't be set; the next tick orders the sandbox instead", z->name);
         z->ops->failed(z);
         if (z->phase == ZYGOTE_COMING && z->failures >= ZYGOTE_MAX_FAILURES)
                 return err_say(e, EIO, "%d of its sandboxes failed in a row", ZYGOTE_MAX_FAILURES);

@@ -177,7 +177,8 @@ int request_decode(struct request *r, const uint8_t *data, size_t len, struct er
         if (r->kind == REQUEST_NONE)
                 return err_say(
                         e, EPROTO,
-                        "the message holds no request that this server knows; send execute, cancel, ping or get_status");
+                        "the message holds no request that this server knows; send one of the requests of ClientMessage "
+                        "in hatchery.proto");
         return check_id(r, e);
 }
 

@@ -126,7 +126,7 @@ FORGERIES = [
     *[Forgery(f"a limit of 0 for {name}", LIMITED.replace("@names@", repr([name])), ("EXITED", 6), b"last")
       for name in ("FSIZE", "NPROC", "NOFILE", "STACK", "CORE", "MEMLOCK", "RSS", *MEMORY)],
     Forgery("all limits at 0 at once", LIMITED.replace("@names@", repr(["NPROC", "NOFILE", "STACK", "RSS", *MEMORY])), ("EXITED", 6), b"last"),
-    Forgery("an own limit of processor time", "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", ("SIGNALED", 9), b"",
+    Forgery("a CPU limit that the program sets itself", "import resource\nresource.setrlimit(resource.RLIMIT_CPU, (1, 1))\nwhile True: pass", ("SIGNALED", 9), b"",
             {"wall_us": 60_000_000}),
     Forgery("an own seccomp filter", """
 import ctypes, os, struct
@@ -141,7 +141,7 @@ os._exit(8)
     Forgery("being stopped by a child that stops all", "import os, time\nif os.fork() == 0:\n    os.kill(-1, 19); os._exit(0)\ntime.sleep(30)",
             ("TIME_LIMIT", None), b"", SHORT),
     Forgery("stopping itself", "import os\nos.kill(os.getpid(), 19)\nprint('went on')", ("TIME_LIMIT", None), b"", SHORT),
-    Forgery("killing its parent, which is nobody", "import os, signal\nsignal.signal(15, signal.SIG_IGN)\nprint(os.getppid(), flush=True)\n"
+    Forgery("killing its parent, which has pid 0 here", "import os, signal\nsignal.signal(15, signal.SIG_IGN)\nprint(os.getppid(), flush=True)\n"
             "os.kill(os.getppid(), 15)\ntry: os.kill(1, 9)\nexcept OSError as e: print(e.errno, flush=True)\nos._exit(2)", ("EXITED", 2), b"0\n1\n"),
     Forgery("ignoring everything", "import signal\nfor n in range(1, 65):\n    try: signal.signal(n, signal.SIG_IGN)\n    except (OSError, ValueError): pass\n"
             "signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nwhile True: pass", ("TIME_LIMIT", None), b"", SHORT),

@@ -24,7 +24,7 @@ CLONE_NEWNET = 0x40000000
 COMMON = """
 import array, fcntl, os, socket, struct
 NAME = b'\\0leftover'
-KEPT = [path for path in ('/proc', '/proc/meminfo') if os.path.exists(path)] # of what a slot keeps, a program can lock these by name
+KEPT = [path for path in ('/proc', '/proc/meminfo') if os.path.exists(path)] # files that a slot keeps, and that a program can lock by name
 def lock(kind, command, path):
     fd = os.open(path, os.O_RDONLY)
     return fd, struct.unpack('hhqqi4x', fcntl.fcntl(fd, command, struct.pack('hhqqi4x', kind, 0, 0, 0, 0)))[0]

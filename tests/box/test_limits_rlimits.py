@@ -116,7 +116,7 @@ print('bounded')
                                   limits={"stack_bytes": asked, "memory_bytes": 600 * MIB})
             self.assert_exited(result)
             self.assertIn(int(result.stdout), range(asked - MIB, asked + 4096))
-        self.assert_refused("INVALID_ARGUMENT", ["512 MiB at most here", "limits.stack_bytes"], self.execute, "", limits={"stack_bytes": 513 * MIB})
+        self.assert_refused("INVALID_ARGUMENT", ["at most 512 MiB here", "limits.stack_bytes"], self.execute, "", limits={"stack_bytes": 513 * MIB})
 
     def test_an_interpreter_that_was_forked_may_use_the_stack_of_the_request(self):
         """A C function that calls itself in the first thread, through the interpreter's own recursion."""

@@ -80,8 +80,8 @@ class OfTheHost(AttackCase):
             return [fd for fd in fds if not os.path.samestat(os.fstat(fd), os.stat('/'))]""", CAPABILITIES),
         Attack("writing a file of usr", """
             with open('/usr/local/share/@canary@', 'a') as f: f.write('a run was here')
-            return True""", None, "the same file system is the host's, and may be written only by accident of a missing mount flag; "
-               "that the flag can't be taken off is a row of test_walls_calls"),
+            return True""", None, "the file system is the host's; only a mount flag prevents the write. "
+               "A row of test_walls_calls shows that a program can't remove the flag"),
         *[Attack(f"{name} of a file of usr", f"{code} or True", None, "likewise") for name, code in {
             "times": "os.utime('/usr/local/share/@canary@')", "mode": "os.chmod('/usr/local/share/@canary@', 0o777)",
             "owner": "os.chown('/usr/local/share/@canary@', 1000, 1000)", "name": "os.rename('/usr/local/share/@canary@', '/usr/local/share/x')",

@@ -13,7 +13,7 @@ from lib.case import Case, describe
 from lib.server import HELD, HOLD, wait_until
 from lib.walls import HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase, Servers
 
-SERVERS = Servers(__name__)  # servers of this module alone, since it sets their environment
+SERVERS = Servers(__name__)  # servers that no other module uses, since this one sets their environment
 CANARY = "canary" + uuid.uuid4().hex
 PROCESS = None
 

@@ -66,7 +66,7 @@ class Rights(AttackCase):
             data = struct.pack('6I', 1 << 21, 1 << 21, 0, 0, 0, 0)
             return done('capset', header, data)""", CAPABILITIES),
         Attack("an ambient capability", "done('prctl', 47, 2, 21, 0, 0) or True", None,
-               "has to be inheritable first, which the kernel refuses with it"),
+               "an ambient capability must be inheritable first, and the kernel refuses that"),
         Attack("owning a file of root", "os.chown('/etc/passwd', 1000, 1000) or True", ZYGOTES_ROOT),
         Attack("a child for the zygote", """
             pid = call('clone', 0x8000 | 17, 0, 0, 0, 0)

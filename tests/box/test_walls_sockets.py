@@ -165,7 +165,8 @@ class OfTheHost(AttackCase):
                 try: s.connect(root + '@socket@')
                 except OSError as e: error = e
                 else: return root
-            raise error""", None, "is where the row above is, and a run must not keep the server under test busy"),
+            raise error""", None, "this socket is in the same place as that of the row above, and a connection "
+               "would disturb the server under test"),
     ]
 
     def words(self):

@@ -65,7 +65,7 @@ void channel_end_close(struct channel_end *c)
 void channel_end_order(struct channel_end *c, const struct order *order, int fd)
 {
         if (c->sock < 0)
-                return; /* as the real one does: the zygote is ending, and its holders hear of it now */
+                return; /* the real one does this too: the zygote ends, and its holders are told */
         struct fake_zygote *z = by_sock[c->sock];
 
         assert_true(order->slot < WORLD_SLOTS);

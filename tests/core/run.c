@@ -233,7 +233,7 @@ static void a_failure_of_any_number_is_told(void **state)
                 end(t);
                 assert_int_equal(t->f->refused, 1);
                 if (!strstr(t->f->refusal.text, rows[i].word))
-                        fail_msg("\"%s\" does not speak of \"%s\"", t->f->refusal.text, rows[i].word);
+                        fail_msg("\"%s\" does not contain \"%s\"", t->f->refusal.text, rows[i].word);
         }
 }
 

@@ -7,7 +7,7 @@
 
 void fuzz_fail(const char *condition, const char *file, int line)
 {
-        fprintf(stderr, "%s:%d: this does not hold: %s\n", file, line, condition);
+        fprintf(stderr, "%s:%d: condition failed: %s\n", file, line, condition);
         abort();
 }
 

@@ -95,7 +95,7 @@ class Fuzzer:
         if status == 0:
             return
         kept = re.search(r"Test unit written to (\S+)", log)
-        what = re.search(r"(does not hold: .*|runtime error: .*|ERROR: .*)", log)
+        what = re.search(r"(condition failed: .*|runtime error: .*|ERROR: .*)", log)
         self.problem = (f"ended with {status}: {what.group(1) if what else 'no reason given'}"
                         + (f"; the input is {kept.group(1)}" if kept else ""))
         print(f"--- {self.name}\n{log[-6000:]}---", flush=True)

@@ -276,7 +276,7 @@ class Bench(unittest.TestCase):
         self.assertEqual(0, done.returncode, done.stderr)
         self.check_bars(found, set(BARS))
         reasons = {bar["name"]: bar["reason"] for bar in found["bars"]}
-        self.assertIn("does not tell its status", reasons["recycle_p50_half_load"])
+        self.assertIn("does not report its status", reasons["recycle_p50_half_load"])
         self.assertIn("not among --rows", reasons["throughput_256_warm_vs_16"])
         self.assertIn("not the benchmark's own", reasons["cpu_of_pool_and_supervisor"])
         self.assertNotIn("hatchery_warm_16", found["raw"])

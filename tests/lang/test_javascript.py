@@ -342,7 +342,7 @@ class Hostile(HostileCase):
     HELLO = SEMANTICS["hello"]
     LIMITS = LIMITS
 
-    @unittest.skipIf(FORKED, "of a forked one so little is its own that a small limit holds")
+    @unittest.skipIf(FORKED, "a forked Node has so little memory of its own that it runs within a small limit")
     def test_a_limit_below_what_a_waiting_node_holds_is_refused(self):
         self.assert_refused("INVALID_ARGUMENT", ["memory of 8 MiB", "memory_bytes"], self.run_program, "",
                             limits={"memory_bytes": 8 << 20})

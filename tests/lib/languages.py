@@ -46,7 +46,7 @@ class WithLanguages(WithServers):
         def has_answered():
             return re.search(r"the configuration (stays as it was|was read again)", server.log()[before:])
         server.process.send_signal(signal.SIGHUP)
-        wait_until(has_answered, what="a word about the configuration")
+        wait_until(has_answered, what="the log line about the configuration")
         return server.log()[before:]
 
     def names(self, client):

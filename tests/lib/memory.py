@@ -131,7 +131,7 @@ def assert_nothing_of_others(case, language, **more):
     """Checks that a program of the language finds its own marker, and no other needle. more: further needles by their
     meaning."""
     if IS_SANITIZED:
-        case.skipTest("a sanitizer's shadow would be searched, too, and be the run's memory from then on")
+        case.skipTest("the search would touch a sanitizer's shadow memory, which then counts as memory of the run")
     wanted = {**needles(case.SERVER), **{what: text.encode() for what, text in more.items()}}
     if language in OUTSIDE:
         assert_nothing_seen_from_outside(case, language, wanted)

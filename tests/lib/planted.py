@@ -103,7 +103,7 @@ PLANTS = [
              ".cargo/config": f'[build]\nrustc = "{SCRIPT}"\n', "rust-toolchain": "[toolchain]\npath = \".\"\n", "planted.sh": PLANTED})
       for language, main, program in (("c", "main.c", C), ("cpp", "main.cpp", C), ("c-fast", "main.c", C),
                                       ("rust", "main.rs", 'fn main() { println!("real"); }\n'))],
-    Plant("settings of Node and packages named as its own", "javascript", "main.js", 'console.log("real");\n',
+    Plant("settings of Node, and packages with the names of Node's modules", "javascript", "main.js", 'console.log("real");\n',
           {".noderc": f"--require {SCRIPT}\n", ".npmrc": "node-options=--require /home/sandbox/planted.js\n",
            "package.json": '{"type": "commonjs", "exports": "./planted.js", "imports": {"#x": "./planted.js"}}',
            **dict.fromkeys(("planted.js", "node_modules/fs/index.js", "node_modules/path/index.js", "node_modules/vm/index.js"),

@@ -27,4 +27,4 @@ class WithServers(Case):
             except FileNotFoundError:
                 return False
         self.assertEqual([], [path for path, inode in groups if is_there(path, inode)],
-                         "the next server did not sweep what a killed one left")
+                         "the next server did not remove the cgroups of a killed server")

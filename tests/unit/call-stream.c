@@ -99,7 +99,7 @@ static void hear_error(struct front *f, int client, uint64_t id, enum refusal_co
         hear(f, client, id, hatchery_v1_ServerMessage_error_tag, &a, &body);
         assert_int_equal(a.m.answer.error.code, code);
         if (!strstr(a.m.answer.error.message, word))
-                fail_msg("\"%s\" does not speak of \"%s\"", a.m.answer.error.message, word);
+                fail_msg("\"%s\" does not contain \"%s\"", a.m.answer.error.message, word);
         drop(&a, body);
 }
 

@@ -67,7 +67,7 @@ static void assert_invalid(struct fixture *f, const char *word)
         assert_int_equal(check_execute(&f->x, &f->rules, &f->plan, &f->refusal), REFUSED);
         assert_int_equal(f->refusal.code, REFUSAL_INVALID_ARGUMENT);
         if (!strstr(f->refusal.text, word))
-                fail_msg("\"%s\" does not speak of \"%s\"", f->refusal.text, word);
+                fail_msg("\"%s\" does not contain \"%s\"", f->refusal.text, word);
 }
 
 static void code_becomes_the_main_file_even_if_empty(void **state)
@@ -97,7 +97,7 @@ static void the_compile_stage_has_limits_of_its_own(void **state)
         f->x.compile_limit[LIMIT_WALL]++;
         assert_invalid(f, "compile_limits.wall_us");
         f->x.compile_limit[LIMIT_WALL] = 0;
-        assert_invalid(f, "compile-wall of 0 us is too little: 1 us at least here (compile_limits.wall_us)");
+        assert_invalid(f, "compile-wall is 0 us; it must be at least 1 us here (compile_limits.wall_us)");
         f->x.has_compile_limit[LIMIT_WALL] = false;
         assert_taken(f, "main.py");
         f->x.has_compile_limit[LIMIT_DISK] = true;

@@ -233,7 +233,7 @@ static void what_did_not_come_is_told(void **state)
         assert_false(report_unmatched(out, &x, 0, &a));
         assert_true(report_unmatched(out, &x, 1, &a));
         assert_string_equal(
-                out, "--collect 'in' matched only what was sent and is as it was; --collect-all brings that, too");
+                out, "--collect 'in' matched only unchanged files of the request; --collect-all collects these, too");
         assert_true(report_unmatched(out, &x, 2, &a));
         assert_string_equal(out, "--collect '*.png' matched nothing that the run made or changed");
         x.collect_changed_only = false;
@@ -316,15 +316,15 @@ static void processes_that_were_refused_are_told(void **state)
         assert_false(report_denied(sentence, &x, &r));
         r.pids_denied = 1;
         assert_true(report_denied(sentence, &x, &r));
-        assert_string_equal(sentence, "the limit on processes and threads was met: 1 more was refused to the program; "
+        assert_string_equal(sentence, "the limit on processes and threads was reached: the program was refused 1 more; "
                                       "--pids raises it");
         x.has_limit[LIMIT_PIDS] = x.has_compile_limit[LIMIT_PIDS] = true;
         x.limit[LIMIT_PIDS] = 9;
         x.compile_limit[LIMIT_PIDS] = 7;
         r.pids_denied = 20;
         assert_true(report_denied(sentence, &x, &r));
-        assert_string_equal(sentence, "the limit of 9 on processes and threads was met: 20 more were refused to the "
-                                      "program; --pids raises it");
+        assert_string_equal(sentence, "the limit of 9 on processes and threads was reached: the program was refused "
+                                      "20 more; --pids raises it");
         r.status = hatchery_v1_Result_Status_COMPILE_ERROR;
         assert_true(report_denied(sentence, &x, &r));
         assert_non_null(strstr(sentence, "the limit of 7 on"));

@@ -39,18 +39,18 @@ static void what_is_wrong_in_a_file_is_refused_with_its_line(void **state)
                   "has no artifacts" },
                 { "runtime x {\nkind = compiled\nmain_file = m\nversion = { v }\ncompile = { c }\nartifacts = { a }\n}\n",
                   "has no run" },
-                { EXEC("compile = { c }"), "line 6: runtime x is exec, of which kind none has compile" },
-                { EXEC("artifacts = { c }"), "of which kind none has artifacts" },
-                { EXEC("warm = { c }"), "of which kind none has warm" },
-                { COMPILED("warm = { c }"), "runtime x is compiled, of which kind none has warm" },
-                { EXEC("fresh = { c }"), "line 6: runtime x is exec, of which kind none has fresh" },
-                { COMPILED("fresh = { c }"), "line 8: runtime x is compiled, of which kind none has fresh" },
-                { COMPILED("prompt = { c }"), "line 8: runtime x is compiled, of which kind none has prompt" },
+                { EXEC("compile = { c }"), "line 6: runtime x is exec; no runtime of this kind has compile" },
+                { EXEC("artifacts = { c }"), "no runtime of this kind has artifacts" },
+                { EXEC("warm = { c }"), "no runtime of this kind has warm" },
+                { COMPILED("warm = { c }"), "runtime x is compiled; no runtime of this kind has warm" },
+                { EXEC("fresh = { c }"), "line 6: runtime x is exec; no runtime of this kind has fresh" },
+                { COMPILED("fresh = { c }"), "line 8: runtime x is compiled; no runtime of this kind has fresh" },
+                { COMPILED("prompt = { c }"), "line 8: runtime x is compiled; no runtime of this kind has prompt" },
                 { EXEC("prompt = { c, '' }"), "line 5: prompt takes a word that is not empty" },
-                { EXEC("echoes = true"), "of which kind none echoes" },
+                { EXEC("echoes = true"), "no runtime of this kind echoes" },
                 { EXEC("echoes = perhaps"), "line 5: " },
-                { EXEC("compile_limits { wall = 1s }"), "of which kind none has compile_limits" },
-                { EXEC("compile_ceilings { wall = 1s }"), "of which kind none has compile_ceilings" },
+                { EXEC("compile_limits { wall = 1s }"), "no runtime of this kind has compile_limits" },
+                { EXEC("compile_ceilings { wall = 1s }"), "no runtime of this kind has compile_ceilings" },
                 { EXEC("needs = { sh }"), "line 5: needs takes an absolute path without .., and \"sh\" is none" },
                 { EXEC("needs = { /usr/../etc }"), "line 5: needs takes an absolute path" },
                 { EXEC("paths = { /etc/.. }"), "line 5: paths takes an absolute path" },
@@ -61,7 +61,7 @@ static void what_is_wrong_in_a_file_is_refused_with_its_line(void **state)
                 { COMPILED("compile_flags = { x }"), "line 7: compile_flags takes flags that begin with a dash" },
                 { COMPILED("compile_flags = { \"-O{1\" }"), "line 7: compile_flags takes flags" },
                 { COMPILED("limits { stack = 513M }"), "line 7: stack lies between" },
-                { EXEC("compile_flags = { -g }"), "of which kind none has compile_flags" },
+                { EXEC("compile_flags = { -g }"), "no runtime of this kind has compile_flags" },
                 { EXEC("run = { sh, '' }"), "line 5: run takes a word that is not empty" },
                 { EXEC("version = { '' }"), "line 5: version takes a word that is not empty" },
                 { EXEC("links = { '/a' }"),
@@ -117,7 +117,7 @@ static void what_is_wrong_in_a_file_is_refused_with_its_line(void **state)
                 if (n >= 0)
                         fail_msg("accepted: %s", wrong[i].text);
                 if (!strstr(e.text, wrong[i].words))
-                        fail_msg("\"%s\" does not hold \"%s\"", e.text, wrong[i].words);
+                        fail_msg("\"%s\" does not contain \"%s\"", e.text, wrong[i].words);
                 assert_int_equal(n, -EINVAL);
                 assert_ptr_equal(strstr(e.text, "test.conf: line "), e.text);
         }
@@ -139,7 +139,7 @@ static void what_is_wrong_in_a_main_file_is_refused_with_its_line(void **state)
                 { "runtime 'A' { }\n", "line 1: a runtime's name" },
                 { "runtime x { }\nruntime x { }\n", "line 2: " },
                 { "runtime x { kind = exec main_file = m version = { v } run = { r } }\nlanguage x { preload = { a } }\n",
-                  "line 2: language x: its runtime is exec, of which kind none has preload" },
+                  "line 2: language x: its runtime is exec; runtimes of this kind can't preload modules" },
                 { "language x {\ncompile_limits {\nwall = 2m\n}\n}\n", "line 4: language x: compile_limits: wall is" },
                 { "runtime x {\nkind = exec\nmain_file = m\n}\n", "line 4: runtime x is exec and has no version" },
                 { "cache = '/a,b'\n", "line 1: cache takes an absolute path without .., comma" },
@@ -151,7 +151,7 @@ static void what_is_wrong_in_a_main_file_is_refused_with_its_line(void **state)
                 if (config_load(&c, wrong[i].text, "main.conf", &e) >= 0)
                         fail_msg("accepted: %s", wrong[i].text);
                 if (!strstr(e.text, wrong[i].words))
-                        fail_msg("\"%s\" does not hold \"%s\"", e.text, wrong[i].words);
+                        fail_msg("\"%s\" does not contain \"%s\"", e.text, wrong[i].words);
                 assert_ptr_equal(strstr(e.text, "main.conf: line "), e.text);
         }
 }

@@ -326,7 +326,7 @@ static void the_built_in_text_names_what_is_preloaded(void **state)
                                               c.languages[0].preload[k]);
                 snprintf(told + n, sizeof told - n, " }");
                 if (!strstr(config_builtin, told))
-                        fail_msg("the text does not hold: %s", told);
+                        fail_msg("the built-in text does not contain: %s", told);
                 config_fini(&c);
         }
 }

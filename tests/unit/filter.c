@@ -46,7 +46,7 @@ uint32_t filter_interpret(const struct seccomp_program *p, const struct seccomp_
                 }
                 pc += is_true ? f->jt : f->jf;
         }
-        fail_msg("the filter has no end");
+        fail_msg("the filter ends without a return");
         return 0;
 }
 

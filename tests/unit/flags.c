@@ -34,7 +34,7 @@ static void a_flag_is_of_its_form_from_end_to_end(void **state)
         };
         for (size_t i = 0; i < sizeof not / sizeof not [0]; i++)
                 if (is(not [i][0], not [i][1]))
-                        fail_msg("%s is taken for %s", not [i][1], not [i][0]);
+                        fail_msg("%s must not match %s", not [i][1], not [i][0]);
 }
 
 static void a_form_begins_with_a_dash_and_closes_its_braces(void **state)

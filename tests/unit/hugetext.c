@@ -122,7 +122,7 @@ static void code_runs_on_and_what_surrounds_it_stays(void **state)
         assert_memory_equal(at + 3 * HUGE, "constant", 8);
         close(fd);
         if (!can) {
-                print_message("the kernel has no 4 MiB on huge pages to give: what was replaced is not looked at\n");
+                print_message("the kernel has no 4 MiB on huge pages now: the replaced pages are not checked\n");
                 skip();
         }
         assert_true(bytes >= 2 * HUGE);

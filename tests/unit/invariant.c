@@ -121,9 +121,10 @@ static void what_can_not_be_ends_the_pool_with_a_sentence(void **state)
                 const char *place, *sentence;
         } rows[] = {
                 { an_arrow_that_the_pool_has_chosen_is_missing, "slot.c:", "slot 7 is empty and can't become running" },
-                { a_slot_is_not_counted, "slot.c:", "slot 7 is empty, and none is counted" },
+                { a_slot_is_not_counted, "slot.c:", "slot 7 is empty, but the count of such slots is 0" },
                 { a_slot_comes_back_that_nobody_had, "slot.c:", "slot 7 is empty and can't become empty" },
-                { more_is_given_back_than_was_taken, "budget.h:", "11 bytes are given back of 10" },
+                { more_is_given_back_than_was_taken,
+                  "budget.h:", "a holder gives back 11 bytes, but only 10 bytes are counted" },
                 { a_feed_is_overfilled, "feed.c:", "a feed of 1 pieces gets one more" },
                 { a_run_ends_that_has_not_begun, "run.c:", "a run in state 0 ends" },
         };
@@ -135,7 +136,7 @@ static void what_can_not_be_ends_the_pool_with_a_sentence(void **state)
                 char said[512];
                 int status = in_child(rows[i].act, said, sizeof said);
                 if (!strstr(said, rows[i].place) || !strstr(said, rows[i].sentence))
-                        fail_msg("\"%s\" does not speak of \"%s %s\"", said, rows[i].place, rows[i].sentence);
+                        fail_msg("\"%s\" does not contain \"%s %s\"", said, rows[i].place, rows[i].sentence);
                 assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
         }
         event_base_free(base);

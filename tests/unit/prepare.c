@@ -83,7 +83,7 @@ static bool is_root(void)
 {
         if (geteuid() == 0)
                 return true;
-        print_message("giving up rights needs root\n");
+        print_message("this test drops privileges, so it needs root\n");
         return false;
 }
 

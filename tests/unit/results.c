@@ -68,7 +68,7 @@ static void a_ratio_needs_both_its_rows_and_says_which_is_missing(void **state)
         char reason[ERR_TEXT_SIZE];
         fill(results_at(&r, 0, ROW_HATCHERY_64), 10, 10);
         assert_false(bar_spread(&throughput, &r, &s, reason)); /* nothing to divide by */
-        assert_string_equal(reason, "fork_full: no run was answered rightly");
+        assert_string_equal(reason, "fork_full: no run had a right answer");
         fill(results_at(&r, 0, ROW_FORK_FULL), 10, 10);
         assert_true(bar_spread(&throughput, &r, &s, reason));
         results_leave_out(&r, ROW_FORK_FULL, "not among --rows");
@@ -90,9 +90,9 @@ static void a_figure_stands_alone_in_its_own_unit(void **state)
         assert_true(bar_spread(&b, &r, &s, reason));
         assert_spread(s, 2, 1, 3);
         results_at(&r, 1, ROW_HATCHERY_HALF)->recycle =
-                (struct sample_recycle){ .reason = "the server does not tell its status" };
+                (struct sample_recycle){ .reason = "the server does not report its status" };
         assert_false(bar_spread(&b, &r, &s, reason)); /* one round without a value is enough */
-        assert_string_equal(reason, "hatchery_half: the server does not tell its status");
+        assert_string_equal(reason, "hatchery_half: the server does not report its status");
         results_fini(&r);
 }
 

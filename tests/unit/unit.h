@@ -16,7 +16,7 @@
                 assert_int_equal(r, -(want));                                                                          \
                 assert_int_equal((e)->code, want);                                                                     \
                 if (!strstr((e)->text, word))                                                                          \
-                        fail_msg("\"%s\" does not speak of \"%s\"", (e)->text, word);                                  \
+                        fail_msg("\"%s\" does not contain \"%s\"", (e)->text, word);                                   \
         } while (0)
 
 #define assert_span_equal(span, bytes, size)                                                                           \

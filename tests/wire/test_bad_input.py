@@ -144,7 +144,7 @@ class Limits(Case):
         for name in LIMITS:
             for value in (0, -1, -2 ** 63):
                 with self.subTest(f"{name}={value}"):
-                    self.assert_refused(INVALID, [name, "is too little", "at least here"], self.execute, "1",
+                    self.assert_refused(INVALID, [name, "it must be at least"], self.execute, "1",
                                         limits={name: value})
         self.assert_alive()
 
@@ -154,7 +154,7 @@ class Limits(Case):
         for name, ceiling in LIMITS.items():
             for value in (ceiling + 1, 2 ** 63 - 1):
                 with self.subTest(f"{name}={value}"):
-                    self.assert_refused(INVALID, [name, f"{most.get(name, ceiling)} at most here"], self.execute, "1",
+                    self.assert_refused(INVALID, [name, f"at most {most.get(name, ceiling)} here"], self.execute, "1",
                                         limits={name: value})
         self.assert_alive()
 

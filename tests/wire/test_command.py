@@ -100,8 +100,8 @@ class Run(Command):
 
     def test_a_refusal_is_125(self):
         self.assert_ended(125, ["python"], "run", "-l", "cobol", "-e", "1")
-        self.assert_ended(125, ["memory of 900 GiB", "1 GiB at most here"], "run", "--memory", "900G", "-e", "1")
-        self.assert_ended(125, ["wall of 100 s", "60 s at most here"], "run", "--wall", "100", "-e", "1")
+        self.assert_ended(125, ["memory is 900 GiB", "at most 1 GiB here"], "run", "--memory", "900G", "-e", "1")
+        self.assert_ended(125, ["wall is 100 s", "at most 60 s here"], "run", "--wall", "100", "-e", "1")
 
     def test_a_request_that_is_too_large_is_refused_before_it_is_sent(self):
         self.assert_ended(125, ["16 MiB at most here", "standard input 17 MiB of that", "send less"], "run", "--stdin", "-",
@@ -118,7 +118,7 @@ class Run(Command):
         self.assert_done(self.run_command("run", "-l", "PYTHON3", self.file("c.kt", "print(1)")), out=b"1\n")
         self.assert_done(self.run_command("run", "-", stdin=b"#!/usr/bin/python3\nprint(1)"), out=b"1\n")
         for name, program, words in (("a.kt", "", ".kt files"), ("t", "#!/bin/kotlin\n", "runs kotlin"),
-                                     ("t", "x", "nothing tells the language of t")):
+                                     ("t", "x", "cannot tell the language of t")):
             self.assert_ended(125, [words, "-l"], "run", self.file(name, program))
         self.assert_ended(125, ["runs kotlin", "-l"], "run", "-", stdin=b"#!kotlin\n")
 
@@ -317,7 +317,7 @@ class Others(Command):
     def test_refused_processes_are_told(self):
         done = self.run_command("run", "--pids", "1", "-e", "import os\ntry: os.fork()\nexcept OSError: pass")
         self.assertEqual(0, done.returncode)
-        self.assertIn(b"the limit of 1 on processes and threads was met: 1 more was refused to the program; --pids raises it\n", done.stderr)
+        self.assertIn(b"the limit of 1 on processes and threads was reached: the program was refused 1 more; --pids raises it\n", done.stderr)
 
     def test_help_names_every_limit_with_its_default_and_ceiling(self):
         text = self.run_command("run", "--help").stdout.decode()
@@ -333,7 +333,7 @@ class Others(Command):
         # A server without other settings keeps to these ceilings.
         refused = self.run_command("run", "--wall", "61s", "-e", "1")
         self.assertEqual(125, refused.returncode)
-        self.assertIn(b"60 s at most here", refused.stderr)
+        self.assertIn(b"at most 60 s here", refused.stderr)
 
     def test_help_is_a_command_too(self):
         for words, option in ((["help"], ["--help"]), (["help", "run"], ["run", "--help"]),

@@ -189,7 +189,7 @@ class EarlyEnds(Compiled):
     def test_a_limit_above_the_ceiling_is_refused(self):
         self.assert_refused("INVALID_ARGUMENT", "compile_limits.wall_us", self.execute, HELLO, language="c",
                             compile_limits={"wall_us": 10**12})
-        self.assert_refused("INVALID_ARGUMENT", "compile-pids of 0 is too little", self.execute, HELLO, language="c",
+        self.assert_refused("INVALID_ARGUMENT", "compile-pids is 0; it must be at least", self.execute, HELLO, language="c",
                             compile_limits={"pids": 0})
 
     def test_much_that_the_compiler_says_is_cut_off(self):

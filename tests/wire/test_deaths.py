@@ -210,7 +210,7 @@ class Deaths(unittest.TestCase):
         self.assertEqual([], [what for client in load for what in client.wrong][:5])
         self.assertGreater(sum(client.answers for client in load), 100)
         self.assertLessEqual(sum(client.killed for client in load), len(times["worker"]),
-                             "a death that was not the worker's was told as the program's")
+                             "the death of another process was reported as the program's death")
         self.settled(before)
         self.supervisor_dies()
 
@@ -240,7 +240,7 @@ class Deaths(unittest.TestCase):
             self.assertEqual(b"42\n", client.execute("print(6 * 7)").stdout)
         second.stop()
         left = [path for path in self.server.cgroup_directories() if not is_taken(path)]
-        self.assertEqual([], left, "the next server did not sweep what a killed one left")
+        self.assertEqual([], left, "the next server did not remove the cgroups of a killed server")
         self.server.check_clean(family)
 
 

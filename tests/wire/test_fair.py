@@ -150,7 +150,7 @@ class Debts(Fair):
             thread.start()
             self.addCleanup(thread.join)
         self.addCleanup(enough.set)  # cleanups go backwards: this one comes before the joins
-        wait_until(lambda: len(ended) >= self.NUMBER, what="some runs to be owed for")
+        wait_until(lambda: len(ended) >= self.NUMBER, what="the end of some runs")
         return ended
 
     def assert_served(self, connections, victim, names, name):

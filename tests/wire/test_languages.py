@@ -111,7 +111,7 @@ class Broken(WithLanguages):
             for name in ("wreck", "hulk"):
                 refused = self.refusal(client, name)
                 self.assertEqual("UNAVAILABLE", refused.code)
-                self.assertIn("the language wreck does not come up on this server", refused.message)
+                self.assertIn("the language wreck can't be started on this server", refused.message)
                 self.assertGreater(refused.error.retry_after_ms, 0)
             self.assert_alive(client)
             self.assertIn("sh tells no version", server.log())

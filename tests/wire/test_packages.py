@@ -265,7 +265,7 @@ class Numbers(WithServers):
         with server.connect() as client:
             result = client.execute("import os, busy\nprint(len(os.listdir('/proc/self/task')))")
         self.assertEqual(b"1\n", result.stdout, describe(result))
-        self.assertIn("threads besides the main one, started by what is preloaded: 1", server.log())
+        self.assertIn("preloaded modules started threads (1)", server.log())
 
     def test_a_file_of_a_preloaded_name_makes_anew_only_what_imports_it(self):
         server = self.start_with("once, uses_it, tries, colorsys")

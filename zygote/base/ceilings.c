@@ -30,7 +30,7 @@ int ceilings_from_arg(struct ceilings *c, const char *arg, struct err *e)
                 bool last = i == N - 1;
                 if (len >= sizeof number || limit_parse(LIMIT_UNIT_COUNT, number, into[i]) < 0 || *into[i] < 1 ||
                     at[len] != (last ? '\0' : ':'))
-                        return err_say(e, EINVAL, "\"%s\" are not three ceilings", arg);
+                        return err_say(e, EINVAL, "\"%s\" is not three numbers of 1 or more, separated by colons", arg);
                 at += len + 1;
         }
         return 0;

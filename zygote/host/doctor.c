@@ -89,7 +89,8 @@ static void check_core_pattern(struct doctor *d)
         ssize_t n = fd < 0 ? -1 : read(fd, pattern, sizeof pattern - 1);
         bool socket = n > 0 && pattern[0] == '@';
         say(d, !socket, "core dumps", "%s",
-            socket ? "kernel.core_pattern names a socket, which no limit keeps sandboxes' dumps from; name a file or a program"
+            socket ? "kernel.core_pattern names a socket, and no limit stops dumps of sandboxes to a socket; name a "
+                     "file or a program"
                    : "none of a sandbox");
 }
 
@@ -149,7 +150,7 @@ static void check_boot(struct doctor *d, int report_sock)
 
         if (poll(&wait, 1, 10000) != 1 ||
             channel_recv(report_sock, &b, sizeof b, fds, BOOT_REPORT_FDS, &n_fds, &e) != 1) {
-                say(d, 0, "sandbox", "its set-up ended without a word");
+                say(d, 0, "sandbox", "its set-up ended without a report");
                 return;
         }
         for (size_t i = 0; i < boot_n_steps; i++) {
@@ -298,7 +299,8 @@ static void check_walls(struct doctor *d)
                 is_elsewhere |= d->cgroups.at[i].is_elsewhere;
         say(d, 1, "cgroup creation", "%s",
             is_elsewhere
-                    ? "above this process's own, which holds other processes: its limits don't count for the server"
+                    ? "above this process's own cgroup, because other processes are in that one: the limits of that "
+                      "cgroup don't apply to the server"
                     : "below this process's own");
 
         fflush(d->out);
@@ -311,7 +313,7 @@ static void check_walls(struct doctor *d)
         }
         int status = 0;
         if (pid < 0 || waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
-                say(d, 0, "examination", "it died");
+                say(d, 0, "examination", "the process that examines the sandbox died");
         else
                 d->failures += WEXITSTATUS(status);
         cgroup_slot_fini(&maker.cells.inits, NULL);

@@ -52,7 +52,7 @@ int usr_disk_find(const struct cgroup_tree *tree, char disk[USR_DISK_SIZE], stru
         while (i < tree->n && !(tree->at[i].controllers & CGROUP_BLKIO))
                 i++;
         if (i == tree->n)
-                return err_say(e, ENOENT, "no group can be made of the cgroup controller blkio, or of io on cgroup v2");
+                return err_say(e, ENOENT, "no group with the cgroup controller blkio (io on cgroup v2) can be made");
         if (stat("/usr", &st) < 0)
                 return err_set(e, errno, "stat /usr");
         if (major(st.st_dev) == 0)

@@ -20,11 +20,11 @@ static const struct limit_setting settings[] = {
         { RLIMIT_CORE, 1, 1, "no dump: see above" },
         { RLIMIT_STACK, 8 << 20, LIMIT_STACK_MOST,
           "the usual one, whatever the server's is; the cgroup counts what is used" },
-        { RLIMIT_NICE, 0, 0, "nobody gets ahead of the others" },
-        { RLIMIT_RTPRIO, 0, 0, "nor out of their reach" },
+        { RLIMIT_NICE, 0, 0, "no sandbox may raise its priority" },
+        { RLIMIT_RTPRIO, 0, 0, "no sandbox may use real-time scheduling" },
         { RLIMIT_MEMLOCK, 64 << 10, 64 << 10, "locked memory can't be reclaimed when the cgroup is full" },
         { RLIMIT_MSGQUEUE, 0, 0,
-          "counted per slot's user, and given back some time after the run: it would tell of it" },
+          "counted per slot's user, and freed some time after the run: the next run could notice the last one" },
         { RLIMIT_SIGPENDING, 1024, 1024, "queued signals are the kernel's memory" },
 };
 

@@ -40,7 +40,7 @@ def quietly(function, *arguments):
 def some(function, items):
     """Applies a function to every item; fails unless it worked for at least one."""
     if all([isinstance(quietly(function, item), str) for item in items]):
-        raise OSError(errno.EPERM, "none of all worked")
+        raise OSError(errno.EPERM, "the function worked for no item")
 
 
 def forked(function):

@@ -214,7 +214,7 @@ class subreaper_and_death_signal:
 
 @state
 class personality:
-    refused = "the filter knows the usual one only"
+    refused = "the filter allows the usual personality only"
 
     def poison():
         call("personality", ctypes.c_ulong(0x0040000))  # ADDR_NO_RANDOMIZE
@@ -321,7 +321,7 @@ class descriptors:
 
 @state
 class identity:
-    unseen = "there is nobody else to become"
+    unseen = "the user namespace maps no other user"
 
     def poison():
         for function, arguments in (("setuid", (0,)), ("setgid", (0,)), ("setgroups", (0, None)), ("capset", (None, None)),
