@@ -316,7 +316,7 @@ class Reload(WithServers):
                 client.execute("", limits={"memory_bytes": (megabytes << 20) + 1})
             except Refused as refused:
                 self.assertEqual("INVALID_ARGUMENT", refused.code)
-                return f"{megabytes} MiB at most here " in refused.message
+                return f"at most {megabytes} MiB here " in refused.message
             return False
 
         with server.connect() as client:
