@@ -328,7 +328,7 @@ static void processes_that_were_refused_are_told(void **state)
         r.status = hatchery_v1_Result_Status_COMPILE_ERROR;
         assert_true(report_denied(sentence, &x, &r));
         assert_non_null(strstr(sentence, "the limit of 7 on"));
-        assert_non_null(strstr(sentence, "to the compiler; --compile-pids raises it"));
+        assert_non_null(strstr(sentence, "the compiler was refused 20 more; --compile-pids raises it"));
 }
 
 /* An output directory with a sibling that no file may reach. */

@@ -220,7 +220,7 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
                 { "language python { warm = 1000 running = 1000 }\n", "together" },
                 { "language python { warm_max = 1000 running = 1000 }\n", "together" },
                 { "language python { warm = 3 warm_min = 1 }\n", "warm_min sets a bound" },
-                { "language python { warm = 3\nwarm_max = 3 }\n", "line 2: language python: warm = 3 keeps" },
+                { "language python { warm = 3\nwarm_max = 3 }\n", "line 2: language python: warm = 3 sets" },
                 { "language python {\nwarm_min = 5\nwarm_max = 4\n}\n", "line 4: language python: warm_min is 5" },
                 { "language python { warm_max = -1 }\n", "warm_max" },
                 { "warm_memory = 1K\n", "between" },

@@ -232,7 +232,7 @@ static void ceilings_cross_the_command_line(void **state)
         assert_int_equal(ceilings_from_arg(&to, arg, &e), 0);
         assert_memory_equal(&from, &to, sizeof to);
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-                assert_refused(ceilings_from_arg(&to, bad[i], &e), &e, EINVAL, "ceilings");
+                assert_refused(ceilings_from_arg(&to, bad[i], &e), &e, EINVAL, "three numbers");
 }
 
 int main(void)
