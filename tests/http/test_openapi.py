@@ -1,0 +1,121 @@
+"""/openapi.json: valid for a public validator, true for what the server answers, and its examples work as they stand."""
+
+import http.client
+import json
+import shutil
+import subprocess
+import unittest
+from urllib.parse import urlsplit
+
+from lib.case import ServerModule
+from lib.scale import patience
+from lib.server import BUILD
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+VERSION = "10.1.1"
+FOLDER = BUILD / "test-npm" / f"swagger-parser-{VERSION}"
+SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\n", http=True)
+VALIDATE = ("require('@apidevtools/swagger-parser').validate(process.argv[1])"
+            ".then(() => console.log('valid'), error => console.log(error.message))")
+
+
+def setUpModule():
+    SERVER.set_up()
+
+
+def tearDownModule():
+    SERVER.tear_down()
+
+
+def install():
+    """Installs the validator, unless an earlier run did; says why it can't."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        return "node or npm is not installed"
+    if (FOLDER / "node_modules" / "@apidevtools" / "swagger-parser" / "package.json").exists():
+        return None
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    command = ["npm", "install", "--prefix", str(FOLDER), "--no-audit", "--no-fund", "--ignore-scripts",
+               f"@apidevtools/swagger-parser@{VERSION}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=patience(120), check=False)
+    except subprocess.TimeoutExpired:
+        return "npm did not install swagger-parser in time"
+    return None if done.returncode == 0 else f"npm can't install swagger-parser: {done.stderr.strip()[-200:]}"
+
+
+def ask(method, path, body=None):
+    connection = http.client.HTTPConnection(urlsplit(SERVER.http).netloc, timeout=patience(60))
+    try:
+        headers = {} if body is None else {"Content-Type": "application/json"}
+        connection.request(method, path, None if body is None else json.dumps(body), headers)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+class OpenApi(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.document = ask("GET", "/openapi.json")[1]
+
+    def operation(self, path, method):
+        return self.document["paths"][path][method]
+
+    def check(self, value, schema):
+        """Checks a value against a schema of the document."""
+        if jsonschema is None:
+            self.skipTest("python3-jsonschema is not installed")
+        whole = {**schema, "components": self.document["components"]}
+        jsonschema.Draft202012Validator(whole).validate(value)
+
+    def check_answer(self, path, method, status, answer):
+        self.check(answer, self.operation(path, method)["responses"][str(status)]["content"]["application/json"]["schema"])
+
+    def test_it_is_valid(self):
+        reason = install()
+        if reason:
+            self.skipTest(reason)
+        (FOLDER / "openapi.json").write_text(json.dumps(self.document))
+        done = subprocess.run(["node", "-e", VALIDATE, str(FOLDER / "openapi.json")], cwd=FOLDER, capture_output=True, text=True,
+                              timeout=patience(60), check=False)
+        self.assertEqual("valid\n", done.stdout, done.stderr)
+
+    def test_its_examples_work(self):
+        run = self.operation("/v1/run", "post")
+        ran = 0
+        for status in "200", "400":
+            answers = run["responses"][status]["content"]["application/json"]["examples"]
+            for name, expected in answers.items():
+                with self.subTest(name):
+                    body = run["requestBody"]["content"]["application/json"]["examples"][name]["value"]
+                    got, answer = ask("POST", "/v1/run", body)
+                    self.assertEqual(int(status), got, answer)
+                    self.assertEqual(expected["value"], {key: answer.get(key) for key in expected["value"]})
+                    self.check_answer("/v1/run", "post", status, answer)
+                    ran += 1
+        self.assertEqual(len(run["requestBody"]["content"]["application/json"]["examples"]), ran)
+
+    def test_its_examples_fit_their_schema(self):
+        content = self.operation("/v1/run", "post")["requestBody"]["content"]["application/json"]
+        for name, example in content["examples"].items():
+            with self.subTest(name):
+                if name == "unknown":
+                    with self.assertRaises(Exception):
+                        self.check(example["value"], content["schema"])
+                else:
+                    self.check(example["value"], content["schema"])
+
+    def test_answers_fit_their_schema(self):
+        for path in "/v1/languages", "/v1/status":
+            with self.subTest(path):
+                status, answer = ask("GET", path)
+                self.check_answer(path, "get", status, answer)
+        status, answer = ask("POST", "/v1/run", {"language": "c", "code": "int main(void) { return x; }"})
+        self.check_answer("/v1/run", "post", status, answer)
+        status, answer = ask("POST", "/v1/runs/nothing/cancel")
+        self.check_answer("/v1/runs/{id}/cancel", "post", status, answer)
