@@ -22,6 +22,7 @@ struct run {
         bool waits_for_socket; /* drained will come */
         bool in_callback;      /* a callback for output is under way: run_gone must leave the memory to it */
         bool is_gone;
+        bool is_cancelled; /* by run_cancel */
 };
 
 /* ---------------------------------------------------------------- ends */
@@ -83,11 +84,15 @@ static void on_answered(void *data, struct hatchery_call *call, struct hatchery_
 
 static void on_failed(void *data, struct hatchery_call *call, const struct hatchery_failure *f)
 {
+        struct run *r = data;
         struct failure why;
 
         (void)call;
-        failure_of_loss(&why, f);
-        fail(data, &why);
+        if (f->kind == HATCHERY_WITHDRAWN && r->is_cancelled)
+                failure_set(&why, 499, "CANCELLED", "the run was cancelled before it began");
+        else
+                failure_of_loss(&why, f);
+        fail(r, &why);
 }
 
 /* ---------------------------------------------------------------- on the way */
@@ -185,13 +190,23 @@ static int choose_id(struct run *r, struct failure *why)
         return 0;
 }
 
+static bool is_of_id(uint8_t c)
+{
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+/* Fronts put the id into headers, so its form is checked before the pool does. */
 static int take_id(struct run *r, const struct submission *s, struct failure *why)
 {
+        bool is_good = s->run_id.len <= WIRE_MAX_RUN_ID;
+
         if (s->run_id.len == 0)
                 return choose_id(r, why);
-        if (s->run_id.len > WIRE_MAX_RUN_ID) {
-                failure_set(why, 400, "INVALID_ARGUMENT", "run_id has %zu characters, and %d are possible",
-                            s->run_id.len, WIRE_MAX_RUN_ID);
+        for (size_t i = 0; is_good && i < s->run_id.len; i++)
+                is_good = is_of_id(s->run_id.data[i]);
+        if (!is_good) {
+                failure_set(why, 400, "INVALID_ARGUMENT",
+                            "run_id may have 1 to %d characters of A to Z, a to z, 0 to 9, _ and -", WIRE_MAX_RUN_ID);
                 return -EINVAL;
         }
         memcpy(r->id, s->run_id.data, s->run_id.len);
@@ -280,6 +295,7 @@ const char *run_id(const struct run *r)
 
 void run_cancel(struct run *r)
 {
+        r->is_cancelled = true;
         hatchery_call_cancel(r->ask.call);
 }
 

@@ -35,6 +35,7 @@ struct live {
         struct evbuffer *pending;
         size_t held; /* bytes of pending that the worker counts */
         bool has_begun;
+        bool is_live;   /* the submission has live_stdin */
         bool wants_eof; /* after pending */
         uint64_t deadline_us;
         char run_id[WIRE_MAX_RUN_ID + 1];
@@ -102,10 +103,17 @@ static void feed(struct live *l)
                 websocket_hold(l->ws, is_full);
 }
 
-static int take_input(struct live *l, struct span bytes)
+static int take_input(struct live *l, struct span bytes, struct failure *why)
 {
-        if (evbuffer_add(l->pending, bytes.data, bytes.len) < 0)
-                return -ENOMEM;
+        if (!l->is_live) {
+                failure_set(why, 400, "INVALID_ARGUMENT",
+                            "the run takes no input; send its submission with live_stdin");
+                return -1;
+        }
+        if (evbuffer_add(l->pending, bytes.data, bytes.len) < 0) {
+                v1_lacks_memory(why);
+                return -1;
+        }
         feed(l);
         return 0;
 }
@@ -192,10 +200,12 @@ static const struct v1_field command_fields[] = {
 
 static int obey(struct live *l, const struct command *c, struct failure *why)
 {
-        if (c->has_input && take_input(l, c->input) < 0) {
-                v1_lacks_memory(why);
+        const struct span nothing = span_of_text("");
+
+        if (c->has_input && take_input(l, c->input, why) < 0)
                 return -1;
-        }
+        if (c->eof && take_input(l, nothing, why) < 0)
+                return -1;
         if (c->eof) {
                 l->wants_eof = true;
                 feed(l);
@@ -333,6 +343,7 @@ static void begin(struct live *l, struct span text)
                 close_after_failure(l, &why);
         } else {
                 q.request.execute.stream = true;
+                l->is_live = q.request.execute.live_input;
                 l->deadline_us = q.request.execute.deadline_us;
                 if (run_start(&l->run, l->x, &q.request, &run_ops, l, &why) < 0)
                         close_after_failure(l, &why);
@@ -358,8 +369,7 @@ static void on_message(void *data, bool text, struct span bytes)
                 return; /* it crossed the end of the run */
         } else if (text) {
                 take_command(l, bytes);
-        } else if (take_input(l, bytes) < 0) {
-                v1_lacks_memory(&why);
+        } else if (take_input(l, bytes, &why) < 0) {
                 send_event(l, "refused", v1_error_json(&why));
         }
 }

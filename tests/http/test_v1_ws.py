@@ -173,6 +173,16 @@ class WebSocket(unittest.TestCase):
 
         talk(conversation)
 
+    def test_input_for_a_run_without_live_stdin_is_refused(self):
+        async def conversation(t):
+            await t.send(python("import time; time.sleep(1)"))
+            for message in ({"stdin": "x"}, {"eof": True}, b"x"):
+                await t.send(message)
+                self.assertIn("live_stdin", (await t.until("refused"))["error"]["message"])
+            await t.until("result")
+
+        talk(conversation)
+
     def test_a_slow_reader_stops_its_own_program(self):
         async def conversation(t):
             await t.send(python("import sys\nfor _ in range(256): sys.stdout.write('x' * 65536)",
