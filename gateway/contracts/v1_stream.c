@@ -46,21 +46,23 @@ static int write_text(struct stream *s, const char *text)
         return exchange_stream_write(s->x, text, strlen(text));
 }
 
+/* One write for each event, since each write is a chunk of HTTP. */
 static int write_event(struct stream *s, const char *event, json_t *object)
 {
+        char *json = NULL, *text = NULL;
+
         if (s->kind == V1_NDJSON) {
-                char *line = v1_event_text(event, object);
-                int r = line && write_text(s, line) == 0 ? write_text(s, "\n") : -1;
-                free(line);
-                return r;
+                json = v1_event_text(event, object);
+        } else {
+                json = object ? json_dumps(object, JSON_COMPACT) : NULL;
+                json_decref(object);
         }
-        char *data = object ? json_dumps(object, JSON_COMPACT) : NULL;
-        json_decref(object);
-        int r = data && write_text(s, "event: ") == 0 && write_text(s, event) == 0 && write_text(s, "\ndata: ") == 0 &&
-                                write_text(s, data) == 0
-                        ? write_text(s, "\n\n")
-                        : -1;
-        free(data);
+        if (!json || (s->kind == V1_NDJSON ? asprintf(&text, "%s\n", json)
+                                           : asprintf(&text, "event: %s\ndata: %s\n\n", event, json)) < 0)
+                text = NULL;
+        int r = text ? write_text(s, text) : -1;
+        free(json);
+        free(text);
         return r;
 }
 
