@@ -3,6 +3,7 @@
 
 #include "gateway/confine.h"
 #include "gateway/http_server.h"
+#include "gateway/wslay.h"
 
 #include <errno.h>
 #include <event2/util.h>
@@ -119,8 +120,11 @@ static unsigned first_foreign(const struct gateway_options *o)
 static int run(struct gateway *g, struct err *e)
 {
         const struct gateway_options *o = g->options;
+        struct wslay
+                opened; /* while its file is in sight: the HTTP server finds it open, and logs if it is not there */
         int r = 0;
 
+        (void)wslay_load(&opened);
         (void)signal(SIGPIPE, SIG_IGN);
         (void)signal(SIGINT, SIG_IGN); /* Ctrl-C in a terminal is for the supervisor, which tells the worker to drain */
         if (g->parts->confined)

@@ -417,7 +417,19 @@ static void socket_closed(void *data, uint16_t code)
         release(s);
 }
 
-static const struct websocket_ops socket_ops = { .message = socket_message, .closed = socket_closed };
+static void socket_drained(void *data)
+{
+        struct session *s = data;
+
+        if (s->run)
+                run_socket_drained(s->run);
+}
+
+static const struct websocket_ops socket_ops = {
+        .message = socket_message,
+        .drained = socket_drained,
+        .closed = socket_closed,
+};
 
 static void timer_fired(evutil_socket_t fd, short what, void *data)
 {
