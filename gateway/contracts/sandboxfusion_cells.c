@@ -178,11 +178,15 @@ static int notebook_read(struct notebook *book, const struct fusion_request *r, 
 
 /* ---------------------------------------------------------------- the answer */
 
+static bool is_late(const hatchery_v1_Result *r)
+{
+        return r->status == TIME_LIMIT || r->status == CPU_LIMIT;
+}
+
 /* Why a cell that has begun has no end. */
 static json_t *early_end(const struct answer *a)
 {
-        const hatchery_v1_Result *r = &a->m.answer.result;
-        bool late = r->status == TIME_LIMIT || r->status == CPU_LIMIT;
+        bool late = is_late(&a->m.answer.result);
 
         return json_pack("[{s:s, s:s, s:[]}]", "ename", late ? "TimeLimitExceeded" : "DeadKernelError", "evalue",
                          late ? "total_timeout was over in this cell" : "Python ended in this cell", "traceback");
@@ -226,6 +230,8 @@ static void note_cells(struct fusion_notes *n, const struct notebook *book, cons
         }
         if (book->out_of_time)
                 fusion_note(n, "Time limit exceeded: total_timeout was over.");
+        else if (!book->finished && begun > 0 && is_late(&a->m.answer.result))
+                fusion_note(n, "total_timeout was over in cell %zu; the cells behind it were not run.", begun - 1);
         else if (!book->finished && !a->m.answer.result.stdout_truncated && begun > 0)
                 fusion_note(n, "Python ended in cell %zu; the cells behind it were not run.", begun - 1);
         if (book->garbled || (!book->finished && a->m.answer.result.stdout_truncated))

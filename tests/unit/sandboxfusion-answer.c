@@ -243,6 +243,18 @@ static void a_python_that_ends_early_keeps_what_was_there(void **state)
         json_decref(answer);
 }
 
+static void a_run_that_is_killed_for_its_time_says_in_which_cell(void **state)
+{
+        struct answer a = result(ENDED(TIME_LIMIT), 0, 9);
+        json_t *answer = notebook(&a, 3, B("0") DONE B("1") "y", B("0") B("1"));
+
+        (void)state;
+        assert_string_equal(text_at(answer, "driver", "status"), "TimeLimitExceeded");
+        assert_string_equal(text_at(json_array_get(cell(answer, 1, "error"), 0), "ename", NULL), "TimeLimitExceeded");
+        assert_non_null(strstr(text_at(answer, "message", NULL), "total_timeout was over in cell 1"));
+        json_decref(answer);
+}
+
 static void the_end_of_the_total_time_is_told(void **state)
 {
         struct answer a = result(ENDED(EXITED), 0, 0);
@@ -295,6 +307,7 @@ int main(void)
                 cmocka_unit_test(fetched_files_have_the_names_of_the_request),
                 cmocka_unit_test(the_streams_are_taken_apart_by_cell),
                 cmocka_unit_test(a_python_that_ends_early_keeps_what_was_there),
+                cmocka_unit_test(a_run_that_is_killed_for_its_time_says_in_which_cell),
                 cmocka_unit_test(the_end_of_the_total_time_is_told),
                 cmocka_unit_test(forged_and_torn_marks_do_no_harm),
         };
