@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -192,23 +193,28 @@ static int renew_time_zone(char *const *env)
         return r;
 }
 
-/* os.environ was filled when os was imported, so a variable must be set there; os.environ passes it on to the C
- * library. */
+/* os.environ was filled when os was imported, so a variable must be set there, too. Its own method would run code of
+ * the module os, which costs a dozen page faults in a fresh fork: so the dictionary of bytes under it is filled. */
 static int set_environment(char *const *env)
 {
         if (!*env)
                 return 0;
         PyObject *os = python_modules_loaded("os");
         PyObject *variables = os ? PyObject_GetAttrString(os, "environ") : NULL;
-        int r = variables ? 0 : -1;
+        PyObject *bytes = variables ? PyObject_GetAttrString(variables, "_data") : NULL;
+        int r = bytes && PyDict_CheckExact(bytes) ? 0 : -1;
         for (; r == 0 && *env; env++) {
                 const char *equals = strchr(*env, '=');
-                PyObject *name = PyUnicode_DecodeFSDefaultAndSize(*env, equals - *env);
-                PyObject *value = PyUnicode_DecodeFSDefault(equals + 1);
-                r = name && value ? PyObject_SetItem(variables, name, value) : -1;
+                PyObject *name = PyBytes_FromStringAndSize(*env, equals - *env);
+                PyObject *value = PyBytes_FromString(equals + 1);
+                r = name && value && setenv(PyBytes_AS_STRING(name), equals + 1, 1) == 0 &&
+                                    PyDict_SetItem(bytes, name, value) == 0
+                            ? 0
+                            : -1;
                 Py_XDECREF(name);
                 Py_XDECREF(value);
         }
+        Py_XDECREF(bytes);
         Py_XDECREF(variables);
         Py_XDECREF(os);
         return r;

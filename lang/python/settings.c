@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <structmember.h>
+#include <sys/stat.h>
 
 /* The value of a variable, if it is set and is not empty, which is the same to Python. */
 static const char *value_of(const char *name, char *const *env)
@@ -69,26 +70,6 @@ static int stop_bytecode(void)
         return PySys_SetObject("dont_write_bytecode", Py_True);
 }
 
-/* ---------------------------------------------------------------- PYTHONIOENCODING */
-
-/* The encoding is UTF-8 in any case. Standard error goes on to escape what it can't encode, as in python3. */
-static int be_strict(const char *stream_name)
-{
-        PyObject *stream = PySys_GetObject(stream_name); /* borrowed */
-        PyObject *function = stream && stream != Py_None ? PyObject_GetAttrString(stream, "reconfigure") : NULL;
-        PyObject *none = function ? PyTuple_New(0) : NULL;
-        PyObject *options = none ? Py_BuildValue("{s:s}", "errors", "strict") : NULL;
-        PyObject *done = options ? PyObject_Call(function, none, options) : NULL;
-        int r = function && !done ? -1 : 0;
-        if (!function)
-                PyErr_Clear(); /* a preloaded module has put something else there */
-        Py_XDECREF(done);
-        Py_XDECREF(options);
-        Py_XDECREF(none);
-        Py_XDECREF(function);
-        return r;
-}
-
 /* ---------------------------------------------------------------- PYTHONUSERBASE */
 
 /* Directories of the user come before the host's own packages. */
@@ -113,27 +94,47 @@ static int move_before_host(PyObject *path, Py_ssize_t from)
         return r;
 }
 
-/* The module site finds the directory anew, and adds it if it is there. */
-static int renew_user_base(void)
+/* Has the module site add a directory that is there. */
+static int add_directory(PyObject *site, PyObject *directory)
 {
-        PyObject *site = python_modules_loaded("site");
         PyObject *path = PySys_GetObject("path"); /* borrowed */
-        if (!site || !path || !PyList_Check(path)) {
-                PyErr_Clear();
-                Py_XDECREF(site);
+        if (!path || !PyList_Check(path))
                 return 0;
-        }
         Py_ssize_t before = PyList_GET_SIZE(path);
         PyObject *known = PySet_New(NULL);
-        PyObject *done = known && PyObject_SetAttrString(site, "USER_BASE", Py_None) == 0 &&
-                                         PyObject_SetAttrString(site, "USER_SITE", Py_None) == 0
-                                 ? PyObject_CallMethod(site, "addusersitepackages", "O", known)
-                                 : NULL;
+        PyObject *done = known ? PyObject_CallMethod(site, "addsitedir", "OO", directory, known) : NULL;
         int r = done ? 0 : -1;
         if (r == 0 && PyList_GET_SIZE(path) > before)
                 r = move_before_host(path, before);
         Py_XDECREF(done);
         Py_XDECREF(known);
+        return r;
+}
+
+/* What the module site found out at its start. Its functions would find it anew, but to run them costs page faults in a
+ * fresh fork, and the directory is hardly ever there. */
+static int renew_user_base(const char *base)
+{
+        PyObject *site = python_modules_loaded("site");
+        if (!site) {
+                PyErr_Clear();
+                return 0;
+        }
+        PyObject *directory = PyUnicode_DecodeFSDefault(base);
+        PyObject *packages = directory ? PyUnicode_FromFormat("%U/lib/python%d.%d/site-packages", directory,
+                                                              PY_MAJOR_VERSION, PY_MINOR_VERSION)
+                                       : NULL;
+        PyObject *path = packages ? PyUnicode_EncodeFSDefault(packages) : NULL;
+        int r = path && PyObject_SetAttrString(site, "USER_BASE", directory) == 0 &&
+                                PyObject_SetAttrString(site, "USER_SITE", packages) == 0
+                        ? 0
+                        : -1;
+        struct stat st;
+        if (r == 0 && stat(PyBytes_AS_STRING(path), &st) == 0 && S_ISDIR(st.st_mode))
+                r = add_directory(site, packages);
+        Py_XDECREF(path);
+        Py_XDECREF(packages);
+        Py_XDECREF(directory);
         Py_DECREF(site);
         return r;
 }
@@ -142,14 +143,17 @@ static int renew_user_base(void)
 
 int python_settings_apply(char *const *env, bool unbuffered)
 {
-        int r = 0;
-        if (is_on("PYTHONDONTWRITEBYTECODE", env))
-                r = stop_bytecode();
-        if (r == 0 && value_of("PYTHONUSERBASE", env))
-                r = renew_user_base();
-        if (r == 0 && value_of("PYTHONIOENCODING", env))
-                r = be_strict("stdin") < 0 || be_strict("stdout") < 0 ? -1 : 0;
-        if (r == 0 && (unbuffered || is_on("PYTHONUNBUFFERED", env)))
-                python_streams_unbuffer();
+        /* Standard error goes on to escape what it can't encode, as in python3. */
+        const char *errors = value_of("PYTHONIOENCODING", env) ? "strict" : NULL;
+        const char *user_base = value_of("PYTHONUSERBASE", env);
+        int r = is_on("PYTHONDONTWRITEBYTECODE", env) ? stop_bytecode() : 0;
+        if (r == 0 && user_base)
+                r = renew_user_base(user_base);
+        if (errors)
+                python_streams_set_errors("__stdin__", errors);
+        if (unbuffered || is_on("PYTHONUNBUFFERED", env))
+                python_streams_unbuffer(errors);
+        else if (errors)
+                python_streams_set_errors("__stdout__", errors);
         return r;
 }

@@ -28,11 +28,13 @@ static PyObject *make_again(PyObject *stream, PyObject *file, PyObject *encoding
         return done;
 }
 
-static void unbuffer(const char *name)
+static void unbuffer(const char *name, const char *wanted)
 {
         PyObject *stream = PySys_GetObject(name); /* borrowed */
         PyObject *encoding = stream ? PyObject_GetAttrString(stream, "encoding") : NULL;
-        PyObject *errors = encoding ? PyObject_GetAttrString(stream, "errors") : NULL;
+        PyObject *errors = !encoding ? NULL
+                           : wanted  ? PyUnicode_FromString(wanted)
+                                     : PyObject_GetAttrString(stream, "errors");
         PyObject *file = errors ? take_file(stream) : NULL;
         PyObject *done = file ? make_again(stream, file, encoding, errors) : NULL;
         PyErr_Clear();
@@ -42,9 +44,23 @@ static void unbuffer(const char *name)
         Py_XDECREF(encoding);
 }
 
-void python_streams_unbuffer(void)
+void python_streams_unbuffer(const char *errors)
 {
-        unbuffer("__stdout__");
-        unbuffer("__stderr__");
+        unbuffer("__stdout__", errors);
+        unbuffer("__stderr__", NULL);
         setvbuf(stdout, NULL, _IONBF, 0); /* C's stdout, which extensions may print to */
+}
+
+void python_streams_set_errors(const char *name, const char *errors)
+{
+        PyObject *stream = PySys_GetObject(name); /* borrowed */
+        PyObject *function = stream && stream != Py_None ? PyObject_GetAttrString(stream, "reconfigure") : NULL;
+        PyObject *none = function ? PyTuple_New(0) : NULL;
+        PyObject *options = none ? Py_BuildValue("{s:s}", "errors", errors) : NULL;
+        PyObject *done = options ? PyObject_Call(function, none, options) : NULL;
+        PyErr_Clear();
+        Py_XDECREF(done);
+        Py_XDECREF(options);
+        Py_XDECREF(none);
+        Py_XDECREF(function);
 }
