@@ -320,6 +320,18 @@ static int begin_keyed(struct call *call, const struct beginning *b, struct span
         return r;
 }
 
+/* 0: the call is under way. REFUSED, or IDEMPOTENCY_ANSWERED with *answer. */
+static int begin_call(struct call *call, struct outbox *o, const struct beginning *b, struct span *answer,
+                      struct refusal *refusal)
+{
+        call->outbox = o;
+        int r = b->request->execute.idempotency_key.len > 0 ? begin_keyed(call, b, answer, refusal)
+                                                            : begin(call, NULL, false, b, refusal);
+        if (r == 0 && call->trace[0])
+                log_debug(call->connection->native->log, "a run of trace %s begins", call->trace);
+        return r;
+}
+
 /* The connection's client, or the caller for whom it asks, has an outbox here. */
 static void begin_at(struct outbox *o, const struct beginning *b)
 {
@@ -333,16 +345,9 @@ static void begin_at(struct outbox *o, const struct beginning *b)
         int r = call ? check_room(o, &refusal) : no_memory(&refusal);
         if (r != 0)
                 core_refused(c->native->core, refusal.code);
+        if (r == 0 && call)
+                r = begin_call(call, o, b, &answer, &refusal);
         if (r == 0) {
-                call->outbox = o;
-                if (request->execute.idempotency_key.len > 0)
-                        r = begin_keyed(call, b, &answer, &refusal);
-                else
-                        r = begin(call, NULL, false, b, &refusal);
-        }
-        if (r == 0) {
-                if (call->trace[0])
-                        log_debug(c->native->log, "a run of trace %s begins", call->trace);
                 call = NULL;
                 return;
         }
