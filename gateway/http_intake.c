@@ -247,13 +247,17 @@ static void take_head(struct conn *c, const struct head *h)
         }
 }
 
-/* Empty lines before a request are allowed, and mean nothing. */
-static void skip_empty_lines(struct evbuffer *in)
+/* Empty lines before a request are allowed, and mean nothing. Were there any? */
+static bool skip_empty_lines(struct evbuffer *in)
 {
+        bool skipped = false;
         char two[2];
 
-        while (evbuffer_copyout(in, two, 2) == 2 && two[0] == '\r' && two[1] == '\n')
+        while (evbuffer_copyout(in, two, 2) == 2 && two[0] == '\r' && two[1] == '\n') {
                 evbuffer_drain(in, 2);
+                skipped = true;
+        }
+        return skipped;
 }
 
 static void read_head(struct conn *c)
@@ -262,8 +266,9 @@ static void read_head(struct conn *c)
         struct failure why;
         struct head h;
 
-        if (c->scanned == 0)
-                skip_empty_lines(in);
+        /* One byte that was looked at may be the first half of an empty line. */
+        if (c->scanned <= 1 && skip_empty_lines(in))
+                c->scanned = 0;
         size_t len = evbuffer_get_length(in);
         if (len == 0)
                 return;
