@@ -196,14 +196,14 @@ class V1(unittest.TestCase):
 
     def test_errors_of_http_have_the_same_shape(self):
         self.assert_error(ask("GET", "/v1/nothing"), 404, "NOT_FOUND")
-        headers = self.assert_error(ask("GET", "/v1/run"), 405, "INVALID_ARGUMENT")
+        headers = self.assert_error(ask("GET", "/v1/run"), 405, "UNIMPLEMENTED")
         self.assertIn("POST", headers["Allow"])
 
     def test_a_run_id_in_flight_is_refused_a_second_time(self):
         name = uuid.uuid4().hex
         first = Later(python(SLEEP, run_id=name))
         try:
-            wait_until(lambda: post(python(run_id=name))[0] == 409, "a refusal with 409")
+            wait_until(lambda: post(python(run_id=name))[0] == 409, what="a refusal with 409")
         finally:
             ask("POST", f"/v1/runs/{name}/cancel")
         self.assertEqual("CANCELLED", first.wait()[2]["status"])
@@ -214,7 +214,7 @@ class V1(unittest.TestCase):
         for _ in range(6):
             name = uuid.uuid4().hex
             first = Later(python(SLEEP, run_id=name))
-            wait_until(lambda n=name: ask("POST", f"/v1/runs/{n}/cancel")[0] == 200, "the run is found")
+            wait_until(lambda n=name: ask("POST", f"/v1/runs/{n}/cancel")[0] == 200, what="the run is found")
             status, _, answer = first.wait()
             self.assertIn((status, answer.get("status")), ((200, "CANCELLED"), (499, None)))
 
@@ -229,8 +229,8 @@ class V1(unittest.TestCase):
         with socket.create_connection((address.hostname, address.port), patience(30)) as sock:
             sock.sendall(b"POST /v1/run HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                          % (address.netloc.encode(), len(body), body))
-            wait_until(lambda: post(python(run_id=name))[0] == 409, "the run is in flight")
-        wait_until(lambda: post(python(run_id=name))[0] == 200, "the run is gone")
+            wait_until(lambda: post(python(run_id=name))[0] == 409, what="the run is in flight")
+        wait_until(lambda: post(python(run_id=name))[0] == 200, what="the run is gone")
 
     # ------------------------------------------------------------ repeats
 

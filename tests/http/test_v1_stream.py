@@ -164,11 +164,11 @@ class Streams(unittest.TestCase):
                 again.answer.read()
                 return again.answer.status == 200
 
-        wait_until(is_free, "the run is gone")
+        wait_until(is_free, what="the run is gone")
 
     def test_a_slow_reader_stops_its_own_program(self):
-        code = "import sys\nfor _ in range(512): sys.stdout.write('x' * 65536)"
-        limits = {"output_bytes": 64 << 20, "wall_us": 30000000}
+        code = "import sys\nfor _ in range(240): sys.stdout.write('x' * 65536)"
+        limits = {"output_bytes": 16 << 20, "wall_us": 30000000}
         with Events(python(code, limits=limits)) as slow:
             slow.next()
             for _ in range(3):  # others are as quick as ever
@@ -176,7 +176,7 @@ class Streams(unittest.TestCase):
                     self.assertEqual("result", quick.all()[-1]["event"])
             time.sleep(0.5)
             # The first event was a stage.
-            self.assertEqual(512 * 65536, len(bytes_of(slow.all())))
+            self.assertEqual(240 * 65536, len(bytes_of(slow.all())))
 
     def test_a_comment_comes_each_ten_seconds(self):
         with Events(python("import time; time.sleep(11)", limits={"wall_us": 20000000})) as stream:
