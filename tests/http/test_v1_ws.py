@@ -114,8 +114,8 @@ class WebSocket(unittest.TestCase):
 
     def test_signals_by_name(self):
         async def conversation(t):
-            await t.send(python("import signal, time\nsignal.signal(signal.SIGUSR1, lambda *_: print('got', flush=True))\n"
-                                "print('on', flush=True)\nwhile True: time.sleep(0.1)", live_stdin=True))
+            await t.send(python("import os, signal, time\nsignal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'got'))\n"
+                                "os.write(1, b'on')\nwhile True: time.sleep(0.1)", live_stdin=True))
             await t.until_output("on")
             await t.send({"signal": "USR1"})
             self.assertTrue((await t.until("signalled"))["sent"])
