@@ -29,6 +29,8 @@ MERGE_GUARD = 1800
 AIMS = [
     "client/address.c", "client/async_answers.c", "client/async_end.c", "client/async_stream.c", "client/base64.c",
     "client/characters.c", "client/hatchery.c", "client/inflow.c", "client/json.c", "client/options.c", "client/text.c",
+    "gateway/contracts/piston_limits.c", "gateway/contracts/piston_request.c", "gateway/contracts/piston_runtimes.c",
+    "gateway/contracts/semver.c",
     "pool/base/names.c", "pool/config/config.c", "pool/config/config_value.c", "pool/core/check.c",
     "pool/core/collector.c", "pool/native/inbox.c", "pool/native/reply.c", "proto/base/glob.c", "proto/base/limit.c",
     "proto/base/utf8.c", "proto/ipc/job.c", "proto/wire/answer.c", "proto/wire/frame.c", "proto/wire/lz4.c",
