@@ -56,7 +56,7 @@ static void hear_error(struct front *f, int client, uint64_t id, enum refusal_co
         assert_int_equal(a.m.id, id);
         assert_int_equal(a.m.answer.error.code, code);
         if (!strstr(a.m.answer.error.message, word))
-                fail_msg("\"%s\" does not speak of \"%s\"", a.m.answer.error.message, word);
+                fail_msg("\"%s\" does not contain \"%s\"", a.m.answer.error.message, word);
         answer_fini(&a);
         free(bytes);
 }

@@ -74,7 +74,7 @@ static void bad_texts_are_refused_with_a_sentence(void **state)
                 if (value)
                         fail_msg("row %zu was taken: %s", i, rows[i].text);
                 if (!strstr(fault.text, rows[i].word))
-                        fail_msg("row %zu: \"%s\" does not speak of \"%s\"", i, fault.text, rows[i].word);
+                        fail_msg("row %zu: \"%s\" does not contain \"%s\"", i, fault.text, rows[i].word);
         }
 }
 

@@ -344,9 +344,9 @@ static void refusals_of_the_pool_are_laid_to_a_field(void **state)
         static const struct {
                 const char *sentence, *field;
         } cases[] = {
-                { "wall of 100 s is too much: 60 s at most here (limits.wall_us)", "run_timeout" },
-                { "compile-wall of 100 s is too much: 60 s at most here (compile_limits.wall_us)", "compile_timeout" },
-                { "memory of 1 MiB is too little: 4 MiB at least here (limits.memory_bytes)", "memory_limit_MB" },
+                { "wall is 100 s; it must be at most 60 s here (limits.wall_us)", "run_timeout" },
+                { "compile-wall is 100 s; it must be at most 60 s here (compile_limits.wall_us)", "compile_timeout" },
+                { "memory is 1 MiB; it must be at least 4 MiB here (limits.memory_bytes)", "memory_limit_MB" },
                 { "two files are called a", "files" },
                 { "something else", NULL },
         };

@@ -144,7 +144,7 @@ static void bad_bodies_are_refused_with_their_path(void **state)
                 assert_int_equal(why.status, 400);
                 assert_string_equal(why.code, "INVALID_ARGUMENT");
                 if (!strstr(why.message, rows[i].words))
-                        fail_msg("%s: \"%s\" does not speak of \"%s\"", rows[i].text, why.message, rows[i].words);
+                        fail_msg("%s: \"%s\" does not contain \"%s\"", rows[i].text, why.message, rows[i].words);
         }
 }
 

@@ -153,7 +153,7 @@ class Early(WithServers):
     def assert_broken(self, client):
         refused = self.refusal(client, language="wreck", deadline_us=100_000_000)
         self.assertEqual("UNAVAILABLE", refused.code)
-        self.assertIn("does not come up", refused.message)
+        self.assertIn("can't be started on this server", refused.message)
 
     def test_what_waits_for_a_language_that_breaks_is_refused(self):
         server = self.prepare_gate("language wreck { warm = 1 }\n")
