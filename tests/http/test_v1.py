@@ -55,6 +55,11 @@ def post(body, headers=None, path="/v1/run"):
     return ask("POST", path, body, headers)
 
 
+def running():
+    """How many programs run now."""
+    return sum(language["running"] for language in ask("GET", "/v1/status")[2]["languages"])
+
+
 class Later(threading.Thread):
     """A request that is answered later."""
 
@@ -203,7 +208,8 @@ class V1(unittest.TestCase):
         name = uuid.uuid4().hex
         first = Later(python(SLEEP, run_id=name))
         try:
-            wait_until(lambda: post(python(run_id=name))[0] == 409, what="a refusal with 409")
+            wait_until(running, what="the run is in flight")
+            self.assert_error(post(python(run_id=name)), 409, "ABORTED", name)
         finally:
             ask("POST", f"/v1/runs/{name}/cancel")
         self.assertEqual("CANCELLED", first.wait()[2]["status"])
@@ -229,7 +235,7 @@ class V1(unittest.TestCase):
         with socket.create_connection((address.hostname, address.port), patience(30)) as sock:
             sock.sendall(b"POST /v1/run HTTP/1.1\r\nHost: %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                          % (address.netloc.encode(), len(body), body))
-            wait_until(lambda: post(python(run_id=name))[0] == 409, what="the run is in flight")
+            wait_until(running, what="the run is in flight")
         wait_until(lambda: post(python(run_id=name))[0] == 200, what="the run is gone")
 
     # ------------------------------------------------------------ repeats
