@@ -315,7 +315,8 @@ class Server:
         if mounts != self.mounts_before:
             changed = set(mounts.values()) ^ set(self.mounts_before.values())
             problems.append(f"the host's mounts changed: {sorted(changed)}")
-        files = {path for path in run_dir_entries() - self.run_dir_before if not path.endswith("lock")}
+        files = {path for path in run_dir_entries() - self.run_dir_before
+                 if not path.endswith("lock") and not is_taken(path) and os.path.exists(path)}
         if files:
             problems.append(f"files are left: {sorted(files)}")
         if self.socket_path.exists():
@@ -345,11 +346,14 @@ class Server:
             raise AssertionError(f"hatcheryd: the sanitizers found\n{reports}")
 
 
-def is_taken(cgroup):
-    """Does the number in a group's name belong to another server by now, which started after ours had ended?"""
-    number = re.search(r"hatchery-(\d+)", cgroup).group(1)
+def is_taken(path):
+    """Does the instance number in this path belong to another server that runs? It may have started beside ours, or
+    after ours had ended. A path without a number belongs to none."""
+    number = re.search(r"(?:hatchery|instance)-(\d+)", path)
+    if not number:
+        return False
     try:
-        with open(RUN_DIR / f"instance-{number}.lock", "rb") as lock:
+        with open(RUN_DIR / f"instance-{number.group(1)}.lock", "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
