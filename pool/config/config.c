@@ -26,6 +26,7 @@ static const struct config_setting settings[] = {
         { "max_answer_bytes", LIMIT_UNIT_BYTES, WIRE_MAX_ANSWER, 1024, 1 << 30, PLACE(max_answer_bytes) },
         { "max_connections", LIMIT_UNIT_COUNT, 10240, 1, 1 << 20, PLACE(max_connections) },
         { "max_in_flight", LIMIT_UNIT_COUNT, 256, 1, 4096, PLACE(max_in_flight) },
+        { "caller_in_flight", LIMIT_UNIT_COUNT, 4096, 1, 65536, PLACE(caller_in_flight) },
         { "max_queue", LIMIT_UNIT_COUNT, 4096, 1, 1 << 20, PLACE(max_queue) },
         { "max_queue_bytes", LIMIT_UNIT_BYTES, 256 << 20, 1 << 20, CONFIG_MAX_MEMORY, PLACE(max_queue_bytes) },
         { "max_memory", LIMIT_UNIT_BYTES, 1 << 30, 16 << 20, CONFIG_MAX_MEMORY, PLACE(max_memory) },

@@ -116,6 +116,7 @@ struct config {
         uint32_t max_answer_bytes;
         uint32_t max_connections;
         uint32_t max_in_flight;    /* requests of one connection that have no answer yet */
+        uint32_t caller_in_flight; /* the same for one caller on trusted connections, all of them together */
         uint32_t max_queue;        /* requests that wait for a sandbox, all clients together */
         uint64_t max_queue_bytes;  /* memory that these waiting requests hold */
         uint64_t max_memory;       /* memory that all clients together make the pool hold */

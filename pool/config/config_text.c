@@ -34,6 +34,7 @@ const char config_builtin[] =
         "\n"
         "max_connections = 10240     # each costs about 1 KiB and a descriptor\n"
         "max_in_flight = 256         # unanswered requests of one connection\n"
+        "caller_in_flight = 4096     # unanswered requests of one caller over HTTP, on all its connections\n"
         "max_queue = 4096            # requests that wait for a sandbox, all clients together ...\n"
         "max_queue_bytes = 256M      # ... and the memory that they hold\n"
         "max_memory = 1G             # unsent answers, unfinished frames, requests and output in hand, all clients together:\n"

@@ -183,7 +183,8 @@ static bool is_draining(const struct connection *c)
 static int check_room(const struct outbox *o, struct refusal *refusal)
 {
         const struct connection *c = o->connection;
-        const unsigned max = c->native->config->max_in_flight;
+        const struct config *config = c->native->config;
+        const unsigned max = c->trusted ? config->caller_in_flight : config->max_in_flight;
         const unsigned in_flight = outbox_in_flight(o);
 
         if (in_flight < max || is_draining(c))

@@ -23,7 +23,7 @@ PEER = os.environ.get("PEER_URL")
 LANGUAGES = ("bash", "c", "cpp", "go", "java", "javascript", "lua", "perl", "php", "pytest", "python", "r", "ruby", "rust",
              "sqlite", "typescript")
 # A trainer has one address, so all its requests are one caller's.
-CONFIG = "max_in_flight = 2048\n" + "".join(f"language {name} {{ }}\n" for name in LANGUAGES if name in PARTS)
+CONFIG = "".join(f"language {name} {{ }}\n" for name in LANGUAGES if name in PARTS)
 SERVER = None
 
 ANY = object()  # a value that may be anything, but must be there

@@ -167,7 +167,7 @@ static void requests_in_flight_are_counted_for_each_caller_over_all_connections(
         struct front *f = front_new();
         int one = front_connect_gateway(f), other = front_connect_gateway(f);
 
-        f->config.max_in_flight = 2;
+        f->config.caller_in_flight = 2;
         execute(one, 1, "first", "");
         execute(other, 1, "first", "");
         wait_for(f, 2);

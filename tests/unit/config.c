@@ -51,6 +51,7 @@ static void the_built_in_text_says_what_an_empty_one_means(void **state)
         assert_int_equal(a.max_answer_bytes, b.max_answer_bytes);
         assert_int_equal(a.max_connections, b.max_connections);
         assert_int_equal(a.max_in_flight, b.max_in_flight);
+        assert_int_equal(a.caller_in_flight, b.caller_in_flight);
         assert_int_equal(a.max_queue, b.max_queue);
         assert_int_equal(a.max_queue_bytes, b.max_queue_bytes);
         assert_int_equal(a.max_memory, b.max_memory);

@@ -185,6 +185,7 @@ struct front *front_new(void)
                 .max_unsent_bytes = 64 * MIB,
                 .max_connections = 1000,
                 .max_in_flight = 256,
+                .caller_in_flight = 256,
                 .frame_timeout_us = 600000000,
                 .write_timeout_us = 600000000,
         };

@@ -16,7 +16,7 @@ SHARE = 3  # client_share: three in four
 IN_FLIGHT = 24
 CONFIG = f"""
 log_level = debug
-max_in_flight = {IN_FLIGHT}
+caller_in_flight = {IN_FLIGHT}
 max_memory = "24M"
 http {{
         listen = {{ "127.0.0.1:0" }}

@@ -13,7 +13,7 @@ from lib.hatchery import execute_message
 from lib.server import wait_until
 
 CONFIG = """
-max_in_flight = 32
+caller_in_flight = 32
 max_memory = "16M"
 http {
         listen = { "127.0.0.1:0" }
