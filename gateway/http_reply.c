@@ -104,7 +104,7 @@ static void free_text(const void *bytes, size_t len, void *data)
 void exchange_reply_json(struct exchange *x, int status, json_t *json)
 {
         struct evbuffer *body = evbuffer_new();
-        char *text = json ? json_dumps(json, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+        char *text = json ? json_dumps(json, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15)) : NULL;
 
         json_decref(json);
         if (text && body && evbuffer_add_reference(body, text, strlen(text), free_text, text) == 0) {
