@@ -54,7 +54,6 @@ static const struct confine_call loop_calls[] = {
         { .call = SCMP_SYS(sendmsg), .arguments = { { 2, ~(uint64_t)SEND_FLAGS, 0 } } },
         { .call = SCMP_SYS(shutdown) }, /* the end of an answer, while the client still sends */
         { .call = SCMP_SYS(close) },
-        { .call = SCMP_SYS(shutdown) }, /* the answer is over; what the peer still sends is thrown away */
         { .call = SCMP_SYS(getpeername) },
         { .call = SCMP_SYS(getsockname) },
         { .call = SCMP_SYS(getsockopt) },
