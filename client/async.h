@@ -69,15 +69,15 @@ struct hatchery_client_config {
  * address is malformed. The client is released by hatchery_client_free. */
 int hatchery_client_new(struct hatchery_client **c, const struct hatchery_client_config *config, struct err *e);
 
-/* Closes the connection; the server cancels the requests that it has from it. Calls that have not ended get no
- * callback. NULL is accepted. */
+/* Closes the connection; the server cancels the requests of this connection. Calls that have not ended get no callback.
+ * NULL is accepted. */
 void hatchery_client_free(struct hatchery_client *c);
 
 /* Borrowed, and the same for the client's life. Readable: hatchery_client_dispatch has something to do. */
 int hatchery_client_fd(const struct hatchery_client *c);
 
 /* In how many milliseconds hatchery_client_dispatch must be called even if the descriptor is not readable. -1: never.
- * Each call of a function of this header may change it: ask again. */
+ * Each call of a function of this header may change this time: ask again. */
 int hatchery_client_timeout_ms(const struct hatchery_client *c);
 
 /* Does what can be done without waiting, and calls back. One dispatch does a bounded piece of work; if work is left,
@@ -85,7 +85,7 @@ int hatchery_client_timeout_ms(const struct hatchery_client *c);
 void hatchery_client_dispatch(struct hatchery_client *c);
 
 /* For a program without a loop: waits for up to timeout_ms (-1: for ever) until there is something to do, and
- * dispatches once. HATCHERY_TIMEOUT: there was nothing. -EINTR: a signal came. */
+ * dispatches once. HATCHERY_TIMEOUT: there was nothing to do. -EINTR: a signal came. */
 int hatchery_client_wait(struct hatchery_client *c, int timeout_ms, struct err *e);
 
 /* wake is called when a function other than dispatch may have made the timeout shorter. It is for loops that do not ask
@@ -123,8 +123,9 @@ enum hatchery_failure_kind {
 /* Why there is no answer. Valid during the callback. */
 struct hatchery_failure {
         enum hatchery_failure_kind kind;
-        /* The whole request may have reached the server, so the program may have run. False: it did not, and sending it
-         * again is safe. The library itself never sends a request twice where this is true. */
+        /* The whole request may have reached the server, so the program may have run. False: the program did not run,
+         * and sending the request again is safe. The library itself never repeats a request for which may_have_run is
+         * true. */
         bool may_have_run;
         bool has_refusal; /* with LOST: the server said why it closed the connection */
         struct hatchery_refusal refusal;
@@ -199,7 +200,7 @@ int hatchery_client_send(struct hatchery_client *c, const struct request *q,
 /* The id that the request carries; unique in the client. */
 uint64_t hatchery_call_id(const struct hatchery_call *call);
 
-/* The client that it belongs to. */
+/* The client that the call belongs to. */
 struct hatchery_client *hatchery_call_client(const struct hatchery_call *call);
 
 /* Ends a call early. The call still has its end: a Result CANCELLED or Error CANCELLED of the server; or the failure
@@ -209,8 +210,8 @@ int hatchery_call_cancel(struct hatchery_call *call);
 /* Cancels a call whose user has gone. No callback comes any more, and the call must not be used afterwards. */
 void hatchery_call_abandon(struct hatchery_call *call);
 
-/* For manual_credit: the user is done with so many bytes of output, and the server may send as many more. -EINVAL: that
- * is more than came. After -ENOMEM the credit goes out with that of the next bytes. */
+/* For manual_credit: the user is done with so many bytes of output, and the server may send as many more. -EINVAL: more
+ * than came. After -ENOMEM the credit is sent together with the credit for the next bytes. */
 int hatchery_call_consumed(struct hatchery_call *call, uint64_t bytes);
 
 /* Bytes of output that came and were not consumed yet. */
@@ -219,9 +220,9 @@ uint64_t hatchery_call_unconsumed(const struct hatchery_call *call);
 /* How many bytes hatchery_call_write takes now. */
 size_t hatchery_call_room(const struct hatchery_call *call);
 
-/* Input for a request with live_input. Returns how many of the bytes were taken, from 0 on: no more than there is room;
- * input_room tells when there is again. -EPIPE: the program takes no more, or hatchery_call_eof was called. -EINVAL: it
- * has no live input. -ENOMEM. */
+/* Input for a request with live_input. Returns how many bytes were taken: 0 or more, and at most hatchery_call_room.
+ * The callback input_room tells when there is room again. -EPIPE: the program takes no more input, or hatchery_call_eof
+ * was called. -EINVAL: the request has no live input. -ENOMEM. */
 ssize_t hatchery_call_write(struct hatchery_call *call, const void *bytes, size_t len);
 
 /* No input follows. On a terminal this types Ctrl-D. To type Ctrl-D and go on writing, write "\x04". 0, -EPIPE,

@@ -46,7 +46,7 @@ static void wrong(struct hatchery_client *c, const char *sentence)
         connection_lost(c, HATCHERY_PROTOCOL, &why, NULL);
 }
 
-/* ---------------------------------------------------------------- not answers yet */
+/* ---------------------------------------------------------------- messages before the answer */
 
 static void take_stage(struct hatchery_call *call, const struct answer *a)
 {

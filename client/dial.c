@@ -129,7 +129,7 @@ static int try_next(struct dial *d, int64_t now_us, struct err *e)
 
         if (d->local_waits) {
                 d->local_waits = false;
-                /* With its own length and no more: a gateway is allowed to connect to short addresses alone. */
+                /* The length is that of this path: a gateway's system call filter allows only short addresses. */
                 return try_one(d, AF_UNIX, (const struct sockaddr *)&d->local, (socklen_t)SUN_LEN(&d->local) + 1, e);
         }
         for (const struct addrinfo *ai = d->next; ai; ai = ai->ai_next)

@@ -1,5 +1,5 @@
-/* Base64 of strangers, by nettle: see json.h. nettle skips white space and stops at nothing else, so the form is
- * checked here first. */
+/* Base64 that strangers send, by nettle: see json.h. nettle skips white space, which is refused here. So white space
+ * and the length are checked first. */
 #include "client/json_value.h"
 #include "gateway/json.h"
 #include "proto/base/own.h"

@@ -20,15 +20,16 @@ int gateway_confine(unsigned first_foreign, uint32_t uid, int root, struct err *
         int r = confine_forget(first_foreign, e);
         if (r < 0)
                 return r;
-        /* Unix sockets with abstract names belong to a network, not to a directory: the host's are left behind here. */
+        /* Unix sockets with abstract names belong to a network namespace, not to a directory. Those of the host are out
+         * of reach in the new namespace. */
         if (unshare(CLONE_NEWNET) < 0)
                 return err_set(e, errno, "leaving the host's network");
         return confine_drop(uid, directory, e);
 }
 
-/* A connection over TCP needs an address of 16 bytes or more. Shorter ones name a file ("pool.sock"). So a socket that
- * a stranger has connected can't be used again to reach somebody else, since connect refuses the address, and a send
- * may neither name one nor connect (MSG_FASTOPEN). */
+/* The address of a TCP server has 16 bytes or more. The address of the pool's socket ("pool.sock") is shorter. So
+ * connect may take only short addresses, sendto may name no address, and no send may connect (MSG_FASTOPEN). Otherwise
+ * a worker that was taken over could use an accepted socket again, to reach another server. */
 enum { ADDRESS_MOST = 15, SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT, SOCKET_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK };
 
 _Static_assert(sizeof(struct sockaddr_in) > ADDRESS_MOST && sizeof(struct sockaddr_in6) > ADDRESS_MOST,
@@ -37,7 +38,7 @@ _Static_assert(offsetof(struct sockaddr_un, sun_path) + sizeof "pool.sock" <= AD
                "the address of the pool is");
 
 static const struct confine_call loop_calls[] = {
-        /* the loop, and that of the library that speaks with the pool */
+        /* the worker's loop, and the loop of the library that speaks with the pool */
         { .call = SCMP_SYS(epoll_create1) },
         { .call = SCMP_SYS(epoll_wait) },
         { .call = SCMP_SYS(epoll_pwait) },
@@ -69,7 +70,7 @@ static const struct confine_call loop_calls[] = {
 #ifndef __SANITIZE_ADDRESS__ /* the sanitizers' runtime has other ioctls, too, so there all are allowed */
         { .call = SCMP_SYS(ioctl), .arguments = { { 1, CONFINE_ALL_BITS, FIONREAD } } },
 #endif
-        /* the pool, again and again */
+        /* connecting to the pool, again after each loss */
         { .call = SCMP_SYS(socket),
           .arguments = { { 0, CONFINE_ALL_BITS, AF_UNIX },
                          { 1, ~(uint64_t)SOCKET_FLAGS, SOCK_STREAM },

@@ -55,7 +55,8 @@ void gateway_hold(struct gateway *g, int64_t bytes)
 
 static void say_alive(const struct gateway *g)
 {
-        /* The supervisor has closed its end only if the worker is to drain, which the loop sees by itself. */
+        /* An error is ignored: the supervisor has closed its end only if the worker is to drain, and control_readable
+         * sees that. */
         (void)send(g->options->control_fd, "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
@@ -85,7 +86,7 @@ static void control_readable(evutil_socket_t fd, short what, void *data)
         g->draining = true;
         event_del(g->control);
         http_server_drain(g->server);
-        /* Soon more often than each second: the end of the last exchange ends the worker. */
+        /* From here on each 50 ms, so that the worker ends soon after its last exchange. */
         event_add(g->tick, &(struct timeval){ .tv_usec = 50 * 1000 });
 }
 
@@ -107,7 +108,7 @@ static int prepare(struct gateway *g, struct err *e)
         return r;
 }
 
-/* Descriptors from here on are not the worker's. */
+/* The number above all descriptors that the worker was given. Descriptors from this number on are not the worker's. */
 static unsigned first_foreign(const struct gateway_options *o)
 {
         int most = o->control_fd > 2 ? o->control_fd : 2;
@@ -120,8 +121,9 @@ static unsigned first_foreign(const struct gateway_options *o)
 static int run(struct gateway *g, struct err *e)
 {
         const struct gateway_options *o = g->options;
-        struct wslay
-                opened; /* while its file is in sight: the HTTP server finds it open, and logs if it is not there */
+        /* Opens libwslay while the worker can still see its file. Then http_server_new finds the library open. If
+         * libwslay is not installed, http_server_new logs that. */
+        struct wslay opened;
         int r = 0;
 
         (void)wslay_load(&opened);

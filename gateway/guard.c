@@ -58,7 +58,7 @@ bool guard_names_origin(const struct guard *g, struct span origin)
         return false;
 }
 
-/* http://HOST or https://HOST, and HOST is the request's own. */
+/* Is origin http://HOST or https://HOST, where HOST is the request's header Host? */
 static bool origin_is_host(struct span origin, struct span host)
 {
         static const char *const schemes[] = { "http://", "https://" };

@@ -1,8 +1,8 @@
-/* HTTP as the contracts see it. http*.c alone know evhttp: they accept connections, bound and check what comes, find
- * the route, and answer. Everything runs in the worker's one thread, on its loop.
+/* HTTP as the contracts see it. Only the files http*.c use evhttp. They accept connections, bound and check requests,
+ * find the route, and answer. Everything runs in the worker's one thread, on its loop.
  *
- * An exchange is one HTTP request and its answer. It begins when the whole body is there, and ends with the last byte
- * of the answer, or when the peer's connection closes. A handler must see to it that each exchange is answered once. */
+ * An exchange is one HTTP request and its answer. An exchange begins when the whole body is there. It ends with the
+ * last byte of the answer, or when the peer's connection closes. A handler must answer each exchange exactly once. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -25,19 +25,19 @@ enum method {
         METHOD_OPTIONS = 32,
 };
 
-/* Why there is no ordinary answer. message: a sentence in the user's words; copied where it is kept. */
+/* Why there is no ordinary answer. message is a sentence in the user's terms. Code that keeps a failure copies it. */
 struct failure {
-        int status;       /* of HTTP: 400, 404, 405, 413, 415, 422, 429, 503, 504, ... */
+        int status;       /* HTTP's status: 400, 404, 405, 413, 415, 422, 429, 503, 504, ... */
         const char *code; /* the name of the canonical code: "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", ... */
         char message[512];
-        uint64_t retry_after_ms; /* 0: no time is named. Else the answer has Retry-After, in seconds, rounded up */
+        uint64_t retry_after_ms; /* 0: the answer names no time. Else it has Retry-After, in seconds, rounded up */
 };
 
 struct route {
         const char *path;  /* the whole path. A "*" stands for one segment that is not empty: exchange_segment */
         unsigned methods;  /* enum method; others get 405 with Allow */
         bool has_body;     /* false: a body is refused with 413 before it is read */
-        bool is_websocket; /* the handler gets an exchange whose request asks for an upgrade; see websocket.h */
+        bool is_websocket; /* the handler answers the exchange with an upgrade; see websocket.h */
         void (*handle)(struct exchange *x);
 };
 
@@ -46,8 +46,8 @@ struct contract {
         const char *name; /* as in the configuration: "v1", "snekbox", "piston", "sandboxfusion" */
         const struct route *routes;
         size_t n_routes;
-        /* Answers in the contract's own shape. Called for what comes before a handler, too: 404, 405, 413, 415, a
-         * refused Host or Origin. */
+        /* Answers in the contract's own shape. Also called for refusals that come before a handler: 404, 405, 413, 415,
+         * a refused Host or Origin. */
         void (*fail)(struct exchange *x, const struct failure *why);
 };
 
@@ -59,7 +59,7 @@ struct gateway *exchange_gateway(const struct exchange *x);
 const struct contract *exchange_contract(const struct exchange *x);
 enum method exchange_method(const struct exchange *x);
 const char *exchange_path(const struct exchange *x);                     /* decoded, without the query */
-const char *exchange_segment(const struct exchange *x);                  /* what "*" of the route stood for; "" */
+const char *exchange_segment(const struct exchange *x);                  /* what the route's "*" stands for, or "" */
 const char *exchange_query(const struct exchange *x, const char *name);  /* NULL: the query has no such name */
 const char *exchange_header(const struct exchange *x, const char *name); /* NULL: there is none */
 struct span exchange_body(const struct exchange *x);                     /* valid until the exchange ends */
@@ -78,12 +78,12 @@ const char *exchange_trace(const struct exchange *x);
 /* To be called before the answer begins. Copies both. */
 void exchange_set_header(struct exchange *x, const char *name, const char *value);
 
-/* Whole answers: the exchange ends. body's content is taken over (drained), and may be NULL. json is a reference that
- * is taken over. */
+/* Whole answers: the exchange ends. The content of body is moved out of it; body may be NULL. The reference json is
+ * taken over. */
 void exchange_reply(struct exchange *x, int status, const char *type, struct evbuffer *body);
 void exchange_reply_json(struct exchange *x, int status, json_t *json);
 
-/* By the contract's `fail`. */
+/* Answers by the contract's `fail`. */
 void exchange_fail(struct exchange *x, const struct failure *why);
 
 /* An answer in pieces (chunked in HTTP/1.1). -ENOMEM. After exchange_stream_end the exchange ends. */
@@ -91,7 +91,7 @@ int exchange_stream_begin(struct exchange *x, int status, const char *type);
 int exchange_stream_write(struct exchange *x, const void *bytes, size_t len);
 void exchange_stream_end(struct exchange *x);
 
-/* Bytes of the stream that the socket has not taken yet. drained is called when there are none again. */
+/* Bytes of the stream that the socket has not taken yet. drained is called when the socket has taken all of them. */
 size_t exchange_unsent(const struct exchange *x);
 void exchange_on_drained(struct exchange *x, void (*drained)(void *data), void *data);
 
@@ -101,6 +101,6 @@ void exchange_on_gone(struct exchange *x, void (*gone)(void *data), void *data);
 
 /* ---------------------------------------------------------------- failures */
 
-/* Fills why; the format's text is cut at the size of message. */
+/* Fills why. The formatted text is cut at the size of message. */
 __attribute__((format(printf, 4, 5))) void failure_set(struct failure *why, int status, const char *code,
                                                        const char *format, ...);

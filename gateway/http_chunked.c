@@ -5,7 +5,8 @@
 
 enum { LINE_NONE = -2 };
 
-/* Takes a line that ends with CR LF. Returns its length without the line end; LINE_NONE: it isn't whole; -EINVAL. */
+/* Takes a line that ends with CR LF. Returns its length without the line end; LINE_NONE: the line isn't whole yet;
+ * -EINVAL. */
 static int take_line(struct chunked *c, struct evbuffer *from, char line[CHUNKED_MAX_LINE])
 {
         size_t end_len;
@@ -44,7 +45,7 @@ static int digit_of(char c)
         return -1;
 }
 
-/* SIZE in hexadecimal digits, perhaps followed by extensions, which mean nothing here. */
+/* SIZE in hexadecimal digits, perhaps followed by extensions, which are ignored. */
 static int read_size(struct chunked *c, const char *line, int len)
 {
         enum { MOST_DIGITS = 15 };
@@ -59,7 +60,7 @@ static int read_size(struct chunked *c, const char *line, int len)
         }
         if (i == 0 || (i < len && line[i] != ';'))
                 return -EINVAL;
-        c->framing -= (size_t)i < c->framing ? (size_t)i : c->framing; /* the digits are what a chunk needs */
+        c->framing -= (size_t)i < c->framing ? (size_t)i : c->framing; /* the digits of the size don't count */
         c->state = c->left > 0 ? CHUNKED_DATA : CHUNKED_TRAILER;
         return 0;
 }
@@ -105,7 +106,7 @@ int chunked_read(struct chunked *c, struct evbuffer *from, struct evbuffer *body
                         if (c->left > most || evbuffer_get_length(body) > most - c->left)
                                 return -EMSGSIZE;
                 } else if (r == 0) {
-                        return 0; /* the empty line after the trailer, whose headers mean nothing here */
+                        return 0; /* the empty line after the trailer, whose headers are ignored */
                 }
         }
 }

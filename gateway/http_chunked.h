@@ -1,5 +1,5 @@
-/* The chunked body of a request, taken apart strictly: evhttp's own reader has no bound on the line before a chunk, and
- * takes lines that other readers understand differently. */
+/* The chunked body of a request, decoded strictly. evhttp's own decoder has no bound on the line before a chunk. It
+ * also accepts lines that other servers understand differently. */
 #pragma once
 
 #include <event2/buffer.h>
@@ -20,9 +20,9 @@ struct chunked {
         size_t framing;
 };
 
-/* The expected answer besides 0: the body isn't whole yet. */
+/* The expected result besides 0: the body isn't whole yet. */
 enum { CHUNKED_MORE = 1 };
 
-/* Takes what is whole from `from`, and moves the chunks' data to body. 0: the body is whole, and what follows it is
- * left in `from`. CHUNKED_MORE, -EINVAL: malformed, -EMSGSIZE: body would be longer than most, -ENOMEM. */
+/* Takes complete lines and data from `from`, and moves the chunks' data to body. 0: the body is whole, and the bytes
+ * after it are left in `from`. CHUNKED_MORE, -EINVAL: malformed, -EMSGSIZE: body would be longer than most, -ENOMEM. */
 int chunked_read(struct chunked *c, struct evbuffer *from, struct evbuffer *body, uint64_t most);

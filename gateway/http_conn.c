@@ -1,9 +1,10 @@
 /* The life of a connection: from evhttp's accept to the close of its socket. http_intake.c reads its requests.
  *
- * conn_accept makes the bufferevent. evhttp then sets the connection up, and on the loop's next turn conn_turn takes
- * the callbacks over. From then on evhttp has them only while it parses a request and writes the answer. The connection
- * holds a reference to the bufferevent, so the socket outlives evhttp's end of it. That is needed after a refusal: a
- * socket that is closed with unread bytes resets the connection, and the peer would never read the answer. */
+ * conn_accept makes the bufferevent. evhttp then sets the connection up. On the loop's next turn, conn_turn takes the
+ * bufferevent's callbacks over. From then on evhttp has the callbacks only while it parses a request and writes the
+ * answer. The connection holds a reference to the bufferevent, so the socket stays open after evhttp has freed its
+ * connection. A refusal needs this: if a socket is closed with unread bytes, the kernel resets the connection, and the
+ * peer would never read the answer. */
 #include "gateway/http_internal.h"
 
 #include "proto/base/clock.h"
@@ -25,7 +26,7 @@ static void count_moved(struct evbuffer *buffer, const struct evbuffer_cb_info *
                 c->moved_ms = clock_ms();
 }
 
-/* Draining first, so that the bytes are counted out. */
+/* Drains the buffer first, so that count_held subtracts its bytes. */
 static void free_buffer(struct evbuffer **buffer)
 {
         if (!*buffer)
@@ -45,7 +46,7 @@ struct evbuffer *conn_buffer(struct conn *c)
         return b;
 }
 
-/* The connection will be freed on the loop's next turn; it makes room at once. */
+/* The connection will be freed only on the loop's next turn, but another one may take its place at once. */
 static void uncount(struct conn *c)
 {
         if (c->counted)
@@ -78,7 +79,7 @@ static void conn_free(struct conn *c)
         free(c);
 }
 
-/* evhttp frees the connection: the peer has closed it, an answer was the last, or conn_close. */
+/* evhttp frees its connection because the peer has closed it, the last answer is written, or conn_close was called. */
 static void freed_by_evhttp(struct evhttp_connection *evcon, void *data)
 {
         struct conn *c = data;
@@ -101,7 +102,7 @@ void conn_close(struct conn *c)
                 return;
         }
         if (c->phase == CONN_NEW)
-                return; /* evhttp is setting it up; it will be idle */
+                return; /* evhttp is still setting it up; it can be closed later, when it is idle */
         c->phase = CONN_DEAD;
         event_active(c->turn, EV_TIMEOUT, 0);
 }
@@ -137,7 +138,7 @@ static void take_over(struct conn *c)
         bufferevent_enable(c->bev, EV_READ);
 }
 
-/* Closes the connection that has been idle for the longest time, which may be the newest. */
+/* Closes the connection that has been idle for the longest time. It may be the newest connection. */
 static void shed(struct http_server *s)
 {
         struct conn *c;
@@ -175,7 +176,7 @@ void conn_begin(struct conn *c)
         }
 }
 
-/* evhttp has set the connection up: its callbacks say where it is. */
+/* evhttp has set the connection up. The bufferevent's callbacks are evhttp's now, and their argument is the evcon. */
 static void conn_set_up(struct conn *c)
 {
         struct sockaddr_storage address = { 0 };
@@ -249,20 +250,20 @@ struct bufferevent *conn_accept(struct event_base *base, void *data)
                 conn_free(c);
                 return NULL;
         }
-        bufferevent_incref(c->bev); /* one for evhttp, one for the connection */
+        bufferevent_incref(c->bev); /* one reference for evhttp, one for c */
         event_active(c->turn, EV_TIMEOUT, 0);
         return c->bev;
 }
 
-/* ---------------------------------------------------------------- while evhttp has it */
+/* ---------------------------------------------------------------- while evhttp has the callbacks */
 
 static void answer_written(struct evhttp_request *req, void *data)
 {
         struct conn *c = data;
 
         (void)req;
-        /* Bytes of the next request wait in rest: evhttp, which begins to read now, must not see them unchecked.
-         * Nothing is read before conn_turn has the callbacks again. */
+        /* Bytes of the next request wait in rest: evhttp begins to read now, and must not see unchecked bytes. Nothing
+         * is read until conn_turn has taken the callbacks over again. */
         bufferevent_disable(c->bev, EV_READ);
         struct evbuffer *in = bufferevent_get_input(c->bev);
         if (evbuffer_get_length(in) > 0) {
@@ -300,8 +301,8 @@ void conn_request(struct evhttp_request *req, void *data)
         c->deadline_ms = 0;
         c->moved_ms = clock_ms();
         evhttp_request_set_on_complete_cb(req, answer_written, c);
-        /* evhttp stops reading here. But only a socket that is read shows its end. What comes is kept for later, up to
-         * a bound; evhttp_read would end the process. */
+        /* evhttp stops reading here. But a closed connection is noticed only by reading. So the socket is read on, and
+         * up to CONN_BEHIND bytes are kept. evhttp_read must not be called now: it would end the process. */
         bufferevent_setcb(c->bev, NULL, c->evhttp_write, c->evhttp_event, c->evcon);
         bufferevent_setwatermark(c->bev, EV_READ, 0, CONN_BEHIND);
         bufferevent_enable(c->bev, EV_READ);

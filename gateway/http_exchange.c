@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* 00-TRACE-SPAN-FLAGS of the W3C, in small hexadecimal digits. A trace or span of zeros alone is invalid. */
+/* 00-TRACE-SPAN-FLAGS of the W3C, in small hexadecimal digits. TRACE or SPAN is invalid if it has only zeros. */
 static bool is_traceparent(const char *text)
 {
         static const char form[] = "00-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
@@ -39,7 +39,7 @@ static char *read_segment(const struct conn *c, const char *path)
         return strndup(at ? at : "", len);
 }
 
-/* evhttp moves the body into a buffer of the request: it is counted there as long as the exchange lives. */
+/* evhttp moves the body into a buffer of the request. The body's bytes stay counted as long as the exchange lives. */
 static void count_body(struct exchange *x)
 {
         x->body_held = evbuffer_get_length(evhttp_request_get_input_buffer(x->req));
@@ -89,7 +89,8 @@ void exchange_end(struct exchange *x)
 
 void exchange_gone(struct exchange *x)
 {
-        /* evhttp has let go of a request that was not answered. Else it frees the request with the connection. */
+        /* evhttp takes an unanswered request off its connection, and does not free it. Otherwise evhttp frees the
+         * request. */
         if (!evhttp_request_get_connection(x->req))
                 evhttp_request_free(x->req);
         if (x->socket)
@@ -133,7 +134,7 @@ const char *exchange_query(const struct exchange *x, const char *name)
         struct evkeyval *pair;
 
         if (!x->has_query && text) {
-                (void)evhttp_parse_query_str(text + 1, query); /* what is malformed is not there */
+                (void)evhttp_parse_query_str(text + 1, query); /* a malformed query has no names */
                 ((struct exchange *)x)->has_query = true;
         }
         TAILQ_FOREACH(pair, query, next)

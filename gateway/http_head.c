@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <strings.h>
 
-/* What one header line may be at most once, and where its value goes. */
+/* The headers that may come only once, and whether they have come. */
 struct once {
         bool length, encoding, host, origin, expect;
 };
@@ -63,7 +63,7 @@ static bool is_token(struct span s)
         return s.len > 0;
 }
 
-/* Finds the empty line. Each line must end with CR LF. */
+/* Finds the empty line that ends the head. Each line must end with CR LF. */
 static int find_end(struct head *h, struct span bytes, size_t *scanned, struct failure *why)
 {
         size_t at = *scanned;

@@ -1,8 +1,8 @@
-/* The head of a request: its request line and its header lines. This is a check, and the strict one of two readers.
- * evhttp parses the head again afterwards, and would join folded lines, take bare line feeds, and read a body before
- * anybody may refuse it. So a head that two readers could understand differently gets no further than this.
+/* The head of a request: its request line and its header lines. head_read is the first and strict one of two parsers.
+ * evhttp parses the head again afterwards. evhttp would join folded lines, take bare line feeds, and read a body before
+ * it can be refused. So head_read refuses a head that two parsers could understand differently.
  *
- * Pure over bytes: it keeps nothing. */
+ * These functions only read the bytes, and keep no state. */
 #pragma once
 
 #include "gateway/http.h"
@@ -16,12 +16,12 @@ enum {
 /* Spans point into the bytes that were read. A span without data: there is no such header. */
 struct head {
         size_t size;        /* bytes, the empty line among them */
-        struct span method; /* as it was written */
+        struct span method; /* the method as it was written */
         struct span target; /* begins with "/" */
         struct span fields; /* the header lines, each with its line end */
         struct span host;
         struct span origin;
-        enum method verb; /* 0: a method that no route has */
+        enum method verb; /* 0: an unknown method, which is refused */
         bool is_1_0;
         bool has_length; /* Content-Length is there */
         bool chunked;
@@ -31,14 +31,14 @@ struct head {
         uint64_t length;
 };
 
-/* The expected answer besides 0: the head isn't whole yet. */
+/* The expected result besides 0: the head isn't whole yet. */
 enum { HEAD_MORE = 1 };
 
-/* Reads the head that bytes begin with. *scanned: how many bytes earlier calls have looked at; 0 at first. 0,
- * HEAD_MORE, or -EINVAL with why. */
+/* Reads the head at the beginning of bytes. *scanned: how many bytes earlier calls have looked at; 0 at first. Returns
+ * 0, HEAD_MORE, or -EINVAL with why. */
 int head_read(struct head *h, struct span bytes, size_t *scanned, struct failure *why);
 
-/* Takes the next header line from *fields. False: there is none. Only for the fields of a head that head_read took. */
+/* Takes the next header line from *fields. False: there is none. fields must be of a head that head_read accepted. */
 bool head_next(struct span *fields, struct span *line, struct span *name, struct span *value);
 
 /* Are these bytes the word, in letters of any case? */

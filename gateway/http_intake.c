@@ -1,5 +1,5 @@
-/* Reading a request from a connection: its head, the decision whether it may come in, its body. Nothing is read beyond
- * what was decided on. evhttp gets a request when it is whole (conn_pass). */
+/* Reading a request from a connection: its head, the decision whether it may come in, its body. A body is read only
+ * after the request was admitted. evhttp gets a request when the request is whole (conn_pass). */
 #include "gateway/http_internal.h"
 
 #include "proto/base/clock.h"
@@ -22,7 +22,7 @@ static void refuse_for_memory(struct conn *c)
 
 /* ---------------------------------------------------------------- refusals */
 
-/* Copies the head without what announces a body, and with Connection: close. */
+/* Copies the head without the headers that announce a body, and with Connection: close. */
 static int write_head_without_body(struct evbuffer *to, const struct head *h)
 {
         static const char *const dropped[] = { "Content-Length", "Transfer-Encoding", "Expect", "Connection",
@@ -41,7 +41,7 @@ static int write_head_without_body(struct evbuffer *to, const struct head *h)
         return r < 0 ? r : evbuffer_add_printf(to, "Connection: close\r\n\r\n");
 }
 
-/* Reads the head of the current request again; false: it isn't whole, or bad. */
+/* Reads the head of the current request again. False: the head isn't whole, or it is bad. */
 static bool read_again(struct conn *c, struct head *h)
 {
         struct evbuffer *in = c->head ? c->head : bufferevent_get_input(c->bev);
@@ -53,7 +53,7 @@ static bool read_again(struct conn *c, struct head *h)
         return bytes && head_read(h, (struct span){ bytes, len }, &scanned, &ignored) == 0;
 }
 
-/* Puts a request without a body into the input, in place of all that came, so that evhttp writes the answer. */
+/* Replaces the input by a request without a body, so that evhttp writes the answer. */
 static bool replace_request(struct conn *c)
 {
         static const char nothing[] = "GET / HTTP/1.1\r\nConnection: close\r\n\r\n";
@@ -110,7 +110,7 @@ static void read_body(struct conn *c)
                 refuse_for_memory(c);
 }
 
-/* Writes the request again with the length that its body turned out to have. */
+/* Replaces the chunked request by one with Content-Length, because the body's length is known now. */
 static void pass_chunked(struct conn *c)
 {
         struct evbuffer *in = bufferevent_get_input(c->bev), *made = conn_buffer(c);
@@ -247,7 +247,7 @@ static void take_head(struct conn *c, const struct head *h)
         }
 }
 
-/* Empty lines before a request are allowed, and mean nothing. Were there any? */
+/* Removes empty lines before a request, which are allowed and ignored. Were there any? */
 static bool skip_empty_lines(struct evbuffer *in)
 {
         bool skipped = false;
@@ -266,7 +266,7 @@ static void read_head(struct conn *c)
         struct failure why;
         struct head h;
 
-        /* One byte that was looked at may be the first half of an empty line. */
+        /* If head_read has looked at one byte only, that byte may be the CR of an empty line. */
         if (c->scanned <= 1 && skip_empty_lines(in))
                 c->scanned = 0;
         size_t len = evbuffer_get_length(in);

@@ -1,5 +1,5 @@
-/* Answers: see http.h. evhttp writes them; here are the headers that all answers have, and what evhttp would get wrong:
- * bodies of HEAD, and streams to peers that speak HTTP/1.0. */
+/* Answers: see http.h. evhttp writes the answers. This file adds the headers that all answers have. It also handles two
+ * cases that evhttp gets wrong: bodies of HEAD, and streams to peers that speak HTTP/1.0. */
 #include "gateway/http_internal.h"
 
 #include <errno.h>
@@ -11,7 +11,7 @@ static struct evkeyvalq *headers_of(struct exchange *x)
         return evhttp_request_get_output_headers(x->req);
 }
 
-/* Those that evhttp has no words for. */
+/* The reason phrases that evhttp lacks. */
 static const char *reason_of(int status)
 {
         switch (status) {
@@ -36,7 +36,7 @@ void exchange_set_header(struct exchange *x, const char *name, const char *value
         evhttp_add_header(headers_of(x), name, value);
 }
 
-/* A page of an origin that the configuration names may read the answer. */
+/* Lets a page read the answer if the configuration names the page's origin. */
 static void allow_origin(struct exchange *x)
 {
         const struct guard *g = &x->conn->listener->guard;
@@ -61,7 +61,7 @@ static void common_headers(struct exchange *x, const char *type)
         exchange_set_header(x, "X-Content-Type-Options", "nosniff");
         allow_origin(x);
         if (c->close || c->listener->server->draining) {
-                /* evhttp looks at the request's header, too. */
+                /* evhttp also looks at the request's header Connection. */
                 evhttp_remove_header(asked, "Connection");
                 exchange_set_header(x, "Connection", "close");
         }
@@ -162,8 +162,8 @@ static void stream_written(struct evhttp_connection *evcon, void *data)
 int exchange_stream_begin(struct exchange *x, int status, const char *type)
 {
         struct conn *c = x->conn;
-        /* A stream has no Content-Length. HTTP/1.0 has no chunks either, so the connection's end is that of the stream.
-         */
+        /* A stream has no Content-Length, and HTTP/1.0 has no chunks. So the end of the connection marks the stream's
+         * end. */
         if (c->is_1_0)
                 c->close = true;
         common_headers(x, type);
@@ -181,7 +181,7 @@ int exchange_stream_write(struct exchange *x, const void *bytes, size_t len)
                 return -ENOMEM;
         }
         evhttp_send_reply_chunk_with_cb(x->req, scratch, stream_written, x);
-        evbuffer_drain(scratch, evbuffer_get_length(scratch)); /* HEAD: nothing was taken */
+        evbuffer_drain(scratch, evbuffer_get_length(scratch)); /* after HEAD, evhttp has taken nothing */
         return 0;
 }
 

@@ -19,7 +19,7 @@ const char *route_match(const char *pattern, const char *path, size_t *len)
         return *len > 0 && strcmp(path + before + *len, star + 1) == 0 ? path + before : NULL;
 }
 
-/* How many bytes of the path's leading segments a contract's routes share with it. */
+/* The length, in bytes, of the most leading segments that path has in common with one of the contract's routes. */
 static size_t likeness(const struct contract *contract, const char *path)
 {
         size_t most = 0;
@@ -38,7 +38,7 @@ static size_t likeness(const struct contract *contract, const char *path)
         return most;
 }
 
-/* The contract whose shape an error for this path has. */
+/* The contract that gives an error for this path its shape. */
 static const struct contract *nearest(const struct http_listener *l, const char *path)
 {
         const struct contract *best = l->contracts[0];
@@ -73,7 +73,7 @@ void route_allow(const struct http_listener *l, const char *path, char text[64])
                         at += snprintf(text + at, 64 - (size_t)at, "%s%s", at > 0 ? ", " : "", names[i]);
 }
 
-/* The path is known if a contract has it with any method. */
+/* Sets the contract and the route. True: the path is known, which means that a contract has it with any method. */
 static bool find(struct conn *c, const char *path)
 {
         const struct http_listener *l = c->listener;

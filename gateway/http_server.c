@@ -11,10 +11,10 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 
-enum { ALL_METHODS = 0x1ff, DESCRIPTORS_KEPT = 64 }; /* http_head.c says which methods there are */
+enum { ALL_METHODS = 0x1ff, DESCRIPTORS_KEPT = 64 }; /* evhttp takes all methods, because http_head.c checks them */
 
-/* accept failed, since the machine has run out of descriptors or memory. The listener would report it at once again, so
- * it rests until the next tick. data is evhttp's own. */
+/* accept failed, because the machine has run out of descriptors or memory. The listener would report the failure again
+ * at once, so it is disabled until the next tick. data is evhttp's own. */
 static void accept_failed(struct evconnlistener *listener, void *data)
 {
         (void)data;
@@ -53,8 +53,8 @@ static int listen_on(struct http_listener *l, const struct gateway_listener *fro
         struct http_server *s = l->server;
         int on = 1;
 
-        /* Accepted sockets inherit these: small writes of a stream go out at once, and a peer that vanished is found.
-         */
+        /* Accepted sockets inherit these options. Small writes of a stream go out at once, and a lost peer is
+         * detected. */
         (void)setsockopt(from->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         (void)setsockopt(from->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         (void)setsockopt(from->fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ 60 }, sizeof(int));
@@ -63,7 +63,8 @@ static int listen_on(struct http_listener *l, const struct gateway_listener *fro
         l->http = evhttp_new(s->base);
         if (!l->http)
                 return err_set(e, ENOMEM, "the listener %s", from->address);
-        /* The bounds of http_head.c are tighter; these hold for what gets past it by a mistake of ours. */
+        /* The bounds of http_head.c are tighter. These bounds hold if a mistake in http_head.c lets a request
+         * through. */
         evhttp_set_max_headers_size(l->http, HEAD_MAX + 1024);
         evhttp_set_max_body_size(l->http, (ev_ssize_t)s->max_body);
         evhttp_set_allowed_methods(l->http, ALL_METHODS);
@@ -78,7 +79,7 @@ static int listen_on(struct http_listener *l, const struct gateway_listener *fro
         return 0;
 }
 
-/* So many connections fit into the memory and the descriptors. */
+/* How many connections fit into half the memory and into the descriptors. */
 static size_t most_connections(uint64_t memory)
 {
         struct rlimit files;
@@ -166,7 +167,7 @@ void http_server_tick(struct http_server *s)
                 conn_tick(c, s->now_ms);
         }
         for (size_t i = 0; i < s->n_listeners && !s->draining; i++)
-                evconnlistener_enable(s->listeners[i].listener); /* see accept_failed */
+                evconnlistener_enable(s->listeners[i].listener); /* accept_failed may have disabled it */
 }
 
 void http_server_drain(struct http_server *s)

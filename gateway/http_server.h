@@ -9,12 +9,12 @@
 
 struct http_server;
 
-/* Takes the listeners' descriptors over. contracts: those that the listeners may name. -EINVAL: a listener names
- * another one. */
+/* Takes the listeners' descriptors over. contracts: the contracts that the listeners may name. -EINVAL: a listener
+ * names another contract, or none. */
 int http_server_new(struct http_server **out, struct gateway *g, struct event_base *base, const struct log *log,
                     const struct gateway_options *o, const struct contract *const *contracts, size_t n_contracts,
                     struct err *e);
-void http_server_free(struct http_server *s); /* NULL is accepted. Exchanges are told that they are gone */
+void http_server_free(struct http_server *s); /* NULL is accepted. The `gone` of open exchanges is called */
 
 /* To be called each second: time-outs. */
 void http_server_tick(struct http_server *s);

@@ -1,5 +1,6 @@
-/* JSON of strangers: see json.h. jansson checks the grammar, the characters, the numbers and the keys. It has no small
- * bound on depth, and none on the number of values, so both are counted before it makes the first of them. */
+/* JSON from clients: see json.h. jansson checks the grammar, the characters, the numbers and the keys. jansson's bound
+ * on the depth is too large, and jansson does not bound the number of values. So is_bounded counts depth and values
+ * before jansson makes the first value. */
 #include "gateway/json.h"
 
 #include "client/json_value.h"
@@ -26,7 +27,7 @@ static json_t *refuse(struct json_fault *fault, size_t at, const char *sentence)
         return NULL;
 }
 
-/* The place behind the string that begins before `at`; the text's length if the string has no end. */
+/* Returns the place behind the string whose first byte is at `at`, or the text's length if the string has no end. */
 static size_t skip_string(struct span text, size_t at)
 {
         const size_t begin = at;
@@ -44,7 +45,7 @@ static size_t skip_string(struct span text, size_t at)
         }
 }
 
-/* Counts depth and values in one pass. What is no JSON is left to jansson. */
+/* Counts depth and values in one pass. Text that is not JSON passes here, and jansson refuses it. */
 static bool is_bounded(struct span text, struct json_fault *fault)
 {
         size_t depth = 0, values = 1, at = 0;

@@ -1,4 +1,4 @@
-/* JSON of strangers, by jansson: strict, bounded, with faults that name the field. */
+/* JSON from clients, read by jansson: strict and bounded. A fault names the field that is wrong. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -10,12 +10,13 @@
 
 enum {
         JSON_MAX_DEPTH = 64,
-        /* Values and keys in one text. jansson takes up to 400 bytes for an empty object, of which the text has 3. */
+        /* Values and keys in one text. The bound is needed because jansson takes up to 400 bytes of memory for an empty
+         * object, which has 3 bytes in the text. */
         JSON_MAX_VALUES = 65536,
 };
 
-/* Gives jansson's tables a random seed. To be called once, before the first value is made: jansson by itself would open
- * a file, which a confined process must not. */
+/* Gives jansson's tables a random seed. To be called once, before the first value is made. Without this call, jansson
+ * would open a file, and a confined process must not open files. */
 void json_prepare(void);
 
 /* Says where and what: "files[3].content: a string is needed". */
@@ -39,6 +40,6 @@ int base64_decode(struct span text, uint8_t **out, size_t *len);
 /* Standard base64 as a JSON string, by jansson's memory. NULL: no memory. */
 json_t *json_base64(struct span bytes);
 
-/* bytes as a JSON string. With replace, bytes that are not UTF-8 become U+FFFD; else NULL for them. NULL also without
- * memory. */
+/* bytes as a JSON string. With replace, bytes that are not UTF-8 become U+FFFD. Without replace, such bytes give NULL.
+ * NULL also without memory. */
 json_t *json_text(struct span bytes, bool replace);

@@ -1,4 +1,5 @@
-/* The worker's parts put together: the contracts, and the way to the pool. worker.h has the life of the process. */
+/* Puts the worker's parts together: the contracts, and the connections to the pool. gateway_serve (worker.h) runs the
+ * process. */
 #include "gateway/json.h"
 #include "gateway/run.h"
 #include "gateway/worker.h"

@@ -10,7 +10,7 @@
 
 enum {
         RANDOM_ID_BYTES = 16,
-        UNSENT_LITTLE = 64 << 10, /* bytes that may wait in the exchange's socket before output waits for it */
+        UNSENT_LITTLE = 64 << 10, /* unsent bytes of the exchange above which output waits */
 };
 
 struct run {
@@ -19,10 +19,10 @@ struct run {
         const struct run_ops *ops;
         void *data;
         char id[WIRE_MAX_RUN_ID + 1];
-        bool waits_for_socket; /* drained will come */
-        bool in_callback;      /* a callback for output is under way: run_gone must leave the memory to it */
+        bool waits_for_socket; /* the callback drained will be called */
+        bool in_callback;      /* the callback for output is running: on_output frees r, not run_gone */
         bool is_gone;
-        bool is_cancelled; /* by run_cancel */
+        bool is_cancelled; /* run_cancel was called */
 };
 
 /* ---------------------------------------------------------------- ends */
@@ -32,7 +32,7 @@ static void run_drop(struct ask *a)
         free((char *)a - offsetof(struct run, ask));
 }
 
-/* The exchange goes on without the run: the front answers it. */
+/* Separates the exchange from the run: the handler answers the exchange afterwards. */
 static void part(struct run *r)
 {
         ask_leave(&r->ask);
@@ -114,7 +114,7 @@ static void drained(void *data)
         hatchery_call_consumed(r->ask.call, hatchery_call_unconsumed(r->ask.call));
 }
 
-/* A reader that keeps up lets the program go on at once. */
+/* Grants the program new credit: at once if the peer reads fast enough, else when the socket has drained. */
 static void settle(struct run *r)
 {
         if (exchange_unsent(r->x) <= UNSENT_LITTLE) {
@@ -195,7 +195,7 @@ static bool is_of_id(uint8_t c)
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
 }
 
-/* Fronts put the id into headers, so its form is checked before the pool does. */
+/* Contracts put the id into headers, so its form is checked here, before the pool checks it. */
 static int take_id(struct run *r, const struct submission *s, struct failure *why)
 {
         bool is_good = s->run_id.len <= WIRE_MAX_RUN_ID;
@@ -213,7 +213,8 @@ static int take_id(struct run *r, const struct submission *s, struct failure *wh
         return 0;
 }
 
-/* The pool closes a connection over a message beyond its bound, and this one carries other callers' runs. */
+/* Checks the size here, because the pool would close the connection after a message that is too long. The connection
+ * also carries other callers' runs. */
 static int check_size(const struct runs *all, const struct request *q, size_t *size, struct failure *why)
 {
         struct err e = { 0 };
@@ -276,7 +277,7 @@ int run_start(struct run **out, struct exchange *x, struct request *q, const str
         r->ops = ops;
         r->data = data;
         int result = start(r, q, why);
-        q->execute.run_id = wanted_id; /* r's own would not outlive r */
+        q->execute.run_id = wanted_id; /* the id in r is freed with r */
         if (result < 0) {
                 free(r);
                 return result;

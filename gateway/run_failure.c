@@ -1,4 +1,4 @@
-/* The pool's refusals and losses as statuses of HTTP: see run_parts.h. */
+/* Turns refusals of the pool, and lost connections to it, into HTTP statuses: see run_parts.h. */
 #include "gateway/run_parts.h"
 
 struct row {

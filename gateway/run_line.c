@@ -1,6 +1,6 @@
-/* The worker's connections to the pool: see run_parts.h. One carries all small requests of all callers. Large ones take
- * turns on a few others, so that a small one never waits behind a large one's bytes. libhatchery makes a lost
- * connection anew. */
+/* The worker's connections to the pool: see run_parts.h. One connection carries all small requests of all callers.
+ * Large requests share a few other connections, so that a small request never waits behind a large request's bytes.
+ * libhatchery makes a lost connection anew. */
 #include "gateway/run_parts.h"
 
 #include <errno.h>
@@ -16,8 +16,8 @@ static void on_connected(void *data, struct hatchery_client *c)
         line->is_down = false;
 }
 
-/* Those that were sent have failed already. Those that wait would wait for the next connection; their callers are told
- * instead, and know best whether to wait. */
+/* Requests that were sent have failed already. Requests that were not sent would wait for the next connection. They are
+ * cancelled instead, so that their callers decide whether to try again. */
 static void on_disconnected(void *data, struct hatchery_client *c, const struct err *why, int64_t retry_ms)
 {
         struct line *line = data;
@@ -64,7 +64,7 @@ static struct line *line_new(struct runs *all, struct err *e)
         }
         const struct hatchery_client_config config = {
                 .address = all->address,
-                .max_answer = INT32_MAX, /* the pool bounds its answers, and is trusted */
+                .max_answer = INT32_MAX, /* the pool is trusted, and bounds its answers itself */
                 .backoff_first_ms = 20,
                 .backoff_most_ms = 2000,
                 .ops = &line_ops,
@@ -82,7 +82,7 @@ static struct line *line_new(struct runs *all, struct err *e)
 
 /* ---------------------------------------------------------------- all lines */
 
-/* One that carries nothing, else a new one, else the one that carries the least. */
+/* A large line that carries nothing, or a new line, or else the line that carries the fewest calls. */
 static struct line *large_line(struct runs *all, struct err *e)
 {
         struct line *best = NULL;

@@ -1,5 +1,5 @@
-/* What the files of gateway/run.h share: private to run*.c. A line is one connection to the pool. An ask is one request
- * on a line, of any kind. */
+/* Declarations that only run*.c share. A line is one connection to the pool. An ask is one request on a line, of any
+ * kind. */
 #pragma once
 
 #include "client/event.h"
@@ -11,23 +11,23 @@ enum {
         RUN_LARGE =
                 64 << 10, /* a request of more bytes goes over a line for such requests, so that none waits behind it */
         RUN_LARGE_LINES = 4,
-        RUN_RETRY_MS = 1000,     /* the pool is away or full, and does not say for how long */
-        RUN_ASK_US = 10000000,   /* a question that is no run is answered by then */
-        RUN_STATUS_US = 1000000, /* a status is as good as new for so long */
+        RUN_RETRY_MS = 1000,     /* Retry-After if the pool is away or full, and names no time */
+        RUN_ASK_US = 10000000,   /* deadline of a request that is no run */
+        RUN_STATUS_US = 1000000, /* a status is used again for so long */
 };
 
 struct ask {
         struct line *line;
         struct hatchery_call *call;
-        void (*drop)(struct ask *a); /* the worker ends: frees what a is part of. NULL: nothing is to be freed */
-        TAILQ_ENTRY(ask) link;       /* of its line */
+        void (*drop)(struct ask *a); /* the worker ends: frees the structure around a. NULL: nothing to free */
+        TAILQ_ENTRY(ask) link;       /* in the asks of line */
 };
 
 struct line {
         struct runs *all;
         struct hatchery_client *client;
         struct hatchery_event *event;
-        TAILQ_HEAD(, ask) asks; /* those in flight */
+        TAILQ_HEAD(, ask) asks; /* asks in flight */
         bool is_down;           /* the connection was lost or could not be made; another attempt follows */
         int64_t retry_ms;
 };
@@ -46,8 +46,8 @@ struct runs {
         char *address;
         uint32_t max_request_bytes;
         struct line *small;
-        struct line *large[RUN_LARGE_LINES]; /* made when they are needed; NULL: not yet */
-        /* run_status.c */
+        struct line *large[RUN_LARGE_LINES]; /* each is made when it is needed; NULL: not made yet */
+        /* for run_status.c: */
         TAILQ_HEAD(askers, asker) askers;
         struct ask status_ask;
         bool is_asking;
@@ -58,14 +58,14 @@ struct runs {
 
 /* ---------------------------------------------------------------- run_line.c */
 
-/* The line for a request of about so many bytes. NULL: why is filled. */
+/* The line for a request of about that many bytes. NULL: there is no line, and why is filled. */
 struct line *line_for(struct runs *all, size_t bytes, struct failure *why);
 
-/* Sends q on the line, and enters a. A failure before sending fills why. */
+/* Sends q on the line, and adds a to line->asks. Negative: nothing was sent, and why is filled. */
 int line_send(struct line *line, struct ask *a, const struct request *q, const struct hatchery_call_options *options,
               const struct hatchery_call_ops *ops, void *data, struct failure *why);
 
-/* The call has ended. */
+/* Removes a from its line: the call has ended. */
 void ask_leave(struct ask *a);
 
 /* ---------------------------------------------------------------- run_failure.c */
@@ -73,7 +73,7 @@ void ask_leave(struct ask *a);
 void failure_of_refusal(struct failure *why, const struct hatchery_refusal *refusal);
 void failure_of_loss(struct failure *why, const struct hatchery_failure *f);
 
-/* For an answer of a kind that the request can't have. */
+/* Fills why for an answer of a kind that the request can't have. */
 void failure_of_oddity(struct failure *why);
 
 /* ---------------------------------------------------------------- run_weight.c */

@@ -1,4 +1,4 @@
-/* Questions to the pool that are no runs: its status, and the cancelling of a run by its id. See run.h. */
+/* Requests to the pool that are no runs: its status, and cancelling a run by its id. See run.h. */
 #include "gateway/run_parts.h"
 #include "proto/base/clock.h"
 
@@ -23,7 +23,7 @@ static void asker_gone(void *data)
         free(asker);
 }
 
-/* Only those that wait now: an exchange that asks anew in `told` joins the end of the list. */
+/* Tells only the exchanges that wait now. If `told` asks anew, its exchange joins the end of the list, and waits. */
 static void tell_all(struct runs *all, const struct hatchery_answer *status, const struct failure *why)
 {
         struct asker *asker;
@@ -132,7 +132,7 @@ struct cancelling {
         void (*told)(struct exchange *x, bool found, const struct failure *why);
 };
 
-/* The run is to end all the same, so the request goes on; only the answer has no reader. */
+/* The request is not cancelled, because the run must end all the same. The request's answer will be dropped. */
 static void canceller_gone(void *data)
 {
         struct cancelling *c = data;

@@ -2,8 +2,8 @@
 #include "gateway/run_parts.h"
 
 enum {
-        ITEM = 16,   /* tags and lengths of one field that repeats, and of one file's mode */
-        REST = 1024, /* all fields that don't repeat, without their bytes */
+        ITEM = 16,   /* bytes for tags and lengths of one field that repeats, and for a file's mode */
+        REST = 1024, /* bytes for all fields that don't repeat, without their contents */
 };
 
 static size_t of_spans(const struct span *spans, size_t n)

@@ -11,11 +11,12 @@
 
 enum {
         CLOSE_MS = 5000,           /* for the peer's answer to a close frame */
-        MOST_UNSENT = 1024 * 1024, /* a peer that takes nothing is not read either: its pings want answers */
+        MOST_UNSENT = 1024 * 1024, /* with more unsent bytes, nothing is read: pings would add answers */
         READ_AHEAD = 64 * 1024,
 };
 
-/* wslay reads up to 4 KiB at once, and tells all messages in it. Those that come while they may not wait here. */
+/* wslay reads up to 4 KiB at once, and reports all messages in these bytes. A message that arrives while may_read is
+ * false waits here. */
 struct waiting {
         STAILQ_ENTRY(waiting) link;
         bool text;
@@ -124,7 +125,7 @@ static void received(wslay_event_context_ptr ctx, const struct wslay_event_on_ms
                 keep(ws, text, m->msg, m->msg_length);
 }
 
-/* Moves what wslay has queued to the socket. */
+/* Moves the frames that wslay has queued to the socket's output. */
 static int flush(struct websocket *ws)
 {
         int r = 0;
@@ -136,7 +137,7 @@ static int flush(struct websocket *ws)
         return r == 0 ? 0 : -ENOMEM;
 }
 
-/* Both have said goodbye, or the peer broke the rules, and the last byte is sent. */
+/* Closes the connection if the close frames are exchanged, or the peer broke the rules, and all bytes are sent. */
 static void close_if_over(struct websocket *ws)
 {
         if (!ws->reading && !ws->lib->want_read(ws->wslay) && !ws->lib->want_write(ws->wslay) &&
@@ -154,7 +155,7 @@ static void read_on(struct websocket *ws)
         tell_waiting(ws);
         int r = ws->lib->recv(ws->wslay);
         ws->reading = false;
-        /* For a frame that breaks the rules wslay queues a close frame; for the worst ones it also fails. */
+        /* After a frame that breaks the rules, wslay queues a close frame. After the worst frames, recv also fails. */
         bool sent = flush(ws) == 0;
         bool over = ws->lib->get_close_sent(ws->wslay);
         if (!sent || ws->broken || (r != 0 && !over)) {
@@ -188,7 +189,7 @@ static void written(struct bufferevent *bev, void *data)
         }
         if (ws->ops->drained && !ws->closing)
                 ws->ops->drained(ws->data);
-        event_active(ws->turn, EV_TIMEOUT, 0); /* the peer may have been left unread */
+        event_active(ws->turn, EV_TIMEOUT, 0); /* reads on, if reading had stopped at MOST_UNSENT */
 }
 
 static void failed(struct bufferevent *bev, short what, void *data)
@@ -371,9 +372,9 @@ void websocket_close(struct websocket *ws, uint16_t code, const char *reason)
         if (ws->closing)
                 return;
         ws->closing = true;
-        ws->held = false; /* the peer's close frame is waited for */
+        ws->held = false; /* reading goes on until the peer's close frame */
         ws->x->conn->deadline_ms = clock_ms() + CLOSE_MS;
         (void)ws->lib->queue_close(ws->wslay, code, (const uint8_t *)reason, reason ? strlen(reason) : 0);
-        (void)flush(ws); /* without memory for it, the deadline closes */
+        (void)flush(ws); /* without memory for the frame, the deadline closes the connection */
         event_active(ws->turn, EV_TIMEOUT, 0);
 }

@@ -1,5 +1,5 @@
-/* libwslay, loaded while a worker starts. Debian has it as a shared library alone. Linked into the program, its
- * mappings would be copied by each fork of a zygote, and so be paid for by every sandbox (cmake/archives.cmake). */
+/* libwslay, loaded while a worker starts. Debian has it as a shared library alone. If it were linked into the program,
+ * each fork of a zygote would copy its mappings, and every sandbox would pay for that (cmake/archives.cmake). */
 #pragma once
 
 #include <stdbool.h>

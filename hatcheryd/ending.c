@@ -4,7 +4,7 @@
 #include "proto/base/clock.h"
 #include "proto/ipc/control.h"
 
-enum { STOP_GRACE_MS = 10000 }; /* beyond the configured drain time */
+enum { STOP_GRACE_MS = 10000 }; /* time for the end after the configured drain time */
 
 void ending_kill_all(struct ending *x)
 {
@@ -22,7 +22,7 @@ static void drain_pool(struct ending *x, int64_t now)
 
         x->part = ENDING_POOL;
         x->keeper->stopping = true;
-        workers_kill_all(x->workers); /* none is left, or its time is over */
+        workers_kill_all(x->workers); /* kills workers whose time is over */
         if (now < x->drain_by_ms)
                 c.ms = (uint32_t)(x->drain_by_ms - now);
         if (keeper_tell(x->keeper, &c, -1, &e) < 0)

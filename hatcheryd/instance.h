@@ -16,8 +16,8 @@
 enum {
         INSTANCE_MAX = 256,
         INSTANCE_UIDS = 262144,
-        INSTANCE_FIRST_UIDS = 16, /* the pool's, the gateway's, and spare ones */
-        INSTANCE_SIDES = 2,       /* of a language, see keeper.h */
+        INSTANCE_FIRST_UIDS = 16, /* the pool's uid, the gateway's uid, and spare ones */
+        INSTANCE_SIDES = 2,       /* sides of a language, see keeper.h */
         INSTANCE_SIDE_UIDS = CHANNEL_MAX_SLOTS * CELL_UIDS,
         INSTANCE_LANGUAGE_UIDS = INSTANCE_SIDES * INSTANCE_SIDE_UIDS,
         INSTANCE_LANGUAGES = (INSTANCE_UIDS - INSTANCE_FIRST_UIDS) / INSTANCE_LANGUAGE_UIDS,
@@ -33,15 +33,16 @@ struct instance {
         int lock;      /* owned */
         char name[32]; /* "hatchery-0" */
         uint32_t pool_uid;
-        uint32_t gateway_uid; /* of all its workers */
-        uint32_t
-                sandbox_uid; /* side s of language k begins s * INSTANCE_SIDE_UIDS + k * INSTANCE_LANGUAGE_UIDS later */
+        uint32_t gateway_uid; /* of all gateway workers */
+        /* The first uid of sandboxes. The uids of side s of language k begin at
+         * sandbox_uid + s * INSTANCE_SIDE_UIDS + k * INSTANCE_LANGUAGE_UIDS. */
+        uint32_t sandbox_uid;
 };
 
 /* Takes a free number; -EBUSY when all numbers are taken. uid_base is the setting of the configuration. */
 int instance_take(struct instance *i, uint32_t uid_base, struct err *e);
 void instance_release(struct instance *i);
 
-/* Locks a number. The lock is held until the returned descriptor is closed. -EWOULDBLOCK: the server of that number
+/* Locks a number. The lock is held until the returned descriptor is closed. -EWOULDBLOCK: a server with that number
  * lives. */
 int instance_lock(unsigned number, struct err *e);

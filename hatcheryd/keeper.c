@@ -18,9 +18,9 @@
 enum {
         SETTLED_MS = 1000,   /* a process that was ready and lived this long did not fail to start */
         CLEAN_MS = 3000,     /* time in which all sandboxes of a dead zygote should be gone */
-        SWEEP_MS = 10,       /* pause between two looks at them */
-        SWEEP_LATE_MS = 500, /* the same, after CLEAN_MS */
-        ORPHAN_MS = 1000,    /* time in which a zygote ends after its pool, or is killed */
+        SWEEP_MS = 10,       /* pause between two attempts to remove their cgroups */
+        SWEEP_LATE_MS = 500, /* the same pause, after CLEAN_MS */
+        ORPHAN_MS = 1000,    /* a zygote that lives so long after its pool's death is killed */
         TICK_MS = 1000,
         MAX_FAILED_STARTS = 5,
         POOL_SILENT_TICKS = 15 /* a pool that is silent this long hangs; a healthy one sends a message every second */
@@ -225,7 +225,7 @@ static void start_zygotes(struct keeper *k, int64_t now)
         }
 }
 
-/* ---------------------------------------------------------------- what the dead left */
+/* ---------------------------------------------------------------- the cgroups of dead zygotes */
 
 static void sweep_side(const struct keeper *k, const char *language, size_t side, struct kept *z, int64_t now)
 {
@@ -257,7 +257,7 @@ static void sweep(struct keeper *k, int64_t now)
         }
 }
 
-/* ---------------------------------------------------------------- what should have ended, and what hangs */
+/* ---------------------------------------------------------------- processes that are overdue or hang */
 
 static void kill_overdue(struct keeper *k, int64_t now)
 {
@@ -269,8 +269,8 @@ static void kill_overdue(struct keeper *k, int64_t now)
                 }
 }
 
-/* Counts ticks instead of time. If this process was stopped, the pool probably was, too, and must get a chance to send
- * a message. */
+/* Counts ticks instead of time. If this process was stopped, the pool was probably stopped, too. Then the pool must get
+ * time to send a message. */
 static void watch_pool(struct keeper *k, int64_t now)
 {
         if (!keeper_pool_runs(k) || now < k->tick_ms)
@@ -387,7 +387,7 @@ static void on_zygote_death(struct keeper *k, size_t index, struct kept *z, int 
         if (has_settled(z))
                 pace_settled(&l->pace);
         pace_failed(&l->pace, clock_ms());
-        if (!z->came_up && z->kill_at_ms == 0) /* else the zygote died with the pool, whose death was counted */
+        if (!z->came_up && z->kill_at_ms == 0) /* else it died with the pool, and that is counted */
                 l->failed_starts++;
 }
 

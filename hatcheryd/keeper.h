@@ -1,9 +1,9 @@
 /* The processes that the supervisor keeps running: the pool, and the zygotes of each language. A language has two
  * sides, each with its own cgroups and host uids, so that one zygote can come up while another still serves or dies.
  *
- * Life and death: a zygote ends at the end of file of its channel to the pool. The parent's death signal ends pool and
- * zygotes with the supervisor. Both ways end an init with its zygote. So a dying process takes down the processes that
- * depend on it, and the keeper starts the missing ones. */
+ * Life and death: a zygote ends at the end of file of its channel to the pool. The parent's death signal ends the pool
+ * and the zygotes when the supervisor dies. An init ends with its zygote, in the same two ways. So a dying process
+ * takes down the processes that depend on it, and the keeper starts the missing ones. */
 #pragma once
 
 #include "hatcheryd/instance.h"
@@ -38,7 +38,7 @@ struct keeper_settings {
         const char *disk; /* see usr_disk_find; "": no disk whose reads can be limited */
         const struct listen_socket *listeners;
         size_t n_listeners;
-        const struct trusted_listener *trusted; /* those among them that serve the gateway */
+        const struct trusted_listener *trusted; /* the listeners that serve the gateway */
         size_t n_trusted;
         int cache_fd; /* the directory of the compile cache; -1: there is none */
 };
@@ -47,12 +47,12 @@ struct kept {
         struct process process;
         uint32_t generation; /* of a zygote: the number by which the pool knows it */
         int64_t started_ms;
-        int64_t kill_at_ms; /* if it has not ended by then, it is killed; 0: it may live on */
+        int64_t kill_at_ms; /* when a process that still lives is killed; 0: never */
         bool came_up;
 
         /* For a dead zygote, until its cgroups are gone. */
         bool unclean;
-        int64_t sweep_at_ms; /* when to try */
+        int64_t sweep_at_ms; /* the next attempt to remove them */
         int64_t sweep_by_ms; /* after that time the log has a warning; 0: the warning was written */
 };
 
@@ -76,7 +76,7 @@ struct keeper {
         unsigned pool_silent; /* the number of ticks without a word of the pool */
         int control;          /* the socket to the pool; -1 while there is no pool */
         struct kept_language languages[KEEPER_MAX_LANGUAGES];
-        bool unplaced;       /* a language waits for a place */
+        bool unplaced;       /* a language waits for a free place */
         uint32_t generation; /* the highest number of any language that is gone: numbers of zygotes are not used
                               * again */
         unsigned failed_pools;
@@ -99,8 +99,8 @@ void keeper_do_due(struct keeper *k);
 /* Milliseconds until something is due, -1 for never. */
 int keeper_timeout(const struct keeper *k);
 
-/* Takes note of a death. It may be that of an orphan, which came to this process as the subreaper: the init of a zygote
- * that was killed. */
+/* Handles the death of a process. pid may be an orphan, which is ignored: the init of a killed zygote, whose subreaper
+ * is this process. */
 void keeper_died(struct keeper *k, pid_t pid, int status);
 
 /* The control socket is readable. */

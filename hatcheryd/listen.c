@@ -78,7 +78,7 @@ static int name_socket(int fd, char name[LISTEN_NAME_SIZE], struct err *e)
         return 0;
 }
 
-/* The first address that it stands for; freed by freeaddrinfo. */
+/* Resolves address. The first result is used. The caller frees the results by freeaddrinfo. */
 static int resolve(struct addrinfo **found, const char *address, struct err *e)
 {
         char host[256] = "";
@@ -97,7 +97,7 @@ static int resolve(struct addrinfo **found, const char *address, struct err *e)
         return rc == 0 ? 0 : err_say(e, EINVAL, "\"%s\": %s", address, gai_strerror(rc));
 }
 
-/* Options that are set before a socket is bound, and after. */
+/* before, after: the socket options that are set before and after the socket is bound; 0: none. */
 static int bind_tcp(const struct sockaddr *sa, socklen_t size, int before, int after)
 {
         OWN_FD int fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -125,8 +125,8 @@ static int open_tcp(struct listen_socket *l, const char *address, struct err *e)
         return name_socket(l->fd, l->name, e);
 }
 
-/* The first socket is bound without SO_REUSEPORT: with it, the kernel would let two servers of root share an address
- * that each takes for its own. */
+/* The first socket is bound without SO_REUSEPORT. With SO_REUSEPORT, the kernel would let two servers of root bind the
+ * same address, without an error. */
 int listen_open_shared(int *fds, size_t n, char name[LISTEN_NAME_SIZE], const char *address, struct err *e)
 {
         struct sockaddr_storage bound = { 0 };

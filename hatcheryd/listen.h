@@ -1,5 +1,5 @@
-/* Listening sockets. The supervisor makes them and hands them to the pool. So the pool needs no right to bind, and a
- * restarted pool finds its clients waiting. */
+/* Listening sockets. The supervisor makes them, and hands them to the pool and to the gateway's workers. So these
+ * processes need no right to bind, and a restarted process finds its clients waiting. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -18,6 +18,6 @@ struct listen_socket {
 int listen_open(struct listen_socket *l, const char *address, struct err *e);
 void listen_close(struct listen_socket *l);
 
-/* Opens n sockets that share one address of the internet: the kernel gives each new connection to one of them. Fills
- * fds, which the caller owns, and name. -EADDRINUSE: another server, also one that shares, listens there. */
+/* Opens n sockets that share one TCP address. The kernel gives each new connection to one of them. Fills fds, which the
+ * caller owns, and name. -EADDRINUSE: another server listens there, even if that server shares the address. */
 int listen_open_shared(int *fds, size_t n, char name[LISTEN_NAME_SIZE], const char *address, struct err *e);

@@ -31,7 +31,7 @@ enum option_id {
         OPTION_PRINT_SECCOMP,
         OPTION_VERSION,
         OPTION_HELP,
-        /* for our own processes, not for operators */
+        /* only for hatcheryd's own processes, not for operators */
         OPTION_ROLE,
         OPTION_UID,
         OPTION_LISTENERS,
@@ -129,7 +129,7 @@ struct command_line {
         unsigned long uid, listeners, inodes, log_level;
 };
 
-/* One option; -EINVAL with a sentence. */
+/* Takes one option. -EINVAL: e has a sentence. */
 static int take_option(struct command_line *c, int id, char *value, struct err *e)
 {
         switch (id) {

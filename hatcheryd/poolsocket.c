@@ -19,8 +19,8 @@ void poolsocket_init(struct poolsocket *p)
         *p = (struct poolsocket){ .listener.fd = -1, .directory = -1 };
 }
 
-/* The directory is root's, so that a worker can change nothing in it. Its group is the gateway's, so that a worker can
- * pass through it. */
+/* root owns the directory, so that a worker can change nothing in it. The directory's group is the gateway's group, so
+ * that a worker can pass through the directory. */
 static int make_directory(struct poolsocket *p, const struct instance *instance, struct err *e)
 {
         char path[sizeof p->path];
@@ -85,7 +85,7 @@ void poolsocket_remove_leftovers(const struct instance *own, const struct log *l
                 if (lstat(path, &st) < 0)
                         continue;
                 OWN_FD int lock = n == own->number ? -1 : instance_lock(n, NULL);
-                if (lock >= 0 || n == own->number) /* else its server lives */
+                if (lock >= 0 || n == own->number) /* otherwise the server with number n lives */
                         remove_one(n, log);
         }
 }

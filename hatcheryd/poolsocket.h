@@ -1,5 +1,5 @@
-/* The pool's trusted socket, by which the gateway's workers reach it. It lies in a directory of the instance's own,
- * which is all that a worker sees of the host's files. Only the gateway's user can connect. */
+/* The pool's trusted socket, by which the gateway's workers reach the pool. The socket lies in a directory of the
+ * instance's own. A worker sees only this directory of the host's files. Only the gateway's user can connect. */
 #pragma once
 
 #include "hatcheryd/instance.h"
@@ -7,13 +7,13 @@
 #include "proto/base/err.h"
 #include "proto/base/log.h"
 
-/* Its name in that directory, as a client's address. */
+/* The socket's name in that directory, as an address for clients. */
 #define POOLSOCKET_ADDRESS "unix:pool.sock"
 
 struct poolsocket {
-        struct listen_socket listener; /* .fd is -1 while there is none */
-        int directory;                 /* owned; -1 */
-        char path[64];                 /* of the directory; "" while there is none */
+        struct listen_socket listener; /* .fd is -1 while there is no socket */
+        int directory;                 /* owned; -1 while there is none */
+        char path[64];                 /* the directory's path; "" while there is none */
 };
 
 void poolsocket_init(struct poolsocket *p);
@@ -22,5 +22,5 @@ void poolsocket_init(struct poolsocket *p);
 int poolsocket_open(struct poolsocket *p, const struct instance *instance, struct err *e);
 void poolsocket_close(struct poolsocket *p);
 
-/* Removes the sockets and directories that killed servers have left, and those of this instance number. */
+/* Removes sockets and directories that killed servers have left, also servers with this instance's number. */
 void poolsocket_remove_leftovers(const struct instance *own, const struct log *log);

@@ -72,7 +72,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
                 return r;
         fds[n++] = theirs;
         fds[n++] = role->config_fd;
-        fds[n++] = role->cache_fd >= 0 ? role->cache_fd : role->config_fd; /* without a cache, its place is filled */
+        fds[n++] = role->cache_fd >= 0 ? role->cache_fd : role->config_fd; /* without a cache: a placeholder */
         for (size_t i = 0; i < role->n_listeners && i < ROLE_MAX_LISTENERS; i++)
                 fds[n++] = role->listeners[i].fd;
 
@@ -100,7 +100,7 @@ int role_start_pool(struct process *p, const struct role_pool *role, int *contro
 /* Writes the section of a language's runtime into a memory file, with the language's own limits. */
 static int runtime_fd(const struct config_language *language, struct err *e)
 {
-        struct config_runtime runtime = *language->data; /* borrows all but its limits */
+        struct config_runtime runtime = *language->data; /* only the limits are its own */
         memcpy(runtime.standard, language->standard, sizeof runtime.standard);
         memcpy(runtime.ceiling, language->ceiling, sizeof runtime.ceiling);
         OWN_MEM char *text = config_runtime_text(&runtime);
@@ -175,7 +175,7 @@ int role_start_zygote(struct process *p, const struct role_zygote *role, int *ch
         }
         for (size_t i = 0; i < role->cgroups->n; i++) {
                 if (role->cgroups->at[i].controllers == CGROUP_BLKIO && !limits_reads)
-                        continue; /* joining one more hierarchy costs each sandbox time */
+                        continue; /* each sandbox would take time to join this hierarchy, too */
                 hierarchy_to_arg(&role->cgroups->at[i], cgroups[i]);
                 option(&a, "--cgroup", cgroups[i]);
         }

@@ -1,5 +1,4 @@
-/* The command lines and descriptors of the roles that the supervisor starts. hatcheryd/main.c takes them apart again.
- */
+/* The command lines and descriptors of the roles that the supervisor starts. hatcheryd/main.c parses them. */
 #pragma once
 
 #include "hatcheryd/listen.h"
@@ -13,10 +12,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* A zygote's descriptors, besides those that its own header names. */
-enum {
-        ROLE_FD_RUNTIME = 4
-}; /* ROLE_FD_RUNTIME, if the language is data: its section of the configuration, see config_runtime_text */
+/* A descriptor of a zygote, besides those that zygote/zygote.h names. If the language is data, the descriptor holds the
+ * section of the language's runtime, see config_runtime_text. */
+enum { ROLE_FD_RUNTIME = 4 };
 
 enum { ROLE_MAX_LISTENERS = 33, /* the trusted one included */ ROLE_MAX_PRELOAD = 256 };
 
@@ -28,10 +26,10 @@ int role_make_pair(int *ours, int *theirs, struct err *e);
 
 struct role_pool {
         uint32_t uid;
-        int config_fd; /* borrowed, as are all below */
+        int config_fd; /* all pointers and descriptors here are borrowed */
         const struct listen_socket *listeners;
         size_t n_listeners;                     /* at most ROLE_MAX_LISTENERS */
-        const struct trusted_listener *trusted; /* those among them that serve a gateway */
+        const struct trusted_listener *trusted; /* the listeners that serve a gateway */
         size_t n_trusted;                       /* at most TRUSTED_MAX */
         int cache_fd;                           /* -1: none */
 };
@@ -46,21 +44,21 @@ struct role_zygote {
         const char *files; /* Hatchery's own language files; NULL for a plug-in */
         const char *cache;
         const char *faults; /* or NULL */
-        const char *group;  /* the prefix of its cgroups' names */
+        const char *group;  /* the prefix of the names of the zygote's cgroups */
         uint32_t uid_base;
         uint32_t inodes;
         const char *disk;   /* the disk of /usr, see usr_disk_find; "": no disk whose reads can be limited */
-        uint64_t disk_read; /* bytes that a sandbox may read of it in a second; 0: no limit */
+        uint64_t disk_read; /* bytes that a sandbox may read from that disk in a second; 0: no limit */
         enum log_level log_level;
         const struct cgroup_tree *cgroups;
 };
 
-/* channel becomes the pool's end of the zygote's channel, owned by the caller. A zygote is told only the parts of the
- * configuration that it needs: its programs may come to read its memory. */
+/* channel becomes the pool's end of the zygote's channel, owned by the caller. A zygote gets only the parts of the
+ * configuration that it needs, because a program may find a way to read the zygote's memory. */
 int role_start_zygote(struct process *p, const struct role_zygote *role, int *channel, struct err *e);
 
-/* In the zygote: reads the runtime from ROLE_FD_RUNTIME and closes that descriptor. It is the only runtime of *config,
- * which the caller releases. */
+/* In the zygote: reads the runtime from ROLE_FD_RUNTIME, and closes that descriptor. *config gets this runtime only.
+ * The caller releases *config. */
 int role_read_runtime(struct config *config, struct err *e);
 
 /* Fills c with the runtime r in the form that zygotes use; borrows from r. */

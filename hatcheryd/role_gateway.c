@@ -41,7 +41,7 @@ static int listener_to_arg(const struct role_gateway_listener *l, char **arg, st
         return n < LISTENER_SIZE ? 0 : err_say(e, E2BIG, "http: the words for %s are too many", l->name);
 }
 
-/* Words of the command line, each of which is owned. */
+/* The words of the command line. Each word is owned. */
 enum { MAX_WORDS = 16 + 2 * CONFIG_MAX_HTTP_LISTEN };
 
 struct words {
@@ -124,7 +124,7 @@ struct listener_words {
         char *contracts[CONFIG_HTTP_WORDS + 1], *hosts[CONFIG_HTTP_WORDS + 1], *origins[CONFIG_HTTP_WORDS + 1];
 };
 
-/* Takes the next list off the argument. */
+/* Takes the next list from the argument. */
 static bool take_list(char **arg, char *list[CONFIG_HTTP_WORDS + 1])
 {
         char *part = strsep(arg, "|");

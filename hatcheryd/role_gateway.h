@@ -1,5 +1,5 @@
-/* The command line and descriptors of a gateway worker: how the supervisor makes them, and how the worker takes them
- * apart. A worker is told about its own listeners and bounds, and about nothing else of the configuration. */
+/* The command line and descriptors of a gateway worker: the supervisor makes them, and the worker parses them. A worker
+ * gets only its own listeners and bounds, and nothing else of the configuration. */
 #pragma once
 
 #include "hatcheryd/process.h"
@@ -11,27 +11,27 @@
 #include <stdint.h>
 
 struct role_gateway_listener {
-        int fd;           /* bound and listening; borrowed, as is all below */
+        int fd;           /* bound and listening; borrowed, as are the pointers */
         const char *name; /* "127.0.0.1:8060" */
         const struct config_http *http;
 };
 
 struct role_gateway {
-        uint32_t worker; /* its number, from 0 */
+        uint32_t worker; /* the worker's number, from 0 */
         uint32_t uid;
         uint64_t max_memory;
         uint32_t max_request_bytes;
         enum log_level log_level;
-        int root_fd; /* the directory that becomes its file system */
+        int root_fd; /* the directory that becomes the worker's file system */
         const struct role_gateway_listener *listeners;
         size_t n_listeners; /* at most CONFIG_MAX_HTTP_LISTEN */
 };
 
-/* *control becomes the supervisor's end of a socket pair of packets. Closing it tells the worker to drain; the worker
- * sends a byte each second. Owned by the caller. */
+/* *control becomes the supervisor's end of a pair of packet sockets, owned by the caller. Closing it tells the worker
+ * to drain. The worker sends a byte each second. */
 int role_start_gateway(struct process *p, const struct role_gateway *role, int *control, struct err *e);
 
-/* The words of a worker's command line; borrowed, and written to. */
+/* The parsed words of a worker's command line. They are borrowed, and role_run_gateway changes them. */
 struct role_gateway_line {
         char *listeners[CONFIG_MAX_HTTP_LISTEN];
         size_t n_listeners;
@@ -39,5 +39,5 @@ struct role_gateway_line {
         unsigned long long max_memory, max_request_bytes;
 };
 
-/* In the worker: its whole life. Returns the exit status. */
+/* Runs the worker until it ends. Returns the exit status. */
 int role_run_gateway(struct role_gateway_line *line);

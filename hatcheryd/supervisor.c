@@ -48,7 +48,7 @@ struct supervisor {
         struct listen_socket listeners[ROLE_MAX_LISTENERS];
         size_t n_listeners;
         int signals;
-        struct keeper_settings settings; /* its config_fd holds the configuration's text as the pool gets it */
+        struct keeper_settings settings; /* settings.config_fd holds the configuration's text for the pool */
         struct keeper keeper;
         struct poolsocket poolsocket;
         struct trusted_listener trusted;
@@ -75,13 +75,13 @@ static int open_listeners(struct supervisor *s, struct err *e)
         return 0;
 }
 
-/* Who names addresses on the command line, and no section http, wants no others. */
+/* Addresses on the command line replace the default of http. A section http still counts. */
 static bool wants_http(const struct supervisor *s)
 {
         return s->config.has_http || s->options->n_listen == 0;
 }
 
-/* The gateway's addresses, and its way to the pool: the last of the pool's listeners. */
+/* Opens the gateway's addresses, and the trusted socket, which becomes the last of the pool's listeners. */
 static int open_gateway(struct supervisor *s, struct err *e)
 {
         int r = wants_http(s) ? workers_open(&s->workers, e) : 0;
@@ -115,7 +115,7 @@ static void stop(struct supervisor *s)
                 ending_kill_all(&s->ending);
                 return;
         }
-        ending_begin(&s->ending, s->keeper.ready); /* a server that was never ready has nobody to tell */
+        ending_begin(&s->ending, s->keeper.ready); /* no notice if the server was never ready */
 }
 
 /* ---------------------------------------------------------------- events */
@@ -172,7 +172,8 @@ static void say_unlimited_reads(const struct supervisor *s)
                 log_info(&s->log, "reads of sandboxes from the disk of /usr are not limited: %s", s->no_disk.text);
 }
 
-/* The sockets stay as they are until the next start, and so do the sections that they were made for. */
+/* If a reload changes the addresses of http, the sockets stay as they are until the next start. Then *config gets the
+ * present sections http, for which the sockets were made. */
 static void keep_addresses(struct supervisor *s, struct config *config)
 {
         struct config was = s->config;
@@ -313,7 +314,7 @@ static void one_round(struct supervisor *s)
                 look_at_compilers(s);
         ending_go_on(&s->ending);
         if (s->keeper.stopping && !keeper_pool_runs(&s->keeper))
-                close_listeners(s); /* no pool would take new connections */
+                close_listeners(s); /* no pool will take new connections any more */
         keeper_do_due(&s->keeper);
         workers_do_due(&s->workers);
 }
@@ -333,8 +334,8 @@ static int prepare(struct supervisor *s, struct err *e)
         s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
         if (s->signals < 0)
                 return err_set(e, errno, "signalfd");
-        /* Orphans of a killed zygote become children of the supervisor, which reaps them: in a container there may be
-         * no other reaper. */
+        /* Orphans of a killed zygote become children of the supervisor, and the supervisor reaps them. In a container
+         * there may be no other process that reaps. */
         if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
                 return err_set(e, errno, "PR_SET_CHILD_SUBREAPER");
 
@@ -373,7 +374,7 @@ static int prepare(struct supervisor *s, struct err *e)
         return r < 0 ? r : open_gateway(s, e);
 }
 
-/* Killed processes may still be dying. */
+/* Waits until killed processes have ended. */
 static void wait_for_the_dead(struct supervisor *s)
 {
         struct err e = { 0 };

@@ -15,10 +15,10 @@
 #include <sys/wait.h>
 
 enum {
-        SETTLED_MS = 1000, /* a worker that came up and lived so long did not die of its start */
+        SETTLED_MS = 1000, /* a worker that came up and lived so long did not fail to start */
         TICK_MS = 1000,
-        SILENT_TICKS = 15,    /* a worker that is silent for so long hangs; it speaks every second */
-        LEAVE_GRACE_MS = 5000 /* beyond the time of a drain, for a worker that was replaced */
+        SILENT_TICKS = 15,    /* a worker that is silent for so long hangs; a healthy one sends a byte every second */
+        LEAVE_GRACE_MS = 5000 /* added to the drain time of a worker that was replaced */
 };
 
 void workers_init(struct workers *w, const struct workers_settings *settings)
@@ -30,8 +30,8 @@ void workers_init(struct workers *w, const struct workers_settings *settings)
 
 /* ---------------------------------------------------------------- addresses */
 
-/* The addresses of all sections are one list. Returns the address of this place, and its section; NULL: the list ends
- * before. */
+/* The addresses of all sections form one list. Returns the address at this place of the list, and the address's
+ * section. NULL: the list is shorter. */
 static const char *find_address(const struct config *c, size_t place, const struct config_http **section)
 {
         for (size_t i = 0; i < c->n_http; i++)
@@ -127,7 +127,7 @@ bool workers_need_restart(const struct config *was, const struct config *is)
         return false;
 }
 
-/* For configurations with the same addresses: would a worker be started with the same words? */
+/* For configurations with the same addresses: would a worker get the same command line? */
 static bool are_same(const struct config *a, const struct config *b)
 {
         const struct config_http *of_a, *of_b;
@@ -150,7 +150,8 @@ void workers_configure(struct workers *w, const struct config *was, const struct
 
 /* ---------------------------------------------------------------- starting */
 
-/* A body in JSON may be a third larger than its request, and a little more. One such body must have room. */
+/* The memory that a worker may use for requests. A body in JSON may be a third larger than its request, plus 1 MiB. The
+ * memory must have room for one such body. */
 static uint64_t memory_of(const struct config *c)
 {
         uint64_t largest = (uint64_t)c->max_request_bytes * 4 / 3 + (1 << 20);
@@ -206,7 +207,8 @@ static void start_due(struct workers *w, int64_t now)
         }
 }
 
-/* Lets outdated workers go. A worker's place has room for one that leaves: the next reload waits for its end. */
+/* Tells outdated workers to drain. A place has room for one leaving worker. Another replacement at this place waits
+ * until the leaving worker has ended. */
 static void replace_outdated(struct workers *w, int64_t now)
 {
         for (size_t i = 0; i < w->n && !w->draining; i++) {
@@ -222,9 +224,9 @@ static void replace_outdated(struct workers *w, int64_t now)
         }
 }
 
-/* ---------------------------------------------------------------- what hangs */
+/* ---------------------------------------------------------------- workers that hang or are overdue */
 
-/* Ticks are counted, not time: see keeper.c. */
+/* Counts ticks instead of time: see watch_pool in keeper.c. */
 static void tick(struct workers *w, int64_t now)
 {
         if (now < w->tick_ms)
@@ -320,7 +322,7 @@ bool workers_died(struct workers *w, pid_t pid, int status)
         return false;
 }
 
-/* ---------------------------------------------------------------- what they say */
+/* ---------------------------------------------------------------- the workers' messages */
 
 size_t workers_watch(const struct workers *w, struct pollfd *fds)
 {
@@ -344,7 +346,7 @@ void workers_hear(struct workers *w, const struct pollfd *fds, size_t n)
                         if (got > 0) {
                                 k->came_up = true;
                                 k->silent_ticks = 0;
-                        } else if (got == 0 || errno != EAGAIN) { /* it is dying; its death will be reported */
+                        } else if (got == 0 || errno != EAGAIN) { /* the worker is dying; its death will be reported */
                                 own_close(&k->control);
                                 k->control = -1;
                         }

@@ -2,7 +2,7 @@
  *
  * A plug-in is an interpreter that is initialised once in a zygote and then forked. It defines `const struct lang
  * hatchery_language`, and is built as a library of its own (hatchery-lang-NAME.so). So hatcheryd links no interpreter,
- * and runs without those that are not installed.
+ * and runs even if some interpreters are not installed.
  *
  * Every other program with a command line is data (a file NAME.conf), carried out by lang/command.c. */
 #pragma once
@@ -48,7 +48,8 @@ struct lang_warmed {
         struct lang_preload *preloads;   /* n_preload of the setup; NULL if it preloads nothing */
 };
 
-/* An environment variable by which a command finds packages. It becomes the job's own value, `joint`, and `value`. */
+/* An environment variable by which a command finds packages. The variable is set to the job's own value, then `joint`,
+ * then `value`. */
 struct lang_package_variable {
         const char *name;
         const char *joint;
@@ -84,8 +85,8 @@ struct lang {
 
         /* Variables that its own command reads once, when it starts, besides those that every process reads
          * (lang/startup.c): names; a `*` at the end stands for any rest. Ends with NULL, and NULL itself for none. A
-         * job that sets one is run by `fresh`. Without `fresh`, the job gets a message that the variable has no effect.
-         * For forked languages only. */
+         * job that sets such a variable is run by `fresh`. Without `fresh`, the job gets a message that the variable
+         * has no effect. For forked languages only. */
         const char *const *at_start;
 
         /* True for a variable of at_start, NAME=VALUE, that `run` obeys although its process has started. NULL: it
@@ -108,9 +109,9 @@ struct lang {
         /* Called in the process that becomes fresh or prompt, before the exec. 0, or a negative errno. May be NULL. */
         int (*before_fresh)(const struct job *job);
 
-        /* Called in the zygote, once. Descriptors 0 to 2 are pipes, as in a sandbox, so that what the interpreter finds
-         * out about its standard streams is right there. The file system and the environment are also those of a
-         * sandbox. When it returns, the process must have one thread only. 0, or a negative errno with a sentence. */
+        /* Called in the zygote, once. Descriptors 0 to 2 are pipes, as in a sandbox, so that the interpreter's facts
+         * about its standard streams are also right in a sandbox. The file system and the environment are also those of
+         * a sandbox. When it returns, the process must have one thread only. 0, or a negative errno with a sentence. */
         int (*warm)(const struct lang_setup *setup, struct lang_warmed *out, struct err *e);
 
         /* Called in each child, inside the finished sandbox and before the interpreter does anything. Renews locks,
@@ -125,8 +126,8 @@ struct lang {
 
         /* Called in each child that has its job, before any byte of the program has run, if the language translates the
          * program as a whole first and may refuse it. Its messages go to descriptors 1 and 2. 0, or the exit status of
-         * the compiler's own command, 1 to 255; the run then ends as COMPILE_ERROR, and run is not called. Must not run
-         * anything of the request: a library, a plug-in or a script beside the program. May be NULL. */
+         * the compiler's own command, 1 to 255; the run then ends as COMPILE_ERROR, and run is not called. compile must
+         * not run anything of the request: a library, a plug-in or a script beside the program. May be NULL. */
         int (*compile)(void *state, const struct job *job);
 
         /* Called in each child: runs the job as the language's own command would, with the work directory current,

@@ -122,7 +122,7 @@ static int become_interpreter(char **argv, const struct job *job, char *const *e
         return -spawn_become(argv, env);
 }
 
-/* The kernel says of a directory only that it can't be executed. */
+/* For a directory, the kernel reports only that it can't be executed. */
 static bool is_directory(const char *path)
 {
         struct stat st;

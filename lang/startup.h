@@ -14,16 +14,16 @@
 
 #include <stdbool.h>
 
-/* Finds the job's first variable that is read at a start; NULL: there is none. A variable that has the job's value
- * already does not count, nor one that the language obeys. */
+/* Finds the job's first variable that is read at a start; NULL: there is none. A variable does not count if it has the
+ * job's value already, or if the language obeys it. */
 const char *startup_variable(const struct lang *lang, const struct job *job);
 
 /* Call it before the program. -1: the job runs here. Otherwise the exit status, because a fresh process could not be
- * started. The time zone is libc's own, and is set for the job in any case. */
+ * started. If the job runs here, this also sets libc's time zone for the job. */
 int startup_begin(const struct lang *lang, const struct job *job);
 
 /* Becomes lang->fresh, or lang->prompt for a job that wants it; returns the exit status of a process that could not be
- * started. Forked languages alone. */
+ * started. Only for forked languages. */
 int startup_fresh(const struct lang *lang, const struct job *job);
 
 /* The environment of a program that is started for the job: base, and the job's variables. If the job wants no buffers,
@@ -33,7 +33,7 @@ char **startup_environment(char *const *base, const struct job *job);
 
 /* Becomes the program that argv begins with, or the job's own interpreter in its place. path: the program's path; NULL:
  * it is looked up in PATH. An interpreter that the job names is always looked up in PATH. argv is an expanded line;
- * argv or env may be NULL for lack of memory. If it fails, it prints the reason to standard error, and returns the exit
+ * argv or env may be NULL for lack of memory. On failure, prints the reason to standard error, and returns the exit
  * status of a shell for a program that it can't start. */
 int startup_become(const char *language, const struct job *job, const char *path, char **argv, char *const *env);
 

@@ -1,5 +1,5 @@
-/* The pool's end of the socket to the supervisor, which proto/ipc/control.h describes. It hands the supervisor's orders
- * to its owner, and sends the pool's reports. */
+/* The pool's end of the socket to the supervisor, which proto/ipc/control.h describes. The socket's reader hands the
+ * supervisor's orders to its owner. The functions below send the pool's reports. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -16,7 +16,7 @@ struct control_ops {
          * more descriptors, so that the channel was lost on the way. */
         void (*zygote)(void *owner, struct span language, uint32_t generation, int channel);
         void (*notice)(void *owner);
-        /* Runs may take so long to finish. */
+        /* The pool drains. us: the time that runs may take to finish. */
         void (*drain)(void *owner, int64_t us);
         /* The new configuration's text, whose descriptor is borrowed. */
         void (*reload)(void *owner, int config_fd);

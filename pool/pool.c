@@ -54,7 +54,7 @@ struct pool {
         bool shutting_down; /* the time for draining is over, and remaining runs have been killed */
         struct timer drain_timer;
         struct timer tick;     /* every second */
-        struct event progress; /* something ended that a drain may be waiting for */
+        struct event progress; /* a run or a connection ended, which may complete a drain */
         int status;            /* the process's exit status */
 };
 
@@ -65,7 +65,7 @@ static void stop(struct pool *p, int status)
         event_base_loopbreak(p->base);
 }
 
-/* ---------------------------------------------------------------- what the core and the front tell */
+/* ---------------------------------------------------------------- callbacks from the core and the front */
 
 /* A run or a connection has ended. The loop handles it later, since the caller is in the middle of its work. */
 static void on_end(void *arg)
@@ -236,7 +236,7 @@ static void on_reload(void *arg, int config_fd)
         log_info(&p->log, "reloaded %s", p->config_name);
 }
 
-/* ---------------------------------------------------------------- what the supervisor tells */
+/* ---------------------------------------------------------------- callbacks from the supervisor's socket */
 
 static void on_zygote(void *arg, struct span language, uint32_t generation, int channel)
 {
@@ -257,7 +257,7 @@ static const struct control_ops control_ops = {
         .lost = on_supervisor_lost,
 };
 
-/* ---------------------------------------------------------------- the pulse */
+/* ---------------------------------------------------------------- the tick */
 
 static void start_tick(struct pool *p)
 {
@@ -438,7 +438,7 @@ int pool_main(const struct pool_options *options)
 
         const int cache = options->has_cache ? POOL_FD_CACHE : -1;
         if (cache < 0)
-                close(POOL_FD_CACHE); /* the stand-in at the cache's number */
+                close(POOL_FD_CACHE); /* a second descriptor of the configuration, in place of the cache's */
         ignore_signals();
         event_set_log_callback(no_libevent_log);
         int r = confine_forget(POOL_FD_FIRST_LISTENER + options->n_listeners, &e);

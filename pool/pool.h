@@ -11,7 +11,7 @@
 struct pool_options {
         uint32_t uid; /* the user and group that the pool becomes */
         unsigned n_listeners;
-        const struct trusted_listener *trusted; /* those among them that serve a gateway */
+        const struct trusted_listener *trusted; /* the listeners that serve a gateway */
         size_t n_trusted;
         bool has_cache;
         const char *config_name; /* name of the configuration, for error sentences */

@@ -67,7 +67,7 @@ def demonstrate(server, folder):
 
 
 def over_http(url):
-    """One request in each contract, and the output of a slow program as it comes."""
+    """Sends one request in each contract, and shows the output of a slow program as it comes. Returns the results."""
     if not shutil.which("curl"):
         print("\ncurl is not installed, so the requests over HTTP are left out")
         return []
@@ -86,7 +86,7 @@ def over_http(url):
 
 
 def curl(title, url, body, expected):
-    """Shows one request and its answer. Returns true if the answer has the expected text."""
+    """Sends one request, and shows it and its answer. Returns true if the answer has the expected text."""
     command = ["curl", "-sN", "--json", json.dumps(body), url]
     print(f"\n\033[1m# {title}\033[0m" if sys.stdout.isatty() else f"\n# {title}")
     print("$", shlex.join(command), flush=True)

@@ -1,21 +1,22 @@
 #!/usr/bin/env bash
-# Fails on an #include against the arrows between folders. Argument: the tree to look at (default: this one).
+# Fails if a file includes a header of a folder that its own folder may not include. Argument: the tree to look at
+# (default: this one).
 #
-# Prints one line per offence and exits 1; exits 0 if there is none, 2 if there are no files.
+# Prints one line per offence and exits 1. Exits 0 if there is no offence, and 2 if it finds no #include.
 set -euo pipefail
 root=${1:-$(dirname "$(readlink -f "$0")")/..}
 cd "$root"
 
-# What each folder may include beside itself: folders (not the folders below them) or single files. FOLDER/* is a row
-# for each folder at any depth below FOLDER.
+# What each folder may include beside its own files: folders (without their subfolders) or single files. FOLDER/* is a
+# row for each subfolder of FOLDER, at any depth.
 declare -A allowed=(
         [proto/base]=""
         [proto/ipc]="proto/base"
         [proto/wire]="proto/base"
         [proto/confine]="proto/base"
 
-        # A folder calls folders below it, and gets their reports by callbacks. A front includes three headers of the
-        # core.
+        # A folder calls the folders of the rows above its own row, and gets their reports by callbacks. A front
+        # includes three headers of the core.
         [pool/base]="proto/base proto/ipc proto/wire/wire.h"
         [pool/config]="pool/base proto/base proto/ipc proto/wire/wire.h"
         [pool/cache]="pool/config pool/base proto/base"
@@ -27,7 +28,7 @@ declare -A allowed=(
         [pool]="pool/native pool/core pool/sched pool/link pool/cache pool/config pool/base proto/base proto/ipc
                 proto/confine proto/wire/wire.h"
 
-        # Each of these is a trust domain.
+        # Each of these folders is a trust domain.
         [zygote/base]="proto/base proto/ipc"
         [zygote/init]="zygote/base proto/base proto/ipc"
         [zygote/sandbox]="zygote/base lang proto/base proto/ipc"
@@ -39,7 +40,7 @@ declare -A allowed=(
 
         [client]="proto/base proto/ipc proto/wire"
 
-        # The gateway is a client, and knows neither the pool nor the supervisor.
+        # The gateway is a client. It includes nothing of the pool or the supervisor.
         [gateway]="client proto/base proto/confine proto/wire"
         [gateway/contracts]="gateway client proto/base proto/wire"
 
@@ -51,7 +52,7 @@ declare -A allowed=(
         [bench/peers]="bench/base proto/base"
         [bench]="bench/load bench/baseline bench/peers bench/base client lang proto/base proto/ipc proto/wire"
 
-        # The supervisor: only it knows the pool, the gateway and the zygotes.
+        # Except for the tests, only the supervisor includes headers of the pool, the gateway and the zygotes.
         [hatcheryd]="pool/pool.h pool/base/trusted.h pool/config gateway/gateway.h zygote zygote/host zygote/sandbox/seccomp.h zygote/base proto/base proto/ipc
                 proto/wire/wire.h"
 
@@ -75,7 +76,7 @@ offence() {
         offences=$((offences + 1))
 }
 
-# Finds a folder's row: its own, or that of the nearest FOLDER/* above it.
+# Finds a folder's row: its own row, or else the row FOLDER/* of the nearest folder above.
 find_row() {
         local above=$1
         row=$1
@@ -99,7 +100,7 @@ may_include() {
         return 1
 }
 
-set -f # a row may hold a star
+set -f # the shell must not expand the star in a row
 for top in $tops; do
         [ -d "$top" ] || continue
         while IFS=: read -r file line text; do
@@ -114,7 +115,7 @@ for top in $tops; do
                 if [[ $path == hatchery.pb.h ]] && ! speaks_nanopb "$folder"; then
                         offence "$file:$line: $folder/ must not know the messages of the wire (\"$path\")"
                 fi
-                # A name without a folder is a neighbour or a generated file, and crosses no border.
+                # A name without a folder is a file of the same folder or a generated file, and is allowed.
                 [[ $path == */* ]] || continue
                 if ! find_row "$folder"; then
                         offence "$file:$line: $folder/ has no row in tests/layers.sh: say what it may include"

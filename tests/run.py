@@ -32,15 +32,15 @@ UNIT_GUARD = 600
 MODULE_GUARD = 1500
 PROGRESS_SECONDS = 20  # between two lines of progress, without a terminal
 
-# The order of starts: first tests that no others cover, then the languages; of each folder the
-# longest first, so that none of them is the last to end.
+# The order of starts: first the tests whose subject no other test covers, then the languages. In each folder the
+# longest modules start first, so that the run does not wait for a long module at its end.
 FOLDERS = ("unit", "box", "wire", "http", "lang", "cpython", "house")
-# Those of wire that have Java, C++ and Go come one after the other: what these languages prepare is then there.
+# The modules of wire that use Java, C++ and Go start one after the other. So each later module finds the prepared files
+# of these languages.
 LONGEST_FIRST = ("box/poison", "wire/languages", "wire/soak", "wire/faults", "wire/packages", "wire/compile",
                  "lang/streams", "lang/interpreter args", "lang/java", "lang/javascript", "lang/cpp", "lang/go", "lang/r")
-# The order with `--short`, which --minutes may cut off: first forged, torn and flooding requests,
-# and deaths of parts of the server; then the rest of the wire, the languages that are plug-ins, and
-# the boxes.
+# The order with `--short`. --minutes may leave out the last modules. First come forged, torn and flooding requests, and
+# deaths of the server's processes. Then come the rest of wire, the languages that are plug-ins, and box.
 SHORT_FIRST = ("wire/bad input", "wire/frames", "wire/streams", "wire/streams credit", "wire/lifecycle", "wire/faults", "wire/compile", "wire/fair",
                "wire/generations", "wire/survival", "wire/bounds", "wire/warm", "wire/stages", "wire/deaths", "box/forgery",
                "box/leftovers")
@@ -52,13 +52,13 @@ SHORT_ALL_THE_SAME = ("house/sanitizers",)
 
 
 class Job:
-    """A process of tests: one unit executable, or one module, or those that share servers."""
+    """A process of tests: one unit executable, or one module, or all modules that share servers."""
 
     def __init__(self, title, command, guard):
         self.title, self.command, self.guard = title, command, guard
         self.titles = [title]
         self.is_alone = False
-        self.env = {}  # beside the group of all
+        self.env = {}  # in addition to the variables that all jobs have
 
     def run(self, name_filter, env):
         tally = Tally(held_back=True)
@@ -108,7 +108,7 @@ def module_jobs(options, tally):
 
 
 def left_out(path, title, said, options):
-    """Why a module does not run this time; or None."""
+    """The reason why a module does not run this time; None: it runs."""
     if "LONG" in said and not options.all and not options.name:
         return f"only with --all, because {said['LONG']}"
     if options.short and path.parent.name in NOT_IN_SHORT and title not in SHORT_ALL_THE_SAME:
@@ -117,13 +117,14 @@ def left_out(path, title, said, options):
 
 
 def chosen(jobs, name):
-    """If the name is a module's, no other module need be searched for such a test."""
+    """The jobs to run: those of the modules whose title contains the name. If there is no such module, all jobs run,
+    because the name may be a test's."""
     named = [job for job in jobs if any(name.lower() in title for title in job.titles)]
     return named or jobs
 
 
 def place(job, options):
-    """Its place in the order of starts."""
+    """The job's place in the order of starts."""
     folder, name = job.title.split("/")
     if not options.short:
         rank = LONGEST_FIRST.index(job.title) if job.title in LONGEST_FIRST else len(LONGEST_FIRST)
@@ -201,7 +202,7 @@ def run_jobs(jobs, tally, options, env):
 
 
 def generate_messages(build, source=ROOT / "proto" / "hatchery.proto"):
-    """Makes hatchery_pb2.py for this build, by the system's protoc; one that is newer than the .proto is kept."""
+    """Makes hatchery_pb2.py for this build, by the system's protoc; a file newer than the .proto is kept."""
     folder = build / "python"
     folder.mkdir(exist_ok=True)
     target = folder / "hatchery_pb2.py"
@@ -232,15 +233,14 @@ def environment(build):
     env["CMOCKA_MESSAGE_OUTPUT"] = "TAP"
     env["LSAN_OPTIONS"] = "print_suppressions=0"
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
-    # A program in a sandbox has to die by its signal, as without the sanitizer in its process. A
-    # fault of the server itself still ends it, and fails its test.
+    # A program in a sandbox has to die by its signal, as in a build without sanitizers. A fault of the server itself
+    # still ends the server, and fails the test.
     env["ASAN_OPTIONS"] = ":".join((
         "handle_segv=0", "handle_sigbus=0", "handle_sigfpe=0", "handle_sigill=0", "handle_abort=0",
-        # At a thread's end it would unmap the thread's alternate stack, which belongs to an
+        # At a thread's end the sanitizer would unmap the thread's alternate stack, which belongs to an
         # interpreter.
         "use_sigaltstack=0",
-        # A program that asks for too much memory gets an error and goes on, as without the
-        # sanitizer.
+        # A program that asks for too much memory gets an error and goes on, as in a build without sanitizers.
         "allocator_may_return_null=1"))
     return env
 
@@ -267,8 +267,8 @@ def main():
     if options.module:
         return modules.run([path.resolve() for path in options.module], options.name)
 
-    # A shell, or nohup, has background programs ignore these signals, and plain python3 would then
-    # behave differently.
+    # Under a shell or nohup, background programs ignore these signals. The reference, plain python3, would then behave
+    # differently.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)

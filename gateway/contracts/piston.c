@@ -11,9 +11,9 @@ static void fail(struct exchange *x, const struct failure *why)
         exchange_reply_json(x, why->status, json_pack("{s:s}", "message", why->message));
 }
 
-/* A body must say that it is JSON. fetch() says "text/plain;charset=UTF-8" of a string if its caller says nothing, and
- * piston-client of npm calls it so. A web page that may not send JSON to another host may send that: so it counts only
- * without Origin, which browsers always send with a body. */
+/* The request must say that its body is JSON. For a string, fetch() says "text/plain;charset=UTF-8" unless its caller
+ * names a type, and npm's piston-client names none. A web page may send that type, but not JSON, to another host. So
+ * the type is accepted only without Origin, which browsers always send with a body. */
 static bool is_json(struct exchange *x)
 {
         const char *type = exchange_header(x, "Content-Type");
@@ -75,7 +75,7 @@ static void packages_told(struct exchange *x, void *data, const struct hatchery_
 
 /* ---------------------------------------------------------------- one package */
 
-/* Nothing can be installed over HTTP: what is there is there, and the rest does not exist. */
+/* Nothing can be installed over HTTP. A language that is there is answered by 200, every other package by 404. */
 static void install_told(struct exchange *x, void *data, const struct hatchery_answer *status,
                          const struct failure *why)
 {

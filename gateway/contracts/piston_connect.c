@@ -23,21 +23,21 @@ enum {
         CLOSE_DONE = 4999,
 
         INIT_S = 1,
-        MUCH_INPUT = 64 << 10,  /* bytes of input that wait for the program, before the client has to wait, too */
-        MESSAGE_MORE = 1 << 20, /* of a message beside the request's contents, in bytes */
+        MUCH_INPUT = 64 << 10,  /* bytes of waiting input above which the client has to wait, too */
+        MESSAGE_MORE = 1 << 20, /* bytes of a message beside the request's contents */
 };
 
 enum state {
         WAITING, /* for the message init */
         ASKING,  /* for the pool's status; init is there */
         RUNNING,
-        OVER, /* closed by us: only ends are awaited */
+        OVER, /* closed by us: only the ends of socket and run are awaited */
 };
 
 struct session {
         struct exchange *x;
         struct gateway *gateway;
-        struct websocket *ws; /* NULL: its end has come */
+        struct websocket *ws; /* NULL: it has closed */
         struct run *run;      /* NULL: there is none */
         struct event *timer;
         enum state state;
@@ -170,7 +170,7 @@ static void run_output(void *data, const struct hatchery_output *output)
         say_bytes(s, is_err ? &s->err : &s->out, output->stream, output->bytes);
 }
 
-/* Gives the run as much of the waiting input as it takes. */
+/* Gives the run as much of the waiting input as the run takes. */
 static void write_input(struct session *s)
 {
         size_t len;
@@ -187,7 +187,7 @@ static void write_input(struct session *s)
                 run_eof(s->run);
 }
 
-/* Moves input on, and lets the client wait while much of it waits. */
+/* Gives waiting input to the run. The client has to wait while more than MUCH_INPUT is left. */
 static void feed(struct session *s)
 {
         if (s->run)
@@ -406,7 +406,7 @@ static void socket_message(void *data, bool text, struct span bytes)
         json_decref(message);
 }
 
-/* If there is a run, its `gone` follows. */
+/* If there is a run, its callback `gone` follows. */
 static void socket_closed(void *data, uint16_t code)
 {
         struct session *s = data;
@@ -441,7 +441,7 @@ static void timer_fired(evutil_socket_t fd, short what, void *data)
                 close_session(s, CLOSE_NO_INIT, "Initialization Timeout");
 }
 
-/* As for a body over HTTP. */
+/* The same bound as for a body over HTTP. */
 static size_t max_message(const struct gateway *g)
 {
         return (size_t)gateway_options(g)->max_request_bytes / 3 * 4 + MESSAGE_MORE;

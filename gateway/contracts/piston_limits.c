@@ -1,4 +1,4 @@
-/* The limits of a request to Piston: milliseconds and bytes, at or under the server's own. */
+/* The limits of a request to Piston: milliseconds and bytes, at most the server's own limits. */
 #include "gateway/contracts/piston_parts.h"
 
 #include <inttypes.h>
@@ -10,7 +10,7 @@ static const struct field {
         const char *name;
         bool is_compile;
         enum limit limit;
-        int64_t unit;     /* of the pool's, in one of Piston's */
+        int64_t unit;     /* Piston's unit, in the pool's units */
         int64_t standard; /* in the pool's units; 0: the pool's own default */
 } fields[] = {
         { "compile_memory_limit", true, LIMIT_MEMORY, 1, 0 },
@@ -34,8 +34,7 @@ static int64_t ceiling_of(const hatchery_v1_LanguageStatus *l, enum limit limit)
         return limit_table[limit].ceiling;
 }
 
-/* What JavaScript takes for false means that nothing is asked for: so a timeout of 0 is the default, and no limit is
- * lifted. */
+/* A value that JavaScript treats as false counts as absent. So a timeout of 0 means the default, and lifts no limit. */
 static bool is_absent(const json_t *value)
 {
         return !value || json_is_null(value) || json_is_false(value) ||
@@ -43,7 +42,7 @@ static bool is_absent(const json_t *value)
                (json_is_string(value) && json_string_length(value) == 0);
 }
 
-/* Reads one field: 1 and *value, in the pool's units; 0: nothing is asked for; -1: why is filled. */
+/* Reads one field: 1 and *value, in the pool's units; 0: the field is absent; -1: why is filled. */
 static int read_field(const struct field *f, const json_t *body, int64_t ceiling, int64_t *value, struct failure *why)
 {
         const json_t *asked = json_object_get(body, f->name);
@@ -88,8 +87,8 @@ static void set(struct submission *s, bool is_compile, enum limit limit, int64_t
         }
 }
 
-/* The default of a field. CPU time is no shorter than a time that the client asked for: the longer run would be of no
- * use. */
+/* The default of a field. If the client asked for a longer timeout, the CPU time is as long. Otherwise the longer
+ * timeout would be of no use. */
 static int64_t default_of(const struct field *f, int64_t asked_wall, int64_t ceiling)
 {
         const int64_t value = f->limit == LIMIT_CPU && asked_wall > f->standard ? asked_wall : f->standard;

@@ -27,7 +27,7 @@ struct piston_runtime {
 bool piston_runtime_find(struct piston_runtime *r, const struct hatchery_answer *status, const char *name,
                          const char *selector);
 
-/* The version that a program told of itself, as a semantic version; "" for a text that has none. */
+/* The version text of a program, as a semantic version; "" if the text has none. */
 void piston_version(char out[SEMVER_TEXT_SIZE], const char *text);
 
 /* The bodies of GET /runtimes and GET /packages. NULL: no memory. */
@@ -72,7 +72,7 @@ struct piston_end {
 void piston_run_end(struct piston_end *end, const hatchery_v1_Result *result);
 void piston_compile_end(struct piston_end *end, const hatchery_v1_Result *result);
 
-/* The number of a signal's name, "SIGINT", that a program can be sent; 0: none. */
+/* The number of the signal with this name, such as "SIGINT"; 0: a program can be sent no signal of this name. */
 uint32_t piston_signal_number(const char *name);
 
 /* Text of a stream that comes in chunks. Starts zeroed but for characters.replace; text is freed by its owner. */

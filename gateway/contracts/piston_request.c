@@ -62,8 +62,8 @@ static enum encoding encoding_of(const json_t *file)
         return name && strcmp(name, "hex") == 0 ? ENCODING_HEX : ENCODING_UTF8;
 }
 
-/* Piston looks at the word itself here: a file with an encoding that it does not know is read as utf8, and still does
- * not count. */
+/* Does the file count as utf8 in the check that there is a program? As in Piston, a file with an unknown encoding does
+ * not count, although it is read as utf8. */
 static bool says_utf8(const json_t *file)
 {
         const json_t *encoding = json_object_get(file, "encoding");
@@ -152,7 +152,7 @@ static bool has_extension(const char *name, const hatchery_v1_LanguageStatus *l)
         return false;
 }
 
-/* A header is no source, and others include it by its name. */
+/* A header is no source, and other files include it by its name. */
 static bool is_header(const char *name)
 {
         const char *dot = strrchr(name, '.');
@@ -186,8 +186,8 @@ static bool tidy_path(char *path)
         return true;
 }
 
-/* A compiler knows its sources by their names' ends, so the program gets one that has none; likewise each file whose
- * name was left out. */
+/* A compiler recognises sources by their extension. So the program gets the language's extension if its name has none,
+ * and so does each file whose name was left out. */
 static int read_name(struct piston_job *j, struct file_span *f, struct piston_file *own, const json_t *file, size_t i,
                      bool is_program, struct failure *why)
 {
@@ -311,7 +311,7 @@ static int read_args(struct piston_job *j, const json_t *args, struct failure *w
         return 0;
 }
 
-/* Piston ends a standard input by a newline, even an empty one. */
+/* Piston ends standard input by a newline, even if the input is empty. */
 static int read_input(struct piston_job *j, const json_t *input, struct failure *why)
 {
         struct span text = { NULL, 0 };
@@ -359,7 +359,7 @@ int piston_job_read(struct piston_job *j, const json_t *body, const struct hatch
         if (!is_interactive && read_input(j, json_object_get(body, "stdin"), why) < 0)
                 return -1;
         set_env(j);
-        s->stream = true; /* its messages have the order of both streams */
+        s->stream = true; /* only its messages keep the order of both outputs */
         s->live_input = is_interactive;
         s->unbuffered = is_interactive;
         return 0;

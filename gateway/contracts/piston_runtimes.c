@@ -6,10 +6,10 @@
 
 enum { MAX_NAMES = 4 };
 
-/* Piston's words for a language that has other ones here. The pool's own name and aliases count as well. */
+/* Piston's names of languages that have other names in the pool. The pool's name and aliases are accepted, too. */
 static const struct words {
         const char *language; /* the pool's name */
-        const char *name;     /* Piston's, where it is another one */
+        const char *name;     /* Piston's name, if it differs */
         const char *runtime;  /* the program behind it, where Piston names it */
         const char *aliases[MAX_NAMES];
 } table[] = {
@@ -104,7 +104,7 @@ static bool has_word(const json_t *list, const char *word)
         return false;
 }
 
-/* False: no memory. A word that stands there already, or is the name itself, is left out. */
+/* False: no memory. A word that is in the list already, or is the name itself, is left out. */
 static bool add_alias(json_t *list, const char *word, const char *name)
 {
         return strcmp(word, name) == 0 || has_word(list, word) || json_array_append_new(list, json_string(word)) == 0;

@@ -122,7 +122,8 @@ void piston_compile_end(struct piston_end *end, const hatchery_v1_Result *result
                                .out_is_cut = c->stdout_truncated,
                                .err_is_cut = c->stderr_truncated };
 
-        /* The compiler is content, and made no program. Clients of Piston look at the code alone. */
+        /* The compiler exited with 0, but made no program. Clients of Piston look only at the code, so it must not be
+         * 0. */
         if (result->status == hatchery_v1_Result_Status_COMPILE_ERROR && c->exit_code == 0 &&
             (c->status == hatchery_v1_Result_Status_EXITED || c->status == hatchery_v1_Result_Status_COMPILE_ERROR))
                 facts.exit_code = 1;
@@ -161,7 +162,7 @@ static bool reserve(struct piston_text *t, size_t more)
         return true;
 }
 
-/* Adds what the stream has more since `from` to the text of both. */
+/* Appends the stream's text from `from` on to the text of both streams. */
 static void copy_to_both(struct piston_output *o, const struct piston_text *t, size_t from)
 {
         const size_t len = t->len - from;
@@ -251,7 +252,7 @@ json_t *piston_run_json(const hatchery_v1_Result *result, const struct piston_ou
         return stage_json(o, &end, &usage);
 }
 
-/* The pool keeps no order of a compiler's two streams: its standard output comes first. */
+/* The pool keeps no order of a compiler's two streams, so standard output comes first. */
 json_t *piston_compile_json(const struct hatchery_answer *a)
 {
         const hatchery_v1_CompileStage *c = &a->answer.m.answer.result.compile;

@@ -1,5 +1,5 @@
-/* The contract of SandboxFusion (docs/http-sandboxfusion.md): its routes, its errors, and the way of one run. Bodies
- * are read by sandboxfusion_request.c, answers made by sandboxfusion_answer.c and sandboxfusion_cells.c. */
+/* The contract of SandboxFusion (docs/http-sandboxfusion.md): its routes, its errors, and the course of one run.
+ * sandboxfusion_request.c reads bodies; sandboxfusion_answer.c and sandboxfusion_cells.c make answers. */
 #include "gateway/contracts/sandboxfusion_answer.h"
 #include "gateway/contracts/sandboxfusion_request.h"
 #include "gateway/http.h"
@@ -80,8 +80,9 @@ static void on_finished(void *data, struct hatchery_answer *a)
         reply(x, 200, answer);
 }
 
-/* Refusals for the body's content are 422. For a while the server can't take the run: 504, which trainers' clients send
- * again. Everything else is the server's own fault. */
+/* A refusal of the body's content is answered by 422. If the server can't take the run for a while, the answer is 504,
+ * after which trainers' clients send the request again. Other statuses from 400 to 499 stay as they are. Everything
+ * else is the server's own fault. */
 static void answer_failure(struct exchange *x, const struct fusion_request *r, const struct failure *why)
 {
         bool for_a_while = why->retry_after_ms > 0 || strcmp(why->code, "RESOURCE_EXHAUSTED") == 0 ||

@@ -49,8 +49,8 @@ static bool is_timeout(hatchery_v1_Result_Status status)
         return status == ENDED(TIME_LIMIT) || status == ENDED(CPU_LIMIT);
 }
 
-/* The code that a parent process sees: negative for a signal. Out of memory is a death by SIGKILL, also where it was a
- * child of the main process that the kernel killed. */
+/* The code that a parent process sees: negative for a signal. A run that met its memory limit counts as killed by
+ * SIGKILL, even if the kernel killed only a child of the main process. */
 static int return_code(hatchery_v1_Result_Status status, int exit_code, int signal)
 {
         if (signal != 0)

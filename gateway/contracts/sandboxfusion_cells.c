@@ -1,7 +1,7 @@
 /* The answer to /run_jupyter. The driver (sandboxfusion_driver.py) writes marks into both streams of its run: MARK "B"
  * NUMBER "\n" where a cell begins, and in standard output MARK "R" JSON "\n" where it has ended, MARK "F" WORD "\n" at
  * last. All other bytes are the cells' output. The cells run in the driver's own process, so they can write marks, too:
- * they can falsify their own notebook's answer, and nothing else. Everything is bounded by the run's output. */
+ * they can falsify their own notebook's answer, and nothing else. The run's limit of output bounds everything here. */
 #include "gateway/contracts/sandboxfusion_answer.h"
 
 #include "gateway/json.h"
@@ -68,7 +68,7 @@ static struct span take(struct stream *s, size_t n)
         return taken;
 }
 
-/* Reads the line behind a mark. False: the limit of output cut it, or it is none of ours. */
+/* Reads the line behind a mark. False: the limit of output cut the line, or the driver did not write it. */
 static bool read_mark(struct stream *s, struct part *p)
 {
         const uint8_t *end = s->rest.len > 0 ? memchr(s->rest.data, '\n', s->rest.len) : NULL;
@@ -238,7 +238,8 @@ static void note_cells(struct fusion_notes *n, const struct notebook *book, cons
                 fusion_note(n, "The results of some cells are missing, because output was cut.");
 }
 
-/* The driver, as the peer tells it: a command that was run. Its end in time is the notebook's. */
+/* The driver's result, in the form that SandboxFusion has for a command. If the notebook ran out of time, so did the
+ * driver. */
 static json_t *driver_json(const struct notebook *book, const struct answer *a)
 {
         json_t *driver = fusion_run_result(a, book->driver.out, book->driver.err);

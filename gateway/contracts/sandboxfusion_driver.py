@@ -17,7 +17,7 @@ import traceback
 import types
 
 LIMIT = 1_000_000      # bytes of standard output, with results: a little less than the limit of a run
-RESERVE = 2_000        # of them for the result of each cell that is still to come, up to a half of all
+RESERVE = 2_000        # bytes of LIMIT that are kept for the result of each later cell, up to a half of LIMIT
 MOST_LINES = 40        # of a traceback
 MOST_TEXT = 4_000      # of an error's own text
 END_EARLY = 0.5        # seconds before the run's limit of time, in which the results go out
@@ -192,8 +192,8 @@ class Notebook:
 
 
 def as_json(record):
-    """In UTF-8; a lone surrogate, which no JSON text may have, becomes a question mark. None: a form of a value that
-    says to be JSON is none."""
+    """In UTF-8; a lone surrogate, which no JSON text may have, becomes a question mark. None: a value gave a
+    JSON form of itself that is not valid JSON."""
     try:
         text = json.dumps(record, ensure_ascii=False, default=repr, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
@@ -242,7 +242,7 @@ def main():
     job = json.load(sys.stdin.buffer)
     os.environ.setdefault("MPLBACKEND", "agg")
     Notebook(job).run()
-    os._exit(0)  # threads of cells, and what they registered for the end, do not hold the answer up
+    os._exit(0)  # so threads and exit handlers of the cells do not delay the answer
 
 
 main()

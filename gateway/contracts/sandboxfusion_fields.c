@@ -28,7 +28,7 @@ void fusion_fault(struct fusion_fields *f, const char *type, const char *field, 
 
         json_t *loc = json_pack("[s]", "body");
         if (field)
-                (void)json_array_append_new(loc, json_string(field)); /* of NULL: drops the string */
+                (void)json_array_append_new(loc, json_string(field)); /* if loc is NULL, this only frees the string */
         if (item)
                 (void)json_array_append_new(loc, item);
         f->fault = json_pack("{s:s, s:o, s:o}", "type", type, "loc", loc, "msg",

@@ -1,6 +1,5 @@
-/* The fields of a SandboxFusion body, read one by one. The first field that does not fit is kept as a fault, in the
- * form in which FastAPI tells it: {"type", "loc": ["body", FIELD, ITEM], "msg"}. Its users read `type` and `loc` by
- * program and `msg` themselves. */
+/* The fields of a SandboxFusion body, read one by one. The first field that does not fit is kept as a fault, in
+ * FastAPI's form: {"type", "loc": ["body", FIELD, ITEM], "msg"}. Programs read `type` and `loc`; people read `msg`. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -25,7 +24,8 @@ void fusion_fields_fini(struct fusion_fields *f);
 /* Each of the following returns a harmless value, and keeps a fault, if the field does not fit. Strings are borrowed
  * from the body. */
 
-/* A string. fallback: the value if the field is missing, or null where that is allowed; NULL: it must be there. */
+/* A string. fallback: the value if the field is missing, or null where that is allowed; NULL: the field is
+ * needed. */
 struct span fusion_text(struct fusion_fields *f, const char *name, bool may_be_null, const char *fallback);
 
 /* Seconds as microseconds, from 1 on. With may_be_zero, 0 or less is 0 and means "none". */
@@ -33,8 +33,9 @@ int64_t fusion_time(struct fusion_fields *f, const char *name, int64_t fallback_
 
 int64_t fusion_integer(struct fusion_fields *f, const char *name, int64_t fallback);
 
-/* An array of at most `most` strings. NULL: it is missing, and may be, or a fault is kept. */
+/* An array of at most `most` strings. NULL: the array is missing, or a fault is kept. With must_be, a missing array is
+ * a fault. */
 const json_t *fusion_texts(struct fusion_fields *f, const char *name, bool must_be, size_t most);
 
-/* An object. NULL: as above. */
+/* An object. NULL: the object is missing, or a fault is kept. */
 const json_t *fusion_object(struct fusion_fields *f, const char *name);

@@ -1,4 +1,4 @@
-/* SandboxFusion's names of languages, and what they are here. */
+/* SandboxFusion's names of languages, and the pool's languages for them. */
 #pragma once
 
 #include "proto/base/span.h"
@@ -9,25 +9,26 @@
 enum fusion_compile {
         FUSION_COMPILE_NONE,   /* the program is started as it is */
         FUSION_COMPILE_STAGE,  /* a stage of its own, with limits of its own */
-        FUSION_COMPILE_INSIDE, /* the run itself compiles; the peer has a compile_result for it */
+        FUSION_COMPILE_INSIDE, /* the run itself compiles; SandboxFusion has a compile_result for it */
 };
 
 struct fusion_language {
         const char *theirs;    /* of the request */
         const char *ours;      /* of the pool */
         const char *main_file; /* as the pool stores code */
-        const char *aside;     /* the program's name if a file of the request has the main file's */
+        const char *aside;     /* the program's name if a file of the request has the name main_file */
         enum fusion_compile compile;
 };
 
-/* A name that is not in the table gets the row for all others, with NULL in its members: the pool may know it. */
+/* A name that is not in the table gets the row for all others, with NULL in its members, because the pool may know the
+ * name. */
 const struct fusion_language *fusion_language_find(struct span theirs);
 
-/* What the peer puts before some programs, so that they are programs at all; "" for most. */
+/* Text that SandboxFusion puts before some programs to make them complete, such as "<?php "; "" for most. */
 const char *fusion_language_opening(const struct fusion_language *language, struct span code);
 
-/* The environment variable that makes a run check what the peer's check, as "NAME" and "VALUE"; false: none. Java's
- * assertions are on there, and test programs depend on them. */
+/* The environment variable, as "NAME" and "VALUE", with which a run checks the same as in SandboxFusion; false: none is
+ * needed. SandboxFusion switches Java's assertions on, and test programs depend on them. */
 bool fusion_language_variable(const struct fusion_language *language, struct span code, const char **name,
                               const char **value);
 

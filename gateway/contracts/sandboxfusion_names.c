@@ -11,7 +11,7 @@ static int refuse(const char **why, const char *reason)
         return -EINVAL;
 }
 
-/* Appends one part to a name of len bytes; ".." takes the last one away. The new length, or -EINVAL. */
+/* Appends one part to a name of len bytes; ".." removes the last part. Returns the new length, or -EINVAL. */
 static int add_part(char *out, size_t len, struct span part, const char **why)
 {
         if (part.len == 0 || (part.len == 1 && part.data[0] == '.'))

@@ -11,6 +11,6 @@
 
 enum { FUSION_NAME_MAX = 1024 };
 
-/* Puts the name relative to the work directory into out, as the pool takes names: no ".", no "..", no "//". Its length,
- * or -EINVAL and why, a sentence that follows the name. */
+/* Puts the name relative to the work directory into out, as the pool takes names: no ".", no "..", no "//". Returns the
+ * length of the name. -EINVAL: why is the rest of a sentence that begins with the name. */
 int fusion_name(struct span given, char out[FUSION_NAME_MAX + 1], const char **why);

@@ -32,7 +32,7 @@ static struct span span_of(const char *text, size_t len)
 
 /* ---------------------------------------------------------------- files */
 
-/* Without spaces and newlines, which the peer accepts in base64. out has room for text.len bytes. */
+/* The text without spaces and newlines, which SandboxFusion accepts in base64. out has room for text.len bytes. */
 static struct span without_space(struct span text, uint8_t *out)
 {
         size_t n = 0;
@@ -89,7 +89,7 @@ static bool add_file(struct fusion_request *r, struct span given, const json_t *
         return copy ? true : no_memory(f);
 }
 
-/* There is room for one more than the request's own: the program. */
+/* Leaves room for one more file than the request's own: the program. */
 static bool take_files(struct fusion_request *r, struct fusion_fields *f)
 {
         const json_t *files = fusion_object(f, "files");
@@ -154,7 +154,7 @@ static void set_limit(struct submission *x, enum limit limit, int64_t value)
         x->limit[limit] = value;
 }
 
-/* The peer limits the time of the wall. The time of the processors is as long here: one processor's. */
+/* SandboxFusion limits only wall time. Here CPU time has the same limit, which is the time of one processor. */
 static void limit_run(struct fusion_request *r, int64_t us, struct fusion_fields *f)
 {
         int64_t megabytes = fusion_integer(f, "memory_limit_MB", -1);
@@ -244,7 +244,7 @@ static void start_file(struct fusion_request *r, const char *entry, struct span 
         r->files[x->n_files++] = (struct file_span){ .name = x->entry, .content = code };
 }
 
-/* Takes the file of that name out of the request's files. The peer writes its program over it. */
+/* Takes the file of that name out of the request's files. SandboxFusion writes its program over such a file. */
 static void leave_out(struct submission *x, struct file_span *files, const char *name)
 {
         for (size_t i = 0; i < x->n_files; i++)
@@ -252,8 +252,8 @@ static void leave_out(struct submission *x, struct file_span *files, const char 
                         files[i--] = files[--x->n_files];
 }
 
-/* The program has the language's main name, unless a file of the request has it: the peer gives its programs names that
- * no other file has. */
+/* The program has the language's main name, unless a file of the request has that name. SandboxFusion gives programs
+ * names that no other file has. */
 static void place_program(struct fusion_request *r, struct span code)
 {
         const struct fusion_language *l = r->language;

@@ -13,7 +13,7 @@
 enum {
         FUSION_MARK_SIZE = 33, /* 32 digits and a NUL */
         FUSION_CELLS_MAX = 1000,
-        FUSION_FETCH_MAX = 64,   /* what the pool takes of patterns */
+        FUSION_FETCH_MAX = 64,   /* the most patterns that the pool takes */
         FUSION_FILES_MAX = 4095, /* the pool takes 4096, and one is the program */
 };
 
@@ -24,7 +24,7 @@ struct fusion_fetch {
 };
 
 struct fusion_request {
-        struct request q; /* its bytes are below, and in the body */
+        struct request q; /* points into the members below and into the body */
         const struct fusion_language *language;
 
         /* What the answer needs. */

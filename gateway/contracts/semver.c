@@ -1,5 +1,6 @@
-/* Selectors of versions: see semver.h. A selector is alternatives, an alternative is comparators that must all hold or
- * two versions with a hyphen, and a comparator is an operator with a version whose last parts may be left open. */
+/* Selectors of versions: see semver.h. A selector is a list of alternatives. An alternative is either a list of
+ * comparators that must all hold, or two versions with a hyphen between them. A comparator is an operator with a
+ * version, whose last parts may be left open. */
 #include "gateway/contracts/semver.h"
 
 #include <ctype.h>
@@ -124,7 +125,7 @@ static bool read_partial(const char **at, struct partial *p)
                         return false;
                 is_open = is_open || part_is_open;
                 if (is_open)
-                        p->v.part[parts] = 0; /* a number behind an open part says nothing */
+                        p->v.part[parts] = 0; /* a number behind an open part is ignored */
                 else
                         p->n++;
         } while (++parts < 3 && **at == '.');
@@ -166,7 +167,7 @@ static int compare(const struct semver *v, const struct partial *p)
         return order == 0 && p->is_pre_release ? 1 : order;
 }
 
-/* Is v older than the version that is next to p when this part counts up? */
+/* Is v older than the version that has this part of p raised by one, and zeros behind it? */
 static bool is_before_next(const struct semver *v, const struct partial *p, unsigned part)
 {
         struct semver next = { 0 };
@@ -191,7 +192,7 @@ static bool holds(const struct semver *v, enum operator operator, const struct p
 {
         const int order = compare(v, p);
 
-        if (p->n == 0) /* any version: none is newer or older than all */
+        if (p->n == 0) /* p is any version: no version is newer or older than all others */
                 return operator!= OP_LESS && operator!= OP_MORE;
         switch (operator) {
         case OP_EQUAL:

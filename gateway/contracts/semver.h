@@ -12,14 +12,14 @@ struct semver {
 
 enum { SEMVER_TEXT_SIZE = 64, SEMVER_MAX_SELECTOR = 256 };
 
-/* The version that a program tells of itself, which need not be a semantic version: a missing part is 0, and letters
- * and further parts are left out. False: text does not begin with a number. */
+/* Reads the version text of a program, which need not be a semantic version: a missing part is 0, and letters and
+ * further parts are left out. False: text does not begin with a number. */
 bool semver_of_program(struct semver *v, const char *text);
 
 /* "3.11.2". Returns out. */
 const char *semver_text(char out[SEMVER_TEXT_SIZE], const struct semver *v);
 
-/* Below, at and above zero as a is older than b, the same, or newer. */
+/* Below zero: a is older than b. Zero: they are equal. Above zero: a is newer. */
 int semver_compare(const struct semver *a, const struct semver *b);
 
 /* Does the selector choose this version? False also for a selector that is malformed or longer than

@@ -1,5 +1,5 @@
-/* snekbox's HTTP contract (docs/http-snekbox.md): POST /eval, its shape of errors, and the way of one run. Bodies are
- * read by snekbox_request.c, answers made by snekbox_answer.c. */
+/* snekbox's HTTP contract (docs/http-snekbox.md): POST /eval, its shape of errors, and the course of one run.
+ * snekbox_request.c reads bodies, and snekbox_answer.c makes answers. */
 #include "gateway/contracts/snekbox_parts.h"
 #include "gateway/http.h"
 #include "gateway/json.h"
@@ -90,7 +90,7 @@ static void refuse_text(struct exchange *x, const char *before, const char *text
 struct evaluation {
         struct exchange *x;
         struct snekbox_eval request; /* until it is sent */
-        char *interpreter;           /* that it names; owned. NULL: the language's own */
+        char *interpreter;           /* that the request names; owned. NULL: the language's own */
 };
 
 static void evaluation_free(struct evaluation *v)

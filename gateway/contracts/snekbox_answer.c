@@ -12,8 +12,8 @@ enum { MAX_FILES = 100, OF_SIGNAL = 128, EXIT_NO_EXEC = 126, EXIT_NOT_FOUND = 12
 
 /* ---------------------------------------------------------------- the exit code */
 
-/* A limit kills as a signal does: SIGKILL, but SIGTERM for the limit of output. A program that lived on when the kernel
- * had killed one of its processes for its memory has an exit code of its own. */
+/* A run that met a limit has the code of SIGKILL, or of SIGTERM for the limit of output. If the kernel killed a process
+ * of the run for memory, and the main process went on, the main process's own exit code counts. */
 static int returncode(const hatchery_v1_Result *r)
 {
         switch (r->status) {
@@ -57,7 +57,7 @@ static json_t *output_text(struct span text)
         return json;
 }
 
-/* What the limit left of the output may end within a character: then that is left out. */
+/* If the limit of output cut a character in two, the first part of this character is left out. */
 static bool is_utf8(struct span *text, bool is_cut)
 {
         enum { MOST_BYTES = 4 };
@@ -108,7 +108,7 @@ static const char *files_fault(const struct answer *a)
                 return "TimeoutError: Exceeded time limit while parsing attachments";
         if (strcmp(note, FILES_NOTE_BROKEN) == 0)
                 return "FileParsingError: Unknown error while parsing attachments";
-        return NULL; /* too many or too large: snekbox, too, leaves such files out without a word */
+        return NULL; /* too many or too large: snekbox, too, leaves such files out without a message */
 }
 
 static json_t *file_json(const struct file_span *f)

@@ -11,7 +11,8 @@
 
 /* ---------------------------------------------------------------- paths */
 
-/* Paths are resolved below this directory, so that one which leaves it and comes back is fine, as in snekbox. */
+/* Paths are resolved below this directory. So a path that leaves the directory and comes back is accepted, as in
+ * snekbox. */
 #define ROOT "/home"
 
 enum { ROOT_LEN = sizeof ROOT - 1, MAX_PART = 255 };
@@ -55,7 +56,7 @@ static bool is_of_alphabet(uint8_t c)
 }
 
 /* Leaves out what base64_decode would refuse and Python skips: line ends, and everything behind the padding. Returns
- * the new length, a multiple of 4; 0 and *is_valid false if Python refuses, too. */
+ * the new length, a multiple of 4; if Python refuses the text, too, returns 0 and sets *is_valid to false. */
 static size_t tidy(struct span text, char *out, bool *is_valid)
 {
         size_t n = 0, pads = 0;
@@ -94,8 +95,8 @@ int snekbox_base64(struct span text, uint8_t **out, size_t *len)
 
 /* ---------------------------------------------------------------- all together */
 
-/* A slash sorts before every other byte, so that the files below a directory follow it. Of one name the last comes
- * last. */
+/* A slash sorts before every other byte, so that the files below a directory follow its name. Files of one name keep
+ * the order of the request. */
 static int compare(const void *left, const void *right)
 {
         const struct snekbox_file *a = left, *b = right;
@@ -126,8 +127,8 @@ static bool fits(const char *name)
         return true;
 }
 
-/* A file at `at` is in the way of files below it: which of them snekbox would have failed to make, going by their order
- * in the request, and how. */
+/* The file at `at` has the name of a directory that the files behind it need. Returns the file that snekbox would fail
+ * to make, which depends on their order in the request, and sets the name of the exception. */
 static const struct snekbox_file *find_clash(const struct snekbox_file *files, size_t n, size_t at,
                                              const char **exception)
 {

@@ -14,8 +14,8 @@
 
 enum { SNEKBOX_REPR_MAX = 2000 };
 
-/* A value as Python's repr shows it: {'stuff': 'foo'}. Cut after SNEKBOX_REPR_MAX bytes, which "..." then says. Fresh
- * memory that the caller frees. NULL: no memory. */
+/* A value as Python's repr shows it: {'stuff': 'foo'}. The text is cut after SNEKBOX_REPR_MAX bytes, and then ends in
+ * "...". Fresh memory that the caller frees. NULL: no memory. */
 char *snekbox_repr(const json_t *value);
 
 /* ---------------------------------------------------------------- snekbox_schema.c */
@@ -29,7 +29,7 @@ json_t *snekbox_schema_fault(const json_t *body, bool *no_memory);
 struct snekbox_file {
         struct span path; /* as the client wrote it; points into the body */
         char *name;       /* relative to the work directory, without ".", ".." and empty parts; "": that directory */
-        uint8_t *content; /* owned, and name, too */
+        uint8_t *content; /* owned, as is name */
         size_t len;
         size_t index; /* in the request */
 };
@@ -41,9 +41,9 @@ int snekbox_path(struct span path, char **name);
  * NULL on success. -EINVAL, -ENOMEM. */
 int snekbox_base64(struct span text, uint8_t **out, size_t *len);
 
-/* Sorts the files by name, and keeps of those with one name the last. Returns NULL if all of them can be made.
- * Otherwise the file that can't, with the name of Python's exception in *exception. bytes: how much the work directory
- * holds. */
+/* Sorts the files by name. Of several files with one name, the last is kept. Returns NULL if all files can be made.
+ * Otherwise returns the file that can't be made, with the name of Python's exception in *exception. bytes: how much the
+ * work directory holds. */
 const struct snekbox_file *snekbox_files_settle(struct snekbox_file *files, size_t *n, uint64_t bytes,
                                                 const char **exception);
 
@@ -89,5 +89,5 @@ json_t *snekbox_answer(const struct answer *a);
 /* The same for a program that was not run, or whose result could not be made. */
 json_t *snekbox_answer_message(const char *message);
 
-/* The title of the 400 for an interpreter that could not be started. NULL: it was started. */
+/* The title of the answer 400 for an interpreter that could not be started. NULL: the interpreter was started. */
 const char *snekbox_interpreter_fault(const char *interpreter, const struct answer *a);

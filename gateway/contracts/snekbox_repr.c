@@ -44,8 +44,8 @@ static uint32_t decode(const uint8_t *at, size_t *len)
         return c;
 }
 
-/* Separators, controls, format characters and private ones, as far as people meet them. Characters that Unicode has not
- * assigned count as printable. */
+/* Does Python's repr show this character as it is? The table has the common separators, control characters, format
+ * characters and private characters, which repr escapes. Unassigned characters count as printable. */
 static bool is_printable(uint32_t c)
 {
         static const struct {
@@ -94,7 +94,7 @@ static void put_character(struct text *t, const uint8_t *at, size_t len, uint32_
                 put_escape(t, c);
 }
 
-/* Double quotes are for strings that hold single ones and no double ones. */
+/* A string gets double quotes if it holds single quotes and no double quotes, and single quotes otherwise. */
 static void put_string(struct text *t, struct span s)
 {
         bool is_double = s.len > 0 && memchr(s.data, '\'', s.len) && !memchr(s.data, '"', s.len);

@@ -67,7 +67,7 @@ static int refuse(struct snekbox_fault *fault, const char *title, json_t *descri
         return description ? SNEKBOX_FAULT : -ENOMEM;
 }
 
-/* The bytes of a path may hold NUL, which is told as it is. */
+/* A path may hold NUL bytes, and the description shows them unchanged. */
 static int refuse_file(struct snekbox_fault *fault, const char *before, struct span path, const char *after)
 {
         char *text = malloc(strlen(before) + path.len + strlen(after) + 1), *at = text;
@@ -189,8 +189,8 @@ static bool has_file(const struct snekbox_eval *v, struct span name)
         return false;
 }
 
-/* A program from a file is warm if its name is that of Python's. Under another name, Python looks whether it is an
- * archive. */
+/* The warm interpreter runs a program from a file only if the file's name ends in ".py". For any other name, Python
+ * first looks whether the file is an archive. */
 static bool is_program(const struct snekbox_eval *v)
 {
         const struct span word = v->words[0];
@@ -199,8 +199,8 @@ static bool is_program(const struct snekbox_eval *v)
                has_file(v, word);
 }
 
-/* The kernel takes no argument so long: the program becomes a file, whose name no other file has, and which is not
- * collected. */
+/* The kernel does not take such a long argument, so the program becomes a file. No other file has its name. The name
+ * begins with an underscore, so the file is not collected. */
 static int use_file(struct snekbox_eval *v, struct span code)
 {
         struct submission *x = &v->q.execute;
@@ -251,7 +251,7 @@ static int plan_program(struct snekbox_eval *v, struct snekbox_fault *fault)
 
 /* ---------------------------------------------------------------- the rest */
 
-/* snekbox looks the path up where it runs itself. Here it is known only in the sandbox whether there is such a file. */
+/* snekbox looks the path up on its own machine. Here only the sandbox can tell whether there is such a file. */
 static int read_interpreter(struct snekbox_eval *v, struct snekbox_fault *fault)
 {
         const json_t *value = json_object_get(v->body, "executable_path");

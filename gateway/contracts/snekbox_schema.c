@@ -1,5 +1,5 @@
-/* The shape of a body of POST /eval: see snekbox_parts.h. Of several faults the one that is least deep in the body is
- * told, and of these the first, as jsonschema's best_match chooses. */
+/* The shape of a body of POST /eval: see snekbox_parts.h. If a body has several faults, the fault that is least deep in
+ * the body is reported; of several such faults, the first. jsonschema's best_match chooses in this way. */
 #include "gateway/contracts/snekbox_parts.h"
 #include "gateway/json.h"
 
@@ -60,7 +60,7 @@ static bool has_paths(struct schema *s, const json_t *files)
         return true;
 }
 
-/* The pattern's ".*$" stops at the end of a line, and only the last byte may be one. */
+/* The pattern's ".*$" stops at the end of a line, and only the last byte may be a newline. */
 static bool fits_pattern(struct span path)
 {
         for (size_t i = 0; i < path.len; i++) {

@@ -1,4 +1,5 @@
-/* Hatchery's own HTTP contract, /v1 (docs/http.md): its routes, its shape of errors, and all that is answered whole. */
+/* Hatchery's own HTTP contract, /v1 (docs/http.md): its routes, its shape of errors, and the requests that get one
+ * whole answer. */
 #include "client/json.h"
 #include "client/json_value.h"
 #include "gateway/contracts/v1_parts.h"
@@ -75,8 +76,8 @@ static void run_whole(struct exchange *x, struct v1_request *q)
 
 enum shape { SHAPE_WHOLE, SHAPE_SSE, SHAPE_NDJSON };
 
-/* The query decides, then the header Accept, then `stream` of the body. An Accept that takes plain JSON, too, asks for
- * no stream. */
+/* The query decides, then the header Accept, then `stream` of the body. An Accept that also takes plain JSON asks for
+ * no stream, unless the body does. */
 static int choose_shape(struct exchange *x, bool wants_stream, enum shape *shape, struct failure *why)
 {
         const char *query = exchange_query(x, "stream");
@@ -121,7 +122,7 @@ static int take_key(struct exchange *x, struct submission *s, struct failure *wh
         return 0;
 }
 
-/* A web page may send other types to another site without being asked. */
+/* Only JSON is accepted, because a web page may send other types to this server without asking it first. */
 static int check_type(struct exchange *x, struct failure *why)
 {
         if (strcmp(exchange_media_type(x), "application/json") == 0)

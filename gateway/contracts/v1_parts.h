@@ -29,8 +29,9 @@ char *v1_event_text(const char *event, json_t *object);
 
 struct hatchery_characters;
 
-/* Whole characters of one chunk: fills *text (memory that the caller frees) and *piece. NULL bytes: the stream has
- * ended, and the rest comes. Returns the number of bytes; 0: there is no whole character; -ENOMEM. */
+/* Whole characters of one chunk: fills *text (memory that the caller frees) and *offset (where the text begins in the
+ * stream, in bytes). bytes is NULL: the stream has ended, and the rest is returned. Returns the number of bytes; 0:
+ * there is no whole character; -ENOMEM. */
 ssize_t v1_whole(struct hatchery_characters *c, const struct span *bytes, char **text, uint64_t *offset);
 
 /* ---------------------------------------------------------------- v1_stream.c, v1_ws.c */

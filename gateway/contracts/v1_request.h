@@ -14,9 +14,9 @@ struct v1_request {
         size_t n_owned;
 };
 
-/* Reads a body. is_live: live_stdin and terminal are possible, for a caller that can send more later. Checks the form;
- * what the request means is the pool's to check. -1: why is filled. The caller calls v1_request_fini in each case.
- * text is not used afterwards. */
+/* Reads a body. is_live: live_stdin and terminal are possible, for a caller that can send more later. Checks only the
+ * form; the pool checks the meaning. -1: why is filled. The caller calls v1_request_fini in each case. text is not used
+ * afterwards. */
 int v1_request_read(struct v1_request *r, struct span text, bool is_live, struct failure *why);
 
 /* The same for a body that was parsed before. Takes the reference. */

@@ -69,7 +69,7 @@ static enum limit limit_of(hatchery_v1_Result_Status status)
         }
 }
 
-/* The name of the limit that ended it, as in limits of a request; null: none did. */
+/* The name of the limit that ended the stage, as in `limits` of a request; null: no limit did. */
 static json_t *of_limit(hatchery_v1_Result_Status status, bool by_deadline)
 {
         const enum limit limit = limit_of(status);

@@ -1,5 +1,6 @@
-/* POST /v1/run as a stream of events: SSE or lines of JSON. Until the first event the answer's status is open, so a
- * refusal is an ordinary one. A comment every ten seconds keeps proxies from closing the connection. */
+/* POST /v1/run as a stream of events: SSE or lines of JSON. The status 200 is sent with the first event, or after ten
+ * seconds. A refusal before that is an ordinary answer. In SSE a comment every ten seconds keeps proxies from closing
+ * the connection. */
 #include "client/characters.h"
 #include "gateway/contracts/v1_parts.h"
 #include "proto/wire/wire.h"
@@ -66,7 +67,7 @@ static int write_event(struct stream *s, const char *event, json_t *object)
         return r;
 }
 
-/* After a lost event nothing follows, the result neither: the reader sees a stream without an end. */
+/* After a lost event nothing more is sent, not even the result. So the reader sees a stream without its last event. */
 static void send_event(struct stream *s, const char *event, json_t *object)
 {
         begin(s);

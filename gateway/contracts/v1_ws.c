@@ -20,7 +20,7 @@
 #include <string.h>
 
 enum {
-        TICK_SECONDS = 10, /* pings; and how long the submission may take to come */
+        TICK_SECONDS = 10, /* from ping to ping; also how long the submission may take to come */
         CLOSE_NORMAL = 1000,
         CLOSE_POLICY = 1008,
         CLOSE_FAULT = 1011,
@@ -90,7 +90,7 @@ static void feed(struct live *l)
                 const ssize_t n = run_write(l->run, bytes, len);
                 if (n == 0)
                         break;
-                /* A program that takes no more input does not care for the rest. */
+                /* A program that takes no more input does not need the rest. */
                 evbuffer_drain(l->pending, n > 0 ? (size_t)n : evbuffer_get_length(l->pending));
         }
         count_held(l);
@@ -223,7 +223,7 @@ static int obey(struct live *l, const struct command *c, struct failure *why)
         return 0;
 }
 
-/* A fault of a message is told by an event, and the run goes on. */
+/* A fault of a message is reported by an event, and the run goes on. */
 static void take_command(struct live *l, struct span text)
 {
         struct v1_request owner = { 0 };
@@ -366,7 +366,7 @@ static void on_message(void *data, bool text, struct span bytes)
                 failure_set(&why, 400, "INVALID_ARGUMENT", "the first message is the submission, as JSON text");
                 close_after_failure(l, &why);
         } else if (!l->run) {
-                return; /* it crossed the end of the run */
+                return; /* the run ended before the message came */
         } else if (text) {
                 take_command(l, bytes);
         } else if (take_input(l, bytes, &why) < 0) {
@@ -381,7 +381,7 @@ static void on_drained(void *data)
                 run_socket_drained(l->run);
 }
 
-/* While a run is under way, its `gone` follows, and frees. */
+/* If a run is under way, its callback `gone` follows, and frees l. */
 static void on_closed(void *data, uint16_t code)
 {
         struct live *l = data;

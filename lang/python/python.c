@@ -1,4 +1,4 @@
-/* Python: CPython embedded, initialised once, and a child that runs a file as `python3 FILE` would. */
+/* Python: CPython is embedded and initialised once. A child then runs a program as python3 would. */
 #include "lang/lang.h"
 #include "lang/python/arena.h"
 #include "lang/python/echo.h"
@@ -42,8 +42,8 @@ static int initialise(struct err *e)
         return PyStatus_Exception(status) ? fail_from_status(status, e) : 0;
 }
 
-/* Moves all existing objects out of the garbage collector's sight: otherwise a collection in a child would write into,
- * and so copy, every page of them. */
+/* Freezes all existing objects, so that the garbage collector ignores them. Otherwise a collection in a child would
+ * write to every page of these objects, and so copy the page. */
 static int freeze(struct err *e)
 {
         PyObject *gc = PyImport_ImportModule("gc");
@@ -57,9 +57,9 @@ static int freeze(struct err *e)
         return r;
 }
 
-/* Makes a new __main__ after the freeze, with the names that python3 puts there. The first one's dictionary is out of
- * the collector's sight, and with it every cycle through a program's global names, so their finalizers would never
- * run. */
+/* Makes a new __main__ after the freeze, with the names that python3 puts there. The dictionary of the first __main__
+ * is frozen. With it, the collector would ignore every cycle through a program's global names, and the finalizers in
+ * such a cycle would never run. */
 static int renew_main(struct err *e)
 {
         PyObject *modules = PyImport_GetModuleDict(); /* borrowed */
@@ -79,8 +79,8 @@ static int renew_main(struct err *e)
         return r;
 }
 
-/* The directory takes the place of site-packages: behind the standard library, so that it hides nothing there, and
- * before the host's own copies of the same packages. */
+/* Puts the directory in the place of site-packages: behind the standard library, so that the directory hides no
+ * standard module, and before the host's own copies of the same packages. */
 static int add_packages(const char *directory)
 {
         static const char host[] = "/dist-packages";
@@ -115,7 +115,8 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         if (r < 0)
                 return r;
         out->state = python_preload_find_reseed();
-        /* The frozen import system keeps a directory listing per sys.path entry; these don't change in a sandbox. */
+        /* The import system keeps a directory listing for each entry of sys.path. Freezing the listings is safe,
+         * because these directories don't change in a sandbox. */
         r = freeze(e);
         if (r == 0)
                 r = renew_main(e);
@@ -129,7 +130,7 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
 static int python_after_fork(void *state)
 {
         PyObject *reseed = state;
-        PyOS_AfterFork_Child(); /* renews locks, thread state, and by hooks random and others */
+        PyOS_AfterFork_Child(); /* renews locks and thread state; hooks of random and others run, too */
         PyObject *done = reseed ? PyObject_CallNoArgs(reseed) : NULL;
         bool failed = reseed && !done;
         Py_XDECREF(done);
@@ -137,8 +138,8 @@ static int python_after_fork(void *state)
         return failed ? -EIO : 0;
 }
 
-/* Compiles and runs a small program that prints, as every program does. Its output is discarded, and so is the
- * dictionary with its names. */
+/* Compiles and runs a small program that prints, as every program does. The program's output and its dictionary of
+ * names are discarded. */
 static void python_rehearse(void *state)
 {
         (void)state;
@@ -165,7 +166,7 @@ static void python_rehearse(void *state)
 
 /* ---------------------------------------------------------------- one program */
 
-/* A list in sys: the words of first, then those of rest. Both end with NULL. */
+/* Sets a list in sys: the words of first, then the words of rest. Both end with NULL. */
 static int set_list(const char *name, const char *const *first, char *const *rest)
 {
         PyObject *list = PyList_New(0);
@@ -193,8 +194,9 @@ static int renew_time_zone(char *const *env)
         return r;
 }
 
-/* os.environ was filled when os was imported, so a variable must be set there, too. Its own method would run code of
- * the module os, which costs a dozen page faults in a fresh fork: so the dictionary of bytes under it is filled. */
+/* os.environ was filled when os was imported, so a variable must be set there, too. The method of os.environ would run
+ * code of the module os, which costs a dozen page faults in a fresh fork. So this fills the dictionary of bytes under
+ * os.environ. */
 static int set_environment(char *const *env)
 {
         if (!*env)
@@ -220,7 +222,7 @@ static int set_environment(char *const *env)
         return r;
 }
 
-/* The directory of the program comes first in sys.path: entry. */
+/* Puts entry, the directory of the program, first in sys.path. */
 static int set_path(const char *directory, const char *entry)
 {
         PyObject *path = PySys_GetObject("path"); /* borrowed */
@@ -230,7 +232,7 @@ static int set_path(const char *directory, const char *entry)
         return r < 0 ? r : python_modules_unshadow(directory);
 }
 
-/* __main__ as python3 leaves it for a program from a file. */
+/* Sets up __main__ as python3 does for a program from a file. */
 static int set_main(PyObject *globals, const char *filename)
 {
         PyObject *external = python_modules_loaded("_frozen_importlib_external");
@@ -283,7 +285,7 @@ static int run_file(const struct job *job, const char *filename, int *interrupte
 
 /* ---------------------------------------------------------------- one program on the command line */
 
-/* "-c CODE" and nothing else, the way by which most short programs come. */
+/* Is the command line "-c CODE" and nothing else? Most short programs come in this way. */
 static bool python_takes(const struct job *job)
 {
         const struct job_header *h = &job->header;
@@ -291,7 +293,7 @@ static bool python_takes(const struct job *job)
                !*job->interpreter && !h->terminal;
 }
 
-/* __main__ as python3 leaves it for a program without a file. */
+/* Sets up __main__ as python3 does for a program without a file. */
 static int set_main_of_code(PyObject *globals)
 {
         PyObject *frozen = python_modules_loaded("_frozen_importlib");

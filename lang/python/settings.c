@@ -9,7 +9,7 @@
 #include <structmember.h>
 #include <sys/stat.h>
 
-/* The value of a variable, if it is set and is not empty, which is the same to Python. */
+/* The value of a variable. NULL if the variable is not set or is empty: Python treats both alike. */
 static const char *value_of(const char *name, char *const *env)
 {
         size_t len = strlen(name);
@@ -29,7 +29,8 @@ static bool is_on(const char *name, char *const *env)
         return value && (*end || number != 0);
 }
 
-/* The libraries of preloaded modules were loaded with this number, and those that the program loads read it. */
+/* Does the variable set the number of threads to one? Libraries of preloaded modules were loaded with this number.
+ * Libraries that the program loads read the variable themselves. */
 static bool is_one_thread(const char *variable)
 {
         static const char *const names[] = { "MKL_NUM_THREADS=1", "OMP_NUM_THREADS=1", "OPENBLAS_NUM_THREADS=1" };
@@ -72,7 +73,7 @@ static int stop_bytecode(void)
 
 /* ---------------------------------------------------------------- PYTHONUSERBASE */
 
-/* Directories of the user come before the host's own packages. */
+/* Moves the entries from `from` on before the host's own packages, because directories of the user come first. */
 static int move_before_host(PyObject *path, Py_ssize_t from)
 {
         static const char host[] = "/dist-packages";
@@ -94,7 +95,7 @@ static int move_before_host(PyObject *path, Py_ssize_t from)
         return r;
 }
 
-/* Has the module site add a directory that is there. */
+/* Lets the module site add a directory that exists. */
 static int add_directory(PyObject *site, PyObject *directory)
 {
         PyObject *path = PySys_GetObject("path"); /* borrowed */
@@ -111,8 +112,8 @@ static int add_directory(PyObject *site, PyObject *directory)
         return r;
 }
 
-/* What the module site found out at its start. Its functions would find it anew, but to run them costs page faults in a
- * fresh fork, and the directory is hardly ever there. */
+/* Sets the values that the module site found out at its start. The functions of site would find them anew. But running
+ * these functions costs page faults in a fresh fork, and the directory hardly ever exists. */
 static int renew_user_base(const char *base)
 {
         PyObject *site = python_modules_loaded("site");
@@ -143,7 +144,7 @@ static int renew_user_base(const char *base)
 
 int python_settings_apply(char *const *env, bool unbuffered)
 {
-        /* Standard error goes on to escape what it can't encode, as in python3. */
+        /* Standard error still escapes characters that it can't encode, as in python3. */
         const char *errors = value_of("PYTHONIOENCODING", env) ? "strict" : NULL;
         const char *user_base = value_of("PYTHONUSERBASE", env);
         int r = is_on("PYTHONDONTWRITEBYTECODE", env) ? stop_bytecode() : 0;

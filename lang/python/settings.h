@@ -7,6 +7,6 @@
 /* Is this variable, NAME=VALUE, one that python_settings_apply obeys? */
 bool python_settings_obey(const char *variable);
 
-/* Obeys the variables of the environment that python_settings_obey knows. os.environ has them already. unbuffered: as
- * if PYTHONUNBUFFERED were among them. 0, or -1 with a Python exception set. */
+/* Obeys the variables in env that python_settings_obey knows. os.environ has them already. unbuffered: as if
+ * PYTHONUNBUFFERED were set. 0, or -1 with a Python exception set. */
 int python_settings_apply(char *const *env, bool unbuffered);

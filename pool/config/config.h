@@ -23,15 +23,15 @@
 /* Where HTTP is listened on by default. */
 #define CONFIG_HTTP_LISTEN "127.0.0.1:8060"
 
-#define CONFIG_MAX_UID_BASE 4000000000 /* no int holds it, so it is no enumerator */
+#define CONFIG_MAX_UID_BASE 4000000000 /* too large for an int, so it is no enumerator */
 
 enum {
         CONFIG_MAX_LANGUAGES = 63,
         CONFIG_MAX_RUNTIMES = 256,
-        CONFIG_MAX_HTTP = 16,        /* sections; */
-        CONFIG_MAX_HTTP_LISTEN = 32, /* addresses of all of them */
-        CONFIG_HTTP_WORDS = 32,      /* words of each of their lists; */
-        CONFIG_HTTP_WORD = 128,      /* and bytes of a word, NUL included */
+        CONFIG_MAX_HTTP = 16,        /* sections http */
+        CONFIG_MAX_HTTP_LISTEN = 32, /* addresses of all sections http together */
+        CONFIG_HTTP_WORDS = 32,      /* words of one list in a section http */
+        CONFIG_HTTP_WORD = 128,      /* bytes of such a word, NUL included */
         CONFIG_MAX_WORKERS = 64,     /* of the gateway */
         CONFIG_MAX_TEXT = 4 << 20,   /* bytes */
 };
@@ -101,10 +101,10 @@ struct config_absent {
  * empty. */
 struct config_http {
         char **listen;    /* "HOST:PORT"; NULL: the section is off */
-        char **contracts; /* of "v1", "snekbox", "piston", "sandboxfusion" */
+        char **contracts; /* some of "v1", "snekbox", "piston", "sandboxfusion" */
         char **hosts;     /* further names that requests may use for this server */
-        char **origins;   /* web pages that may use it: "https://example.org" */
-        int line;         /* the last line of the section; 0: it is that of the defaults */
+        char **origins;   /* origins whose web pages may use this server: "https://example.org" */
+        int line;         /* the last line of the section; 0: the default section */
 };
 
 struct config {
@@ -128,14 +128,14 @@ struct config {
         int64_t frame_timeout_us;  /* a frame that has begun must be whole by then */
         int64_t write_timeout_us;  /* a client must take some of its waiting answers by then */
         uint64_t max_unsent_bytes; /* answers that one client has not taken yet */
-        int64_t drain_us;          /* after SIGTERM: runs may take so long to finish */
-        int64_t drain_notice_us;   /* before that: the server is not ready and takes requests all the same */
+        int64_t drain_us;          /* time that runs may take to finish after SIGTERM */
+        int64_t drain_notice_us;   /* time before the drain: the server is not ready, but takes requests */
 
         struct config_http *http;
         size_t n_http;
-        bool has_http;            /* the text has such a section; else there is the one of the defaults */
+        bool has_http;            /* the text has a section http; else http is the default section */
         uint32_t gateway_workers; /* processes; 0: one for each two cores, at least one */
-        uint64_t gateway_memory;  /* that the requests of one of them may take together */
+        uint64_t gateway_memory;  /* bytes that the requests of one such process may take together */
 
         uint32_t collect_max_files;
         uint64_t collect_max_bytes;

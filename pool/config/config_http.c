@@ -16,7 +16,7 @@ enum { N_CONTRACTS = sizeof contracts / sizeof contracts[0] };
 #define UPPER  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
 
-/* A name or an address as it stands in a URL: "example.org", "10.0.0.1", "[::1]". Returns its end; NULL: it is none. */
+/* Skips a name or an address as in a URL: "example.org", "10.0.0.1", "[::1]". Returns its end. NULL: text has none. */
 static const char *skip_host(const char *text)
 {
         size_t len = *text == '[' ? strspn(text + 1, DIGITS "abcdefABCDEF:.") : strspn(text, LOWER UPPER DIGITS "-._");
@@ -25,7 +25,7 @@ static const char *skip_host(const char *text)
         return len > 0 ? text + len : NULL;
 }
 
-/* ":80"; returns its end; NULL: it is none. */
+/* Skips a port, such as ":80". Returns its end. NULL: text has none. */
 static const char *skip_port(const char *text)
 {
         size_t len = *text == ':' ? strspn(text + 1, DIGITS) : 0;
@@ -52,7 +52,8 @@ static bool is_host(const char *word)
         return end && *end == '\0' && strlen(word) < CONFIG_HTTP_WORD;
 }
 
-/* What a browser sends as Origin: scheme, host and, unless it is the scheme's own, port. Never a path. */
+/* Is word an Origin as a browser sends it? A browser sends the scheme, the host, and the port unless it is the scheme's
+ * default. It never sends a path. */
 static bool is_origin(const char *word)
 {
         const char *host = strstr(word, "://");
@@ -67,7 +68,7 @@ static bool is_origin(const char *word)
 static const struct words {
         const char *key;
         bool (*is_good)(const char *word);
-        const char *must; /* for the sentence */
+        const char *must; /* for the error message */
 } words[] = {
         { "listen", is_address, "HOST:PORT or [IPV6]:PORT" },
         { "contracts", is_contract, "v1, snekbox, piston or sandboxfusion" },
@@ -123,7 +124,8 @@ static unsigned count_addresses(const struct config *c, const char *only)
         return n;
 }
 
-/* The kernel would refuse the second of two addresses with fewer words. Port 0 takes another port each time. */
+/* Refuses an address that comes twice. The kernel would refuse it, too, but with a less clear message. Port 0 may come
+ * twice, because it takes another port each time. */
 static int check_addresses(const struct config *c, const struct config_http *h, struct err *e)
 {
         for (char **at = h->listen; at && *at; at++)
@@ -163,7 +165,7 @@ static int add_word(char ***list, const char *const *from, size_t n, struct err 
         return *list ? 0 : err_set(e, ENOMEM, "http");
 }
 
-/* What an empty section means. */
+/* Adds the default section, for a text without any section http. */
 static int take_default(struct config *c, struct err *e)
 {
         static const char *const listen[] = { CONFIG_HTTP_LISTEN };

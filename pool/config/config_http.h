@@ -13,10 +13,10 @@ struct config_http_grammar {
         cfg_opt_t options[CONFIG_HTTP_OPTIONS];
 };
 
-/* The option of the main file. g lives as long as the tree that is read. */
+/* The option http of the main file. g must live as long as the parsed tree. */
 cfg_opt_t config_http_option(struct config_http_grammar *g, struct config_sink *sink);
 
-/* Fills c->http, which config_http_fini releases, after a failure too. Without any section there is the one of the
- * defaults. */
+/* Fills c->http, which config_http_fini releases, also after a failure. If there is no section http, c->http is the
+ * default section. */
 int config_http_take(struct config *c, cfg_t *root, struct err *e);
 void config_http_fini(struct config *c);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The other end itself keeps to max_us. If it does not end GUARD_US later, it is given up. */
+/* The other end itself stops after max_us. If it has not stopped GUARD_US later, the collector gives up. */
 enum { GUARD_US = 1000000, MAX_PATH = 4096 };
 
 /* Bounds of one batch of reading (time) and of one read (bytes), so that large files do not make other clients wait. */
@@ -37,7 +37,7 @@ struct collector {
         uint8_t *question;
         struct feed feed;
 
-        /* What the other end may still send (left), and what may still be kept (keep). left also has room for the given
+        /* How much the other end may still send (left), and how much may still be kept (keep). left includes the given
          * files, since they may come back unchanged. */
         uint64_t files_left, bytes_left;
         uint64_t keep_files, keep_bytes;
@@ -56,7 +56,7 @@ struct collector {
         const struct file_span *like; /* the given file that the read file equals so far; NULL: none */
 
         bool ended, broken;
-        enum collect_reason reason, missed; /* why files are missing: as the other end says, and as found here */
+        enum collect_reason reason, missed; /* why files are missing: reported by the other end; found here */
 };
 
 static void free_collected(struct collected *f)

@@ -40,14 +40,15 @@ enum {
  * of the core. finished and refused are the last calls for the execution, which is gone then. */
 struct sink_ops {
         /* NULL: output is captured, and comes with the outcome. Otherwise the sink gets output as it comes, and the
-         * outcome has none. offset: the number of earlier bytes of the stream. at_us: the time of reading; or, if the
-         * sink took none then, the present time. Returns how many of the bytes the sink takes, from the first on. If
-         * the sink takes fewer than all, it gets the rest after execution_resume. Until then neither stream is read
-         * further. */
+         * outcome has none. offset: the number of earlier bytes of the stream. at_us: the time at which the bytes were
+         * read. If the sink did not take them then, at_us is the present time. Returns how many of the bytes the sink
+         * takes, from the first on. If the sink takes fewer than all, it gets the rest after execution_resume. Until
+         * then neither stream is read further. */
         size_t (*output)(struct sink *, enum stream, struct span, uint64_t offset, int64_t at_us);
 
-        /* For a submission with live_input. Either all bytes that execution_input took are written, or at least half of
-         * the room is free again; or the program still runs, but takes no more input. NULL: not called. */
+        /* For a submission with live_input. Called when all bytes that execution_input took are written, or when at
+         * least half of the room is free again. Also called when the program still runs, but takes no more input. NULL:
+         * not called. */
         void (*input_wanted)(struct sink *);
 
         /* STAGE_COMPILE or STAGE_RUN begins. NULL: not called. */
@@ -146,14 +147,14 @@ int core_new(struct core **out, const struct core_options *options, struct err *
 /* Executions are abandoned, zygotes lose their channels. */
 void core_free(struct core *c);
 
-/* A zygote for this language; takes sock over. -1: there was one, but its descriptor was lost. */
+/* Adds a zygote for this language, and takes sock over. sock is -1 if the zygote's descriptor was lost. */
 void core_adopt_zygote(struct core *c, struct span language, uint32_t generation, int sock);
 
 /* was is the core's configuration until now. -ENOMEM: nothing has changed. */
 int core_reload(struct core *c, const struct config *was, const struct config *is, struct err *e);
 
-/* From here on the server is not ready, and takes work all the same: who sends requests here may look for another
- * server before core_drain. */
+/* From here on the server reports that it is not ready, but it still takes work. So clients can choose another server
+ * before core_drain. */
 void core_leave(struct core *c);
 
 /* No new submission is taken any more. */
@@ -162,7 +163,7 @@ void core_drain(struct core *c);
 /* The drain took too long: waiting executions are refused, running ones are ended. */
 void core_shut_down(struct core *c);
 
-/* No execution is left, or none is awaited: zygotes end in good order. */
+/* To be called when no execution is left, or when none is awaited. The zygotes end in good order. */
 void core_close(struct core *c);
 
 /* To be called about every second. */

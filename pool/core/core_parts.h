@@ -8,7 +8,7 @@
 
 #include <sys/queue.h>
 
-/* Lies on the stack of the walking function. */
+/* A walk lies on the stack of the function that goes through the executions. */
 struct walk {
         struct core *core;
         struct execution *next;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tree has books, and a book begins with its caller. */
+/* Compares callers. The tree's nodes are books, and the first member of a book is its caller. */
 static int compare(const void *a, const void *b)
 {
         const struct caller *one = a, *other = b;

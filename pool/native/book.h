@@ -1,5 +1,5 @@
 /* The callers of trusted connections. A book counts one caller's requests in flight over all of these connections,
- * since a gateway's workers share nothing. It lives while its caller has an outbox. */
+ * since a gateway's workers share nothing. A book lives while its caller has an outbox. */
 #pragma once
 
 #include "pool/core/core.h"
@@ -11,11 +11,11 @@ struct outbox;
 struct book {
         struct caller caller;
         unsigned in_flight;           /* requests on all trusted connections */
-        LIST_HEAD(, outbox) outboxes; /* one for each connection where the caller is at present */
+        LIST_HEAD(, outbox) outboxes; /* the caller's outboxes, at most one for each connection */
 };
 
 struct books {
-        void *tree; /* of tsearch */
+        void *tree; /* the root for tsearch */
 };
 
 /* Finds or makes the book of this caller. NULL: no memory. */

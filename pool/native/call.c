@@ -21,7 +21,7 @@ _Static_assert(sizeof((struct peer *)0)->bytes <= CALLER_MAX, "the core has room
 
 /* ---------------------------------------------------------------- the end */
 
-/* Takes the call out of everything but its outbox, which the caller still needs for the answer. */
+/* Removes the call from all lists and tables, and frees it. Returns its outbox, which is needed for the answer. */
 static struct outbox *leave(struct call *call)
 {
         struct connection *c = call->connection;
@@ -84,7 +84,7 @@ void call_answer_made(struct call *call, struct span made, enum parcel_kind kind
         outbox_release(o);
 }
 
-/* The call's execution goes on only for others who wait for it. */
+/* Leaves the call's execution. The execution goes on only if other calls wait for it. */
 static void give_up(struct call *call)
 {
         if (call->keyed)
@@ -120,7 +120,7 @@ void call_cancel(struct call *call)
                 execution_cancel(call->execution);
 }
 
-/* Each call that ends may take others with it, so each is looked up anew. */
+/* The end of one call may also end other calls, so each call is looked up anew. */
 bool call_cancel_run(struct native *n, const struct scope *scope, struct span run_id)
 {
         bool found, ever = false;
@@ -179,7 +179,7 @@ static bool is_draining(const struct connection *c)
         return facts.draining;
 }
 
-/* A draining server says so itself, which is a better reason. */
+/* While the server drains, each request passes here: the core then refuses it for the drain, a better reason. */
 static int check_room(const struct outbox *o, struct refusal *refusal)
 {
         const struct connection *c = o->connection;
@@ -251,7 +251,7 @@ static int enter(struct call *call, const struct scope *scope, struct span run_i
                       (int)run_id.len, (const char *)run_id.data);
 }
 
-/* What begins an execution: the request and its bytes. The core may take both over. */
+/* The parts that begin an execution: the request and its bytes. The core may take both over. */
 struct beginning {
         struct request *request;
         uint8_t **body;
@@ -259,7 +259,7 @@ struct beginning {
         struct scope scope;
 };
 
-/* Has the core execute it, for the call alone or for all calls of a keyed run. */
+/* Lets the core execute the request, for the call alone or for all calls of a keyed run. */
 static int execute(struct call *call, struct keyed *keyed, const struct beginning *b, struct refusal *refusal)
 {
         struct core *core = call->connection->native->core;
@@ -278,7 +278,7 @@ static int execute(struct call *call, struct keyed *keyed, const struct beginnin
         return r;
 }
 
-/* Begins the call. keyed: the run that it belongs to, or NULL. joins: that run is under way. */
+/* Begins the call. keyed: the run to which the call belongs, or NULL. joins: that run is already under way. */
 static int begin(struct call *call, struct keyed *keyed, bool joins, const struct beginning *b, struct refusal *refusal)
 {
         struct connection *c = call->connection;
@@ -304,7 +304,7 @@ static int begin(struct call *call, struct keyed *keyed, bool joins, const struc
         return 0;
 }
 
-/* 0: the call is under way. REFUSED, or IDEMPOTENCY_ANSWERED with *answer: it is not needed. */
+/* 0: the call is under way. REFUSED. IDEMPOTENCY_ANSWERED with *answer: the call is not needed. */
 static int begin_keyed(struct call *call, const struct beginning *b, struct span *answer, struct refusal *refusal)
 {
         struct native *n = call->connection->native;
@@ -333,7 +333,7 @@ static int begin_call(struct call *call, struct outbox *o, const struct beginnin
         return r;
 }
 
-/* The connection's client, or the caller for whom it asks, has an outbox here. */
+/* Begins the request. o is the outbox of the connection's client, or of the caller for whom the client asks. */
 static void begin_at(struct outbox *o, const struct beginning *b)
 {
         struct connection *c = o->connection;

@@ -41,17 +41,17 @@ int call_signal(struct call *call, uint32_t number, bool *sent, struct refusal *
 /* For Resize. Does nothing for a call without a terminal. */
 void call_resize(struct call *call, const struct terminal_size *size);
 
-/* For CancelRun: ends each call that has this run_id in the scope. True: there was one. */
+/* For CancelRun: ends each call that has this run_id in the scope. True: there was such a call. */
 bool call_cancel_run(struct native *n, const struct scope *scope, struct span run_id);
 
 /* The connection has room again, so its streams go on. */
 void call_go_on(struct connection *c);
 
-/* A part of the answer to this request was lost, so it ends. Nothing happens if it has ended. */
+/* A part of the answer to this request was lost, so the request ends. Does nothing if the request has ended. */
 void call_lost(struct outbox *o, uint64_t id);
 
-/* Who asks this. */
+/* The scope of the caller who sends this request. */
 struct scope call_scope(const struct connection *c, const struct request *request);
 
-/* Abandons all calls of this connection: none is answered any more. */
+/* Abandons all calls of this connection: they get no answer. */
 void call_abandon_all(struct connection *c);

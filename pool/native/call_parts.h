@@ -22,9 +22,9 @@ struct call {
         struct sink sink; /* the first member, since the core gives it back in each callback */
         uint64_t id;      /* the request's id */
         struct connection *connection;
-        struct outbox *outbox;       /* where its answers go; it has a use of it */
-        struct execution *execution; /* of its own, or of the keyed run */
-        struct keyed *keyed;         /* the run whose answer it shares with others; NULL: none */
+        struct outbox *outbox;       /* where the call's answers go; the call counts among the outbox's users */
+        struct execution *execution; /* the call's own execution, or that of the keyed run */
+        struct keyed *keyed;         /* the run whose answer the call shares with other calls; NULL: none */
         LIST_ENTRY(call) of_keyed;
         struct run_id *run_id; /* NULL: none */
         LIST_ENTRY(call) of_run_id;
@@ -65,7 +65,7 @@ void call_on_input_wanted(struct sink *sink);
 /* Gives both sides their first credit, and notes the time. */
 void call_stream_begin(struct call *call);
 
-/* The call is to end soon, so it waits for nothing. It may be gone after this. */
+/* The call is about to end, so its output waits for nothing. The call may be gone after this. */
 void call_stream_hurry(struct call *call);
 
 /* The call has ended: it is removed from the calls that wait for room. */

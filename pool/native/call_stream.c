@@ -3,7 +3,7 @@
  *
  * The streams of one outbox take turns. When UNSENT_BYTES of output are unsent there, no stream adds more, and the
  * core stops reading their programs' pipes. As the client reads, the streams go on in a circle. So an answer waits
- * behind at most UNSENT_BYTES of output, and a client that does not read makes the server hold no more than that. */
+ * behind at most UNSENT_BYTES of output. If a client does not read, the server holds no more output than that. */
 #include "pool/native/answers.h"
 #include "pool/native/call_parts.h"
 #include "pool/native/connection_parts.h"
@@ -17,12 +17,12 @@
 
 enum {
         FRAME_BYTES = 64 << 10,     /* bytes of output in one message */
-        UNSENT_BYTES = 256 << 10,   /* unsent output at which the streams of a connection stop */
+        UNSENT_BYTES = 256 << 10,   /* unsent output at which the streams of an outbox stop */
         RESUMED_AT_ONCE = 4,        /* streams of one caller that go on before the loop has its next turn */
-        CALLERS_AT_ONCE = 16,       /* callers of one connection whose streams go on then */
-        CREDIT_STEP = 64 << 10,     /* bytes of input that are worth a message with credit */
+        CALLERS_AT_ONCE = 16,       /* callers of one connection whose streams go on before that turn */
+        CREDIT_STEP = 64 << 10,     /* credit for input is sent in steps of at least this many bytes */
         SIGNAL_US = 10000,          /* average time between two signals: their zygote serves other runs, too */
-        SIGNALS_AHEAD_US = 1000000, /* how far a call may be ahead of that average: a hundred signals at once */
+        SIGNALS_AHEAD_US = 1000000, /* a call may be this far ahead of that average: a hundred signals at once */
 };
 
 /* ---------------------------------------------------------------- output */

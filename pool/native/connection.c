@@ -161,8 +161,8 @@ static struct connection *open_connection(struct native *n, int fd, const struct
                 close(fd);
                 return NULL;
         }
-        /* Sets options of TCP; a unix socket neither has nor needs them. Keepalive finds a peer that vanished silently.
-         */
+        /* Sets options of TCP. A unix socket does not have these options, and does not need them. Keepalive finds a
+         * peer that vanished silently. */
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
         setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &keep_idle_s, sizeof keep_idle_s);
@@ -185,7 +185,7 @@ void connection_turn_away(struct native *n, int fd, const struct peer *peer, enu
         connection_fail(c, code, sentence);
 }
 
-/* Gateways have room of their own, so that clients who take all connections do not take theirs. */
+/* Gateways have a limit of their own: clients may take all other connections, but not those of gateways. */
 static unsigned room(const struct native *n, bool trusted)
 {
         const unsigned ordinary = n->n_connections - n->n_doomed - n->n_turned_away - n->n_trusted_up;

@@ -29,8 +29,8 @@ struct connection;
 enum connection_state {
         CONNECTION_OPEN,
         CONNECTION_ENDING,    /* it reads nothing more, and sends the waiting answers */
-        CONNECTION_LINGERING, /* all is sent; for a short time it reads and drops bytes. Closing it with unread bytes
-                                 would reset it, and the client would lose its last answer */
+        CONNECTION_LINGERING, /* all is sent; for a short time it reads and drops bytes. A close with unread bytes would
+                                 reset the connection, and the client would lose its last answer */
         CONNECTION_DOOMED,    /* freed when its turn comes */
 };
 
@@ -42,7 +42,7 @@ struct connection_ops {
         void (*ended)(struct connection *c);
         /* Only few bytes are unsent now: streams may go on. */
         void (*has_room)(struct connection *c);
-        /* A part of the answer to this request was lost, for want of memory: the request ends, if it has not yet. */
+        /* A part of the answer to this request was lost, for lack of memory. So the request ends, if it still runs. */
         void (*lost)(struct outbox *o, uint64_t id);
 };
 
@@ -50,8 +50,8 @@ struct connection {
         struct native *native;
         int fd;
         enum connection_state state;
-        bool turned_away; /* it is not served, and only told why */
-        bool trusted;     /* it is a gateway's, and asks on behalf of many callers */
+        bool turned_away; /* it is not served: it gets a refusal and is closed */
+        bool trusted;     /* its client is a gateway, which asks on behalf of many callers */
         bool compress;    /* the client has sent LZ4, so it can read LZ4 */
         bool paused;      /* nothing is read from it, since too many answers wait */
         bool reads;       /* the socket is watched for bytes; false: only for the end of the peer */
@@ -60,33 +60,33 @@ struct connection {
         struct inbox in;
         struct unread *unread;      /* bytes that were read and wait for a turn; NULL: there never were any */
         struct evbuffer *out;       /* frames that the kernel has not taken yet; NULL: none */
-        struct outbox own;          /* of its client; on a trusted connection, of answers that concern no caller */
+        struct outbox own;          /* for its client; on a trusted connection, for answers that concern no caller */
         struct outbox_list ready;   /* trusted: outboxes with frames */
         struct outbox_list stalled; /* outboxes with calls whose output waits for room */
         STAILQ_HEAD(, parcel) lost; /* trusted: frames that were lost */
-        struct turn losing;         /* to tell their requests */
+        struct turn losing;         /* in which the requests of the lost frames are ended */
         size_t queued;              /* trusted: bytes of frames in all outboxes */
         unsigned n_callers;         /* trusted: outboxes of callers */
         struct event readable;
         struct event writable; /* watched with write_timeout */
-        struct timer timer;    /* for the unfinished frame; later for lingering */
+        struct timer timer;    /* limits the unfinished frame; later the lingering */
         struct turn turn;
-        LIST_HEAD(, call) calls; /* those without an answer */
+        LIST_HEAD(, call) calls; /* calls without an answer */
         unsigned in_flight;      /* how many calls */
         size_t held_by_calls;    /* bytes of memory of all calls and callers */
         struct call_table by_id; /* the same calls */
-        uint64_t seen_results;   /* native.n_results, when this connection had its last result, or began */
+        uint64_t seen_results;   /* native.n_results at this connection's last result, or at its beginning */
         LIST_ENTRY(connection) link;
 };
 
-/* Take over a connected socket. trusted: the peer is the server's own gateway. */
+/* Takes over a connected socket. trusted: the peer is the server's own gateway. */
 void connection_accept(struct native *n, int fd, const struct peer *peer, bool trusted);
 
-/* This one is only told why it is not served. */
+/* Takes over a socket that is not served: sends it this refusal, then closes it. */
 void connection_turn_away(struct native *n, int fd, const struct peer *peer, enum refusal_code code,
                           const char *sentence);
 
-/* Sends the answer to one request that is no caller's: see outbox.h. */
+/* Sends the answer to one request that concerns no caller: see outbox.h. */
 void connection_answer(struct connection *c, struct answer *a);
 void connection_refuse(struct connection *c, uint64_t id, const struct refusal *r);
 void connection_answer_made(struct connection *c, uint64_t id, struct span made);

@@ -5,19 +5,19 @@
 
 /* ---------------------------------------------------------------- connection.c */
 
-/* The connection is broken or given up. The caller may be deep in calls that still use the connection, so it is freed
- * later, in a turn of its own. */
+/* Gives up a connection, for instance because it is broken. Functions on the stack may still use the connection, so the
+ * connection is freed later, in a turn of its own. */
 void connection_doom(struct connection *c);
 
 /* Tells the budget how much memory the connection holds now. */
 void connection_weigh(struct connection *c);
 
-/* All answers are sent, and none will follow. */
+/* Begins to linger: all answers are sent, and no answer follows. */
 void connection_linger(struct connection *c);
 
 /* ---------------------------------------------------------------- connection_read.c */
 
-/* Watches the socket for bytes, or only for the end of the peer, since the executions must end with the peer. */
+/* Watches the socket for bytes. If reads is false, watches only for the peer's end, which ends the executions. */
 int connection_watch(struct connection *c, bool reads);
 
 /* Chooses the next step: to read more, to wait for a turn to handle bytes that were read, or to wait until answers were
@@ -27,13 +27,13 @@ void connection_go_on(struct connection *c);
 /* Handles a piece of the bytes that were read before. True: a large request has more to unpack. */
 bool connection_read_turn(struct connection *c);
 
-/* The memory for bytes that were read and not handled yet. The second function frees it. */
+/* The size of the memory for bytes that were read and not handled yet. The second function frees this memory. */
 size_t connection_unread(const struct connection *c);
 void connection_drop_unread(struct connection *c);
 
 /* ---------------------------------------------------------------- connection_write.c */
 
-/* The bytes that wait for the client, in outboxes too; and freeing them. */
+/* The number of bytes that wait for the client, those in outboxes too. The second function frees them. */
 size_t connection_unsent(const struct connection *c);
 void connection_drop_unsent(struct connection *c);
 

@@ -17,12 +17,12 @@
 #include <sys/socket.h>
 
 enum {
-        SMALL_FRAME = 4096,        /* memory for one is never refused */
-        LARGE_FRAME = 256 << 10,   /* packed or not; up to this a request costs less than a millisecond */
-        READ_AT_ONCE = 64 << 10,   /* of a large frame */
-        UNPACK_STEP = 4096,        /* of packed bytes: they may become 1 MiB */
-        MOST_TURNS = 5,            /* of one connection in one */
-        SHARED_UNREAD = 256 << 10, /* bytes unread of a gateway's connection that many callers share */
+        SMALL_FRAME = 4096,        /* memory for a frame of this size is never refused */
+        LARGE_FRAME = 256 << 10,   /* packed or not; a request up to this size costs less than a millisecond */
+        READ_AT_ONCE = 64 << 10,   /* bytes of a large frame */
+        UNPACK_STEP = 4096,        /* packed bytes: they may become 1 MiB */
+        MOST_TURNS = 5,            /* turns of a gateway's callers that one turn of its connection may take */
+        SHARED_UNREAD = 256 << 10, /* unread bytes that a gateway's connection may always have: many callers share it */
 };
 
 struct unread {
@@ -177,14 +177,14 @@ static bool may_take(const struct connection *c)
         return c->state == CONNECTION_OPEN && !c->paused && !has_large(c);
 }
 
-/* A gateway's connection has the turns of its callers, up to a round of turns. */
+/* One turn of a gateway's connection is as long as one turn of each of its callers, or of MOST_TURNS callers. */
 static int64_t turn_us(const struct connection *c)
 {
         const unsigned turns = c->n_callers < MOST_TURNS ? c->n_callers : MOST_TURNS;
         return turns > 1 ? turns * TURN_US : TURN_US;
 }
 
-/* Takes whole frames from *data, moving it and *len on, until the time is over; at least one. */
+/* Takes whole frames from *data, at least one, until the time is over. Moves *data and *len on. */
 static void take_frames(struct connection *c, const uint8_t **data, size_t *len)
 {
         const int64_t until = clock_us() + turn_us(c);
@@ -352,8 +352,8 @@ static void on_readable(evutil_socket_t fd, short what, void *arg)
         else
                 take_read(c, c->native->scratch, (size_t)n);
         connection_weigh(c);
-        /* Within the margin a frame may become whole, so that only its request is refused, not the connection. A
-         * gateway sends large frames on connections that it shares among no callers. */
+        /* While memory is not far over its limit, a frame may become whole. Then only its request is refused, not the
+         * connection. A gateway sends a large frame on a connection that serves no other caller. */
         if (c->state == CONNECTION_OPEN && connection_unread(c) > (c->trusted ? SHARED_UNREAD : SMALL_FRAME) &&
             budget_is_far_over(c->native->memory))
                 connection_fail(c, REFUSAL_RESOURCE_EXHAUSTED,

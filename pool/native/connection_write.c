@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 enum {
-        ROOM_BYTES = 128 << 10,  /* unsent; with no more, streams may go on */
-        WRITE_AT_ONCE = 1 << 20, /* a very fast reader would keep the loop busy with everything that waits */
+        ROOM_BYTES = 128 << 10,  /* streams may go on when at most this many bytes are unsent */
+        WRITE_AT_ONCE = 1 << 20, /* bounded, since a client that reads very fast would keep the loop busy */
 };
 
 size_t connection_unsent(const struct connection *c)
@@ -50,7 +50,7 @@ static void resume_reading(struct connection *c)
         connection_go_on(c);
 }
 
-/* True: some bytes were written, or none had to be. */
+/* False: the connection is broken. */
 static bool write_some(struct connection *c)
 {
         int n;
@@ -97,7 +97,8 @@ static void shed_worst(struct native *n)
                 connection_doom(worst->connection);
 }
 
-/* If all clients together hold too much, kept answers go first, then those that wait for clients who do not read. */
+/* If all clients together hold too much, frees the answers kept for idempotency keys first. Then frees the answers that
+ * wait for clients who do not read. */
 static void shed(struct native *n)
 {
         if (n->sheds)
@@ -151,7 +152,7 @@ static ssize_t send_now(const struct connection *c, const uint8_t *frame, size_t
         return n < 0 && errno == EAGAIN ? 0 : n;
 }
 
-/* Runs that were accepted before reading stopped still bring their answers; this bounds them. */
+/* Runs that were accepted before reading stopped still bring their answers. This check bounds those answers. */
 static bool is_too_much(const struct outbox *o, const struct frame_label *label)
 {
         const struct config *config = o->connection->native->config;
@@ -218,7 +219,7 @@ static void put(struct outbox *o, uint8_t *frame, size_t len, const struct frame
         shed(c->native);
 }
 
-/* An answer could not be made a frame. */
+/* An answer could not be encoded as a frame, so a refusal is sent instead. */
 static enum refusal_code refuse_answer(struct outbox *o, uint64_t id, int r, const struct err *e)
 {
         struct refusal refusal;

@@ -18,12 +18,12 @@
 #include <string.h>
 
 struct keyed {
-        uint8_t key[DIGEST_SIZE]; /* first, since the tree compares it: of scope, client and key */
+        uint8_t key[DIGEST_SIZE]; /* digest of scope, client and key; the first member, since the tree compares it */
         struct sink sink;
-        uint8_t body[DIGEST_SIZE]; /* of the request */
+        uint8_t body[DIGEST_SIZE]; /* digest of the request */
         struct native *native;
         struct execution *execution; /* NULL: not begun, or ended */
-        LIST_HEAD(, call) calls;     /* those that wait for the answer */
+        LIST_HEAD(, call) calls;     /* calls that wait for the answer */
         char trace[WIRE_MAX_TRACE + 1];
 
         uint8_t *answer; /* encoded without an id; NULL: there is none yet */
@@ -116,7 +116,7 @@ static void keep(struct keyed *k, uint8_t *answer, size_t len)
 
 /* ---------------------------------------------------------------- the answer */
 
-/* Gives the answer to all that wait, and keeps it if it is worth keeping. */
+/* Gives the answer to all calls that wait for it, and keeps the answer if it is worth keeping. */
 static void answer_all(struct keyed *k, struct answer *a, bool worth_keeping)
 {
         const bool is_error = a->m.which_answer == hatchery_v1_ServerMessage_error_tag;
@@ -176,7 +176,7 @@ static void digest_key(const struct scope *scope, const struct submission *x, ui
         digest_end(&d, out);
 }
 
-/* A repeat may have another run_id, and less time left. */
+/* run_id and deadline_us are left out: a repeated request may have another run_id, and less time left. */
 static void digest_body(struct span execute, uint8_t out[DIGEST_SIZE])
 {
         struct digest d;
@@ -280,7 +280,7 @@ void keyed_leave(struct call *call)
         LIST_REMOVE(call, of_keyed);
         call->keyed = NULL;
         if (!LIST_EMPTY(&k->calls) || !k->execution)
-                return; /* without an execution, it gets its answer at present */
+                return; /* no execution: the calls of this run get the answer at present */
         execution_abandon(k->execution);
         forget(&k->native->idempotency, k, k->native->memory);
 }

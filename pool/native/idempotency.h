@@ -1,9 +1,9 @@
 /* Requests with an idempotency key, each in its caller's scope. The first request with a key makes a keyed run. Later
- * ones with the same key and the same bytes join it, and all get its answer. Afterwards the answer is kept for a
- * minute, for repeats that come later.
+ * requests with the same key and the same bytes join the run, and all get its answer. Afterwards the answer is kept for
+ * a minute, for repeats that come later.
  *
- * A keyed run belongs to all calls that wait for it. It goes on as long as one of them waits, whichever came first.
- * Kept answers are bounded in number and in bytes, and their memory is in the front's budget; the oldest go first. */
+ * A keyed run belongs to all calls that wait for it. The run goes on as long as at least one call waits. Kept
+ * answers are bounded in number and in bytes, and their memory is in the front's budget. The oldest are freed first. */
 #pragma once
 
 #include "pool/base/budget.h"
@@ -21,17 +21,17 @@ struct native;
 struct request;
 
 enum {
-        IDEMPOTENCY_KEPT_US = 60000000, /* an answer is kept for so long */
+        IDEMPOTENCY_KEPT_US = 60000000, /* an answer is kept for this time */
         IDEMPOTENCY_MOST_KEPT = 65536,  /* answers that are kept at one time */
-        IDEMPOTENCY_SHARE = 8,          /* they hold at most one part in so many of the budget */
+        IDEMPOTENCY_SHARE = 8,          /* kept answers hold at most 1/IDEMPOTENCY_SHARE of the budget */
 };
 
 struct idempotency {
         void *tree;               /* of tsearch: all keyed runs */
-        TAILQ_HEAD(, keyed) kept; /* those with an answer, oldest first */
+        TAILQ_HEAD(, keyed) kept; /* keyed runs with an answer, oldest first */
         unsigned n_kept;
-        size_t bytes;  /* of all */
-        uint64_t held; /* of these, those that the budget knows of */
+        size_t bytes;  /* memory of all keyed runs */
+        uint64_t held; /* the part of bytes that the budget counts */
 };
 
 void idempotency_init(struct idempotency *all);
@@ -45,17 +45,17 @@ void idempotency_tick(struct idempotency *all, struct budget *memory);
 /* Forgets the oldest answer. False: there is none. */
 bool idempotency_forget_oldest(struct idempotency *all, struct budget *memory);
 
-/* Forgets answers, oldest first, until the budget is met or none is left: requests are worth more than repeats. */
+/* Forgets answers, oldest first, until the budget is met or no answer is left. Requests are worth more than repeats. */
 void idempotency_relieve(struct idempotency *all, struct budget *memory);
 
 /* What a request with a key is to do. */
 enum {
-        IDEMPOTENCY_BEGINS = 0, /* it is the first; *keyed was made for it */
+        IDEMPOTENCY_BEGINS = 0, /* this request is the first; *keyed was made for it */
         IDEMPOTENCY_JOINS = 2,  /* *keyed is under way */
         IDEMPOTENCY_ANSWERED,   /* *answer is kept; it is valid until the loop goes on */
 };
 
-/* One of these, or REFUSED. A new *keyed is either begun, or dropped by keyed_drop. */
+/* Returns one of these, or REFUSED. A new *keyed must be begun by keyed_begin, or freed by keyed_drop. */
 int idempotency_look(struct native *n, const struct scope *scope, const struct request *request, struct keyed **keyed,
                      struct span *answer, struct refusal *refusal);
 
@@ -63,13 +63,13 @@ int idempotency_look(struct native *n, const struct scope *scope, const struct r
 int keyed_begin(struct keyed *k, const struct caller *caller, struct submission *submission, struct payload *payload,
                 const char *trace, struct refusal *refusal);
 
-/* Frees one that has not begun. */
+/* Frees a keyed run that has not begun. */
 void keyed_drop(struct keyed *k);
 
 /* The call waits for the answer from here on, until keyed_leave or the answer. */
 void keyed_join(struct keyed *k, struct call *call);
 
-/* The call waits no more. If it was the last one, the run is abandoned. */
+/* The call waits no more. If no other call waits, the run is abandoned. */
 void keyed_leave(struct call *call);
 
 /* Does another call wait for the same answer? */

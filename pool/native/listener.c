@@ -15,8 +15,8 @@
 /* Connections accepted in one batch, so that a flood of them does not make runs wait. */
 enum { BATCH = 16, PAUSE_US = 100000 };
 
-/* Descriptors that are no client's connections. A slot has those of its sandbox and of a collector. The pool has its
- * own, and those of connections that only get the answer that there is no room. */
+/* Descriptors that do not count as connections of clients. A slot needs those of its sandbox and of a collector. The
+ * others are the pool's own, and those of connections that are only refused, because there is no room. */
 enum { FILES_OF_SLOT = CHANNEL_WARM_FDS + 2, OTHER_FILES = 160 };
 
 /* Listens again. If that fails, the next tick tries again. */
@@ -37,7 +37,8 @@ static void on_pause_over(void *arg)
         resume(arg);
 }
 
-/* Out of descriptors or memory: the connection stays in the kernel's backlog; trying again now would spin. */
+/* The pool is out of descriptors or memory. The connection stays in the kernel's backlog, so to try again at once would
+ * only use up the processor. */
 static void pause_listener(struct listener *l, int error)
 {
         log_warn(l->native->log, "accepting a connection: %s; trying again in 100 ms", strerror(error));

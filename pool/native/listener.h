@@ -1,5 +1,5 @@
 /* One listening socket, inherited from the supervisor: accepts connections, and pauses when descriptors run out. A
- * trusted one serves a single user, the gateway's, as the kernel tells who connects. */
+ * trusted listener serves only the gateway's user: the kernel names the user of each connection. */
 #pragma once
 
 #include "pool/base/timer.h"
@@ -14,17 +14,18 @@ struct native;
 struct listener {
         struct native *native;
         int fd;
-        bool trusted; /* it serves the gateway, whose user is uid, and no other */
+        bool trusted; /* it serves only the gateway, whose user is uid */
         uint32_t uid;
         struct event readable;
         struct timer pause;
 };
 
-/* Takes fd over. trusted: NULL, or the gateway that it is for. */
+/* Takes fd over. trusted: the gateway that the listener serves; NULL: it serves ordinary clients. */
 int listener_init(struct listener *l, struct native *n, int fd, const struct trusted_listener *trusted, struct err *e);
 void listener_fini(struct listener *l);
 
-/* To be called about every second: watches a listener again if its pause could not be timed, or could not be ended. */
+/* To be called about every second. Watches the socket again if the timer of the pause, or the pause's end, has
+ * failed. */
 void listener_tick(struct listener *l);
 
 /* The number of connections that are allowed: max_connections, or as many as the limit of descriptors allows if that is

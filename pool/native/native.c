@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Calls go down from here, and news comes up by these callbacks: a connection knows neither requests nor their
- * calls. */
+/* The code above the connections calls the functions of connection.h. Connections report back by these callbacks, so
+ * connection.c needs to know neither requests nor their calls. */
 const struct connection_ops native_connection_ops = {
         .message = requests_take, .ended = call_abandon_all, .has_room = call_go_on, .lost = call_lost
 };

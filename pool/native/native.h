@@ -24,21 +24,21 @@ struct native_options {
         struct budget *memory;       /* memory that clients make the pool hold */
         struct core *core;
         int64_t started_us;                     /* when the server began, for its status */
-        const struct trusted_listener *trusted; /* listeners of native_listen whose clients ask on behalf of others */
+        const struct trusted_listener *trusted; /* the sockets of native_listen that serve gateways */
         size_t n_trusted;
 
-        /* A connection has ended, and is no longer counted. */
+        /* A connection has ended: native_connections no longer counts it. */
         void (*progress)(void *owner);
         void *owner;
 };
 
 int native_new(struct native **out, const struct native_options *options, struct err *e);
 
-/* Frees it at once, and abandons its executions. NULL is accepted. */
+/* Frees the front at once, and abandons its executions. NULL is accepted. */
 void native_free(struct native *n);
 
-/* Accepts connections from count listening sockets, whose descriptors are numbered from first on. Takes them over. To
- * be called once. */
+/* Accepts connections from count listening sockets, whose descriptors are numbered from first on. Takes the sockets
+ * over. To be called once. */
 int native_listen(struct native *n, int first, unsigned count, struct err *e);
 
 /* Uses this configuration from here on. */

@@ -48,11 +48,11 @@ struct native {
         LIST_HEAD(, connection) connections;
         unsigned max_connections; /* as configured, or as many as the limit of descriptors leaves */
         unsigned n_connections;
-        unsigned n_turned_away; /* of these, connections that are only told why they are not served */
-        unsigned n_trusted_up;  /* of these, those of gateways; they have room of their own */
+        unsigned n_turned_away; /* of these, connections that only get a refusal */
+        unsigned n_trusted_up;  /* of these, connections of gateways; they have a limit of their own */
         unsigned n_doomed;      /* of these, connections that are to be freed, and are counted nowhere else */
         struct turns turns;     /* of connections */
-        struct heap hoards;     /* outboxes where much waits, those with the most first */
+        struct heap hoards;     /* outboxes where many bytes wait, those with the most bytes first */
         bool sheds;             /* memory is being freed */
         struct books books;     /* callers of trusted connections */
         struct run_ids run_ids;

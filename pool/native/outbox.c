@@ -9,13 +9,13 @@
 #include <stdlib.h>
 
 enum {
-        SHED_FROM = 256 << 10,   /* bytes; losing less would free nothing */
+        SHED_FROM = 256 << 10,   /* bytes; to lose fewer bytes would free little memory */
         REFILL_BELOW = 256 << 10 /* bytes in connection.out, where the order is fixed */
 };
 
 struct parcel {
         STAILQ_ENTRY(parcel) next;
-        struct outbox *outbox; /* of one that is lost: it has a use of this */
+        struct outbox *outbox; /* set if the frame is lost: the parcel counts among this outbox's users */
         struct frame_label label;
         uint8_t *frame;
         size_t len;
@@ -196,7 +196,7 @@ void outboxes_refill(struct connection *c)
 
 /* ---------------------------------------------------------------- loss */
 
-/* Takes p, without its frame, into the list of what was lost. */
+/* Frees p's frame, and puts p into the list of lost frames. */
 static void note_lost(struct outbox *o, struct parcel *p)
 {
         struct connection *c = o->connection;

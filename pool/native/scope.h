@@ -1,6 +1,6 @@
-/* Who asks: the caller of a request, and the way it came. What callers name, such as runs and idempotency keys, is kept
- * apart by scope. A trusted connection says itself who its callers are, so its names never meet those of others: a
- * gateway that lies about its callers finds nothing of native clients. */
+/* A scope: the caller of a request, and whether the request came on a trusted connection. Callers choose names, such as
+ * run ids and idempotency keys. The same name in two scopes means two different things. A gateway names its callers
+ * itself. Since trusted is part of the scope, a gateway that lies about its callers finds nothing of native clients. */
 #pragma once
 
 #include "pool/core/core.h"
@@ -9,5 +9,5 @@
 
 struct scope {
         struct caller caller;
-        bool trusted; /* it came on a trusted connection */
+        bool trusted; /* the request came on a trusted connection */
 };

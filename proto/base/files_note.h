@@ -1,5 +1,5 @@
-/* The sentences of Result.files_note: why files of a run are missing. The pool says them, and the gateway tells its
- * callers in the words of other systems what they mean. */
+/* The sentences of Result.files_note: why files of a run are missing. The pool writes these sentences. The
+ * gateway turns them into the words of each contract. */
 #pragma once
 
 #define FILES_NOTE_TOO_MANY   "more files matched than max_files allows"

@@ -1,6 +1,6 @@
-/* What a caller wants run, as plain C: the program, its input and its limits. The wire's Execute is decoded into a
- * submission, the pool's core takes it, and a sandbox's job is made from it. A submission owns no bytes: spans point
- * into its maker's memory. */
+/* A submission: a caller's request to run something, as plain C: the program, its input and its limits. The wire's
+ * Execute is decoded into a submission. The pool's core takes the submission, and makes a sandbox's job from it. A
+ * submission owns no bytes: its spans point into the memory of the code that made it. */
 #pragma once
 
 #include "proto/base/limit.h"
@@ -36,7 +36,7 @@ struct submission {
         struct span entry;
         struct span standard_input;
         bool live_input; /* more input follows while the program runs */
-        bool stream; /* the caller wants output as it comes. Only the front reads this, and chooses the sink by it */
+        bool stream;     /* the caller wants output as it comes. Only the front reads this field, to choose the sink */
         bool has_terminal; /* the program runs on a terminal of its own */
         struct terminal_size terminal;
         struct span *interpreter_args; /* words of the interpreter's command line, before the program's name */
@@ -68,8 +68,8 @@ struct submission {
         bool collect_changed_only;  /* leaves out the request's files that the run has not changed */
         uint64_t deadline_us;       /* 0: none */
         uint32_t priority;
-        struct span run_id;          /* for the front: the name by which its caller may cancel it; empty: none */
-        struct span idempotency_key; /* for the front: repeats with this key get the same answer; empty: none */
+        struct span run_id;          /* for the front: the caller's name for the run, for CancelRun; empty: none */
+        struct span idempotency_key; /* for the front: requests with the same key get one answer; empty: none */
 };
 
 /* True if the run gets an interpreter that is started for this run. */

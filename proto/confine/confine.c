@@ -60,8 +60,8 @@ static int drop_bounds(const struct drop *d)
         return capng_apply(CAPNG_SELECT_BOUNDS) == 0 ? 0 : -EPERM;
 }
 
-/* Paths that begin in a directory could still lead out of it, unless the directory is the root. (The sanitizers read
- * files of /proc.) */
+/* A path that begins in a directory can lead out of this directory, so the directory becomes the root. (Sanitized
+ * builds keep the old root, since sanitizers read files of /proc.) */
 static int drop_files(const struct drop *d)
 {
         if (d->root < 0)
@@ -106,7 +106,7 @@ static int drop_dumps(const struct drop *d)
         const struct rlimit none = { 0, 0 };
         if (setrlimit(RLIMIT_CORE, &none) < 0)
                 return -errno;
-        /* The leak check at the end of a sanitized build traces its own process, which this would forbid. */
+        /* At the end of a sanitized build, the leak check traces its own process. This call would forbid that. */
         if (!SANITIZED && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return -errno;
         return 0;
@@ -136,15 +136,15 @@ struct drop_step {
 };
 
 static const struct drop_step drop_steps[] = {
-        { "emptying the bounding set", drop_bounds }, /* first: it needs a capability */
-        { "leaving the file system", drop_files },    /* so does this */
-        { "leaving all groups", drop_groups },        /* and this */
-        { "changing the group", drop_gid },           /* and this */
+        { "emptying the bounding set", drop_bounds }, /* first: needs a capability */
+        { "leaving the file system", drop_files },    /* needs a capability, too */
+        { "leaving all groups", drop_groups },        /* needs a capability, too */
+        { "changing the group", drop_gid },           /* needs a capability, too */
         { "changing the user", drop_uid },            /* from here on there is no way back */
         { "dropping capabilities", drop_capabilities },
         { "forbidding new privileges", drop_new_privileges },
-        { "forbidding core dumps", drop_dumps },          /* after the user: that change resets it */
-        { "dying with the supervisor", die_with_parent }, /* likewise */
+        { "forbidding core dumps", drop_dumps },          /* after drop_uid, which resets this setting */
+        { "dying with the supervisor", die_with_parent }, /* after drop_uid, for the same reason */
         { "proving that the rights are gone", prove },    /* last */
 };
 
@@ -164,7 +164,7 @@ int confine_drop(uint32_t uid, int root, struct err *e)
 
 /* ---------------------------------------------------------------- system calls */
 
-/* What every process needs, whatever its work is. */
+/* The calls that every process needs, whatever its work is. */
 static const struct confine_call common_calls[] = {
         /* memory, for data and not for code */
         { .call = SCMP_SYS(brk) },
@@ -180,7 +180,7 @@ static const struct confine_call common_calls[] = {
         { .call = SCMP_SYS(restart_syscall) },
         { .call = SCMP_SYS(clock_gettime) },
         { .call = SCMP_SYS(gettimeofday) },
-        /* the end, the orderly one and abort's */
+        /* the end of the process, by exit or by abort */
         { .call = SCMP_SYS(exit) },
         { .call = SCMP_SYS(exit_group) },
         { .call = SCMP_SYS(rt_sigprocmask) },
@@ -244,7 +244,8 @@ static int allow_all(scmp_filter_ctx filter, const struct confine_call *calls, s
 
 int confine_calls(const struct confine_list *lists, size_t n_lists, struct err *e)
 {
-        /* The filter does not kill: a call that a new libc makes on its own should cost a feature, not all clients. */
+        /* A forbidden call fails, but does not kill the process. A new libc may make such a call on its own. Then only
+         * one feature fails, and the process goes on. */
         scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(ENOSYS));
         if (!filter)
                 return err_set(e, ENOMEM, "a filter of system calls");

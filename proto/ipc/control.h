@@ -5,8 +5,8 @@
 #include <stdint.h>
 
 enum control_kind {
-        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language. The first one
-                             * comes unasked */
+        CONTROL_ZYGOTE = 1, /* to the pool, with one descriptor: the channel of a new zygote for language. The pool
+                             * does not ask for the first zygote */
         CONTROL_NOTICE,     /* to the pool: a drain will follow; from now on the server is not ready */
         CONTROL_DRAIN,      /* to the pool: take no new work, finish what runs, then exit */
         CONTROL_RELOAD,     /* to the pool, with one descriptor: the new configuration's text */
@@ -20,7 +20,7 @@ enum control_kind {
 struct control {
         uint32_t kind;
         uint32_t generation; /* the zygote's number within the language: ZYGOTE, SERVES, KILL */
-        uint32_t ms;         /* DRAIN: runs may take so long to finish */
+        uint32_t ms;         /* DRAIN: the time that runs have to finish */
         char language[32];   /* ZYGOTE, RENEW, SERVES, KILL; ends with a NUL */
 };
 

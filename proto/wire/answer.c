@@ -23,8 +23,8 @@ _Static_assert(sizeof(hatchery_v1_Result_Status) == sizeof(int32_t), "enums have
 _Static_assert(sizeof(hatchery_v1_LanguageStatus_Kind) == sizeof(int32_t), "enums have 32 bits");
 _Static_assert(sizeof(hatchery_v1_Error_Code) == sizeof(int32_t), "enums have 32 bits");
 
-/* A client holds at most so many elements for one answer. The bounds are far above a server's ceilings, so that only a
- * broken server meets them. */
+/* A client holds at most this many elements for one answer. The bounds are far above a server's ceilings, so only a
+ * broken server exceeds them. */
 enum { MAX_FILES = 1 << 16, MAX_LANGUAGES = 1 << 10 };
 
 static const struct pbspan_field file_fields[] = {
@@ -229,7 +229,7 @@ static const struct pbspan_field signalled_fields[] = {
         NUMBER(Signalled, struct answer, m.answer.signalled., PBSPAN_BOOL, sent),
 };
 
-/* A member of the oneof: notes which it is, and decodes into the answer. */
+/* A member of the oneof: notes which member came, and decodes it into the answer. */
 #define MEMBER(message, field)                                                                                         \
         static const struct pbspan_message field##_message = { #message, field##_fields, COUNT(field##_fields) };      \
         static int add_##field(void *target, struct span content, struct err *e)                                       \

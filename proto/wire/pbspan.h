@@ -1,6 +1,6 @@
 /* Protobuf messages in a flat buffer, decoded by tables and without copies: text and bytes become spans of the buffer.
- * It uses nanopb's primitives (tags, varints, skipping), not pb_decode: pb_decode merges a field that is sent twice,
- * takes NUL and invalid UTF-8, and can't name the field that it refuses.
+ * The decoder uses nanopb's primitives (tags, varints, skipping), not pb_decode. pb_decode merges a field that is sent
+ * twice, accepts NUL and invalid UTF-8, and can't name the field that it refuses.
  *
  * One row describes one field of a message: its form on the wire, its place in a C struct, and its bound. Fields
  * without a row are skipped, as protobuf demands. Every refusal is -EPROTO with a sentence that names field and
@@ -26,14 +26,14 @@ enum pbspan_kind {
         PBSPAN_UINT64,  /* uint64_t */
         PBSPAN_BYTES,   /* struct span */
         PBSPAN_TEXT,    /* struct span: valid UTF-8 without NUL, at most max bytes */
-        PBSPAN_CHARS,   /* char[max]: the same, copied and ended by NUL, so at most max - 1 bytes */
+        PBSPAN_CHARS,   /* char[max]: text as above, copied and ended by NUL, so at most max - 1 bytes */
         PBSPAN_MESSAGE, /* handed to add */
 };
 
 enum pbspan_times {
-        PBSPAN_ONCE, /* a second one is refused */
+        PBSPAN_ONCE, /* a second value is refused */
         PBSPAN_MANY, /* handed to add one by one, at most max_count */
-        PBSPAN_ONEOF /* one of all the rows that are marked so */
+        PBSPAN_ONEOF /* at most one of all rows with this mark may come */
 };
 
 struct pbspan_field {
@@ -45,7 +45,7 @@ struct pbspan_field {
         size_t has;       /* of a bool in the target that is set if the field came; 0: none */
         size_t max;       /* TEXT and BYTES: longest, in bytes; 0: no bound. CHARS: size of the array */
         size_t max_count; /* MANY */
-        /* Takes the content instead of offset: for MESSAGE always, for TEXT and BYTES if it is given. */
+        /* If set, gets the content, and nothing is stored at offset. MESSAGE must have it; TEXT and BYTES may. */
         int (*add)(void *target, struct span content, struct err *e);
 };
 
@@ -63,15 +63,15 @@ int pbspan_decode(const struct pbspan_message *m, struct span content, void *tar
  * the first few hundred fields. */
 uint64_t pbspan_find_uint64(struct span content, uint32_t tag);
 
-/* Takes the first field of rest, and moves rest behind it: its number, and its bytes with tag and length. False: rest
- * is empty, or damaged. */
+/* Takes the first field of rest, and moves rest behind this field. *tag becomes the field's number, *field its bytes
+ * with tag and length. False: rest is empty, or damaged. */
 bool pbspan_next(struct span *rest, uint32_t *tag, struct span *field);
 
 /* Room for one more element after n. Capacities are 4, 8, 16, ..., so the number of elements alone tells whether the
  * array is full. Returns the new element, zeroed, or NULL if there is no memory. */
 void *pbspan_grow(void **array, size_t n, size_t element_size);
 
-/* Encodes into fresh memory, room bytes free at its start. */
+/* Encodes into fresh memory, and leaves room bytes free at its start. */
 int pbspan_encode(const pb_msgdesc_t *message, const void *from, size_t room, uint8_t **out, size_t *out_len,
                   struct err *e);
 

@@ -1,4 +1,4 @@
-/* Decoding requests: see request.h. Execute, the largest of them, is in request_execute.c. */
+/* Decoding requests: see request.h. Execute, the largest request, is in request_execute.c. */
 #include "proto/wire/request.h"
 
 #include "hatchery.pb.h"

@@ -1,5 +1,5 @@
 /* A client's message (hatchery.v1.ClientMessage) as C. Decoding takes spans of the buffer instead of copies: the buffer
- * must outlive the request. Encoding reads the same struct, so that client and server can't drift apart. */
+ * must outlive the request. Encoding reads the same struct, so client and server always agree. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -35,7 +35,7 @@ struct request {
         struct on_behalf on_behalf; /* only for kinds that have an answer */
         enum request_kind kind;
         struct submission execute;     /* of REQUEST_EXECUTE */
-        struct span execute_bytes;     /* of one that was decoded: the message as it came */
+        struct span execute_bytes;     /* after decoding: the bytes of the Execute, as they came */
         uint64_t request_id;           /* of CANCEL, STDIN, SIGNAL, RESIZE, CREDIT: the id of the request that it
                                         * concerns */
         struct span bytes;             /* of STDIN */

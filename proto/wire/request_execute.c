@@ -1,5 +1,5 @@
-/* Decoding Execute: see request.h. The tables below bound all that a client can make this process hold: every row that
- * takes memory or hands bytes on has its bound here. */
+/* Decoding Execute: see request.h. The tables below bound the memory that a client can make this process hold: every
+ * row that takes memory or passes bytes on has a bound. */
 #include "hatchery.pb.h"
 #include "proto/wire/pbspan.h"
 #include "proto/wire/request_limits.h"

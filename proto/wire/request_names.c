@@ -1,5 +1,5 @@
-/* The forms of names that a caller chooses: see request_parts.h. They go into log lines and into keys of tables, so
- * that none may hold a space or a control character. Pure. */
+/* The forms of names that a caller chooses: see request_parts.h. The names are written to log lines and used as
+ * keys of tables, so no name may hold a space or a control character. Pure. */
 #include "proto/wire/request_parts.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@ static bool is_visible(uint8_t c)
         return c > ' ' && c < 0x7f;
 }
 
-/* Not isalnum, which goes by the locale. */
+/* Not isalnum, because isalnum depends on the locale. */
 static bool is_of_run_id(uint8_t c)
 {
         return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';

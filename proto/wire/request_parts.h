@@ -12,5 +12,5 @@ int request_add_execute(void *target, struct span content, struct err *e);
  * fine. */
 int request_check_visible(const char *field, const char *message, struct span text, struct err *e);
 
-/* The same for a run_id: letters, digits, "_" and "-". */
+/* The same check for a run_id, which may have only letters, digits, "_" and "-". */
 int request_check_run_id(const char *message, struct span id, struct err *e);

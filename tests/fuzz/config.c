@@ -26,7 +26,7 @@ static void check_language(const struct config_language *l)
                 FUZZ_CHECK(l->preload[i]);
 }
 
-/* The runtime must also be the same after it was written as text, and read again by another process. */
+/* The runtime must also be the same after it was written as text and read again, as another process reads it. */
 static void check_runtime(const struct config_runtime *r)
 {
         struct config again = { 0 };

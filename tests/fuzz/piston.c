@@ -1,6 +1,6 @@
 /* Fuzzes a body of Piston's POST /execute, or a message of its WebSocket: gateway/json.c,
- * gateway/contracts/piston_request.c, piston_limits.c, piston_runtimes.c and semver.c. Input: a byte that chooses how
- * it is read, then the body. A request that is accepted is one that the pool could take, and a refusal has a sentence.
+ * gateway/contracts/piston_request.c, piston_limits.c, piston_runtimes.c and semver.c. Input: a byte that chooses
+ * between the two, then the text. An accepted request must keep the pool's bounds, and a refusal must have a sentence.
  */
 #include "gateway/contracts/piston_parts.h"
 #include "gateway/json.h"

@@ -114,7 +114,7 @@ static void check_sense(const struct submission *x)
         check_job(x, &plan);
 }
 
-/* An Execute that was decoded is a row of whole fields, as its digest for an idempotency key takes them. */
+/* The bytes of a decoded Execute must be a row of whole fields, since an idempotency key's digest needs that. */
 static void check_fields(struct span rest)
 {
         const uint8_t *end = rest.data + rest.len;

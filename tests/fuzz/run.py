@@ -3,8 +3,8 @@
 
 Each fuzzer starts from its committed corpus (tests/fuzz/corpus/NAME) and from the inputs that
 earlier runs found (BUILD/fuzz/NAME/found). An input that crashes is kept in BUILD/fuzz/NAME/crashes
-and named. At the end come a table, the line coverage of the files that the fuzzers are for (by
-corpora and found inputs), and `N passed, N failed, 0 skipped`. A fuzzer that crashed, hung or did
+and named. At the end it prints a table, the line coverage of the files that the fuzzers are for
+(by corpora and found inputs), and `N passed, N failed, 0 skipped`. A fuzzer that crashed, hung or did
 not run counts as failed.
 """
 
@@ -25,7 +25,7 @@ END_GUARD = 120  # extra seconds for each fuzzer, to read the corpora on a busy 
 REPLAY_GUARD = 300
 MERGE_GUARD = 1800
 
-# The files that each fuzzer is for. Change these lists together with a fuzzer's first comment.
+# The files whose line coverage is reported. Change this list together with the first comment of a fuzzer.
 AIMS = [
     "client/address.c", "client/async_answers.c", "client/async_end.c", "client/async_stream.c", "client/base64.c",
     "client/characters.c", "client/hatchery.c", "client/inflow.c", "client/json.c", "client/options.c", "client/text.c",
@@ -54,7 +54,7 @@ class Fuzzer:
         self.problem = None
 
     def corpora(self):
-        """The folders of inputs. The committed ones are read even if no input was found yet."""
+        """The folders of inputs. The committed inputs are read even if no input was found yet."""
         return [str(self.found), *([str(self.corpus)] if self.corpus.is_dir() else [])]
 
     def options(self):
@@ -103,13 +103,13 @@ class Fuzzer:
         print(f"--- {self.name}\n{log[-6000:]}---", flush=True)
 
     def replay(self, profile):
-        """Runs every input once, for the profile; a crash counts here as well."""
+        """Runs every input once, to record the coverage. A crash counts here, too."""
         status, log = self.call([*self.options(), "-runs=0", *self.corpora()], REPLAY_GUARD, profile)
         self.judge(status, log)
         return self
 
     def merge(self):
-        """Replaces the committed corpus by the smallest one that reaches the same code as all inputs."""
+        """Replaces the committed corpus by the smallest corpus that reaches the same code as all inputs."""
         fresh = self.work / "merged"
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir()
@@ -122,7 +122,7 @@ class Fuzzer:
 
 
 def add_seeds(build, fuzzers):
-    """The generated seeds join the found inputs, so that a merge sees them."""
+    """Copies the generated seeds to the found inputs, so that a merge reads the seeds, too."""
     messages = build / "python"
     messages.mkdir(exist_ok=True)
     subprocess.run(["protoc", f"-I{ROOT / 'proto'}", f"--python_out={messages}", "hatchery.proto"], check=True)
@@ -135,7 +135,7 @@ def add_seeds(build, fuzzers):
 
 
 def line_coverage(build, fuzzers):
-    """Lines of each file in AIMS that the corpora reach, as llvm-cov counts them."""
+    """Prints how many lines of each file in AIMS the corpora reach, as llvm-cov counts them."""
     profiles = [fuzzer.work / "profile" for fuzzer in fuzzers]
     merged = build / "fuzz" / "profile"
     subprocess.run(["llvm-profdata", "merge", "-sparse", "-o", str(merged),

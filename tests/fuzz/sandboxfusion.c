@@ -1,6 +1,6 @@
-/* Fuzzes what SandboxFusion's clients and the cells of their notebooks write: gateway/contracts/sandboxfusion_request,
- * _fields, _names, _languages, _answer, _cells. The first byte chooses between the two bodies and a notebook's output.
- */
+/* Fuzzes the requests of SandboxFusion's clients, and the output of notebooks: gateway/contracts/sandboxfusion_request,
+ * _fields, _names, _languages, _answer, _cells. Input: a byte that chooses between a body of /run_code, a body of
+ * /run_jupyter, and a notebook's output; then that text. */
 #include "gateway/contracts/sandboxfusion_answer.h"
 #include "gateway/contracts/sandboxfusion_names.h"
 #include "gateway/contracts/sandboxfusion_request.h"
@@ -20,7 +20,7 @@ static void check_name(struct span name)
         FUZZ_CHECK(name.len < 3 || memcmp(name.data, "../", 3) != 0);
 }
 
-/* What the wire bounds must be within its bounds. */
+/* An accepted request must keep the wire's bounds. */
 static void check_request(const struct request *q)
 {
         const struct submission *x = &q->execute;
@@ -58,7 +58,7 @@ static void read_body(struct span text, bool is_jupyter)
         fusion_fields_fini(&f);
 }
 
-/* The input is standard output and standard error, apart where it has a NUL. */
+/* The text before the first NUL is standard output, the rest is standard error. */
 static void read_output(struct span text)
 {
         struct fusion_request r = { .is_jupyter = true, .n_cells = 3 };

@@ -1,5 +1,5 @@
-/* Fuzzes a body of snekbox's POST /eval: gateway/json.c and gateway/contracts/snekbox_*.c. Input: the body. A request
- * that is accepted is one that the pool decodes, and a fault has a title. */
+/* Fuzzes a body of snekbox's POST /eval: gateway/json.c and gateway/contracts/snekbox_*.c. Input: the body. The pool
+ * must be able to decode an accepted request, and a fault must have a title. */
 #include "gateway/contracts/snekbox_parts.h"
 #include "gateway/json.h"
 #include "proto/wire/wire.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names are in the pool's form, and no two are one. */
+/* Names must be in the pool's form, and all different. */
 static void check_names(const struct submission *x)
 {
         for (size_t i = 0; i < x->n_files; i++) {

@@ -1,5 +1,5 @@
-/* Fuzzes bodies of /v1: gateway/json, gateway/base64, gateway/contracts/v1_request, v1_fields. What was taken can be
- * encoded as a message of the wire. */
+/* Fuzzes bodies of /v1: gateway/json, gateway/base64, gateway/contracts/v1_request, v1_fields. An accepted
+ * request must be encodable as a message of the wire. */
 #include "gateway/contracts/v1_request.h"
 #include "tests/fuzz/fuzz.h"
 

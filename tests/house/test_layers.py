@@ -23,7 +23,7 @@ AGAINST = (
     ("pool", "gateway/b.h"), ("client", "gateway/b.h"), ("hatcheryd", "gateway/b.h"), ("zygote", "proto/confine/b.h"),
     # proto
     ("proto/base", "proto/ipc/b.h"), ("proto/ipc", "proto/wire/b.h"), ("proto/wire", "proto/ipc/b.h"), ("proto/confine", "proto/ipc/b.h"),
-    # pool: down alone
+    # pool: only downwards
     ("pool/base", "pool/config/b.h"), ("pool/config", "pool/cache/b.h"), ("pool/cache", "pool/link/b.h"),
     ("pool/link", "pool/sched/b.h"), ("pool/link", "pool/core/run.h"), ("pool/sched", "pool/core/b.h"),
     ("pool/core", "pool/native/b.h"), ("pool/core", "pool/b.h"), ("pool/native", "pool/core/run.h"),

@@ -20,13 +20,13 @@ def limits(process):
 
 
 def sockets(process):
-    """The inodes of its sockets."""
+    """The inodes of the process's sockets."""
     links = (os.readlink(f"/proc/{process.pid}/fd/{name}") for name in os.listdir(f"/proc/{process.pid}/fd"))
     return {link[len("socket:["):-1] for link in links if link.startswith("socket:[")}
 
 
 def internet(pid):
-    """The inodes of the sockets in its network namespace."""
+    """The inodes of the sockets in the process's network namespace."""
     return {line.split()[9] for kind in ("tcp", "tcp6") for line in host.read(f"/proc/{pid}/net/{kind}").splitlines()[1:]}
 
 
@@ -55,7 +55,7 @@ class Confinement(Case):
         self.assertNotIn(uid, {int(p.status()["Uid"].split()[0]) for p in SERVER.processes() if p.pid not in workers})
 
     def test_workers_have_limits_and_can_not_be_read(self):
-        """Workers leave no dump, and no process of their user can look into them"""
+        """Workers leave no core dump, and no process of their user can read their memory"""
         for worker in self.workers():
             self.assertEqual(("0", "0"), limits(worker)["Max core file size"])
             if not IS_SANITIZED:  # the leak check traces its own process
@@ -72,17 +72,17 @@ class Confinement(Case):
             place = os.readlink(f"/proc/{worker.pid}/cwd")
             self.assertRegex(place, r"^/run/hatchery/instance-\d+$")
             self.assertEqual(["pool.sock"], os.listdir(f"/proc/{worker.pid}/cwd/"))
-            if not IS_SANITIZED:  # the sanitizers read files of /proc
+            if not IS_SANITIZED:  # sanitized builds keep the old root, to read /proc
                 self.assertEqual(place, os.readlink(f"/proc/{worker.pid}/root"))
 
     def test_workers_have_a_network_without_an_address(self):
-        """Workers accept in the host's network, and are themselves in one that holds nothing"""
+        """Workers accept connections in the host's network, but are themselves in an empty network namespace"""
         listening = internet("self")
         for worker in self.workers():
             self.assertNotEqual(os.readlink("/proc/self/ns/net"), os.readlink(f"/proc/{worker.pid}/ns/net"))
             self.assertEqual(set(), internet(worker.pid))
             self.assertEqual([], [line for line in host.read(f"/proc/{worker.pid}/net/unix").splitlines()[1:] if "@" in line])
-            self.assertTrue(sockets(worker) & listening)  # the control: the same search finds those that it listens on
+            self.assertTrue(sockets(worker) & listening)  # the control: the same search finds the listening sockets
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """The gateway's processes: started with the server, restarted when they die, replaced by a reload, drained before the
-pool. Whatever happens to them, clients of the native wire notice nothing."""
+pool. Whatever happens to these processes, clients of the native wire notice nothing."""
 
 import http.client
 import json
@@ -20,7 +20,7 @@ from lib.server import FREE_PORT, HATCHERYD, HELD, HOLD, RUN_DIR, wait_until
 from lib.servers import WithServers
 
 PYTHON = "language python { warm = 2 running = 8 }\n"
-DEFAULT = "127.0.0.1:8060"  # where HTTP is without a section
+DEFAULT = "127.0.0.1:8060"  # the address of HTTP if the configuration has no section http
 
 
 class Life(WithServers):
@@ -33,7 +33,7 @@ class Life(WithServers):
         return connection
 
     def ask(self, url, path="/v1/status", method="GET", body=None):
-        """One request on a connection of its own: the answer, and its contents."""
+        """Sends one request on a connection of its own. Returns the answer, and its contents."""
         connection = self.connection(url)
         headers = {"Content-Type": "application/json"} if body is not None else {}
         connection.request(method, path, None if body is None else json.dumps(body), headers)
@@ -48,7 +48,7 @@ class Life(WithServers):
             return False
 
     def post(self, url, code, **fields):
-        """Asks for a run in a thread, which has `answer` and `body` when it has ended, or `error`."""
+        """Asks for a run in a thread, and returns the thread. At its end it has `answer` and `body`, or `error`."""
         def work():
             try:
                 thread.answer, thread.body = self.ask(url, "/v1/run", "POST", {"language": "python", "code": code, **fields})
@@ -64,13 +64,13 @@ class Life(WithServers):
         self.assertFalse(thread.is_alive(), "no answer came")
 
     def workers(self, server, n=3):
-        """The workers, once there are so many."""
+        """Waits until there are n workers, and returns them."""
         return wait_until(lambda: (lambda found: found if len(found) == n else None)(server.worker_processes()), what=f"{n} workers")
 
 
 class Deaths(Life):
     def test_three_workers_answer(self):
-        """Three workers have a socket each for the address: while two are stopped, a part of the connections is answered"""
+        """Each of three workers has its own socket for the address: with two stopped, some connections get answers"""
         server = self.start()
         workers = self.workers(server)
         self.assertEqual(1, len(server.https))
@@ -103,7 +103,7 @@ class Deaths(Life):
         return found
 
     def test_a_worker_that_dies_is_started_again(self):
-        """A worker that dies is started again, again and again; a native run goes on meanwhile"""
+        """A worker that dies is started again, each time; a native run goes on meanwhile"""
         server = self.start()
         native = server.connect()
         self.addCleanup(native.close)
@@ -133,7 +133,7 @@ class Deaths(Life):
                 except ProcessLookupError:
                     pass
             time.sleep(0.01)
-        self.assertLess(deaths, 30)  # in 3 s, each of three: at once, after 100 ms, 200 ms, ...
+        self.assertLess(deaths, 30)  # each of three workers dies at once, after 100 ms, 200 ms, ...
         with server.connect() as native:
             self.assertEqual(b"1\n", native.execute("print(1)").stdout)
         self.workers(server)
@@ -185,7 +185,7 @@ class Deaths(Life):
 
 class Ends(Life):
     def test_notice_then_the_gateway_then_the_pool(self):
-        """The end: notice, gateway, pool. During the notice the server is not ready, and takes requests"""
+        """The order of the end: notice, gateway, pool. During the notice the server is not ready, but takes requests"""
         server = self.start(config=PYTHON + "drain_notice = 3s\n")
         native = server.connect()
         self.addCleanup(native.close)
@@ -211,7 +211,7 @@ class Ends(Life):
         server.ended(family)
 
     def test_a_drain_that_takes_too_long_is_cut(self):
-        """Workers have as long as runs have: a drain that takes too long is cut"""
+        """Workers have as much time as runs have: a drain that takes too long is ended"""
         server = self.start(config=PYTHON + "drain = 1s\n")
         asked = self.post(server.http, HOLD, limits=HELD)
         server.wait_held()
@@ -238,7 +238,7 @@ class Ends(Life):
 
     @staticmethod
     def is_held(trusted):
-        """By another server, which has taken the number since."""
+        """True if another server has taken this number since."""
         import fcntl  # pylint: disable=import-outside-toplevel
         with open(f"{trusted}.lock", "rb") as lock:
             try:
@@ -334,7 +334,7 @@ class Settings(Life):
         self.assertEqual(200, self.ask(server.https[2], "/api/v2/runtimes")[0].status)
 
     def run_alone(self, config):
-        """A server without --listen, until it is ready or has ended: the line, what it logged, and its status."""
+        """Runs a server without --listen until it is ready or has ended. Returns its line, its log and its status."""
         path = self.prepare(config="").dir / "alone.conf"
         path.write_text(config)
         with subprocess.Popen([str(HATCHERYD), "--config", str(path)], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -352,13 +352,13 @@ class Settings(Life):
                 taken.bind(("127.0.0.1", 8060))
                 taken.listen()
             except OSError:
-                pass  # somebody else has it, which is as good
+                pass  # another program has the address, which is as good for this test
             words, log, status = self.run_alone(config)
         self.assertEqual(("ready", 2, 0), (words[0], len(words), status), log)
         self.assertIn(f"warn  supervisor: there is no HTTP on {DEFAULT}: the address is in use; a section http names another", log)
 
     def test_a_configured_address_that_is_taken_is_an_error(self):
-        """A configured address that is taken is an error, also if its owner shares it among its own workers"""
+        """A configured address that is taken is an error, even if its owner shares the address among its own workers"""
         server = self.start()
         address = server.http.removeprefix("http://")
         words, log, status = self.run_alone(f'listen = {{ "127.0.0.1:0" }}\nhttp {{ listen = {{ "{address}" }} }}\n' + PYTHON)

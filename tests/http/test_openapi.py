@@ -32,7 +32,7 @@ def tearDownModule():
 
 
 def install():
-    """Installs the validator, unless an earlier run did; says why it can't."""
+    """Installs the validator, unless an earlier run did. Returns the reason if that fails."""
     if not shutil.which("node") or not shutil.which("npm"):
         return "node or npm is not installed"
     if (FOLDER / "node_modules" / "@apidevtools" / "swagger-parser" / "package.json").exists():

@@ -1,6 +1,6 @@
 """Piston's HTTP contract, version 2, as tables (docs/http-piston.md).
 
-With HATCHERY_PISTON_URL=http://HOST:PORT the tables go against a running server, such as Piston itself. Rows marked
+With HATCHERY_PISTON_URL=http://HOST:PORT the tables test a running server, such as Piston itself. Rows marked
 `ours` are deliberate differences, which only Hatchery has.
 """
 
@@ -62,7 +62,7 @@ def ask(method, path, body=None, headers=None):
 
 
 def request(*files, language="python", version="*", **fields):
-    """A body for /execute. Each file is its text, (name, text), or a whole dict."""
+    """A body for /execute. Each file is given as its text, as (name, text), or as a whole dict."""
     def one(file):
         if isinstance(file, str):
             return {"content": file}

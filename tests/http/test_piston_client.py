@@ -1,4 +1,4 @@
-"""npm's piston-client, somebody else's program, against Hatchery. Its packages live in the build tree."""
+"""npm's piston-client, somebody else's program, against Hatchery. Its packages are in the build tree."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ console.log(JSON.stringify(answers));
 
 
 def install():
-    """Installs the client, unless an earlier run did; says why it can't."""
+    """Installs the client, unless an earlier run did. Returns the reason if that fails."""
     if not shutil.which("node") or not shutil.which("npm"):
         return "node or npm is not installed"
     if (FOLDER / "node_modules" / "piston-client" / "package.json").exists():

@@ -1,5 +1,5 @@
 """Piston's WebSocket as a table of conversations (docs/http-piston.md), by Debian's python3-websockets. With
-HATCHERY_PISTON_URL=http://HOST:PORT it goes against a running server; rows of `ours` are then left out."""
+HATCHERY_PISTON_URL=http://HOST:PORT the table tests a running server; rows of `ours` are then left out."""
 
 import asyncio
 import json
@@ -51,7 +51,7 @@ EOF = {"type": "eof"}
 
 
 class Talk:
-    """One connection: `messages` are those that came, `code` the close code."""
+    """One connection. `messages` are the messages that came."""
 
     def __init__(self, socket):
         self.socket = socket
@@ -67,7 +67,7 @@ class Talk:
         return message
 
     async def until(self, condition):
-        """Receives until a condition about all messages holds."""
+        """Receives messages until the condition is true."""
         while not condition(self):
             await self.receive()
 
@@ -75,7 +75,7 @@ class Talk:
         await self.until(lambda talk: text in talk.output())
 
     async def end(self):
-        """Receives all that comes up to the close; returns its code and reason."""
+        """Receives all messages up to the close. Returns the close code and its reason."""
         try:
             while True:
                 await self.receive()
@@ -86,7 +86,7 @@ class Talk:
         return "".join(m["data"] for m in self.messages if m["type"] == "data" and m["stream"] == stream)
 
     def events(self):
-        """All but output, in short."""
+        """All messages except output."""
         return [m for m in self.messages if m["type"] != "data"]
 
     def exits(self):
@@ -94,7 +94,7 @@ class Talk:
 
 
 def talk(path="/api/v2/connect"):
-    """A test over one connection."""
+    """Decorates a test that uses one connection."""
     def wrap(test):
         def run(self):
             async def body():

@@ -24,7 +24,7 @@ def tearDownModule():
 
 class Rules(unittest.TestCase):
     def test_table(self):
-        """every request of the table gets its status, and its connection ends or lives as it should"""
+        """every request of the table gets the right status, and its connection is closed or stays open as it should"""
         http_rules.check(self, ECHO.connect, "/get", "/echo", "abc")
 
     def test_table_byte_by_byte(self):
@@ -32,7 +32,7 @@ class Rules(unittest.TestCase):
         http_rules.check(self, ECHO.connect, "/get", "/echo", "abc", pieces=1)
 
     def test_nothing_is_left(self):
-        """after all these requests nothing is held"""
+        """after all these requests the worker holds no memory for them"""
         def is_empty():
             counts = ECHO.ask("/counts")
             return counts["connections"] == 1 and counts["exchanges"] == 1 and counts["held"] < 20000
@@ -56,7 +56,7 @@ class Requests(unittest.TestCase):
                 self.assertEqual("", ECHO.ask("/get", headers=f"traceparent: {bad}\r\n")["trace"])
 
     def test_segment(self):
-        """a star of a route stands for one segment, decoded"""
+        """a star in a route stands for one segment of the path, and the handler gets it decoded"""
         self.assertEqual("a b", ECHO.ask("/item/a%20b")["segment"])
         for path in ("/item/", "/item/a/b", "/item"):
             with self.subTest(path), ECHO.connect() as c:
@@ -116,7 +116,7 @@ class Continue(unittest.TestCase):
                     self.assertEqual((200, "abc"), (status, json.loads(text)["body"]))
 
     def test_refused_before_the_body(self):
-        """a body that will be refused is not asked for"""
+        """the worker sends no 100 Continue for a body that it will refuse"""
         for path, length, status in (("/echo", 1 << 30, 413), ("/get", 3, 405), ("/nothing", 3, 404)):
             with self.subTest(path), ECHO.connect() as c:
                 c.send(self.HEAD.format(path, f"Content-Length: {length}"))
@@ -124,7 +124,7 @@ class Continue(unittest.TestCase):
                 self.assertTrue(c.is_closed())
 
     def test_answer_outlives_upload(self):
-        """the refusal of a long body is read by a peer that sends all of it first"""
+        """a peer that sends all of a long body first can still read the refusal"""
         with ECHO.connect(timeout=30) as c:
             c.send(f"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: {40 << 20}\r\n\r\n")
             try:
@@ -141,7 +141,7 @@ class Ends(unittest.TestCase):
         return ECHO.ask("/gone")["gone"]
 
     def test_gone(self):
-        """a handler is told when its peer closes: while it works, and while it streams"""
+        """a handler learns that its peer has closed: while the handler works, and while it streams"""
         for path in ("/wait?ms=60000", "/stream?n=1000000&size=100000"):
             with self.subTest(path):
                 before = self.gone()
@@ -151,7 +151,7 @@ class Ends(unittest.TestCase):
                 wait_until(lambda: self.gone() == before + 1, patience(5))
 
     def test_gone_with_more_behind(self):
-        """the end of a peer that has sent more requests behind the first is seen, too"""
+        """the end of a peer is noticed even if the peer has sent more requests behind the first"""
         before = self.gone()
         with ECHO.connect() as c:
             c.send("GET /wait?ms=60000 HTTP/1.1\r\nHost: localhost\r\n\r\n", "GET /get HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
@@ -168,7 +168,7 @@ class Ends(unittest.TestCase):
             self.assertTrue(c.is_closed())
 
     def test_flood_behind_a_request(self):
-        """what comes behind a request is not read beyond a bound, and is answered later"""
+        """requests behind an unanswered request are read up to a bound only, and are answered later"""
         many = 2000
         with ECHO.connect(timeout=30) as c:
             sender = threading.Thread(target=c.send, args=(
@@ -181,7 +181,7 @@ class Ends(unittest.TestCase):
             sender.join()
 
     def test_slow_reader(self):
-        """a stream waits for its reader, and holds a bounded part"""
+        """a stream waits for its reader, and the worker holds a bounded part of it"""
         with ECHO.connect(timeout=60) as c:
             c.send("GET /stream?n=400&size=100000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
             time.sleep(0.7)
@@ -190,14 +190,14 @@ class Ends(unittest.TestCase):
             self.assertTrue(c.is_open())
 
     def test_stream_http_1_0(self):
-        """a stream to HTTP/1.0 ends with its connection, whatever was asked"""
+        """a stream to HTTP/1.0 ends with its connection, even if the client asked for keep-alive"""
         with ECHO.connect() as c:
             c.send("GET /stream HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
             status, headers, body = c.answer()
             self.assertEqual((200, 30, None), (status, len(body), headers.get("content-length")))
 
     def test_slow_head(self):
-        """a head that does not come to its end in 10 s is refused"""
+        """a request whose head is not complete after 10 s is refused"""
         with ECHO.connect(timeout=20) as c, ECHO.connect(timeout=20) as dripping:
             c.send("GET /get HTTP/1.1\r\n")
             began = time.monotonic()
@@ -210,7 +210,7 @@ class Ends(unittest.TestCase):
 
 class Memory(unittest.TestCase):
     def test_bodies(self):
-        """bodies above the worker's memory are refused with a time, and the others go on"""
+        """bodies for which the worker has no memory are refused with Retry-After, and other requests go on"""
         small = Echo(memory=6 << 20)
         self.addCleanup(small.stop)
         held = [small.connect() for _ in range(3)]
@@ -234,7 +234,7 @@ class Memory(unittest.TestCase):
         wait_until(lambda: small.ask("/counts")["held"] < 100000, patience(10))
 
     def test_idle_connections(self):
-        """idle connections beyond the worker's number make room for new ones"""
+        """if the worker has too many connections, idle connections are closed for new ones"""
         small = Echo(memory=2 << 20)  # 128 connections
         self.addCleanup(small.stop)
         many = [small.connect() for _ in range(300)]
@@ -255,7 +255,7 @@ class Origins(unittest.TestCase):
         assert cls.echo.stop() == 0
 
     def test_named_origin(self):
-        """a page of an origin that the configuration names may read answers and refusals"""
+        """a web page may read answers and refusals if the configuration names its origin"""
         for path, expected in (("/get", 200), ("/nothing", 404)):
             with self.subTest(path), self.echo.connect() as c:
                 c.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: https://example.org\r\n\r\n")
@@ -264,7 +264,7 @@ class Origins(unittest.TestCase):
                                  (status, headers["access-control-allow-origin"], headers["vary"]))
 
     def test_preflight(self):
-        """a browser's question is answered for a named origin, and refused for others"""
+        """a browser's preflight request is answered for a named origin, and refused for other origins"""
         ask = ("OPTIONS /echo HTTP/1.1\r\nHost: localhost\r\nOrigin: {}\r\nAccess-Control-Request-Method: POST\r\n"
                "Access-Control-Request-Headers: content-type\r\n\r\n")
         with self.echo.connect() as c:
@@ -277,7 +277,7 @@ class Origins(unittest.TestCase):
             self.assertEqual((403, None), (status, headers.get("access-control-allow-origin")))
 
     def test_named_host(self):
-        """requests may use a name that the configuration names"""
+        """the Host of a request may be a name from the configuration"""
         with self.echo.connect() as c:
             c.send("GET /get HTTP/1.1\r\nHost: box.example.org\r\n\r\n")
             self.assertEqual(200, c.answer()[0])
@@ -285,7 +285,7 @@ class Origins(unittest.TestCase):
 
 class Drain(unittest.TestCase):
     def test_drain(self):
-        """a worker that drains answers what it has, says close, and ends"""
+        """a worker that drains answers the requests that it has, with Connection: close, and then ends"""
         echo = Echo()
         with echo.connect() as busy, echo.connect() as idle, echo.connect() as stream:
             busy.send("GET /wait?ms=1500 HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -1,7 +1,7 @@
 """SandboxFusion's contract (docs/http-sandboxfusion.md), case by case.
 
-The tables can be pointed at another server: PEER_URL=http://127.0.0.1:8080 runs them there, without what only Hatchery
-promises (`ours`). Every request has a connection of its own, as the clients of trainers have it.
+The tables can test another server: PEER_URL=http://127.0.0.1:8080 runs them there, without the rows that only Hatchery
+promises (`ours`). Every request has a connection of its own, as in the clients of trainers.
 """
 
 import base64
@@ -45,7 +45,7 @@ def b64(data):
 
 
 def request(method, path, body=None, headers=None, timeout=120):
-    """One request with a connection of its own. Returns (status, headers, JSON or bytes)."""
+    """Sends one request on a connection of its own. Returns (status, headers, JSON or bytes)."""
     url = urlsplit(PEER or SERVER.http)
     connection = http.client.HTTPConnection(url.hostname, url.port, timeout=patience(timeout))
     try:
@@ -68,7 +68,7 @@ def run_cells(*cells, **fields):
 
 
 def difference(expected, got, place="answer"):
-    """The first place where got does not fit: a dict must have the named members, a compiled pattern must be found."""
+    """The first place where got differs from expected. Dicts may have more members; patterns must be found in texts."""
     if expected is ANY:
         return None
     if isinstance(expected, re.Pattern):
@@ -177,7 +177,7 @@ RUNS = [
      {"status": "Success", "run_result": ran(re.compile("1 passed"))}),
 ]
 
-# The same, for what only Hatchery promises.
+# The same columns, for answers that only Hatchery promises.
 OURS = [
     ("memory has a verdict", "python", "x = bytearray(300 << 20)\nprint(len(x))", {"memory_limit_MB": 64},
      failed(ran("", ANY, -9), message=re.compile("^Memory limit exceeded: the run held 6. MiB"))),
@@ -385,7 +385,7 @@ class Ours(Contract):
 
 
 class Parallel(unittest.TestCase):
-    """Many clients at one time, each with a new connection; no answer may be lost, mixed up, or an overload."""
+    """Many clients at one time, each request on a new connection. No answer may be lost, mixed up or a refusal."""
 
     def check_clients(self, clients, requests):
         problems, lock, numbers = [], threading.Lock(), iter(range(requests))

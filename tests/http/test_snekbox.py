@@ -1,6 +1,6 @@
 """snekbox's contract (docs/http-snekbox.md), case by case.
 
-The tables can be pointed at another server: PEER_URL=http://127.0.0.1:8060 runs them there, without what only Hatchery
+The tables can test another server: PEER_URL=http://127.0.0.1:8060 runs them there, without the rows that only Hatchery
 promises (`ours`).
 """
 
@@ -44,7 +44,7 @@ def connect(timeout=120):
 
 
 def request(method="POST", path="/eval", body=None, headers=None):
-    """One request with a connection of its own. Returns (status, headers, JSON or bytes)."""
+    """Sends one request on a connection of its own. Returns (status, headers, JSON or bytes)."""
     connection = connect()
     try:
         data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
@@ -80,7 +80,7 @@ def lost(message):
 
 
 def differs(expected, got):
-    """Patterns are found in texts; everything else is equal, and of the same type."""
+    """True unless each pattern is found in its text, and all else is equal and of the same type."""
     if expected is ANY:
         return False
     if isinstance(expected, re.Pattern):
@@ -207,7 +207,7 @@ RUNS = [
     ("a sparse file", {"input": "import os\nwith open('a', 'w') as f: os.truncate(f.fileno(), 1 << 40)\nopen('b', 'w')"}, answer(files=[file("b")])),
 ]
 
-# The same, where Hatchery promises something else than snekbox (docs/http-snekbox.md).
+# The same columns, for answers in which Hatchery differs from snekbox on purpose (docs/http-snekbox.md).
 OURS = [
     ("a long program", {"input": "print(1)\n" + "# " + "x" * 200_000}, answer("1\n")),
     ("symbolic links are not followed", {"input": "import os\nopen('a', 'w')\nos.symlink('a', 'b')\nos.symlink('/etc/passwd', 'c')\n"
@@ -253,7 +253,7 @@ REFUSALS = [
     ("a file as the interpreter that is none", {"input": "1", "executable_path": "/etc/passwd"}, "executable_path is not executable", None),
 ]
 
-# Paths that are good.
+# Paths that are accepted.
 PATHS = ("file.txt", "./0.jpg", "path/to/file", "folder/../hm", "folder/./to/./somewhere", "traversal/but/../not/beyond/../root",
          "backslash\\\\okay", "backslash\\okay", "numbers/0123456789")
 

@@ -1,5 +1,5 @@
-"""Hatchery's own HTTP contract, /v1, as tables (docs/http.md). With HATCHERY_V1_URL=http://HOST:PORT the tables go
-against a running server."""
+"""Hatchery's own HTTP contract, /v1, as tables (docs/http.md). With HATCHERY_V1_URL=http://HOST:PORT the tables
+test a running server."""
 
 import base64
 import http.client
@@ -61,7 +61,7 @@ def running():
 
 
 class Later(threading.Thread):
-    """A request that is answered later."""
+    """A request in a thread of its own, which waits for the answer."""
 
     def __init__(self, body, headers=None):
         super().__init__()

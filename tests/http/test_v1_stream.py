@@ -171,7 +171,7 @@ class Streams(unittest.TestCase):
         limits = {"output_bytes": 16 << 20, "wall_us": 30000000}
         with Events(python(code, limits=limits)) as slow:
             slow.next()
-            for _ in range(3):  # others are as quick as ever
+            for _ in range(3):  # other runs are as quick as before
                 with Events(python("print(1)")) as quick:
                     self.assertEqual("result", quick.all()[-1]["event"])
             time.sleep(0.5)

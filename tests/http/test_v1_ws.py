@@ -36,7 +36,7 @@ def python(code, **fields):
 
 
 class Talk:
-    """One connection: `events` are those that came."""
+    """One connection. `events` are the events that came."""
 
     def __init__(self, socket):
         self.socket, self.events = socket, []

@@ -34,7 +34,7 @@ class Case(unittest.TestCase):
 
 class Handshake(Case):
     def test_refusals(self):
-        """a request that does not ask well for the upgrade is refused, and its connection can go on"""
+        """a handshake with a wrong or missing header is refused, and its connection stays open"""
         good = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
                 "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}
         for change, status in (({"Connection": "keep-alive"}, 426), ({"Upgrade": "h2c"}, 426), ({"Connection": None}, 426),
@@ -52,7 +52,7 @@ class Handshake(Case):
                 self.assertTrue(c.is_open())
 
     def test_example_of_the_rfc(self):
-        """the example of RFC 6455 gets the answer that stands there"""
+        """the example request of RFC 6455 gets the answer that the RFC shows"""
         with ECHO.connect() as c:
             c.send("GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: WebSocket\r\nConnection: upgrade\r\n"
                    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n")
@@ -97,7 +97,7 @@ class Messages(Case):
         self.assertEqual((TEXT, b"on"), ws.receive())
 
     def test_hold(self):
-        """messages wait while the server holds, and come afterwards in their order"""
+        """while the server holds a WebSocket, messages wait; afterwards they come in their order"""
         ws = self.open()
         began = time.monotonic()
         ws.send(frame(TEXT, "hold"), *(frame(TEXT, str(n)) for n in range(5)))
@@ -106,7 +106,7 @@ class Messages(Case):
         self.assertGreater(time.monotonic() - began, 0.15)
 
     def test_slow_reader(self):
-        """a peer that reads nothing is not read either, and gets all in the end"""
+        """the server reads nothing from a peer that reads nothing; all messages arrive in the end"""
         ws = self.open(timeout=60)
         for _ in range(20):
             ws.send(frame(TEXT, "big 1000000"))
@@ -117,7 +117,7 @@ class Messages(Case):
             self.assertEqual((TEXT, 1000000), (opcode, len(payload)))
 
     def test_flood_of_pings(self):
-        """a flood of pings that nobody reads the answers of holds a bounded part"""
+        """if a peer sends many pings and reads no answers, the worker holds bounded memory"""
         ws = self.open(timeout=60)
         ws.socket.settimeout(1)
         try:
@@ -130,7 +130,7 @@ class Messages(Case):
 
 class Ends(Case):
     def test_client_closes(self):
-        """the peer's close frame is answered with its code, and the handler is told"""
+        """the peer's close frame is answered with the same code, and the handler is called"""
         before = self.gone()
         ws = self.open()
         ws.send(close_frame(1000, "done"))
@@ -189,7 +189,7 @@ class Ends(Case):
                 self.assertTrue(ws.is_closed(within=12))
 
     def test_random_bytes(self):
-        """random bytes end the connection, and nothing else"""
+        """random bytes end their connection, but not the worker"""
         for _ in range(100):
             with WebSocket(ECHO.address) as ws:
                 try:

@@ -55,15 +55,15 @@ COMMANDS = {
 }
 REFUSED = ("c", "cpp", "rust", "go", "typescript", "c-fast")
 
-# Without --all so many rows are run of a language whose every row takes seconds of processor time.
+# The number of rows that run without --all, if each row of the language takes seconds of processor time.
 USUAL = {"java": 3}
 
-# What the plain commands said, in a file for each language.
+# The recorded results of the plain commands, in a file for each language.
 RECORDED = {language: Recorded(language, f"{language}-words") for language in COMMANDS}
 
 
 def row_name(words, options):
-    """Two rows of a language have two names."""
+    """A name for the row. Different rows of a language have different names."""
     return " ".join(words) + " " + digest(words, options)[:6]
 
 
@@ -315,8 +315,8 @@ def plain_line(command, words, options):
 
 
 def reference(command, words, options):
-    """Runs the plain command: (stdout, stderr, ending). Its directory is renamed to the sandbox's
-    in the output."""
+    """Runs the plain command. Returns (stdout, stderr, ending). In the output, the command's directory
+    is replaced by the sandbox's."""
     with tempfile.TemporaryDirectory() as folder:
         folder = os.path.realpath(folder)
         files = {**options.get("files", {}), **({command.main: options["code"]} if "code" in options else {})}
@@ -455,8 +455,8 @@ class Words(Case):
             self.assertTrue(least <= int(result.stdout.split()[-1]) <= most, describe(result))
 
     def test_a_program_that_comes_again_is_not_compiled_for_java_itself(self):
-        # With options the compile cache is not used, neither before nor after a run without options
-        # has filled it.
+        # A run with options never uses the compile cache, even after a run without options has filled
+        # the cache.
         for words in ([], ["-ea"], [], ["-ea"], [], ["-ea"]):
             result = self.execute(JAVA, language="java", interpreter_args=words, limits=LIMITS)
             self.assert_exited(result)

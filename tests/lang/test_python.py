@@ -1,5 +1,5 @@
-"""Python as one language among the others: the tests that all languages have. tests/box/test_python.py has the large
-table."""
+"""Python as one language among the others: the tests that all languages have. tests/box/test_python.py
+compares many more programs with python3."""
 
 import unittest
 
@@ -74,8 +74,8 @@ ECHO = [
     ("def f(): global g; g = 5\nf(); g", "5\n"),
 ]
 
-# The environment variables that Python documents. Python reads them when it starts, so a request
-# with such a variable gets a fresh process. The command's output is the reference.
+# The environment variables that Python documents. Python reads them when it starts, so a request with such a variable
+# gets a fresh process; two rows below are exceptions. The output of the command python3 is the reference.
 SEE = ("import encodings, locale, os, sys, time\nprint(sys.flags, sys.path, sys.warnoptions, sys.pycache_prefix, sys.stdout, sys._xoptions, "
        "sys.platlibdir, sys.get_int_max_str_digits(), os.environ.get('LC_CTYPE'), locale.setlocale(locale.LC_CTYPE), sys.dont_write_bytecode, "
        "'tracemalloc' in sys.modules)\nif not sys.flags.hash_randomization: print(hash('abc'))\n")
@@ -91,7 +91,7 @@ VARIABLES = {
         "PYTHONTRACEMALLOC": "2", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": "lib:/other", "PYTHONIOENCODING": "latin-1:replace",
         "PYTHONUNBUFFERED": "1", "PYTHONNODEBUGRANGES": "1", "PYTHONMALLOC": "malloc", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",
         "PYTHONASYNCIODEBUG": "1", "PYTHONUSERBASE": "base", "PYTHONEXECUTABLE": "x", "PYTHONPLATLIBDIR": "lib"}}),
-    # The started interpreter obeys these.
+    # The warm interpreter obeys the variables of these two rows.
     "PYTHONUNBUFFERED and others": (SEE + "import site\nprint(site.USER_BASE, site.USER_SITE, sys.stdin, sys.stderr)\nprint(chr(56550))\n", {"env": {
         "PYTHONDONTWRITEBYTECODE": "true", "PYTHONIOENCODING": "utf-8:strict", "PYTHONUNBUFFERED": "true", "PYTHONUSERBASE": "/hatchery/packages"}}),
     "PYTHONUNBUFFERED of zero": (SEE, {"env": {"PYTHONDONTWRITEBYTECODE": "0", "PYTHONUNBUFFERED": "", "PYTHONUSERBASE": ""}}),
@@ -110,7 +110,7 @@ Python = tests_of(SERVER, Language(
 
 
 class Echo(Case):
-    """Except for the echo, a program behaves as without it."""
+    """With echo_last_expression, a program behaves as without it, except for the echo."""
 
     SERVER = SERVER
 
@@ -150,7 +150,7 @@ class Echo(Case):
 
 
 class Warm(Case):
-    """Which runs the forked interpreter does itself, and which get a process of their own."""
+    """Which requests run in the warm interpreter, and which requests get a fresh process."""
 
     SERVER = SERVER
     SELF = "import os; print(os.path.basename(os.readlink('/proc/self/exe')).startswith('python'))"

@@ -21,7 +21,7 @@ class Echo:
         return Raw(self.address, **options)
 
     def ask(self, path, method="GET", body=None, headers=""):
-        """One request on a connection of its own; the body of the answer as JSON."""
+        """Sends one request on a new connection. Returns the value of the answer's JSON body."""
         with self.connect() as c:
             length = f"Content-Length: {len(body)}\r\n" if body is not None else ""
             c.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n{headers}{length}\r\n", body or b"")
@@ -30,7 +30,7 @@ class Echo:
             return json.loads(text)
 
     def drain(self):
-        """Tells the worker to end; the exit status is what stop returns."""
+        """Tells the worker to drain and end. stop() returns the exit status."""
         self.process.stdin.close()
 
     def stop(self):

@@ -1,4 +1,4 @@
-"""The pool's trusted socket, spoken to in place of a gateway: this process takes the gateway's user for as long as it
+"""Connections to the pool's trusted socket, as a gateway makes them. This process takes the gateway's user while it
 connects."""
 
 import os
@@ -30,7 +30,8 @@ def path(server):
 
 
 def connect(server, caller=None, uid=None, **options):
-    """A connection as the gateway has it, whose requests are all for this caller; or of another user."""
+    """Connects to the trusted socket. caller: all requests are on this caller's behalf; None: the test names a caller
+    in each request. uid: the user that connects; None: the gateway's user."""
     socket = path(server)
     with user(socket.stat().st_uid if uid is None else uid):
         return Client(f"unix:{socket}", on_behalf=caller, **options)

@@ -58,8 +58,8 @@ def connect(address, timeout, source=None):
 def execute_message(code=None, *, language="python", files=None, limits=None, compile_limits=None, env=None, collect=None,
                     terminal=None, **fields):
     """An Execute. files: a dict of name to content, or to (content, mode); limits, compile_limits: a dict; collect: a
-    list of globs or a dict; terminal: (rows, columns). All other fields have their names of the
-    .proto."""
+    list of globs or a dict; terminal: (rows, columns). All other arguments are fields of the .proto, under the same
+    names."""
     message = pb.Execute(language=language, **fields)
     if code is not None:
         message.code = code.encode() if isinstance(code, str) else code
@@ -86,18 +86,18 @@ def caller_message(caller):
 
 
 class Client:
-    """One connection, from the address `source` if one is given. Requests may be sent ahead; answers are kept until
-    they are asked for."""
+    """One connection, from the address `source` if one is given. A test may send several requests before it
+    reads an answer. Each answer is kept until the test asks for it."""
 
     def __init__(self, address, timeout=120, compress=False, source=None, on_behalf=None):
-        """on_behalf: for a gateway's socket, the caller that every request with an answer names, or (caller, trace)."""
+        """on_behalf: for the trusted socket, the caller of every request with an answer, or (caller, trace)."""
         self.sock = connect(address, patience(timeout), source)
         self.compress = compress
         self.on_behalf = on_behalf
         self.last_id = 0
         self.kept = {}
         self.order = []  # ids in the order in which their answers came
-        self.streams = {}  # by id, until their answers came
+        self.streams = {}  # open streams by id; a stream is removed when its answer comes
         self.compressed_answers = 0
 
     def __enter__(self):
@@ -141,7 +141,8 @@ class Client:
         return pb.ServerMessage.FromString(message)
 
     def receive_some(self):
-        """Receives the next answer; None: a message of a stream came, and its Stream has it now."""
+        """Receives one message, and returns it if it is an answer. None: the message belongs to a stream, and was given
+        to its Stream."""
         message = self.receive_message()
         if message.WhichOneof("answer") not in EVENTS:
             self.order.append(message.id)
@@ -214,8 +215,8 @@ class Client:
         return self.result(self.send_execute(code, **arguments))
 
     def open(self, code=None, *, stream=True, live_stdin=True, gives_back=True, **arguments):
-        """A run with streams, as a Stream. gives_back: the server gets credit for all output as
-        soon as it has come."""
+        """Starts a run with streams, and returns its Stream. gives_back: the Stream grants credit for received output,
+        whenever this output is half of FIRST_CREDIT or more."""
         message = execute_message(code, stream=stream, live_stdin=live_stdin, **arguments)
         opened = Stream(self, self.last_id + 1, gives_back)
         self.streams[opened.id] = opened
@@ -252,7 +253,7 @@ class Stream:
         self.credit = FIRST_CREDIT  # the server's credit: how many bytes it may still send
         self.owed = 0  # bytes received, for which no credit was given back
         self.room = FIRST_CREDIT  # our credit: how many bytes we may still send
-        self.closed = False  # the program takes no more
+        self.closed = False  # the program takes no more input
         self.answer = None
 
     @property
@@ -263,7 +264,7 @@ class Stream:
     def err(self):
         return bytes(self.data[STDERR])
 
-    # ------------------------------------------------------------ what comes
+    # ------------------------------------------------------------ from the server
 
     def take(self, message):
         getattr(self, "take_" + message.WhichOneof("answer"))(getattr(message, message.WhichOneof("answer")))
@@ -305,15 +306,15 @@ class Stream:
         return True
 
     def read(self, size):
-        """Reads the next bytes of standard output; fewer only at its end."""
+        """Reads the next `size` bytes of standard output, or fewer if the output ends."""
         self.wait(lambda: len(self.data[STDOUT]) >= self.read_so_far + size)
         part = bytes(self.data[STDOUT][self.read_so_far:self.read_so_far + size])
         self.read_so_far += len(part)
         return part
 
     def read_until(self, needle):
-        """Reads standard output up to and including the needle; if it does not come, all that is
-        there."""
+        """Reads standard output up to and including the needle. If the needle does not come, reads all output to the
+        end."""
         found = self.wait(lambda: self.data[STDOUT].find(needle, self.read_so_far) >= 0)
         end = self.data[STDOUT].find(needle, self.read_so_far) + len(needle) if found else len(self.data[STDOUT])
         part = bytes(self.data[STDOUT][self.read_so_far:end])
@@ -324,17 +325,17 @@ class Stream:
         return self.read_until(b"\n")
 
     def result(self):
-        """The Result; Refused if the answer is an Error."""
+        """Returns the Result. Raises Refused if the answer is an Error."""
         if self.answer is None:
             self.answer = self.client.wait(self.id)
         if self.answer.WhichOneof("answer") == "error":
             raise Refused(self.answer.error)
         return self.answer.result
 
-    # ------------------------------------------------------------ what goes
+    # ------------------------------------------------------------ to the server
 
     def give(self, size):
-        """Gives the server credit for so many bytes more."""
+        """Grants the server credit for `size` more bytes."""
         self.credit += size
         self.owed -= min(size, self.owed)
         self.client.send_unanswered(credit=pb.Credit(request_id=self.id, bytes=size))
@@ -345,7 +346,7 @@ class Stream:
         self.client.send_unanswered(stdin_chunk=pb.StdinChunk(request_id=self.id, bytes=data, eof=eof))
 
     def write(self, data, eof=False):
-        """Sends standard input as credit comes. False: the program or the run takes no more."""
+        """Sends standard input as the server grants credit. False: the program takes no more, or the run is over."""
         data = data.encode() if isinstance(data, str) else data
         while data:
             if not self.wait(lambda: self.room > 0 or self.closed) or self.closed or self.is_over:

@@ -1,8 +1,9 @@
-"""The rules of HTTP that hold for every contract, as a table of raw requests: what is refused before a handler sees it,
-and what becomes of the connection.
+"""The rules of HTTP that hold for every contract, as a table of raw requests. The table says which requests are refused
+before a handler gets them, and whether the connection stays open.
 
-A row: a title, the request, the statuses of the answers that come, and what follows: OPEN or CLOSED. In requests, GET,
-POST and BODY stand for `GET` of a path without a body, `POST` to a path with one, and a body that this path takes."""
+A row has a title, the request, the statuses of the expected answers, and the state of the connection after them: OPEN
+or CLOSED. Requests have placeholders: {GET} is `GET` with a path that takes no body, {POST} is `POST` with a path that
+takes a body, and {BODY} is a body for that path. request() has the others."""
 
 OPEN, CLOSED = "open", "closed"
 
@@ -11,7 +12,7 @@ END = "\r\n\r\n"
 LONG = "x" * 9000
 
 ROWS = (
-    # what is taken
+    # requests that are accepted
     ("a plain request", f"{{GET}} HTTP/1.1\r\n{H}\r\n", (200,), OPEN),
     ("a body with its length", f"{{POST}} HTTP/1.1\r\n{H}Content-Length: {{LENGTH}}\r\n\r\n{{BODY}}", (200,), OPEN),
     ("a body in chunks", f"{{POST}} HTTP/1.1\r\n{H}Transfer-Encoding: chunked\r\n\r\n{{CHUNKS}}0\r\n\r\n", (200,), OPEN),
@@ -78,7 +79,7 @@ ROWS = (
     ("a long path", f"GET /{LONG} HTTP/1.1\r\n{H}\r\n", (414,), CLOSED),
     ("a path without an end", "GET /" + "x" * 40000, (414,), CLOSED),
 
-    # framing: what two readers could understand differently
+    # framing that two HTTP parsers could understand differently
     ("two lengths", f"{{POST}} HTTP/1.1\r\n{H}Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", (400,), CLOSED),
     ("two lengths in one header", f"{{POST}} HTTP/1.1\r\n{H}Content-Length: 3, 3\r\n\r\nabc", (400,), CLOSED),
     ("a length and chunks", f"{{POST}} HTTP/1.1\r\n{H}Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", (400,), CLOSED),
@@ -141,7 +142,7 @@ ROWS = (
 
 
 def request(text, get, post, body):
-    """A row's request for a server that has these paths."""
+    """Returns the bytes of a row's request, with these paths and this body in place of the placeholders."""
     words = {"{GET}": f"GET {get}", "{POST}": f"POST {post}", "{GETPATH}": get, "{BODY}": body,
              "{LENGTH}": str(len(body)), "{CHUNKS}": f"{len(body):x}\r\n{body}\r\n"}
     for word, meant in words.items():
@@ -150,7 +151,8 @@ def request(text, get, post, body):
 
 
 def check(case, connect, get, post, body, pieces=None):
-    """Goes through the table. connect makes a Raw. pieces: into how many bytes a request is cut; None: it comes whole."""
+    """Checks each row of the table. connect() returns a Raw. pieces: each request is sent in parts of so many bytes,
+    and requests over 600 bytes are left out; None: each request is sent at once."""
     for title, text, statuses, then in ROWS:
         sent = request(text, get, post, body)
         if pieces and len(sent) > 600:
@@ -162,7 +164,7 @@ def check(case, connect, get, post, body, pieces=None):
                 else:
                     c.send(sent)
             except (BrokenPipeError, ConnectionResetError):
-                pass  # it was refused before its end
+                pass  # the server refused the request before its end
             got = []
             for expected in statuses:
                 method = "HEAD" if expected == 204 else "GET"

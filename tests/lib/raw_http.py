@@ -73,14 +73,14 @@ class Raw:
         return status, headers, body
 
     def rest(self):
-        """All that comes until the server closes."""
+        """Returns all bytes that come until the server closes the connection."""
         while self._more():
             pass
         taken, self.held = self.held, b""
         return taken
 
     def is_closed(self, within=5):
-        """Does the server close, without another byte?"""
+        """True if the server closes the connection without another byte."""
         self.socket.settimeout(patience(within))
         try:
             return not self.held and self.socket.recv(1) == b""
@@ -90,7 +90,7 @@ class Raw:
             return True
 
     def is_open(self):
-        """Nothing comes, and the server keeps the connection."""
+        """True if no byte comes for 50 ms, and the server does not close the connection."""
         self.socket.settimeout(0.05)
         try:
             self.held += self.socket.recv(1)

@@ -23,12 +23,12 @@ BUILD = Path(os.environ.get("HATCHERY_BUILD", "build/release")).resolve()
 # The programs under test: those of an installed tree, if there is one (tests/run.py --installed).
 PREFIX = os.environ.get("HATCHERY_PREFIX")
 HATCHERYD = Path(PREFIX, "sbin/hatcheryd") if PREFIX else BUILD / "hatcheryd"
-HOME = HATCHERYD.parent.parent if PREFIX else BUILD  # the tree that a server belongs to
+HOME = HATCHERYD.parent.parent if PREFIX else BUILD  # the tree that hatcheryd belongs to
 HATCHERY = Path(PREFIX, "bin/hatchery") if PREFIX else BUILD / "hatchery"
 IS_SANITIZED = BUILD.name == "dev"
-FAULTS_SIZE = 4096  # of the file, for any content
+FAULTS_SIZE = 4096  # the size of the faults file, whatever it contains
 RUN_DIR = Path("/run/hatchery")
-FREE_PORT = 'listen = { "127.0.0.1:0" }'  # in a section http
+FREE_PORT = 'listen = { "127.0.0.1:0" }'  # for a section http
 
 # The beginnings of the sanitizers' reports in a development build.
 SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sanitizer.*encountered a fatal error"
@@ -37,7 +37,7 @@ SANITIZER_REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:|Sa
 # A program that stops itself and goes on only when the test lets it (Server.wait_held, let_go).
 HOLD = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)\n"
 HOLD_SH = "kill -STOP $$\n"
-HELD = {"wall_us": 60_000_000}  # limits of a run that is held while a loaded machine does all the rest
+HELD = {"wall_us": 60_000_000}  # limits of a run that a test holds; enough for a loaded machine
 
 # The names of the processes below the supervisor: pool, workers of the gateway (the kernel keeps 15 letters) and
 # zygotes, the inits of slots, sandboxes.
@@ -82,9 +82,10 @@ def run_dir_entries():
 class Server:
     """One hatcheryd. listen[0] is always a TCP address on a free port, listen[1] a unix socket.
 
-    Without http there is no HTTP, unless the config has a section http. http=True: all contracts on a free port, with
-    three workers; http: a text, the contents of that section. `https` has the base URL of each address, and `http` the
-    first."""
+    http is True: the server has a section http with all contracts on a free port. http is a text: the text is the
+    contents of this section. In both cases there are three workers, unless the config has another number. http is None:
+    the server speaks HTTP only if the config has such a section. self.https has the base URL of each HTTP address, and
+    self.http has the first URL."""
 
     def __init__(self, name, config=None, options=(), faults=None, http=None):
         self.dir = Path(tempfile.mkdtemp(prefix="hatchery-test-"))
@@ -96,8 +97,7 @@ class Server:
         self.command = [str(HATCHERYD), "--listen", "127.0.0.1:0", "--listen", f"unix:{self.socket_path}", *options]
         self.has_own_cache = False
         if config is None:
-            # Python with its defaults; or with the settings for a machine that is too slow for
-            # them.
+            # Python with its defaults. On a machine that is too slow for them, the variable has other settings.
             config = os.environ.get("HATCHERY_TEST_CONFIG", "language python { }\n")
         if not re.search(r"^\s*cache\s*=", config, re.M):  # a test must not depend on what another run compiled
             config += f'\ncache = "{self.dir}/cache"\n'
@@ -157,10 +157,10 @@ class Server:
         return words[1:]
 
     def set_faults(self, *lines):
-        """Steps to skip or to fail from the next sandbox on, in the notation of zygote/base/fault.h: `skip STEP`, `fail
-        STEP ERRNO`.
+        """Chooses the steps that are skipped or that fail, from the next sandbox on. The notation is that of
+        zygote/base/fault.h: `skip STEP`, `fail STEP ERRNO`.
 
-        The file is mapped by the zygotes, so it is written in place and always has the same size."""
+        The zygotes map the file, so it is written in place and always has the same size."""
         text = "".join(f"{line}\n" for line in lines).encode()
         if len(text) >= FAULTS_SIZE:
             raise ValueError("too many faults")
@@ -196,18 +196,19 @@ class Server:
         return subprocess.run([str(HATCHERY), *arguments], input=stdin, capture_output=True, env=env,
                               timeout=patience(120), check=False)
 
-    # ------------------------------------------------------------ its parts, seen from the host
+    # ------------------------------------------------------------ the server's processes, seen from the host
 
     def processes(self):
         return host.descendants(self.process.pid)
 
     def children(self):
-        """The children that the supervisor started, without inits that come to it when their zygote is killed."""
+        """The children that the supervisor started. When a zygote is killed, its inits become children of the
+        supervisor, too; they do not count here."""
         return [process for process in self.processes()
                 if process.parent == self.process.pid and process.name in DAEMONS and process.state not in "ZX"]
 
     def pool_process(self):
-        """The process that speaks with clients."""
+        """The pool."""
         found = [process for process in self.children() if process.name == "hatchery-pool"]
         if len(found) != 1:
             raise AssertionError(f"one pool expected, found {found} among {self.processes()}")
@@ -226,7 +227,7 @@ class Server:
         return [host.Process(self.process.pid), self.pool_process(), *self.worker_processes(), *self.zygote_processes()]
 
     def note_cgroups(self):
-        """Remembers which cgroup directories belong to this server, as its processes show them."""
+        """Remembers the cgroup directories of this server. It finds them by the cgroups of the server's processes."""
         for process in self.processes():
             for controllers, path in process.cgroups().items():
                 names = path.split("/")
@@ -240,13 +241,14 @@ class Server:
         return {folder for top in self.instance_cgroups for folder, _, _ in os.walk(top)}
 
     def wait_idle(self, connections=0):
-        """Waits until nothing is under way, and only the caller's connections are left. (A gateway has its own.)"""
+        """Waits until no request is under way and the server has at most this number of connections. With HTTP, the
+        number does not matter, because the gateway has connections of its own."""
         def idle():
             try:
                 with self.connect() as client:
                     status = client.status()
             except (Refused, Closed, ConnectionError):
-                return False  # all connections are taken at this moment
+                return False  # all connections are in use at this moment
             return (status.queued == 0 and (self.http or status.connections <= connections + 1)
                     and all(row.running == 0 and row.preparing == 0 and row.queued == 0 and row.warm > 0
                             for row in status.languages))
@@ -270,7 +272,7 @@ class Server:
         while self.held:
             os.kill(self.held.pop().pid, signal.SIGCONT)
 
-    # ------------------------------------------------------------ its end
+    # ------------------------------------------------------------ the server's end
 
     def stop(self):
         """Stops by SIGTERM, and fails unless it exits with 0 and nothing of it is left on the host."""
@@ -287,7 +289,7 @@ class Server:
             self.fail(f"it ended by itself with status {status}")
 
     def ended(self, family=()):
-        """For a server that was told to stop: waits for its exit with 0, and looks for leftovers."""
+        """For a server that was told to stop. Fails unless the server exits with 0 and leaves nothing on the host."""
         try:
             try:
                 status = self.process.wait(STOP_GUARD)
@@ -325,8 +327,8 @@ class Server:
             self.fail("after its end " + "; ".join(problems))
 
     def release(self):
-        """Last resort, so that a failed test leaves the machine usable. Kills only processes that this object started.
-        A sanitizer's report is a failure, however the server ended."""
+        """Last resort, so that a failed test leaves the machine usable. Kills only this hatcheryd and orphans of
+        servers. A sanitizer's report is a failure, however the server ended."""
         if self.process is None:
             return
         if self.process.poll() is None:
@@ -361,7 +363,7 @@ def is_taken(path):
 
 
 def orphans():
-    """Processes of a server that came to this process, the subreaper, because their parents are gone."""
+    """Processes of a server whose parents have ended. This process is their parent now, because it is the subreaper."""
     return [process for process in host.processes() if process.parent == os.getpid() and process.name in PARTS]
 
 

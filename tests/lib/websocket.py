@@ -12,7 +12,7 @@ MAGIC = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 def frame(opcode, payload=b"", fin=True, mask=True, rsv=0, length=None):
-    """One frame. length: what it claims, if that isn't the payload's."""
+    """The bytes of one frame. length: the length in its header; None: the payload's length."""
     if isinstance(payload, str):
         payload = payload.encode()
     claimed = len(payload) if length is None else length
@@ -56,7 +56,7 @@ class WebSocket(Raw):
         return first & 15, self._exactly(length)
 
     def closing_code(self):
-        """The code of the next frame, which must be a close frame; 0: it has none."""
+        """The code of the next frame, which must be a close frame; 0: the frame has no code."""
         opcode, payload = self.receive()
         assert opcode == CLOSE, (opcode, payload)
         return int.from_bytes(payload[:2], "big")

@@ -1,4 +1,4 @@
-/* Answers: they arrive whole, and a client accepts no other bytes as an answer. */
+/* Answers: the client decodes every field that the server encodes, and a damaged answer does no harm. */
 #include "proto/wire/answer.h"
 
 #include "proto/base/own.h"

@@ -1,4 +1,4 @@
-/* Attempts of a process that was taken over: see attempts.h. */
+/* System calls that an attacker may try: see attempts.h. */
 #include "attempts.h"
 
 #include "unit.h"
@@ -183,7 +183,7 @@ const size_t n_attempts = sizeof attempts / sizeof attempts[0];
 
 int attempts_status(int (*work)(void *data), void *data)
 {
-        /* A filter is loaded without root's help, as in the confined processes. */
+        /* Without this step, only root may load a filter. The confined processes do the same. */
         assert_int_equal(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
         pid_t pid = fork();
         assert_true(pid >= 0);

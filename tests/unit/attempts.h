@@ -1,5 +1,5 @@
-/* Attempts of a process that was taken over, for the tests of confinement. Each attempt is made twice, in a free child
- * and in a confined one: an attempt that fails in both would prove nothing. */
+/* System calls that an attacker may try after taking over a process, for the tests of confinement. Each attempt is made
+ * twice, in a free child and in a confined child, because an attempt that fails in both would prove nothing. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -25,9 +25,9 @@ struct attempt {
 extern const struct attempt attempts[];
 extern const size_t n_attempts;
 
-/* Gives up new privileges, and makes each of the list's attempts in children: in one that is free, and in one that has
- * called confine. Fails the test unless the first succeeds and the second ends with ENOSYS. */
+/* Gives up new privileges. Makes each attempt of the list in two children: in a free child, and in a child that has
+ * called confine. Fails the test unless the attempt succeeds in the first and fails with ENOSYS in the second. */
 void attempts_make(const struct attempt *list, size_t n, int (*confine)(struct err *e));
 
-/* Runs work in a child of this process, which has given up new privileges, and returns its exit status. */
+/* Gives up new privileges in this process, and runs work in a child. Returns the child's exit status. */
 int attempts_status(int (*work)(void *data), void *data);

@@ -1,4 +1,5 @@
-/* Calls on behalf of others: who may make them, whom they count for, and how a caller ends its runs by run_id. */
+/* Requests on behalf of other callers: who may send them, for which caller they count, and how a caller ends its runs
+ * by run_id. */
 #include "pool/native/connection.h"
 #include "pool/native/listener.h"
 #include "tests/unit/front.h"
@@ -15,7 +16,7 @@
 
 static const char trace[] = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-/* An Execute for this caller; NULL: for the client itself. */
+/* Sends an Execute on behalf of peer; NULL: for the client itself. */
 static void execute(int client, uint64_t id, const char *peer, const char *run_id)
 {
         const struct request r = {
@@ -89,7 +90,7 @@ static void hear_cancelled(struct front *f, int client, uint64_t id, bool found)
 
 static const struct outcome exited = { .end.status = OUTCOME_EXITED, .language = "none", .language_version = "" };
 
-/* ---------------------------------------------------------------- who may */
+/* ---------------------------------------------------------------- permission */
 
 static void an_ordinary_client_speaks_for_itself_alone(void **state)
 {
@@ -107,7 +108,7 @@ static void an_ordinary_client_speaks_for_itself_alone(void **state)
         front_say(client, &ping);
         hear_error(f, client, 3, REFUSAL_PERMISSION_DENIED, "gateway");
         assert_int_equal(f->core.begun, 0);
-        assert_int_equal(f->core.refusals[REFUSAL_PERMISSION_DENIED], 1); /* of Execute */
+        assert_int_equal(f->core.refusals[REFUSAL_PERMISSION_DENIED], 1); /* only the Execute counts */
 
         execute(client, 4, NULL, ""); /* the connection goes on */
         wait_for(f, 1);
@@ -128,7 +129,7 @@ static void a_gateway_says_for_whom(void **state)
         hear_error(f, client, 1, REFUSAL_INVALID_ARGUMENT, "for which caller");
         cancel_run(client, 2, NULL, "x");
         hear_error(f, client, 2, REFUSAL_INVALID_ARGUMENT, "for which caller");
-        front_say(client, &ping); /* which is the gateway's own */
+        front_say(client, &ping); /* a Ping without a caller is the gateway's own */
         front_hear(f, client, &a, &bytes);
         assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_pong_tag);
         answer_fini(&a);
@@ -149,7 +150,7 @@ static void the_core_is_told_the_caller_and_the_answer_has_the_trace(void **stat
         assert_memory_equal(f->core.caller.bytes, "4abcd", 5);
         execute(client, 1, NULL, "");
         wait_for(f, 2);
-        assert_int_equal(f->core.caller.len, 2); /* its peer */
+        assert_int_equal(f->core.caller.len, 2); /* the client's own peer */
         front_finish(f, 0, &exited);
         front_finish(f, 1, &exited);
         hear_result(f, gateway, 1, trace);
@@ -181,7 +182,7 @@ static void requests_in_flight_are_counted_for_each_caller_over_all_connections(
         execute(one, 5, "second", "");
         hear_error(f, one, 5, REFUSAL_RESOURCE_EXHAUSTED, "2 requests of this caller");
 
-        front_finish(f, 1, &exited); /* of the first caller, on the other connection */
+        front_finish(f, 1, &exited); /* a request of the first caller, on the other connection */
         hear_result(f, other, 1, trace);
         execute(one, 6, "first", "");
         wait_for(f, 5);
@@ -270,7 +271,7 @@ static void an_ordinary_client_cancels_by_name_too(void **state)
         wait_for(f, 1);
         for (uint64_t id = 2; id < 4; id++) {
                 cancel_run(other, id, NULL, "mine");
-                hear_cancelled(f, other, id, true); /* it is in flight until its program is dead */
+                hear_cancelled(f, other, id, true); /* the run is in flight until its program is dead */
         }
         assert_int_equal(f->core.cancelled, 1);
         front_finish(f, 0, &exited);
@@ -291,7 +292,7 @@ static void a_gateway_that_lies_finds_no_run_of_a_native_client(void **state)
         wait_for(f, 1);
         cancel_run(gateway, 1, native, "mine");
         hear_cancelled(f, gateway, 1, false);
-        execute(gateway, 2, native, "mine"); /* the name is free there */
+        execute(gateway, 2, native, "mine"); /* the native client's name is free for the gateway */
         wait_for(f, 2);
         close(client);
         close(gateway);
@@ -320,7 +321,7 @@ static void a_name_is_taken_once_and_is_free_afterwards(void **state)
         execute(one, 2, NULL, "third");
         hear_error(f, one, 2, REFUSAL_UNAVAILABLE, "not now");
         f->core.refusal.code = 0;
-        execute(one, 3, NULL, "third"); /* what was refused holds no name */
+        execute(one, 3, NULL, "third"); /* the refused request holds no name */
         wait_for(f, 4);
         close(one);
         close(other);

@@ -51,7 +51,7 @@ static void without_a_section_there_is_one_and_it_is_known(void **state)
         config_fini(&c);
 }
 
-/* The section that the built-in text shows: its lines without their first character. */
+/* Loads the section http that the built-in text shows as a comment: its lines without their first character. */
 static void the_section_that_is_shown_is_the_one_of_the_defaults(void **state)
 {
         (void)state;
@@ -76,7 +76,7 @@ static void the_section_that_is_shown_is_the_one_of_the_defaults(void **state)
         config_fini(&c);
 
         load(&c, config_builtin);
-        assert_false(c.has_http); /* so that --listen turns HTTP off */
+        assert_false(c.has_http); /* without a section, --listen turns HTTP off */
         config_fini(&c);
 }
 

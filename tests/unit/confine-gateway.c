@@ -17,8 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* Descriptors that the attempts find: a listening socket of the internet, and a client's connection that it accepted.
- */
+/* Descriptors that the attempts use: a listening TCP socket, and a connection that it accepted. */
 enum { LISTENER = 200, CONNECTION = 201, UID = 1879000001 };
 
 static struct sockaddr_in listener_address(void)
@@ -44,12 +43,12 @@ static void open_sockets(void)
         assert_int_equal(connect(client, (struct sockaddr *)&in, sizeof in), 0);
         int accepted = accept4(LISTENER, NULL, NULL, SOCK_CLOEXEC);
         assert_int_equal(dup2(accepted, CONNECTION), CONNECTION);
-        close(accepted); /* client stays open, unnamed, to the end of the process */
+        close(accepted); /* client stays open to the end of the process */
 }
 
 /* ---------------------------------------------------------------- attempts */
 
-/* The address is short, so this is allowed; the connection is only lost. */
+/* The filter allows this connect, because the address is short. It only disconnects the socket. */
 static long disconnect(void)
 {
         const struct sockaddr none = { .sa_family = AF_UNSPEC };
@@ -62,7 +61,8 @@ static long connect_elsewhere(void)
         return disconnect() < 0 ? -1 : connect(CONNECTION, (const struct sockaddr *)&in, sizeof in);
 }
 
-/* A host may have switched the way off; then it says so by another errno. */
+/* An allowed call may fail for another reason, for instance because the host has switched MSG_FASTOPEN off. Only ENOSYS
+ * is from the filter. */
 static long unless_refused(long r)
 {
         return r < 0 && errno != ENOSYS ? 0 : r;
@@ -163,7 +163,7 @@ static void what_the_loop_does_not_need_is_not_there(void **state)
         attempts_make(own_attempts, sizeof own_attempts / sizeof own_attempts[0], gateway_confine_calls);
 }
 
-/* ---------------------------------------------------------------- what it needs */
+/* ---------------------------------------------------------------- what a worker needs */
 
 static int connect_to(const char *path, bool is_abstract)
 {
@@ -205,7 +205,7 @@ static int live_in(void *data)
         int unread = 0;
 
         if (connect_to(p->name, true) != 0)
-                return 1; /* the control */
+                return 1; /* without confinement, the abstract socket can be reached */
         int r = gateway_confine(CONNECTION + 1, UID, p->root, &e);
         if (r == 0 && (getuid() != UID || fcntl(p->root, F_GETFD) >= 0 || errno != EBADF))
                 return 9;

@@ -89,7 +89,7 @@ static void a_terminal_can_be_given_a_size_and_not_be_opened(void **state)
         assert_true(master >= 0);
         assert_int_equal(ioctl(master, TIOCSPTLCK, &unlocked), 0);
         int side = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-        assert_true(side >= 0); /* so it is the filter that refuses the call */
+        assert_true(side >= 0); /* without the filter, the call succeeds */
         assert_int_equal(attempts_status(use_terminal, &master), 0);
         assert_int_equal(ioctl(side, TIOCGWINSZ, &was), 0);
         assert_int_equal(was.ws_row, 30);
@@ -109,7 +109,7 @@ static void what_the_loop_does_not_need_is_not_there(void **state)
         attempts_make(attempts, n_attempts, confine);
 }
 
-/* In a child that has dropped everything: 0, or the number of the first right that is still there. */
+/* 0, or the number of the first right that this process still has. */
 static int what_is_left(void)
 {
         char line[256];
@@ -180,7 +180,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(rights_are_gone),
                 cmocka_unit_test(root_is_no_user_for_it),
-                /* last: both give up new privileges */
+                /* last: the next three give up new privileges */
                 cmocka_unit_test(files_of_one_directory_can_be_used_and_no_others),
                 cmocka_unit_test(a_terminal_can_be_given_a_size_and_not_be_opened),
                 cmocka_unit_test(what_the_loop_does_not_need_is_not_there),

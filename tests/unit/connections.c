@@ -1,5 +1,5 @@
 /* Connections and listening sockets, when libevent has no memory for an event: the linker replaces libevent's event_add
- * by one of this file. No peer holds a connection without a time-out, and no listening socket is lost. */
+ * by a function of this file. No peer holds a connection without a time-out, and no listening socket is lost. */
 #include "pool/native/listener.h"
 #include "tests/unit/front.h"
 #include "tests/unit/unit.h"
@@ -34,7 +34,7 @@ static int tear_down(void **state)
         return 0;
 }
 
-/* Reading, handling, and the end of a connection are separate events, so this turns the loop several times. */
+/* Reading, handling, and the end of a connection are separate events, so the loop goes round several times. */
 static void turn(struct front *f)
 {
         for (int i = 0; i < 4; i++)
@@ -77,7 +77,7 @@ static void a_connection_that_can_not_be_timed_is_closed(void **state)
         close(peer);
 }
 
-/* A socket that does not listen: accepting fails at once, and the listener pauses. */
+/* The listener's socket does not listen, so accepting fails at once, and the listener pauses. */
 static void a_pause_that_can_not_be_timed_ends_at_the_next_tick(void **state)
 {
         struct front *f = *state;

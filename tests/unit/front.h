@@ -18,7 +18,7 @@ enum { FRONT_MAX_EXECUTIONS = 16 };
 
 struct execution {
         struct core *core;
-        struct sink *sink; /* NULL: it has ended */
+        struct sink *sink; /* NULL: the execution has ended */
         struct payload payload;
         int input; /* bytes of live input that wait; negative: the error for more input */
 };
@@ -33,7 +33,7 @@ struct core {
         struct execution execution[FRONT_MAX_EXECUTIONS];
         size_t begun; /* number of executions */
         unsigned cancelled, abandoned;
-        uint64_t refusals[REFUSAL_CODES]; /* that the front reported to the core */
+        uint64_t refusals[REFUSAL_CODES]; /* by code, as the front reported them */
         unsigned looked;                  /* how often the front asked the core for facts */
         unsigned resumed;
         bool cancels_late;                      /* a cancelled execution goes on until the test ends it */
@@ -61,7 +61,7 @@ void front_round(struct front *f);
 /* Returns the client's end of a new connection. */
 int front_connect(struct front *f);
 
-/* The same for a trusted connection. */
+/* Returns the client's end of a new trusted connection. */
 int front_connect_gateway(struct front *f);
 
 /* front_say sends a message of the client. front_hear waits for the next answer, while the loop goes round; *bytes

@@ -1,4 +1,4 @@
-/* JSON and base64 of strangers: gateway/json. */
+/* JSON and base64 from clients: gateway/json. */
 #include "gateway/json.h"
 
 #include "proto/base/own.h"
@@ -120,7 +120,7 @@ static void the_number_of_values_is_bounded(void **state)
         assert_non_null(strstr(fault.text, "65536"));
 }
 
-/* What stands in strings is no value, with quotes and backslashes in each place. */
+/* Brackets in a string do not count as values, even after escaped quotes and backslashes. */
 static void strings_do_not_count(void **state)
 {
         struct json_fault fault;

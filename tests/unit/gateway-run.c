@@ -93,7 +93,7 @@ static void on_finished(void *data, struct hatchery_answer *a)
 {
         struct stage *s = data;
         (void)a;
-        assert_null(s->x.gone); /* the front may answer now */
+        assert_null(s->x.gone); /* the run has left the exchange, so the contract may answer */
         s->finished++;
 }
 
@@ -345,7 +345,7 @@ static void one_status_serves_all_who_ask(void **state)
         a.m.which_answer = hatchery_v1_ServerMessage_status_tag;
         fake_say(&s.f, &a);
         assert_int_equal(s.told, 2);
-        run_with_status(&s.x, told_of_status, &s); /* it is new enough */
+        run_with_status(&s.x, told_of_status, &s); /* the last status is new enough */
         assert_int_equal(s.told, 3);
         assert_true(fake_heard_nothing(&s.f));
         end(&s);

@@ -12,7 +12,7 @@
 
 enum { KIB = 1024 };
 
-/* The linker replaces the clock by this one, which a test moves on. */
+/* How far the clock of this test is ahead. The linker replaces clock_us by the function below. */
 static int64_t ahead_us;
 
 int64_t __real_clock_us(void);
@@ -201,7 +201,7 @@ static void another_run_id_and_less_time_are_still_the_same_request(void **state
         r.execute.run_id = span_of_text("first");
         front_say(client, &r);
         wait_for(f, 1);
-        r.id = 2; /* the same run_id, too: they are one run */
+        r.id = 2; /* both requests may have this run_id, because they are one run */
         front_say(client, &r);
         r.id = 3;
         r.execute.deadline_us = 4000000;
@@ -338,7 +338,7 @@ static void a_cancel_ends_one_request_and_the_last_one_ends_the_run(void **state
         hear_error(f, client, 2, REFUSAL_CANCELLED, "cancelled");
         hear_cancelled(f, client, 4);
         assert_int_equal(f->core.cancelled, 1);
-        run(f, client, 5, "k", "anew"); /* what was cancelled is not kept */
+        run(f, client, 5, "k", "anew"); /* the cancelled answer was not kept */
         close(client);
         front_free(f);
 }
@@ -436,7 +436,7 @@ static void kept_answers_make_room_for_requests(void **state)
         int client = front_connect(f);
 
         run(f, client, 1, "k", "kept");
-        f->memory.used += f->memory.max; /* others hold all that there is */
+        f->memory.used += f->memory.max; /* other holders have all memory */
         execute(client, 2, "other");
         wait_for(f, 2);
         assert_int_equal(f->native->idempotency.n_kept, 0);
@@ -459,7 +459,7 @@ static void an_answer_is_kept_for_a_minute(void **state)
         execute(client, 2, "k");
         hear_result(f, client, 2, "old");
         ahead_us += 1000001;
-        run(f, client, 3, "k", "new"); /* even before the next tick */
+        run(f, client, 3, "k", "new"); /* the old answer has expired, even before the next tick */
         assert_int_equal(f->native->idempotency.n_kept, 1);
         ahead_us += IDEMPOTENCY_KEPT_US + 1;
         native_tick(f->native);

@@ -28,9 +28,9 @@ static int in_child(void (*act)(void), char *said, size_t size)
         pid_t pid = fork();
         if (pid == 0) {
                 setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 });
-                signal(SIGABRT, SIG_DFL); /* cmocka's or a sanitizer's handler would not end it */
+                signal(SIGABRT, SIG_DFL); /* a handler of cmocka or a sanitizer would not end the child */
                 dup2(out[1], STDERR_FILENO);
-                if (confine_pool_calls(-1, &e) < 0) /* the pool's filter must allow the calls of its end */
+                if (confine_pool_calls(-1, &e) < 0) /* the filter must allow the calls by which the pool ends */
                         _exit(3);
                 act();
                 _exit(0);
@@ -93,7 +93,7 @@ static void a_feed_is_overfilled(void)
         feed_add(&f, "b", 1);
 }
 
-static struct event_base *base; /* made in advance, since the pool's filter does not allow to make one */
+static struct event_base *base; /* made in advance, because the pool's filter forbids to make one */
 
 static void a_run_ends_that_has_not_begun(void)
 {

@@ -1,5 +1,5 @@
-/* Outboxes of a gateway's connection: callers take turns, and one caller's flood costs that caller its answers, never
- * the connection. */
+/* Outboxes of a gateway's connection: callers take turns. A caller that holds too much loses its own answers. The
+ * connection stays open. */
 #include "pool/native/outbox.h"
 
 #include "pool/native/connection_parts.h"
@@ -50,7 +50,7 @@ static void finish(struct front *f, size_t i, size_t out)
         front_finish(f, i, &o);
 }
 
-/* What the next answer is about. */
+/* The parts of an answer that the tests compare. */
 struct heard {
         uint64_t id;
         pb_size_t which;
@@ -111,7 +111,7 @@ static void answers_of_many_callers_take_turns(void **state)
         finish(f, 6, 10);
         assert_int_equal(server_end(f)->n_callers, 2);
 
-        /* The first two were on their way already. */
+        /* The first two answers of the flood were being sent already. */
         bool calm_came = false;
         for (int i = 0; i < 7; i++) {
                 struct heard h = hear(f, client);
@@ -183,7 +183,7 @@ static void a_caller_who_holds_too_much_loses_its_answers(void **state)
         for (uint64_t id = 1; id <= 5; id++)
                 execute(f, client, id, "flood", false);
         execute(f, client, 6, "calm", false);
-        finish(f, 0, BIG); /* what is on its way is not lost */
+        finish(f, 0, BIG); /* an answer that is being sent is not lost */
         finish(f, 5, BIG / 2);
         f->memory.max = 2 * MIB;
         for (size_t i = 1; i < 5; i++)
@@ -227,7 +227,7 @@ static void a_stream_that_lost_output_ends_and_shows_no_gap(void **state)
                 assert_int_equal(front_output(f, 1, STREAM_STDOUT, piece, i * piece.len), piece.len);
         assert_int_equal(f->core.abandoned, 0);
         outbox_evict(LIST_FIRST(&f->native->connections)->ready.tqh_first);
-        /* The core is in the middle of handing it over: what comes now is lost, too, and the run still exists. */
+        /* The core may be in a call about this run now, so the run still exists. Its next output is lost, too. */
         assert_int_equal(front_output(f, 1, STREAM_STDOUT, piece, 3 * piece.len), piece.len);
         assert_int_equal(f->core.abandoned, 0);
         turn(f);

@@ -207,7 +207,7 @@ static void much_output_is_kept(void **state)
         struct piston_output o;
 
         (void)state;
-        memset(bytes, 0xff, sizeof bytes); /* each byte becomes three */
+        memset(bytes, 0xff, sizeof bytes); /* each byte becomes the three bytes of U+FFFD */
         piston_output_init(&o);
         for (int i = 0; i < CHUNKS; i++)
                 piston_output_take(&o, hatchery_v1_Output_Stream_STDOUT, (struct span){ bytes, sizeof bytes });

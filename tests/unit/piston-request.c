@@ -7,7 +7,7 @@
 
 #define LANGUAGES 4
 
-/* What the pool tells: Python, C, C++, and a language that is not installed. */
+/* The pool's status: Python, C, C++, and a language that is not installed. */
 static hatchery_v1_LanguageStatus languages[LANGUAGES] = {
         { .name = "python",
           .version = "3.11.2",
@@ -42,7 +42,7 @@ static hatchery_v1_LanguageStatus languages[LANGUAGES] = {
 
 static const struct hatchery_answer status = { .answer = { .languages = languages, .n_languages = LANGUAGES } };
 
-/* A body that is read; it and the job live until the next one. */
+/* A body, and the job that was read from it. Both live until end(). */
 struct reading {
         json_t *body;
         struct piston_job job;
@@ -98,7 +98,7 @@ static const struct {
         { "{\"language\":\"python\",\"version\":\"2.x\"," FILES "}", "python-2.x runtime is unknown" },
         { "{\"language\":\"python\",\"version\":\"new\"," FILES "}", "python-new runtime is unknown" },
         { "{\"language\":\"python\\u0000x\",\"version\":\"*\"," FILES "}", "python-* runtime is unknown" },
-        /* an unknown runtime comes before files, and files before limits */
+        /* the runtime is checked before the files, and the files before the limits */
         { "{\"language\":\"cobol\",\"version\":\"*\",\"files\":[]}", "cobol-* runtime is unknown" },
         { "{" PYTHON ",\"files\":[],\"run_timeout\":\"x\"}", "files must include at least one utf8 encoded file" },
         { WITH("\"run_timeout\":\"3000\""), "If specified, run_timeout must be a number" },
@@ -170,7 +170,7 @@ static void a_language_has_names_and_a_version(void **state)
                 { "cpp", "12.2.0", "cpp", "c++" },
                 { "g++", "^12.0.0", "cpp", "c++" },
                 { "gcc", "*", "c", "c" },
-                { "pascal", "3.2.0", "pascal", "pascal" }, /* the pool knows why it has no version */
+                { "pascal", "3.2.0", "pascal", "pascal" }, /* it has no version, so each selector fits */
         };
         char body[256];
         struct reading r;
@@ -295,7 +295,7 @@ static void limits_are_defaults_or_what_is_asked_for(void **state)
                 int64_t wall, cpu, memory;
         } rows[] = {
                 { "\"args\":[]", 3000000, 3000000, NONE },
-                { "\"run_timeout\":0", 3000000, 3000000, NONE }, /* no limit is lifted */
+                { "\"run_timeout\":0", 3000000, 3000000, NONE }, /* 0 does not lift the limit */
                 { "\"run_timeout\":\"\"", 3000000, 3000000, NONE },
                 { "\"run_timeout\":null", 3000000, 3000000, NONE },
                 { "\"run_timeout\":false", 3000000, 3000000, NONE },

@@ -53,7 +53,7 @@ static void cancel_run_names_a_run(void **state)
         requests_assert_refused(&m, 3, "empty");
 }
 
-/* A Ping with id 9 on behalf of this peer, with this trace. */
+/* Checks that a Ping with id 9 on behalf of this peer, with this trace, is refused. */
 static void refuse_behalf(const void *peer, size_t peer_len, const char *trace, const char *word)
 {
         struct wirebuf m = { 0 }, behalf = { 0 };

@@ -366,8 +366,8 @@ static bool is_number(const pb_field_iter_t *f)
         return PB_LTYPE(f->type) <= PB_LTYPE_SVARINT;
 }
 
-/* The generated description lists the fields of the .proto; a field that request.c forgot would be skipped, not
- * refused. */
+/* The test takes the fields from the generated description of the .proto. If request.c forgot a field, it would skip
+ * the field and not refuse it. */
 static void every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type(void **state)
 {
         (void)state;

@@ -1,4 +1,4 @@
-/* Requests: every field comes through whole, and a damaged message does no harm. */
+/* Requests: every field is decoded as it was encoded, and a damaged message does no harm. */
 #include "proto/wire/request.h"
 
 #include "hatchery.pb.h"
@@ -312,7 +312,7 @@ static void check_is_refused(const uint8_t *data, size_t len)
         request_fini(&r);
         assert_int_equal(rc, -EPROTO);
         assert_true(e.text[0] != '\0');
-        if (len > 11) /* the id and its tag */
+        if (len > 11) /* the id and its tag are 11 bytes */
                 assert_true(r.id == UINT64_MAX);
 }
 

@@ -27,7 +27,7 @@ static struct fusion_request request_for(const char *language)
         return (struct fusion_request){ .language = fusion_language_find(span_of_text(language)) };
 }
 
-/* A member of an object in an object; "" and NULL end the way early. */
+/* The member `second` of the object `first`; second NULL: `first` itself. */
 static json_t *at(json_t *from, const char *first, const char *second)
 {
         json_t *value = json_object_get(from, first);
@@ -51,7 +51,7 @@ static void each_end_has_its_status_code_and_sentence(void **state)
                 int exit_code, signal;
                 const char *outer, *run;
                 int return_code;
-                const char *said; /* "": nothing */
+                const char *said; /* "": no sentence */
         } cases[] = {
                 { ENDED(EXITED), 0, 0, "Success", "Finished", 0, "" },
                 { ENDED(EXITED), 1, 0, "Failed", "Finished", 1, "" },
@@ -267,7 +267,7 @@ static void the_end_of_the_total_time_is_told(void **state)
         json_decref(answer);
 }
 
-/* Whatever a cell writes: an answer comes, and no memory is overrun (the sanitizers watch). */
+/* Whatever a cell writes, an answer comes, and no memory is overrun (the sanitizers would report it). */
 static void forged_and_torn_marks_do_no_harm(void **state)
 {
         static const char *const streams[] = {

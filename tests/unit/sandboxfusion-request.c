@@ -196,7 +196,7 @@ static void more_cells_than_the_most_are_refused(void **state)
 
 /* ---------------------------------------------------------------- requests */
 
-/* The request of a body that must fit; the caller ends it. */
+/* Reads a body that must be accepted. The caller calls fusion_request_fini. */
 static void take(struct fusion_request *r, const char *body)
 {
         struct fusion_fields f = { 0 };
@@ -251,7 +251,7 @@ static void a_full_body_comes_through(void **state)
         assert_string_equal(r.fetch[0].asked, "/home/sandbox/out");
         assert_span_text(x->args[0], "x");
         fusion_request_forget_input(&r);
-        assert_int_equal(r.n_fetch, 2); /* the answer needs it */
+        assert_int_equal(r.n_fetch, 2); /* the answer needs the list */
         fusion_request_fini(&r);
 }
 

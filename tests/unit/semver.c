@@ -128,7 +128,7 @@ static void a_version_that_a_program_tells_becomes_a_semantic_version(void **sta
         for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
                 assert_true(semver_of_program(&v, told[i].program));
                 assert_string_equal(semver_text(text, &v), told[i].version);
-                check(text, text, true); /* a client sends back what it was told */
+                check(text, text, true); /* a client may ask for exactly the version that it was told */
         }
         assert_false(semver_of_program(&v, ""));
         assert_false(semver_of_program(&v, "version 3"));

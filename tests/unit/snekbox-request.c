@@ -85,7 +85,7 @@ static void a_long_value_is_cut(void **state)
 static void faults_have_the_words_of_jsonschema(void **state)
 {
         static const struct {
-                const char *json, *fault; /* NULL: it fits */
+                const char *json, *fault; /* NULL: the body fits the schema */
         } cases[] = {
                 { "{\"input\": \"\"}", NULL },
                 { "{\"args\": []}", NULL },
@@ -304,7 +304,7 @@ static void the_rest_of_a_request(void **state)
         assert_true(x->merge_stderr && x->has_collect && x->collect_changed_only && !x->truncate_output && !x->stream);
         assert_int_equal(x->n_globs, 1);
         assert_span(x->globs[0], "**");
-        assert_int_equal(x->n_files, 2); /* of two files with one name the last counts */
+        assert_int_equal(x->n_files, 2); /* if two files have the same name, the last file counts */
         assert_span(x->files[0].name, "a");
         assert_span(x->files[0].content, "fo");
         assert_int_equal(x->files[0].mode, 0777);
@@ -388,7 +388,7 @@ static void what_snekbox_refuses_or_does_not_start(void **state)
         }
 }
 
-/* A body with args of n words, each of len bytes, after `first`. */
+/* A body whose args are `first` and n words of len bytes each. */
 static json_t *body_of(const char *first, size_t n, size_t len)
 {
         json_t *args = json_array();

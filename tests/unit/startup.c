@@ -1,4 +1,4 @@
-/* Which jobs get a process of their own, which command it runs, and with which environment: lang/startup.h. */
+/* Which jobs get a fresh process, and the command and the environment of this process: lang/startup.h. */
 #include "unit.h"
 
 #include "lang/startup.h"
@@ -104,7 +104,8 @@ static void a_terminal_has_a_name(void **state)
         free(env);
 }
 
-/* Runs startup_begin in a child. Returns the child's exit status. said becomes the first bytes of both its streams. */
+/* Runs startup_begin in a child. Returns the child's exit status. said gets the first bytes of the child's
+ * standard output and standard error. */
 static int run(const struct lang *lang, const struct job *job, char *said, size_t size)
 {
         int ends[2], status;
@@ -146,7 +147,7 @@ static void the_line_is_that_of_a_fresh_interpreter_or_of_the_prompt(void **stat
         static char option[] = "-x", arg[] = "b";
         struct job job = { .entry = "m", .args = (char *[]){ arg, NULL }, .env = VARIABLES("A=1"), .interpreter = "" };
         job.interpreter_args = no_words;
-        assert_int_equal(run(&lang, &job, said, sizeof said), 98); /* no process of its own is started */
+        assert_int_equal(run(&lang, &job, said, sizeof said), 98); /* the job gets no fresh process */
         assert_string_equal(said, "");
         job.header.fresh = 1;
         assert_int_equal(run(&lang, &job, said, sizeof said), 3);

@@ -1,4 +1,4 @@
-/* Bodies of /v1: gateway/contracts/v1_request, and answers: v1_result. */
+/* The contract /v1: bodies of requests (gateway/contracts/v1_request), and answers (v1_result). */
 #include "gateway/contracts/v1_parts.h"
 
 #include "tests/unit/unit.h"
@@ -6,7 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* As http.c has it, which this test does without. */
+/* Stands in for the function of gateway/http_exchange.c, which is not linked into this test. */
 void failure_set(struct failure *why, int status, const char *code, const char *format, ...)
 {
         va_list args;

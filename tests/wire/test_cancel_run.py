@@ -27,7 +27,7 @@ class CancelRun(Case):
         SERVER.wait_idle()
 
     def start(self, client, run_id):
-        """A run that lasts until it is ended, and that has begun."""
+        """Starts a run that lasts until a request ends it. Waits until its program has begun."""
         stream = client.open(BUSY, live_stdin=False, run_id=run_id, limits=LONG)
         self.assertEqual(b"began\n", stream.line())
         return stream
@@ -40,7 +40,7 @@ class CancelRun(Case):
         self.assertFalse(other.cancel_run("a-run_1"))
 
     def test_a_run_that_waits_is_ended_too(self):
-        held = [self.client.send_execute(HOLD, limits=HELD) for _ in range(2)]  # all that one peer may have
+        held = [self.client.send_execute(HOLD, limits=HELD) for _ in range(2)]  # one peer's share of 3 running
         SERVER.wait_held(2)
         waiting = self.client.send_execute("", run_id="waits")
         other = self.connect()
@@ -96,7 +96,7 @@ class CancelRun(Case):
 
     def test_many_runs_have_a_name_each(self):
         ids = [self.client.send_execute("import time; time.sleep(30)", run_id=f"r{i}", limits=LONG) for i in range(40)]
-        self.client.ping()  # all have arrived
+        self.client.ping()  # all requests have arrived
         other = self.connect()
         self.assertTrue(all(other.cancel_run(f"r{i}") for i in range(40)))
         for request in ids:

@@ -28,7 +28,7 @@ class Idempotency(Case):
         SERVER.wait_idle()
 
     def key(self, suffix=""):
-        """A key of this test's own."""
+        """A key that no other test uses."""
         return f"{self.id()}{suffix}"[-128:]
 
     def runs(self):

@@ -101,7 +101,7 @@ class Early(WithServers):
             config.write(more)
 
     def start_ahead(self, server):
-        """A connection to a server that listens but is not ready."""
+        """Starts the server in a thread, and returns a connection to it. The server listens, but is not ready yet."""
         def attempt():
             try:
                 return Client(f"unix:{server.socket_path}")
@@ -127,7 +127,7 @@ class Early(WithServers):
         server = self.prepare_gate("max_queue = 4\n")
         self.configure(server, self.python)
         client = self.start_ahead(server)
-        # A language by its name, and by an alias that only its zygote knows; a request with an impossible limit; and an
+        # Python by its name, and by an alias that only its zygote knows; a request with an impossible limit; and an
         # unknown language.
         named = client.send_execute("print(1)")
         other = client.send_execute("print(2)", language="Python3")
@@ -216,7 +216,7 @@ class Options(unittest.TestCase):
 
     def test_the_printed_configuration_is_one_that_is_taken(self):
         text = hatcheryd("--print-config").stdout
-        server = Server("print-config", config=text + PYTHON)  # only this one: starting the others would add nothing
+        server = Server("print-config", config=text + PYTHON)  # only Python: other languages would test nothing more
         server.start()
         server.stop()
 
@@ -306,7 +306,7 @@ class Reload(WithServers):
             wait_until(lambda: len(client.execute("print('x' * 5000)").stdout) == 2000, what="the new limit")
 
     def test_ceilings_change_with_the_next_generation_and_no_run_is_lost(self):
-        """An order above its ceilings ends a zygote, so when these rise or fall, no order goes to the wrong zygote"""
+        """When ceilings rise or fall, no zygote gets an order above its own ceilings, which would end the zygote"""
         text = 'language python {{ warm = 2 running = 2 limits {{ memory = "{}M" }} ceilings {{ memory = "{}M" }} }}\n'
         server = self.start(config=text.format(64, 256))
 
@@ -350,7 +350,7 @@ class Reload(WithServers):
 
 class Descriptors(WithServers):
     def test_running_out_of_descriptors_is_survived(self):
-        """A server that can open few descriptors keeps answering the connections that it has"""
+        """A server with 300 connections answers the first and the last of them"""
         server = self.start(config='max_connections = 100000\nlanguage python { warm = 2 running = 2 }\n')
         clients = []
         self.addCleanup(lambda: [client.close() for client in clients])
@@ -360,7 +360,7 @@ class Descriptors(WithServers):
         self.assertEqual(b"1\n", clients[-1].execute("print(1)").stdout)
 
     def test_connections_that_come_and_go_leak_nothing(self):
-        server = self.start(config="language python { warm = 4 }\n")  # each warm sandbox has descriptors
+        server = self.start(config="language python { warm = 4 }\n")  # each has descriptors, so the number is fixed
         server.wait_idle()
         pool = server.pool_process()
         before = pool.descriptors()

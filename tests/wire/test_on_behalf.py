@@ -12,7 +12,7 @@ from lib.hatchery import Client, Closed, Refused, execute_message
 from lib.server import HELD, HOLD, wait_until
 
 RUNNING = 4
-SHARE = 3  # client_share: three in four
+SHARE = 3  # client_share is 75 percent
 IN_FLIGHT = 24
 CONFIG = f"""
 log_level = debug
@@ -82,7 +82,7 @@ class WhoMay(OnBehalf):
                 try:
                     client = self.gateway(b"4abcd", uid=uid)
                 except PermissionError:
-                    self.assertNotEqual(0, uid)  # the file's mode refuses all but root
+                    self.assertNotEqual(0, uid)  # the socket's mode refuses this user
                     continue
                 request = client.send_execute("print(1)")
                 self.assert_refused("PERMISSION_DENIED", "gateway", client.result, request)
@@ -162,7 +162,7 @@ class WhatIsCounted(OnBehalf):
         answers = [client.wait(request) for request in requests]
         done = [answer.result for answer in answers if answer.WhichOneof("answer") == "result"]
         self.assertTrue(all(result.stdout == b"42\n" for result in done))
-        for answer in answers:  # a queue that is full refuses, one by one
+        for answer in answers:  # a full queue refuses single requests
             if answer.WhichOneof("answer") == "error":
                 self.assert_error(answer.error, "RESOURCE_EXHAUSTED", "")
         self.assertGreater(len(done), 100)
@@ -212,7 +212,7 @@ class Names(OnBehalf):
         client = self.gateway(LOCAL)
         self.assertFalse(client.cancel_run("native"))
         copy = client.send_execute(HOLD + CHANCE, limits=HELD, run_id="native", idempotency_key="native")
-        SERVER.wait_held(2)  # it runs for itself
+        SERVER.wait_held(2)  # the second request has a run of its own
         SERVER.let_go()
         self.assertNotEqual(self.client.result(run).stdout, client.result(copy).stdout)
 

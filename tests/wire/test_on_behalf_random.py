@@ -1,6 +1,6 @@
-"""Three gateways and two native clients do what chance says, on a server that has little memory: runs, streams, repeats,
-cancels by id and by name, connections that are not read from for a while, and connections that close. Each request that
-is still wanted gets one answer, and in the end the server holds nothing."""
+"""Three gateways and two native clients send random requests to a server that has little memory: runs, streams,
+repeats, and cancels by id and by name. They leave connections unread for a while, and close connections. Each request
+on an open connection gets one answer. In the end the server holds no run."""
 
 import random
 import select
@@ -36,7 +36,7 @@ CODES = {pb.Error.CANCELLED, pb.Error.INVALID_ARGUMENT, pb.Error.RESOURCE_EXHAUS
 
 
 class Peer:
-    """One connection, and what it still waits for."""
+    """One connection, and the answers that it still waits for."""
 
     def __init__(self, client, is_gateway):
         self.client, self.is_gateway = client, is_gateway

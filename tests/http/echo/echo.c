@@ -1,13 +1,13 @@
 /* A gateway worker with a contract of its own and no pool: tests/http/ tests HTTP with it. It prints its address, and
  * drains at the end of its standard input.
  *
- *     /echo       POST: answers what it was told, as JSON
+ *     /echo       POST: answers the parts of the request, as JSON
  *     /get        GET: the same, without a body
- *     /item/NAME  GET: the segment
- *     /wait       GET: answers after ?ms=, and counts those that have gone
- *     /gone       GET: how many have
- *     /stream     GET: ?n= pieces of ?size= bytes, each after the socket has taken the last
- *     /counts     GET: connections, exchanges, memory
+ *     /item/NAME  GET: answers the segment NAME
+ *     /wait       GET: answers after ?ms=, and counts the clients that are gone before
+ *     /gone       GET: answers that count, to which /stream and /ws add, too
+ *     /stream     GET: sends ?n= pieces of ?size= bytes, each after the socket has taken the piece before
+ *     /counts     GET: answers the numbers of connections and exchanges, and the memory held
  *     /ws         WebSocket: sends messages back; "close CODE", "hold", "big N" and "ping" are commands */
 #include "gateway/http_internal.h" /* for counts that no contract needs */
 #include "gateway/websocket.h"
@@ -19,7 +19,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-static unsigned gone_count; /* of this program; it has one worker */
+static unsigned gone_count; /* of the whole program, which has one worker */
 
 static unsigned long number(const struct exchange *x, const char *name, unsigned long otherwise)
 {
@@ -259,7 +259,7 @@ static int listen_somewhere(char *address, size_t size)
         return fd;
 }
 
-/* echo [MEMORY [MAX_REQUEST_BYTES [ORIGIN [HOST]]]] */
+/* Usage: echo [MEMORY [MAX_REQUEST_BYTES [ORIGIN [HOST]]]] */
 int main(int argc, char **argv)
 {
         static const struct contract *const contracts[] = { &echo };
