@@ -9,6 +9,7 @@
 #include <netdb.h>
 #include <poll.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -130,7 +131,8 @@ static int try_next(struct dial *d, int64_t now_us, struct err *e)
         if (d->local_waits) {
                 d->local_waits = false;
                 /* The length is that of this path: a gateway's system call filter allows only short addresses. */
-                return try_one(d, AF_UNIX, (const struct sockaddr *)&d->local, (socklen_t)SUN_LEN(&d->local) + 1, e);
+                const size_t len = offsetof(struct sockaddr_un, sun_path) + strlen(d->local.sun_path) + 1;
+                return try_one(d, AF_UNIX, (const struct sockaddr *)&d->local, (socklen_t)len, e);
         }
         for (const struct addrinfo *ai = d->next; ai; ai = ai->ai_next)
                 left++;
