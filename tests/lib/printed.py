@@ -6,4 +6,5 @@ import subprocess
 
 def printed_config(hatcheryd):
     text = subprocess.run([str(hatcheryd), "--print-config"], capture_output=True, text=True, check=True).stdout
-    return re.sub(r"^#language.*?^#}$", lambda section: re.sub("^#", "", section[0], flags=re.M), text, flags=re.M | re.S)
+    section = re.compile(r"^#language.*?^#}$", re.M | re.S)
+    return section.sub(lambda found: re.sub("^#", "", found[0], flags=re.M), text)
