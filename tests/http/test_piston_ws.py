@@ -302,7 +302,7 @@ class Mistakes(unittest.TestCase):
         async def one(_, t):
             await t.send(init("import time; print('on', flush=True); time.sleep(50)", run_timeout=60_000))
             await t.until_output("on")
-            self.assertEqual(1, self.running())
+            wait_until(lambda: self.running() == 1, guard=20, what="a status that counts the run")
             t.socket.transport.abort()
         one(self)
         wait_until(lambda: self.running() == 0, guard=20, what="the end of the run")
