@@ -68,7 +68,7 @@ const struct row row_table[ROW_COUNT] = {
                           .when = WHEN_HTTP,
                           .parallel = 64 },
         [ROW_HTTP_64_UPLOAD] = { .name = "http_64_upload",
-                                 .title = "the same, beside a slow upload of 16 MiB",
+                                 .title = "Hatchery, HTTP /v1/run, 64 connections, beside a slow upload",
                                  .kind = ROW_HTTP,
                                  .load = LOAD_CLOSED,
                                  .when = WHEN_HTTP,
