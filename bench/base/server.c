@@ -107,7 +107,7 @@ int server_start(struct server *s, const char *hatcheryd, const struct server_op
         char text[CONFIG_SIZE];
         *s = (struct server){ 0 };
         snprintf(text, sizeof text, "%slanguage %s { }\n", /* the other installed languages are not served */
-                 o->http ? "max_in_flight = 4096\nhttp { listen = { \"127.0.0.1:0\" } }\n" : "", o->language);
+                 o->http ? "http { listen = { \"127.0.0.1:0\" } }\n" : "", o->language);
         int r = write_config(s, text, e);
         if (r < 0) {
                 server_stop(s, NULL);

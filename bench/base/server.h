@@ -24,8 +24,7 @@ struct server {
 struct server_options {
         const char *language;
         const char *listen;
-        bool http; /* HTTP, too, with all contracts on a free port; one caller may have 4,096 requests in flight, since
-                    * all load comes from one address, and a worker has one connection to the pool */
+        bool http; /* HTTP, too, with all contracts on a free port */
 };
 
 /* Starts it with one language, with the defaults of the built-in configuration, and waits for its warm sandboxes. */
