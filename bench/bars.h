@@ -9,9 +9,10 @@
 #include <stddef.h>
 
 enum bar_kind {
-        BAR_RATIO,  /* over / under */
-        BAR_FIGURE, /* over, by itself */
-        BAR_GROWTH, /* (over - under) / (warm sandboxes of over's server - those of under's) */
+        BAR_RATIO,      /* over / under */
+        BAR_FIGURE,     /* over, by itself */
+        BAR_DIFFERENCE, /* over - under */
+        BAR_GROWTH,     /* (over - under) / (warm sandboxes of over's server - those of under's) */
 };
 
 struct bar_side {

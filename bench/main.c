@@ -48,6 +48,8 @@ static void show_progress(unsigned round, const struct rounds *plan, enum row_id
         char rate[48] = "";
         if (row_table[row].load == LOAD_FLOOD)
                 snprintf(rate, sizeof rate, "%8.0f MB/s", results_metric(s, METRIC_STREAM_RATE));
+        else if (row_table[row].load == LOAD_IDLE)
+                snprintf(rate, sizeof rate, "%8.0f bytes for each", results_metric(s, METRIC_IDLE));
         else if (row_table[row].load != LOAD_PACED && row_table[row].load != LOAD_FIRST)
                 snprintf(rate, sizeof rate, "%8.0f runs/s", sample_rate(s));
         fprintf(stderr, "round %u of %u  %-17s  p50 %8.0f us  p99 %8.0f us  %s\n", round + 1, plan->n,
@@ -101,6 +103,31 @@ static void plan(struct bench *b)
         p->forkers = (struct forkers){ .program = b->self, .plugin = b->plugin, .preload = b->preload };
 }
 
+/* Starts the server that rows share, unless the command line names servers for all of them. */
+static int start_server(struct bench *b, struct err *e)
+{
+        const struct options *o = &b->options;
+        bool native = is_chosen(b, ROW_HATCHERY) && !o->address, http = is_chosen(b, ROW_HTTP) && !o->http_address;
+        int r = 0;
+
+        b->plan.address = o->address;
+        b->plan.http_address = o->http_address;
+        if (native || http) {
+                const struct server_options options = { .language = workload_table[WORKLOAD_HELLO].language,
+                                                        .listen = o->listen,
+                                                        .http = http };
+                fprintf(stderr, "starting hatcheryd\n");
+                r = server_start(&b->server, b->hatcheryd, &options, e);
+                b->plan.supervisor = b->server.pid;
+                b->plan.address = b->server.address;
+        }
+        if (http) {
+                b->plan.http_address = b->server.http;
+                b->plan.http_is_shared = true;
+        }
+        return r;
+}
+
 static int prepare(struct bench *b, struct err *e)
 {
         int r = find_programs(b, e);
@@ -114,17 +141,7 @@ static int prepare(struct bench *b, struct err *e)
                 r = server_preload(b->hatcheryd, workload_table[WORKLOAD_HELLO].language, b->preload, e);
         if (r == 0)
                 r = rounds_prepare(&b->plan, &b->results, e);
-        if (r < 0 || !is_chosen(b, ROW_HATCHERY))
-                return r;
-
-        if (!b->options.address) {
-                fprintf(stderr, "starting hatcheryd\n");
-                r = server_start(&b->server, b->hatcheryd, workload_table[WORKLOAD_HELLO].language, b->options.listen,
-                                 e);
-                b->plan.supervisor = b->server.pid;
-        }
-        b->plan.address = b->options.address ? b->options.address : b->server.address;
-        return r;
+        return r < 0 ? r : start_server(b, e);
 }
 
 /* Raises the limit for a thousand connections. The raised limit does no harm to programs that inherit it. */

@@ -12,6 +12,7 @@ enum option_id {
         OPTION_PEERS,
         OPTION_PEER,
         OPTION_SWEEP,
+        OPTION_HTTP,
         OPTION_LANGUAGES,
         OPTION_ROUNDS,
         OPTION_WINDOW,
@@ -29,6 +30,7 @@ static const struct option option_table[] = {
         { "quick", no_argument, NULL, OPTION_QUICK },
         { "peers", no_argument, NULL, OPTION_PEERS },
         { "sweep", no_argument, NULL, OPTION_SWEEP },
+        { "http", optional_argument, NULL, OPTION_HTTP },
         { "languages", optional_argument, NULL, OPTION_LANGUAGES },
         { "rounds", required_argument, NULL, OPTION_ROUNDS },
         { "window", required_argument, NULL, OPTION_WINDOW },
@@ -53,6 +55,7 @@ void options_help(FILE *to)
               "  --peer NAME=AT  another system, too, by a program's path or a server's address: nsjail=PATH, isolate=PATH,\n"
               "                  snekbox=URL, piston=URL, go-judge=URL (docs/peers.md)\n"
               "  --sweep         1 to 1,024 connections, too\n"
+              "  --http[=URL]    over HTTP, too; URL: by a server that already runs\n"
               "  --languages[=A,B,...]\n"
               "                  instead, a table of every language that is here, or of these\n"
               "  --rounds N      so many rounds (default 5)\n"
@@ -118,6 +121,12 @@ static int take(struct options *o, int id, struct err *e)
                 return peers_choose(&o->peer, optarg, e);
         case OPTION_SWEEP:
                 o->sweep = true;
+                return 0;
+        case OPTION_HTTP:
+                o->http = true;
+                o->http_address = optarg;
+                if (optarg && strncmp(optarg, "http://", 7) != 0)
+                        return err_say(e, EINVAL, "--http=%s: give the server's address, http://HOST:PORT", optarg);
                 return 0;
         case OPTION_LANGUAGES:
                 o->languages = true;
@@ -186,8 +195,16 @@ static const char *why_not(const struct options *o, enum row_id row)
                 return "not among --rows";
         if (o->address && t->warm > 0)
                 return "needs a server of the benchmark's own, and --addr gives another";
+        if (o->address && t->kind == ROW_HTTP && !o->http_address)
+                return "needs --http=URL, since --addr gives a server";
+        if (o->http_address && t->load == LOAD_IDLE)
+                return "needs a server of the benchmark's own, and --http gives another";
         if (o->only)
                 return NULL;
+        if (t->kind == ROW_HTTP && !o->http)
+                return "only with --http";
+        if (t->when == WHEN_HTTP_FULL && o->quick)
+                return "left out by --quick";
         if (t->when == WHEN_FULL && o->quick)
                 return "left out by --quick";
         if (t->kind == ROW_PEER && !peers_chosen(&o->peer, t->peer))

@@ -13,15 +13,17 @@ struct options {
         bool peers;        /* the peers that are packaged */
         struct peers peer; /* the peers that are chosen, and their places */
         bool sweep;
-        bool languages;         /* the table of languages, and nothing else */
-        const char *only_those; /* languages, separated by commas; NULL: all */
-        unsigned rounds;        /* 0: as quick says, like the next two */
-        unsigned window_ms;     /* window of rows that run as fast as possible */
-        unsigned runs;          /* runs of rows that are measured one at a time */
-        const char *json;       /* file; NULL: none */
-        const char *address;    /* of a server that already runs; NULL: start one */
-        const char *listen;     /* the address of the server that is started */
-        bool only;              /* only rows counts, else the other options choose */
+        bool http;                /* rows over HTTP, too */
+        const char *http_address; /* of a server that already runs; NULL: start one */
+        bool languages;           /* the table of languages, and nothing else */
+        const char *only_those;   /* languages, separated by commas; NULL: all */
+        unsigned rounds;          /* 0: as quick says, like the next two */
+        unsigned window_ms;       /* window of rows that run as fast as possible */
+        unsigned runs;            /* runs of rows that are measured one at a time */
+        const char *json;         /* file; NULL: none */
+        const char *address;      /* of a server that already runs; NULL: start one */
+        const char *listen;       /* the address of the server that is started */
+        bool only;                /* only rows counts, else the other options choose */
         bool rows[ROW_COUNT];
 
         /* Options that only our own processes pass to each other. */

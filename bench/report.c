@@ -21,6 +21,7 @@ struct section {
 static const struct section sections[] = {
         { "one at a time, 5 ms pause", LOAD_PACED, true },
         { "as fast as it goes", LOAD_CLOSED, true },
+        { "all at once, one request on each connection", LOAD_ONCE, true },
         { "at fixed times, half as many per second as 64 connections carry", LOAD_OPEN, true },
         { "other programs, as fast as it goes", LOAD_CLOSED, false },
         { "from a program's write to its reader, one at a time, 5 ms pause", LOAD_FIRST, false },
@@ -84,6 +85,23 @@ static void print_floods(FILE *to, const struct results *r)
                 fprintf(to, "| %s | %s | %s | %.0f | %.1f |\n", row_table[row].title, rate, share,
                         results_metric_spread(r, row, METRIC_STREAM_LOST).max,
                         results_metric_spread(r, row, METRIC_STREAM_POOL).max / (1 << 20));
+        }
+}
+
+static void print_idle(FILE *to, const struct results *r)
+{
+        bool header = false;
+        for (enum row_id row = 0; row < ROW_COUNT; row++) {
+                char bytes[64];
+                if (!r->chosen[row] || row_table[row].load != LOAD_IDLE)
+                        continue;
+                if (!header)
+                        fputs("\n| connections without a request | connections | the gateway's memory for each, bytes |\n"
+                              "|---|---|---|\n",
+                              to);
+                header = true;
+                spread_text(bytes, sizeof bytes, results_metric_spread(r, row, METRIC_IDLE), 0);
+                fprintf(to, "| %s | %u | %s |\n", row_table[row].title, row_table[row].parallel, bytes);
         }
 }
 
@@ -159,6 +177,7 @@ void report_table(FILE *to, const struct results *r, const struct machine *m)
         for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
                 print_section(to, r, &sections[i]);
         print_floods(to, r);
+        print_idle(to, r);
         print_bars(to, r);
         print_ratios(to, r);
         print_wrong(to, r);

@@ -33,8 +33,9 @@ static json_t *json_of_cpu(const struct sample_cpu *c)
 {
         if (!c->measured)
                 return json_null();
-        return json_pack("{s:f, s:f, s:f, s:I}", "seconds", c->seconds, "pool_seconds", c->pool_seconds,
-                         "supervisor_seconds", c->supervisor_seconds, "runs", (json_int_t)c->runs);
+        return json_pack("{s:f, s:f, s:f, s:f, s:I}", "seconds", c->seconds, "pool_seconds", c->pool_seconds,
+                         "supervisor_seconds", c->supervisor_seconds, "gateway_seconds", c->gateway_seconds, "runs",
+                         (json_int_t)c->runs);
 }
 
 static json_t *json_of_memory(const struct sample_memory *m)
@@ -96,6 +97,14 @@ static json_t *json_of_stream(const struct sample_stream *s)
                          "pool_peak", (json_int_t)s->pool_peak);
 }
 
+static json_t *json_of_idle(const struct sample_idle *i)
+{
+        if (i->connections == 0)
+                return json_null();
+        return json_pack("{s:I, s:I, s:I}", "connections", (json_int_t)i->connections, "gateway_before",
+                         (json_int_t)i->gateway_before, "gateway_after", (json_int_t)i->gateway_after);
+}
+
 static json_t *json_of_sample(const struct sample *s)
 {
         json_t *o = json_object();
@@ -114,6 +123,7 @@ static json_t *json_of_sample(const struct sample *s)
         json_object_set_new(o, "recycle", json_of_recycle(&s->recycle));
         json_object_set_new(o, "stages", json_of_stages(&s->stages, true));
         json_object_set_new(o, "stream", json_of_stream(&s->stream));
+        json_object_set_new(o, "idle", json_of_idle(&s->idle));
         json_object_set_new(o, "offered_per_second", s->offered > 0 ? json_real(s->offered) : json_null());
         json_object_set_new(o, "histogram_ns", json_of_histogram(&s->latency));
         return o;

@@ -50,6 +50,8 @@ double results_metric(const struct sample *s, enum metric m)
                 return s->cpu.measured ? s->cpu.pool_seconds + s->cpu.supervisor_seconds : NAN;
         case METRIC_CPU:
                 return s->cpu.measured ? s->cpu.seconds : NAN;
+        case METRIC_CPU_GATEWAY:
+                return s->cpu.measured ? s->cpu.gateway_seconds : NAN;
         case METRIC_MEMORY:
                 return s->memory.measured ? (double)s->memory.bytes : NAN;
         case METRIC_RECYCLE_P50:
@@ -64,6 +66,12 @@ double results_metric(const struct sample *s, enum metric m)
                 return s->stream.n > 0 ? (double)s->stream.lost : NAN;
         case METRIC_STREAM_POOL:
                 return s->stream.pool_peak > 0 ? (double)(s->stream.pool_peak - s->stream.pool_before) : NAN;
+        case METRIC_RIGHT:
+                return s->runs > 0 ? (double)s->latency.count / (double)s->runs : NAN;
+        case METRIC_IDLE:
+                return s->idle.connections > 0
+                               ? ((double)s->idle.gateway_after - (double)s->idle.gateway_before) / s->idle.connections
+                               : NAN;
         case METRIC_RATE:
         default:
                 return s->latency.count > 0 ? sample_rate(s) : NAN;
@@ -74,6 +82,7 @@ const char *results_metric_reason(const struct sample *s, enum metric m)
 {
         switch (m) {
         case METRIC_CPU_FRONT:
+        case METRIC_CPU_GATEWAY:
         case METRIC_CPU:
                 return "the server is not the benchmark's own, so its CPU time is not known";
         case METRIC_MEMORY:
@@ -81,6 +90,8 @@ const char *results_metric_reason(const struct sample *s, enum metric m)
         case METRIC_RECYCLE_P50:
         case METRIC_RECYCLE_P99:
                 return s->recycle.reason;
+        case METRIC_IDLE:
+                return "the connections were not all kept";
         default:
                 return "no run had a right answer";
         }

@@ -20,6 +20,7 @@ enum metric {
         METRIC_P999,
         METRIC_CPU_FRONT,   /* seconds: pool and supervisor */
         METRIC_CPU,         /* seconds: all of the server */
+        METRIC_CPU_GATEWAY, /* seconds: the gateway's workers */
         METRIC_MEMORY,      /* bytes */
         METRIC_RECYCLE_P50, /* us */
         METRIC_RECYCLE_P99,
@@ -27,6 +28,8 @@ enum metric {
         METRIC_STREAM_SHARE, /* slowest / fastest */
         METRIC_STREAM_LOST,  /* bytes */
         METRIC_STREAM_POOL,  /* bytes of the pool's memory, beyond what it had before */
+        METRIC_RIGHT,        /* right answers / all requests */
+        METRIC_IDLE,         /* bytes of the gateway's memory for each idle connection */
 };
 
 struct spread {

@@ -9,6 +9,7 @@
 #include "bench/baseline/cold.h"
 #include "bench/load/load.h"
 #include "bench/peers/peers.h"
+#include "bench/rounds_http.h"
 
 #include <stdio.h>
 
@@ -58,6 +59,8 @@ int rounds_prepare(struct rounds *plan, struct results *r, struct err *e)
         for (enum row_id row = 0; error == 0 && row < ROW_COUNT; row++)
                 if (r->chosen[row] && row_table[row].kind == ROW_PEER)
                         error = start_peer(plan, r, row, e);
+                else if (r->chosen[row] && row_table[row].kind == ROW_HTTP && !plan->http)
+                        error = http_client_load(plan->http_module, &plan->http, e);
         return error;
 }
 
@@ -137,6 +140,8 @@ static int measure_load(const struct rounds *plan, const struct row *row, const 
                         struct sample *s, struct err *e)
 {
         const struct asking asking = { .programs = plan->programs, .id = row->program };
+        if (row->kind == ROW_HTTP)
+                return rounds_http_load(plan, row, s, e);
         if (row->load == LOAD_PACED)
                 return load_paced(s, address, &asking, &plan->pace, e);
         if (row->load == LOAD_FIRST)
@@ -166,10 +171,11 @@ static int measure_hatchery(const struct rounds *plan, const struct row *row, do
                             struct err *e)
 {
         struct server_view before = { 0 }, after = { 0 };
-        int r = plan->supervisor > 0 ? look(plan, row, &before, e) : 0;
+        bool is_ours = plan->supervisor > 0 && (row->kind == ROW_HATCHERY || plan->http_is_shared);
+        int r = is_ours ? look(plan, row, &before, e) : 0;
         if (r == 0)
                 r = measure_load(plan, row, plan->address, per_second, s, e);
-        if (r == 0 && plan->supervisor > 0)
+        if (r == 0 && is_ours)
                 r = look(plan, row, &after, e);
         if (r == 0) {
                 s->stages = status_between(&before.stages, &after.stages);
@@ -237,6 +243,9 @@ static int measure(const struct rounds *plan, const struct results *r, unsigned 
                 return measure_cold(plan, row, s, e);
         case ROW_PEER:
                 return measure_peer(plan, row, s, e);
+        case ROW_HTTP:
+                return row->load == LOAD_IDLE ? rounds_http_idle(plan, row, s, e)
+                                              : measure_hatchery(plan, row, half, s, e);
         case ROW_HATCHERY:
         default:
                 return row->warm > 0 ? measure_warm(plan, row, s, e) : measure_hatchery(plan, row, half, s, e);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "bench/baseline/forkers.h"
+#include "bench/http/client.h"
 #include "bench/results.h"
 #include "proto/base/err.h"
 
@@ -14,8 +15,10 @@ struct rounds {
         pid_t supervisor;    /* its process; 0: we did not start it, and its CPU time is unknown */
         const char *hatcheryd;
         struct forkers forkers;
-        struct peers *peers;     /* the chosen ones; prepared and released here */
-        const char *http_module; /* the plug-in with the HTTP client that some of them need */
+        struct peers *peers;      /* the chosen ones; prepared and released here */
+        const char *http_module;  /* the plug-in with the HTTP client that rows over HTTP and some peers need */
+        const char *http_address; /* where the rows over HTTP ask: http://HOST:PORT */
+        bool http_is_shared;      /* ... which is the server at address */
         unsigned cores;
 
         struct pace pace;
@@ -29,6 +32,7 @@ struct rounds {
 
         /* Filled by rounds_prepare. */
         struct program programs[WORKLOAD_COUNT];
+        const struct http_client *http; /* NULL: no row needs it */
 };
 
 /* The plan without its programs and addresses. */

@@ -49,8 +49,9 @@ declare -A allowed=(
         [bench/base]="client proto/base"
         [bench/load]="bench/base client proto/base"
         [bench/baseline]="bench/base lang proto/base"
-        [bench/peers]="bench/base proto/base"
-        [bench]="bench/load bench/baseline bench/peers bench/base client lang proto/base proto/ipc proto/wire"
+        [bench/http]="bench/load bench/base proto/base"
+        [bench/peers]="bench/http bench/base proto/base"
+        [bench]="bench/http bench/load bench/baseline bench/peers bench/base client lang proto/base proto/ipc proto/wire"
 
         # Except for the tests, only the supervisor includes headers of the pool, the gateway and the zygotes.
         [hatcheryd]="pool/pool.h pool/base/trusted.h pool/config gateway/gateway.h zygote zygote/host zygote/sandbox/seccomp.h zygote/base proto/base proto/ipc

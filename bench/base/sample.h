@@ -29,8 +29,9 @@ struct sample_cpu {
         bool measured;
         double pool_seconds;
         double supervisor_seconds;
-        double seconds; /* of all processes, sandboxes and inits included */
-        uint64_t runs;  /* in that time */
+        double gateway_seconds; /* all workers; 0 without HTTP */
+        double seconds;         /* of all processes, sandboxes and inits included */
+        uint64_t runs;          /* in that time */
 };
 
 /* The memory of a whole server's control group before its first run. */
@@ -77,6 +78,12 @@ struct sample_stream {
         uint64_t pool_before, pool_peak; /* bytes of memory of the server's pool; 0: not known */
 };
 
+/* Connections over HTTP that are kept without a request. */
+struct sample_idle {
+        unsigned connections;                   /* 0: not measured */
+        uint64_t gateway_before, gateway_after; /* bytes of memory of the gateway's workers */
+};
+
 struct sample {
         struct histogram latency; /* only of runs with a right answer */
         uint64_t wrong;           /* other answers, inside the window or not */
@@ -89,6 +96,7 @@ struct sample {
         struct sample_memory memory;
         struct sample_recycle recycle;
         struct sample_stream stream;
+        struct sample_idle idle;
         struct sample_stages stages; /* while the row lasted, warm-up included */
 };
 

@@ -70,10 +70,10 @@ static int read_line(int fd, char *line, size_t size, struct err *e)
 
 static int launch(struct server *s, const char *const args[], const struct group *group, struct err *e)
 {
-        char line[SERVER_ADDRESS_SIZE + 64];
+        char line[2 * SERVER_ADDRESS_SIZE + 64];
         OWN_FD int in = start(&s->pid, args[0], args, group, e);
         int r = in < 0 ? in : read_line(in, line, sizeof line, e);
-        if (r == 0 && (sscanf(line, "ready %255s", s->address) != 1))
+        if (r == 0 && (sscanf(line, "ready %255s %255s", s->address, s->http) < 1))
                 r = err_say(e, EPROTO, "hatcheryd printed \"%s\" instead of \"ready ADDRESS\"", line);
         if (r < 0)
                 server_stop(s, NULL); /* the first error is reported */
@@ -102,18 +102,24 @@ static int write_config(struct server *s, const char *text, struct err *e)
         return n < 0 ? err_set(e, errno, "write a configuration") : 0;
 }
 
-int server_start(struct server *s, const char *hatcheryd, const char *language, const char *listen, struct err *e)
+int server_start(struct server *s, const char *hatcheryd, const struct server_options *o, struct err *e)
 {
         char text[CONFIG_SIZE];
         *s = (struct server){ 0 };
-        snprintf(text, sizeof text, "language %s { }\n", language); /* the other installed languages are not served */
+        snprintf(text, sizeof text, "%slanguage %s { }\n", /* the other installed languages are not served */
+                 o->http ? "http { listen = { \"127.0.0.1:0\" } }\n" : "", o->language);
         int r = write_config(s, text, e);
         if (r < 0) {
                 server_stop(s, NULL);
                 return r;
         }
-        const char *const args[] = { hatcheryd, "--listen", listen, "--config", s->config, NULL };
-        return launch(s, args, NULL, e);
+        const char *const args[] = { hatcheryd, "--listen", o->listen, "--config", s->config, NULL };
+        r = launch(s, args, NULL, e);
+        if (r == 0 && o->http && strncmp(s->http, "http://", 7) != 0) {
+                server_stop(s, NULL);
+                r = err_say(e, EPROTO, "hatcheryd does not say where it speaks HTTP");
+        }
+        return r;
 }
 
 static int start_own(struct server *s, const char *hatcheryd, const char *language, unsigned warm, unsigned running,

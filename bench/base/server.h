@@ -13,6 +13,7 @@ enum { SERVER_ADDRESS_SIZE = 256, SERVER_PRELOAD_SIZE = 2048 };
 struct server {
         pid_t pid; /* 0: not started */
         char address[SERVER_ADDRESS_SIZE];
+        char http[SERVER_ADDRESS_SIZE]; /* http://HOST:PORT; "": it has no HTTP */
 
         /* Only with server_start_warm and server_start_grouped. */
         struct group group;
@@ -20,9 +21,14 @@ struct server {
         char no_group[ERR_TEXT_SIZE]; /* why it has no group of its own */
 };
 
-/* Starts it on `listen` with one language, with the defaults of the built-in configuration, and waits for its warm
- * sandboxes. */
-int server_start(struct server *s, const char *hatcheryd, const char *language, const char *listen, struct err *e);
+struct server_options {
+        const char *language;
+        const char *listen;
+        bool http; /* HTTP, too, with all contracts on a free port */
+};
+
+/* Starts it with one language, with the defaults of the built-in configuration, and waits for its warm sandboxes. */
+int server_start(struct server *s, const char *hatcheryd, const struct server_options *o, struct err *e);
 
 /* Starts it with the built-in configuration, which serves every installed language; in a control group of its own, if
  * the host allows it, for server_memory. */

@@ -14,6 +14,10 @@
 
 enum { MAX_PROCESSES = 65536, TEXT_SIZE = 1024 };
 
+/* A word of a process's command line. */
+#define POOL    "--role=pool"
+#define GATEWAY "--role=gateway"
+
 struct process {
         pid_t pid;
         pid_t parent;
@@ -74,12 +78,12 @@ static size_t look_at_all(struct process *list, struct err *e)
         return n;
 }
 
-static bool is_pool(pid_t pid)
+static bool has_role(pid_t pid, const char *role)
 {
         char text[TEXT_SIZE];
         size_t len = read_proc(pid, "cmdline", text);
         for (size_t at = 0; at < len; at += strlen(text + at) + 1)
-                if (strcmp(text + at, "--role=pool") == 0)
+                if (strcmp(text + at, role) == 0)
                         return true;
         return false;
 }
@@ -90,8 +94,10 @@ static void count(struct process *p, pid_t supervisor, struct sample_cpu *out)
         out->seconds += p->own + p->reaped;
         if (p->pid == supervisor)
                 out->supervisor_seconds = p->own;
-        else if (p->parent == supervisor && is_pool(p->pid))
+        else if (p->parent == supervisor && has_role(p->pid, POOL))
                 out->pool_seconds = p->own;
+        else if (p->parent == supervisor && has_role(p->pid, GATEWAY))
+                out->gateway_seconds += p->own;
 }
 
 static bool is_counted(const struct process *list, size_t n, pid_t pid)
@@ -132,6 +138,7 @@ struct sample_cpu usage_between(const struct sample_cpu *before, const struct sa
                 .measured = before->measured && after->measured,
                 .pool_seconds = after->pool_seconds - before->pool_seconds,
                 .supervisor_seconds = after->supervisor_seconds - before->supervisor_seconds,
+                .gateway_seconds = after->gateway_seconds - before->gateway_seconds,
                 .seconds = after->seconds - before->seconds,
         };
 }
@@ -150,7 +157,7 @@ bool usage_pool_memory(pid_t supervisor, uint64_t *now, uint64_t *most)
         size_t n = list ? look_at_all(list, &e) : 0;
 
         for (size_t i = 0; i < n; i++) {
-                if (list[i].parent != supervisor || !is_pool(list[i].pid))
+                if (list[i].parent != supervisor || !has_role(list[i].pid, POOL))
                         continue;
                 read_proc(list[i].pid, "status", text);
                 *now = kib_after(text, "VmRSS:");
@@ -158,4 +165,35 @@ bool usage_pool_memory(pid_t supervisor, uint64_t *now, uint64_t *most)
                 return *now > 0 && *most > 0;
         }
         return false;
+}
+
+static unsigned count_descriptors(pid_t pid)
+{
+        char path[64];
+        unsigned n = 0;
+        snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+        DIR *dir = opendir(path);
+        for (struct dirent *d; dir && (d = readdir(dir));)
+                n += d->d_name[0] != '.';
+        if (dir)
+                closedir(dir);
+        return n;
+}
+
+bool usage_gateway(pid_t supervisor, uint64_t *bytes, unsigned *descriptors)
+{
+        struct err e = { 0 };
+        char text[TEXT_SIZE];
+        OWN_MEM struct process *list = calloc(MAX_PROCESSES, sizeof *list);
+        size_t n = list ? look_at_all(list, &e) : 0;
+
+        *bytes = *descriptors = 0;
+        for (size_t i = 0; i < n; i++) {
+                if (list[i].parent != supervisor || !has_role(list[i].pid, GATEWAY))
+                        continue;
+                read_proc(list[i].pid, "status", text);
+                *bytes += kib_after(text, "VmRSS:");
+                *descriptors += count_descriptors(list[i].pid);
+        }
+        return *bytes > 0 && *descriptors > 0;
 }

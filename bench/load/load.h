@@ -41,6 +41,9 @@ int load_open(struct sample *s, const char *address, const struct asking *a, uns
 int load_first_byte(struct sample *s, const char *address, const struct asking *a, const struct pace *pace,
                     struct err *e);
 
+/* The verdict on a program's first output, which must be the time of the write. */
+void load_judge_first(struct sample *s, const void *bytes, size_t len, uint64_t received_ns);
+
 /* Runs so many streams at one time, each on a connection of its own and read as fast as possible. The figures go to
  * s->stream. */
 int load_flood(struct sample *s, const char *address, const struct asking *a, unsigned streams, struct err *e);

@@ -25,12 +25,11 @@ static struct request streaming(const struct asking *a, uint64_t number)
 /* ---------------------------------------------------------------- the first byte */
 
 /* The program's output is the time of its write, on the clock that all processes of the machine share. */
-static void judge_first(struct sample *s, const struct answer *a, uint64_t received_ns)
+void load_judge_first(struct sample *s, const void *bytes, size_t len, uint64_t received_ns)
 {
         char text[32] = "";
-        size_t len = a->out.len < sizeof text - 1 ? a->out.len : sizeof text - 1;
 
-        memcpy(text, a->out.data, len);
+        memcpy(text, bytes, len < sizeof text - 1 ? len : sizeof text - 1);
         uint64_t written_ns = strtoull(text, NULL, 10);
         if (written_ns == 0 || written_ns > received_ns || received_ns - written_ns > CLOCK_SECOND * 10)
                 sample_wrong(s, "the program wrote \"%s\", which is not a time before %" PRIu64, text, received_ns);
@@ -53,7 +52,7 @@ static int first_byte(struct sample *s, struct hatchery *h, const struct asking 
                 const pb_size_t which = a.answer.m.which_answer;
                 if (r == 0 && which == hatchery_v1_ServerMessage_output_tag && !heard) {
                         heard = true;
-                        judge_first(s, &a.answer, now);
+                        load_judge_first(s, a.answer.out.data, a.answer.out.len, now);
                 }
                 over = r == 0 &&
                        (which == hatchery_v1_ServerMessage_result_tag || which == hatchery_v1_ServerMessage_error_tag);

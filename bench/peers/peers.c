@@ -2,6 +2,7 @@
 #include "bench/peers/peers.h"
 
 #include "bench/base/clock.h"
+#include "bench/http/client.h"
 #include "bench/peers/bundle.h"
 #include "bench/peers/lane.h"
 #include "bench/peers/ways.h"
@@ -20,7 +21,7 @@ int peers_open(struct peers *p, enum peer_id id, const struct program *program, 
         if (!peer->http && access(p->place[id], X_OK) < 0)
                 return err_set(e, errno, "%s: there is no program %s", peer->name, p->place[id]);
         if (peer->http && !p->http)
-                return peers_http_load(http_module, &p->http, e);
+                return http_client_load(http_module, &p->http, e);
         if (id != PEER_CRUN || p->folder[0])
                 return 0;
         return peers_bundle_make(p->folder, sizeof p->folder, program, e);

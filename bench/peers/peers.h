@@ -1,7 +1,7 @@
 /* The peers: other systems that run untrusted snippets. They are asked for the same program at the same concurrency as
  * the baselines, and must give the same answer. Some are programs that are started for each run, some are servers that
- * already run somewhere. Their options and requests are in commands.c and peers_http.c. The comparison is fair: each
- * gets the options that its own documentation gives for untrusted code, and no more. */
+ * already run somewhere. Their options and requests are in commands.c and bench/http/contracts.c. The comparison is
+ * fair: each gets the options that its own documentation gives for untrusted code, and no more. */
 #pragma once
 
 #include "bench/base/sample.h"

@@ -11,28 +11,24 @@ import unittest
 from pathlib import Path
 
 import hatchery_pb2 as pb
+from lib.benchmark import BENCH, GUARD, bench
 from lib.hatchery import HEADER, PLAIN
-from lib.server import BUILD, IS_SANITIZED
+from lib.server import IS_SANITIZED
 
 LONG = "it measures, which takes minutes and wants a machine that does nothing else"
-
-BENCH = BUILD / "hatchery-bench"
-GUARD = 300
 
 # The contract of bench/RESULTS.md, in its order.
 BARS = ["throughput_vs_bare_fork", "p50_low_load_vs_bare_fork", "p99_over_p50_low_load", "throughput_vs_bubblewrap",
         "throughput_vs_crun", "throughput_256_warm_vs_16", "throughput_1024_connections_vs_16", "recycle_p50_half_load",
         "recycle_p99_half_load", "memory_per_warm_sandbox", "cpu_of_pool_and_supervisor", "output_vs_pipe_and_socket",
-        "first_byte_p50"]
+        "first_byte_p50", "http_p50_over_native", "http_throughput_vs_native", "http_snekbox_vs_native",
+        "http_piston_vs_native", "http_sandboxfusion_vs_native", "http_new_connections_vs_kept", "http_first_byte_p50",
+        "http_1024_connections_answered", "http_memory_per_idle_connection", "http_cpu_of_gateway",
+        "http_p99_beside_upload"]
 PEERS = {"throughput_vs_bubblewrap", "throughput_vs_crun"}
 PERCENTILES = ("p50_us", "p90_us", "p99_us", "p999_us")
 STALL_EVERY = 200
 STALL = 0.1
-
-
-def bench(*options):
-    return subprocess.run([BENCH, "--quick", "--rounds", "1", *options], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=GUARD, check=False)
 
 
 class FakeServer:
@@ -121,7 +117,8 @@ class Bench(unittest.TestCase):
                     self.assertTrue(bar["reason"])
                     continue
                 self.assertIsNone(bar["reason"])
-                self.assertGreater(bar["value"], 0)
+                if bar["name"] != "http_p50_over_native":  # a difference: on a busy machine it may be negative
+                    self.assertGreater(bar["value"], 0)
                 self.check_spread({"median": bar["value"], "least": bar["least"], "most": bar["most"]})
                 above = bar["value"] >= bar["bar"] if bar["sense"] == "at_least" else bar["value"] <= bar["bar"]
                 self.assertIs(above, bar["holds"])
@@ -133,7 +130,7 @@ class Bench(unittest.TestCase):
         self.assertEqual(sorted(quantiles), quantiles)
         self.assertEqual(0, sample["wrong"])
         for key in ("runs_with_warm_up", "seconds", "per_second", "mean_us", "client_cpu_us_per_run", "server_cpu",
-                    "memory", "recycle", "offered_per_second"):
+                    "memory", "recycle", "idle", "offered_per_second"):
             self.assertIn(key, sample)
 
     def test_right_answers_are_a_success(self):
@@ -286,7 +283,7 @@ class Bench(unittest.TestCase):
     def test_all_of_it_is_measured_and_told_as_the_results_page_says(self):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "bench.json")
-            done = subprocess.run([BENCH, "--rounds", "1", "--window", "150", "--runs", "20", "--sweep", "--json", path],
+            done = subprocess.run([BENCH, "--rounds", "1", "--window", "150", "--runs", "20", "--sweep", "--http", "--json", path],
                                   stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=GUARD, check=False)
             self.assertEqual(0, done.returncode, done.stdout + done.stderr)
             found = json.loads(path.read_text())
@@ -318,11 +315,19 @@ class Bench(unittest.TestCase):
         self.assertAlmostEqual(bars["cpu_of_pool_and_supervisor"],
                                (cpu["pool_seconds"] + cpu["supervisor_seconds"]) / cpu["seconds"], places=5)
         self.assertGreaterEqual(cpu["runs"], raw["hatchery_64"]["runs"])
+        cpu = raw["http_64"]["server_cpu"]
+        self.assertAlmostEqual(bars["http_cpu_of_gateway"], cpu["gateway_seconds"] / cpu["seconds"], places=5)
+        self.assertAlmostEqual(bars["http_p50_over_native"],
+                               (raw["http_low"]["p50_us"] - raw["hatchery_low"]["p50_us"]) / 1000, places=5)
+        idle = raw["http_idle"]["idle"]
+        self.assertEqual(10000, idle["connections"])
+        self.assertAlmostEqual(bars["http_memory_per_idle_connection"],
+                               (idle["gateway_after"] - idle["gateway_before"]) / 10000 / 1024, places=5)
 
     def check_rows(self, found):
         rows = {row["name"]: row for row in found["rows"]}
         self.assertEqual(set(found["raw"]), set(rows))
-        self.assertEqual({"fork", "relay", "cold", "hatchery"}, {row["kind"] for row in found["rows"]})
+        self.assertEqual({"fork", "relay", "cold", "hatchery", "http"}, {row["kind"] for row in found["rows"]})
         self.assertEqual({"hello", "compute", "echo", "crash", "real", "timeouts", "megabyte", "clock", "flood"},
                          {row["program"] for row in found["rows"]})
         for row in found["rows"]:
@@ -348,7 +353,7 @@ class Bench(unittest.TestCase):
 
     def test_a_command_line_that_makes_no_sense_is_refused(self):
         for options in (["--rounds", "0"], ["--rounds", "many"], ["--rows", "nonsense"], ["--rows", ""], ["surplus"],
-                        ["--unknown"], ["--window", "0"], ["--runs", "-1"]):
+                        ["--unknown"], ["--http=127.0.0.1:8060"], ["--window", "0"], ["--runs", "-1"]):
             with self.subTest(" ".join(options)):
                 done = bench(*options)
                 self.assertEqual(2, done.returncode)

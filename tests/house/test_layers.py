@@ -40,6 +40,7 @@ AGAINST = (
     ("lang", "lang/python/b.h"), ("lang/python", "lang/lua/b.h"),
     # bench
     ("bench/base", "bench/load/b.h"), ("bench/load", "bench/baseline/b.h"), ("bench/baseline", "bench/peers/b.h"),
+    ("bench/load", "bench/http/b.h"), ("bench/http", "bench/peers/b.h"),
     ("bench/peers", "bench/baseline/b.h"), ("bench/base", "bench/b.h"), ("bench/peers", "bench/b.h"),
 )
 

@@ -4,6 +4,8 @@
 
 #include "tests/unit/unit.h"
 
+#include <math.h>
+
 static void assert_spread(struct spread s, double median, double min, double max)
 {
         assert_float_equal(s.median, median, 1e-9);
@@ -114,6 +116,74 @@ static void growth_is_by_sandbox_and_no_part_of_what_both_servers_have(void **st
         results_fini(&r);
 }
 
+static void a_difference_is_taken_within_each_round_and_may_be_negative(void **state)
+{
+        (void)state;
+        const struct bar b = { .kind = BAR_DIFFERENCE,
+                               .over = { ROW_HTTP_LOW, METRIC_P50 },
+                               .under = { ROW_HATCHERY_LOW, METRIC_P50 },
+                               .scale = 1000 };
+        struct results r = make(3);
+        struct spread s;
+        char reason[ERR_TEXT_SIZE];
+        static const unsigned over[] = { 3000, 1000, 11000 }, under[] = { 1000, 2000, 10000 };
+        for (unsigned i = 0; i < 3; i++) {
+                fill(results_at(&r, i, ROW_HTTP_LOW), 10, over[i]);
+                fill(results_at(&r, i, ROW_HATCHERY_LOW), 10, under[i]);
+        }
+        assert_true(bar_spread(&b, &r, &s, reason));
+        assert_float_equal(s.median, 1, 0.1);
+        assert_float_equal(s.min, -1, 0.1);
+        assert_float_equal(s.max, 2, 0.1);
+        results_leave_out(&r, ROW_HATCHERY_LOW, "not among --rows");
+        assert_false(bar_spread(&b, &r, &s, reason));
+        assert_string_equal(reason, "hatchery_low: not among --rows");
+        results_fini(&r);
+}
+
+static void a_request_without_a_right_answer_lowers_the_share_of_right_ones(void **state)
+{
+        (void)state;
+        struct results r = make(1);
+        assert_true(isnan(results_metric(results_at(&r, 0, ROW_HTTP_1024), METRIC_RIGHT)));
+        fill(results_at(&r, 0, ROW_HTTP_1024), 1023, 10);
+        assert_float_equal(results_metric(results_at(&r, 0, ROW_HTTP_1024), METRIC_RIGHT), 1, 1e-9);
+        sample_wrong(results_at(&r, 0, ROW_HTTP_1024), "no answer");
+        assert_float_equal(results_metric(results_at(&r, 0, ROW_HTTP_1024), METRIC_RIGHT), 1023.0 / 1024, 1e-9);
+        results_fini(&r);
+}
+
+static void an_idle_connection_has_its_part_of_what_the_gateway_has_grown(void **state)
+{
+        (void)state;
+        struct results r = make(1);
+        struct sample *s = results_at(&r, 0, ROW_HTTP_IDLE);
+        assert_true(isnan(results_metric(s, METRIC_IDLE)));
+        assert_string_equal(results_metric_reason(s, METRIC_IDLE), "the connections were not all kept");
+        s->idle = (struct sample_idle){ .connections = 1000, .gateway_before = 5000000, .gateway_after = 9000000 };
+        assert_float_equal(results_metric(s, METRIC_IDLE), 4000, 1e-9);
+        s->idle.gateway_after = 4000000;
+        assert_float_equal(results_metric(s, METRIC_IDLE), -1000, 1e-9);
+        results_fini(&r);
+}
+
+static void the_gateway_has_its_part_of_the_cpu_time(void **state)
+{
+        (void)state;
+        const struct bar b = { .kind = BAR_RATIO,
+                               .over = { ROW_HTTP_64, METRIC_CPU_GATEWAY },
+                               .under = { ROW_HTTP_64, METRIC_CPU } };
+        struct results r = make(1);
+        struct spread s;
+        char reason[ERR_TEXT_SIZE];
+        assert_false(bar_spread(&b, &r, &s, reason));
+        results_at(&r, 0, ROW_HTTP_64)->cpu =
+                (struct sample_cpu){ .measured = true, .seconds = 8, .pool_seconds = 2, .gateway_seconds = 1 };
+        assert_true(bar_spread(&b, &r, &s, reason));
+        assert_spread(s, 0.125, 0.125, 0.125);
+        results_fini(&r);
+}
+
 static void every_bar_has_rows_that_are_there_and_a_name_of_its_own(void **state)
 {
         (void)state;
@@ -192,6 +262,10 @@ int main(void)
                 cmocka_unit_test(a_ratio_needs_both_its_rows_and_says_which_is_missing),
                 cmocka_unit_test(a_figure_stands_alone_in_its_own_unit),
                 cmocka_unit_test(growth_is_by_sandbox_and_no_part_of_what_both_servers_have),
+                cmocka_unit_test(a_difference_is_taken_within_each_round_and_may_be_negative),
+                cmocka_unit_test(a_request_without_a_right_answer_lowers_the_share_of_right_ones),
+                cmocka_unit_test(an_idle_connection_has_its_part_of_what_the_gateway_has_grown),
+                cmocka_unit_test(the_gateway_has_its_part_of_the_cpu_time),
                 cmocka_unit_test(every_bar_has_rows_that_are_there_and_a_name_of_its_own),
                 cmocka_unit_test(latencies_are_in_microseconds),
                 cmocka_unit_test(a_bar_is_a_floor_or_a_ceiling),

@@ -1,0 +1,11 @@
+/* Measuring a row over HTTP. */
+#pragma once
+
+#include "bench/rounds.h"
+
+/* Any row but one of LOAD_IDLE, at plan->http_address. */
+int rounds_http_load(const struct rounds *plan, const struct row *row, struct sample *s, struct err *e);
+
+/* A row of LOAD_IDLE, on a server of its own: what earlier rows made a worker allocate would hide what a connection
+ * takes. */
+int rounds_http_idle(const struct rounds *plan, const struct row *row, struct sample *s, struct err *e);
