@@ -12,6 +12,7 @@ import subprocess
 import time
 
 LINE = re.compile(r"^(not ok|ok)\b[ \d]*(?:- )?(.*?)(?:\s+# SKIP\s*(.*?))?(?:\s+# TIME ([\d.]+))?$")
+SKIP = re.compile(r"^not ok \d+ # SKIP (.*)$")  # cmocka's form, which says no reason
 MODULE = re.compile(r"^# module: (.*)$")  # a process that runs several modules says which one comes next
 
 
@@ -72,12 +73,16 @@ class Process:
 
     def take(self, line):
         plan, match, module = re.match(r"^1\.\.(\d+)", line), LINE.match(line), MODULE.match(line)
+        skip = SKIP.match(line)
         if plan:
             self.planned += int(plan.group(1))
         elif module:
             if not self.wanted and module.group(1) != self.title:
                 self.tally.say(module.group(1))
             self.title = module.group(1)
+        elif skip:
+            self.seen += 1
+            self.tally.count("skip", f"{self.title}: {sentence(skip.group(1).strip())}", "its source says why")
         elif match:
             self.seen += 1
             name = f"{self.title}: {sentence(match.group(2).strip())}"
