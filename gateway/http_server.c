@@ -36,7 +36,7 @@ static int take_contracts(struct http_listener *l, const struct gateway_listener
 
         while (from->contracts[n])
                 n++;
-        l->contracts = calloc(n + 1, sizeof *l->contracts);
+        l->contracts = calloc(n + 1, sizeof(const struct contract *));
         if (!l->contracts)
                 return err_set(e, ENOMEM, "the listener %s", from->address);
         for (size_t i = 0; i < n; i++) {

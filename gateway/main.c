@@ -35,7 +35,7 @@ int gateway_main(const struct gateway_options *o)
         };
         static const struct gateway_parts parts = {
                 .contracts = contracts,
-                .n_contracts = sizeof contracts / sizeof *contracts,
+                .n_contracts = sizeof contracts / sizeof contracts[0],
                 .start = start,
                 .stop = stop,
                 .confined = true,

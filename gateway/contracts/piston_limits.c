@@ -56,9 +56,10 @@ static int read_field(const struct field *f, const json_t *body, int64_t ceiling
         const double number = json_number_value(asked), floor = (double)limit_table[f->limit].floor;
         if (f->limit == LIMIT_MEMORY && number == -1)
                 return 0;
-        if (number > (double)(ceiling / f->unit)) {
+        const int64_t most = ceiling / f->unit;
+        if (number > (double)most) {
                 failure_set(why, 400, "INVALID_ARGUMENT", "%s cannot exceed the configured limit of %" PRId64, f->name,
-                            ceiling / f->unit);
+                            most);
                 return -1;
         }
         if (number < 0) {
