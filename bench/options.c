@@ -222,7 +222,8 @@ void options_choose(const struct options *o, struct results *r)
                 if (why)
                         results_leave_out(r, row, why);
         }
-        for (enum row_id row = 0; row < ROW_COUNT; row++) /* half the load of a row needs that row's result */
+        for (enum row_id row = 0; row < ROW_COUNT;
+             row++) /* a row at half the load of another needs the other's result */
                 if (r->chosen[row] && row_table[row].load == LOAD_OPEN)
                         r->chosen[row_table[row].half_of] = true;
 }

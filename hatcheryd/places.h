@@ -15,6 +15,6 @@ struct kept_language *places_find(struct keeper *k, const char *name);
  * free. */
 void places_assign(struct keeper *k);
 
-/* Frees the place of a language that is leaving, if no process and no cgroup of it is left. The pool makes its zygotes
- * end. */
+/* Frees the place of a language that is leaving, if no process and no cgroup of it is left. The pool, and not this
+ * function, makes the language's zygotes end. */
 void places_let_go(struct keeper *k, struct kept_language *l);

@@ -92,8 +92,8 @@ void piston_output_init(struct piston_output *o);
 void piston_output_fini(struct piston_output *o);
 void piston_output_take(struct piston_output *o, hatchery_v1_Output_Stream stream, struct span bytes);
 
-/* The streams have ended. A character that the limit of output cut is left out; one that the program did not finish is
- * U+FFFD. */
+/* The streams have ended. If the output limit has cut a character, the character is left out. If the program
+ * itself ended within a character, U+FFFD takes its place. */
 void piston_output_end(struct piston_output *o, bool out_is_cut, bool err_is_cut);
 
 /* The stages `run` and `compile` of an answer. NULL: no memory. */

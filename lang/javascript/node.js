@@ -3,11 +3,12 @@
  * It warms up what most programs use, says that it is ready, and blocks until the job comes over the socket of
  * HATCHERY_JOB (lang/prestart.h has the frames). Then it puts the job's arguments and variables where Node would have
  * put them, removes its own traces, and returns. Node itself goes on to load the main module, so no stack shows this
- * file. Node was started with the file name of inline code. For a job with another entry, two functions of the module
- * loader lead Node there; Node lets programs replace these two.
+ * file. Node was started with main.js as its main file, which is the name of inline code. If a job has another entry,
+ * this file replaces two functions of Node's module loader, so that Node loads that entry. Node allows programs to
+ * replace them.
  *
- * Node was started in another directory than the job's. It remembers which package.json files exist; in the job's
- * directory it would remember that there are none.
+ * Node was started outside of the job's directory. Node remembers which package.json files exist. If it were started in
+ * the job's directory, it would remember that there are none, and would ignore those that come with the job.
  *
  * A Node that is already running can't do every job, since it reads some variables only at its start. If a job sets
  * one, the warm Node says so (N), and the job goes to a fresh Node.

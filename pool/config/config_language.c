@@ -61,8 +61,8 @@ void config_language_options(cfg_opt_t options[CONFIG_LANGUAGE_OPTIONS], cfg_opt
         options[n] = (cfg_opt_t)CFG_END();
 }
 
-/* The default of warm_min. A prestarted program is as large as a process of its own, and a compiled language's warm
- * sandbox saves only a few of a compiler's hundreds of milliseconds. */
+/* The default of warm_min. It is 1 for prestarted and compiled languages. Prestarted programs share no memory, so many
+ * of them would cost much. A compiler takes hundreds of milliseconds, of which a warm sandbox saves only a few. */
 static unsigned standard_warm(const struct config_language *l)
 {
         enum kind kind = l->data ? l->data->kind : KIND_FORKED;

@@ -25,7 +25,7 @@ struct sched;
 
 /* Why a language can't serve the requests that wait for it. */
 enum sched_loss {
-        SCHED_BROKEN,  /* it does not come up: while no zygote of it serves, waiting requests that were examined are
+        SCHED_BROKEN,  /* its zygotes do not come up. Until one serves, requests that wait and were examined are
                           refused */
         SCHED_LEAVING, /* it is no longer configured; all requests that wait for it are refused */
 };
@@ -70,7 +70,7 @@ struct sched {
         size_t n_languages;
         LIST_HEAD(, language) leaving; /* languages that are no longer configured, and still have runs or zygotes */
         uint64_t last_sandbox;         /* number of the last sandbox that was ordered */
-        struct event unblocked; /* a client may start more runs of another language than the one whose run ended */
+        struct event unblocked;        /* a run has ended, so its client may start runs of other languages */
 
         bool was_ready; /* every language that is not broken has had its least number of warm sandboxes */
         bool draining;  /* set by the owner: no new work, so sandboxes are made only for waiting requests */
@@ -81,7 +81,8 @@ struct sched {
  * error sched_fini must still be called. */
 int sched_init(struct sched *s, struct err *e);
 
-/* No entry may wait in the queue. Holders of slots are told that their slots are lost. Does nothing for zeroed memory.
+/* The queue must be empty when this is called. Holders of slots are told that their slots are lost. Does nothing for
+ * zeroed memory.
  */
 void sched_fini(struct sched *s);
 
@@ -89,10 +90,11 @@ void sched_fini(struct sched *s);
  * the old one. */
 int sched_reload(struct sched *s, const struct config *was, struct err *e);
 
-/* Takes a zygote for this language, and sock over. sock is -1 if the zygote's channel was lost on the way. */
+/* Adopts a zygote for this language, and takes over sock, the zygote's channel. -1: the channel was lost on the way. */
 void sched_adopt(struct sched *s, struct span language, uint32_t generation, int sock);
 
-/* Ends all zygotes in good order, when no execution is left or no execution is waited for. */
+/* Ends all zygotes in good order. To be called when no execution is left, or when the caller no longer waits for those
+ * that are left. */
 void sched_close(struct sched *s);
 
 /* To be called about every second. */

@@ -133,7 +133,7 @@ class Deaths(Life):
                 except ProcessLookupError:
                     pass
             time.sleep(0.01)
-        self.assertLess(deaths, 30)  # each of three workers dies at once, after 100 ms, 200 ms, ...
+        self.assertLess(deaths, 30)  # the pause before each restart of a worker grows: none, 100 ms, 200 ms, ...
         with server.connect() as native:
             self.assertEqual(b"1\n", native.execute("print(1)").stdout)
         self.workers(server)
@@ -238,7 +238,7 @@ class Ends(Life):
 
     @staticmethod
     def is_held(trusted):
-        """True if another server has taken this number since."""
+        """True if another server has this instance's number by now, and so holds the lock beside this directory."""
         import fcntl  # pylint: disable=import-outside-toplevel
         with open(f"{trusted}.lock", "rb") as lock:
             try:

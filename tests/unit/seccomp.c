@@ -93,7 +93,8 @@ static void test_foreign_abis_kill(void **state)
         drop(&f);
 }
 
-/* Tries, for each value of each condition, in each argument: its neighbours, and the same value with other bits. */
+/* For each condition of the table: sets the argument that the condition compares. The values are the condition's own,
+ * the ones next to it, and variants with other bits. */
 static void test_arguments_are_compared_whole(void **state)
 {
         (void)state;

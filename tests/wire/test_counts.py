@@ -62,7 +62,7 @@ class Counts(Case):
         self.assert_refused("RESOURCE_EXHAUSTED", "queue", self.client.execute, "1")
         other = self.connect()
         for _ in range(5):
-            other.send_execute(FOREVER)  # the queue takes some of these, and the connection four
+            other.send_execute(FOREVER)  # some of these wait in the queue; the connection may have four in flight
         wait_until(lambda: self.refusals().get("RESOURCE_EXHAUSTED", 0) >= 4, what="refusals")
         other.close()
         for request in (*waiting, runs):

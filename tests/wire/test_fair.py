@@ -154,7 +154,7 @@ class Debts(Fair):
         return ended
 
     def assert_served(self, connections, victim, names, name):
-        """The victim's short runs go before the next runs of clients that have used more, not after all of them"""
+        """The victim has used little, so its short runs start before the next runs of the other clients"""
         ended = self.long_ones(connections, names)
         before = len(ended)
         for request in [victim.send_execute("", client=name) for _ in range(self.SHORT)]:
@@ -169,7 +169,7 @@ class Debts(Fair):
         self.assert_served(peers, self.peer(9), [""] * self.NUMBER, "")
 
     def test_sequential_names_count_as_what_they_use(self):
-        """The names of one peer compete for the peer's share, and count in the same way"""
+        """The names of one peer compete for the peer's share; what a name uses is counted as for peers"""
         connections = [self.peer(2) for _ in range(self.NUMBER)]
         self.assert_served(connections, self.peer(2), [f"long {i}" for i in range(self.NUMBER)], "short")
 
@@ -208,7 +208,7 @@ class Share(Fair):
 
 
     def test_one_client_has_a_share_of_all_languages_together(self):
-        """A client that floods two languages has client_running runs in both; one that ends makes room in the other"""
+        """A client that floods two languages has client_running runs in all; an end in one makes room in the other"""
         loud, quiet = self.peer(2), self.peer(3)
         first = [loud.send_execute(SLEEP) for _ in range(RUNNING)]
         self.wait_queued(1)
@@ -352,6 +352,6 @@ class Gone(Fair):
             client.send_execute("print('x' * (1 << 20))", limits={"output_bytes": 2 << 20})
         wait_until(lambda: self.client.status().queued == 0 and self.client.status().languages[0].running == 2,
                    what="the end of all but two runs")
-        client.sock.shutdown(socket.SHUT_WR)  # as a peer that died, but without a reset: a write would notice a reset
+        client.sock.shutdown(socket.SHUT_WR)  # as if the client had died, but without a reset
         self.drain()
         wait_until(lambda: self.client.status().connections == 1, what="the end of the connection")

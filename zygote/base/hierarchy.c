@@ -1,4 +1,4 @@
-/* A hierarchy as a word, and the way into its groups: see hierarchy.h. */
+/* A cgroup hierarchy as one word of a command line, and how a process joins its groups: see hierarchy.h. */
 #include "zygote/base/hierarchy.h"
 
 #include <errno.h>
