@@ -52,7 +52,7 @@ static void show_progress(unsigned round, const struct rounds *plan, enum row_id
                 snprintf(rate, sizeof rate, "%8.0f bytes for each", results_metric(s, METRIC_IDLE));
         else if (row_table[row].load != LOAD_PACED && row_table[row].load != LOAD_FIRST)
                 snprintf(rate, sizeof rate, "%8.0f runs/s", sample_rate(s));
-        fprintf(stderr, "round %u of %u  %-17s  p50 %8.0f us  p99 %8.0f us  %s\n", round + 1, plan->n,
+        fprintf(stderr, "round %u of %u  %-21s  p50 %8.0f us  p99 %8.0f us  %s\n", round + 1, plan->n,
                 row_table[row].name, results_metric(s, METRIC_P50), results_metric(s, METRIC_P99), rate);
         if (s->wrong > 0)
                 fprintf(stderr, "  %llu WRONG ANSWERS, the first: %s\n", (unsigned long long)s->wrong, s->first_wrong);
