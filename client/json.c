@@ -25,7 +25,7 @@ static json_t *of_files(const struct answer *a)
         return list;
 }
 
-static json_t *of_stages(const hatchery_v1_Stages *s)
+json_t *json_of_result_stages(const hatchery_v1_Stages *s)
 {
         const struct json_member members[] = {
                 { "queue_us", json_of_number(s->queue_us) },     { "dispatch_us", json_of_number(s->dispatch_us) },
@@ -88,7 +88,7 @@ json_t *json_of_result(const struct answer *a)
                 { "sandbox", json_of_string(r->sandbox) },
                 { "language", json_of_string(r->language) },
                 { "language_version", json_of_string(r->language_version) },
-                { "stages", of_stages(&r->stages) },
+                { "stages", json_of_result_stages(&r->stages) },
                 { "compile", of_compile(a) },
                 { "pids_denied", json_of_number(r->pids_denied) },
         };

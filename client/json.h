@@ -8,6 +8,7 @@
 
 /* Each returns an object that the caller owns, or NULL when memory ran out. */
 json_t *json_of_result(const struct answer *a);
+json_t *json_of_result_stages(const hatchery_v1_Stages *s);
 json_t *json_of_status(const struct answer *a);
 /* The list that `hatchery languages` shows; with verbose, also the preloaded modules. */
 json_t *json_of_languages(const struct answer *a, bool verbose);

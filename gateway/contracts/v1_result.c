@@ -1,5 +1,6 @@
 /* Answers of /v1 as JSON: see v1_parts.h. Bytes are text where they are UTF-8. Otherwise the member's name ends in
  * _base64. */
+#include "client/json.h"
 #include "client/json_value.h"
 #include "gateway/contracts/v1_parts.h"
 
@@ -37,16 +38,6 @@ static json_t *of_files(const struct answer *a)
         for (size_t i = 0; i < a->n_files; i++)
                 list = json_with(list, of_file(&a->files[i]));
         return list;
-}
-
-static json_t *of_stages(const hatchery_v1_Stages *s)
-{
-        const struct json_member members[] = {
-                { "queue_us", json_of_number(s->queue_us) },     { "dispatch_us", json_of_number(s->dispatch_us) },
-                { "run_us", json_of_number(s->run_us) },         { "drain_us", json_of_number(s->drain_us) },
-                { "collect_us", json_of_number(s->collect_us) },
-        };
-        return JSON_OBJECT(members);
 }
 
 /* ---------------------------------------------------------------- limits */
@@ -141,7 +132,7 @@ static json_t *of_facts(const struct answer *a, const char *run_id, uint64_t dea
                 { "sandbox", json_of_string(r->sandbox) },
                 { "language", json_of_string(r->language) },
                 { "language_version", json_of_string(r->language_version) },
-                { "stages", of_stages(&r->stages) },
+                { "stages", json_of_result_stages(&r->stages) },
                 { "compile", of_compile(a) },
                 { "trace", json_of_string(r->trace) },
         };
