@@ -146,7 +146,7 @@ static void prepare_for_leaks(const struct zygote_self *z)
                 log_error(&z->log, "looking for leaks: %s", e.text);
 }
 
-/* Runs aside (aside.h), so that none of its data is on the stack that children get. */
+/* Runs on a stack of its own (aside.h). Children get a copy of the main stack, which so holds none of its data. */
 static int live(struct aside *aside, void *context, struct err *e)
 {
         struct zygote_self *z = context;

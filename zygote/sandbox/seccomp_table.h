@@ -22,9 +22,9 @@ struct seccomp_answers {
         size_t n;
 };
 
-/* A call that depends on one argument. Comparisons are of all 64 bits, except masked ones. So an argument with odd high
- * bits matches no rule that allows. A call that matches none of its rules fails with the error that
- * seccomp_otherwise names for it, else with ENOSYS. */
+/* A rule for a call with a certain argument. All 64 bits of the argument are compared, unless the comparison is masked.
+ * So an argument with unexpected high bits matches no rule that allows the call. seccomp_otherwise has the error for
+ * arguments that match no rule; without an entry there, the error is ENOSYS. */
 struct seccomp_rule {
         const char *name;
         unsigned argument;
