@@ -335,7 +335,9 @@ class Reporting(Case):
         self.assertEqual(before + 5, runs())
 
     def test_a_run_in_progress_shows(self):
-        run = self.client.send_execute(SLEEP)
+        run = self.client.send_execute(HOLD, limits=HELD)
+        SERVER.wait_held()
         wait_until(lambda: self.client.status().languages[0].running == 1, what="one running program")
         self.client.cancel(run)
+        SERVER.held.clear()
         self.assertEqual("CANCELLED", Status.Name(self.client.result(run).status))

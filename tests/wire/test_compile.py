@@ -259,7 +259,8 @@ class EarlyEnds(Compiled):
         return next(l for l in self.client.status().languages if l.name == name)
 
     def wait_for_a_compiler(self):
-        wait_until(lambda: self.language("c").running > 0, what="a compiler that runs")
+        """A request counts as running before its compiler is there."""
+        wait_until(lambda: any(process.name == "cc1" for process in SERVER.processes()), what="a compiler that runs")
 
 
 # Sources that make a compiler work endlessly, or use memory or disk without a bound. Each ends as a COMPILE_ERROR: the

@@ -2,7 +2,7 @@
 
 from lib.case import Case
 from lib.hatchery import pb
-from lib.server import Server, wait_until
+from lib.server import HELD, HOLD, Server, wait_until
 
 Status = pb.Result.Status
 Code = pb.Error.Code
@@ -55,8 +55,8 @@ class Counts(Case):
     def test_refusals_are_counted_wherever_they_come_from(self):
         self.assert_refused("NOT_FOUND", "cobol", self.client.execute, "1", language="cobol")
         self.assert_refused("INVALID_ARGUMENT", "wall", self.client.execute, "1", limits={"wall_us": -1})
-        runs = self.client.send_execute(FOREVER)
-        wait_until(lambda: self.language().running == 1, what="the run")
+        runs = self.client.send_execute(HOLD, limits=HELD)
+        self.SERVER.wait_held()
         self.assert_refused("DEADLINE_EXCEEDED", "deadline", self.client.execute, "1", deadline_us=50_000)
         waiting = [self.client.send_execute("1") for _ in range(2)]
         self.assert_refused("RESOURCE_EXHAUSTED", "queue", self.client.execute, "1")
@@ -67,6 +67,7 @@ class Counts(Case):
         other.close()
         for request in (*waiting, runs):
             self.client.cancel(request)
+        self.SERVER.held.clear()
         wait_until(lambda: self.language().running == self.language().queued == 0, what="quiet")
         counted = self.refusals()
         self.assertEqual((1, 1, 1), tuple(counted[name] for name in ("NOT_FOUND", "INVALID_ARGUMENT",

@@ -5,7 +5,7 @@ import time
 
 from lib.case import Case, describe
 from lib.hatchery import HEADER, PLAIN, execute_message, pb
-from lib.server import Server, wait_until
+from lib.server import HELD, HOLD, Server, wait_until
 
 OF_RUN = ["queue", "dispatch", "run", "drain", "collect"]
 ALL = OF_RUN + ["teardown", "refill", "compile"]
@@ -139,9 +139,10 @@ class Stages(WithServer):
         self.assertEqual([1, 1, 1, 1, 0], [stage.count for stage in row.stages][:5])
 
     def test_a_cancelled_one_ran_until_then(self):
-        request = self.client.send_execute("import time; time.sleep(50)")
-        wait_until(lambda: self.client.status().languages[0].running == 1, what="the run")
+        request = self.client.send_execute(HOLD, limits=HELD)
+        self.SERVER.wait_held()
         self.assertTrue(self.client.cancel(request))
+        self.SERVER.held.clear()
         result = self.client.result(request)
         self.assert_status(result, "CANCELLED")
         self.assertGreater(result.stages.run_us, 0)
