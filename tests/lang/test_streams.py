@@ -259,9 +259,10 @@ class Streams(Case):
         self.assertTrue(expected == stream.out)
 
     def client_gone(self, language):
-        client = SERVER.connect()
-        stream = client.open(LANGUAGES[language].flood, language=language, limits=LIMITS, gives_back=False, stdin=b"x\n")
-        stream.wait(lambda: len(stream.out) > 0)
+        client, programs = SERVER.connect(), LANGUAGES[language]
+        stream = client.open(programs.flood, language=language, limits=LIMITS, gives_back=False, live_stdin=False,
+                             stdin=programs.feed.encode())
+        self.assertTrue(stream.wait(lambda: len(stream.out) > 0))
         client.close()
         wait_until(lambda: self.row(language).running == 0, what=f"the end of {language}'s run")
 
