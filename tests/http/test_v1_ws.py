@@ -128,8 +128,9 @@ class WebSocket(unittest.TestCase):
 
     def test_a_terminal_and_its_size(self):
         async def conversation(t):
-            await t.send(python("import os, signal\nsize = lambda *_: os.write(1, '{0.columns} {0.lines}\\n'.format(os.get_terminal_size()).encode())\n"
-                                "signal.signal(signal.SIGWINCH, size)\nsize()\nwhile input() != 'end': pass",
+            await t.send(python("import os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGWINCH})\n"
+                                "print(*os.get_terminal_size())\nsignal.sigwait({signal.SIGWINCH})\n"
+                                "print(*os.get_terminal_size())\nwhile input() != 'end': pass",
                                 live_stdin=True, terminal={"rows": 24, "columns": 80}))
             await t.until_output("80 24")
             await t.send({"resize": {"rows": 30, "columns": 100}})

@@ -277,7 +277,7 @@ class Streams(Case):
     def test_signals_come_to_the_program(self):
         program = ("import os, signal\nfor number in (%s):\n"
                    "    signal.signal(number, lambda n, f: os.write(1, b'%%d\\n' %% n))\n"
-                   "print('ready', flush=True)\nwhile True:\n    signal.pause()\n" % ", ".join(map(str, CAUGHT)))
+                   "print('ready', flush=True)\nimport time\nwhile True:\n    time.sleep(0.01)\n" % ", ".join(map(str, CAUGHT)))
         stream = self.client.open(program)
         self.assertEqual(b"ready\n", stream.line())
         for number in CAUGHT:
