@@ -121,8 +121,8 @@ class Streams(Case):
         self.assertEqual(b"here\n", stream.out)
 
     def test_a_child_in_the_background_does_not_keep_the_answer(self):
-        stream = self.client.open("import os, time\nif os.fork() == 0:\n    while True:\n        os.write(1, b'child ')\n"
-                                  "        time.sleep(0.001)\ntime.sleep(0.1)\nos._exit(3)")
+        stream = self.client.open("import os, time\nends = os.pipe()\nif os.fork() == 0:\n    while True:\n        os.write(1, b'child ')\n"
+                                  "        os.write(ends[1], b'x')\n        time.sleep(0.001)\nos.read(ends[0], 1)\nos._exit(3)")
         self.assertEqual(3, self.ended(stream).exit_code)
         self.assertLess(stream.result().wall_us, 5_000_000)
         self.assertIn(b"child", stream.out)
