@@ -14,7 +14,7 @@ struct bar {
         enum kind kind;
         enum workload_id only; /* 0: all languages of that kind */
         enum languages_metric of;
-        enum languages_metric against; /* LANGUAGES_METRICS: the figure itself, in ms */
+        enum languages_metric against; /* the divisor of `of`; LANGUAGES_METRICS: no divisor, `of` in ms */
         double most;                   /* 0: none */
         double least;                  /* 0: none */
         const char *text;
@@ -66,7 +66,8 @@ static bool ratio_of(const struct languages_row *row, const struct bar *b, struc
 
 static bool holds(const struct bar *b, double value)
 {
-        return (b->most == 0 || value <= b->most) && (b->least == 0 || value >= b->least); /* NOLINT: exact in bars */
+        return (b->most == 0 || value <= b->most) &&
+               (b->least == 0 || value >= b->least); /* NOLINT: bars has exact 0s */
 }
 
 static void cell(FILE *to, const struct languages_row *row, enum languages_metric m, int digits)
@@ -117,7 +118,7 @@ void languages_print(FILE *to, const struct languages_report *r, const struct ma
                 fprintf(to, "\nAll of them warm and idle: %.0f MiB, of which %.0f MiB are the kernel's.\n",
                         (double)r->memory.bytes / (1 << 20), (double)r->memory.kernel_bytes / (1 << 20));
         else
-                fprintf(to, "\nMemory of the whole: not measured: %s\n", r->memory.reason);
+                fprintf(to, "\nThe memory of all of them was not measured: %s\n", r->memory.reason);
         fputs("\n| language | bar | median (least–most) | |\n|---|---|---|---|\n", to);
         for (size_t i = 0; i < r->n; i++)
                 for (size_t k = 0; k < sizeof bars / sizeof bars[0]; k++)

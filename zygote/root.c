@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
-/* Bytes of the files in directories that are copied, each and together: the root is small, and each zygote has one. */
+/* The most bytes in one file of a copied directory, and in all of them: each zygote has a root, which must be small. */
 enum { MOST_OF_A_FILE = 128 << 10, MOST_OF_ALL = 1 << 20 };
 
 /* Relative paths below the new root. */
@@ -233,13 +233,13 @@ static int attach_empty(int root, struct err *e)
         struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
         OWN_FD int fs = newmount_make("tmpfs", options, 3, MOUNT_ATTR_NOSUID);
         if (fs < 0)
-                return err_set(e, -fs, "a tmpfs for an empty directory");
+                return err_set(e, -fs, "make a tmpfs for an empty directory");
         int used = openat(fs, "used", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
         bool wrote = used >= 0 && write(used, "", 1) == 1;
         own_close(&used); /* a mount with a file that is open for writing can't be made read-only */
         if (!wrote || mkdirat(fs, "empty", 0755) < 0 || mkdirat(fs, "beside", 0755) < 0 ||
             mount_setattr(fs, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
-                return err_set(e, errno, "an empty directory");
+                return err_set(e, errno, "make an empty directory");
         int r = newmount_attach(fs, root, "run");
         return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
 }
@@ -254,7 +254,7 @@ static int attach_beside(int disk, struct err *e)
         if (beside < 0)
                 return err_set(e, -beside, "clone an empty directory");
         if (mount_setattr(beside, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
-                return err_set(e, errno, "an empty directory");
+                return err_set(e, errno, "make an empty directory read-only");
         int r = newmount_attach(beside, AT_FDCWD, "/mnt" ROOT_BESIDE);
         return r < 0 ? err_set(e, -r, "attach an empty directory") : 0;
 }
@@ -268,7 +268,7 @@ static int make_root(int *disk, int *root, struct err *e)
 
         OWN_FD int fs = newmount_make("tmpfs", options, 2, MOUNT_ATTR_NOSUID);
         if (fs < 0)
-                return err_set(e, -fs, "tmpfs for the zygote's root");
+                return err_set(e, -fs, "make a tmpfs for the zygote's root");
         if (mkdirat(fs, "root", 0755) < 0 || mkdirat(fs, "beside", 0755) < 0)
                 return err_set(e, errno, "mkdir in the tmpfs for the zygote's root");
         int r = newmount_attach(fs, AT_FDCWD, "/mnt");
@@ -289,9 +289,9 @@ int root_enter(const struct paths *paths, struct err *e)
         OWN_FD int disk = -1, root = -1;
 
         if (unshare(CLONE_NEWNS) < 0)
-                return err_set(e, errno, "a mount namespace");
+                return err_set(e, errno, "make a mount namespace");
         if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-                return err_set(e, errno, "private mounts");
+                return err_set(e, errno, "make the mounts private");
 
         umask(022);
         int r = make_root(&disk, &root, e);
@@ -325,12 +325,12 @@ static int move_to_emptiness(struct err *e)
         struct mount_attr read_only = { .attr_set = MOUNT_ATTR_RDONLY };
         OWN_FD int root = newmount_make("tmpfs", options, 3, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
         if (root < 0)
-                return err_set(e, -root, "an empty root");
+                return err_set(e, -root, "make an empty root");
         if (mkdirat(root, &ROOT_MOUNT_POINT[1], 0755) < 0 ||
             mount_setattr(root, "", AT_EMPTY_PATH, &read_only, sizeof read_only) < 0)
-                return err_set(e, errno, "an empty root");
+                return err_set(e, errno, "make an empty root");
         if (unshare(CLONE_NEWNS) < 0)
-                return err_set(e, errno, "a mount namespace");
+                return err_set(e, errno, "make a mount namespace");
         int r = newmount_attach(root, AT_FDCWD, ROOT_MOUNT_POINT);
         if (r < 0)
                 return err_set(e, -r, "attach an empty root");

@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 enum {
-        LARGE = 100000,               /* bytes; a larger request would be mapped */
-        LARGEST_HOLE = (8 << 10) + 8, /* larger ones are few, and a child that wants so much copies no page for it */
-        SMALLEST_HOLE = 24,           /* glibc's smallest piece */
-        GRAIN = 16,                   /* between glibc's sizes, each of which is 8 more than a multiple of it */
-        CACHED = 1032, /* pieces up to here stay with the thread when they are freed, and are holes again */
+        LARGE = 100000, /* bytes; malloc would map memory of its own for a much larger request */
+        /* There are few larger holes, and malloc_trim has emptied the whole pages in them: a child copies no empty
+         * page.
+         */
+        LARGEST_HOLE = (8 << 10) + 8,
+        SMALLEST_HOLE = 24, /* glibc's smallest piece */
+        GRAIN = 16,         /* the step from one of glibc's sizes to the next; a size is a multiple of it plus 8 */
+        /* The thread caches a freed piece of this size or less for the next request, so the piece is a hole again. */
+        CACHED = 1032,
 };
 
 /* Fills all holes of one size, and of larger sizes that are left. The last piece comes from the heap's end. */

@@ -1,5 +1,5 @@
-/* The results of one row in one round, and the two ways of measuring a row. A plain value, like the histogram in it.
- */
+/* The results of one row in one round, and the two ways of measuring a row. A sample has no pointers, so processes can
+ * send copies of it through pipes. */
 #pragma once
 
 #include "proto/base/err.h"
@@ -60,8 +60,8 @@ struct sample_stages {
                 char name[16];
                 uint64_t count;
                 uint64_t sum_us;
-                uint64_t p50_us; /* this and the next three: over all runs of the server; 0 if count and sum are a row's
-                                  * own */
+                uint64_t p50_us; /* this and the next three: over all runs of the server; 0 if count and sum cover only
+                                  * one row */
                 uint64_t p90_us;
                 uint64_t p99_us;
                 uint64_t max_us;
@@ -73,7 +73,7 @@ struct sample_stream {
         unsigned n;     /* 0: not measured */
         double seconds; /* from the first byte that came to the last */
         uint64_t bytes;
-        uint64_t slowest, fastest;       /* bytes that had come of a stream when the first stream ended */
+        uint64_t slowest, fastest;       /* bytes of one stream that had come when the first stream ended */
         uint64_t lost;                   /* bytes that were written but did not come */
         uint64_t pool_before, pool_peak; /* bytes of memory of the server's pool; 0: not known */
 };

@@ -145,7 +145,7 @@ static int start_own(struct server *s, const char *hatcheryd, const char *langua
 
 int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e)
 {
-        /* running: the same number on both sides of a comparison, on every machine. */
+        /* Servers that are compared differ only in warm. The default of `running` would depend on the machine. */
         return start_own(s, hatcheryd, language, warm, WARM_RUNNING, e);
 }
 
@@ -247,7 +247,7 @@ int server_preload(const char *hatcheryd, const char *language, char out[SERVER_
                 return err_say(e, EIO, "%s --print-config failed (wait status %d): build it first", hatcheryd, status);
         text[len] = '\0';
 
-        /* The section is printed as a comment, with all settings that an empty section means. */
+        /* hatcheryd prints the language's section as a comment that shows the default of each setting. */
         snprintf(section, sizeof section, "\n#language %s {", language);
         const char *at = strstr(text, section);
         at = at ? strstr(at, "\n#        preload ") : NULL;

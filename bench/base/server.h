@@ -38,7 +38,7 @@ int server_start_grouped(struct server *s, const char *hatcheryd, struct err *e)
  * it. No other setting depends on warm. */
 int server_start_warm(struct server *s, const char *hatcheryd, const char *language, unsigned warm, struct err *e);
 
-/* Starts it like server_start_warm, with room for so many programs at one time: each finds a sandbox. */
+/* Starts it like server_start_warm, with a warm sandbox for each of so many programs at one time. */
 int server_start_parallel(struct server *s, const char *hatcheryd, const char *language, unsigned programs,
                           struct err *e);
 
@@ -50,5 +50,5 @@ void server_memory(const struct server *s, struct sample_memory *m);
 int server_stop(struct server *s, struct err *e);
 
 /* The modules that the built-in configuration preloads for a language, separated by spaces, as `hatcheryd
- * --print-config` shows them: so a baseline that preloads the same can't drift from the server. */
+ * --print-config` shows them. So a baseline always preloads the same modules as the server. */
 int server_preload(const char *hatcheryd, const char *language, char out[SERVER_PRELOAD_SIZE], struct err *e);

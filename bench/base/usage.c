@@ -37,8 +37,8 @@ static size_t read_proc(pid_t pid, const char *name, char text[TEXT_SIZE])
         return n < 0 ? 0 : (size_t)n;
 }
 
-/* stat counts in ticks of 10 ms, which is too coarse for a pool; schedstat, if the kernel has it, counts in
- * nanoseconds. All of a server's processes have one thread. */
+/* stat counts in ticks of 10 ms, which is too coarse for a pool. schedstat, if the kernel has it, counts in
+ * nanoseconds, but only for one thread. Each of a server's processes has only one. */
 static bool look(struct process *p, pid_t pid)
 {
         char text[TEXT_SIZE];

@@ -1,7 +1,6 @@
-/* The CPU time of a server and all of its processes, from /proc: of living processes their own time, of reaped ones the
- * time in their parent's account. No sandbox is missed, however short its life: the zygote reaps it, or its slot's init
- * does.
- */
+/* The CPU time of a server and all of its processes, from /proc. A living process has its own time. The time of a
+ * process that was reaped is in its parent's account. No sandbox is missed, however short its life: the zygote or its
+ * slot's init reaps it. */
 #pragma once
 
 #include "bench/base/sample.h"

@@ -45,7 +45,7 @@ enum workload_id {
         WORKLOAD_COUNT,
 };
 
-/* The program writes 10 MB/s for 1.5 s. Its output limit is within the built-in ceiling. */
+/* WORKLOAD_FLOOD writes 10 MB/s for 1.5 s. Its output limit is within the built-in ceiling. */
 enum { WORKLOAD_FLOOD_BYTES = 15000000, WORKLOAD_FLOOD_OUTPUT = 16 << 20 };
 
 struct program;
@@ -54,7 +54,7 @@ struct workload {
         const char *name;
         const char *language;
         const char *file; /* the program's name if it is run from a file */
-        const char *code; /* with takes_steps, a pattern with one number in it */
+        const char *code; /* with takes_steps: a format that takes the number of steps */
         bool takes_steps;
         const char *const *cold; /* the language's own command, in a directory with the file; NULL: python3 -I -c */
         const char *out;         /* all of standard output; standard error must be empty. NULL: fill makes it */

@@ -12,7 +12,6 @@ int cold_paced(struct sample *s, const struct program *p, const struct pace *pac
 /* Keeps n commands running at once. When one is reaped, the next starts. */
 int cold_window(struct sample *s, const struct program *p, unsigned n, const struct window *window, struct err *e);
 
-/* One run that is neither timed nor checked: its output, of which there must be less than size bytes, and wait's
- * status.
- */
+/* Makes one run that is neither timed nor checked. Gives its output, which must be shorter than size bytes, and the
+ * status from wait. */
 int cold_once(const struct program *p, char *out, size_t size, size_t *len, int *status, struct err *e);

@@ -130,7 +130,7 @@ char *contract_large_body(const struct program *p, size_t bytes)
         char *small = text_of(v1_body(p));
         char *text = small ? malloc(bytes + 1) : NULL;
         if (text) {
-                /* The object's last brace gives way to one more member. */
+                /* One more member takes the place of the object's last brace. */
                 int len = snprintf(text, bytes, "%.*s,\"stdin\":\"", (int)strlen(small) - 1, small);
                 memset(text + len, 'x', bytes - (size_t)len);
                 memcpy(text + bytes - 2, "\"}", 3);
@@ -139,7 +139,7 @@ char *contract_large_body(const struct program *p, size_t bytes)
         return text;
 }
 
-/* Puts the beginning of the answer on a line of its own. */
+/* Writes what is wrong, the status, and the beginning of the answer, all in one line. */
 static void tell_answer(const struct http_answer *a, const char *what, char why[SAMPLE_TEXT_SIZE])
 {
         char words[97];

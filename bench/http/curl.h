@@ -1,4 +1,4 @@
-/* What the two parts of the plug-in share. */
+/* Functions that the two parts of the libcurl plug-in share. */
 #pragma once
 
 #include "bench/http/client.h"

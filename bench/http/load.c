@@ -1,4 +1,4 @@
-/* One at a time, and all at once: see load.h. */
+/* Requests one at a time, and requests all at once: see load.h. */
 #include "bench/http/load.h"
 
 #include "bench/base/clock.h"

@@ -103,7 +103,7 @@ int lua_run_warm(const struct lang_setup *setup, struct lang_warmed *out, struct
         struct lua_runtime *lua = calloc(1, sizeof *lua);
         out->state = lua;
         if (!lua)
-                return err_set(e, ENOMEM, "Lua's state");
+                return err_set(e, ENOMEM, "make Lua's state");
         lua->packages = setup->packages;
         snprintf(out->version, sizeof out->version, "%s",
                  lua_dialect.version + strcspn(lua_dialect.version, "0123456789"));
@@ -111,7 +111,7 @@ int lua_run_warm(const struct lang_setup *setup, struct lang_warmed *out, struct
                 return 0;
         out->preloads = calloc(n, sizeof *out->preloads);
         if (!out->preloads || make_state(lua) < 0)
-                return err_set(e, ENOMEM, "the preloaded modules");
+                return err_set(e, ENOMEM, "load the preloaded modules");
         for (size_t i = 0; i < n; i++)
                 out->preloads[i] = preload_timed(load_module, lua->L, setup->preload[i]);
         fflush(NULL); /* otherwise each child would print the modules' output */
@@ -231,8 +231,8 @@ static int run_init(lua_State *L)
 }
 
 /* Pushes the text of the file as luaL_loadfile reads it: without a byte order mark, and without the contents of a first
- * line that begins with '#'. False if the file can't be read, is empty or is compiled: then it ends with no
- * expression. */
+ * line that begins with '#'. False if the file can't be read, is empty or is compiled: such a file has no last
+ * expression to print. */
 static bool push_source(lua_State *L, const char *entry)
 {
         OWN_FD int fd = open(entry, O_RDONLY | O_CLOEXEC);
@@ -301,7 +301,7 @@ static int run_entry(lua_State *L, const struct job *job)
         return r;
 }
 
-/* A C function that calls the program, as in the command: so a traceback ends with "[C]: in ?". */
+/* A C function calls the program, as in Lua's own command. So a traceback ends with "[C]: in ?", as there. */
 static int main_function(lua_State *L)
 {
         struct program *p = lua_touserdata(L, 1);

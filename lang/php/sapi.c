@@ -110,8 +110,8 @@ static void set_defaults(HashTable *settings)
 
 /* ---------------------------------------------------------------- functions that only the command line has */
 
-/* Writes the title into the memory that /proc/self/cmdline shows. That is the memory of the zygote's arguments: a word,
- * and then zeros. -1 if that memory can't be found. */
+/* Writes the title into the memory that /proc/self/cmdline shows. That is the memory of the zygote's arguments, which
+ * holds one word and then zeros. -1 if that memory can't be found. */
 static int show_title(const char *title)
 {
         char text[2048];
@@ -185,7 +185,7 @@ static const zend_function_entry functions[] = { PHP_FE(dl, arginfo_dl)         
 
 void php_sapi_init(sapi_module_struct *s)
 {
-        /* The library has no const for names, and writes to none of them. */
+        /* The library's type has no const for these names, but the library does not write to them. */
         static char name[] = "cli", pretty_name[] = "Command Line Interface", executable[] = "php";
         *s = (sapi_module_struct){
                 .name = name,

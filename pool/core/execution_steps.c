@@ -151,7 +151,7 @@ void execution_look(struct execution *x, const struct slot *slot)
         if (again && (!language_keeps(x->language) || x->compile.done || submission_is_fresh(&x->submission)))
                 return;
         if (!find_in_cache(x, slot) && again && x->compile.keyed && seen_take(&x->language->seen, &x->compile.key))
-                x->step = STEP_COMPILE; /* within the run step's limits, as the first time */
+                x->step = STEP_COMPILE; /* x->limit stays: the first run also compiled within the run step's limits */
 }
 
 void execution_remember(struct execution *x)
@@ -210,7 +210,7 @@ static const char *artifacts_fault(const struct execution *x, const struct file_
                 return "the compiler succeeded, but made no file that can be run";
         for (size_t i = 0; i < n; i++)
                 if (files[i].raw_name.len > 0 || names_check(files[i].name, &e) < 0)
-                        return "a file that it made has a name that can't be used";
+                        return "the compiler has made a file whose name can't be used";
         for (size_t i = 0; i < n; i++)
                 if (compile_starts(&x->language->compile, files[i].name) && !program_can_start(files[i].content))
                         return "the compiler has made a library or the like, which can't be run; the sources need a main "

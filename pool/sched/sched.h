@@ -25,7 +25,7 @@ struct sched;
 
 /* Why a language can't serve the requests that wait for it. */
 enum sched_loss {
-        SCHED_BROKEN,  /* its zygotes do not come up. Until one serves, requests that wait and were examined are
+        SCHED_BROKEN,  /* its zygotes do not come up. Until one serves, requests that were examined and wait for it are
                           refused */
         SCHED_LEAVING, /* it is no longer configured; all requests that wait for it are refused */
 };
@@ -35,7 +35,7 @@ struct sched_ops {
          * before it does anything else with the slot, and calls queue_start. */
         void (*start)(void *owner, struct queue_entry *entry, struct slot *slot);
         /* A language's zygote has sent its hello, or a language has turned out to be broken, or leaves. Early requests
-         * can be examined now. */
+         * (they came before the hello) can be examined now. */
         void (*spoken)(void *owner);
         void (*lost)(void *owner, struct language *l, enum sched_loss loss);
         /* Every language that is not broken has had its warm sandboxes. Called once. */
@@ -90,7 +90,8 @@ void sched_fini(struct sched *s);
  * the old one. */
 int sched_reload(struct sched *s, const struct config *was, struct err *e);
 
-/* Adopts a zygote for this language, and takes over sock, the zygote's channel. -1: the channel was lost on the way. */
+/* Adopts a zygote for this language, and takes over sock, the zygote's channel. sock is -1 if the channel was lost on
+ * the way. */
 void sched_adopt(struct sched *s, struct span language, uint32_t generation, int sock);
 
 /* Ends all zygotes in good order. To be called when no execution is left, or when the caller no longer waits for those

@@ -51,8 +51,8 @@ class own_memory:
 
 @state
 class fresh_memory:
-    """New memory from the kernel is zero, also if another process had it before: mapped, grown, from a file, in a pipe
-    or a queue."""
+    """The kernel clears memory before a process gets it, even if another process used it before. The memory comes from
+    mappings, from a larger heap, from files and from the queues of sockets."""
     def poison():
         own_memory.poison()
         mark = (HALVES[0] + HALVES[1]) * 512
