@@ -37,7 +37,7 @@ int rounds_http_load(const struct rounds *plan, const struct row *row, struct sa
         }
 }
 
-/* The first run has the worker allocate what it allocates once. */
+/* Makes one run first, so that the worker has allocated all that it allocates only once. */
 static int one_run(const struct rounds *plan, const struct row *row, const char *address, struct sample *s,
                    struct err *e)
 {
@@ -48,8 +48,8 @@ static int one_run(const struct rounds *plan, const struct row *row, const char 
         return http_paced(s, &asking, &once, e);
 }
 
-/* A server that gives idle connections up has no figure: that it holds them is seen in the number of its descriptors.
- */
+/* Measures the memory of idle connections. If the server has closed some of them, there is no figure. The number of the
+ * gateway's open descriptors shows whether it holds all of them. */
 static int hold(const struct rounds *plan, const struct row *row, const struct server *server, struct sample *s,
                 struct err *e)
 {

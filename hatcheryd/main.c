@@ -98,11 +98,12 @@ static const char help_text[] =
         "Runs untrusted snippets, each in a brand-new sandbox that was warm before the request came.\n"
         "\n"
         "  --listen ADDR     HOST:PORT, [IPV6]:PORT (port 0: a free one) or unix:PATH; repeatable;\n"
-        "                    in place of the configuration's; then no HTTP without a section http\n"
+        "                    replaces the addresses of the configuration; the server then speaks\n"
+        "                    HTTP only if the configuration has a section http\n"
         "  --config FILE     in place of the built-in configuration; read again at SIGHUP\n"
         "  --check-host      say line by line what this host gives and what is missing, languages included\n"
         "  --print-config    the built-in configuration, with every setting and its default\n"
-        "  --print-seccomp   the system calls of a sandbox, and what single languages have beyond them\n"
+        "  --print-seccomp   the system calls of every sandbox, and those that single languages add\n"
         "  --faults FILE     for tests: leaves out walls or lets steps fail, see zygote/base/fault.h; never for service\n"
         "  --version, --help\n"
         "\n"
@@ -274,7 +275,7 @@ static int run_zygote(const struct command_line *c)
         return status;
 }
 
-/* Sets the process's name: the program runs from a copy in memory, which has no name of its own. */
+/* Sets the process's name, since the program runs from a copy in memory, which has no name. Then runs the role. */
 static int run_role(struct command_line *c)
 {
         char name[16] = "";

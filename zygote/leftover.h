@@ -16,17 +16,17 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* Three namespaces, and the files of facts.h; before them the root of /proc. */
+/* LEFTOVER_KEPT: three namespaces, and the files of facts.h. LEFTOVER_LOCKS: these, and the root of /proc. */
 enum { LEFTOVER_KEPT = 3 + FACTS_FILES, LEFTOVER_LOCKS = 1 + LEFTOVER_KEPT };
 
 struct leftover {
-        int sockstat;             /* owned, like the next; -1 */
-        int proc;                 /* the root of the slot's /proc */
-        int lock[LEFTOVER_LOCKS]; /* borrowed, except proc: files that could be locked */
+        int sockstat;             /* owned; -1: not open */
+        int proc;                 /* owned: the root of the slot's /proc; -1: not open */
+        int lock[LEFTOVER_LOCKS]; /* proc, and the borrowed files that a program could lock */
 };
 
-/* Call it before init gives up its privilege, which closes init's entries in /proc. All descriptors are borrowed: proc,
- * the slot's mount, and the other files of the slot that can be locked; -1 for a missing one. */
+/* Call it before init gives up its privilege, which closes init's entries in /proc. proc is the slot's mount of /proc.
+ * kept has the other files that can be locked; -1 for a missing one. The caller still owns all these descriptors. */
 int leftover_open(struct leftover *l, pid_t init, int proc, const int kept[LEFTOVER_KEPT], struct err *e);
 void leftover_close(struct leftover *l);
 

@@ -8,8 +8,7 @@
 
 enum {
         LARGE = 100000, /* bytes; malloc would map memory of its own for a much larger request */
-        /* There are few larger holes, and malloc_trim has emptied the whole pages in them: a child copies no empty
-         * page.
+        /* There are few larger holes. malloc_trim has emptied the whole pages in them, so a child copies none of those.
          */
         LARGEST_HOLE = (8 << 10) + 8,
         SMALLEST_HOLE = 24, /* glibc's smallest piece */

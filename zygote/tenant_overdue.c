@@ -10,12 +10,12 @@
 #include <unistd.h>
 
 /* A boot and a teardown take milliseconds, or a second where a hostile run has left much. A program that is started
- * ahead takes longer: a virtual machine takes 1.5 s of an idle processor. An init that makes the kernel free names is
- * interrupted by a signal after five seconds (init.c), as soon as the kernel looks for signals. Killing init would be
- * no faster.
+ * ahead takes longer: a virtual machine takes 1.5 s of an idle processor. init may make the kernel free the names of
+ * files that a run has looked up. A signal interrupts that after five seconds (init.c), as soon as the kernel looks for
+ * signals. Killing init would be no faster.
  *
- * Even if a process was given little processor time, waiting ends after so many times the process's patience. The pool
- * waits longer (pool/link/zygote.c). */
+ * A process may get little processor time for very long. So waiting also ends after PATIENCE_TIMES or
+ * INIT_PATIENCE_TIMES the patience, as the clock counts it. The pool waits longer (pool/link/zygote.c). */
 enum { PATIENCE_MS = 8000, PRESTART_PATIENCE_MS = 40000, RECLAIM_PATIENCE_MS = 24000 };
 enum { PATIENCE_TIMES = 12, INIT_PATIENCE_TIMES = 5 };
 

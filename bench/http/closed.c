@@ -28,7 +28,7 @@ static void ask(struct closed *c, unsigned lane)
         c->in_flight += c->error == 0;
 }
 
-/* The lane behind those of the connections is the upload's. */
+/* The upload has the lane after the lanes of the connections. */
 static void begin_upload(struct closed *c)
 {
         c->error = c->asking->client->many_ask(c->many, c->how->connections, &c->upload, c->e);

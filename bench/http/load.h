@@ -10,8 +10,8 @@
 #include "bench/load/load.h"
 #include "proto/base/err.h"
 
-/* The body that is uploaded slowly. It is a little smaller than 16 MiB, so that the request that it makes for the pool,
- * with names and numbers of its own, fits into the built-in max_request_bytes. */
+/* The body that is uploaded slowly. The gateway makes a request for the pool from it, and adds names and numbers. That
+ * request must fit into the built-in max_request_bytes. So the body is a little smaller than 16 MiB. */
 enum {
         HTTP_UPLOAD_BYTES = (16 << 20) - (1 << 10),
         HTTP_UPLOAD_PER_SECOND = 2 << 20,
@@ -32,7 +32,7 @@ int http_paced(struct sample *s, const struct http_asking *a, const struct pace 
 struct http_closed {
         unsigned connections;
         bool fresh;   /* each request has a new connection */
-        bool uploads; /* beside them, HTTP_UPLOAD_BYTES are uploaded slowly, from the beginning of the window on; the
+        bool uploads; /* one more connection slowly uploads HTTP_UPLOAD_BYTES from the beginning of the window on; the
                        * answer must be right, and does not count as a run */
         struct load_span span;
 };
@@ -42,5 +42,5 @@ int http_closed(struct sample *s, const struct http_asking *a, const struct http
 int http_once(struct sample *s, const struct http_asking *a, unsigned connections, struct err *e);
 
 /* One kept connection, one stream of server-sent events at a time, with a pause before each. The program writes the
- * time of its write. Latency counts from that time until the event with it is decoded. Contract v1 alone. */
+ * time of its write. Latency counts from that time until the event with it is decoded. Only for the contract v1. */
 int http_first_byte(struct sample *s, const struct http_asking *a, const struct pace *pace, struct err *e);

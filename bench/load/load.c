@@ -1,4 +1,4 @@
-/* One at a time, and the closed loop over many connections: see load.h. */
+/* Requests one at a time, and the closed loop over many connections: see load.h. */
 #include "bench/load/load.h"
 
 #include "bench/base/clock.h"

@@ -11,7 +11,7 @@
 enum {
         MAX_CONNECTIONS = 64,
         PER_CONNECTION = 128,                        /* in flight; a server's own bound is 256 */
-        RING = 2 * MAX_CONNECTIONS * PER_CONNECTION, /* numbers in flight differ by less: see has_room */
+        RING = 2 * MAX_CONNECTIONS * PER_CONNECTION, /* more than the numbers in flight can differ by: see has_room */
 };
 
 struct flight {

@@ -17,7 +17,7 @@ int peers_open(struct peers *p, enum peer_id id, const struct program *program, 
 {
         const struct peer *peer = &peer_table[id];
         if (program->in || strcmp(program->w->language, "python") != 0)
-                return err_say(e, EINVAL, "%s is asked for Python without input alone", peer->name);
+                return err_say(e, EINVAL, "%s can only be asked to run Python programs without input", peer->name);
         if (!peer->http && access(p->place[id], X_OK) < 0)
                 return err_set(e, errno, "%s: there is no program %s", peer->name, p->place[id]);
         if (peer->http && !p->http)

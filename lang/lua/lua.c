@@ -149,7 +149,8 @@ const struct lua_dialect lua_dialect = {
         .describe = describe,
 };
 
-/* For jobs that set variables which every process reads. For Lua's own variables, a new state is enough. */
+/* The command for a job that sets a variable of libc or of the dynamic linker (lang/startup.c): a running process no
+ * longer reads those. A job that sets only Lua's own variables gets a new Lua state in the same process. */
 static const char *const fresh[] = { "/usr/bin/lua5.4", "lua", "{interpreter_args}", "{entry}", NULL };
 static const char *const prompt[] = { "/usr/bin/lua5.4", "lua", NULL };
 static const struct lang_package_variable package_variables[] = {

@@ -32,7 +32,7 @@ struct lua_dialect {
         /* The command's text for the error object at the top of the stack; NULL for nothing. */
         const char *(*describe)(lua_State *L);
 
-        /* Called after an error: the command's recovery before it goes on. May be NULL. */
+        /* Called after an error, to do what the command does before it goes on. May be NULL. */
         void (*recover)(lua_State *L);
 };
 

@@ -127,7 +127,7 @@ static void reveal(pTHX_ HV *hidden, SV *name)
                 reveal(aTHX_ hidden, *av_fetch(known, i, 0));
 }
 
-EXTERN_C OP *Perl_pp_require(pTHX); /* exported, and in no header for extensions */
+EXTERN_C OP *Perl_pp_require(pTHX); /* libperl exports it, but no header for extensions has it */
 
 /* Stands in for perl's own `require`, and ends by calling it. */
 static OP *require_op(pTHX)

@@ -243,7 +243,7 @@ static int ask_for_search_path(struct perl *p, struct err *e)
         /* NOLINTNEXTLINE(cert-env33-c): a constant line, in the zygote, whose environment is a sandbox's */
         FILE *answer = popen(PROGRAM " -e 'print map { qq($_\\n) } @INC'", "re");
         if (!answer)
-                return err_set(e, errno, "starting %s", PROGRAM);
+                return err_set(e, errno, "start %s", PROGRAM);
         size_t len = fread(p->search_path, 1, sizeof p->search_path - 1, answer);
         int status = pclose(answer);
         if (status != 0 || len == 0 || len == sizeof p->search_path - 1)
@@ -257,9 +257,10 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
         size_t n = setup->n_preload;
         out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
         if (!p || !out->preloads)
-                return err_set(e, ENOMEM, "Perl"); /* nothing is freed, since the zygote ends with this error */
+                return err_set(e, ENOMEM,
+                               "make Perl's state"); /* nothing is freed, since the zygote ends with this error */
         if (setup->packages && setenv("PERL5LIB", LIBRARY, 1) < 0)
-                return err_set(e, errno, "PERL5LIB");
+                return err_set(e, errno, "set PERL5LIB");
         int r = ask_for_search_path(p, e);
         if (r < 0)
                 return r;
@@ -274,7 +275,7 @@ static int perl_warm(const struct lang_setup *setup, struct lang_warmed *out, st
         PERL_SYS_INIT3(&argc, &argv, &environ);
         PerlInterpreter *my_perl = p->interpreter = perl_alloc();
         if (!my_perl)
-                return err_set(e, ENOMEM, "an interpreter");
+                return err_set(e, ENOMEM, "make an interpreter");
         perl_construct(my_perl);
         PL_perl_destruct_level = 0;
         PL_exit_flags |= PERL_EXIT_DESTRUCT_END;
@@ -333,7 +334,7 @@ static int perl_run_job(void *state, const struct job *job)
 }
 
 static const char *const at_start[] = { "LANG", "LANGUAGE", "LC_*", "PERL*", NULL };
-/* No option of perl sets $|. -M5.006 only requires a version, and loads no module. */
+/* No option of perl sets $|, so code behind an option -M does. 5.006 is a version, so this -M loads no module. */
 static const char *const fresh[] = { PROGRAM,   "perl", "{unbuffered}-M5.006;BEGIN{$|=1}", "{interpreter_args}",
                                      "{entry}", NULL };
 static const struct lang_package_variable package_variables[] = { { "PERL5LIB", ":", LIBRARY }, { 0 } };

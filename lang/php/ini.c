@@ -88,12 +88,12 @@ static int settings(bool etc, char **text, struct err *e)
         size_t size;
         FILE *to = open_memstream(text, &size);
         if (!to)
-                return err_set(e, ENOMEM, "the settings of PHP");
+                return err_set(e, ENOMEM, "make the settings of PHP");
         int r = etc ? 0 : write_extensions(to);
         fputs(FIXED, to);
         if (fclose(to) == EOF)
                 r = -ENOMEM;
-        return r < 0 ? err_set(e, -r, "the settings of PHP") : 0;
+        return r < 0 ? err_set(e, -r, "make the settings of PHP") : 0;
 }
 
 /* Corrects a constant that tells a program where PHP looks for settings: it gets the value of `php`, not of the
@@ -156,9 +156,9 @@ int php_ini_start(sapi_module_struct *s, struct err *e)
         else if (access(shipped_file, R_OK) == 0)
                 s->php_ini_path_override = shipped_file;
 
-        /* A sandbox keeps none of these variables. */
+        /* unsetenv removes the variable again, so no sandbox has it. */
         if (setenv("PHP_INI_SCAN_DIR", etc ? ETC "/conf.d" : "", 1) < 0)
-                return err_set(e, errno, "the environment of PHP");
+                return err_set(e, errno, "set the environment of PHP");
         r = php_module_startup(s, NULL) == SUCCESS ? 0 : err_say(e, EIO, "PHP can't be initialised");
         unsetenv("PHP_INI_SCAN_DIR");
         if (r == 0) {

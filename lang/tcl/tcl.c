@@ -81,7 +81,7 @@ static int tcl_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         out->state = tcl;
         out->preloads = calloc(n ? n : 1, sizeof *out->preloads);
         if (!tcl || !out->preloads)
-                return err_set(e, ENOMEM, "Tcl's state");
+                return err_set(e, ENOMEM, "make Tcl's state");
         tcl->packages = setup->packages;
         Tcl_FindExecutable(PROGRAM);
         tcl->interp = make_interp(setup->packages, &broken);
@@ -94,7 +94,7 @@ static int tcl_warm(const struct lang_setup *setup, struct lang_warmed *out, str
         return 0;
 }
 
-/* The seed that rand() would take from the clock, which forks may share. */
+/* Gives rand() a random seed. By itself it takes its seed from the clock, and two forks may read the same time. */
 static int seed(Tcl_Interp *interp)
 {
         uint32_t chance;
@@ -115,8 +115,8 @@ static int tcl_after_fork(void *state)
         struct tcl *tcl = state;
         if (exit_without_zygote() != 0)
                 return -ENOMEM;
-        /* The channels are made here, on the sandbox's pipes. Otherwise the first print would make them, and that is in
-         * the rehearsal. */
+        /* Makes the channels here, on the sandbox's pipes. Otherwise the first print would make them. That print is in
+         * the rehearsal, whose output goes to /dev/null. */
         Tcl_GetStdChannel(TCL_STDOUT);
         return seed(tcl->interp);
 }
@@ -169,7 +169,7 @@ static bool concerns_start(const char *variable)
         return begins(variable, "TCL") || begins(variable, "LANG") || begins(variable, "LC_");
 }
 
-/* Returns true if a new interpreter is needed, since a started one does not read them again. */
+/* Returns true if a new interpreter is needed, since a started one does not read such variables again. */
 static bool set_environment(char *const *env)
 {
         bool concerns = false;
@@ -212,7 +212,7 @@ static Tcl_Interp *restart(const struct tcl *tcl)
         setlocale(LC_CTYPE, "");
         set_encoding(tcl->interp);
         Tcl_Interp *interp = make_interp(tcl->packages, &broken);
-        /* tclsh goes on without its library, after it has said so. */
+        /* Like tclsh, reports that the library is missing, and goes on without it. */
         Tcl_Channel err = interp ? NULL : Tcl_GetStdChannel(TCL_STDERR);
         if (err) {
                 Tcl_WriteChars(err, "application-specific initialization failed: ", -1);
@@ -288,7 +288,8 @@ static int tcl_run(void *state, const struct job *job)
         end(interp, code == TCL_OK ? 0 : 1);
 }
 
-/* For variables that every process reads; for Tcl's own a new interpreter is enough. */
+/* The command for a job that sets a variable of libc or of the dynamic linker (lang/startup.c): a running process no
+ * longer reads those. A job that sets only Tcl's own variables gets a new interpreter in the same process. */
 static const char *const fresh[] = { "/usr/bin/tclsh", PROGRAM, "{interpreter_args}", "{entry}", NULL };
 static const char *const prompt[] = { "/usr/bin/tclsh", PROGRAM, NULL };
 static const struct lang_package_variable package_variables[] = { { "TCLLIBPATH", " ", LANG_PACKAGES }, { 0 } };

@@ -61,7 +61,7 @@ static int on_warm(struct zygote *z, struct slot *slot, const struct report *rep
  */
 static int on_warm_in_vain(struct zygote *z, struct slot *slot, struct err *e)
 {
-        static const char why[] = "the pool can open no descriptors for its sandbox";
+        static const char why[] = "the pool has no free descriptors for its sandbox";
         int r = slots_move(&z->slots, slot, SLOT_DYING, clock_us(), e);
         if (r < 0)
                 return r;
@@ -182,7 +182,7 @@ static int about_slot(struct zygote *z, const struct report *report, const int *
                 z->ops->discarded(z);
                 return 0;
         default:
-                return err_say(e, EPROTO, "a report of no kind (%u)", report->kind);
+                return err_say(e, EPROTO, "a report of an unknown kind (%u)", report->kind);
         }
 }
 

@@ -76,13 +76,13 @@ struct stack *stack_new(size_t size, void (*life)(void *context), void *context,
         char *map = mmap(NULL, GUARD + size + room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                          -1, 0);
         if (map == MAP_FAILED) {
-                err_set(e, errno, "a stack");
+                err_set(e, errno, "make a stack");
                 return NULL;
         }
         struct stack *s = (void *)(map + GUARD + size);
         *s = (struct stack){ .life = life, .context = context, .bottom = map + GUARD, .size = size, .room = room };
         if (mprotect(map, GUARD, PROT_NONE) < 0 || prepare(s) < 0) {
-                err_set(e, errno, "a stack");
+                err_set(e, errno, "make a stack");
                 munmap(map, GUARD + size + room);
                 return NULL;
         }

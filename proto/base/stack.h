@@ -8,12 +8,12 @@
 
 struct stack;
 
-/* size is a multiple of 64 KiB; unused parts cost nothing. life(context) begins with the first stack_enter. NULL with e
- * set. */
+/* size is a multiple of 64 KiB; unused parts cost nothing. The first stack_enter calls life(context). Returns NULL
+ * and sets e after a failure. */
 struct stack *stack_new(size_t size, void (*life)(void *context), void *context, struct err *e);
 
-/* After this call no forked child gets this stack, so the process must not fork while it runs on this stack. 0, or a
- * negative errno. */
+/* After this call no forked child gets this stack, so the process must not fork while it runs on this stack. Returns 0,
+ * or a negative errno. */
 int stack_hide(struct stack *s);
 
 /* Runs life on this stack. Returns when life calls stack_leave, or returns. Must not be called after life has returned.

@@ -1,5 +1,5 @@
-"""The view from inside a sandbox, in which nothing of the host may appear. If possible, a test
-first shows that it could see the thing: an invisible canary proves nothing."""
+"""What a program sees inside a sandbox: nothing of the host may appear. If possible, a test first
+shows that the thing is visible outside. Otherwise the test would prove nothing."""
 
 import json
 import os
@@ -232,7 +232,7 @@ class Processes(Sandbox):
 
 
 class Daemons(Sandbox):
-    """The rights of the server's own processes."""
+    """The threads of the server's own processes."""
 
     def test_the_supervisor_and_the_pool_have_one_thread(self):
         for process in SERVER.daemons():
@@ -241,7 +241,7 @@ class Daemons(Sandbox):
 
 
 class Guesses(Sandbox):
-    """Known ways out of other products' sandboxes, which must not work here."""
+    """Programs that run at one time must not get each other's results."""
 
     def test_many_results_at_once_are_not_mixed(self):
         errors = []

@@ -108,7 +108,7 @@ static void a_refusal_at_once_is_counted(void **state)
         core_drain(t->w.core);
         scene_submit(t, &plain);
         assert_int_equal(refusals(t, REFUSAL_UNAVAILABLE), 1);
-        core_refused(t->w.core, REFUSAL_UNAVAILABLE); /* a front's own */
+        core_refused(t->w.core, REFUSAL_UNAVAILABLE); /* a refusal by a front, which the core only counts */
         assert_int_equal(refusals(t, REFUSAL_UNAVAILABLE), 2);
         t->w.refused[REFUSAL_UNAVAILABLE]++;
 }
@@ -128,7 +128,7 @@ static void a_later_refusal_is_counted(void **state)
         fake_die(t->z);
         assert_int_equal(refusals(t, REFUSAL_UNAVAILABLE), 1);
 
-        scene_submit(t, &wish); /* it runs: those that come behind it wait */
+        scene_submit(t, &wish); /* it runs, so requests that come later wait */
         first = t->f;
         world_submit(&t->w, &wish);
         world_advance(SECOND / 2);
@@ -140,7 +140,7 @@ static void a_later_refusal_is_counted(void **state)
         world_settle(&t->w);
 }
 
-/* The one that gives way is told later, and the one that finds no room at once: each counts once. */
+/* In a full queue one request is pushed out and another one finds no room. Each refusal counts once. */
 static void a_full_queue_is_counted(void **state)
 {
         struct scene *t = *state;
@@ -188,7 +188,7 @@ static void assert_cache(struct scene *t, const char *language, uint64_t hits, u
         assert_int_equal(l.cache_misses, misses);
 }
 
-/* Each of its sandboxes ends so. */
+/* Makes a run. Each of its sandboxes ends with this wait status. */
 static void run(struct scene *t, const char *language, int wait_status)
 {
         scene_submit(t, &(struct front_wish){ .language = language });
@@ -203,7 +203,7 @@ static void run(struct scene *t, const char *language, int wait_status)
 
 static void compile(struct scene *t)
 {
-        run(t, "comp", 1 << 8); /* it does not compile, which nothing keeps */
+        run(t, "comp", 1 << 8); /* the compiler fails, and the cache keeps no failures */
         assert_cache(t, "comp", 0, 1);
         run(t, "comp", 0);
         assert_cache(t, "comp", 0, 2);
@@ -231,7 +231,7 @@ static void compile_again(struct scene *t)
                 fake_read_job(t->s);
                 world_turn(&t->w);
         }
-        assert_cache(t, "comp", 0, 0); /* until it ends */
+        assert_cache(t, "comp", 0, 0); /* a stage is counted only when it ends */
         end(t, 0);
         assert_cache(t, "comp", 0, 1);
         execution_cancel(t->f->execution);

@@ -1,4 +1,5 @@
-"""JavaScript does what node FILE does: by the plug-in, if that was built, and by a prestarted Node, too."""
+"""JavaScript programs do what they do with `node FILE`. The tests run with the plug-in, if it was built, and with a
+prestarted Node."""
 
 import os
 import re
@@ -14,7 +15,7 @@ from lib.server import BUILD
 # The server prefers the plug-in if it was built. Then the tests load the language file under
 # another name, too: this language is prestarted.
 FORKED = (BUILD / "hatchery-lang-javascript.so").exists()
-MEMORY_MIB = 256 if FORKED else 512  # the plug-in has the default of all languages, the file its own limit
+MEMORY_MIB = 256 if FORKED else 512  # the language file of the prestarted Node sets a limit of its own
 CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 }\n"
 if FORKED:
     CONFIG = "client_share = 100\nlanguage javascript { warm = 2 running = 2 preload = { zlib, no-such-module } }\n"
@@ -211,7 +212,7 @@ MORE = {
     "a worker thread": 'const { Worker, isMainThread, parentPort, workerData } = require("worker_threads");\n'
                        'if (isMainThread) { const w = new Worker(__filename, { workerData: 5 }); w.on("message", (m) => console.log(m)); w.on("exit", (c) => console.log(c)) }\n'
                        'else { parentPort.postMessage([workerData, process.argv.slice(1), process.execArgv, Object.keys(require.cache), process.env.HATCHERY_JOB]); process.exit(3) }\n',
-    # The error is handled: Node's text for an unhandled one sometimes differs in its last frames.
+    # The program handles the error: Node's text for an unhandled error sometimes differs in its last frames.
     "an error in a worker thread": 'const { Worker } = require("worker_threads");\nnew Worker("throw new Error(\\"in it\\")", { eval: true })\n'
                                    '    .on("error", (e) => { console.log(e.stack.split("\\n").slice(0, 2)); process.exitCode = 3 })\n',
     "threads that share memory": 'const { Worker } = require("worker_threads"); const a = new Int32Array(new SharedArrayBuffer(4));\n'
@@ -372,7 +373,7 @@ class Hostile(HostileCase):
                 heap = int(self.output(program, language=language, limits={**LIMITS, **limits}))
                 if language == "javascript" and FORKED:
                     most = most * 3 // 4  # V8 collects garbage later in a heap that was made before the fork
-                self.assertIn(heap, range(most, most + 64), language)  # the part for young objects comes on top
+                self.assertIn(heap, range(most, most + 64), language)  # V8 adds the part for young objects to this size
 
     def test_as_many_workers_as_a_pool_has_fit_into_the_usual_limits(self):
         result = self.run_program("const { Worker } = require('worker_threads'); let n = 0;\n"

@@ -1,4 +1,4 @@
-/* The loop's order of work, and turns. */
+/* The order in which the event loop does its work, and turns. */
 #include "pool/native/turns.h"
 
 #include "pool/base/loop.h"
