@@ -14,7 +14,7 @@ struct languages_plan {
         const char *hatcheryd;
         const char *folder; /* the directory of the plug-ins */
         bool quick;
-        unsigned rounds;  /* 0: what quick says */
+        unsigned rounds;  /* 0: the usual number, or that of --quick */
         const char *only; /* names separated by commas; NULL: all */
         const char *json; /* file, or NULL */
         const struct machine *machine;

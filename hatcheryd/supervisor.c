@@ -64,7 +64,8 @@ static int open_listeners(struct supervisor *s, struct err *e)
         const char *const *list = s->options->n_listen ? s->options->listen : (const char *const *)s->config.listen;
         size_t n = s->options->n_listen ? s->options->n_listen : s->config.n_listen;
         if (n == 0 || n >= ROLE_MAX_LISTENERS)
-                return err_say(e, EINVAL, "%zu addresses to listen on; 1 to %d can be", n, ROLE_MAX_LISTENERS - 1);
+                return err_say(e, EINVAL, "%zu addresses to listen on; there must be 1 to %d", n,
+                               ROLE_MAX_LISTENERS - 1);
         for (size_t i = 0; i < n; i++) {
                 int r = listen_open(&s->listeners[i], list[i], e);
                 if (r < 0)
@@ -330,14 +331,14 @@ static int prepare(struct supervisor *s, struct err *e)
         sigaddset(&mask, SIGHUP);
         sigaddset(&mask, SIGCHLD);
         if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
-                return err_set(e, errno, "blocking signals");
+                return err_set(e, errno, "block signals");
         s->signals = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
         if (s->signals < 0)
-                return err_set(e, errno, "signalfd");
+                return err_set(e, errno, "make a descriptor for signals");
         /* Orphans of a killed zygote become children of the supervisor, and the supervisor reaps them. In a container
          * there may be no other process that reaps. */
         if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-                return err_set(e, errno, "PR_SET_CHILD_SUBREAPER");
+                return err_set(e, errno, "become the parent of orphans");
 
         int r = read_settings(s, &s->config, &s->merged, &s->settings.config_fd, e);
         if (r < 0)

@@ -8,8 +8,7 @@
 
 enum {
         LARGE = 100000, /* bytes; malloc would map memory of its own for a much larger request */
-        /* There are few larger holes. malloc_trim has emptied the whole pages in them, so a child copies none of those.
-         */
+        /* There are few larger holes. malloc_trim has emptied their whole pages, so a child copies none of those. */
         LARGEST_HOLE = (8 << 10) + 8,
         SMALLEST_HOLE = 24, /* glibc's smallest piece */
         GRAIN = 16,         /* the step from one of glibc's sizes to the next; a size is a multiple of it plus 8 */

@@ -111,7 +111,7 @@ static int http_post(struct http *h, const char *body, size_t len, const struct 
         return r == CURLE_OK ? 0 : err_say(e, EIO, "%s", curl_why(r, h->why));
 }
 
-/* libcurl keeps a connection for a next request, and FRESH_CONNECT has the next request not take it. */
+/* libcurl keeps each connection open. With FRESH_CONNECT the next request opens a new one and uses no kept one. */
 static int http_hold(struct http *h, unsigned n, struct err *e)
 {
         h->reader = NULL;

@@ -27,7 +27,7 @@ static int set_place(struct peers *p, enum peer_id id, const char *place, struct
         while (len > 1 && place[len - 1] == '/')
                 len--;
         if (len >= PEERS_PATH_SIZE)
-                return err_say(e, EINVAL, "--peer %s: %zu bytes are too long", peer->name, len);
+                return err_say(e, EINVAL, "--peer %s: the address or path is too long (%zu bytes)", peer->name, len);
         snprintf(p->place[id], sizeof p->place[id], "%.*s", (int)len, place);
         return 0;
 }

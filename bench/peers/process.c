@@ -119,7 +119,7 @@ static void tell_status(const struct process *p, const char *what, struct peers_
                     p->err.data);
 }
 
-/* ---------------------------------------------------------------- the way */
+/* ---------------------------------------------------------------- the way to ask a program */
 
 /* crun refuses control groups of version 1 while it sees a mount of version 2 beside them, such as systemd's. So the
  * lane's thread and its children have mounts of their own, without the mount of version 2. */

@@ -17,7 +17,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MIB = 1 << 20
 LIMIT = 32 * MIB
-# A margin for the kernel's own memory, next to the work of others on the machine.
+# A margin for kernel memory that other work on the machine may need meanwhile.
 MARGIN_KIB = 96 << 10
 
 PRELUDE = "import ctypes, os, mmap, socket, struct, sys\nlibc = ctypes.CDLL(None, use_errno=True)\n"
@@ -142,7 +142,7 @@ class Kinds(Case):
             self.assertLess(result.memory_peak_bytes, 12 * MIB, describe(result))
 
     def test_a_peak_does_not_tell_what_the_run_before_looked_up(self):
-        """The peak of a run does not tell what the run before it in its slot looked up, below what a slot may keep"""
+        """The peak of a run does not show how many names an earlier run in its slot looked up, even if they are few"""
         rows = [self.execute(LOOK, args=["none", "0"]) for _ in range(12)]
         clean, marked, differences = {row.stdout: row.memory_peak_bytes for row in rows}, set(), []
         for number in range(200):
@@ -161,7 +161,7 @@ class Kinds(Case):
         self.assertLess(sorted(differences)[1], 500 << 10, differences)
 
     def test_names_that_were_looked_up_do_not_outlive_the_run(self):
-        """Names that were looked up do not outlive the run, charged to no cgroup, until the host runs out of memory"""
+        """The kernel frees the names that a run looked up soon after its end, before the host lacks memory"""
         looks, before = 60_000, names_of_the_host()
         for number in range(2):
             self.assert_exited(self.execute(LOOK, args=[f"{os.getpid()}-outlives-{number}", str(looks)], limits=LIMITS))

@@ -98,7 +98,7 @@ class Terminal(Case):
         self.assertEqual(signal.SIGQUIT, result.signal)
 
     def test_what_is_typed_interrupts_the_foreground_alone(self):
-        """A shell's way: a child's process group gets the terminal, and back."""
+        """As in a shell, a child's process group gets the terminal, and its parent takes it back"""
         stream = self.open(
             "import os, signal\n"
             "signal.signal(signal.SIGTTOU, signal.SIG_IGN)\n"
@@ -231,7 +231,7 @@ class Left(Case):
         for _ in range(3):
             stream = self.client.open(code, terminal=SIZE, **arguments)
             self.assert_status(stream.result(), status)
-            # A device that is not there, in words of the kernel: ENXIO.
+            # 6 is ENXIO: the kernel says that there is no such device.
             slot, rest = self.output(LOOK).split(" ", 1)
             self.assertEqual("[] 0 6 [False, False, False] False\n", rest)
             slots.add(slot)
@@ -253,7 +253,7 @@ class Left(Case):
                                  "while True: pass", "TIME_LIMIT", limits={"wall_us": 500_000})
 
     def test_of_one_that_sent_it_away(self):
-        """The terminal is in flight, in a message that the kernel's collector finds later"""
+        """The terminal's descriptor lies in a message that the kernel's garbage collector finds later"""
         self.assert_nothing_left("import array, os, socket\na, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)\n"
                                  "held = array.array('i', [a.fileno(), b.fileno(), 0])\n"
                                  "for s in (a, b): s.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, held)])\n"

@@ -190,8 +190,8 @@ static void what_a_limit_has_cut_is_not_kept(void **state)
         struct scene *t = *state;
 
         language(t, "comp")->compile.standard[LIMIT_OUTPUT] = 100;
-        assert_int_equal(run(t, &wish, &(struct course){ .err = 500 })->stages, 2); /* and it is not the compiler's
-                                                                                     * end */
+        /* The limit cuts the compiler's output, but does not end the compiler. */
+        assert_int_equal(run(t, &wish, &(struct course){ .err = 500 })->stages, 2);
         assert_int_equal(cache_count(t->cache), 0);
 }
 
@@ -219,8 +219,7 @@ static void what_comes_again_is_kept(void **state)
         f = run(t, &wish, &course);
         assert_int_equal(f->stages, 2);
         assert_true(f->outcome.has_compile);
-        assert_int_equal(f->outcome.output.out_total,
-                         14); /* the compiler's output of that time, and the program's own */
+        assert_int_equal(f->outcome.output.out_total, 14); /* the output of the compile step, and that of the run */
         assert_int_equal(f->outcome.compile.output.out.len, 0);
         f = run(t, &wish, &course);
         assert_int_equal(f->stages, 1);
@@ -228,7 +227,7 @@ static void what_comes_again_is_kept(void **state)
         assert_int_equal(f->outcome.output.out_total, 14);
         f = run(t, &(struct front_wish){ .language = "pre", .output_bytes = 5 }, &(struct course){ 0 });
         assert_true(f->outcome.compile.cached);
-        assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT); /* none of the output is the program's own */
+        assert_int_equal(f->status, OUTCOME_OUTPUT_LIMIT); /* the kept output alone is over the limit */
         assert_int_equal(cache_count(t->cache), 1);
 }
 

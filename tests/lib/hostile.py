@@ -10,7 +10,8 @@ class HostileCase(Case):
     LANGUAGE = None  # the language's name
     HELLO = None  # a program that prints a line
     LIMITS = {}
-    LOOKS_AFTER = True  # or the next test checks, where a sandbox takes seconds of processor time
+    # False where a sandbox takes seconds of processor time. Then the next test shows that the server works.
+    LOOKS_AFTER = True
 
     def run_program(self, program, limits=(), **options):
         limits = {**sanitized_limits(self.LANGUAGE), **self.LIMITS, **dict(limits)}

@@ -65,13 +65,13 @@ SHORT = bool(os.environ.get("HATCHERY_TEST_SHORT"))
 SHORT_SEMANTICS = ("hello", "stdin by line", "args", "several files", "exit code", "uncaught error", "syntax error",
                    "death by signal", "exit hook", "subprocess")
 SHORT_CORPUS = ("word count",)
-# The rows of these in which only the compiled program matters, not its compiler.
+# Those rows of SHORT_SEMANTICS that test only the compiled program, not its compiler.
 RUN_STAGE = ("stdin by line", "args", "exit code", "death by signal", "exit hook", "subprocess")
 
 CORPUS = ("hello", "fizzbuzz", "primes", "word count", "json")
 
-# The output of a language's program `killed`, with standard error among it, before it dies without
-# a flush.
+# What a language's program `killed` writes to standard output and standard error before it dies
+# without a flush.
 PRINTED = b"one\npart" b"err\n" b"two"
 
 WORDS = "the cat and the dog and the bird\nthe end\n" * 50
@@ -90,7 +90,7 @@ CORPUS_STDIN = {"word count": WORDS, "json": '{"name": "hatch", "items": [1, 2, 
 
 @dataclass
 class Language:
-    name: str  # as requests say it
+    name: str  # as requests give it
     main: str  # the name of inline code: "main.pl"
     command: list  # the plain command, before the file's name; or a function (folder, entry, args) -> argv
     semantics: dict  # name: (program, options) or program. Options: args, stdin, files, entry, env, and `ours`: the expected
@@ -99,21 +99,24 @@ class Language:
     absent: dict = field(default_factory=dict)  # of SEMANTICS and CORPUS: name to the reason
     more: dict = field(default_factory=dict)  # further rows of the semantics table, with any names
     random: list = field(default_factory=list)  # programs that print something random: numbers, a temporary name, ...
-    random_together: bool = False  # each prints a line, and leaves the next ones alone; one program, but for --all
+    # Each of `random` prints a line and does not disturb the next. So they run as one program, except with --all.
+    random_together: bool = False
     echo: list = field(default_factory=list)  # (program, expected stdout); empty: echo_last_expression is refused
-    killed: object = None  # a program that prints PRINTED and dies; its option `printed` says so if it prints something else
+    killed: object = None  # a program that prints PRINTED, or the value of its option `printed`, and dies
     fresh: dict = field(default_factory=dict)  # a variable that the language reads at its start: `killed` is run with it, too
-    failing: str = ""  # a program that prints before its error and not after it, if that of SEMANTICS is none
+    failing: str = ""  # replaces the "uncaught error" of SEMANTICS if that one prints after its error
     normalise: object = None  # bytes -> bytes, applied to both sides' standard error and output
-    limits: dict = field(default_factory=dict)  # of every run
+    limits: dict = field(default_factory=dict)  # the limits of every run
     tools: dict = field(default_factory=dict)  # passed on as it is
     prepare: object = None  # called with the folder before the plain command: for compilers
     execute: dict = field(default_factory=dict)  # further fields of every Execute
     is_costly: bool = False  # a sandbox, or a compilation, takes seconds of processor time: the short form, except with --all
-    always: tuple = ()  # of `more`: rows that belong to the short form, too
-    elsewhere: tuple = ()  # rows of SEMANTICS that others of its rows ask, or those of a language of its kind; with --all they run
-    recorded: str = ""  # the language whose command it has, and whose recorded answers
-    together: tuple = ()  # of `more`: programs that print, end well and leave the next ones alone; joined into one program, except with --all
+    always: tuple = ()  # rows of `more` that belong to the short form, too
+    # Rows of SEMANTICS that other rows, or another language, already test. They run only with --all.
+    elsewhere: tuple = ()
+    recorded: str = ""  # the language whose command and recorded answers are used, if it is another
+    # Rows of `more` that print, end well and do not disturb the next. They are one program, except with --all.
+    together: tuple = ()
 
 
 def reference(language, program, options):
@@ -136,10 +139,10 @@ def reference(language, program, options):
 
 
 class References:
-    """What the plain command does with each row, where that is not recorded, asked while the rows before it are compared:
-    a cold command may take longer than all that Hatchery does."""
+    """The plain command's answers to the rows that have no recorded answer. The command runs while earlier rows are
+    compared, because a cold command may take longer than all that Hatchery does."""
 
-    AHEAD = 6  # rows ahead; so a single test computes few that it does not need
+    AHEAD = 6  # rows; few, so that a single test does not start many commands that it does not need
     THREADS = 2
 
     def __init__(self, language, rows):
@@ -150,7 +153,7 @@ class References:
         self.futures = {}
 
     def asked(self, index):
-        """All that decides what the command does, but for the versions of packages."""
+        """Returns all that decides what the command does, except the versions of packages."""
         _, program, options = self.rows[index]
         language = self.language
         return [words_of(language.command), language.main, program,
@@ -170,11 +173,11 @@ class References:
         return self.pool.submit(reference, self.language, *self.rows[index][1:])
 
     def ask(self, index):
-        """What the command does now, anew each time."""
+        """Returns a Future of what the command does now. Runs it again at each call."""
         return self.futures.pop(index, None) or self.submit(index)
 
     def compare(self, index, ours, expected, assert_same):
-        """Compares Hatchery's answer with `expected` of the command's result."""
+        """Compares Hatchery's answer with expected(the result of the command)."""
         compare(self.recorded, self.rows[index][0], self.asked(index), ours, lambda: expected(self.ask(index).result()),
                 assert_same)
 
@@ -201,11 +204,11 @@ def ending_of(result):
 
 
 class LanguageCase(Case):
-    """The tests without a table. A module derives from this class by tests_of."""
+    """The tests that need no table. tests_of derives a class from this one."""
 
     LANGUAGE = None
     REFERENCES = None
-    NAMES = ()  # of all rows that there are
+    NAMES = ()  # the names of all rows, also of those that do not run
 
     @classmethod
     def tearDownClass(cls):
@@ -233,8 +236,8 @@ class LanguageCase(Case):
         self.REFERENCES.ask_ahead(index)
         result = self.run_program(program, **options)
         ending = ending_of(result)
-        # Literal expectations are about the result itself, which says nothing about a program that
-        # was not run.
+        # If `ours` is a tuple, it describes the run itself. Otherwise the compiler's messages are
+        # compared if it refused the program.
         refused = ending[0] == "COMPILE_ERROR" and not isinstance(options.get("ours"), tuple)
         said = result.compile if refused else result
         ours = (said.stdout, said.stderr, ending if said is result else (ending[0], said.exit_code))
@@ -253,7 +256,7 @@ class LanguageCase(Case):
         self.REFERENCES.compare(index, normalised(ours), lambda theirs: normalised(expected(theirs)), assert_same)
 
     def assert_same(self, theirs, ours, result):
-        """unittest shows differences by a comparison of lines that takes hours for long ones."""
+        """Compares without unittest's own comparison, which takes hours for long lines."""
         for name, expected, got in zip(("stdout", "stderr", "ending"), theirs, ours):
             if expected != got and name != "ending":
                 at = next((i for i, (a, b) in enumerate(zip(expected, got)) if a != b), min(len(expected), len(got)))
@@ -284,7 +287,7 @@ class LanguageCase(Case):
         return ["".join(programs)] if self.LANGUAGE.random_together and not ALL else programs
 
     def assert_random(self, program, results):
-        """Each line of it is another in each run."""
+        """Checks that each line of the output differs from run to run."""
         for result in results:
             self.assert_exited(result)
             self.assertTrue(result.stdout.strip(), describe(result))
@@ -302,7 +305,7 @@ class LanguageCase(Case):
     def test_what_is_random_differs_between_runs_at_one_time(self):
         for program in self.random_programs():
             language = self.LANGUAGE
-            first = self.run_program(program)  # so that a compiler has it ready for all of them
+            first = self.run_program(program)  # so that the others find the compiled program in the cache
             requests = [self.client.send_execute(program, language=language.name,
                                                  limits={**sanitized_limits(language.name), **language.limits},
                                                  **language.execute) for _ in range(self.many(6))]
@@ -356,7 +359,7 @@ def identifier(name):
 
 
 def joined(rows, names):
-    """The table with these rows as one; each is a plain program."""
+    """Returns the table with these rows joined into one. Each of them is a program without options."""
     if not names:
         return rows
     return {"what it computes": "\n".join(rows[name] for name in names),
@@ -368,7 +371,8 @@ def tests_of(server, language):
     is_short = SHORT or language.is_costly and not ALL
     elsewhere = () if ALL else language.elsewhere
     planted = {f"planted {name}": row for name, row in INIT_FILES.get(language.name, {}).items()}
-    usual = {**language.semantics, **joined(language.more, language.together), **planted}  # whose answers are recorded
+    # The rows whose answers are recorded.
+    usual = {**language.semantics, **joined(language.more, language.together), **planted}
     table = {**usual, **language.more} if ALL else usual
     rows = {f"test_as_by_its_command_{identifier(name)}": (name, *row) if isinstance(row, tuple) else (name, row, {})
             for name, row in table.items()
@@ -390,7 +394,7 @@ def tests_of(server, language):
     for name in (name for name in language.corpus if not is_short or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
     if language.is_costly and not ALL:
-        # What is random at one time, and in a run before, tells as much.
+        # The test of random values in runs at one time shows as much.
         members["test_each_run_begins_afresh"] = None
         members["test_what_is_random_differs_between_runs_one_after_the_other"] = None
     else:

@@ -40,7 +40,7 @@ class TapResult(unittest.TestResult):
         self.began = time.monotonic()
 
     def report(self, ok, test, directive=""):
-        # A failed setUpModule or tearDownModule arrives as an _ErrorHolder, whose id says which.
+        # A failed setUpModule or tearDownModule arrives as an _ErrorHolder, whose id names the function.
         name = test.shortDescription() or test.id().split(".")[-1] if isinstance(test, unittest.TestCase) else str(test)
         seconds = time.monotonic() - self.began
         took = f" # TIME {seconds:.1f}" if seconds >= self.LONG and isinstance(test, unittest.TestCase) else ""

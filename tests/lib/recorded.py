@@ -27,42 +27,43 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "tests" / "lang" / "recorded"
 RECORDING = bool(os.environ.get("HATCHERY_TEST_RECORD"))
 
-# What `package`, `command` and `build` name in the file of a language, and what `Depends` names in that of a package.
+# The keys in a language's file that name packages; and a package's name, also in the field Depends of a package.
 PACKAGES = re.compile(r'^ *(?:package|command|build) = (.*)$', re.M)
 NAME = re.compile(r"[a-z0-9][a-z0-9+.-]+")
 
 
 def digest(*parts):
-    """Of texts, bytes, and tables of these; whatever is another has another one."""
+    """Returns the digest of texts, bytes, and tables of these. Different values have different digests."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=bytes.hex).encode()).hexdigest()[:24]
 
 
 def versions(language):
-    """A text that is another when a package of the language is, or one of those that it depends on: `name version` in lines."""
+    """Returns the versions of the language's packages and of their dependencies: a line `name version` for each.
+    The machine's architecture follows."""
     folder = ROOT / "lang"
     packages = sorted({name for path in [*folder.glob(f"*/{language}.conf"), *folder.glob(f"*/{language}.plugin")]
                        for line in PACKAGES.findall(path.read_text()) for name in NAME.findall(line)})
     depends = query("${Depends}, ${Pre-Depends}", packages)
-    # What is said of versions and architectures is between brackets, and is not needed.
+    # Required versions (in brackets) and architectures are not part of a name.
     packages += NAME.findall(re.sub(r"\([^)]*\)|:any|:native", "", depends))
     return query("${Package} ${Version}\n", sorted(set(packages))) + platform.machine()
 
 
 def query(what, packages):
-    """Of those packages that are there; what is none is passed over."""
+    """Asks dpkg about these packages. Names that are not of an installed package are left out."""
     return subprocess.run(["dpkg-query", "-W", "-f", what, *packages], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                           text=True, check=False).stdout if packages else ""
 
 
 def words_of(command):
-    """The plain command, or what makes its words: a function, with what it was made of."""
+    """Returns the words of the plain command. If a function makes them: its source and the variables that it uses."""
     if callable(command):
         return [inspect.getsource(command), inspect.getclosurevars(command).nonlocals]
     return command
 
 
 class Recorded:
-    """The answers to one table of programs: of each name its key and its answer."""
+    """The answers to one table of programs: each name has a key and an answer."""
 
     def __init__(self, language, name=None, folder=FOLDER, find_versions=versions):
         self.language = language
@@ -85,11 +86,11 @@ class Recorded:
         return answer if key == self.key(asked) else None
 
     def put(self, name, asked, first, second):
-        """Two answers of the command to the same, which are one where nothing in them is of the moment."""
+        """Keeps the answer if the command gave it twice. An answer that holds a time or an address differs."""
         self.recorded[name] = [self.key(asked), digest(first)] if digest(first) == digest(second) else None
 
     def write(self, names):
-        """What was put, and what was there before, of these names: those that the table has."""
+        """Writes the new answers and the earlier ones. Drops those whose name is not in the table (`names`)."""
         if self.recorded:
             rows = {name: row for name, row in {**self.read(), **self.recorded}.items() if row and name in names}
             self.path.parent.mkdir(exist_ok=True)
@@ -98,8 +99,8 @@ class Recorded:
 
 
 def compare(recorded, name, asked, ours, ask, assert_same, is_all=ALL, is_recording=RECORDING):
-    """Whether Hatchery's answer is the command's, of which `ask` says what it is now, and assert_same(theirs, ours) fails
-    where they differ."""
+    """Checks that Hatchery's answer is that of the command. ask() runs the command and returns its answer.
+    assert_same(theirs, ours) fails if the two differ."""
     if is_recording:
         theirs = ask()
         recorded.put(name, asked, theirs, ask())
@@ -111,5 +112,5 @@ def compare(recorded, name, asked, ours, ask, assert_same, is_all=ALL, is_record
     theirs = ask()
     assert_same(theirs, ours)
     if is_all and answer not in (None, digest(theirs)):
-        raise AssertionError(f"{recorded.path.name} has another answer of the command to {name!r} than it gives now: {theirs}; "
-                             "see that it is right, and record it: ./dev test --record")
+        raise AssertionError(f"{recorded.path.name} keeps another answer to {name!r} than the command gives now: {theirs}; "
+                             "check that this one is right, and record it: ./dev test --record")

@@ -12,7 +12,7 @@ import subprocess
 import time
 
 LINE = re.compile(r"^(not ok|ok)\b[ \d]*(?:- )?(.*?)(?:\s+# SKIP\s*(.*?))?(?:\s+# TIME ([\d.]+))?$")
-SKIP = re.compile(r"^not ok \d+ # SKIP (.*)$")  # cmocka's form, which says no reason
+SKIP = re.compile(r"^not ok \d+ # SKIP (.*)$")  # cmocka's form, which gives no reason
 MODULE = re.compile(r"^# module: (.*)$")  # a process that runs several modules says which one comes next
 
 

@@ -181,7 +181,7 @@ class Credit(Case):
             SERVER.wait_idle()
 
     def test_a_client_that_gives_none_is_not_closed(self):
-        """A client that gives no credit is not closed: what waits for it is not yet to be sent"""
+        """The connection of a client that gives no credit stays open: output without credit does not count as unsent"""
         stream = self.client.open(TIMED, gives_back=False, limits={"wall_us": 30_000_000, **ROOM})
         self.drain(stream)
         time.sleep(3)  # longer than write_timeout
@@ -209,7 +209,7 @@ class Credit(Case):
             stream.result()
 
     def test_answers_do_not_wait_behind_streams(self):
-        """No answer waits behind more than a bound, however many streams are full"""
+        """An answer waits only behind a bounded number of bytes, however many streams are full"""
         client = self.unix()
         streams = [client.open(FLOOD, gives_back=False, limits={"wall_us": 30_000_000, **ROOM}) for _ in range(4)]
         for stream in streams:
