@@ -17,7 +17,7 @@ struct options {
         const char *http_address; /* of a server that already runs; NULL: start one */
         bool languages;           /* the table of languages, and nothing else */
         const char *only_those;   /* languages, separated by commas; NULL: all */
-        unsigned rounds;          /* 0: as quick says, like the next two */
+        unsigned rounds;          /* 0: the usual number, or that of --quick; so are the next two */
         unsigned window_ms;       /* window of rows that run as fast as possible */
         unsigned runs;            /* runs of rows that are measured one at a time */
         const char *json;         /* file; NULL: none */

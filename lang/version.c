@@ -84,8 +84,8 @@ int version_ask(char *const *command, char *out, size_t size, struct err *e)
         r = spawn_read(from, text, sizeof text, PATIENCE_MS);
         spawn_end(pid);
         if (r == -ETIMEDOUT)
-                return err_say(e, ETIMEDOUT, "%s does not tell its version within %d s", command[0],
+                return err_say(e, ETIMEDOUT, "%s does not print its version within %d s", command[0],
                                PATIENCE_MS / 1000);
         version_find(text, out, size);
-        return *out ? 0 : err_say(e, EPROTO, "%s tells no version", command[0]);
+        return *out ? 0 : err_say(e, EPROTO, "%s prints no version", command[0]);
 }

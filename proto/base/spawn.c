@@ -184,7 +184,7 @@ int spawn_end(pid_t pid)
 static void set_signals(const struct sigaction *action)
 {
         for (int s = 1; s < NSIG; s++)
-                sigaction(s, action, NULL); /* the kernel refuses two signals, and libc its own */
+                sigaction(s, action, NULL); /* fails for two signals, which the kernel refuses, and for those of libc */
 }
 
 void spawn_ignore_signals(void)

@@ -16,7 +16,7 @@ setUpModule, tearDownModule = SERVER.set_up, SERVER.tear_down
 
 MANY, TRIES = 16, 5
 AHEAD_S, BUSY_S = patience(1), 2
-WIDE = 4  # highest ratio of two shares: 1 is fair, MANY means that no wall stands
+WIDE = 4  # highest ratio of two shares: 1 is fair, MANY means that nothing limits the processes
 
 # All processes burn on one processor between two moments of the host's clock. With a fifth
 # argument, each of the others has a session of its own. Prints the first process's time, the
@@ -81,12 +81,12 @@ class Shares(Case):
         self.assertLess(sum(sessions), WIDE * one[0])
 
     def test_inside_of_a_run_they_do(self):
-        """The control: without a border between them, many processes get many times what one gets"""
+        """The control: inside of one run, many processes get many times what one gets"""
         self.assert_gained(lambda: self.burn(MANY + 1)[0])
 
     def assert_gained(self, burn):
-        """One of several tries has to succeed: an emulated processor counts missed time to a process that did not have
-        it."""
+        """One of several tries has to succeed, because an emulated processor may charge time to a process that did not
+        run."""
         for _ in range(TRIES):
             own, others = burn()
             print(f"# {MANY} others had {others:.2f} s, one had {own:.2f} s", flush=True)

@@ -1,6 +1,6 @@
-"""Wall and CPU time: no way of waiting, stopping or sharing out the work gets a run more of either. The overruns are
-printed. The smallest of several overruns must stay within the limit of a quiet machine (20 ms of wall time, 30 ms of
-CPU time per core). The median may be ten times as large, because the machine may have other work."""
+"""Wall and CPU time: a run gets no more of either if it waits, stops, or shares its work out to processes. The overruns
+are printed. The smallest of several overruns must stay within the limit of a quiet machine (20 ms of wall time,
+30 ms of CPU time per core). The median may be ten times as large, because the machine may have other work."""
 
 import os
 import statistics

@@ -327,7 +327,7 @@ static void nothing_is_kept_for_nobody(void **state)
         end(t);
 }
 
-/* Runs in a process of its own, which the mistake ends. */
+/* The sink returns more bytes than it was given. This mistake aborts the process, so the test runs in a child. */
 static void a_sink_that_takes_what_there_is_not_is_wrong(void **state)
 {
         struct scene *t = *state;

@@ -247,7 +247,7 @@ static void a_program_is_asked_and_ended(void **state)
         assert_int_equal(version_ask(WORDS("sh", "-c", "echo x 1.5 >&2; exec sleep 0"), version, sizeof version, &e),
                          0);
         assert_string_equal(version, "1.5");
-        assert_refused(version_ask(WORDS("true"), version, sizeof version, &e), &e, EPROTO, "true tells no version");
+        assert_refused(version_ask(WORDS("true"), version, sizeof version, &e), &e, EPROTO, "true prints no version");
         assert_refused(version_ask(WORDS("/nonexistent/x"), version, sizeof version, &e), &e, ENOENT, "/nonexistent/x");
         /* more output than the function looks at */
         assert_int_equal(version_ask(WORDS("sh", "-c", "echo 1.6; yes"), version, sizeof version, &e), 0);

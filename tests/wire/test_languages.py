@@ -114,7 +114,7 @@ class Broken(WithLanguages):
                 self.assertIn("the language wreck can't be started on this server", refused.message)
                 self.assertGreater(refused.error.retry_after_ms, 0)
             self.assert_alive(client)
-            self.assertIn("sh tells no version", server.log())
+            self.assertIn("sh prints no version", server.log())
             self.write("wreck", runtime("wreck", aliases="{ hulk }"))
             self.reload(server)
             self.wait_for(client, "wreck")
