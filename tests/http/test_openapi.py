@@ -2,22 +2,19 @@
 
 import http.client
 import json
-import shutil
-import subprocess
 import unittest
 from urllib.parse import urlsplit
 
 from lib.case import ServerModule
+from lib.npm import Packages
 from lib.scale import patience
-from lib.server import BUILD
 
 try:
     import jsonschema
 except ImportError:
     jsonschema = None
 
-VERSION = "10.1.1"
-FOLDER = BUILD / "test-npm" / f"swagger-parser-{VERSION}"
+NPM = Packages("@apidevtools/swagger-parser@10.1.1")
 SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\n", http=True)
 VALIDATE = ("require('@apidevtools/swagger-parser').validate(process.argv[1])"
             ".then(() => console.log('valid'), error => console.log(error.message))")
@@ -29,22 +26,6 @@ def setUpModule():
 
 def tearDownModule():
     SERVER.tear_down()
-
-
-def install():
-    """Installs the validator, unless an earlier run did. Returns the reason if that fails."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return "node or npm is not installed"
-    if (FOLDER / "node_modules" / "@apidevtools" / "swagger-parser" / "package.json").exists():
-        return None
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    command = ["npm", "install", "--prefix", str(FOLDER), "--no-audit", "--no-fund", "--ignore-scripts",
-               f"@apidevtools/swagger-parser@{VERSION}"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=patience(120), check=False)
-    except subprocess.TimeoutExpired:
-        return "npm did not install swagger-parser in time"
-    return None if done.returncode == 0 else f"npm can't install swagger-parser: {done.stderr.strip()[-200:]}"
 
 
 def ask(method, path, body=None):
@@ -77,12 +58,11 @@ class OpenApi(unittest.TestCase):
         self.check(answer, self.operation(path, method)["responses"][str(status)]["content"]["application/json"]["schema"])
 
     def test_it_is_valid(self):
-        reason = install()
+        reason = NPM.install()
         if reason:
             self.skipTest(reason)
-        (FOLDER / "openapi.json").write_text(json.dumps(self.document))
-        done = subprocess.run(["node", "-e", VALIDATE, str(FOLDER / "openapi.json")], cwd=FOLDER, capture_output=True, text=True,
-                              timeout=patience(60), check=False)
+        (NPM.folder / "openapi.json").write_text(json.dumps(self.document))
+        done = NPM.run("node", "-e", VALIDATE, "openapi.json")
         self.assertEqual("valid\n", done.stdout, done.stderr)
 
     def test_its_examples_work(self):

@@ -1,16 +1,12 @@
 """npm's piston-client, somebody else's program, against Hatchery. Its packages are in the build tree."""
 
 import json
-import shutil
-import subprocess
 import unittest
 
 from lib.case import ServerModule
-from lib.scale import patience
-from lib.server import BUILD
+from lib.npm import Packages
 
-VERSION = "1.0.2"
-FOLDER = BUILD / "test-npm" / f"piston-client-{VERSION}"
+NPM = Packages("piston-client@1.0.2")
 HTTP = 'listen = { "127.0.0.1:0" }  contracts = { "piston" }'
 SERVER = ServerModule(__name__, config="language python { }\nlanguage c { }\n", http=HTTP)
 
@@ -24,26 +20,11 @@ console.log(JSON.stringify(answers));
 """
 
 
-def install():
-    """Installs the client, unless an earlier run did. Returns the reason if that fails."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return "node or npm is not installed"
-    if (FOLDER / "node_modules" / "piston-client" / "package.json").exists():
-        return None
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    try:
-        done = subprocess.run(["npm", "install", "--prefix", str(FOLDER), "--no-audit", "--no-fund", "--ignore-scripts",
-                               f"piston-client@{VERSION}"], capture_output=True, text=True, timeout=patience(120), check=False)
-    except subprocess.TimeoutExpired:
-        return "npm did not install piston-client in time"
-    return None if done.returncode == 0 else f"npm can't install piston-client: {done.stderr.strip()[-200:]}"
-
-
 def setUpModule():
-    reason = install()
+    reason = NPM.install()
     if reason:
         raise unittest.SkipTest(reason)
-    (FOLDER / "script.mjs").write_text(SCRIPT)
+    (NPM.folder / "script.mjs").write_text(SCRIPT)
     SERVER.set_up()
 
 
@@ -53,7 +34,7 @@ def tearDownModule():
 
 class PistonClient(unittest.TestCase):
     def calls(self, *calls):
-        done = subprocess.run(["node", str(FOLDER / "script.mjs"), SERVER.http, json.dumps(calls)], capture_output=True,
+        done = subprocess.run(["node", str(NPM.folder / "script.mjs"), SERVER.http, json.dumps(calls)], capture_output=True,
                               text=True, timeout=patience(60), check=False)
         self.assertEqual(0, done.returncode, done.stderr)
         return json.loads(done.stdout)
