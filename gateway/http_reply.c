@@ -48,7 +48,7 @@ static void allow_origin(struct exchange *x)
         if (!origin || !guard_names_origin(g, span_of_text(origin)))
                 return;
         exchange_set_header(x, "Access-Control-Allow-Origin", origin);
-        exchange_set_header(x, "Access-Control-Expose-Headers", "Retry-After");
+        exchange_set_header(x, "Access-Control-Expose-Headers", "Retry-After, X-Run-Id");
 }
 
 static void common_headers(struct exchange *x, const char *type)
