@@ -249,7 +249,7 @@ def main():
     parser = argparse.ArgumentParser(allow_abbrev=False, prog="./dev test", description="Runs the tests of Hatchery.")
     parser.add_argument("--build", default="build/release", help=argparse.SUPPRESS)
     parser.add_argument("--module", type=Path, action="append", help=argparse.SUPPRESS)
-    parser.add_argument("--all", action="store_true", help="with all that takes minutes and has never found a fault")
+    parser.add_argument("--all", action="store_true", help="with all that takes minutes and has never found a fault, and with a browser")
     parser.add_argument("--short", action="store_true",
                         help="unit, wire and box tests, and a short form of each language: what runs under the sanitizers in CI")
     parser.add_argument("--installed", action="store_true",

@@ -3,7 +3,7 @@ reported as TAP.
 
 A module may have these constants, which are read without importing it:
 - ALONE = "a sentence": it measures, and a neighbour on the same cores would disturb it, so it never runs beside others;
-- LONG = "a sentence": it takes minutes and never found a fault, so it runs only with --all;
+- LONG = "a sentence": it takes minutes and never found a fault, or it needs a large package, so it runs only with --all;
 - SHARED = "a word": modules of one word run one after the other in one process, and those that ask for the same server
   share one (lib/case.py, lib/walls.py).
 """
