@@ -43,6 +43,7 @@ static const char *title_of(int status)
                 { 408, "408 Request Timeout" },
                 { 411, "411 Length Required" },
                 { 413, "413 Payload Too Large" },
+                { 414, "414 Request-URI Too Long" },
                 { 415, "415 Unsupported Media Type" },
                 { 417, "417 Expectation Failed" },
                 { 422, "422 Unprocessable Entity" },
@@ -52,6 +53,7 @@ static const char *title_of(int status)
                 { 501, "501 Not Implemented" },
                 { 503, "503 Service Unavailable" },
                 { 504, "504 Gateway Timeout" },
+                { 505, "505 HTTP Version Not Supported" },
         };
 
         for (size_t i = 0; i < sizeof titles / sizeof titles[0]; i++)

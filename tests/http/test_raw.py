@@ -260,8 +260,9 @@ class Origins(unittest.TestCase):
             with self.subTest(path), self.echo.connect() as c:
                 c.send(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nOrigin: https://example.org\r\n\r\n")
                 status, headers, _ = c.answer()
-                self.assertEqual((expected, "https://example.org", "Origin"),
-                                 (status, headers["access-control-allow-origin"], headers["vary"]))
+                self.assertEqual((expected, "https://example.org", "Origin", "Retry-After, X-Run-Id"),
+                                 (status, headers["access-control-allow-origin"], headers["vary"],
+                                  headers["access-control-expose-headers"]))
 
     def test_preflight(self):
         """a browser's preflight request is answered for a named origin, and refused for other origins"""
