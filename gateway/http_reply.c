@@ -21,10 +21,14 @@ static const char *reason_of(int status)
                 return "Content Too Large";
         case 422:
                 return "Unprocessable Content";
+        case 426:
+                return "Upgrade Required";
         case 429:
                 return "Too Many Requests";
         case 431:
                 return "Request Header Fields Too Large";
+        case 499:
+                return "Client Closed Request";
         default:
                 return NULL;
         }

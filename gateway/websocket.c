@@ -233,6 +233,7 @@ static int check_request(struct exchange *x, struct failure *why)
                 return refuse(why, 426, "this path speaks WebSocket: the request must ask for the upgrade");
         }
         if (!version || strcmp(version, "13") != 0) {
+                exchange_set_header(x, "Upgrade", "websocket");
                 exchange_set_header(x, "Sec-WebSocket-Version", "13");
                 return refuse(why, 426, "the version of the WebSocket must be 13");
         }

@@ -99,3 +99,6 @@ class OpenApi(unittest.TestCase):
         self.check_answer("/v1/run", "post", status, answer)
         status, answer = ask("POST", "/v1/runs/nothing/cancel")
         self.check_answer("/v1/runs/{id}/cancel", "post", status, answer)
+        status, answer = ask("GET", "/v1/ws")
+        self.assertEqual(426, status)
+        self.check_answer("/v1/ws", "get", status, answer)

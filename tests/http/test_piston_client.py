@@ -34,8 +34,7 @@ def tearDownModule():
 
 class PistonClient(unittest.TestCase):
     def calls(self, *calls):
-        done = subprocess.run(["node", str(NPM.folder / "script.mjs"), SERVER.http, json.dumps(calls)], capture_output=True,
-                              text=True, timeout=patience(60), check=False)
+        done = NPM.run("node", "script.mjs", SERVER.http, json.dumps(calls))
         self.assertEqual(0, done.returncode, done.stderr)
         return json.loads(done.stdout)
 

@@ -314,6 +314,14 @@ class Http(unittest.TestCase):
             with self.subTest(path):
                 self.assertEqual((404, {"title": "404 Not Found"}), request(path=path, body={"input": ""})[::2])
 
+    @unittest.skipIf(PEER, "only Hatchery promises this")
+    def test_refusals_of_http(self):
+        """refusals of HTTP itself have the title of their status"""
+        status, _, got = request(path="/eval?" + "x" * 9000, body={"input": ""})
+        self.assertEqual((414, "414 Request-URI Too Long"), (status, got["title"]))
+        status, _, got = request(body={"input": ""}, headers={"Content-Type": "application/json", "Expect": "a miracle"})
+        self.assertEqual((417, "417 Expectation Failed"), (status, got["title"]))
+
     def test_one_connection_serves_many_requests(self):
         connection = connect()
         try:

@@ -47,6 +47,8 @@ class Handshake(Case):
                 c.send("GET /ws HTTP/1.1\r\n" + "".join(f"{n}: {v}\r\n" for n, v in headers.items() if v) + "\r\n")
                 got, answered, _ = c.answer()
                 self.assertEqual(status, got)
+                if status == 426:
+                    self.assertEqual("websocket", answered["upgrade"])
                 if status == 426 and "Sec-WebSocket-Version" in change:
                     self.assertEqual("13", answered["sec-websocket-version"])
                 self.assertTrue(c.is_open())
