@@ -29,7 +29,8 @@ struct keyed {
         uint8_t *answer; /* encoded without an id; NULL: there is none yet */
         size_t answer_len;
         int64_t until_us;
-        TAILQ_ENTRY(keyed) age;
+        struct scope scope;
+        struct kept kept; /* used with an answer */
 };
 
 static int compare(const void *a, const void *b)
@@ -42,17 +43,27 @@ static struct keyed *of_sink(struct sink *sink)
         return (struct keyed *)(void *)((char *)sink - offsetof(struct keyed, sink));
 }
 
+static struct keyed *of_kept(struct kept *kept)
+{
+        return (struct keyed *)(void *)((char *)kept - offsetof(struct keyed, kept));
+}
+
 /* ---------------------------------------------------------------- memory */
 
 void idempotency_init(struct idempotency *all)
 {
         *all = (struct idempotency){ 0 };
-        TAILQ_INIT(&all->kept);
+        kept_init(&all->kept);
+}
+
+size_t idempotency_weight(const struct idempotency *all)
+{
+        return all->bytes + all->kept.peer_bytes;
 }
 
 static void weigh(struct idempotency *all, struct budget *memory)
 {
-        budget_set(memory, &all->held, all->bytes);
+        budget_set(memory, &all->held, idempotency_weight(all));
 }
 
 /* The run has no calls, and is in no list. */
@@ -65,35 +76,38 @@ static void forget(struct idempotency *all, struct keyed *k, struct budget *memo
         free(k);
 }
 
-bool idempotency_forget_oldest(struct idempotency *all, struct budget *memory)
+static bool forget_kept(struct idempotency *all, struct kept *kept, struct budget *memory)
 {
-        struct keyed *k = TAILQ_FIRST(&all->kept);
-
-        if (!k)
+        if (!kept)
                 return false;
-        TAILQ_REMOVE(&all->kept, k, age);
-        all->n_kept--;
-        forget(all, k, memory);
+        kept_remove(&all->kept, kept);
+        forget(all, of_kept(kept), memory);
         return true;
+}
+
+bool idempotency_forget_one(struct idempotency *all, struct budget *memory)
+{
+        return forget_kept(all, kept_next_to_go(&all->kept), memory);
 }
 
 void idempotency_tick(struct idempotency *all, struct budget *memory)
 {
         const int64_t now = clock_us();
+        struct kept *oldest;
 
-        while (!TAILQ_EMPTY(&all->kept) && TAILQ_FIRST(&all->kept)->until_us <= now)
-                idempotency_forget_oldest(all, memory);
+        while ((oldest = kept_oldest(&all->kept)) && of_kept(oldest)->until_us <= now)
+                forget_kept(all, oldest, memory);
 }
 
 void idempotency_relieve(struct idempotency *all, struct budget *memory)
 {
-        while (budget_is_over(memory) && idempotency_forget_oldest(all, memory))
+        while (budget_is_over(memory) && idempotency_forget_one(all, memory))
                 ;
 }
 
 void idempotency_fini(struct idempotency *all, struct budget *memory)
 {
-        while (idempotency_forget_oldest(all, memory))
+        while (idempotency_forget_one(all, memory))
                 ;
 }
 
@@ -106,12 +120,13 @@ static void keep(struct keyed *k, uint8_t *answer, size_t len)
         k->answer_len = len;
         k->until_us = clock_us() + IDEMPOTENCY_KEPT_US;
         all->bytes += len;
-        all->n_kept++;
-        TAILQ_INSERT_TAIL(&all->kept, k, age);
+        if (!kept_add(&all->kept, &k->kept, &k->scope, sizeof *k + len)) {
+                forget(all, k, memory);
+                return;
+        }
         weigh(all, memory);
-        while (all->n_kept > IDEMPOTENCY_MOST_KEPT || all->bytes > memory->max / IDEMPOTENCY_SHARE)
-                if (!idempotency_forget_oldest(all, memory))
-                        break;
+        while (idempotency_weight(all) > memory->max / IDEMPOTENCY_SHARE && idempotency_forget_one(all, memory))
+                ;
 }
 
 /* ---------------------------------------------------------------- the answer */
@@ -195,7 +210,8 @@ static int no_memory(struct refusal *refusal)
         return refuse(refusal, REFUSAL_RESOURCE_EXHAUSTED, "no memory for an idempotency key; try again later");
 }
 
-static struct keyed *make(struct native *n, const uint8_t key[DIGEST_SIZE], const uint8_t body[DIGEST_SIZE])
+static struct keyed *make(struct native *n, const struct scope *scope, const uint8_t key[DIGEST_SIZE],
+                          const uint8_t body[DIGEST_SIZE])
 {
         struct keyed *k = calloc(1, sizeof *k);
 
@@ -205,6 +221,7 @@ static struct keyed *make(struct native *n, const uint8_t key[DIGEST_SIZE], cons
         memcpy(k->body, body, sizeof k->body);
         k->sink.ops = &ops;
         k->native = n;
+        k->scope = *scope;
         LIST_INIT(&k->calls);
         if (!tsearch(k, &n->idempotency.tree, compare)) {
                 free(k);
@@ -238,7 +255,7 @@ int idempotency_look(struct native *n, const struct scope *scope, const struct r
         digest_body(request->execute_bytes, body);
         *keyed = find(n, key);
         if (!*keyed) {
-                *keyed = make(n, key, body);
+                *keyed = make(n, scope, key, body);
                 return *keyed ? IDEMPOTENCY_BEGINS : no_memory(refusal);
         }
         if (memcmp((*keyed)->body, body, sizeof body) != 0)

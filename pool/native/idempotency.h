@@ -3,10 +3,12 @@
  * a minute, for repeats that come later.
  *
  * A keyed run belongs to all calls that wait for it. The run goes on as long as at least one call waits. Kept
- * answers are bounded in number and in bytes, and their memory is in the front's budget. The oldest are freed first. */
+ * answers are bounded in bytes, and their memory is in the front's budget. When they hold too much, the peer whose
+ * answers hold most loses its oldest one (kept.h). */
 #pragma once
 
 #include "pool/base/budget.h"
+#include "pool/native/kept.h"
 #include "pool/native/scope.h"
 #include "proto/base/span.h"
 
@@ -22,16 +24,14 @@ struct request;
 
 enum {
         IDEMPOTENCY_KEPT_US = 60000000, /* an answer is kept for this time */
-        IDEMPOTENCY_MOST_KEPT = 65536,  /* answers that are kept at one time */
         IDEMPOTENCY_SHARE = 8,          /* kept answers hold at most 1/IDEMPOTENCY_SHARE of the budget */
 };
 
 struct idempotency {
         void *tree;               /* of tsearch: all keyed runs */
-        TAILQ_HEAD(, keyed) kept; /* keyed runs with an answer, oldest first */
-        unsigned n_kept;
-        size_t bytes;  /* memory of all keyed runs */
-        uint64_t held; /* the part of bytes that the budget counts */
+        struct kept_answers kept; /* of keyed runs that have ended */
+        size_t bytes;             /* memory of all keyed runs */
+        uint64_t held;            /* what the budget counts */
 };
 
 void idempotency_init(struct idempotency *all);
@@ -42,10 +42,13 @@ void idempotency_fini(struct idempotency *all, struct budget *memory);
 /* Forgets answers whose time is over. */
 void idempotency_tick(struct idempotency *all, struct budget *memory);
 
-/* Forgets the oldest answer. False: there is none. */
-bool idempotency_forget_oldest(struct idempotency *all, struct budget *memory);
+/* Memory of all keyed runs and of their peers, in bytes. */
+size_t idempotency_weight(const struct idempotency *all);
 
-/* Forgets answers, oldest first, until the budget is met or no answer is left. Requests are worth more than repeats. */
+/* Forgets the answer that is the next to go. False: there is none. */
+bool idempotency_forget_one(struct idempotency *all, struct budget *memory);
+
+/* Forgets answers until the budget is met or no answer is left. Requests are worth more than repeats. */
 void idempotency_relieve(struct idempotency *all, struct budget *memory);
 
 /* What a request with a key is to do. */

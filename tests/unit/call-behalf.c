@@ -2,7 +2,7 @@
  * by run_id. */
 #include "pool/native/connection.h"
 #include "pool/native/listener.h"
-#include "tests/unit/front.h"
+#include "tests/unit/hear.h"
 #include "tests/unit/unit.h"
 
 #include <errno.h>
@@ -41,54 +41,7 @@ static void cancel_run(int client, uint64_t id, const char *peer, const char *ru
         front_say(client, &r);
 }
 
-static void wait_for(struct front *f, size_t begun)
-{
-        while (f->core.begun < begun)
-                front_round(f);
-}
-
-static void hear_error(struct front *f, int client, uint64_t id, enum refusal_code code, const char *word)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_error_tag);
-        assert_int_equal(a.m.id, id);
-        assert_int_equal(a.m.answer.error.code, code);
-        if (!strstr(a.m.answer.error.message, word))
-                fail_msg("\"%s\" does not contain \"%s\"", a.m.answer.error.message, word);
-        answer_fini(&a);
-        free(bytes);
-}
-
-static void hear_result(struct front *f, int client, uint64_t id, const char *wanted_trace)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_result_tag);
-        assert_int_equal(a.m.id, id);
-        assert_string_equal(a.m.answer.result.trace, wanted_trace);
-        answer_fini(&a);
-        free(bytes);
-}
-
-static void hear_cancelled(struct front *f, int client, uint64_t id, bool found)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_cancelled_tag);
-        assert_int_equal(a.m.id, id);
-        assert_int_equal(a.m.answer.cancelled.found, found);
-        answer_fini(&a);
-        free(bytes);
-}
-
-static const struct outcome exited = { .end.status = OUTCOME_EXITED, .language = "none", .language_version = "" };
+static const struct outcome ended = { .end.status = OUTCOME_EXITED, .language = "none", .language_version = "" };
 
 /* ---------------------------------------------------------------- permission */
 
@@ -151,10 +104,10 @@ static void the_core_is_told_the_caller_and_the_answer_has_the_trace(void **stat
         execute(client, 1, NULL, "");
         wait_for(f, 2);
         assert_int_equal(f->core.caller.len, 2); /* the client's own peer */
-        front_finish(f, 0, &exited);
-        front_finish(f, 1, &exited);
-        hear_result(f, gateway, 1, trace);
-        hear_result(f, client, 1, "");
+        front_finish(f, 0, &ended);
+        front_finish(f, 1, &ended);
+        hear_result(f, gateway, 1, "", trace);
+        hear_result(f, client, 1, "", "");
         close(gateway);
         close(client);
         front_free(f);
@@ -182,8 +135,8 @@ static void requests_in_flight_are_counted_for_each_caller_over_all_connections(
         execute(one, 5, "second", "");
         hear_error(f, one, 5, REFUSAL_RESOURCE_EXHAUSTED, "2 requests of this caller");
 
-        front_finish(f, 1, &exited); /* a request of the first caller, on the other connection */
-        hear_result(f, other, 1, trace);
+        front_finish(f, 1, &ended); /* a request of the first caller, on the other connection */
+        hear_result(f, other, 1, "", trace);
         execute(one, 6, "first", "");
         wait_for(f, 5);
         close(one);
@@ -207,10 +160,10 @@ static void a_gateway_that_dies_takes_only_its_own_runs(void **state)
         while (native_connections(f->native) > 2)
                 front_round(f);
         assert_int_equal(f->core.abandoned, 2);
-        front_finish(f, 2, &exited);
-        front_finish(f, 3, &exited);
-        hear_result(f, other, 1, trace);
-        hear_result(f, client, 1, trace + strlen(trace));
+        front_finish(f, 2, &ended);
+        front_finish(f, 3, &ended);
+        hear_result(f, other, 1, "", trace);
+        hear_result(f, client, 1, "", trace + strlen(trace));
         close(other);
         close(client);
         front_free(f);
@@ -274,8 +227,8 @@ static void an_ordinary_client_cancels_by_name_too(void **state)
                 hear_cancelled(f, other, id, true); /* the run is in flight until its program is dead */
         }
         assert_int_equal(f->core.cancelled, 1);
-        front_finish(f, 0, &exited);
-        hear_result(f, one, 1, "");
+        front_finish(f, 0, &ended);
+        hear_result(f, one, 1, "", "");
         close(one);
         close(other);
         front_free(f);
@@ -312,8 +265,8 @@ static void a_name_is_taken_once_and_is_free_afterwards(void **state)
         assert_int_equal(f->core.refusals[REFUSAL_ABORTED], 1);
         execute(other, 1, NULL, "mine2");
         wait_for(f, 2);
-        front_finish(f, 0, &exited);
-        hear_result(f, one, 1, "");
+        front_finish(f, 0, &ended);
+        hear_result(f, one, 1, "", "");
         execute(other, 2, NULL, "mine");
         wait_for(f, 3);
 

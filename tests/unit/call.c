@@ -1,7 +1,7 @@
 /* Executions of a connection: each request has one answer, whenever the core ends it. No answer comes after the
  * connection's end. */
 #include "pool/native/connection.h"
-#include "tests/unit/front.h"
+#include "tests/unit/hear.h"
 #include "tests/unit/unit.h"
 
 #include <signal.h>
@@ -26,53 +26,6 @@ static void cancel(int client, uint64_t id, uint64_t wanted)
         front_say(client, &r);
 }
 
-static void wait_for(struct front *f, size_t begun)
-{
-        while (f->core.begun < begun)
-                front_round(f);
-}
-
-/* The next answer is an Error for this request. */
-static void hear_error(struct front *f, int client, uint64_t id, enum refusal_code code, uint64_t retry_after_ms,
-                       const char *word)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_error_tag);
-        assert_int_equal(a.m.id, id);
-        assert_int_equal(a.m.answer.error.code, code);
-        assert_int_equal(a.m.answer.error.retry_after_ms, retry_after_ms);
-        if (!strstr(a.m.answer.error.message, word))
-                fail_msg("\"%s\" does not contain \"%s\"", a.m.answer.error.message, word);
-        answer_fini(&a);
-        free(bytes);
-}
-
-static void hear_result(struct front *f, int client, uint64_t id, const char *out)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_result_tag);
-        assert_int_equal(a.m.id, id);
-        assert_span_text(a.out, out);
-        answer_fini(&a);
-        free(bytes);
-}
-
-static struct outcome exited(const char *out)
-{
-        return (struct outcome){
-                .end.status = OUTCOME_EXITED,
-                .output.out = span_of_text(out),
-                .language = "none",
-                .language_version = "",
-        };
-}
-
 static void answers_go_to_their_requests_in_any_order(void **state)
 {
         (void)state;
@@ -90,14 +43,14 @@ static void answers_go_to_their_requests_in_any_order(void **state)
         front_finish(f, 1, &second);
         front_refuse(f, 2, REFUSAL_INTERNAL, "a fault");
         front_finish(f, 0, &first);
-        hear_result(f, client, 6, "second");
-        hear_error(f, client, 7, REFUSAL_INTERNAL, 0, "a fault");
-        hear_result(f, client, 5, "first");
+        hear_result(f, client, 6, "second", NULL);
+        assert_int_equal(hear_error(f, client, 7, REFUSAL_INTERNAL, "a fault"), 0);
+        hear_result(f, client, 5, "first", NULL);
 
         execute(client, 6); /* the id is free again */
         wait_for(f, 4);
         front_finish(f, 3, &first);
-        hear_result(f, client, 6, "first");
+        hear_result(f, client, 6, "first", NULL);
         close(client);
         front_free(f);
 }
@@ -111,7 +64,7 @@ static void a_refusal_of_the_core_is_the_answer(void **state)
         refuse(&f->core.refusal, REFUSAL_UNAVAILABLE, "not now");
         f->core.refusal.retry_after_ms = 12;
         execute(client, 1);
-        hear_error(f, client, 1, REFUSAL_UNAVAILABLE, 12, "not now");
+        assert_int_equal(hear_error(f, client, 1, REFUSAL_UNAVAILABLE, "not now"), 12);
         close(client);
         front_free(f);
 }
@@ -126,17 +79,18 @@ static void so_many_are_in_flight_and_no_more(void **state)
         f->config.max_in_flight = 2;
         for (uint64_t id = 1; id <= 3; id++)
                 execute(client, id);
-        hear_error(f, client, 3, REFUSAL_RESOURCE_EXHAUSTED, 10,
-                   "2 requests of this connection are in flight, and 2 are possible");
+        assert_int_equal(hear_error(f, client, 3, REFUSAL_RESOURCE_EXHAUSTED,
+                                    "2 requests of this connection are in flight, and 2 are possible"),
+                         10);
         front_finish(f, 0, &o);
-        hear_result(f, client, 1, "");
+        hear_result(f, client, 1, "", NULL);
         execute(client, 4);
         wait_for(f, 3);
 
         f->core.draining = true; /* the core then reports that it drains */
         refuse(&f->core.refusal, REFUSAL_UNAVAILABLE, "it drains");
         execute(client, 5);
-        hear_error(f, client, 5, REFUSAL_UNAVAILABLE, 0, "it drains");
+        assert_int_equal(hear_error(f, client, 5, REFUSAL_UNAVAILABLE, "it drains"), 0);
         close(client);
         front_free(f);
 }
@@ -150,17 +104,9 @@ static void what_is_cancelled_is_answered_first(void **state)
         execute(client, 1);
         cancel(client, 2, 1);
         cancel(client, 3, 1);
-        hear_error(f, client, 1, REFUSAL_CANCELLED, 0, "cancelled");
-        for (uint64_t id = 2; id <= 3; id++) {
-                struct answer a;
-                uint8_t *bytes;
-                front_hear(f, client, &a, &bytes);
-                assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_cancelled_tag);
-                assert_int_equal(a.m.id, id);
-                assert_int_equal(a.m.answer.cancelled.found, id == 2);
-                answer_fini(&a);
-                free(bytes);
-        }
+        assert_int_equal(hear_error(f, client, 1, REFUSAL_CANCELLED, "cancelled"), 0);
+        for (uint64_t id = 2; id <= 3; id++)
+                hear_cancelled(f, client, id, id == 2);
         assert_int_equal(f->core.cancelled, 1);
         close(client);
         front_free(f);
@@ -174,7 +120,7 @@ static void an_id_that_is_taken_ends_the_connection(void **state)
 
         execute(client, 1);
         execute(client, 1);
-        hear_error(f, client, 0, REFUSAL_INVALID_ARGUMENT, 0, "id 1 is already in flight");
+        assert_int_equal(hear_error(f, client, 0, REFUSAL_INVALID_ARGUMENT, "id 1 is already in flight"), 0);
         assert_int_equal(f->core.abandoned, 1);
         close(client);
         front_free(f);
@@ -211,7 +157,7 @@ static void at_the_end_answers_leave_before_their_connection(void **state)
         front_finish(f, 0, &o);
         native_close(f->native);
         assert_int_equal(f->core.abandoned, 1);
-        hear_result(f, client, 1, "last");
+        hear_result(f, client, 1, "last", NULL);
         assert_int_equal(read(client, &byte, 1), 0);
         close(client);
         while (native_connections(f->native) > 0)
@@ -234,7 +180,7 @@ static void a_status_is_never_older_than_the_last_result(void **state)
                 wait_for(f, (size_t)i + 1);
                 unsigned before = f->core.looked;
                 front_finish(f, (size_t)i, &o);
-                hear_result(f, client, 1, "");
+                hear_result(f, client, 1, "", NULL);
                 front_say(client, &status);
                 front_hear(f, client, &a, &bytes);
                 answer_fini(&a);

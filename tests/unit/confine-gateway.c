@@ -14,6 +14,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -197,6 +198,12 @@ struct place {
         const char *name; /* of an abstract socket */
 };
 
+static bool is_null(int fd)
+{
+        struct stat st;
+        return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 /* 0, or the number of the first check that fails. */
 static int live_in(void *data)
 {
@@ -206,9 +213,14 @@ static int live_in(void *data)
 
         if (connect_to(p->name, true) != 0)
                 return 1; /* without confinement, the abstract socket can be reached */
+        const int foreign = fcntl(CONNECTION, F_DUPFD_CLOEXEC, CONNECTION + 1);
+        if (foreign < 0 || dup2(CONNECTION, STDIN_FILENO) < 0 || dup2(CONNECTION, STDOUT_FILENO) < 0)
+                return 10;
         int r = gateway_confine(CONNECTION + 1, UID, p->root, &e);
         if (r == 0 && (getuid() != UID || fcntl(p->root, F_GETFD) >= 0 || errno != EBADF))
                 return 9;
+        if (r == 0 && (fcntl(foreign, F_GETFD) >= 0 || !is_null(STDIN_FILENO) || !is_null(STDOUT_FILENO)))
+                return 11;
         if (r < 0 || gateway_confine_calls(&e) < 0) {
                 fprintf(stderr, "# %s\n", e.text);
                 return 2;

@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MIB = 1 << 20 };
+enum { MIB = 1 << 20, PATIENCE_S = 60 };
 
 /* ---------------------------------------------------------------- the fake core */
 
@@ -178,6 +178,7 @@ struct front *front_new(void)
         struct err e = { 0 };
 
         assert_non_null(f);
+        alarm(PATIENCE_S); /* a test that waits for an answer in vain ends by a signal */
         f->log = (struct log){ .who = "test", .fd = open("/dev/null", O_WRONLY | O_CLOEXEC) };
         f->config = (struct config){
                 .max_request_bytes = 16 * MIB,

@@ -2,26 +2,13 @@
 #include "pool/native/idempotency.h"
 
 #include "pool/native/connection.h"
-#include "tests/unit/front.h"
+#include "tests/unit/hear.h"
 #include "tests/unit/unit.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-enum { KIB = 1024 };
-
-/* How far the clock of this test is ahead. The linker replaces clock_us by the function below. */
-static int64_t ahead_us;
-
-int64_t __real_clock_us(void);
-int64_t __wrap_clock_us(void);
-
-int64_t __wrap_clock_us(void)
-{
-        return __real_clock_us() + ahead_us;
-}
 
 static struct request keyed(uint64_t id, const char *key)
 {
@@ -44,50 +31,12 @@ static void turn(struct front *f)
                 front_round(f);
 }
 
-static void wait_for(struct front *f, size_t begun)
+/* Waits until so many executions have begun, and no more. */
+static void wait_for_exactly(struct front *f, size_t begun)
 {
-        while (f->core.begun < begun)
-                front_round(f);
+        wait_for(f, begun);
         turn(f);
         assert_int_equal(f->core.begun, begun);
-}
-
-static void hear_error(struct front *f, int client, uint64_t id, enum refusal_code code, const char *word)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_error_tag);
-        assert_int_equal(a.m.id, id);
-        assert_int_equal(a.m.answer.error.code, code);
-        if (!strstr(a.m.answer.error.message, word))
-                fail_msg("\"%s\" does not contain \"%s\"", a.m.answer.error.message, word);
-        answer_fini(&a);
-        free(bytes);
-}
-
-static void hear_result(struct front *f, int client, uint64_t id, const char *out)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_result_tag);
-        assert_int_equal(a.m.id, id);
-        assert_span_text(a.out, out);
-        answer_fini(&a);
-        free(bytes);
-}
-
-static struct outcome exited(const char *out)
-{
-        return (struct outcome){
-                .end.status = OUTCOME_EXITED,
-                .output.out = span_of_text(out),
-                .language = "none",
-                .language_version = "",
-        };
 }
 
 static void finish(struct front *f, size_t i, const char *out)
@@ -102,9 +51,9 @@ static void run(struct front *f, int client, uint64_t id, const char *key, const
         const size_t begun = f->core.begun;
 
         execute(client, id, key);
-        wait_for(f, begun + 1);
+        wait_for_exactly(f, begun + 1);
         finish(f, begun, out);
-        hear_result(f, client, id, out);
+        hear_result(f, client, id, out, NULL);
 }
 
 /* ---------------------------------------------------------------- repeats */
@@ -117,9 +66,9 @@ static void a_later_repeat_has_the_same_answer(void **state)
 
         run(f, one, 1, "k", "first");
         execute(one, 2, "k");
-        hear_result(f, one, 2, "first");
+        hear_result(f, one, 2, "first", NULL);
         execute(other, 1, "k");
-        hear_result(f, other, 1, "first");
+        hear_result(f, other, 1, "first", NULL);
         run(f, one, 3, "k2", "second"); /* another key is another run */
         assert_int_equal(f->core.begun, 2);
         close(one);
@@ -134,15 +83,15 @@ static void a_repeat_waits_for_the_run_that_is_under_way(void **state)
         int one = front_connect(f), other = front_connect(f);
 
         execute(one, 1, "k");
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         execute(one, 2, "k");
         execute(other, 3, "k");
         turn(f);
         assert_int_equal(f->core.begun, 1);
         finish(f, 0, "all");
-        hear_result(f, one, 2, "all");
-        hear_result(f, one, 1, "all");
-        hear_result(f, other, 3, "all");
+        hear_result(f, one, 2, "all", NULL);
+        hear_result(f, one, 1, "all", NULL);
+        hear_result(f, other, 3, "all", NULL);
         close(one);
         close(other);
         front_free(f);
@@ -155,7 +104,7 @@ static void the_run_goes_on_for_those_who_still_wait(void **state)
         int one = front_connect(f), other = front_connect(f);
 
         execute(one, 1, "k");
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         execute(other, 1, "k");
         turn(f);
         close(one);
@@ -163,7 +112,7 @@ static void the_run_goes_on_for_those_who_still_wait(void **state)
                 front_round(f);
         assert_int_equal(f->core.abandoned, 0);
         finish(f, 0, "it went on");
-        hear_result(f, other, 1, "it went on");
+        hear_result(f, other, 1, "it went on", NULL);
         close(other);
         front_free(f);
 }
@@ -175,7 +124,7 @@ static void the_run_ends_with_the_last_who_waits(void **state)
         int one = front_connect(f), other = front_connect(f);
 
         execute(one, 1, "k");
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         execute(other, 1, "k");
         turn(f);
         close(one);
@@ -200,7 +149,7 @@ static void another_run_id_and_less_time_are_still_the_same_request(void **state
         r.execute.deadline_us = 5000000;
         r.execute.run_id = span_of_text("first");
         front_say(client, &r);
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         r.id = 2; /* both requests may have this run_id, because they are one run */
         front_say(client, &r);
         r.id = 3;
@@ -209,9 +158,9 @@ static void another_run_id_and_less_time_are_still_the_same_request(void **state
         front_say(client, &r);
         turn(f);
         finish(f, 0, "one");
-        hear_result(f, client, 3, "one");
-        hear_result(f, client, 2, "one");
-        hear_result(f, client, 1, "one");
+        hear_result(f, client, 3, "one", NULL);
+        hear_result(f, client, 2, "one", NULL);
+        hear_result(f, client, 1, "one", NULL);
         close(client);
         front_free(f);
 }
@@ -226,12 +175,12 @@ static void another_request_with_the_key_is_refused(void **state)
         struct request r = keyed(2, "k");
 
         execute(client, 1, "k");
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         r.execute.priority = 1;
         front_say(client, &r);
         hear_error(f, client, 2, REFUSAL_INVALID_ARGUMENT, "another request");
         finish(f, 0, "");
-        hear_result(f, client, 1, "");
+        hear_result(f, client, 1, "", NULL);
         front_say(client, &r);
         hear_error(f, client, 2, REFUSAL_INVALID_ARGUMENT, "another request");
         assert_int_equal(f->core.refusals[REFUSAL_INVALID_ARGUMENT], 2);
@@ -265,7 +214,7 @@ static void a_refusal_is_kept_only_if_it_is_final(void **state)
         int client = front_connect(f);
 
         execute(client, 1, "final");
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         front_refuse(f, 0, REFUSAL_INTERNAL, "a fault");
         hear_error(f, client, 1, REFUSAL_INTERNAL, "a fault");
         execute(client, 2, "final");
@@ -273,7 +222,7 @@ static void a_refusal_is_kept_only_if_it_is_final(void **state)
         assert_int_equal(f->core.begun, 1);
 
         execute(client, 3, "later");
-        wait_for(f, 2);
+        wait_for_exactly(f, 2);
         struct sink *sink = f->core.execution[1].sink;
         free(f->core.execution[1].payload.buffer);
         f->core.execution[1] = (struct execution){ .core = &f->core };
@@ -307,19 +256,6 @@ static void cancel(int client, uint64_t id, uint64_t wanted)
         front_say(client, &r);
 }
 
-static void hear_cancelled(struct front *f, int client, uint64_t id)
-{
-        struct answer a;
-        uint8_t *bytes;
-
-        front_hear(f, client, &a, &bytes);
-        assert_int_equal(a.m.which_answer, hatchery_v1_ServerMessage_cancelled_tag);
-        assert_int_equal(a.m.id, id);
-        assert_true(a.m.answer.cancelled.found);
-        answer_fini(&a);
-        free(bytes);
-}
-
 static void a_cancel_ends_one_request_and_the_last_one_ends_the_run(void **state)
 {
         (void)state;
@@ -327,16 +263,16 @@ static void a_cancel_ends_one_request_and_the_last_one_ends_the_run(void **state
         int client = front_connect(f);
 
         execute(client, 1, "k");
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         execute(client, 2, "k");
         turn(f);
         cancel(client, 3, 1);
         hear_error(f, client, 1, REFUSAL_CANCELLED, "goes on for another");
-        hear_cancelled(f, client, 3);
+        hear_cancelled(f, client, 3, true);
         assert_int_equal(f->core.cancelled, 0);
         cancel(client, 4, 2);
         hear_error(f, client, 2, REFUSAL_CANCELLED, "cancelled");
-        hear_cancelled(f, client, 4);
+        hear_cancelled(f, client, 4, true);
         assert_int_equal(f->core.cancelled, 1);
         run(f, client, 5, "k", "anew"); /* the cancelled answer was not kept */
         close(client);
@@ -353,14 +289,14 @@ static void a_run_id_ends_all_that_share_it(void **state)
 
         r.execute.run_id = span_of_text("mine");
         front_say(client, &r);
-        wait_for(f, 1);
+        wait_for_exactly(f, 1);
         r.id = 2;
         front_say(client, &r);
         turn(f);
         front_say(client, &end);
         hear_error(f, client, 2, REFUSAL_CANCELLED, "cancelled");
         hear_error(f, client, 1, REFUSAL_CANCELLED, "cancelled");
-        hear_cancelled(f, client, 9);
+        hear_cancelled(f, client, 9, true);
         assert_int_equal(f->core.cancelled, 1);
         close(client);
         front_free(f);
@@ -378,107 +314,25 @@ static void keys_of_different_callers_and_names_are_different(void **state)
         run(f, client, 1, "k", "native");
         r.execute.client = span_of_text("guild 42");
         front_say(client, &r);
-        wait_for(f, 2);
+        wait_for_exactly(f, 2);
         finish(f, 1, "of a name");
-        hear_result(f, client, 1, "of a name");
+        hear_result(f, client, 1, "of a name", NULL);
 
         r = keyed(1, "k");
         r.has_on_behalf = true;
         r.on_behalf.peer = (struct span){ (const uint8_t *)"\7\10", 2 }; /* as front.c names each native client */
         front_say(gateway, &r);
-        wait_for(f, 3);
+        wait_for_exactly(f, 3);
         finish(f, 2, "of a gateway's caller");
-        hear_result(f, gateway, 1, "of a gateway's caller");
+        hear_result(f, gateway, 1, "of a gateway's caller", NULL);
         r.id = 2;
         front_say(gateway, &r);
-        hear_result(f, gateway, 2, "of a gateway's caller");
+        hear_result(f, gateway, 2, "of a gateway's caller", NULL);
         r.id = 3;
         r.on_behalf.peer = span_of_text("another");
         front_say(gateway, &r);
-        wait_for(f, 4);
+        wait_for_exactly(f, 4);
         close(gateway);
-        close(client);
-        front_free(f);
-}
-
-/* ---------------------------------------------------------------- bounds */
-
-static void answers_are_forgotten_oldest_first_when_they_hold_too_much(void **state)
-{
-        (void)state;
-        struct front *f = front_new();
-        int client = front_connect(f);
-        static char much[200 * KIB];
-
-        f->memory.max = IDEMPOTENCY_SHARE * 512 * KIB; /* room for two answers */
-        memset(much, 'x', sizeof much - 1);
-        for (uint64_t i = 1; i <= 3; i++) {
-                char key[8];
-                snprintf(key, sizeof key, "k%d", (int)i);
-                run(f, client, i, key, much);
-                assert_true(f->native->idempotency.bytes <= f->memory.max / IDEMPOTENCY_SHARE);
-                assert_true(f->memory.used >= f->native->idempotency.bytes);
-        }
-        assert_int_equal(f->native->idempotency.n_kept, 2);
-        execute(client, 4, "k3");
-        hear_result(f, client, 4, much);
-        execute(client, 5, "k2");
-        hear_result(f, client, 5, much);
-        run(f, client, 6, "k1", "anew");
-        close(client);
-        front_free(f);
-}
-
-static void kept_answers_make_room_for_requests(void **state)
-{
-        (void)state;
-        struct front *f = front_new();
-        int client = front_connect(f);
-
-        run(f, client, 1, "k", "kept");
-        f->memory.used += f->memory.max; /* other holders have all memory */
-        execute(client, 2, "other");
-        wait_for(f, 2);
-        assert_int_equal(f->native->idempotency.n_kept, 0);
-        f->memory.used -= f->memory.max;
-        finish(f, 1, "");
-        hear_result(f, client, 2, "");
-        close(client);
-        front_free(f);
-}
-
-static void an_answer_is_kept_for_a_minute(void **state)
-{
-        (void)state;
-        struct front *f = front_new();
-        int client = front_connect(f);
-
-        run(f, client, 1, "k", "old");
-        ahead_us += IDEMPOTENCY_KEPT_US - 1000000;
-        native_tick(f->native);
-        execute(client, 2, "k");
-        hear_result(f, client, 2, "old");
-        ahead_us += 1000001;
-        run(f, client, 3, "k", "new"); /* the old answer has expired, even before the next tick */
-        assert_int_equal(f->native->idempotency.n_kept, 1);
-        ahead_us += IDEMPOTENCY_KEPT_US + 1;
-        native_tick(f->native);
-        assert_int_equal(f->native->idempotency.n_kept, 0);
-        close(client);
-        front_free(f);
-}
-
-static void a_forgotten_answer_is_made_anew(void **state)
-{
-        (void)state;
-        struct front *f = front_new();
-        int client = front_connect(f);
-
-        run(f, client, 1, "k", "old");
-        idempotency_forget_oldest(&f->native->idempotency, &f->memory);
-        assert_int_equal(f->native->idempotency.n_kept, 0);
-        assert_false(idempotency_forget_oldest(&f->native->idempotency, &f->memory));
-        run(f, client, 2, "k", "new");
         close(client);
         front_free(f);
 }
@@ -499,10 +353,6 @@ int main(void)
                 cmocka_unit_test(a_cancel_ends_one_request_and_the_last_one_ends_the_run),
                 cmocka_unit_test(a_run_id_ends_all_that_share_it),
                 cmocka_unit_test(keys_of_different_callers_and_names_are_different),
-                cmocka_unit_test(answers_are_forgotten_oldest_first_when_they_hold_too_much),
-                cmocka_unit_test(kept_answers_make_room_for_requests),
-                cmocka_unit_test(an_answer_is_kept_for_a_minute),
-                cmocka_unit_test(a_forgotten_answer_is_made_anew),
         };
         return cmocka_run_group_tests_name("idempotency", tests, NULL, NULL);
 }
