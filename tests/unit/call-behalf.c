@@ -2,6 +2,7 @@
  * by run_id. */
 #include "pool/native/connection.h"
 #include "pool/native/listener.h"
+#include "proto/wire/frame.h"
 #include "tests/unit/hear.h"
 #include "tests/unit/unit.h"
 
@@ -185,6 +186,49 @@ static void gateways_have_room_when_clients_have_taken_theirs(void **state)
         front_free(f);
 }
 
+/* Sends the first bytes of a frame of 1 MiB. */
+static void begin_frame(int client, size_t len)
+{
+        static uint8_t bytes[512 * 1024];
+
+        frame_header(bytes, false, 1 << 20);
+        while (len > 0) {
+                ssize_t n = write(client, bytes, len < sizeof bytes ? len : sizeof bytes);
+                assert_true(n > 0);
+                len -= (size_t)n;
+        }
+}
+
+static void turn(struct front *f)
+{
+        for (int i = 0; i < 20; i++)
+                front_round(f);
+}
+
+/* Others' requests may be behind a part of a frame. */
+static void scarce_memory_ends_a_gateways_connection_only_for_a_large_part_of_a_frame(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int gateway = front_connect_gateway(f), client = front_connect(f);
+
+        f->memory.used += 2 * f->memory.max; /* other holders have all memory */
+        begin_frame(gateway, 100 * 1024);
+        begin_frame(client, 100 * 1024);
+        hear_error(f, client, 0, REFUSAL_RESOURCE_EXHAUSTED, "memory");
+        turn(f);
+        assert_int_equal(native_connections(f->native), 2); /* that of the client lingers */
+        for (int i = 0; i < 3; i++) {
+                begin_frame(gateway, 100 * 1024);
+                turn(f);
+        }
+        hear_error(f, gateway, 0, REFUSAL_RESOURCE_EXHAUSTED, "memory");
+        f->memory.used -= 2 * f->memory.max;
+        close(gateway);
+        close(client);
+        front_free(f);
+}
+
 /* ---------------------------------------------------------------- runs by name */
 
 static void a_run_is_cancelled_from_another_connection(void **state)
@@ -350,6 +394,7 @@ int main(void)
                 cmocka_unit_test(requests_in_flight_are_counted_for_each_caller_over_all_connections),
                 cmocka_unit_test(a_gateway_that_dies_takes_only_its_own_runs),
                 cmocka_unit_test(gateways_have_room_when_clients_have_taken_theirs),
+                cmocka_unit_test(scarce_memory_ends_a_gateways_connection_only_for_a_large_part_of_a_frame),
                 cmocka_unit_test(a_run_is_cancelled_from_another_connection),
                 cmocka_unit_test(an_ordinary_client_cancels_by_name_too),
                 cmocka_unit_test(a_gateway_that_lies_finds_no_run_of_a_native_client),

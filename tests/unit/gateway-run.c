@@ -228,6 +228,27 @@ static void a_lost_pool_fails_its_runs_and_refuses_others_at_once(void **state)
         end(&s);
 }
 
+static void a_run_that_waits_for_a_pool_fails_with_the_attempt_to_connect(void **state)
+{
+        struct stage s = { 0 };
+        struct request q = heard_program();
+        struct err e = { 0 };
+        (void)state;
+        fake_open(&s.f);
+        fake_stop_listening(&s.f);
+        s.base = event_base_new();
+        assert_non_null(s.base);
+        assert_int_equal(runs_new(&s.all, s.base, s.f.address, 1 << 20, &e), 0);
+        s.x.runs = s.all;
+        assert_int_equal(run_start(&s.run, &s.x, &q, &ops, &s, &s.why), 0);
+        for (int i = 0; i < 100 && s.failed == 0; i++)
+                event_base_loop(s.base, EVLOOP_ONCE);
+        assert_int_equal(s.failed, 1);
+        assert_int_equal(s.why.status, 503);
+        assert_true(s.why.retry_after_ms > 0);
+        end(&s);
+}
+
 static void output_waits_for_the_exchanges_socket(void **state)
 {
         static const uint8_t bytes[100 << 10];
@@ -372,6 +393,7 @@ int main(void)
                 cmocka_unit_test(refusals_have_their_status),
                 cmocka_unit_test(a_peer_that_goes_cancels_its_run),
                 cmocka_unit_test(a_lost_pool_fails_its_runs_and_refuses_others_at_once),
+                cmocka_unit_test(a_run_that_waits_for_a_pool_fails_with_the_attempt_to_connect),
                 cmocka_unit_test(output_waits_for_the_exchanges_socket),
                 cmocka_unit_test(a_request_beyond_the_pools_bound_is_not_sent),
                 cmocka_unit_test(large_requests_have_lines_of_their_own),

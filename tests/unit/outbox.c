@@ -172,7 +172,81 @@ static void a_stream_waits_for_its_own_caller_only(void **state)
         front_free(f);
 }
 
+static struct {
+        const struct front *front;
+        size_t order[8], n;
+        size_t unsent; /* on the connection, at the first call */
+} resumed;
+
+static void note_resumed(struct execution *x)
+{
+        struct connection *c = LIST_FIRST(&resumed.front->native->connections);
+
+        if (resumed.n == 0)
+                resumed.unsent = connection_unsent(c);
+        resumed.order[resumed.n++ % 8] = (size_t)(x - resumed.front->core.execution);
+}
+
+/* The stream of a caller with room goes on, although a caller before it has none, and the connection is full. */
+static void a_stream_goes_on_as_soon_as_its_own_caller_has_room(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect_gateway(f);
+        const struct span piece = { (uint8_t *)big, 64 * KIB };
+        const struct request credit = { .kind = REQUEST_CREDIT, .request_id = 6, .credit_bytes = MIB };
+
+        for (uint64_t id = 1; id <= 4; id++)
+                execute(f, client, id, "flood", false);
+        execute(f, client, 5, "flood", true);
+        execute(f, client, 6, "calm", true);
+        front_say(client, &credit);
+        turn(f);
+        for (size_t i = 0; i < 4; i++)
+                finish(f, i, BIG); /* the first one fills the socket */
+        assert_int_equal(front_output(f, 4, STREAM_STDOUT, piece, 0), 0);
+        uint64_t sent = 0;
+        while (front_output(f, 5, STREAM_STDOUT, piece, sent) == piece.len)
+                sent += piece.len;
+        assert_in_range(sent, 256 * KIB, 512 * KIB);
+
+        resumed.front = f;
+        resumed.n = 0;
+        f->core.on_resume = note_resumed;
+        while (resumed.n == 0)
+                hear(f, client);
+        assert_int_equal(resumed.order[0], 5);
+        assert_true(resumed.unsent > 256 * KIB);
+        close(client);
+        front_free(f);
+}
+
 /* ---------------------------------------------------------------- loss */
+
+static void the_caller_who_holds_most_loses_and_not_the_last_one(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect_gateway(f);
+
+        for (uint64_t id = 1; id <= 3; id++)
+                execute(f, client, id, "flood", false);
+        execute(f, client, 4, "calm", false);
+        for (size_t i = 0; i < 3; i++)
+                finish(f, i, BIG); /* the first one is being sent */
+        f->memory.max = f->memory.used + 1;
+        finish(f, 3, BIG / 2);
+        turn(f);
+        for (int i = 0; i < 4; i++) {
+                struct heard h = hear(f, client);
+                if (h.id == 2 || h.id == 3)
+                        assert_lost(&h, h.id);
+                else
+                        assert_result(&h, h.id, h.id == 4 ? BIG / 2 : BIG);
+        }
+        close(client);
+        front_free(f);
+}
 
 static void a_caller_who_holds_too_much_loses_its_answers(void **state)
 {
@@ -307,6 +381,8 @@ int main(void)
                 cmocka_unit_test(answers_of_many_callers_take_turns),
                 cmocka_unit_test(answers_of_one_request_keep_their_order),
                 cmocka_unit_test(a_stream_waits_for_its_own_caller_only),
+                cmocka_unit_test(a_stream_goes_on_as_soon_as_its_own_caller_has_room),
+                cmocka_unit_test(the_caller_who_holds_most_loses_and_not_the_last_one),
                 cmocka_unit_test(a_caller_who_holds_too_much_loses_its_answers),
                 cmocka_unit_test(a_stream_that_lost_output_ends_and_shows_no_gap),
                 cmocka_unit_test(one_caller_has_a_bound_of_its_own),
