@@ -160,6 +160,22 @@ class Deaths(Life):
         self.workers(server)
         self.assertTrue(self.answers(server.http))
 
+    def test_a_worker_that_hangs_dies_with_the_supervisor(self):
+        """A worker and a pool that hang die with the supervisor, although they can't see its end"""
+        server = self.start()
+        hung = [self.workers(server)[0], server.pool_process()]
+        for process in hung:
+            os.kill(process.pid, signal.SIGSTOP)
+        os.kill(server.process.pid, signal.SIGKILL)
+        try:
+            for process in hung:
+                wait_until(lambda p=process: not p.is_alive(), 10, what="its end")
+        finally:
+            for process in hung:
+                if process.is_alive():
+                    os.kill(process.pid, signal.SIGKILL)
+            server.release()
+
     def test_the_pool_dies_and_http_comes_back(self):
         server = self.start()
         asked = [self.post(server.http, HOLD, limits=HELD) for _ in range(3)]
@@ -306,6 +322,22 @@ class Settings(Life):
         self.join(asked)
         self.assertEqual("answered\n", asked.body["stdout"])
         self.assertFalse(workers & {process.pid for process in self.workers(server, 2)})
+
+    def test_a_worker_holds_no_more_than_its_memory(self):
+        """gateway_memory bounds what a worker holds: a body for which there is no room is refused before it is read"""
+        server = self.start(config=PYTHON + "gateway_workers = 1\ngateway_memory = 1M\nmax_request_bytes = 1M\n"
+                            "http { listen = { '127.0.0.1:0' } }\n", http=None)
+        address = urlsplit(server.http)
+        head = "POST /v1/run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n"
+        with (socket.create_connection((address.hostname, address.port), patience(30)) as one,
+              socket.create_connection((address.hostname, address.port), patience(30)) as other):
+            one.sendall(head.encode() + b"{" + b" " * 1_500_000)
+            time.sleep(0.3)
+            other.sendall(head.encode())
+            answer = http.client.HTTPResponse(other)
+            answer.begin()
+            self.assertEqual((503, "1"), (answer.status, answer.headers["Retry-After"]))
+        wait_until(lambda: self.answers(server.http), what="an answer")
 
     def test_another_address_needs_a_restart(self):
         server = self.start(config=PYTHON + "http { listen = { '127.0.0.1:0' } }\n", http=None)

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -198,6 +199,21 @@ struct place {
         const char *name; /* of an abstract socket */
 };
 
+/* A lower limit, as a shell may set it. */
+static void lower_limit(void)
+{
+        struct rlimit files;
+        getrlimit(RLIMIT_NOFILE, &files);
+        files.rlim_cur = CONNECTION + 100;
+        setrlimit(RLIMIT_NOFILE, &files);
+}
+
+static bool limit_is_raised(void)
+{
+        struct rlimit files;
+        return getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur == files.rlim_max;
+}
+
 static bool is_null(int fd)
 {
         struct stat st;
@@ -216,11 +232,14 @@ static int live_in(void *data)
         const int foreign = fcntl(CONNECTION, F_DUPFD_CLOEXEC, CONNECTION + 1);
         if (foreign < 0 || dup2(CONNECTION, STDIN_FILENO) < 0 || dup2(CONNECTION, STDOUT_FILENO) < 0)
                 return 10;
+        lower_limit();
         int r = gateway_confine(CONNECTION + 1, UID, p->root, &e);
         if (r == 0 && (getuid() != UID || fcntl(p->root, F_GETFD) >= 0 || errno != EBADF))
                 return 9;
         if (r == 0 && (fcntl(foreign, F_GETFD) >= 0 || !is_null(STDIN_FILENO) || !is_null(STDOUT_FILENO)))
                 return 11;
+        if (r == 0 && !limit_is_raised())
+                return 12;
         if (r < 0 || gateway_confine_calls(&e) < 0) {
                 fprintf(stderr, "# %s\n", e.text);
                 return 2;
