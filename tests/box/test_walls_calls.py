@@ -96,6 +96,10 @@ class Mounts(AttackCase):
         Attack("mount_setattr of usr for writing", """
             attr = struct.pack('4Q', 0, 1, 0, 0)
             return done('mount_setattr', -100, b'/usr', 0, attr, len(attr))""", HOST_ROOT),
+        Attack("remount of the root for writing", "done('mount', 0, b'/', 0, 4096 | 32, 0)", HOST_ROOT),
+        Attack("mount_setattr of the root for writing", """
+            attr = struct.pack('4Q', 0, 1, 0, 0)
+            return done('mount_setattr', -100, b'/', 0, attr, len(attr))""", HOST_ROOT),
         Attack("umount of usr", "done('umount2', b'/usr', 2)", HOST_ROOT),
         Attack("umount of proc", "done('umount2', b'/proc', 2)", HOST_ROOT),
         Attack("pivot_root", """

@@ -50,6 +50,9 @@ PROGRAMS = {"bash": 'exec ./probe "$@"\n', "c": probe.PROBE, "c-fast": probe.PRO
 # Declares the function, because libtcc's headers may lack it. The C library has it in any case.
 C_FAST = 'const char *strerrorname_np(int);\n'
 
+# Directories of the root that are there in every sandbox.
+ROOT = ("/", "/bin", "/dev", "/etc", "/home", "/lib", "/run", "/usr", "/usr/bin", "/usr/lib", "/var")
+
 NOBODYS = {"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"}
 NAMES = {"bash": {"probe"}, "c": {"main"}, "javascript": {"javascript", "node", "probe"}, "perl": {"probe"}, "c-fast": {"c-fast"}}
 # The errors of a refused call: the call does not exist, or the program has no right to make it.
@@ -132,6 +135,7 @@ class Kinds(Case):
 
     def test_nothing_can_be_written_but_its_own(self):
         for _, seen in self.each():
+            self.assertEqual({path: "EROFS" for path in ROOT}, {path: seen["write"][path] for path in ROOT})
             self.assertEqual({}, {path: got for path, got in seen["write"].items() if got not in ("EROFS", "EACCES", "ENOENT", "EPERM")})
             self.assertEqual({"ok"}, set(seen["own"].values()), seen["own"])
 

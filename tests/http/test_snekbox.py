@@ -162,6 +162,9 @@ RUNS = [
                                  "if __name__ == '__main__':\n with Pool(2) as p: print(p.map(f, [1, 2, 3]))"), answer("[1, 4, 9]\n")),
     ("the disk", {"input": "with open('_f', 'wb') as f:\n while True: f.write(bytes(1 << 20))"},
      answer(re.compile("No space left on device"), 1)),
+    ("the root is read-only", main("for d in ('', '/etc', '/lib', '/lib64', '/usr'):\n try: open(d + '/hello', 'w')\n except OSError as e: print(e.strerror)"),
+     answer("Read-only file system\n" * 5)),
+    ("a file of the system", {"input": "open('/usr/bin/hello', 'w')"}, answer(re.compile("Read-only file system: '/usr/bin/hello'\n$"), 1)),
     # ------------------------------------------------------------ files in
     ("a program from a file", main("import sys; print(sys.argv, __name__)", "a", ""), answer("['main.py', 'a', ''] __main__\n")),
     ("the traceback of a file", main("x = 1\n1/0"),
@@ -213,6 +216,12 @@ OURS = [
     ("symbolic links are not followed", {"input": "import os\nopen('a', 'w')\nos.symlink('a', 'b')\nos.symlink('/etc/passwd', 'c')\n"
                                                   "os.symlink('/etc', 'd')"}, answer(files=[file("a")])),
     ("exactly a hundred files", {"input": "for i in range(150): open(f'{i:03}', 'w')"}, answer(files=[file(f"{i:03}") for i in range(100)])),
+    ("nothing of the root changes", {"input": "import os\nfor act in (os.utime, os.unlink, lambda p: os.chmod(p, 0o777), lambda p: open(p, 'a')):\n"
+                                              " for p in ('/etc/passwd', '/usr/bin/env'):\n  try: act(p)\n  except OSError as e: print(e.strerror)"},
+     answer("Read-only file system\n" * 8)),
+    ("another interpreter finds it read-only, too", {"args": ["-c", "for d in / /etc /usr; do : > $d/hello; done 2>&1 | grep -c 'Read-only file system'"],
+                                                     "executable_path": "/bin/bash"}, answer("3\n")),
+    ("/tmp is there, and its files stay", {"input": "import tempfile; print(tempfile.NamedTemporaryFile('w', delete=False).name[:5])"}, answer("/tmp/\n")),
     ("the usual programs run in the warm interpreter", {"input": "import os; print('python' in os.readlink('/proc/self/exe'))"}, answer("False\n")),
     ("those from files, too", main("import os; print('python' in os.readlink('/proc/self/exe'))"), answer("False\n")),
     ("and with the interpreter named", {"input": "import os; print('python' in os.readlink('/proc/self/exe'))",
