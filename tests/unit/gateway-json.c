@@ -159,6 +159,7 @@ static void base64_is_read_strictly(void **state)
                 { "Q-_=", NULL, 0 },
                 { "====", NULL, 0 },
                 { "Q===", NULL, 0 },
+                { "A===", NULL, 0 },
                 { "\xff\xff\xff\xff", NULL, 0 },
         };
         (void)state;
