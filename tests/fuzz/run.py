@@ -28,13 +28,24 @@ MERGE_GUARD = 1800
 # The files whose line coverage is reported. Change this list together with the first comment of a fuzzer.
 AIMS = [
     "client/address.c", "client/async_answers.c", "client/async_end.c", "client/async_stream.c", "client/base64.c",
-    "client/characters.c", "client/hatchery.c", "client/inflow.c", "client/json.c", "client/options.c", "client/text.c",
+    "client/characters.c", "client/hatchery.c", "client/inflow.c", "client/json.c", "client/json_status.c",
+    "client/json_value.c", "client/options.c", "client/report.c", "client/text.c", "gateway/base64.c",
     "gateway/contracts/piston_limits.c", "gateway/contracts/piston_request.c", "gateway/contracts/piston_runtimes.c",
-    "gateway/contracts/semver.c",
-    "pool/base/names.c", "pool/config/config.c", "pool/config/config_value.c", "pool/core/check.c",
-    "pool/core/collector.c", "pool/native/inbox.c", "pool/native/reply.c", "proto/base/glob.c", "proto/base/limit.c",
-    "proto/base/utf8.c", "proto/ipc/job.c", "proto/wire/answer.c", "proto/wire/frame.c", "proto/wire/lz4.c",
-    "proto/wire/pbspan.c", "proto/wire/request.c", "proto/wire/request_execute.c", "proto/wire/request_names.c",
+    "gateway/contracts/sandboxfusion_answer.c", "gateway/contracts/sandboxfusion_cells.c",
+    "gateway/contracts/sandboxfusion_fields.c", "gateway/contracts/sandboxfusion_languages.c",
+    "gateway/contracts/sandboxfusion_names.c", "gateway/contracts/sandboxfusion_request.c",
+    "gateway/contracts/semver.c", "gateway/contracts/snekbox_files.c", "gateway/contracts/snekbox_repr.c",
+    "gateway/contracts/snekbox_request.c", "gateway/contracts/snekbox_schema.c", "gateway/contracts/v1_fields.c",
+    "gateway/contracts/v1_request.c", "gateway/guard.c", "gateway/http_chunked.c", "gateway/http_conn.c",
+    "gateway/http_exchange.c", "gateway/http_head.c", "gateway/http_intake.c", "gateway/http_reply.c",
+    "gateway/http_route.c", "gateway/json.c", "gateway/websocket.c", "pool/base/names.c", "pool/config/config.c",
+    "pool/config/config_find.c", "pool/config/config_http.c", "pool/config/config_language.c",
+    "pool/config/config_limits.c", "pool/config/config_runtime.c", "pool/config/config_text.c",
+    "pool/config/config_value.c", "pool/config/flags.c", "pool/core/check.c", "pool/core/collector.c",
+    "pool/native/inbox.c", "pool/native/reply.c", "proto/base/glob.c", "proto/base/limit.c", "proto/base/utf8.c",
+    "proto/ipc/job.c", "proto/wire/answer.c", "proto/wire/answer_encode.c", "proto/wire/answer_language.c",
+    "proto/wire/frame.c", "proto/wire/lz4.c", "proto/wire/pbspan.c", "proto/wire/request.c",
+    "proto/wire/request_encode.c", "proto/wire/request_execute.c", "proto/wire/request_names.c",
     "zygote/init/collect_files.c",
 ]
 
@@ -149,7 +160,7 @@ def line_coverage(build, fuzzers):
         # name, regions and missed regions, functions likewise, lines likewise
         if len(words) >= 10 and (words[0].endswith(".c") or words[0] == "TOTAL"):
             name = next((aim for aim in AIMS if aim.endswith("/" + Path(words[0]).name) and words[0] in aim), words[0])
-            print(f"  {name:<28} {int(words[7]) - int(words[8]):5d} of {words[7]:>5}  {words[9]:>8}")
+            print(f"  {name:<45} {int(words[7]) - int(words[8]):5d} of {words[7]:>5}  {words[9]:>8}")
 
 
 def table(fuzzers):

@@ -12,6 +12,8 @@ from pathlib import Path
 import lz4.frame
 from hatchery_pb2 import ClientMessage, Error, Execute, Result, ServerMessage
 
+import seeds_http
+
 JOB_MAGIC = 0x48544A31
 
 
@@ -155,13 +157,15 @@ def seeds():
                      b"runtime x { kind = compiled main_file = m.c extensions = { c } version = { v } compile = { c, '{sources}' } artifacts = { a } run = { ./a }"
                      b" aliases = { y } env = { 'A=\\'b\\\\' } limits { cpu = 9s } compile_limits { wall = 1s } }",
                      b"runtime w { kind = prestarted main_file = m version = { v } run = { r } warm = { w } echoes = true links = { '/n=/m' } } absent v { reason = 'r' }"
-                     b" language v { } language z { runtime = w packages = /p }"]
+                     b" language v { } language z { runtime = w packages = /p }",
+                     *seeds_http.CONFIG]
     yield "glob", [b"**/*.tx?\0a/b/c.txt", b"*\0a", b"a/**\0a/b", b"**/**/x*y**z\0x"]
     yield "names", [b"a.py\nd/a\nd/b", b"a\na/b", b"..\n/x\nx/\n./a\n" + b"n" * 260, b"\xc3\xa4/\x01\x7f"]
     yield "utf8", ["a\u00e4\u20ac\U0001f600".encode(), b"\xc0\x80\xed\xa0\x80\xf4\x90\x80\x80", b"\x1b[31m\t\n\xc2\x85"]
     yield "limit", [b"500ms", b"9223372036854", b"64M", b"8G", b"0", b"2m", b"12us", b"9B", b"7K"]
     yield "options", [b"\0-e\nprint(1)\n--wall=2s\n--\nx", b"\0a.py\n--file\nn=p\n--collect=*\n--out\nd\n--json",
                       b"\1--addr\n[::1]:7070", b"\2unix:/run/x\nlocalhost:1\n--help", b"\0--env=A=1\n--truncate\n-lpython"]
+    yield from seeds_http.seeds()
 
 
 def main():
