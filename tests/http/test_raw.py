@@ -208,6 +208,66 @@ class Ends(unittest.TestCase):
             self.assertLess(time.monotonic() - began, patience(16))
 
 
+class Timeouts(unittest.TestCase):
+    """The worker's clock is fifteen times too fast. Connections that have to wait long begin to wait before all tests."""
+    POST = "POST /echo HTTP/1.1\r\nHost: localhost\r\n"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.echo = Echo(speed=15)
+        cls.began = time.monotonic()
+        cls.idle, cls.deaf = cls.echo.connect(), cls.echo.connect()
+        cls.deaf.send("GET /stream?n=1000000&size=100000 HTTP/1.1\r\nHost: localhost\r\n\r\n")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.idle.close()
+        cls.deaf.close()
+        assert cls.echo.stop() == 0
+
+    def gone(self):
+        return self.echo.ask("/gone")["gone"]
+
+    def test_idle(self):
+        """timeouts: a connection without a request is closed after 75 s, and one that is used in between is not"""
+        with self.echo.connect() as used:
+            for _ in range(3):
+                used.send("GET /get HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertEqual(200, used.answer()[0])
+                time.sleep(1)
+            self.assertTrue(self.idle.is_closed())
+            self.assertGreater(time.monotonic() - self.began, 75 / 15)
+            self.assertTrue(used.is_open())
+
+    def test_lingering(self):
+        """timeouts: a peer that goes on sending after a refusal is closed after 5 s"""
+        with self.echo.connect() as c:
+            c.send(self.POST + "Content-Length: 99999999999\r\n\r\n")
+            self.assertEqual(413, c.answer()[0])
+            end = time.monotonic() + patience(5)
+            with self.assertRaises(OSError):
+                while time.monotonic() < end:
+                    c.send("x" * 1000, pause=0.02)
+
+    def test_nothing_taken(self):
+        """timeouts: a peer that takes nothing of its answer for 60 s is closed"""
+        wait_until(lambda: self.gone() == 1, 15)
+        self.assertGreater(time.monotonic() - self.began, 60 / 15)
+
+    def test_slow_body(self):
+        """timeouts: a body that stops is refused after 30 s, and one that goes on slowly is not"""
+        for head in "Content-Length: 7\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n7\r\n":
+            with self.subTest(head), self.echo.connect() as stops, self.echo.connect() as goes_on:
+                stops.send(self.POST + head, "x")
+                goes_on.send(self.POST + head)
+                goes_on.send(*"xxxxxxx", pause=0.5)
+                self.assertEqual(408, stops.answer()[0])
+                self.assertTrue(stops.is_closed())
+                if "chunked" in head:
+                    goes_on.send("\r\n0\r\n\r\n")
+                self.assertEqual(200, goes_on.answer()[0])
+
+
 class Memory(unittest.TestCase):
     def test_bodies(self):
         """bodies for which the worker has no memory are refused with Retry-After, and other requests go on"""

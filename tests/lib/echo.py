@@ -11,8 +11,9 @@ PROGRAM = BUILD / "tests" / "http" / "echo" / "gateway-echo"
 
 
 class Echo:
-    def __init__(self, memory=256 << 20, max_request_bytes=16 << 20, origin=None, host=None):
-        words = [str(memory), str(max_request_bytes), *([origin] if origin else []), *([host] if host else [])]
+    def __init__(self, memory=256 << 20, max_request_bytes=16 << 20, origin="", host="", speed=1):
+        """speed: the worker's clock is so many times too fast."""
+        words = [str(memory), str(max_request_bytes), origin, host, str(speed)]
         self.process = subprocess.Popen([PROGRAM, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         host_, port = self.process.stdout.readline().decode().strip().rsplit(":", 1)
         self.address = host_, int(port)

@@ -15,9 +15,21 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+
+static unsigned speed = 1; /* of the clock, so that no test waits for long timeouts */
+
+/* The linker replaces clock_ms by __wrap_clock_ms. */
+int64_t __real_clock_ms(void);
+int64_t __wrap_clock_ms(void);
+
+int64_t __wrap_clock_ms(void)
+{
+        return __real_clock_ms() * speed;
+}
 
 static unsigned gone_count; /* of the whole program, which has one worker */
 
@@ -259,13 +271,13 @@ static int listen_somewhere(char *address, size_t size)
         return fd;
 }
 
-/* Usage: echo [MEMORY [MAX_REQUEST_BYTES [ORIGIN [HOST]]]] */
+/* Usage: echo [MEMORY [MAX_REQUEST_BYTES [ORIGIN [HOST [SPEED]]]]]; an empty ORIGIN or HOST: none */
 int main(int argc, char **argv)
 {
         static const struct contract *const contracts[] = { &echo };
         char name[] = "echo", *names[] = { name, NULL };
-        char *origins[] = { argc > 3 ? argv[3] : NULL, NULL };
-        char *hosts[] = { argc > 4 ? argv[4] : NULL, NULL };
+        char *origins[] = { argc > 3 && *argv[3] ? argv[3] : NULL, NULL };
+        char *hosts[] = { argc > 4 && *argv[4] ? argv[4] : NULL, NULL };
         char address[64];
         struct gateway_listener listener = {
                 .address = address, .contracts = names, .hosts = hosts, .origins = origins
@@ -279,6 +291,8 @@ int main(int argc, char **argv)
                                                  .log_level = LOG_LEVEL_INFO,
                                                  .root_fd = -1 };
 
+        if (argc > 5)
+                speed = (unsigned)strtoul(argv[5], NULL, 10);
         listener.fd = listen_somewhere(address, sizeof address);
         if (listener.fd < 0) {
                 perror("echo");
