@@ -143,14 +143,14 @@ static int what_is_left(void)
         return 0;
 }
 
-/* Takes the user UID, but keeps every capability, and can be traced. A kernel that sees a change of the user drops
- * capabilities and forbids tracing by itself; for this process it sees none later. */
+/* Takes the user and group UID, but keeps every capability, and can be traced. When the user changes, the kernel drops
+ * capabilities and forbids tracing by itself. For this process nothing changes later, so the kernel does neither. */
 static bool change_user_alone(void)
 {
         struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
         struct __user_cap_data_struct sets[2];
 
-        if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresuid(UID, UID, UID) < 0 ||
+        if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 || setresgid(UID, UID, UID) < 0 || setresuid(UID, UID, UID) < 0 ||
             syscall(SYS_capget, &header, sets) < 0)
                 return false;
         for (size_t i = 0; i < 2; i++)
