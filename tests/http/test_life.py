@@ -151,6 +151,22 @@ class Deaths(Life):
             wait_until(lambda: sum(row.running for row in native.status().languages) == 0, what="the end of its run")
         server.held = []
 
+    def test_a_closed_connection_takes_its_run_out_of_the_queue(self):
+        server = self.start(config="language python { warm = 1 running = 1 }\n")
+        native = server.connect()
+        self.addCleanup(native.close)
+        held = native.send_execute(HOLD, limits=HELD)
+        server.wait_held()
+        for path in "/v1/run", "/v1/run?stream=sse":
+            with self.subTest(path):
+                connection = self.connection(server.http)
+                connection.request("POST", path, '{"language": "python", "code": ""}', {"Content-Type": "application/json"})
+                wait_until(lambda: native.status().queued == 1, what="a run that waits")
+                connection.close()
+                wait_until(lambda: native.status().queued == 0, what="an empty queue")
+        server.let_go()
+        native.result(held)
+
     def test_a_worker_that_hangs_is_killed(self):
         server = self.start()
         worker = self.workers(server)[0]

@@ -31,13 +31,14 @@ def tearDownModule():
         SERVER.tear_down()
 
 
-def connect():
-    return http.client.HTTPConnection(urlsplit(PEER or SERVER.http).netloc, timeout=patience(60))
+def connect(source=None):
+    return http.client.HTTPConnection(urlsplit(PEER or SERVER.http).netloc, timeout=patience(60),
+                                      source_address=source and (source, 0))
 
 
-def ask(method, path, body=None, headers=None):
-    """The status, the headers and the JSON of an answer."""
-    connection = connect()
+def ask(method, path, body=None, headers=None, source=None):
+    """The status, the headers and the JSON of an answer. source: the address from which to connect."""
+    connection = connect(source)
     try:
         text = body if body is None or isinstance(body, (bytes, str)) else json.dumps(body)
         connection.request(method, path, text, {**(JSON if body is not None else {}), **(headers or {})})
@@ -223,6 +224,19 @@ class V1(unittest.TestCase):
             wait_until(lambda n=name: ask("POST", f"/v1/runs/{n}/cancel")[0] == 200, what="the run is found")
             status, _, answer = first.wait()
             self.assertIn((status, answer.get("status")), ((200, "CANCELLED"), (499, None)))
+
+    @unittest.skipIf(PEER, "the addresses are those of this machine")
+    def test_each_address_has_its_own_run_ids_and_keys(self):
+        name, key = uuid.uuid4().hex, {"Idempotency-Key": uuid.uuid4().hex}
+        first = Later(python(SLEEP, run_id=name))
+        wait_until(running, what="the run is in flight")
+        self.assert_error(ask("POST", f"/v1/runs/{name}/cancel", source="127.0.0.2"), 404, "NOT_FOUND")
+        body = python("import uuid; print(uuid.uuid4())", run_id=name)
+        outs = [ask("POST", "/v1/run", {**body, "run_id": f"{name}{i}"}, key)[2]["stdout"] for i in range(2)]
+        outs += [ask("POST", "/v1/run", body, key, "127.0.0.2")[2]["stdout"] for _ in range(2)]
+        self.assertEqual(200, ask("POST", f"/v1/runs/{name}/cancel")[0])
+        self.assertEqual("CANCELLED", first.wait()[2]["status"])
+        self.assertTrue(outs[0] == outs[1] != outs[2] == outs[3], outs)
 
     def test_cancelling_nothing_is_not_found(self):
         self.assert_error(ask("POST", "/v1/runs/nothing/cancel"), 404, "NOT_FOUND")
