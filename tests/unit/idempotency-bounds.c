@@ -85,6 +85,7 @@ static void a_peer_that_keeps_much_evicts_its_own_answers_only(void **state)
         (void)state;
         struct front *f = front_new();
         int gateway = front_connect_gateway(f), client = front_connect(f);
+        const char flood[] = { 7, 8, 0 }; /* the native client's address, as front.c names it */
         char key[8];
 
         make_room_for_two(f);
@@ -92,17 +93,17 @@ static void a_peer_that_keeps_much_evicts_its_own_answers_only(void **state)
         run(f, client, 1, NULL, "k", little);
         for (uint64_t i = 2; i <= 7; i++) {
                 snprintf(key, sizeof key, "k%d", (int)i);
-                run(f, gateway, i, "flood", key, much);
+                run(f, gateway, i, flood, key, much);
                 assert_true(idempotency_weight(&f->native->idempotency) <= f->memory.max / IDEMPOTENCY_SHARE);
         }
         execute(gateway, 8, "calm", "k");
         hear_result(f, gateway, 8, little, NULL);
         execute(client, 8, NULL, "k");
         hear_result(f, client, 8, little, NULL);
-        execute(gateway, 9, "flood", "k7"); /* the flood's newest answers are kept, too */
+        execute(gateway, 9, flood, "k7"); /* its newest answers are kept, too */
         hear_result(f, gateway, 9, much, NULL);
         assert_int_equal(f->native->idempotency.kept.n, 4);
-        run(f, gateway, 10, "flood", "k2", "anew");
+        run(f, gateway, 10, flood, "k2", "anew");
         close(gateway);
         close(client);
         front_free(f);
