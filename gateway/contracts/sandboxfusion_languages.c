@@ -9,7 +9,7 @@ static const struct fusion_language languages[] = {
         { "c", "c", "main.c", "program.c", FUSION_COMPILE_STAGE },
         { "cpp", "cpp", "main.cpp", "program.cpp", FUSION_COMPILE_STAGE },
         { "go", "go", "main.go", "program.go", FUSION_COMPILE_STAGE },
-        { "go_test", "go-test", "main_test.go", "program_test.go", FUSION_COMPILE_STAGE },
+        { "go_test", "go-test", "main_test.go", "program_test.go", FUSION_COMPILE_NONE },
         { "java", "java", "Main.java", NULL, FUSION_COMPILE_INSIDE },
         { "js", "javascript", "main.js", "program.js", FUSION_COMPILE_NONE },
         { "lua", "lua", "main.lua", "program.lua", FUSION_COMPILE_NONE },

@@ -20,8 +20,8 @@ from lib.server import PARTS, wait_until
 from lib.shared import start
 
 PEER = os.environ.get("PEER_URL")
-LANGUAGES = ("bash", "c", "cpp", "go", "java", "javascript", "lua", "perl", "php", "pytest", "python", "r", "ruby", "rust",
-             "sqlite", "typescript")
+LANGUAGES = ("bash", "c", "cpp", "go", "go-test", "java", "javascript", "lua", "perl", "php", "pytest", "python", "r", "ruby",
+             "rust", "sqlite", "typescript")
 # A trainer has one address, so all its requests are one caller's.
 CONFIG = "".join(f"language {name} {{ }}\n" for name in LANGUAGES if name in PARTS)
 SERVER = None
@@ -106,6 +106,7 @@ def failed(run_result, compile_result=None, **fields):
 COMPILED = {"status": "Finished", "return_code": 0, "execution_time": ANY, "stdout": ANY, "stderr": ANY}
 HELLO_JAVA = "class Main { public static void main(String[] a) { System.out.println(6 * 7); } }"
 ASSERT_JAVA = "class Main { public static void main(String[] a) { assert 1 > 2 : \"smaller\"; } }"
+TEST_GO = 'package main\nimport "testing"\nfunc TestA(t *testing.T) { if f() != 42 { t.Fatalf("%d is wrong", f()) } }\n'
 HELLO_GO = 'package main\nimport "fmt"\nfunc main() { fmt.Println(6 * 7) }'
 
 FORKS = """import os, time
@@ -175,6 +176,12 @@ RUNS = [
      failed(ran(re.compile("1 failed"), ANY, 1))),
     ("pytest with arguments", "pytest", "def test_a(): pass\ndef test_b(): assert 0", {"args": ["-k", "test_a"]},
      {"status": "Success", "run_result": ran(re.compile("1 passed"))}),
+    ("go_test whose tests pass", "go_test", TEST_GO + "func f() int { return 42 }", {"run_timeout": 30},
+     success(re.compile(r"^ok  \t\S+\t[0-9.]+s\n$"))),
+    ("go_test whose tests fail", "go_test", TEST_GO + "func f() int { return 41 }", {"run_timeout": 30},
+     failed(ran(re.compile("^--- FAIL: TestA(.*\n)*.*41 is wrong"), ANY, 1))),
+    ("go_test that does not compile", "go_test", TEST_GO, {"run_timeout": 30},
+     failed(ran(re.compile("^FAIL\t"), re.compile("undefined: f"), ANY))),
 ]
 
 # The same columns, for answers that only Hatchery promises.
@@ -199,6 +206,9 @@ OURS = [
      success("5\n")),
     ("code with a NUL byte is the language's affair", "bash", "echo a\0b", {}, {"run_result": {"status": "Finished"}}),
     ("c", "c", "#include <stdio.h>\nint main() { puts(\"42\"); }", {}, success("42\n", "", COMPILED)),
+    ("go_test beside another file", "go_test", TEST_GO,
+     {"run_timeout": 30, "files": {"f.go": b64("package main\nfunc f() int { return 42 }\n")}, "args": ["-v"]},
+     success(re.compile("^=== RUN   TestA\n--- PASS: TestA"))),
     ("sql", "sql", "select 6 * 7;", {}, success("42\n")),
     ("no interpreter's state is left", "python", "import builtins; print(hasattr(builtins, 'mine')); builtins.mine = 1", {},
      success("False\n")),
@@ -299,7 +309,7 @@ NOTEBOOK_FAULTS = [
 
 
 def is_here(language):
-    ours = {"nodejs": "javascript", "R": "r", "sql": "sqlite"}.get(language, language)
+    ours = {"nodejs": "javascript", "R": "r", "sql": "sqlite", "go_test": "go-test"}.get(language, language)
     return bool(PEER) or ours in PARTS
 
 

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 KEPT = os.environ.get("HATCHERY_TEST_PREPARED")  # set by tests/run.py; a module that runs by itself shares nothing
-NAMES = ("cpp", "go", "java")  # prepared files of other languages are not shared
+NAMES = ("cpp", "go", "go-test", "java")  # prepared files of other languages are not shared
 
 
 def language_of(folder):
