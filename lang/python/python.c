@@ -6,6 +6,7 @@
 #include "lang/python/modules.h"
 #include "lang/python/preload.h"
 #include "lang/python/settings.h"
+#include "lang/python/streams.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -115,6 +116,8 @@ static int python_warm(const struct lang_setup *setup, struct lang_warmed *out, 
         if (r < 0)
                 return r;
         out->state = python_preload_find_reseed();
+        if (python_streams_prepare() < 0)
+                return err_say(e, EIO, "Python's standard streams can't be prepared");
         /* The import system keeps a directory listing for each entry of sys.path. Freezing the listings is safe,
          * because these directories don't change in a sandbox. */
         r = freeze(e);

@@ -144,17 +144,11 @@ static int renew_user_base(const char *base)
 
 int python_settings_apply(char *const *env, bool unbuffered)
 {
-        /* Standard error still escapes characters that it can't encode, as in python3. */
-        const char *errors = value_of("PYTHONIOENCODING", env) ? "strict" : NULL;
         const char *user_base = value_of("PYTHONUSERBASE", env);
+        bool is_strict = value_of("PYTHONIOENCODING", env); /* the one value that is obeyed says so */
         int r = is_on("PYTHONDONTWRITEBYTECODE", env) ? stop_bytecode() : 0;
         if (r == 0 && user_base)
                 r = renew_user_base(user_base);
-        if (errors)
-                python_streams_set_errors("__stdin__", errors);
-        if (unbuffered || is_on("PYTHONUNBUFFERED", env))
-                python_streams_unbuffer(errors);
-        else if (errors)
-                python_streams_set_errors("__stdout__", errors);
+        python_streams_set(unbuffered || is_on("PYTHONUNBUFFERED", env), is_strict);
         return r;
 }

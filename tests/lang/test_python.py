@@ -1,7 +1,10 @@
 """Python as one language among the others: the tests that all languages have. tests/box/test_python.py
 compares many more programs with python3."""
 
+import os
+import tempfile
 import unittest
+from pathlib import Path
 
 from lib.case import Case, ServerModule, describe
 from lib.hostile import MIB, HostileCase
@@ -75,10 +78,17 @@ ECHO = [
 ]
 
 # The environment variables that Python documents. Python reads them when it starts, so a request with such a variable
-# gets a fresh process; two rows below are exceptions. The output of the command python3 is the reference.
+# gets a fresh process; some rows below are exceptions. The output of the command python3 is the reference.
 SEE = ("import encodings, locale, os, sys, time\nprint(sys.flags, sys.path, sys.warnoptions, sys.pycache_prefix, sys.stdout, sys._xoptions, "
        "sys.platlibdir, sys.get_int_max_str_digits(), os.environ.get('LC_CTYPE'), locale.setlocale(locale.LC_CTYPE), sys.dont_write_bytecode, "
        "'tracemalloc' in sys.modules)\nif not sys.flags.hash_randomization: print(hash('abc'))\n")
+# All of the standard streams' settings. A thread that is alive at the end has Python end in its long way.
+STREAMS = ("import sys, threading, time\nfor name in 'stdin', 'stdout', 'stderr':\n    s = getattr(sys, name)\n    b = s.buffer\n"
+           "    print(s, type(b), getattr(b, 'raw', b).closefd, s.newlines, s.line_buffering, s.write_through, s.fileno(), s.isatty(), "
+           "s is getattr(sys, f'__{name}__'))\n"
+           "print(ascii(sys.stdin.readline()))\nprint(chr(56575), file=sys.stderr)\n"
+           "threading.Thread(target=time.sleep, args=[9], daemon=True).start()\nsys.stdout.write('end')\n")
+STREAMS_INPUT = "ä\r\nb"
 VARIABLES = {
     "TZ": ("import datetime, time\nprint(time.tzname, time.timezone, time.daylight, time.localtime(0).tm_hour, time.strftime('%Z', time.localtime(0)), "
            "datetime.datetime.fromtimestamp(0))\n", {"env": {"TZ": "America/New_York"}}),
@@ -91,9 +101,13 @@ VARIABLES = {
         "PYTHONTRACEMALLOC": "2", "PYTHONFAULTHANDLER": "1", "PYTHONPATH": "lib:/other", "PYTHONIOENCODING": "latin-1:replace",
         "PYTHONUNBUFFERED": "1", "PYTHONNODEBUGRANGES": "1", "PYTHONMALLOC": "malloc", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0",
         "PYTHONASYNCIODEBUG": "1", "PYTHONUSERBASE": "base", "PYTHONEXECUTABLE": "x", "PYTHONPLATLIBDIR": "lib"}}),
-    # The warm interpreter obeys the variables of these two rows.
+    # The warm interpreter obeys the variables of these rows.
     "PYTHONUNBUFFERED and others": (SEE + "import site\nprint(site.USER_BASE, site.USER_SITE, sys.stdin, sys.stderr)\nprint(chr(56550))\n", {"env": {
         "PYTHONDONTWRITEBYTECODE": "true", "PYTHONIOENCODING": "utf-8:strict", "PYTHONUNBUFFERED": "true", "PYTHONUSERBASE": "/hatchery/packages"}}),
+    "streams as they are": (STREAMS, {"stdin": STREAMS_INPUT}),
+    "streams without buffers": (STREAMS, {"stdin": STREAMS_INPUT, "env": {"PYTHONUNBUFFERED": "1"}}),
+    "streams that are strict": (STREAMS, {"stdin": STREAMS_INPUT, "env": {"PYTHONIOENCODING": "utf-8:strict"}}),
+    "strict streams without buffers": (STREAMS, {"stdin": STREAMS_INPUT, "env": {"PYTHONIOENCODING": "utf-8:strict", "PYTHONUNBUFFERED": "1"}}),
     "PYTHONUNBUFFERED of zero": (SEE, {"env": {"PYTHONDONTWRITEBYTECODE": "0", "PYTHONUNBUFFERED": "", "PYTHONUSERBASE": ""}}),
     "PYTHONDEVMODE": (SEE, {"env": {"PYTHONDEVMODE": "1"}}),
     "PYTHONHOME": ("import sys\nprint(sys.prefix, sys.path)\n", {"env": {"PYTHONHOME": "/usr:/usr"}}),
@@ -176,6 +190,33 @@ class Warm(Case):
                 ("PYTHONUNBUFFEREDX", "1", True), ("OMP_NUM_THREADS", "11", True)):
             with self.subTest(f"{name}={value}"):
                 self.assertEqual(fresh, self.is_fresh(code=self.SELF, env={name: value}))
+
+
+class HeldStreams(Case):
+    """A preloaded module may refer to the streams. Then no others take their places, and the streams themselves change."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory(prefix="hatchery-python-")
+        os.chmod(cls.folder.name, 0o755)
+        Path(cls.folder.name, "holder.py").write_text("import sys\nheld = [sys.stdin, sys.stdout.buffer, sys.stderr]\n")
+        cls.SERVER = ServerModule("test_python_held", config=f'language python {{ warm = 2 packages = "{cls.folder.name}" preload = {{ holder }} }}\n')
+        cls.SERVER.set_up()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.SERVER.tear_down()
+        cls.folder.cleanup()
+
+    def test_held_streams_are_changed(self):
+        program = ("import sys, holder\nfor s in sys.stdin, sys.stdout, sys.stderr: print(s.errors, s.write_through, type(s.buffer).__name__)\n"
+                   "print(holder.held[0] is sys.stdin, holder.held[2] is sys.stderr)\n")
+        self.assertEqual("surrogateescape False BufferedReader\nsurrogateescape False BufferedWriter\nbackslashreplace False BufferedWriter\n"
+                         "True True\n", self.output(program))
+        self.assertEqual("strict True BufferedReader\nstrict True FileIO\nbackslashreplace True FileIO\nTrue True\n",
+                         self.output(program, env={"PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:strict"}))
+        self.assertEqual("strict False BufferedReader\nstrict False BufferedWriter\nbackslashreplace False BufferedWriter\nTrue True\n",
+                         self.output(program, env={"PYTHONIOENCODING": "utf-8:strict"}))
 
 
 class Hostile(HostileCase):
