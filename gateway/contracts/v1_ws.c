@@ -28,6 +28,7 @@ enum {
 };
 
 struct live {
+        struct gateway *gateway; /* for live_free, which may come after the exchange's end */
         struct exchange *x;
         struct websocket *ws; /* NULL: it has closed */
         struct run *run;      /* NULL: not begun, or ended */
@@ -44,7 +45,7 @@ struct live {
 
 static void live_free(struct live *l)
 {
-        gateway_hold(exchange_gateway(l->x), -(int64_t)l->held);
+        gateway_hold(l->gateway, -(int64_t)l->held);
         if (l->timer)
                 event_free(l->timer);
         if (l->pending)
@@ -78,7 +79,7 @@ static void count_held(struct live *l)
 {
         const size_t now = evbuffer_get_length(l->pending);
 
-        gateway_hold(exchange_gateway(l->x), (int64_t)now - (int64_t)l->held);
+        gateway_hold(l->gateway, (int64_t)now - (int64_t)l->held);
         l->held = now;
 }
 
@@ -423,9 +424,10 @@ static struct live *live_new(struct exchange *x)
 
         if (!l)
                 return NULL;
+        l->gateway = exchange_gateway(x);
         l->x = x;
         l->pending = evbuffer_new();
-        l->timer = event_new(runs_base(gateway_runs(exchange_gateway(x))), -1, EV_PERSIST, on_timer, l);
+        l->timer = event_new(runs_base(gateway_runs(l->gateway)), -1, EV_PERSIST, on_timer, l);
         if (l->pending && l->timer && event_add(l->timer, &pause) == 0)
                 return l;
         live_free(l);

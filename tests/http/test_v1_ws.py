@@ -149,6 +149,18 @@ class WebSocket(unittest.TestCase):
 
         talk(conversation)
 
+    @unittest.skipIf(PEER, "the processes of another server are not seen")
+    def test_a_client_that_leaves_ends_its_run(self):
+        async def conversation(t):
+            await t.send(python("import time; time.sleep(60)", live_stdin=True), b"x" * 100000)
+            await t.until("stage")
+
+        workers = {process.pid for process in SERVER.worker_processes()}
+        talk(conversation)
+        SERVER.wait_idle()
+        self.assertEqual("", SERVER.sanitizer_reports())
+        self.assertEqual(workers, {process.pid for process in SERVER.worker_processes()})
+
     def test_a_bad_submission_ends_the_conversation(self):
         for message, words in (({"language": "python", "cod": ""}, "cod"), ("{", "JSON"), (b"x", "first message"),
                                ({"language": "cobol", "code": ""}, "cobol")):
