@@ -50,7 +50,6 @@ struct exchange *exchange_new(struct conn *c, struct evhttp_request *req)
 {
         struct exchange *x = calloc(1, sizeof *x);
         const char *uri = evhttp_request_get_uri(req);
-        const char *trace = evhttp_find_header(evhttp_request_get_input_headers(req), "traceparent");
 
         if (!x)
                 return NULL;
@@ -62,6 +61,7 @@ struct exchange *exchange_new(struct conn *c, struct evhttp_request *req)
         free(raw);
         x->segment = x->path ? read_segment(c, x->path) : NULL;
         x->media_type = read_media_type(exchange_header(x, "Content-Type"));
+        const char *trace = exchange_header(x, "traceparent");
         if (trace && is_traceparent(trace))
                 memcpy(x->trace, trace, strlen(trace) + 1);
         c->listener->server->n_exchanges++;
@@ -145,7 +145,8 @@ const char *exchange_query(const struct exchange *x, const char *name)
 
 const char *exchange_header(const struct exchange *x, const char *name)
 {
-        return evhttp_find_header(evhttp_request_get_input_headers(x->req), name);
+        const char *value = evhttp_find_header(evhttp_request_get_input_headers(x->req), name);
+        return value ? value + strspn(value, " \t") : NULL; /* evhttp leaves a tab before the value */
 }
 
 struct span exchange_body(const struct exchange *x)

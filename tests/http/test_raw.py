@@ -47,6 +47,12 @@ class Requests(unittest.TestCase):
         self.assertEqual(("/echo", "a b", "text/plain", "hello", 5, trace, 5),
                          tuple(got[k] for k in ("path", "query", "type", "body", "length", "trace", "peer")))
 
+    def test_tabs(self):
+        """tabs around a header's value are no part of the value"""
+        trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        got = ECHO.ask("/echo", "POST", b"hello", f"Content-Type:\ttext/plain\t\r\ntraceparent: \t {trace} \t\r\n")
+        self.assertEqual(("text/plain", trace), (got["type"], got["trace"]))
+
     def test_trace_is_checked(self):
         """a malformed traceparent counts as none"""
         for bad in ("x", "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-" + "0" * 32 + "-b7ad6b7169203331-01",
