@@ -141,20 +141,21 @@ ROWS = (
 )
 
 
-def request(text, get, post, body):
-    """Returns the bytes of a row's request, with these paths and this body in place of the placeholders."""
-    words = {"{GET}": f"GET {get}", "{POST}": f"POST {post}", "{GETPATH}": get, "{BODY}": body,
+def request(text, get, post, body, headers=""):
+    """Returns the bytes of a row's request, with these paths and this body in place of the placeholders. headers: header
+    lines that requests with a body need."""
+    words = {"{POST} HTTP/1.1\r\n": f"POST {post} HTTP/1.1\r\n{headers}", "{GET}": f"GET {get}", "{POST}": f"POST {post}", "{GETPATH}": get, "{BODY}": body,
              "{LENGTH}": str(len(body)), "{CHUNKS}": f"{len(body):x}\r\n{body}\r\n"}
     for word, meant in words.items():
         text = text.replace(word, meant)
     return text.encode("latin-1")
 
 
-def check(case, connect, get, post, body, pieces=None):
+def check(case, connect, get, post, body, pieces=None, headers=""):
     """Checks each row of the table. connect() returns a Raw. pieces: each request is sent in parts of so many bytes,
-    and requests over 600 bytes are left out; None: each request is sent at once."""
+    and requests over 600 bytes are left out; None: each request is sent at once. headers: see request()."""
     for title, text, statuses, then in ROWS:
-        sent = request(text, get, post, body)
+        sent = request(text, get, post, body, headers)
         if pieces and len(sent) > 600:
             continue
         with case.subTest(title), connect() as c:
