@@ -198,6 +198,18 @@ static void remove_continues(struct http_talk *t)
         }
 }
 
+/* Removes the frames of a WebSocket, which the fuzzer `websocket` compares. */
+static void remove_frames(struct http_talk *t)
+{
+        static const char line[] = "HTTP/1.1 101 ";
+        uint8_t *found = t->len > 0 ? memmem(t->got, t->len, line, sizeof line - 1) : NULL;
+        uint8_t *end = found ? memmem(found, t->len - (size_t)(found - t->got), "\r\n\r\n", 4) : NULL;
+
+        FUZZ_CHECK(!found || end);
+        if (end)
+                t->len = (size_t)(end - t->got);
+}
+
 static void talk(struct http_talk *t, struct expected *e, uint8_t seed)
 {
         e->at = 0;
@@ -206,6 +218,7 @@ static void talk(struct http_talk *t, struct expected *e, uint8_t seed)
         http_talk_send(t, e->bytes, e->len, seed);
         http_talk_end(t);
         remove_continues(t);
+        remove_frames(t);
 }
 
 /* A preflight's answer has evhttp's own date. */
