@@ -77,7 +77,7 @@ NUMBERS = (b"0", b"1", b"-1", b"00", b"127", b"65536", b"2147483648", b"42949672
 def span(chance, data):
     """A random part of the data, often a short one."""
     at = chance.randrange(len(data) + 1)
-    most = chance.choice((1, 4, 16, 64, len(data)))
+    most = chance.choice((1, 4, 16, 64, len(data) or 1))
     return at, min(len(data), at + chance.randint(1, most))
 
 
