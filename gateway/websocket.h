@@ -35,7 +35,8 @@ int websocket_ping(struct websocket *ws);
 size_t websocket_unsent(const struct websocket *ws);
 
 /* With hold true, no message comes until a call with hold false. This slows the peer down. May be called in `message`.
- * After a call with hold false, messages that wait are told on the loop's next turn. */
+ * After a call with hold false, messages that wait are told on the loop's next turn. If the peer closes before, they
+ * are dropped. */
 void websocket_hold(struct websocket *ws, bool hold);
 
 /* Sends a close frame. The connection closes when the peer has answered the frame, or after 5 s. reason: at most 123

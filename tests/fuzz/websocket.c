@@ -1,6 +1,6 @@
 /* Fuzzes the frames of a WebSocket's client: gateway/websocket.c and wslay, behind the handshake of a whole server.
- * Input: a byte for the sizes of the pieces, then the frames. Frames that come in pieces must give the
- * same messages, the same closing code and the same answers as frames that come at once. */
+ * Input: a byte for the sizes of the pieces, then the frames. Frames that come in pieces must give the same messages,
+ * the same closing code and the same answers as frames that come at once. */
 #include "gateway/websocket.h"
 #include "proto/base/utf8.h"
 #include "tests/fuzz/fuzz.h"
