@@ -22,7 +22,12 @@ def frame(kind, payload=b"", fin=True, masked=True, claimed=None, rsv=0):
     size = len(payload) if claimed is None else claimed
     head = bytes([fin << 7 | rsv << 4 | SOCKET_FRAMES.get(kind, 0)])
     bit = masked << 7
-    head += bytes([bit | size]) if size < 126 else struct.pack(">BH" if size < 65536 else ">BQ", bit | (126 if size < 65536 else 127), size)
+    if size < 126:
+        head += bytes([bit | size])
+    elif size < 65536:
+        head += struct.pack(">BH", bit | 126, size)
+    else:
+        head += struct.pack(">BQ", bit | 127, size)
     return head + bytes(4 * masked) + payload
 
 
@@ -144,7 +149,8 @@ def v1():
              "stdin": [False], "limits": [[], {"wall": 1}, {"wall_us": -1}, {"wall_us": 2 ** 63 - 1}, {"wall_us": "1"}], "merge_stderr": [1],
              "on_output_limit": ["STOP", 1], "collect": [[], {"globs": "x"}, {"globs": ["*"] * 65}, {"max_files": -1}, {"globs": ["a", None]}],
              "deadline_us": [-1, "x", 1.5], "priority": [-1, 2 ** 32, True], "live_stdin": [True, 1], "terminal": [{"rows": 1}, {"rows": 0, "columns": 70000}, 1],
-             "nothing": [1], "interpreter_args": [["x"] * 65], "compile_flags": [["x"] * 33, ["f" * 256]], "client": ["c" * 256], "run_id": ["", "x" * 80], "idempotency_key": ["x" * 300], "compile_limits": [{"pids": 1.5}]}
+             "nothing": [1], "interpreter_args": [["x"] * 65], "compile_flags": [["x"] * 33, ["f" * 256]], "client": ["c" * 256],
+             "run_id": ["", "x" * 80], "idempotency_key": ["x" * 300], "compile_limits": [{"pids": 1.5}]}
     for name, values in wrong.items():
         for value in values:
             yield compact({"language": "python", "code": "1", name: value}).encode()
@@ -176,12 +182,15 @@ def snekbox():
     def main(*more, **fields):
         return {"args": ["main.py"], "files": [{"path": "main.py", "content": b64(b"1")}, *more], **fields}
     yield from (compact(body).encode() for body in (
-        {"input": "print(1)"}, {"input": "print(1)", "args": ["-c"]}, {"args": []}, {"input": ""}, {"args": ["-m", "this"]}, {"args": ["-c", "1", "x"]}, {"args": ["a\0"]},
+        {"input": "print(1)"}, {"input": "print(1)", "args": ["-c"]}, {"args": []}, {"input": ""}, {"args": ["-m", "this"]},
+        {"args": ["-c", "1", "x"]}, {"args": ["a\0"]},
         {"input": "1", "args": ["x"] * 70}, {"args": "x"}, {"args": [1]}, {"input": 1}, {"files": 1}, {"files": [1]},
         main(), main({"path": "a/b"}), main({"path": "a", "content": ""}, {"path": "a/b"}), main({"path": "a/b"}, {"path": "a"}),
         main({"path": "/x"}), main({"path": "../x"}), main({"path": "a/../../home/x"}), main({"path": ""}), main({"path": "."}), main({"path": "a\0"}),
-        main({"path": "n" * 256}), main({"path": 1}), main({"content": ""}), main({"path": "a", "content": "*"}), main({"path": "a", "content": 1}), main({"path": "a", "x": 1}),
-        main(*({"path": f"f{i}"} for i in range(70))), main(executable_path="/usr/bin/python3"), main(executable_path="/bin/none"), main(executable_path=1),
+        main({"path": "n" * 256}), main({"path": 1}), main({"content": ""}), main({"path": "a", "content": "*"}),
+        main({"path": "a", "content": 1}), main({"path": "a", "x": 1}),
+        main(*({"path": f"f{i}"} for i in range(70))), main(executable_path="/usr/bin/python3"),
+        main(executable_path="/bin/none"), main(executable_path=1),
         main(executable_path="x"), main(executable_path=""), main(other=1), [], {}, 1, "x", {"input": "1", "args": [True, None, 1.5, {"a": [1, "'"]}, "\u00e4\n"]}))
 
 
