@@ -8,7 +8,6 @@
 #include "tests/fuzz/fuzz.h"
 #include "tests/fuzz/http_peer.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,11 +111,9 @@ static void check_request(const struct exchange *x)
 
 static void reply(struct exchange *x, int status, size_t number)
 {
-        char text[32];
         struct evbuffer *body = evbuffer_new();
 
         FUZZ_CHECK(body && evbuffer_add_printf(body, "%zu\n", number) > 0);
-        snprintf(text, sizeof text, "%zu", number);
         exchange_set_header(x, "Date", "now"); /* the answers of two runs must be the same */
         exchange_reply(x, status, "text/plain", body);
         evbuffer_free(body);
