@@ -167,6 +167,25 @@ static void another_run_id_and_less_time_are_still_the_same_request(void **state
 
 /* ---------------------------------------------------------------- what is refused */
 
+static void a_run_id_of_another_run_is_refused_with_a_key_too(void **state)
+{
+        (void)state;
+        struct front *f = front_new();
+        int client = front_connect(f);
+        struct request r = keyed(1, "");
+
+        r.execute.run_id = span_of_text("mine");
+        front_say(client, &r);
+        wait_for_exactly(f, 1);
+        r.id = 2;
+        r.execute.idempotency_key = span_of_text("k");
+        front_say(client, &r);
+        hear_error(f, client, 2, REFUSAL_ABORTED, "mine");
+        run(f, client, 3, "k", "the key is free"); /* a refused request keeps no key */
+        close(client);
+        front_free(f);
+}
+
 static void another_request_with_the_key_is_refused(void **state)
 {
         (void)state;
@@ -346,6 +365,7 @@ int main(void)
                 cmocka_unit_test(the_run_goes_on_for_those_who_still_wait),
                 cmocka_unit_test(the_run_ends_with_the_last_who_waits),
                 cmocka_unit_test(another_run_id_and_less_time_are_still_the_same_request),
+                cmocka_unit_test(a_run_id_of_another_run_is_refused_with_a_key_too),
                 cmocka_unit_test(another_request_with_the_key_is_refused),
                 cmocka_unit_test(output_that_goes_by_can_not_be_had_twice),
                 cmocka_unit_test(a_refusal_is_kept_only_if_it_is_final),
