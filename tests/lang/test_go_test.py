@@ -55,7 +55,7 @@ class GoTest(Case):
         self.assertIn(b"no tests to run", result.stdout + result.stderr, describe(result))
 
     def test_what_does_not_compile_fails(self):
-        for title, code, said in (("syntax", one("x :="), b"main_test.go:4:"), ("type", one('var x int = ""'), b"main_test.go:4:"),
+        for title, code, said in (("syntax", one("x :="), b"main_test.go:5:"), ("type", one('var x int = ""'), b"main_test.go:4:"),
                                   ("vet", one('t.Logf("%d", "x")'), b"wrong type"), ("network", one("a.B()", "github.com/a/b"), b"github.com/a/b")):
             with self.subTest(title):
                 result = self.run_tests(code)
