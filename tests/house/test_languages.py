@@ -52,9 +52,9 @@ class Languages(unittest.TestCase):
             if limits := re.search(r"^ +limits \{(.*?)\}", path.read_text(), re.M | re.S):
                 own[path.stem] = set(re.findall(r"(\S+) = (\w+)", limits[1]))
         told = {}
-        for names, memory_mib, pids in re.findall(r"((?:`\w+`(?: and)? )+)(?:has )?(\d+) MiB and (\d+) processes",
+        for names, memory_mib, pids in re.findall(r"((?:`[\w-]+`(?: and)? )+)(?:has )?(\d+) MiB and (\d+) processes",
                                                   (ROOT / "docs" / "protocol.md").read_text()):
-            told |= {name: {("memory", f"{memory_mib}M"), ("pids", pids)} for name in re.findall(r"\w+", names) if name != "and"}
+            told |= {name: {("memory", f"{memory_mib}M"), ("pids", pids)} for name in re.findall(r"[\w-]+", names) if name != "and"}
         self.assertEqual(told, own)
 
     def test_the_memory_of_every_plugin_is_searched_for_what_is_not_its_own(self):
