@@ -71,6 +71,27 @@ static void common_headers(struct exchange *x, const char *type)
         }
 }
 
+/* Writes now what the bufferevent would write on the loop's next turn. What the socket does not take now, and errors,
+ * are left to that turn. The bufferevent freezes the front of its output, so that it alone takes bytes from there. */
+static void write_now(struct conn *c)
+{
+        struct evbuffer *out = bufferevent_get_output(c->bev);
+
+        evbuffer_unfreeze(out, 1);
+        (void)evbuffer_write(out, bufferevent_getfd(c->bev));
+        evbuffer_freeze(out, 1);
+}
+
+/* Writes a whole answer. If the socket takes all of it, evhttp is told so without waiting for the socket. */
+static void write_answer(struct conn *c)
+{
+        write_now(c);
+        if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0)
+                return;
+        bufferevent_disable(c->bev, EV_WRITE);
+        bufferevent_trigger(c->bev, EV_WRITE, BEV_TRIG_DEFER_CALLBACKS);
+}
+
 /* The exchange is over for its handler; evhttp still has the request until the answer is written. */
 static void finish(struct exchange *x)
 {
@@ -84,6 +105,7 @@ static void finish(struct exchange *x)
 void exchange_reply(struct exchange *x, int status, const char *type, struct evbuffer *body)
 {
         struct evhttp_request *req = x->req;
+        struct conn *c = x->conn;
         bool no_body = exchange_method(x) == METHOD_HEAD || status == 204 || status == 304;
         char length[24];
 
@@ -96,6 +118,7 @@ void exchange_reply(struct exchange *x, int status, const char *type, struct evb
                 evbuffer_drain(body, evbuffer_get_length(body));
         finish(x);
         evhttp_send_reply(req, status, reason_of(status), body);
+        write_answer(c);
 }
 
 static void free_text(const void *bytes, size_t len, void *data)
@@ -186,6 +209,7 @@ int exchange_stream_write(struct exchange *x, const void *bytes, size_t len)
         }
         evhttp_send_reply_chunk_with_cb(x->req, scratch, stream_written, x);
         evbuffer_drain(scratch, evbuffer_get_length(scratch)); /* after HEAD, evhttp has taken nothing */
+        write_now(x->conn);
         return 0;
 }
 
