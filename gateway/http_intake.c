@@ -83,6 +83,8 @@ void conn_refuse(struct conn *c, const struct failure *why)
                 conn_close(c);
                 return;
         }
+        if (c->body) /* chunks that came before the refusal; the connection may linger for seconds */
+                evbuffer_drain(c->body, evbuffer_get_length(c->body));
         *c->refusal = *why;
         conn_pass(c);
 }
