@@ -143,6 +143,11 @@ static json_t *of_language(const hatchery_v1_LanguageStatus *l)
                 { "cache_misses", json_of_number(l->cache_misses) },
                 { "default_limits", of_limits(l->has_default_limits, &l->default_limits) },
                 { "max_limits", of_limits(l->has_max_limits, &l->max_limits) },
+                { "required", json_boolean(l->required) },
+                { "fault", json_of_string(l->fault) },
+                { "recycles", json_of_number(l->recycles) },
+                { "recycle_sum_us", json_of_number(l->recycle_sum_us) },
+                { "max_running", json_of_number(l->max_running) },
         };
         return JSON_OBJECT(members);
 }
@@ -198,6 +203,20 @@ static json_t *of_refusals(const hatchery_v1_Status *s)
         return list;
 }
 
+static json_t *of_absent(const struct answer *a)
+{
+        json_t *list = json_array();
+        for (size_t i = 0; i < a->n_absent; i++) {
+                const struct json_member members[] = {
+                        { "name", json_of_string(a->absent[i].name) },
+                        { "reason", json_of_string(a->absent[i].reason) },
+                        { "required", json_boolean(a->absent[i].required) },
+                };
+                list = json_with(list, JSON_OBJECT(members));
+        }
+        return list;
+}
+
 json_t *json_of_status(const struct answer *a)
 {
         const hatchery_v1_Status *s = &a->m.answer.status;
@@ -211,6 +230,13 @@ json_t *json_of_status(const struct answer *a)
                 { "languages", of_languages(a) },
                 { "max_request_bytes", json_of_number(s->max_request_bytes) },
                 { "refusals", of_refusals(s) },
+                { "started_at_us", json_of_number(s->started_at_us) },
+                { "leaving", json_boolean(s->leaving) },
+                { "came_up", json_boolean(s->came_up) },
+                { "absent", of_absent(a) },
+                { "held_bytes", json_of_number(s->held_bytes) },
+                { "max_held_bytes", json_of_number(s->max_held_bytes) },
+                { "max_queued", json_of_number(s->max_queued) },
         };
         return JSON_OBJECT(members);
 }

@@ -7,11 +7,6 @@ const char *const stage_name[STAGE_COUNT] = {
         [STAGE_REFILL] = "refill", [STAGE_COMPILE] = "compile",
 };
 
-const uint64_t stage_bound_us[STAGE_BOUNDS] = {
-        100,    250,    500,    1000,    2500,    5000,    10000,    25000,    50000,
-        100000, 250000, 500000, 1000000, 2500000, 5000000, 10000000, 30000000, 60000000,
-};
-
 static int64_t later(int64_t a, int64_t b)
 {
         return a > b ? a : b;

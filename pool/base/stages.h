@@ -2,6 +2,8 @@
  * the one before it ends. docs/protocol.md says which event ends each stage. Pure. */
 #pragma once
 
+#include "proto/base/stagebound.h"
+
 #include <stdint.h>
 
 enum stage {
@@ -19,11 +21,6 @@ enum stage {
 
 /* "queue", ...: the names that clients see. */
 extern const char *const stage_name[STAGE_COUNT];
-
-enum { STAGE_BOUNDS = 18 };
-
-/* Upper bounds of the buckets in which clients see a stage's times counted: docs/protocol.md lists them. */
-extern const uint64_t stage_bound_us[STAGE_BOUNDS];
 
 /* Calculates how long each stage of a run took. The sum is exactly end_us[STAGE_COLLECT] - began_us. A stage without an
  * end (0) ends when the next stage with an end does. So does a stage whose end was seen only after the end of a later

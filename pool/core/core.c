@@ -279,7 +279,9 @@ void core_facts(const struct core *c, struct core_facts *facts)
                 .queued = c->sched.queue.count,
                 .n_languages = c->sched.n_languages,
                 .ready = !c->leaving && c->sched.was_ready && sched_is_ready(&c->sched),
+                .leaving = c->leaving || c->draining,
                 .draining = c->draining,
+                .came_up = c->sched.was_ready,
                 .refusals = c->refusals,
         };
 }
@@ -310,6 +312,7 @@ void core_language(const struct core *c, size_t i, struct language_facts *facts)
                 .kind = l->kind,
                 .known = l->known,
                 .ready = l->ready,
+                .fault = l->fault,
                 .echoes = l->echoes,
                 .prompts = l->prompts,
                 .names_are_others = l->is_profile && config && config_find_language(c->config, config->runtime),
@@ -327,6 +330,8 @@ void core_language(const struct core *c, size_t i, struct language_facts *facts)
                 .failures = l->stats.failures,
                 .discarded = l->stats.discarded,
                 .sandbox_bytes = l->scale.bytes,
+                .recycles = l->stats.recycles,
+                .recycle_sum_us = l->stats.recycle_sum_us,
                 .recycle_p50_us = stats_recycle_percentile(&l->stats, 50),
                 .recycle_p99_us = stats_recycle_percentile(&l->stats, 99),
                 .results = l->stats.results,

@@ -177,8 +177,10 @@ unsigned core_running(const struct core *c);
 struct core_facts {
         unsigned queued;
         size_t n_languages;
-        bool ready; /* every configured language is ready, and core_leave was not called */
+        bool ready;   /* every configured language is ready, and core_leave was not called */
+        bool leaving; /* core_leave or core_drain was called */
         bool draining;
+        bool came_up;             /* each language has become ready, or has proved to be broken */
         const uint64_t *refusals; /* of submissions since the start, by code (REFUSAL_CODES) */
 };
 

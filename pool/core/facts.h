@@ -19,6 +19,7 @@ struct language_facts {
         enum kind kind; /* 0: not known yet */
         bool known;     /* its first zygote has said hello */
         bool ready;
+        const char *fault; /* why it is not ready; "" if it is ready */
         bool echoes;
         bool prompts;          /* it has a prompt of its own */
         bool names_are_others; /* it is a profile: aliases and extensions belong to the language that has its runtime's
@@ -37,6 +38,7 @@ struct language_facts {
         uint64_t forks;      /* sandboxes that the zygote was ordered to make */
         uint64_t runs, failures, discarded;
         uint64_t sandbox_bytes;
+        uint64_t recycles, recycle_sum_us; /* since the start */
         uint64_t recycle_p50_us, recycle_p99_us;
         const uint64_t *results;       /* outcomes since the start, counted by enum outcome_status */
         uint64_t cache_hits;           /* compile stages that the cache answered, */

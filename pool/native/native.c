@@ -6,6 +6,7 @@
 #include "pool/native/listener.h"
 #include "pool/native/native_parts.h"
 #include "pool/native/requests.h"
+#include "proto/base/clock.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ int native_new(struct native **out, const struct native_options *options, struct
         n->memory = options->memory;
         n->core = options->core;
         n->started_us = options->started_us;
+        n->started_at_us = (uint64_t)(clock_wall_us() - (clock_us() - options->started_us));
         n->trusted = options->trusted;
         n->n_trusted = options->n_trusted;
         n->progress = options->progress;

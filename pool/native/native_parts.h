@@ -36,6 +36,7 @@ struct native {
         struct budget *memory;
         struct core *core;
         int64_t started_us;
+        uint64_t started_at_us; /* the same moment, counted from 1970-01-01 UTC */
         const struct trusted_listener *trusted;
         size_t n_trusted;
         void (*progress)(void *owner);

@@ -8,6 +8,7 @@
 #include "pool/native/connection.h"
 #include "proto/base/clock.h"
 #include "proto/base/own.h"
+#include "proto/base/utf8.h"
 #include "proto/wire/request_limits.h"
 #include "proto/wire/wire.h"
 
@@ -29,6 +30,7 @@ SAME(KIND_EXEC, _hatchery_v1_LanguageStatus_Kind_MAX);
 _Static_assert(COUNT_OF(hatchery_v1_LanguageStatus, stages) >= STAGE_COUNT, "there is room for each stage");
 _Static_assert(COUNT_OF(hatchery_v1_StageStatus, buckets) >= STAGE_BOUNDS, "there is room for each bound");
 _Static_assert(COUNT_OF(hatchery_v1_LanguageStatus, results) > OUTCOME_CANCELLED, "there is room for each status");
+_Static_assert(COUNT_OF(hatchery_v1_AbsentLanguage, name) > WIRE_MAX_LANGUAGE, "a name comes whole");
 _Static_assert(COUNT_OF(hatchery_v1_Status, refusals) >= REFUSAL_CODES, "there is room for each code");
 _Static_assert(sizeof((hatchery_v1_PreloadStatus *)0)->name >= sizeof((struct preload_fact *)0)->name,
                "a module's name comes whole");
@@ -175,6 +177,8 @@ static void fill_counts(hatchery_v1_LanguageStatus *out, const struct language_f
         out->warm_min = l->warm_min;
         out->warm_max = l->warm_max;
         out->sandbox_bytes = l->sandbox_bytes;
+        out->recycles = l->recycles;
+        out->recycle_sum_us = l->recycle_sum_us;
         out->recycle_p50_us = l->recycle_p50_us;
         out->recycle_p99_us = l->recycle_p99_us;
 }
@@ -204,6 +208,11 @@ static void fill(hatchery_v1_LanguageStatus *out, const struct language_facts *l
         snprintf(out->name, sizeof out->name, "%s", l->name);
         snprintf(out->version, sizeof out->version, "%s", l->version);
         out->ready = l->ready;
+        snprintf(out->fault, sizeof out->fault, "%s", l->fault ? l->fault : "");
+        if (l->config) {
+                out->required = l->config->required;
+                out->max_running = l->config->running;
+        }
         out->kind = (hatchery_v1_LanguageStatus_Kind)l->kind;
         out->echoes = l->echoes;
         out->prompts = l->prompts;
@@ -233,15 +242,51 @@ static void fill_refusals(hatchery_v1_Status *status, const uint64_t refusals[RE
                                 (hatchery_v1_RefusalCount){ .code = (hatchery_v1_Error_Code)i, .count = refusals[i] };
 }
 
+/* NULL: no memory. */
+static hatchery_v1_AbsentLanguage *fill_absent(const struct config *config, size_t *n)
+{
+        hatchery_v1_AbsentLanguage *list = calloc(config->n_absent + 1, sizeof *list);
+
+        for (size_t i = 0; list && i < config->n_absent; i++) {
+                const struct config_absent *absent = &config->absent[i];
+                if (!absent->configured)
+                        continue;
+                hatchery_v1_AbsentLanguage *out = &list[(*n)++];
+                snprintf(out->name, sizeof out->name, "%s", absent->name);
+                snprintf(out->reason, sizeof out->reason, "%s", absent->reason);
+                utf8_repair(out->reason);
+                out->required = absent->required;
+        }
+        return list;
+}
+
+static void fill_server(hatchery_v1_Status *status, const struct native *n, const struct core_facts *facts)
+{
+        snprintf(status->server_version, sizeof status->server_version, "%s", HATCHERY_VERSION);
+        status->uptime_us = (uint64_t)(clock_us() - n->started_us);
+        status->started_at_us = n->started_at_us;
+        status->connections = n->n_connections - n->n_doomed;
+        status->queued = facts->queued;
+        status->max_queued = n->config->max_queue;
+        status->ready = facts->ready;
+        status->leaving = facts->leaving;
+        status->draining = facts->draining;
+        status->came_up = facts->came_up;
+        status->held_bytes = n->memory->used;
+        status->max_held_bytes = n->memory->max;
+        status->max_request_bytes = n->config->max_request_bytes;
+        fill_refusals(status, facts->refusals);
+}
+
 static int encode(const struct native *n, uint8_t **message, size_t *len, struct err *e)
 {
         struct answer a = { .m = { .which_answer = hatchery_v1_ServerMessage_status_tag } };
-        hatchery_v1_Status *status = &a.m.answer.status;
         struct core_facts facts;
 
         core_facts(n->core, &facts);
         OWN_MEM hatchery_v1_LanguageStatus *languages = calloc(facts.n_languages + 1, sizeof *languages);
-        if (!languages)
+        OWN_MEM hatchery_v1_AbsentLanguage *absent = fill_absent(n->config, &a.n_absent);
+        if (!languages || !absent)
                 return err_set(e, ENOMEM, "a status; try again");
         for (size_t i = 0; i < facts.n_languages; i++) {
                 struct language_facts language = { 0 };
@@ -250,15 +295,8 @@ static int encode(const struct native *n, uint8_t **message, size_t *len, struct
         }
         a.languages = languages;
         a.n_languages = facts.n_languages;
-
-        snprintf(status->server_version, sizeof status->server_version, "%s", HATCHERY_VERSION);
-        status->uptime_us = (uint64_t)(clock_us() - n->started_us);
-        status->connections = n->n_connections - n->n_doomed;
-        status->queued = facts.queued;
-        status->ready = facts.ready;
-        status->draining = facts.draining;
-        status->max_request_bytes = n->config->max_request_bytes;
-        fill_refusals(status, facts.refusals);
+        a.absent = absent;
+        fill_server(&a.m.answer.status, n, &facts);
         return answer_encode(&a, 0, message, len, e);
 }
 

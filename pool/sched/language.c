@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static const char starting[] = "it is starting";
+
 void language_init(struct language *l, struct sched *s, const struct config_language *config)
 {
         l->sched = s;
         l->asked = true; /* the supervisor sends the first zygote without a request */
+        l->fault = starting;
         snprintf(l->name, sizeof l->name, "%s", config->name);
         queue_lane_init(&l->lane);
         TAILQ_INIT(&l->zygotes);
@@ -84,6 +87,7 @@ void language_come_back(struct language *l, const struct config_language *config
 {
         l->leaving = false;
         l->ready = l->was_full = l->broken = false;
+        l->fault = starting;
         l->failed_starts = 0;
         l->asked = true; /* as for a new language */
         language_configure(l, config);
@@ -161,6 +165,7 @@ void language_set_ready(struct language *l, bool ready, const char *why)
         if (l->ready == ready)
                 return;
         l->ready = ready;
+        l->fault = ready ? "" : why;
         if (l->sched->closing || l->leaving)
                 return;
         if (ready)
@@ -174,6 +179,7 @@ void language_set_broken(struct language *l, const char *why)
         if (l->broken || l->leaving || l->sched->closing)
                 return;
         l->broken = true;
+        l->fault = why;
         log_error(l->sched->log, "%s: broken: %s; it is tried again and again, and the others do not wait for it",
                   l->name, why);
         l->sched->ops->lost(l->sched->owner, l, SCHED_BROKEN);

@@ -69,6 +69,7 @@ struct language {
         struct config_runtime kept; /* of a leaving language: its last configuration */
         bool was_full;              /* it has had its least number of warm sandboxes */
         bool ready;                 /* was_full, and there is a zygote that makes sandboxes */
+        const char *fault;          /* why it is not ready; "" if it is ready */
 };
 
 /* Its programs are translated in the process that runs them, but the artifacts can be kept for a program that comes

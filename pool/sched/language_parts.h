@@ -58,10 +58,11 @@ void language_set_numbers(const struct language *l, struct zygote *z);
 /* Sets the limits that requests may ask for. A raised ceiling takes effect as soon as the serving zygote knows it. */
 void language_set_limits(struct language *l, const struct config_language *config);
 
+/* why: a literal. It is logged, and clients see it as long as the language is not ready. */
 void language_set_ready(struct language *l, bool ready, const char *why);
 
 /* Marks the language as broken: the other languages do not wait for it to become ready. This is logged once; its
- * zygotes log the faults. */
+ * zygotes log the faults. why: as above. */
 void language_set_broken(struct language *l, const char *why);
 
 /* Checks whether the warm sandboxes of the serving zygote are enough to be ready. */

@@ -213,7 +213,7 @@ static void on_failed(struct zygote *z)
         l->stats.failures++;
         if (z->phase != ZYGOTE_CURRENT || z->failures != ZYGOTE_MAX_FAILURES)
                 return;
-        language_set_ready(l, false, "sandbox after sandbox fails; the lines above name the step");
+        language_set_ready(l, false, "sandbox after sandbox fails; the log names the step");
         if (!l->was_full)
                 language_set_broken(l, "sandbox after sandbox fails");
 }

@@ -26,6 +26,7 @@ void stats_recycled(struct stats *s, int64_t took_us)
 {
         if (took_us < 0)
                 took_us = 0;
+        s->recycle_sum_us += (uint64_t)took_us;
         s->recycle_us[s->recycles++ % STATS_RECENT] = took_us > UINT32_MAX ? UINT32_MAX : (uint32_t)took_us;
 }
 

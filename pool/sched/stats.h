@@ -19,7 +19,8 @@ struct stats {
         uint64_t cache_hits, cache_misses; /* compile stages that the cache had, and those that were run */
 
         uint32_t recycle_us[STATS_RECENT]; /* a ring */
-        size_t recycles;
+        size_t recycles;                   /* since the start */
+        uint64_t recycle_sum_us;
 
         int64_t last_end_us; /* end of the last run, while there is work; 0: there was no work */
         double interval_us;  /* average time between ends of runs, weighted towards recent ones; 0: not known */

@@ -166,6 +166,23 @@ static int add_refusal_count(void *target, struct span content, struct err *e)
         return pbspan_decode(&refusal_count_message, content, &status->refusals[status->refusals_count++], e);
 }
 
+static const struct pbspan_field absent_fields[] = {
+        CHARS(AbsentLanguage, hatchery_v1_AbsentLanguage, , name),
+        CHARS(AbsentLanguage, hatchery_v1_AbsentLanguage, , reason),
+        NUMBER(AbsentLanguage, hatchery_v1_AbsentLanguage, , PBSPAN_BOOL, required),
+};
+static const struct pbspan_message absent_message = { "AbsentLanguage", absent_fields, COUNT(absent_fields) };
+
+static int add_absent(void *target, struct span content, struct err *e)
+{
+        struct answer *a = target;
+        hatchery_v1_AbsentLanguage *absent = pbspan_grow((void **)&a->absent, a->n_absent, sizeof *absent);
+        if (!absent)
+                return err_set(e, ENOMEM, "decoding an answer");
+        a->n_absent++;
+        return pbspan_decode(&absent_message, content, absent, e);
+}
+
 #define STATUS(kind, field) NUMBER(Status, struct answer, m.answer.status., kind, field)
 
 static const struct pbspan_field status_fields[] = {
@@ -188,6 +205,18 @@ static const struct pbspan_field status_fields[] = {
           .times = PBSPAN_MANY,
           .max_count = MAX_LANGUAGES,
           .add = add_language },
+        STATUS(PBSPAN_UINT64, started_at_us),
+        STATUS(PBSPAN_BOOL, leaving),
+        STATUS(PBSPAN_BOOL, came_up),
+        { .tag = hatchery_v1_Status_absent_tag,
+          .name = "absent",
+          .kind = PBSPAN_MESSAGE,
+          .times = PBSPAN_MANY,
+          .max_count = MAX_LANGUAGES,
+          .add = add_absent },
+        STATUS(PBSPAN_UINT64, held_bytes),
+        STATUS(PBSPAN_UINT64, max_held_bytes),
+        STATUS(PBSPAN_UINT32, max_queued),
 };
 
 static const struct pbspan_field error_fields[] = {
@@ -282,9 +311,11 @@ void answer_fini(struct answer *a)
 {
         free(a->files);
         free(a->languages);
+        free(a->absent);
         a->files = NULL;
         a->languages = NULL;
-        a->n_files = a->n_languages = 0;
+        a->absent = NULL;
+        a->n_files = a->n_languages = a->n_absent = 0;
 }
 
 const char *answer_status_name(int status)

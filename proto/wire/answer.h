@@ -22,6 +22,8 @@ struct answer {
         size_t n_files;
         hatchery_v1_LanguageStatus *languages; /* of a status */
         size_t n_languages;
+        hatchery_v1_AbsentLanguage *absent; /* of a status */
+        size_t n_absent;
 };
 
 /* Decodes one message; -EPROTO with a sentence. The caller releases a by answer_fini in every case. */

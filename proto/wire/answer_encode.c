@@ -16,6 +16,16 @@ static bool write_languages(pb_ostream_t *stream, const pb_field_t *field, void 
         return true;
 }
 
+static bool write_absent(pb_ostream_t *stream, const pb_field_t *field, void *const *arg)
+{
+        const struct answer *a = *arg;
+        for (size_t i = 0; i < a->n_absent; i++)
+                if (!pb_encode_tag_for_field(stream, field) ||
+                    !pb_encode_submessage(stream, hatchery_v1_AbsentLanguage_fields, &a->absent[i]))
+                        return false;
+        return true;
+}
+
 int answer_encode(struct answer *a, size_t room, uint8_t **out, size_t *out_len, struct err *e)
 {
         struct pbspan_files files = { a->files, a->n_files };
@@ -35,6 +45,7 @@ int answer_encode(struct answer *a, size_t room, uint8_t **out, size_t *out_len,
                 break;
         case hatchery_v1_ServerMessage_status_tag:
                 a->m.answer.status.languages = (pb_callback_t){ .funcs.encode = write_languages, .arg = a };
+                a->m.answer.status.absent = (pb_callback_t){ .funcs.encode = write_absent, .arg = a };
                 break;
         case hatchery_v1_ServerMessage_output_tag:
                 a->m.answer.output.bytes = pbspan_of_span(&a->out);

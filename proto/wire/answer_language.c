@@ -208,6 +208,11 @@ static const struct pbspan_field language_fields[] = {
           .kind = PBSPAN_MESSAGE,
           .has = offsetof(hatchery_v1_LanguageStatus, has_max_limits),
           .add = add_max_limits },
+        LANGUAGE(PBSPAN_BOOL, required),
+        CHARS(LanguageStatus, hatchery_v1_LanguageStatus, , fault),
+        LANGUAGE(PBSPAN_UINT64, recycles),
+        LANGUAGE(PBSPAN_UINT64, recycle_sum_us),
+        LANGUAGE(PBSPAN_UINT32, max_running),
 };
 static const struct pbspan_message language_message = { "LanguageStatus", language_fields, COUNT(language_fields) };
 

@@ -1,0 +1,9 @@
+/* Upper bounds of the buckets in which a stage's times are counted. The pool counts by them, and the gateway shows them
+ * to whoever reads the metrics. docs/protocol.md lists them. */
+#pragma once
+
+#include <stdint.h>
+
+enum { STAGE_BOUNDS = 18 };
+
+extern const uint64_t stage_bound_us[STAGE_BOUNDS];
