@@ -121,7 +121,7 @@ static bool print_runtime(FILE *to, const struct runtime *row)
 /* If the operator names no language, all installed languages are served. One sandbox of each is kept warm, which saves
  * the cold start; the demand adds more. A compiled language keeps no warm sandbox, because two milliseconds do not
  * matter to a request that waits for a compiler. Python, the most used language, has the same numbers as in a
- * configuration that names it. */
+ * configuration that names it. No language is required, because the operator has asked for none. */
 static void print_default(FILE *to, const struct runtime *row)
 {
         bool is_compiled = row->is_data && row->data.kind == KIND_COMPILED;
@@ -129,9 +129,9 @@ static void print_default(FILE *to, const struct runtime *row)
         if (row->state == RUNTIME_ABSENT)
                 return;
         if (strcmp(row->name, "python") == 0)
-                fprintf(to, "language '%s' { }\n", row->name);
+                fprintf(to, "language '%s' { required = no }\n", row->name);
         else
-                fprintf(to, "language '%s' { warm_min = %d }\n", row->name, is_compiled ? 0 : 1);
+                fprintf(to, "language '%s' { required = no warm_min = %d }\n", row->name, is_compiled ? 0 : 1);
 }
 
 /* Prints languages whose runtime is unknown. */

@@ -165,7 +165,7 @@ static int take_identities(struct config *c, cfg_t *root, struct err *e)
         return r;
 }
 
-static const struct config_absent *find_absent(const struct config *c, const char *name)
+static struct config_absent *find_absent(const struct config *c, const char *name)
 {
         for (size_t i = 0; i < c->n_absent; i++)
                 if (strcmp(c->absent[i].name, name) == 0)
@@ -187,12 +187,16 @@ static int take_languages(struct config *c, cfg_t *root, bool lenient, struct er
         for (unsigned i = 0; i < n && r == 0; i++) {
                 struct config_language *l = &c->languages[c->n_languages++];
                 r = config_language_take(l, c, cfg_getnsec(root, "language", i), lenient, e);
-                const struct config_absent *a = r < 0 ? NULL : find_absent(c, l->runtime);
+                struct config_absent *a = r < 0 ? NULL : find_absent(c, l->runtime);
                 if (!a)
                         continue;
-                if (strcmp(l->name, l->runtime) != 0)
-                        r = add_absent(c, l->name, "", a->reason, a->broken, e);
                 c->n_refused += a->broken;
+                if (strcmp(l->name, l->runtime) != 0) {
+                        r = add_absent(c, l->name, "", a->reason, a->broken, e);
+                        a = &c->absent[c->n_absent - 1];
+                }
+                a->configured = true;
+                a->required = l->required;
                 config_language_fini(l);
                 c->n_languages--;
         }

@@ -81,6 +81,7 @@ struct config_language {
         unsigned running;  /* highest number of runs at one time; 0 in the text: 8 x cores, at least 16 */
         uint64_t generation_forks; /* number of sandboxes after which another zygote takes over; 0: no such bound */
         int64_t generation_us;     /* time after which another zygote takes over; 0: no such bound */
+        bool required;             /* the server is not ready for a load balancer without this language */
         char **preload;            /* modules that the zygote imports before it forks */
         size_t n_preload;
         int64_t standard[LIMIT_COUNT]; /* default of each limit; never above its ceiling */
@@ -94,14 +95,16 @@ struct config_absent {
         char *name;
         char *aliases; /* separated by spaces; "" for none */
         char *reason;
-        bool broken; /* the language is installed, but can't be served as its file says */
+        bool broken;     /* the language is installed, but can't be served as its file says */
+        bool configured; /* a section `language` names it */
+        bool required;   /* ... and does not say that it is optional */
 };
 
 /* A section http: addresses of the gateway, and what is served there. Lists end with NULL, and are NULL if they are
  * empty. */
 struct config_http {
         char **listen;    /* "HOST:PORT"; NULL: the section is off */
-        char **contracts; /* some of "v1", "snekbox", "piston", "sandboxfusion" */
+        char **contracts; /* some of "v1", "snekbox", "piston", "sandboxfusion", "metrics", "health" */
         char **hosts;     /* further names that requests may use for this server */
         char **origins;   /* origins whose web pages may use this server: "https://example.org" */
         int line;         /* the last line of the section; 0: the default section */

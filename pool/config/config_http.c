@@ -6,9 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const contracts[] = { "v1", "snekbox", "piston", "sandboxfusion" };
+static const char *const contracts[] = { "v1", "snekbox", "piston", "sandboxfusion", "metrics", "health" };
 
-enum { N_CONTRACTS = sizeof contracts / sizeof contracts[0] };
+enum {
+        N_CONTRACTS = sizeof contracts / sizeof contracts[0],
+        N_STANDARD = N_CONTRACTS - 1, /* the first ones are in the default section; every listener has the last one */
+};
+
+/* The default list. The empty word stands for "metrics" where only this machine can reach the section's addresses, and
+ * for nothing elsewhere. */
+#define DEFAULT_CONTRACTS "{ v1, snekbox, piston, sandboxfusion, '' }"
 
 /* ---------------------------------------------------------------- words */
 
@@ -43,7 +50,7 @@ static bool is_contract(const char *word)
         for (size_t i = 0; i < N_CONTRACTS; i++)
                 if (strcmp(word, contracts[i]) == 0)
                         return true;
-        return false;
+        return *word == '\0';
 }
 
 static bool is_host(const char *word)
@@ -71,7 +78,7 @@ static const struct words {
         const char *must; /* for the error message */
 } words[] = {
         { "listen", is_address, "HOST:PORT or [IPV6]:PORT" },
-        { "contracts", is_contract, "v1, snekbox, piston or sandboxfusion" },
+        { "contracts", is_contract, "v1, snekbox, piston, sandboxfusion, metrics or health" },
         { "hosts", is_host, "a name or an address without a port" },
         { "origins", is_origin, "a scheme and a host, such as https://example.org" },
 };
@@ -101,8 +108,7 @@ cfg_opt_t config_http_option(struct config_http_grammar *g, struct config_sink *
         size_t n = 0;
 
         snprintf(g->listen, sizeof g->listen, "{ '" CONFIG_HTTP_LISTEN "' }");
-        snprintf(g->contracts, sizeof g->contracts, "{ %s, %s, %s, %s }", contracts[0], contracts[1], contracts[2],
-                 contracts[3]);
+        snprintf(g->contracts, sizeof g->contracts, DEFAULT_CONTRACTS);
         g->options[n++] = (cfg_opt_t)CFG_STR_LIST("listen", g->listen, CFGF_NONE);
         g->options[n++] = (cfg_opt_t)CFG_STR_LIST("contracts", g->contracts, CFGF_NONE);
         g->options[n++] = (cfg_opt_t)CFG_STR_LIST("hosts", NULL, CFGF_NODEFAULT);
@@ -136,6 +142,40 @@ static int check_addresses(const struct config *c, const struct config_http *h, 
         return err_say(e, EINVAL, "line %d: http: there is room for %d addresses", h->line, CONFIG_MAX_HTTP_LISTEN);
 }
 
+/* 127.0.0.0/8, [::1] or localhost, with a port. */
+static bool is_loopback(const char *address)
+{
+        return strncmp(address, "127.", 4) == 0 || strncmp(address, "[::1]:", 6) == 0 ||
+               strncmp(address, "localhost:", 10) == 0;
+}
+
+/* Replaces the empty word, or removes it. */
+static int settle_contracts(struct config_http *h, struct err *e)
+{
+        bool is_local = true;
+        size_t i = 0;
+
+        for (char **at = h->listen; at && *at; at++)
+                is_local = is_local && is_loopback(*at);
+        while (h->contracts && h->contracts[i]) {
+                char **at = &h->contracts[i];
+                if (**at) {
+                        i++;
+                        continue;
+                }
+                char *metrics = is_local ? strdup("metrics") : NULL;
+                if (is_local && !metrics)
+                        return err_set(e, ENOMEM, "http");
+                free(*at);
+                *at = metrics;
+                if (!metrics)
+                        do
+                                *at = at[1];
+                        while (*at++);
+        }
+        return 0;
+}
+
 static int take_section(struct config *c, cfg_t *section, struct err *e)
 {
         struct config_http *h = &c->http[c->n_http++];
@@ -145,10 +185,12 @@ static int take_section(struct config *c, cfg_t *section, struct err *e)
         if (r == 0)
                 r = config_list_take(section, "contracts", &h->contracts, NULL, e);
         if (r == 0)
+                r = settle_contracts(h, e);
+        if (r == 0)
                 r = config_list_take(section, "hosts", &h->hosts, NULL, e);
         if (r == 0)
                 r = config_list_take(section, "origins", &h->origins, NULL, e);
-        if (r == 0 && h->listen && !h->contracts)
+        if (r == 0 && h->listen && (!h->contracts || !h->contracts[0]))
                 return err_say(e, EINVAL, "line %d: http: contracts is empty; listen = {} turns a section off",
                                h->line);
         return r < 0 ? r : check_addresses(c, h, e);
@@ -172,7 +214,7 @@ static int take_default(struct config *c, struct err *e)
         struct config_http *h = &c->http[c->n_http++];
 
         int r = add_word(&h->listen, listen, 1, e);
-        return r < 0 ? r : add_word(&h->contracts, contracts, N_CONTRACTS, e);
+        return r < 0 ? r : add_word(&h->contracts, contracts, N_STANDARD, e);
 }
 
 int config_http_take(struct config *c, cfg_t *root, struct err *e)

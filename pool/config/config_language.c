@@ -53,6 +53,7 @@ void config_language_options(cfg_opt_t options[CONFIG_LANGUAGE_OPTIONS], cfg_opt
 
         options[n++] = (cfg_opt_t)CFG_STR_CB("runtime", NULL, CFGF_NODEFAULT, check_runtime);
         options[n++] = (cfg_opt_t)CFG_STR_CB("packages", NULL, CFGF_NODEFAULT, check_directory);
+        options[n++] = (cfg_opt_t)CFG_BOOL("required", cfg_true, CFGF_NONE);
         options[n++] = (cfg_opt_t)CFG_STR_LIST("preload", standard_preload, CFGF_NONE);
         for (size_t i = 0; i < sizeof sections / sizeof sections[0]; i++)
                 options[n++] = (cfg_opt_t)CFG_SEC(sections[i], limits, CFGF_NODEFAULT);
@@ -194,6 +195,7 @@ int config_language_take(struct config_language *l, const struct config *c, cfg_
         l->data = config_find_runtime(c, l->runtime);
 
         config_value_take(section, settings, N_SETTINGS, l);
+        l->required = cfg_getbool(section, "required") != cfg_false;
         if (l->running == 0)
                 l->running = 8 * cores() > 16 ? 8 * cores() : 16;
         int r = take_warm(l, section, e);
