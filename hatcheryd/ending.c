@@ -45,14 +45,18 @@ void ending_go_on(struct ending *x)
                 ending_kill_all(x);
 }
 
-static void give_notice(const struct ending *x)
+/* The pool is told in any case: while the gateway drains, the pool answers those who ask whether the server is ready.
+ */
+static void give_notice(const struct ending *x, int64_t notice_us)
 {
         struct control c = { .kind = CONTROL_NOTICE };
         struct err e = { 0 };
 
-        log_info(x->log, "draining in %lld s: until then the server is not ready, and takes requests",
-                 (long long)x->config->drain_notice_us / 1000000);
-        if (keeper_tell(x->keeper, &c, -1, &e) < 0)
+        if (notice_us > 0)
+                log_info(x->log, "draining in %lld s: until then the server is not ready, and takes requests",
+                         (long long)notice_us / 1000000);
+        /* Without a notice, drain_pool meets the same error next. */
+        if (keeper_tell(x->keeper, &c, -1, &e) < 0 && notice_us > 0)
                 log_warn(x->log, "the pool does not know of the drain: %s", e.text);
 }
 
@@ -64,8 +68,7 @@ void ending_begin(struct ending *x, bool has_notice)
         x->drain_at_ms = clock_ms() + notice_us / 1000;
         x->drain_by_ms = x->drain_at_ms + x->config->drain_us / 1000;
         x->stop_by_ms = x->drain_by_ms + STOP_GRACE_MS;
-        if (notice_us > 0)
-                give_notice(x);
+        give_notice(x, notice_us);
         ending_go_on(x);
 }
 
