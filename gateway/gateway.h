@@ -11,7 +11,7 @@
 struct gateway_listener {
         int fd;              /* bound, listening and non-blocking */
         const char *address; /* "127.0.0.1:8060", "[::1]:8060" */
-        char **contracts;    /* some of "v1", "snekbox", "piston", "sandboxfusion" */
+        char **contracts;    /* some of "v1", "snekbox", "piston", "sandboxfusion", "metrics", "health" */
         char **hosts;        /* further names that requests may use for this server */
         char **origins;      /* origins whose web pages may use this server: "https://example.org" */
 };

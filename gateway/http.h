@@ -43,7 +43,7 @@ struct route {
 
 /* One contract: a table of routes, and its shape of errors. */
 struct contract {
-        const char *name; /* as in the configuration: "v1", "snekbox", "piston", "sandboxfusion" */
+        const char *name; /* as in the configuration: "v1", "snekbox", "piston", "sandboxfusion", "metrics", "health" */
         const struct route *routes;
         size_t n_routes;
         /* Answers in the contract's own shape. Also called for refusals that come before a handler: 404, 405, 413, 415,
@@ -51,16 +51,18 @@ struct contract {
         void (*fail)(struct exchange *x, const struct failure *why);
 };
 
-extern const struct contract contract_v1, contract_snekbox, contract_piston, contract_sandboxfusion;
+extern const struct contract contract_v1, contract_snekbox, contract_piston, contract_sandboxfusion, contract_metrics,
+        contract_health;
 
 /* ---------------------------------------------------------------- the request */
 
 struct gateway *exchange_gateway(const struct exchange *x);
 const struct contract *exchange_contract(const struct exchange *x);
+bool exchange_is_alone(const struct exchange *x); /* its listener serves no other contract, besides health */
 enum method exchange_method(const struct exchange *x);
 const char *exchange_path(const struct exchange *x);                     /* decoded, without the query */
 const char *exchange_segment(const struct exchange *x);                  /* what the route's "*" stands for, or "" */
-const char *exchange_query(const struct exchange *x, const char *name);  /* NULL: the query has no such name */
+const char *exchange_query(const struct exchange *x, const char *name);  /* NULL: there is no such name; "": no value */
 const char *exchange_header(const struct exchange *x, const char *name); /* NULL: there is none */
 struct span exchange_body(const struct exchange *x);                     /* valid until the exchange ends */
 

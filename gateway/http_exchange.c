@@ -112,6 +112,16 @@ const struct contract *exchange_contract(const struct exchange *x)
         return x->conn->contract;
 }
 
+bool exchange_is_alone(const struct exchange *x)
+{
+        const struct http_listener *l = x->conn->listener;
+
+        for (size_t i = 0; i < l->n_contracts; i++)
+                if (l->contracts[i] != x->conn->contract && strcmp(l->contracts[i]->name, "health") != 0)
+                        return false;
+        return true;
+}
+
 enum method exchange_method(const struct exchange *x)
 {
         return x->conn->verb;
@@ -127,6 +137,28 @@ const char *exchange_segment(const struct exchange *x)
         return x->segment;
 }
 
+/* Adds "=" to names without it, and removes empty pairs: evhttp takes either for malformed. NULL: no memory. */
+static char *with_values(const char *query)
+{
+        char *text = malloc(strlen(query) * 2 + 2);
+        size_t n = 0;
+
+        for (size_t len; text && *query; query += len + (query[len] == '&')) {
+                len = strcspn(query, "&");
+                if (len == 0)
+                        continue;
+                if (n > 0)
+                        text[n++] = '&';
+                memcpy(text + n, query, len);
+                n += len;
+                if (!memchr(query, '=', len))
+                        text[n++] = '=';
+        }
+        if (text)
+                text[n] = '\0';
+        return text;
+}
+
 const char *exchange_query(const struct exchange *x, const char *name)
 {
         struct evkeyvalq *query = (struct evkeyvalq *)&x->query;
@@ -134,7 +166,9 @@ const char *exchange_query(const struct exchange *x, const char *name)
         struct evkeyval *pair;
 
         if (!x->has_query && text) {
-                (void)evhttp_parse_query_str(text + 1, query); /* a malformed query has no names */
+                char *pairs = with_values(text + 1);
+                (void)(pairs && evhttp_parse_query_str(pairs, query)); /* a malformed query has no names */
+                free(pairs);
                 ((struct exchange *)x)->has_query = true;
         }
         TAILQ_FOREACH(pair, query, next)

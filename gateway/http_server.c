@@ -32,6 +32,8 @@ static const struct contract *find_contract(const struct contract *const *all, s
 static int take_contracts(struct http_listener *l, const struct gateway_listener *from,
                           const struct contract *const *all, size_t n_all, struct err *e)
 {
+        const struct contract *health = find_contract(all, n_all, "health");
+        bool has_health = false;
         size_t n = 0;
 
         while (from->contracts[n])
@@ -43,8 +45,11 @@ static int take_contracts(struct http_listener *l, const struct gateway_listener
                 l->contracts[i] = find_contract(all, n_all, from->contracts[i]);
                 if (!l->contracts[i])
                         return err_say(e, EINVAL, "%s: there is no contract \"%s\"", from->address, from->contracts[i]);
+                has_health = has_health || l->contracts[i] == health;
         }
         l->n_contracts = n;
+        if (health && !has_health) /* whoever balances the load must be able to ask each listener */
+                l->contracts[l->n_contracts++] = health;
         return n > 0 ? 0 : err_say(e, EINVAL, "%s: the listener has no contract", from->address);
 }
 

@@ -28,10 +28,8 @@ struct runs *gateway_runs(const struct gateway *g)
 int gateway_main(const struct gateway_options *o)
 {
         static const struct contract *const contracts[] = {
-                &contract_v1,
-                &contract_snekbox,
-                &contract_piston,
-                &contract_sandboxfusion,
+                &contract_v1,      &contract_snekbox, &contract_piston, &contract_sandboxfusion,
+                &contract_metrics, &contract_health,
         };
         static const struct gateway_parts parts = {
                 .contracts = contracts,
