@@ -15,7 +15,8 @@ from lib.servers import WithServers
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("bin/hatchery", "sbin/hatcheryd", "libexec/hatchery/hatchery-init", "share/hatchery/hatchery.proto",
          "share/man/man1/hatchery.1", "share/man/man8/hatcheryd.8", "share/man/man5/hatcheryd.conf.5",
-         "share/hatchery/lang/c.conf", "share/hatchery/lang/node.js",
+         "share/hatchery/lang/c.conf", "share/hatchery/lang/node.js", "share/hatchery/prometheus/hatchery.rules.yml",
+         "share/hatchery/grafana/hatchery.json",
          *(f"include/hatchery/client/{name}.h" for name in ("async", "characters", "event", "hatchery")))
 # Attaches a client to a libevent base, and says which version it was compiled for and linked with.
 EVENT_PROGRAM = """

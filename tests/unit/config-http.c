@@ -26,7 +26,7 @@ static void assert_list(char *const *list, const char *words)
 static void assert_default(const struct config_http *h)
 {
         assert_list(h->listen, "127.0.0.1:8060");
-        assert_list(h->contracts, "v1 snekbox piston sandboxfusion");
+        assert_list(h->contracts, "v1 snekbox piston sandboxfusion metrics");
         assert_list(h->hosts, "");
         assert_list(h->origins, "");
 }
@@ -104,8 +104,35 @@ static void sections_have_lists_of_their_own(void **state)
         assert_list(c.http[1].hosts, "");
         assert_int_equal(c.http[1].line, 6);
         assert_null(c.http[2].listen);
-        assert_list(c.http[3].contracts, "v1 snekbox piston sandboxfusion");
+        assert_list(c.http[3].contracts, "v1 snekbox piston sandboxfusion metrics");
         config_fini(&c);
+}
+
+/* Other machines get metrics only if the section names them. */
+static void metrics_are_a_default_on_this_machine_alone(void **state)
+{
+        (void)state;
+        static const struct {
+                const char *text, *contracts;
+        } rows[] = {
+                { "listen = { '127.8.9.1:1' }", "v1 snekbox piston sandboxfusion metrics" },
+                { "listen = { '127.0.0.1:1', '[::1]:1', 'localhost:2' }", "v1 snekbox piston sandboxfusion metrics" },
+                { "listen = { '0.0.0.0:1' }", "v1 snekbox piston sandboxfusion" },
+                { "listen = { '127.0.0.1:1', '[::]:1' }", "v1 snekbox piston sandboxfusion" },
+                { "listen = { 'localhost.example:1' }", "v1 snekbox piston sandboxfusion" },
+                { "listen = { '0.0.0.0:1' } contracts = { metrics, health }", "metrics health" },
+                { "listen = { '0.0.0.0:1' } contracts += { health }", "v1 snekbox piston sandboxfusion health" },
+                { "contracts = { '', '', v1 }", "metrics metrics v1" },
+                { "listen = { '10.0.0.1:1' } contracts = { '', '', v1, '' }", "v1" },
+        };
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+                char text[128];
+                struct config c;
+                snprintf(text, sizeof text, "http { %s }", rows[i].text);
+                load(&c, text);
+                assert_list(c.http[0].contracts, rows[i].contracts);
+                config_fini(&c);
+        }
 }
 
 static void what_is_wrong_is_refused_with_its_line(void **state)
@@ -130,6 +157,7 @@ static void what_is_wrong_is_refused_with_its_line(void **state)
                 { "http {\n origins = { '://a' } }", "line 2", "https://example.org" },
                 { "http {\n origins = { 'https://a:' } }", "line 2", "https://example.org" },
                 { "http {\n contracts = {}\n}", "line 3", "contracts is empty" },
+                { "http {\n listen = { '10.0.0.1:1' } contracts = { '' }\n}", "line 3", "contracts is empty" },
                 { "http {\n listen = { 'a:80', 'a:80' }\n}", "line 3", "twice" },
                 { "http {\n listen = { 'a:80' }\n}\nhttp { listen = { 'a:80' } }", "line 4",
                   "a:80 is listened on twice" },
@@ -180,6 +208,7 @@ int main(void)
                 cmocka_unit_test(without_a_section_there_is_one_and_it_is_known),
                 cmocka_unit_test(the_section_that_is_shown_is_the_one_of_the_defaults),
                 cmocka_unit_test(sections_have_lists_of_their_own),
+                cmocka_unit_test(metrics_are_a_default_on_this_machine_alone),
                 cmocka_unit_test(what_is_wrong_is_refused_with_its_line),
                 cmocka_unit_test(there_is_room_for_so_many),
         };

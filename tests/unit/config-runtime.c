@@ -335,16 +335,22 @@ static void what_is_absent_takes_its_languages_along(void **state)
 {
         (void)state;
         struct config c;
-        load_with_greet(&c, "language greet { } language loud { runtime = greet } language perl { }\n"
-                            "absent greet { aliases = { hail, hello } reason = 'greet is \\'gone\\'' }\n");
+        load_with_greet(&c, "language greet { } language loud { runtime = greet required = no } language perl { }\n"
+                            "absent greet { aliases = { hail, hello } reason = 'greet is \\'gone\\'' }\n"
+                            "absent ada { reason = 'nobody asked' }\n");
         assert_int_equal(c.n_languages, 1);
         assert_string_equal(c.languages[0].name, "perl");
-        assert_int_equal(c.n_absent, 2);
+        assert_int_equal(c.n_absent, 3);
         assert_string_equal(c.absent[0].name, "greet");
         assert_string_equal(c.absent[0].aliases, "hail hello");
         assert_string_equal(c.absent[0].reason, "greet is 'gone'");
-        assert_string_equal(c.absent[1].name, "loud");
-        assert_string_equal(c.absent[1].reason, "greet is 'gone'");
+        assert_true(c.absent[0].configured && c.absent[0].required);
+        assert_string_equal(c.absent[1].name, "ada");
+        assert_false(c.absent[1].configured || c.absent[1].required);
+        assert_string_equal(c.absent[2].name, "loud");
+        assert_string_equal(c.absent[2].reason, "greet is 'gone'");
+        assert_true(c.absent[2].configured && !c.absent[2].required);
+        assert_true(c.languages[0].required);
         assert_int_equal(c.n_refused, 0);
 
         char *text = config_absent_text(&c.absent[0]);

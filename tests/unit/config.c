@@ -25,6 +25,7 @@ static void assert_same_language(const struct config_language *a, const struct c
         assert_int_equal(a->warm_min, b->warm_min);
         assert_int_equal(a->warm_max, b->warm_max);
         assert_int_equal(a->running, b->running);
+        assert_int_equal(a->required, b->required);
         assert_memory_equal(a->standard, b->standard, sizeof a->standard);
         assert_memory_equal(a->ceiling, b->ceiling, sizeof a->ceiling);
         assert_memory_equal(a->compile_standard, b->compile_standard, sizeof a->compile_standard);

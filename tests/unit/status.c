@@ -28,6 +28,8 @@ static void ask(struct front *f, struct answer *a, uint8_t **bytes)
 static void each_fact_has_its_field(void **state)
 {
         (void)state;
+        static char runtime[] = "lua";
+        const struct config_language config = { .runtime = runtime, .required = true, .running = 19 };
         static struct preload_fact preloads[] = { { "json", false, 5, 6 }, { "gone", true, 0, 0 } };
         const struct language_facts facts = {
                 .name = "lua",
@@ -56,6 +58,10 @@ static void each_fact_has_its_field(void **state)
                 .sandbox_bytes = 14,
                 .recycle_p50_us = 15,
                 .recycle_p99_us = 16,
+                .recycles = 17,
+                .recycle_sum_us = 18,
+                .fault = "it is tired",
+                .config = &config,
                 NOTHING,
         };
         struct front *f = front_new();
@@ -75,6 +81,8 @@ static void each_fact_has_its_field(void **state)
         assert_true(l->generation == 9 && l->forks == 10 && l->runs == 11 && l->failures == 12);
         assert_true(l->discarded == 13 && l->sandbox_bytes == 14);
         assert_true(l->recycle_p50_us == 15 && l->recycle_p99_us == 16);
+        assert_true(l->recycles == 17 && l->recycle_sum_us == 18 && l->required && l->max_running == 19);
+        assert_string_equal(l->fault, "it is tired");
         assert_int_equal(l->aliases_count, 2); /* each once */
         assert_string_equal(l->aliases[0], "a");
         assert_string_equal(l->aliases[1], "bb");
