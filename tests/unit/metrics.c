@@ -138,7 +138,7 @@ static void each_number_has_its_sample(void **state)
                         fail_msg("there is no line %s in\n%s", lines[i], text);
         }
         assert_null(strstr(text, "{language=\"lua\",quantile")); /* there is none yet */
-        assert_null(strstr(text, "stage=\"queue\"")); /* it has not happened */
+        assert_null(strstr(text, "stage=\"queue\""));            /* it has not happened */
         free(text);
 }
 
