@@ -214,6 +214,7 @@ class ComeAndGo(WithLanguages):
         server = self.prepare("").start()
         with server.connect() as client:
             self.assert_all_is_served(client)
+            self.assertEqual([], [row.name for row in client.status().languages if row.required])
         with server.connect() as client, Load(server) as load:
             pool = server.pool_process().pid
             before = self.row(client, "python")
