@@ -132,7 +132,7 @@ static void print_bar(FILE *to, const struct results *r, const struct bar *b)
 
 static void print_bars(FILE *to, const struct results *r)
 {
-        fputs("\n| bar, taken within each round | value | bar | reach | |\n|---|---|---|---|---|\n", to);
+        fputs("\n| figure, computed within each round | value | bar | goal | |\n|---|---|---|---|---|\n", to);
         for (size_t i = 0; i < bar_count; i++)
                 if (bar_table[i].bar > 0)
                         print_bar(to, r, &bar_table[i]);

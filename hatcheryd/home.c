@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Places of an installed tree, relative to the directory of hatcheryd. The build defines them. */
+/* Places relative to the directory of hatcheryd: first that of a build tree, then that of an installed tree, which the
+ * build defines. */
 static const char *const programs[] = { "", "/" HATCHERY_LIBEXEC };
 static const char *const languages[] = { "/share/hatchery/lang", "/" HATCHERY_DATA "/lang" };
 

@@ -14,8 +14,8 @@
 
 enum { IDENTITY_SIZE = 17 };
 
-/* Hashes of patterns that were read already, because several languages read the same directories. To be zeroed at
- * first. */
+/* The words of the key "reads" that were hashed already, each with the hash of the files that match it. Several
+ * languages read the same directories, so each word is hashed once. Must be zeroed at first. */
 struct identity_seen {
         struct {
                 const char *pattern; /* borrowed */

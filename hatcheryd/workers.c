@@ -89,7 +89,8 @@ int workers_open(struct workers *w, struct err *e)
                         return err_wrap(e, "http");
                 else
                         log_warn(w->settings->log,
-                                 "there is no HTTP on %s: the address is in use; a section http names another",
+                                 "there is no HTTP on %s: the address is in use; to use another, name it in a "
+                                 "section http",
                                  address);
         }
         w->n = n_open > 0 ? n_workers : 0;

@@ -14,8 +14,9 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-/* A forker that is silent for so long beyond the work itself hangs. */
-enum { PATIENCE_S = 120 };
+/* A forker that sends nothing for so long is taken to hang. It sends nothing while it works, and the longest work, of
+ * the option --window, takes 720 s. */
+enum { PATIENCE_S = 900 };
 
 struct helper {
         pid_t pid;

@@ -94,7 +94,8 @@ static struct cache_holder *holder_of(void **tree, const uint8_t *id, size_t len
 
 static struct cache_holder *name_of_key(struct cache_index *index, const struct cache_key *key)
 {
-        _Static_assert(offsetof(struct cache_key, name) == CACHE_OWNER_SIZE, "the two ids of an owner are one");
+        _Static_assert(offsetof(struct cache_key, name) == CACHE_OWNER_SIZE,
+                       "name lies directly behind peer, so both can be read as one id");
         struct cache_holder *peer = holder_of(&index->peers, key->peer, CACHE_OWNER_SIZE, NULL);
         struct cache_holder *name = peer ? holder_of(&index->names, key->peer, 2 * CACHE_OWNER_SIZE, peer) : NULL;
         if (!name)

@@ -403,7 +403,7 @@ class Settings(Life):
                 pass  # another program has the address, which is as good for this test
             words, log, status = self.run_alone(config)
         self.assertEqual(("ready", 2, 0), (words[0], len(words), status), log)
-        self.assertIn(f"warn  supervisor: there is no HTTP on {DEFAULT}: the address is in use; a section http names another", log)
+        self.assertIn(f"warn  supervisor: there is no HTTP on {DEFAULT}: the address is in use; to use another, name it in a section http", log)
 
     def test_a_configured_address_that_is_taken_is_an_error(self):
         """A configured address that is taken is an error, even if its owner shares the address among its own workers"""
