@@ -109,7 +109,8 @@ static int expect(struct cell *s, enum init_kind kind, int *fd, struct err *e)
         if (p.kind == INIT_FAILED)
                 return err_set(e, err_told(p.error), "%.32s", p.step);
         if (p.kind != (uint32_t)kind || n_fds != (fd ? 1u : 0u))
-                return err_say(e, EPROTO, "init said %u, not %u", p.kind, (unsigned)kind);
+                return err_say(e, EPROTO, "init sent a packet of kind %u, and kind %u was awaited", p.kind,
+                               (unsigned)kind);
         return 0;
 }
 

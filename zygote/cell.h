@@ -28,8 +28,8 @@ struct cell {
         int init_sock;  /* non-blocking */
         int proc;       /* a detached mount */
         int pid_ns, user_ns, net_ns;
-        struct facts facts;       /* that /proc's files about the machine */
-        struct leftover leftover; /* checks for things that a run may have left in them */
+        struct facts facts;       /* the files in that /proc that describe the machine */
+        struct leftover leftover; /* checks what a run may have left in the namespaces and in /proc */
         struct cgroup_slot cgroup;
 };
 

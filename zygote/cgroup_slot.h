@@ -41,7 +41,7 @@ enum cgroup_file {
         CGROUP_FILE_PIDS_PEAK,
         CGROUP_FILE_PIDS_EVENTS,
         CGROUP_FILE_CPU,
-        CGROUP_FILE_CPU_USER, /* on v2 the same file as CPU, like the next */
+        CGROUP_FILE_CPU_USER, /* on v2 this one and the next are the same file as CPU */
         CGROUP_FILE_CPU_SYSTEM,
         CGROUP_FILE_COUNT,
 };
@@ -49,19 +49,20 @@ enum cgroup_file {
 struct cgroup_slot {
         const struct cgroup_base *base;
         uint32_t number;                  /* the slot's, or CGROUP_SLOT_INITS */
-        int dir[CGROUP_MAX_HIERARCHIES];  /* owned; v2's, else -1 */
+        int dir[CGROUP_MAX_HIERARCHIES];  /* owned: the group's directory on v2; -1 on v1 */
         int join[CGROUP_MAX_HIERARCHIES]; /* owned; v1's tasks, to which a child writes 0; -1 on v2 */
         int file[CGROUP_FILE_COUNT];      /* owned; -1 where this kernel has no such file */
         int into;                         /* borrowed: the directory for CLONE_INTO_CGROUP, or -1 */
         bool peak_resets; /* the peak of memory can be reset; if not, the group is made anew each time */
-        int64_t residue;  /* bytes that earlier runs left charged, and so no part of the next run's peak */
+        int64_t residue;  /* bytes that earlier runs left charged; subtracted from the next run's peak */
         int64_t memory_limit, pids_limit; /* as last set */
         unsigned n_warm;                  /* number of calls of cgroup_slot_weigh */
         int64_t oom_base, denied_base;
         int64_t cpu_base_us, user_base, system_base; /* the last two in the file's own unit */
 };
 
-/* The group of all inits of a language. Their memory counts for the server, and the server's end waits for theirs. */
+/* The group of all inits of a language. Their memory counts for the server, and the server ends after
+ * them. */
 enum { CGROUP_SLOT_INITS = 0xffff };
 
 /* One run's usage, as the kernel counted it. */

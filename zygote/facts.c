@@ -256,7 +256,7 @@ int facts_open(struct facts *f, const struct facts_base *b, uint32_t slot, int p
                 return r;
         r = newmount_reconfigure(proc, processes, 1);
         if (r < 0)
-                return err_set(e, -r, "close the slot's /proc but for processes");
+                return err_set(e, -r, "hide all names but processes in the slot's /proc");
         if (faccessat(proc, "sys", F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT)
                 return err_say(e, EPERM, "the slot's /proc shows more than processes");
         return 0;

@@ -88,7 +88,8 @@ static int choose_paths(struct zygote_self *z, struct err *e)
         char closed[NAME_MAX + 1];
         /* The zygote itself can read all files. It would preload modules that a program then could not load. */
         if (r == 0 && o->packages && paths_find_closed(o->packages, closed))
-                log_warn(&z->log, "packages: programs can't read %s/%s, and perhaps others; they are another user's",
+                log_warn(&z->log,
+                         "packages: programs can't read %s/%s, and perhaps others; programs run as another user",
                          o->packages, closed);
         if (r == 0 && o->files)
                 r = paths_add(paths, o->files, LANG_FILES, e);

@@ -109,7 +109,7 @@ static int dispatch(struct serve *s, uint64_t data, struct err *e)
         case SOURCE_INIT:
                 return serve_on_init(s, slot, e);
         }
-        return err_say(e, EPROTO, "an event of no kind");
+        return err_say(e, EPROTO, "an event of an unknown kind");
 }
 
 /* Runs end before new ones are made: a death found in the same round as an order is reported first, because a client

@@ -202,7 +202,8 @@ static int check_order(const struct serve *s, const struct order_row *row, const
 int serve_on_order(struct serve *s, const struct order *o, int fd, size_t n_fds, struct err *e)
 {
         if (o->kind < ORDER_MAKE || o->kind > ORDER_SIGNAL || o->slot >= CHANNEL_MAX_SLOTS)
-                return err_say(e, EPROTO, "the pool sent order %u for slot %u", o->kind, o->slot);
+                return err_say(e, EPROTO, "the pool sent order %u for slot %u, and one of them does not exist", o->kind,
+                               o->slot);
         const struct order_row *row = &order_table[o->kind];
         struct tenant *sb = &s->at[o->slot];
 

@@ -170,7 +170,7 @@ static int make_pipes(struct tenant *s, int ours[BOOT_JOB + 1], struct err *e)
                 if (fcntl(s->pool_fds[i], F_SETFL, O_NONBLOCK) < 0)
                         return err_set(e, errno, "a non-blocking pipe");
         s->pool_fds[WARM_CPU] = fcntl(s->cell->cgroup.file[CGROUP_FILE_CPU], F_DUPFD_CLOEXEC, 0);
-        return s->pool_fds[WARM_CPU] < 0 ? err_set(e, errno, "the cgroup's clock") : 0;
+        return s->pool_fds[WARM_CPU] < 0 ? err_set(e, errno, "the cgroup's CPU time") : 0;
 }
 
 /* Puts the child's descriptors on a shelf. */
@@ -181,7 +181,7 @@ static int fill_shelf(struct tenant *s, struct tenant_maker *maker, struct err *
         int r = make_pipes(s, fds, e);
         if (r == 0) {
                 s->shelf = shelf_take(&maker->shelves, fds, BOOT_FDS);
-                r = s->shelf < 0 ? err_set(e, -s->shelf, "places for descriptors") : 0;
+                r = s->shelf < 0 ? err_set(e, -s->shelf, "a shelf for descriptors") : 0;
         }
         for (int i = BOOT_STDIN; i <= BOOT_JOB; i++)
                 close_fd(&fds[i]);

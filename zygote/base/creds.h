@@ -11,8 +11,8 @@ int creds_join_user_namespace(int user_namespace);
 int creds_become(unsigned uid, unsigned gid);
 
 /* Empties all five capability sets, the bounding set first, since emptying that one needs a capability. To be called
- * after the change of uid, because a change between uids other than the namespace's root leaves capabilities as they
- * are. keep is a mask of capabilities (1 << CAP_X) that stay permitted and effective. */
+ * after the change of uid. That change alone is not enough: the kernel takes capabilities away only if the old uid is
+ * the namespace's root. keep is a mask of capabilities (1 << CAP_X) that stay permitted and effective. */
 int creds_drop_capabilities(unsigned long long keep);
 
 /* Leaves only the capabilities in keep, in the bounding set too; for a process that stays root. */

@@ -11,7 +11,7 @@ enum cgroup_controller_bit {
         CGROUP_PIDS = 1 << 1,
         CGROUP_CPUACCT = 1 << 2, /* on v2 part of every group */
         CGROUP_CPU = 1 << 3,
-        CGROUP_BLKIO = 1 << 4, /* io on v2; used there only if v2 has another of these */
+        CGROUP_BLKIO = 1 << 4, /* io on v2; used there only if another of these controllers is on v2 */
 };
 
 enum { CGROUP_MAX_HIERARCHIES = 5, CGROUP_PATH_SIZE = 512, CGROUP_ARG_SIZE = CGROUP_PATH_SIZE + 16 };

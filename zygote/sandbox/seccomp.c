@@ -175,7 +175,9 @@ static int add_extra(scmp_filter_ctx filter, const char *const *calls, struct er
                     in_list(&seccomp_pretended, name) || in_list(&seccomp_never_extra, name))
                         return err_say(e, EPERM, "the language asks for %s, which no sandbox may call", name);
                 if (in_rules(name))
-                        return err_say(e, EPERM, "the language asks for %s without its conditions", name);
+                        return err_say(e, EPERM,
+                                       "the language asks for %s, which sandboxes may call only under conditions",
+                                       name);
                 if (seccomp_syscall_resolve_name(name) == __NR_SCMP_ERROR)
                         return err_say(e, EINVAL, "the language asks for %s, which is no known system call", name);
                 int r = add(filter, SCMP_ACT_ALLOW, name, NULL);

@@ -42,7 +42,7 @@ struct seccomp_rules {
 
 extern const struct seccomp_list seccomp_allowed;      /* with any arguments */
 extern const struct seccomp_rules seccomp_rules;       /* depending on one argument */
-extern const struct seccomp_answers seccomp_otherwise; /* for values up to 32 bits; its calls compare one argument */
+extern const struct seccomp_answers seccomp_otherwise; /* for values up to 32 bits of the one argument that has rules */
 extern const struct seccomp_list seccomp_pretended;    /* answered as done, and not done */
 extern const struct seccomp_answers seccomp_refused;   /* answered with an errno that programs can handle */
 extern const struct seccomp_answers seccomp_making;    /* for making a sandbox; no sandbox has them */
