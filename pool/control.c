@@ -46,7 +46,7 @@ static int carry_out(const struct control_socket *s, const struct control *c, in
                         log_error(s->log, "reload: no descriptor is left for the configuration; the old one stays");
                 return 0;
         default:
-                return err_say(e, EPROTO, "an order of no kind (%u)", c->kind);
+                return err_say(e, EPROTO, "an order of an unknown kind (%u)", c->kind);
         }
 }
 

@@ -14,7 +14,7 @@ enum { CAPTURE_MORE = 0, CAPTURE_END = 1 };
 struct capture {
         uint8_t *data;
         size_t len, room;
-        size_t start;   /* how many bytes at the front of len are dropped */
+        size_t start;   /* this many of the first bytes of data were dropped */
         size_t limit;   /* the most bytes that are held */
         uint64_t total; /* bytes seen, kept or not */
 };

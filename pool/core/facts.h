@@ -38,7 +38,7 @@ struct language_facts {
         uint64_t forks;      /* sandboxes that the zygote was ordered to make */
         uint64_t runs, failures, discarded;
         uint64_t sandbox_bytes;
-        uint64_t recycles, recycle_sum_us; /* since the start */
+        uint64_t recycles, recycle_sum_us; /* times of recycling (stats.h) since the start: number, sum */
         uint64_t recycle_p50_us, recycle_p99_us;
         const uint64_t *results;       /* outcomes since the start, counted by enum outcome_status */
         uint64_t cache_hits;           /* compile stages that the cache answered, */

@@ -69,8 +69,8 @@ static void on_timer(void *arg)
                         run_kill(r, KILL_FAULT);
                 break;
         case RUN_ENDING:
-                log_warn(r->host->log, "%s: slot %u is dead, but its pipes are still open somewhere", r->task.language,
-                         r->slot->number);
+                log_warn(r->host->log, "%s: the sandbox in slot %u is dead, but its pipes are still open somewhere",
+                         r->task.language, r->slot->number);
                 r->discard = true;
                 r->life->drained(r);
                 break;

@@ -143,7 +143,7 @@ static void give_up(struct zygote *z, struct slot *slot)
 {
         struct slot_holder *h = slot_take_away(slot);
 
-        log_error(z->log, "%s: slot %u was not answered for, and is given up", z->name, slot->number);
+        log_error(z->log, "%s: the zygote does not answer about slot %u, which is given up", z->name, slot->number);
         if (slot->state != SLOT_DYING)
                 slots_must_move(&z->slots, slot, SLOT_DYING, clock_us());
         z->ops->discarded(z);

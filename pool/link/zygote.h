@@ -29,7 +29,7 @@ struct zygote_ops {
         void (*making)(struct zygote *z, struct slot *slot);
         /* Its sandbox is WARM; ordered_us: when it was ordered. */
         void (*warmed)(struct zygote *z, struct slot *slot, int64_t ordered_us, const struct report *warm);
-        /* A sandbox could not be made, or was lost while it waited: z->failures in a row. */
+        /* A sandbox could not be made, or was lost while it waited. z->failures counts such failures in a row. */
         void (*failed)(struct zygote *z);
         /* A slot failed whose sandbox had a job. Its holder is told separately. */
         void (*failed_holder)(struct zygote *z);
@@ -92,7 +92,7 @@ struct zygote {
         bool heard; /* a report came since the last tick */
         unsigned silent_ticks;
         struct patience silence; /* how much processor time it was given while silent */
-        int load;                /* for patience_read; -1: not known */
+        int load;                /* the descriptor for patience_read, see REPORT_HELLO; -1: there is none */
         unsigned coming_ticks;
 };
 

@@ -198,7 +198,7 @@ int zygote_report(void *zygote, const struct report *report, const int *fds, siz
         else if (is_hello == z->greeted)
                 r = err_say(e, EPROTO, is_hello ? "a second hello" : "a report before the hello");
         else if (!is_hello && report->slot >= CHANNEL_MAX_SLOTS) /* the slot is 0 if the report concerns no slot */
-                r = err_say(e, EPROTO, "a report about slot %u", report->slot);
+                r = err_say(e, EPROTO, "a report about slot %u, which does not exist", report->slot);
         else if (is_hello) {
                 z->greeted = true;
                 z->ceilings = report->hello.ceilings;

@@ -72,7 +72,7 @@ void slot_close_fds(struct slot *slot)
 
 void slot_hold(struct slot *slot, struct slot_holder *h)
 {
-        INVARIANT(slot->state == SLOT_RUNNING && !slot->holder, "slot %u is to be held in state %d, or by two",
+        INVARIANT(slot->state == SLOT_RUNNING && !slot->holder, "slot %u gets a holder in state %d, or has one already",
                   slot->number, (int)slot->state);
         slot->holder = h;
         slot->limiting = false;

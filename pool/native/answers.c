@@ -26,11 +26,11 @@ SAME(REFUSAL_ABORTED, hatchery_v1_Error_Code_ABORTED);
 SAME(REFUSAL_INTERNAL, hatchery_v1_Error_Code_INTERNAL);
 SAME(REFUSAL_UNAVAILABLE, hatchery_v1_Error_Code_UNAVAILABLE);
 
-_Static_assert(STAGES_OF_RUN == 5, "the message Stages has a field for each");
+_Static_assert(STAGES_OF_RUN == 5, "the message Stages has a field for each stage of a run");
 _Static_assert(sizeof((hatchery_v1_Error *)0)->message >= sizeof((struct refusal *)0)->text,
-               "a refusal's sentence comes whole");
+               "a refusal's sentence fits into its field");
 _Static_assert(sizeof((hatchery_v1_Result *)0)->sandbox >= sizeof((struct outcome *)0)->sandbox,
-               "a sandbox's name comes whole");
+               "a sandbox's name fits into its field");
 
 static void fill_ending(hatchery_v1_Result *result, const struct ending *end)
 {

@@ -104,7 +104,7 @@ uint8_t *inbox_direct(struct inbox *in, size_t *room)
 int inbox_filled(struct inbox *in, size_t n, struct frame *f, uint8_t **body, struct err *e)
 {
         if (!in->body || n > in->room - in->have)
-                return err_say(e, EINVAL, "%zu bytes were put where there is no room", n);
+                return err_say(e, EINVAL, "%zu bytes were read into a frame that has no room for them", n);
         in->have += n;
         return in->have == in->frame.length ? finish(in, f, body) : INBOX_MORE;
 }

@@ -21,7 +21,7 @@ int native_new(struct native **out, const struct native_options *options, struct
 {
         struct native *n = calloc(1, sizeof *n);
         if (!n)
-                return err_set(e, ENOMEM, "the front of clients");
+                return err_set(e, ENOMEM, "the native front");
         n->base = options->base;
         n->log = options->log;
         n->config = options->config;

@@ -30,10 +30,10 @@ SAME(KIND_EXEC, _hatchery_v1_LanguageStatus_Kind_MAX);
 _Static_assert(COUNT_OF(hatchery_v1_LanguageStatus, stages) >= STAGE_COUNT, "there is room for each stage");
 _Static_assert(COUNT_OF(hatchery_v1_StageStatus, buckets) >= STAGE_BOUNDS, "there is room for each bound");
 _Static_assert(COUNT_OF(hatchery_v1_LanguageStatus, results) > OUTCOME_CANCELLED, "there is room for each status");
-_Static_assert(COUNT_OF(hatchery_v1_AbsentLanguage, name) > WIRE_MAX_LANGUAGE, "a name comes whole");
+_Static_assert(COUNT_OF(hatchery_v1_AbsentLanguage, name) > WIRE_MAX_LANGUAGE, "a name fits into its field");
 _Static_assert(COUNT_OF(hatchery_v1_Status, refusals) >= REFUSAL_CODES, "there is room for each code");
 _Static_assert(sizeof((hatchery_v1_PreloadStatus *)0)->name >= sizeof((struct preload_fact *)0)->name,
-               "a module's name comes whole");
+               "a module's name fits into its field");
 
 enum { STATUS_SERVES_US = 50000 };
 
