@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-_Static_assert(LOOP_PRIORITIES / 2 == LOOP_CLIENTS, "an event is a client's unless something else is said");
+_Static_assert(LOOP_PRIORITIES / 2 == LOOP_CLIENTS, "an event has the priority LOOP_CLIENTS unless another one is set");
 
 /* After this time of less urgent work the loop looks for more urgent work. libevent's clock may tick only every 4 ms.
  */

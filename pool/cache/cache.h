@@ -1,6 +1,6 @@
 /* The compile cache: artifacts in one directory, by a key that stands for everything they were made from. It holds at
  * most so many bytes. When there is no room, entries of the client that holds most go first (pool/cache/cache_index.h).
- * The owner of an entry survives restarts as a part of the file's name, and the order of use as the files' times.
+ * The file's name holds the entry's owner, and the file's time its last use. So both survive restarts.
  *
  * An entry is one file, written under another name and then renamed, so that it is there as a whole or not at all. It
  * carries the hash of its contents, which is compared before anything of it is used. A damaged entry is removed. So no

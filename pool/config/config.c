@@ -128,7 +128,7 @@ static int add_absent(struct config *c, const char *name, const char *aliases, c
         a->aliases = strdup(aliases);
         a->reason = strdup(reason);
         a->broken = broken;
-        return a->name && a->aliases && a->reason ? 0 : err_set(e, ENOMEM, "what is absent");
+        return a->name && a->aliases && a->reason ? 0 : err_set(e, ENOMEM, "the list of absent languages");
 }
 
 static int take_absent(struct config *c, cfg_t *root, struct err *e)
@@ -138,7 +138,7 @@ static int take_absent(struct config *c, cfg_t *root, struct err *e)
 
         c->absent = calloc(n + cfg_size(root, "language") + 1, sizeof *c->absent);
         if (!c->absent)
-                return err_set(e, ENOMEM, "what is absent");
+                return err_set(e, ENOMEM, "the list of absent languages");
         for (unsigned i = 0; i < n && r == 0; i++) {
                 cfg_t *section = cfg_getnsec(root, "absent", i);
                 const char *reason = cfg_getstr(section, "reason");

@@ -76,7 +76,7 @@ struct config_language {
         const struct config_runtime *data; /* the runtime, in the same configuration; NULL: a plug-in */
         char *packages;                    /* directory of third-party packages, which need not exist */
         unsigned warm;     /* key of the text: sets warm_min and warm_max; 0: each of them has its own value */
-        unsigned warm_min; /* sandboxes kept waiting; by default 2 x cores, at least 4, at most warm_max */
+        unsigned warm_min; /* least number kept waiting; its default is standard_warm() of config_language.c */
         unsigned warm_max; /* by default equal to running, or less if there is no room for more; at least warm_min */
         unsigned running;  /* highest number of runs at one time; 0 in the text: 8 x cores, at least 16 */
         uint64_t generation_forks; /* number of sandboxes after which another zygote takes over; 0: no such bound */

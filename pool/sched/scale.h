@@ -39,13 +39,13 @@ struct scale {
         bool grown;          /* the language wants more, or more urgently, than when the memory was last shared */
         int64_t hurry_us;    /* until then the language goes before those in which no request had to wait */
         uint64_t bytes;      /* memory of a sandbox, with most weight on recent ones; 0: not known */
-        uint64_t bytes_kept; /* divides the memory: follows bytes only when it is off by an eighth */
+        uint64_t bytes_kept; /* the value by which memory is divided; becomes bytes when they differ by an eighth */
 };
 
 /* min <= max. The target is brought within them at once; scale_share handles the memory. */
 void scale_bounds(struct scale *s, unsigned min, unsigned max, int64_t half_life_us);
 
-/* A warm sandbox was given to a request; so many are warm then. */
+/* A warm sandbox was given to a request. warm: the number that is warm afterwards. */
 void scale_taken(struct scale *s, unsigned warm);
 
 /* A sandbox is ordered. True: it replaces one that was taken. False: the set grows by it. */
@@ -66,7 +66,7 @@ void scale_waits(struct scale *s, unsigned waiting, int64_t now_us);
 void scale_runs(struct scale *s, unsigned busy);
 unsigned scale_slots(const struct scale *s);
 
-/* Another warm sandbox's memory; 0 is ignored. */
+/* A warm sandbox was weighed: it has this many bytes of memory. 0 is ignored. */
 void scale_weighed(struct scale *s, uint64_t bytes);
 
 /* Time passes. */

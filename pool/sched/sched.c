@@ -21,9 +21,8 @@ static void say_share(const struct language *l, unsigned before)
         if (s->target != before)
                 log_debug(l->sched->log, "%s: %u sandboxes are to be warm, %u were", l->name, s->target, before);
         if (s->target < s->min && before >= s->min)
-                log_warn(l->sched->log,
-                         "%s: of its %u sandboxes that are to be warm at least, warm_memory has room for %u", l->name,
-                         s->min, s->target);
+                log_warn(l->sched->log, "%s: at least %u sandboxes are to be warm, and warm_memory has room for %u",
+                         l->name, s->min, s->target);
 }
 
 /* Divides the memory for warm sandboxes among all languages anew, by their present demand. */

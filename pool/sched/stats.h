@@ -1,5 +1,5 @@
-/* The statistics of a language's slots and runs: counters, the times of each stage and of recycling, and the present
- * pace of answers. Pure. */
+/* The statistics of a language's slots and runs: counters, the times of each stage, the times of recycling,
+ * and the present pace of answers. Recycling lasts from the order of a slot's next sandbox until it is warm. Pure. */
 #pragma once
 
 #include "pool/base/stages.h"
@@ -18,8 +18,8 @@ struct stats {
         uint64_t results[STATS_STATUSES];  /* outcomes that sinks got, by enum outcome_status */
         uint64_t cache_hits, cache_misses; /* compile stages that the cache had, and those that were run */
 
-        uint32_t recycle_us[STATS_RECENT]; /* a ring */
-        size_t recycles;                   /* since the start */
+        uint32_t recycle_us[STATS_RECENT]; /* the last times of recycling, as a ring */
+        size_t recycles;                   /* number of such times since the start */
         uint64_t recycle_sum_us;
 
         int64_t last_end_us; /* end of the last run, while there is work; 0: there was no work */

@@ -173,7 +173,7 @@ class Memory(Scaling):
             # Each sandbox counts as 2 MiB until the memory of one was measured.
             row = wait_until(lambda: (lambda row: row if row.sandbox_bytes else None)(python(client)), what="a weight")
             self.assertTrue(1 <= row.warm_target < 60, row)
-            self.assertIn("of its 60 sandboxes that are to be warm at least, warm_memory has room for", server.log())
+            self.assertIn("at least 60 sandboxes are to be warm, and warm_memory has room for", server.log())
             requests = self.burst(client, 30, "pass")
             self.assert_answered(client, requests)
             configure(server, "warm_memory = 1G\nlanguage python { warm = 60 }\n")
