@@ -33,9 +33,9 @@ int gateway_confine(unsigned first_foreign, uint32_t uid, int root, struct err *
 enum { ADDRESS_MOST = 15, SEND_FLAGS = MSG_NOSIGNAL | MSG_DONTWAIT, SOCKET_FLAGS = SOCK_CLOEXEC | SOCK_NONBLOCK };
 
 _Static_assert(sizeof(struct sockaddr_in) > ADDRESS_MOST && sizeof(struct sockaddr_in6) > ADDRESS_MOST,
-               "no address of the internet is so short");
+               "the address of a TCP server is longer than ADDRESS_MOST");
 _Static_assert(offsetof(struct sockaddr_un, sun_path) + sizeof "pool.sock" <= ADDRESS_MOST,
-               "the address of the pool is");
+               "the address of the pool's socket is at most ADDRESS_MOST");
 
 static const struct confine_call loop_calls[] = {
         /* the worker's loop, and the loop of the library that speaks with the pool */

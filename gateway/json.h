@@ -37,7 +37,7 @@ struct span json_span(const json_t *value);
  * frees, never NULL on success. -EINVAL, -ENOMEM. */
 int base64_decode(struct span text, uint8_t **out, size_t *len);
 
-/* Standard base64 as a JSON string, by jansson's memory. NULL: no memory. */
+/* The bytes in standard base64, as a JSON string. NULL: no memory. */
 json_t *json_base64(struct span bytes);
 
 /* bytes as a JSON string. With replace, bytes that are not UTF-8 become U+FFFD. Without replace, such bytes give NULL.

@@ -8,8 +8,7 @@
 #include <sys/queue.h>
 
 enum {
-        RUN_LARGE =
-                64 << 10, /* a request of more bytes goes over a line for such requests, so that none waits behind it */
+        RUN_LARGE = 64 << 10, /* larger requests go over lines of their own, so that no small one waits for them */
         RUN_LARGE_LINES = 4,
         RUN_RETRY_MS = 1000,     /* Retry-After if the pool is away or full, and names no time */
         RUN_ASK_US = 10000000,   /* deadline of a request that is no run */

@@ -34,8 +34,7 @@ void ending_go_on(struct ending *x)
         int64_t now = clock_ms();
 
         if (x->part == ENDING_NOTICE && now >= x->drain_at_ms) {
-                log_info(x->log, "draining: what runs may finish within %lld s",
-                         (long long)x->config->drain_us / 1000000);
+                log_info(x->log, "draining: runs may finish within %lld s", (long long)x->config->drain_us / 1000000);
                 x->part = ENDING_GATEWAY;
                 workers_drain(x->workers);
         }

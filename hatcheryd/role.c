@@ -208,7 +208,7 @@ int role_read_runtime(struct config *config, struct err *e)
         if (r < 0 || config->n_runtimes == 1)
                 return r;
         config_fini(config);
-        return err_say(e, EINVAL, "there is not one runtime");
+        return err_say(e, EINVAL, "the text must have exactly one runtime");
 }
 
 void role_command(struct lang_command *c, const struct config_runtime *r)

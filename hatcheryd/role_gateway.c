@@ -38,7 +38,7 @@ static int listener_to_arg(const struct role_gateway_listener *l, char **arg, st
         size_t n = (size_t)snprintf(*arg, LISTENER_SIZE, "%s", l->name);
         for (size_t i = 0; i < LISTS && n < LISTENER_SIZE; i++)
                 n = add_list(*arg, n, lists[i]);
-        return n < LISTENER_SIZE ? 0 : err_say(e, E2BIG, "http: the words for %s are too many", l->name);
+        return n < LISTENER_SIZE ? 0 : err_say(e, E2BIG, "http: the lists for %s have too many words", l->name);
 }
 
 /* The words of the command line. Each word is owned. */

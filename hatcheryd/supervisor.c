@@ -139,7 +139,8 @@ static void give_up_if_hopeless(struct supervisor *s)
 {
         if (s->keeper.ready || s->ending.part != ENDING_NONE || !keeper_is_hopeless(&s->keeper))
                 return;
-        log_error(&s->log, "giving up: it never came up; the lines above say why, and so does hatcheryd --check-host");
+        log_error(&s->log,
+                  "giving up: the server never came up; the lines above say why, and so does hatcheryd --check-host");
         s->status = 1;
         stop(s);
 }

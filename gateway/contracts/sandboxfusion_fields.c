@@ -91,7 +91,7 @@ int64_t fusion_time(struct fusion_fields *f, const char *name, int64_t fallback_
         int64_t us = (int64_t)llround(seconds * US);
         if (us >= 1)
                 return us;
-        fusion_fault(f, "greater_than", name, NULL, "%s is %g seconds; a run needs more than none", name, seconds);
+        fusion_fault(f, "greater_than", name, NULL, "%s is %g seconds; a run needs at least 1 us", name, seconds);
         return fallback_us;
 }
 

@@ -13,9 +13,9 @@ enum fusion_compile {
 };
 
 struct fusion_language {
-        const char *theirs;    /* of the request */
-        const char *ours;      /* of the pool */
-        const char *main_file; /* as the pool stores code */
+        const char *theirs;    /* the name in a request */
+        const char *ours;      /* the pool's name */
+        const char *main_file; /* the name under which the pool stores code */
         const char *aside;     /* the program's name if a file of the request has the name main_file */
         enum fusion_compile compile;
 };
@@ -27,8 +27,8 @@ const struct fusion_language *fusion_language_find(struct span theirs);
 /* Text that SandboxFusion puts before some programs to make them complete, such as "<?php "; "" for most. */
 const char *fusion_language_opening(const struct fusion_language *language, struct span code);
 
-/* The environment variable, as "NAME" and "VALUE", with which a run checks the same as in SandboxFusion; false: none is
- * needed. SandboxFusion switches Java's assertions on, and test programs depend on them. */
+/* The environment variable, as "NAME" and "VALUE", with which a run makes the same checks as in SandboxFusion; false:
+ * none is needed. SandboxFusion switches Java's assertions on, and test programs depend on them. */
 bool fusion_language_variable(const struct fusion_language *language, struct span code, const char **name,
                               const char **value);
 

@@ -174,7 +174,7 @@ class Survival(WithServers):
             return server.process.poll() is not None
         wait_until(is_over, what="the end of the server")
         self.assertEqual(1, server.process.returncode, server.log_tail())
-        self.assertIn("giving up: it never came up", server.log())
+        self.assertIn("giving up: the server never came up", server.log())
 
 
 class Hangs(WithServers):
