@@ -23,7 +23,7 @@ struct options {
         const char *json;         /* file; NULL: none */
         const char *address;      /* of a server that already runs; NULL: start one */
         const char *listen;       /* the address of the server that is started */
-        bool only;                /* only rows counts, else the other options choose */
+        bool only;                /* rows alone says which rows are chosen; false: the other options do */
         bool rows[ROW_COUNT];
 
         /* Options that only our own processes pass to each other. */

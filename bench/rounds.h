@@ -18,7 +18,7 @@ struct rounds {
         struct peers *peers;      /* the chosen ones; prepared and released here */
         const char *http_module;  /* the plug-in with the HTTP client that rows over HTTP and some peers need */
         const char *http_address; /* where the rows over HTTP ask: http://HOST:PORT */
-        bool http_is_shared;      /* ... which is the server at address */
+        bool http_is_shared;      /* http_address belongs to the server at address */
         unsigned cores;
 
         struct pace pace;

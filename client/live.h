@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* How the run ended: exactly one of the four. */
+/* How the run ended: by a signal, an answer or a refusal. Otherwise it failed, and why has the reason. */
 struct live_end {
         int signal; /* this process must end by this signal, at once and without a word */
         bool has_answer;

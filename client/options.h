@@ -53,7 +53,7 @@ struct options {
         bool truncate;
         bool echo;
         bool collect_all; /* also files that the run has not changed */
-        bool unbuffered;  /* neither is set: unbuffered if standard output is a terminal */
+        bool unbuffered;  /* if neither this nor buffered is set: unbuffered on a terminal only */
         bool buffered;
         bool compress;
         bool stats;

@@ -9,9 +9,9 @@
 
 /* The request and all memory that it points into, except the words of the command line. */
 struct program {
-        struct request request; /* its language is empty where the server has to be asked by guess: */
+        struct request request; /* its language is empty if only the server's list can tell it: see consult.h */
         struct guess guess;
-        char language[WIRE_MAX_LANGUAGE + 1]; /* room for the answer */
+        char language[WIRE_MAX_LANGUAGE + 1]; /* the language that the server's list gave */
         void **owned;
         size_t n_owned;
 };

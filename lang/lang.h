@@ -28,7 +28,7 @@ enum { LANG_ABI = 8, LANG_VERSION_SIZE = 64 };
 struct lang_preload {
         const char *name;  /* borrowed from the setup */
         bool missing;      /* it could not be loaded: a warning, not an error */
-        uint64_t first_us; /* the time to load it in the zygote; without preloading, a run would take as long */
+        uint64_t first_us; /* the time to load it in the zygote; a run would need as long if it were not preloaded */
         uint64_t again_us; /* time of importing it again */
 };
 

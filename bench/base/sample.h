@@ -43,7 +43,7 @@ struct sample_memory {
         char reason[ERR_TEXT_SIZE]; /* why the memory was not measured, although it was asked for */
 };
 
-/* From the end of a run to the slot's next warm sandbox, as the server reports it. */
+/* From the order of a slot's next sandbox until it is warm, as the server reports it. */
 struct sample_recycle {
         bool measured;
         uint64_t p50_us;

@@ -57,8 +57,8 @@ struct http_client {
         int (*start)(struct err *e);
 
         int (*open)(struct http **h, const char *url, struct err *e);
-        /* An error if no answer comes. An answer with any HTTP status is none. reader gets the body as it comes, and
-         * the answer has none; NULL: the answer has the body, until the next request. */
+        /* An error if no answer comes. An answer with any HTTP status is no error. reader gets the body as it comes,
+         * and the answer has none; NULL: the answer has the body, until the next request. */
         int (*post)(struct http *h, const char *body, size_t len, const struct http_reader *reader,
                     struct http_answer *a, struct err *e);
         /* Makes n new connections, with one GET on each, and keeps them open until free. An error unless each is

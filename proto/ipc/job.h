@@ -54,8 +54,8 @@ struct job_file {
         uint32_t name_len; /* without NUL, below JOB_PATH_MAX */
 };
 
-/* The purpose of the sandbox: only compiled languages have a stage before the run. JOB_RUN_COMPILED: the artifacts of
- * that stage are among the files. */
+/* The purpose of the sandbox: only compiled programs have a step before the run. JOB_RUN_COMPILED: the artifacts of
+ * that step are among the files. */
 enum job_purpose { JOB_RUN, JOB_COMPILE, JOB_RUN_COMPILED };
 
 /* The first three end the job; languages that translate send the others. */
@@ -79,7 +79,7 @@ struct job {
 };
 
 /* The header and the string block in fresh memory that the caller frees; the pool sends it, then for each file a
- * job_file, the name and the content. The limits are those of the stage; the sandbox sets two of them itself. */
+ * job_file, the name and the content. The limits are those of the step; the sandbox sets two of them itself. */
 int job_pack(const struct submission *x, struct span entry, uint32_t n_files, const int64_t limit[LIMIT_COUNT],
              enum job_purpose purpose, uint8_t **out, size_t *out_len, struct err *e);
 
@@ -87,8 +87,9 @@ int job_pack(const struct submission *x, struct span entry, uint32_t n_files, co
  * nothing is allocated for more strings than the block can hold. */
 int job_read(int sock, struct job *job);
 
-/* Interprets a sandbox's messages, when all of its processes are dead. bytes: how many came back, which may be more
- * than JOB_MAX_TOLD have. JOB_TOLD_FAILURE: told[0] holds the failure, and its name ends with NUL. A message that is
- * not on the closed list counts as nothing; then the run's end is the one seen from outside. Pure. */
+/* Interprets a sandbox's messages, when all of its processes are dead. bytes: the number of bytes that came back. It
+ * may exceed the size of JOB_MAX_TOLD messages. JOB_TOLD_FAILURE: told[0] holds the failure, and its name ends with
+ * NUL. A message that is not on the closed list counts as nothing; then the run's end is the one seen from outside.
+ * Pure. */
 enum job_told { JOB_TOLD_NOTHING, JOB_TOLD_FAILURE, JOB_TOLD_REFUSAL };
 enum job_told job_told(struct job_failure told[JOB_MAX_TOLD], size_t bytes);

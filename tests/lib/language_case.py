@@ -394,7 +394,7 @@ def tests_of(server, language):
     for name in (name for name in language.corpus if not is_short or name in SHORT_CORPUS):
         members[f"test_corpus_{identifier(name)}"] = corpus_test(name)
     if language.is_costly and not ALL:
-        # The test of random values in runs at one time shows as much.
+        # The test that random values differ between runs at one time also shows what these two show.
         members["test_each_run_begins_afresh"] = None
         members["test_what_is_random_differs_between_runs_one_after_the_other"] = None
     else:

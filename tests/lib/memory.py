@@ -49,7 +49,7 @@ PROGRAMS = {
     "tcl": "set planted @\nputs [exec sh ./look]",
 }
 PROGRAMS["node-prestarted"] = PROGRAMS["javascript"]
-if ALL:  # otherwise C stands for these: a compiled program replaces the process
+if ALL:  # without --all only C is tested: programs of all these languages replace the process
     PROGRAMS["cpp"] = C.replace("int system", 'extern "C" int system').replace("const char planted", "char planted")
     PROGRAMS["go"] = ('package main\nimport ("os"; "os/exec")\nvar planted = "@"\n'
                       'func main() { c := exec.Command("sh", "./look", planted); c.Stdout = os.Stdout; c.Run() }\n')
