@@ -131,7 +131,7 @@ static size_t check_frames(struct http_talk *t)
 /* The code of the close frame there; 0: there is none, or it has no code. */
 static uint16_t code_at(const struct http_talk *t, size_t at)
 {
-        return at + 4 <= t->len ? (uint16_t)(t->got[at + 2] << 8 | t->got[at + 3]) : 0;
+        return (uint16_t)(at + 4 <= t->len ? t->got[at + 2] << 8 | t->got[at + 3] : 0);
 }
 
 /* wslay checks the reason in a client's close frame wrongly if the frame comes in pieces. So either of two
