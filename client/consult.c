@@ -94,7 +94,7 @@ int consult(struct way *w, struct program *p, const struct options *o, struct er
         while (r == GUESS_NOT_YET && reach_pause(end));
         if (r == GUESS_NOT_YET)
                 r = err_say(e, EAGAIN,
-                            "languages of the server are still starting, and no other one is that of %s: wait, "
+                            "no language that has started fits %s, and others are still starting: wait, "
                             "or choose one with -l",
                             p->guess.file);
         return r;

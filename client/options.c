@@ -84,7 +84,7 @@ static const struct row table[] = {
           "how long to try to reach a server that is not there yet (default: once)" },
         { "json", 0, KIND_FLAG, MEMBER(json), FOR_ALL, NULL, "print one JSON object instead" },
         { "verbose", 'v', KIND_FLAG, MEMBER(verbose), COMMAND_LANGUAGES, NULL,
-          "show by what files are told, too, the modules that are loaded ahead, and flags of compilers" },
+          "also show how files are recognised, the preloaded modules, and the flags of compilers" },
         { "help", 'h', KIND_FLAG, MEMBER(help), FOR_ALL, NULL, "print this text" },
 };
 

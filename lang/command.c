@@ -82,7 +82,7 @@ static int start_fresh(struct command *c, const struct job *job)
         if (r == 0)
                 r = prestart_offer(&c->started, job);
         if (r < 0)
-                fprintf(stderr, "%s: a fresh one can't be started: %s\n", c->is->name, strerror(-r));
+                fprintf(stderr, "%s: a fresh process can't be started: %s\n", c->is->name, strerror(-r));
         return r < 0 || (r == 0 && !c->started.taken) ? EXIT_NO_EXEC : r;
 }
 

@@ -267,7 +267,7 @@ static void make(struct run *r, const struct report *report)
 {
         if (report->exited.unproved) {
                 struct slot *slot = let_go(r);
-                r->ops->unstarted(r, false, "the sandbox before it is not proved dead");
+                r->ops->unstarted(r, false, "the slot's last sandbox is not proved dead");
                 slot_recycle(slot, true);
                 return;
         }

@@ -149,7 +149,7 @@ static void give_up(struct zygote *z, struct slot *slot)
         z->ops->discarded(z);
         zygote_drop(z, slot);
         if (h)
-                h->ops->failed(h, "it was not answered for");
+                h->ops->failed(h, "its zygote does not answer about it");
         slot_close_fds(slot);
 }
 

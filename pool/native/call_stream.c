@@ -206,7 +206,7 @@ void call_input(struct call *call, struct span bytes, bool end)
                 return;
         if (bytes.len > call->input_credit) {
                 snprintf(text, sizeof text,
-                         "a StdinChunk of %zu bytes came, and %" PRIu64 " were to be sent; wait for Credit", bytes.len,
+                         "a StdinChunk of %zu bytes came, and only %" PRIu64 " had credit; wait for Credit", bytes.len,
                          call->input_credit);
                 call_refuse(call, REFUSAL_INVALID_ARGUMENT, text);
                 return;

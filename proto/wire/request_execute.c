@@ -308,7 +308,7 @@ static const struct pbspan_field execute_fields[] = {
           .max = WIRE_MAX_IDEMPOTENCY_KEY },
 };
 static const struct pbspan_message execute_message = { "Execute", execute_fields, COUNT(execute_fields) };
-_Static_assert(offsetof(struct execute_target, x) == 0, "what takes a struct submission is handed the target");
+_Static_assert(offsetof(struct execute_target, x) == 0, "a pointer to the target is a pointer to its submission");
 
 static int check_output_limit(struct submission *x, int32_t on_output_limit, struct err *e)
 {

@@ -51,7 +51,7 @@ static void input_without_credit_ends_that_call(void **state)
         chunk(f, client, 1, WIRE_FIRST_CREDIT / 2, false);
         chunk(f, client, 1, WIRE_FIRST_CREDIT / 2, false);
         chunk(f, client, 1, 1, false);
-        hear_error(f, client, 1, REFUSAL_INVALID_ARGUMENT, "a StdinChunk of 1 bytes came, and 0 were to be sent");
+        hear_error(f, client, 1, REFUSAL_INVALID_ARGUMENT, "a StdinChunk of 1 bytes came, and only 0 had credit");
         assert_int_equal(f->core.abandoned, 1);
         chunk(f, client, 1, 1, false); /* too late */
         chunk(f, client, 2, 1, false);

@@ -91,7 +91,7 @@ static void check_core_pattern(struct doctor *d)
         say(d, !socket, "core dumps", "%s",
             socket ? "kernel.core_pattern names a socket, and no limit stops dumps of sandboxes to a socket; name a "
                      "file or a program"
-                   : "none of a sandbox");
+                   : "sandboxes write none");
 }
 
 static void check_cgroups(struct doctor *d)
@@ -130,7 +130,7 @@ static void check_disk_reads(struct doctor *d, struct cgroup_base *base)
                 return;
         }
         usr_disk_limit(disk, DISK_READ, cgroup_version(&d->cgroups, CGROUP_BLKIO) == 2, base->disk_read);
-        say(d, 1, "disk reads", "can be limited, of the disk %s of /usr", disk);
+        say(d, 1, "disk reads", "can be limited, on the disk %s of /usr", disk);
 }
 
 static int find_last_pid(struct tenant_maker *maker)
@@ -218,7 +218,7 @@ static void examine_sandbox(struct doctor *d, struct tenant_maker *maker)
                 return;
         }
         say(d, 1, "facts of proc", "%s",
-            maker->cells.facts.usable ? "of the run: memory, processors"
+            maker->cells.facts.usable ? "show the memory and the processors of the run"
                                       : "none: programs find no /proc/meminfo before Linux 6.15");
         int r = find_last_pid(maker);
         if (r < 0) {
