@@ -104,7 +104,7 @@ const char config_builtin[] =
         "#        # compiled and prestarted languages), and warm_max is what running is.\n"
         "#        # warm_min = 4\n"
         "#        # warm_max = 16\n"
-        "#        warm = 0            # exactly so many; then warm_min and warm_max can't be given. 0: these two count\n"
+        "#        warm = 0            # exactly so many, without warm_min and warm_max; 0: those two count\n"
         "#\n"
         "#        required = yes      # no: the server is ready for a load balancer (/readyz) without this language, too\n"
         "#\n"
