@@ -300,6 +300,7 @@ void conn_request(struct evhttp_request *req, void *data)
         c->phase = CONN_EXCHANGE;
         c->deadline_ms = 0;
         c->moved_ms = clock_ms();
+        c->full = false;
         evhttp_request_set_on_complete_cb(req, answer_written, c);
         /* evhttp stops reading here. But a closed connection is noticed only by reading. So the socket is read on, and
          * up to CONN_BEHIND bytes are kept. evhttp_read must not be called now: it would end the process. */
@@ -367,7 +368,7 @@ void conn_tick(struct conn *c, int64_t now_ms)
         case CONN_SOCKET:
                 if (c->deadline_ms > 0 && now_ms >= c->deadline_ms)
                         conn_close(c);
-                else if (evbuffer_get_length(bufferevent_get_output(c->bev)) > 0 &&
+                else if ((c->full || evbuffer_get_length(bufferevent_get_output(c->bev)) > 0) &&
                          now_ms - c->moved_ms > CONN_STALL_MS)
                         conn_close(c);
                 break;

@@ -68,6 +68,7 @@ struct conn {
 
         int64_t deadline_ms; /* for reading; 0: none */
         int64_t moved_ms;    /* when the peer last took bytes of an answer */
+        bool full;           /* a piece of a stream was written, and the socket has not asked for more since */
 
         size_t scanned; /* bytes of the head that were looked at */
         size_t need;    /* bytes of head and body, if the length is known */

@@ -182,6 +182,7 @@ static void stream_written(struct evhttp_connection *evcon, void *data)
         struct exchange *x = data;
 
         (void)evcon;
+        x->conn->full = false;
         if (x->drained)
                 x->drained(x->drained_data);
 }
@@ -209,6 +210,7 @@ int exchange_stream_write(struct exchange *x, const void *bytes, size_t len)
         }
         evhttp_send_reply_chunk_with_cb(x->req, scratch, stream_written, x);
         evbuffer_drain(scratch, evbuffer_get_length(scratch)); /* after HEAD, evhttp has taken nothing */
+        x->conn->full = exchange_unsent(x) > 0;
         write_now(x->conn);
         return 0;
 }
@@ -217,6 +219,7 @@ void exchange_stream_end(struct exchange *x)
 {
         struct evhttp_request *req = x->req;
 
+        x->conn->full = false;
         finish(x);
         evhttp_send_reply_end(req); /* may free the connection at once */
 }
