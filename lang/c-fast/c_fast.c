@@ -1,7 +1,7 @@
 /* C by libtcc: translated in the process that runs it, as `tcc -lm OTHER.c... -run main.c` does, in a millisecond.
  *
- * The program is translated and linked before any byte of it runs. So a program that libtcc refuses ends like one that
- * the compiler of a compiled language refuses. The program then runs in this process, and shares its libc, its exit and
+ * The program is translated and linked before any byte of it runs. So a program that libtcc refuses ends as
+ * COMPILE_ERROR, as in a compiled language. The program then runs in this process, and shares its libc, its exit and
  * its signals. */
 #include "lang/lang.h"
 
@@ -32,7 +32,8 @@ FILE *__wrap_stderr;          /* NOLINT(bugprone-reserved-identifier) */
 char **__wrap_environ;        /* NOLINT(bugprone-reserved-identifier): for tcc_run alone, which is not called */
 
 /* #pragma comment(lib, ...) makes libtcc load a library while it still translates, and a loaded library runs code. So
- * libtcc gets only libraries of the system: no file of a request may run before the compile step is over. */
+ * libtcc gets only libraries of the system and the operator's packages: until `compile` has returned, no file of a
+ * request may run. */
 extern void *__real_dlopen(const char *file, int flags); /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags);        /* NOLINT(bugprone-reserved-identifier) */
 void *__wrap_dlopen(const char *file, int flags)         /* NOLINT(bugprone-reserved-identifier): for libtcc */
@@ -63,7 +64,7 @@ static TCCState *new_program(void)
         return tcc;
 }
 
-/* Translates and links a program in memory. NULL if that fails. */
+/* Translates and links a program in memory, and returns the address of the symbol. NULL: that failed. */
 static void *translate(TCCState *tcc, const char *text, const char *symbol)
 {
         if (tcc_compile_string(tcc, text) < 0 || tcc_relocate(tcc, TCC_RELOCATE_AUTO) < 0)
@@ -84,7 +85,7 @@ static int find_version(char version[LANG_VERSION_SIZE], struct err *e)
         return r;
 }
 
-/* Translates and runs a typical program, which reads the headers and uses translator and linker. */
+/* Translates and runs a typical program, so that the headers, the translator and the linker have been used once. */
 static void rehearse_program(void)
 {
         static const char program[] = "#include <stdio.h>\n"
@@ -129,7 +130,7 @@ static int c_fast_warm(const struct lang_setup *setup, struct lang_warmed *out, 
 
 static int c_fast_after_fork(void *state)
 {
-        (void)state; /* it has no random numbers, locks or caches */
+        (void)state; /* nothing needs a renewal: c-fast has no random numbers, locks or caches */
         return 0;
 }
 
@@ -169,7 +170,8 @@ static int add_others(TCCState *tcc, const char *entry)
         return r;
 }
 
-/* 0, or 1 as tcc itself would exit. libtcc has then printed the fault. */
+/* 0, or 1 as tcc itself would exit. The fault is then on standard error, unless memory ran out or the directory could
+ * not be read. */
 static int c_fast_compile(void *state, const struct job *job)
 {
         struct c_fast *c = state;

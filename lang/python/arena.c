@@ -12,7 +12,7 @@ enum { MAX_FREED = 32 };
 
 struct python_arenas {
         char *start, *next, *end;
-        size_t size;            /* the size of one arena, as the first request has it */
+        size_t size;            /* the size of one arena: that of the first request */
         void *freed[MAX_FREED]; /* arenas that were freed and not yet given out again */
         int n_freed;
 };
@@ -72,7 +72,7 @@ void python_arena_close(struct python_arenas *a)
 {
         if (!a)
                 return;
-        /* Rounds up: the last huge page is there anyway. */
+        /* Keeps all of the last huge page, because its memory is taken already. */
         size_t used = ((size_t)(a->next - a->start) + HUGE - 1) & ~(HUGE - 1);
         munmap(a->start + used, (size_t)(a->end - a->start) - used);
         a->end = a->start + used;

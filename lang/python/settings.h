@@ -1,5 +1,5 @@
-/* Settings that python3 takes from its environment when it starts, and that a started one can still take over, so that
- * no program sees the difference. A job with any other such variable gets a fresh python3 (lang/startup.h). */
+/* python3 reads settings from its environment when it starts. Those here can be applied to a started python3, too, and
+ * no program sees a difference. A job with any other such variable gets a fresh python3 (lang/startup.h). */
 #pragma once
 
 #include <stdbool.h>

@@ -1,5 +1,5 @@
-"""Attacks on files of the host, ways out of the root, and channels between two runs or between a run and the host. Such
-a channel could only go through the files of /usr, which all share."""
+"""Attacks on files of the host, and ways out of the root. Then channels between two runs, or between a run and the
+host: through files of /usr (locks, leases, times), through descriptors, and through settings of the scheduler."""
 
 import fcntl
 import os
@@ -17,8 +17,8 @@ from lib.walls import CAPABILITIES, HOST_ROOT, ZYGOTES_ROOT, Attack, AttackCase,
 SHARED = "walls"
 SERVERS = Servers(__name__, is_shared=True)
 CANARY = "canary-" + uuid.uuid4().hex
-# A file of /usr. It is made before the server starts, because a sandbox may not see later changes
-# of the layer below its /usr.
+# A file of /usr. It is made before the server starts: a sandbox's /usr is an overlay, which does not
+# always show later changes of its layer.
 SHARED = Path("/usr/local/share", CANARY)
 LOCKED = [Path(f"{SHARED}-{kind}") for kind in ("flock", "posix", "ofd")]
 PLACES = [Path(folder, CANARY) for folder in ("/root", "/home", "/tmp", "/var/tmp", "/etc", "/var/lib", "/srv", "/opt", "/run", "/dev/shm", "/mnt")
@@ -47,7 +47,7 @@ class OfTheHost(AttackCase):
                 try: return root + ' ' + open(root + '{path.parent}/@canary@').read()
                 except OSError as e: error = e
             raise error""", ZYGOTES_ROOT) for path in PLACES],
-        Attack("a file of the host by its descriptors", """
+        Attack("the files that a process of the host has open", """
             for name in os.listdir('/proc/@pid@/fd'):
                 if os.path.exists(f'/proc/@pid@/fd/{name}'): return True""", ZYGOTES_ROOT),
         Attack("a directory above its root", """
@@ -59,14 +59,15 @@ class OfTheHost(AttackCase):
             for flags in (0, 8, 16):
                 s = os.fstat(os.open(60 * '../', os.O_RDONLY, dir_fd=fd))
                 if (s.st_dev, s.st_ino) != (root.st_dev, root.st_ino): return 'openat'""", None,
-               "the kernel stops at the root whatever it is; what is a wall is which root, and the rows above take that off"),
+               "The kernel never leads `..` above a process's root, so no wall can be taken down for this row. "
+               "The wall is that the sandbox's root is not the zygote's; the rows above have the control for that"),
         Attack("a directory that was open before chroot", """
             call('unshare', 0x20000)
             fd = os.open('/tmp', os.O_RDONLY)
             call('chroot', b'/home')
             os.fchdir(fd)
             return not os.path.samestat(os.stat('..'), os.stat('/'))""", CAPABILITIES),
-        Attack("a directory descriptor from outside, by way of a socket", """
+        Attack("a directory descriptor from a child with another root, by a socket", """
             a, b = socket.socketpair(socket.AF_UNIX)
             pid = os.fork()
             if pid == 0:
@@ -78,21 +79,28 @@ class OfTheHost(AttackCase):
             fds = socket.recv_fds(b, 1, 1)[1]
             os.waitpid(pid, 0)
             return [fd for fd in fds if not os.path.samestat(os.fstat(fd), os.stat('/'))]""", CAPABILITIES),
-        Attack("writing a file of usr", """
+        Attack("writing a file of /usr", """
             with open('/usr/local/share/@canary@', 'a') as f: f.write('a run was here')
-            return True""", None, "the file system is the host's; only a mount flag prevents the write. "
-               "A row of test_walls_calls shows that a program can't remove the flag"),
-        *[Attack(f"{name} of a file of usr", f"{code} or True", None, "likewise") for name, code in {
-            "times": "os.utime('/usr/local/share/@canary@')", "mode": "os.chmod('/usr/local/share/@canary@', 0o777)",
-            "owner": "os.chown('/usr/local/share/@canary@', 1000, 1000)", "name": "os.rename('/usr/local/share/@canary@', '/usr/local/share/x')",
-            "end": "os.unlink('/usr/local/share/@canary@')", "length": "os.truncate('/usr/local/share/@canary@', 0)",
-            "attribute": "os.setxattr('/usr/local/share/@canary@', 'user.x', b'x')",
-            "second name": "os.link('/usr/local/share/@canary@', '/tmp/x')",
-            "mapped page": "mmap.mmap(os.open('/usr/local/share/@canary@', os.O_RDWR), 4096)"}.items()],
-        Attack("a new directory in usr", "os.mkdir('/usr/local/share/x') or True", None, "likewise"),
-        Attack("a file of root in its own root", """
+            return True""", None, "/usr is an overlay without a layer for writing, and is mounted read-only. "
+               "Without walls it is not tried, because then a write could reach the host's files. "
+               "A row of test_walls_calls shows that a program can't remount it"),
+        *[Attack(f"{name} a file of /usr", f"{code} or True", None, "likewise") for name, code in {
+            "setting the times of": "os.utime('/usr/local/share/@canary@')",
+            "changing the mode of": "os.chmod('/usr/local/share/@canary@', 0o777)",
+            "changing the owner of": "os.chown('/usr/local/share/@canary@', 1000, 1000)",
+            "renaming": "os.rename('/usr/local/share/@canary@', '/usr/local/share/x')",
+            "removing": "os.unlink('/usr/local/share/@canary@')",
+            "truncating": "os.truncate('/usr/local/share/@canary@', 0)",
+            "setting an attribute of": "os.setxattr('/usr/local/share/@canary@', 'user.x', b'x')",
+            "linking": "os.link('/usr/local/share/@canary@', '/tmp/x')",
+            "making a writable mapping of":
+                "mmap.mmap(os.open('/usr/local/share/@canary@', os.O_RDWR), 4096)"}.items()],
+        Attack("making a directory in /usr", "os.mkdir('/usr/local/share/x') or True", None, "likewise"),
+        # With a root of the sandbox's own, /etc/passwd is on a read-only overlay. So the control of this
+        # row needs the zygote's root.
+        Attack("writing /etc/passwd", """
             with open('/etc/passwd', 'a') as f: f.write('x')
-            return True""", ZYGOTES_ROOT),  # no process of a sandbox can write to its own /etc/passwd
+            return True""", ZYGOTES_ROOT),
     ]
 
     def words(self):
@@ -263,18 +271,18 @@ class Descriptors(Case):
         self.assertLessEqual({str(r), str(w)}, set(out.stdout.split()))
 
     def test_what_the_three_are(self):
-        """The three descriptors are pipes, which are in no file system; no other process holds the same ends"""
+        """The three descriptors are pipes, so they lead to no file"""
         out = self.output("import os, stat\nprint([(stat.S_ISFIFO(os.fstat(n).st_mode), os.readlink(f'/proc/self/fd/{n}').split(':')[0]) for n in range(3)])")
         self.assertEqual(str([(True, "pipe")] * 3) + "\n", out)
 
 
 class Processors(Case):
-    """The scheduler tells a program nothing of other runs, because the program can name only its own process."""
+    """A program can name only the processes of its own run. So the scheduler's calls tell it nothing of other runs."""
     SERVER = SERVERS
 
     def test_affinity_of_one_run_is_not_seen_by_another(self):
         if os.cpu_count() < 2:
-            self.skipTest("one processor has nothing to choose")
+            self.skipTest("with one processor there is no choice")
         look = "import os; print(os.sched_getaffinity(0) == set(%s))"
         own = sorted(os.sched_getaffinity(0))
         choose = "import os\nos.sched_setaffinity(0, {%d})\nprint(os.sched_getaffinity(0))\n" % own[0]

@@ -1,5 +1,4 @@
-/* One run at a time: its time limits when a timer can't be set, a sandbox's report that it can't lay out the job, live
- * input, and signals. */
+/* Runs, mostly one at a time: their limits, a reload without memory, jobs that fail, live input, and signals. */
 #include "pool/core/execution.h"
 #include "pool/sched/language.h"
 #include "tests/core/scene.h"
@@ -47,7 +46,7 @@ static void no_run_goes_on_without_its_limits(void **state)
         }
 }
 
-static void a_limit_that_is_looked_at_again_is_not_lost(void **state)
+static void a_run_whose_cpu_time_can_not_be_looked_at_again_is_refused(void **state)
 {
         struct scene *t = *state;
 
@@ -113,7 +112,8 @@ static void the_first_reason_counts(void **state)
         assert_int_equal(t->f->status, OUTCOME_CANCELLED);
 }
 
-/* The serving zygote has other ceilings than those at the execution's admission. */
+/* The zygote that serves has lower ceilings than its language, whose ceilings the admission uses. A reload may cause
+ * that. */
 static void limits_beyond_those_of_the_zygote_are_refused(void **state)
 {
         struct scene *t = *state;
@@ -203,7 +203,7 @@ static void a_reload_without_memory_changes_nothing(void **state)
 
 /* ---------------------------------------------------------------- jobs */
 
-static void a_job_that_could_not_be_kept_to_is_no_failure_of_the_job(void **state)
+static void a_failure_of_the_job_after_a_cancel_changes_nothing(void **state)
 {
         static const struct job_failure failure = { .step = JOB_STEP_LIMITS, .error = EIO };
         struct scene *t = *state;
@@ -215,7 +215,7 @@ static void a_job_that_could_not_be_kept_to_is_no_failure_of_the_job(void **stat
         assert_int_equal(t->f->status, OUTCOME_CANCELLED);
 }
 
-static void a_failure_of_any_number_is_told(void **state)
+static void each_failure_of_a_job_has_its_sentence(void **state)
 {
         static const struct {
                 struct job_failure failure;
@@ -328,7 +328,7 @@ static void a_signal_goes_to_what_runs(void **state)
 }
 
 /* While the sandbox has only a part of its job, a signal would end the process that is going to run the program. */
-static void a_signal_waits_for_no_job(void **state)
+static void a_signal_is_refused_before_the_whole_job_is_sent(void **state)
 {
         struct scene *t = *state;
         struct front_wish wish = plain;
@@ -362,7 +362,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 TEST(no_run_goes_on_without_its_limits),
-                TEST(a_limit_that_is_looked_at_again_is_not_lost),
+                TEST(a_run_whose_cpu_time_can_not_be_looked_at_again_is_refused),
                 TEST(a_deadline_that_can_not_be_kept_is_told),
                 TEST(a_deadline_may_end_it_before_its_wall_limit),
                 TEST(cpu_time_is_looked_at_until_it_is_used_up),
@@ -371,13 +371,13 @@ int main(void)
                 TEST(a_slot_that_fails_is_one_failure),
                 TEST(who_gives_way_may_push_the_newcomer_out),
                 TEST(a_reload_without_memory_changes_nothing),
-                TEST(a_job_that_could_not_be_kept_to_is_no_failure_of_the_job),
-                TEST(a_failure_of_any_number_is_told),
+                TEST(a_failure_of_the_job_after_a_cancel_changes_nothing),
+                TEST(each_failure_of_a_job_has_its_sentence),
                 TEST(live_input_comes_whole_and_is_bounded),
                 TEST(input_that_nobody_reads_is_no_fault),
                 TEST(what_has_no_live_input_takes_none),
                 TEST(a_signal_goes_to_what_runs),
-                TEST(a_signal_waits_for_no_job),
+                TEST(a_signal_is_refused_before_the_whole_job_is_sent),
                 TEST(a_compiler_gets_no_signal),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);

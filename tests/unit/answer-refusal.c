@@ -50,9 +50,9 @@ static void two_answers_in_one_message_are_refused(void **state)
 struct message {
         const char *name;
         const pb_msgdesc_t *fields;
-        uint32_t outer; /* of ServerMessage */
-        uint32_t inner; /* of the outer message; 0: none */
-        uint32_t third; /* of the inner message */
+        uint32_t outer; /* a field of ServerMessage */
+        uint32_t inner; /* a field of the message in `outer`; 0: none */
+        uint32_t third; /* a field of the message in `inner`; 0: none */
 };
 
 static const struct message messages[] = {
@@ -85,9 +85,9 @@ static void assert_inner_refused(const struct message *where, struct wirebuf *in
         assert_message_refused(&m, word);
 }
 
-/* The generated description lists the fields of the .proto; a field that answer.c forgot would be skipped, not
+/* The generated description lists the fields of the .proto. A field that answer.c lacks would be skipped, and not
  * refused. */
-static void every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type(void **state)
+static void each_field_is_refused_if_it_comes_twice_or_has_a_wrong_wire_type(void **state)
 {
         (void)state;
         for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
@@ -185,7 +185,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_message_without_an_answer_is_refused),
                 cmocka_unit_test(two_answers_in_one_message_are_refused),
-                cmocka_unit_test(every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type),
+                cmocka_unit_test(each_field_is_refused_if_it_comes_twice_or_has_a_wrong_wire_type),
                 cmocka_unit_test(a_string_too_long_for_its_array_is_refused),
                 cmocka_unit_test(text_that_is_not_utf8_or_holds_nul_is_refused),
                 cmocka_unit_test(more_languages_files_or_stages_than_a_client_holds_are_refused),

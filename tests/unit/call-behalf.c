@@ -64,13 +64,13 @@ static void an_ordinary_client_speaks_for_itself_alone(void **state)
         assert_int_equal(f->core.begun, 0);
         assert_int_equal(f->core.refusals[REFUSAL_PERMISSION_DENIED], 1); /* only the Execute counts */
 
-        execute(client, 4, NULL, ""); /* the connection goes on */
+        execute(client, 4, NULL, ""); /* the connection stays open */
         wait_for(f, 1);
         close(client);
         front_free(f);
 }
 
-static void a_gateway_says_for_whom(void **state)
+static void a_gateway_must_name_the_caller(void **state)
 {
         (void)state;
         struct front *f = front_new();
@@ -186,7 +186,7 @@ static void gateways_have_room_when_clients_have_taken_theirs(void **state)
         front_free(f);
 }
 
-/* Sends the first bytes of a frame of 1 MiB. */
+/* Sends len bytes, which begin a frame of 1 MiB. Within such a frame, they continue it. */
 static void begin_frame(int client, size_t len)
 {
         static uint8_t bytes[512 * 1024];
@@ -205,7 +205,8 @@ static void turn(struct front *f)
                 front_round(f);
 }
 
-/* Others' requests may be behind a part of a frame. */
+/* Many callers share a gateway's connection, so a small unfinished frame does not end it. A gateway sends large frames
+ * on other connections. */
 static void scarce_memory_ends_a_gateways_connection_only_for_a_large_part_of_a_frame(void **state)
 {
         (void)state;
@@ -291,7 +292,7 @@ static void a_gateway_that_lies_finds_no_run_of_a_native_client(void **state)
         wait_for(f, 1);
         cancel_run(gateway, 1, native, "mine");
         hear_cancelled(f, gateway, 1, false);
-        execute(gateway, 2, native, "mine"); /* the native client's name is free for the gateway */
+        execute(gateway, 2, native, "mine"); /* the run id is free: a gateway's callers have scopes of their own */
         wait_for(f, 2);
         close(client);
         close(gateway);
@@ -338,7 +339,7 @@ static int connect_to(const struct sockaddr_un *address)
         return fd;
 }
 
-/* A listener for the gateway's user uid. */
+/* Makes a listener for a gateway that runs as the user uid. */
 static void listen_for(struct front *f, struct listener *l, struct sockaddr_un *address, uint32_t uid)
 {
         const struct trusted_listener trusted = { 0, uid };
@@ -391,7 +392,7 @@ int main(void)
         signal(SIGPIPE, SIG_IGN); /* as in the pool */
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(an_ordinary_client_speaks_for_itself_alone),
-                cmocka_unit_test(a_gateway_says_for_whom),
+                cmocka_unit_test(a_gateway_must_name_the_caller),
                 cmocka_unit_test(the_core_is_told_the_caller_and_the_answer_has_the_trace),
                 cmocka_unit_test(requests_in_flight_are_counted_for_each_caller_over_all_connections),
                 cmocka_unit_test(a_gateway_that_dies_takes_only_its_own_runs),

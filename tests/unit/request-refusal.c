@@ -368,7 +368,7 @@ static bool is_number(const pb_field_iter_t *f)
 
 /* The test takes the fields from the generated description of the .proto. If request.c forgot a field, it would skip
  * the field and not refuse it. */
-static void every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type(void **state)
+static void each_field_is_refused_if_it_comes_twice_or_has_a_wrong_wire_type(void **state)
 {
         (void)state;
         for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
@@ -424,7 +424,7 @@ int main(void)
                 cmocka_unit_test(very_many_unknown_fields_are_refused),
                 cmocka_unit_test(an_id_behind_very_many_fields_is_not_looked_for),
                 cmocka_unit_test(what_protobuf_does_not_know_is_refused),
-                cmocka_unit_test(every_field_of_the_proto_is_refused_twice_and_with_a_wrong_wire_type),
+                cmocka_unit_test(each_field_is_refused_if_it_comes_twice_or_has_a_wrong_wire_type),
         };
         return cmocka_run_group_tests_name("request-refusal", tests, NULL, NULL);
 }

@@ -88,7 +88,7 @@ class WhoMay(OnBehalf):
                 self.assert_refused("PERMISSION_DENIED", "gateway", client.result, request)
                 self.assertRaises(Closed, client.receive)
 
-    def test_a_gateway_says_for_whom(self):
+    def test_a_gateway_must_name_the_caller(self):
         client = self.gateway()
         self.assert_refused("INVALID_ARGUMENT", "on_behalf", client.execute, "print(1)")
         self.assert_refused("INVALID_ARGUMENT", "on_behalf", client.cancel_run, "mine")
