@@ -115,7 +115,8 @@ struct spread results_metric_spread(const struct results *r, enum row_id row, en
         double values[RESULTS_MAX_ROUNDS] = { 0 };
         for (unsigned i = 0; i < r->rounds; i++) {
                 double value = results_metric(results_at(r, i, row), m);
-                values[i] = isnan(value) ? 0 : value; /* a round without a right answer counts as 0 */
+                /* A round without a figure counts as 0: it had no right answer, or the figure was not measured. */
+                values[i] = isnan(value) ? 0 : value;
         }
         return results_spread(values, r->rounds);
 }

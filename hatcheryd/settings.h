@@ -1,5 +1,5 @@
-/* Reading the configuration for all roles. It parses the main file and the files of languages, finds out what is
- * installed, and makes one text of everything for the pool. */
+/* Reads the configuration for all roles: parses the main file and the files of languages, finds out what is installed,
+ * and merges everything into one text, which every role reads. */
 #pragma once
 
 #include "hatcheryd/runtimes.h"

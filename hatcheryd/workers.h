@@ -2,8 +2,8 @@
  * keeps these sockets open, so that a restarted worker finds its clients waiting. If a worker dies, only its own
  * exchanges are lost. The pool and the other workers go on.
  *
- * If a reload has changed a worker's settings, a new worker replaces it at once. The old worker answers its open
- * exchanges, and ends. */
+ * If a reload has changed a worker's settings, a new worker replaces it. If an earlier replaced worker is still
+ * leaving, the replacement waits for its end. The old worker answers its open exchanges, and ends. */
 #pragma once
 
 #include "hatcheryd/instance.h"
@@ -75,7 +75,7 @@ void workers_configure(struct workers *w, const struct config *was, const struct
 /* Prints " http://127.0.0.1:8060" for each address that is served. */
 void workers_print(const struct workers *w, FILE *to);
 
-/* Starts workers that are due, and kills those that hang or should have ended. */
+/* Starts workers that are due, replaces outdated ones, and kills those that hang or should have ended. */
 void workers_do_due(struct workers *w);
 
 /* When workers_do_due must be called next, by the clock of clock_ms. INT64_MAX: never. */

@@ -25,7 +25,7 @@ int leftover_open(struct leftover *l, pid_t init, int proc, const int kept[LEFTO
         memcpy(l->lock + 1, kept, LEFTOVER_KEPT * sizeof *kept);
         for (size_t i = 0; i < LEFTOVER_LOCKS; i++)
                 if (l->lock[i] >= 0 && flock(l->lock[i], LOCK_EX | LOCK_NB) < 0)
-                        return err_set(e, errno, "lock what a slot keeps");
+                        return err_set(e, errno, "lock a file that the slot keeps");
         return 0;
 }
 
@@ -54,7 +54,8 @@ bool leftover_is_none(const struct leftover *l)
 {
         char text[256];
 
-        /* The count is a sum over the processors, and can only fall now, so it is never too low. */
+        /* The count is a sum of counters, one for each processor. No process is left, so no counter rises while it is
+         * read. So the sum is never below the true count. */
         ssize_t size = pread(l->sockstat, text, sizeof text, 0);
         if (size < 0 || leftover_sockets(text, (size_t)size) != 0)
                 return false;

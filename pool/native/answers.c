@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " is the number of " #theirs)
+#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " has the same number as " #theirs)
 
 SAME(OUTCOME_EXITED, hatchery_v1_Result_Status_EXITED);
 SAME(OUTCOME_SIGNALED, hatchery_v1_Result_Status_SIGNALED);
@@ -79,7 +79,7 @@ static void fill_compile(struct answer *a, const struct compile_outcome *c)
         a->compile_err = c->output.err;
 }
 
-/* Fills in the times, the sandbox's name, and the language. */
+/* Fills in the waiting times, the stages' times, the sandbox's name, and the language. */
 static void fill_way(hatchery_v1_Result *result, const struct outcome *o)
 {
         result->queue_us = o->queue_us;

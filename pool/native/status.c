@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " is the number of " #theirs)
+#define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " has the same number as " #theirs)
 
 SAME(KIND_FORKED, hatchery_v1_LanguageStatus_Kind_FORKED);
 SAME(KIND_PRESTARTED, hatchery_v1_LanguageStatus_Kind_PRESTARTED);

@@ -30,7 +30,7 @@ struct language *sched_first_unnamed(const struct sched *s)
         for (size_t i = 0; i < s->n_languages; i++) {
                 struct language *l = s->languages[i];
                 if (!l->known && !l->broken && !l->is_profile &&
-                    !l->compile.runtime) /* a language that is data has listed its aliases */
+                    !l->compile.runtime) /* the file of a language that is data lists its aliases */
                         return l;
         }
         return NULL;

@@ -11,8 +11,8 @@
 #define MIB (1024 * 1024)
 
 /* The floor of memory is 4 MiB, because a waiting interpreter holds 1 to 2 MiB, and the kernel accepts no limit below
- * the memory that is held. The defaults follow other services that run programs: snekbox gives 6 s, 70 MiB and 1 MB of
- * output; go-judge gives 10 s, and Piston 3 s. An operator may change the ceilings. */
+ * the memory that is held. The defaults of wall time and output follow snekbox, which gives 6 s and 1 MB, but only
+ * 70 MiB of memory. go-judge gives 10 s, and Piston 3 s. An operator may change the ceilings. */
 const struct limit_row limit_table[LIMIT_COUNT] = {
         [LIMIT_WALL] = { "wall_us", "wall", "compile-wall", LIMIT_UNIT_US, 1, 6000000, 60000000,
                          "real time from the program's start" },
