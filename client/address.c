@@ -1,4 +1,4 @@
-/* Addresses of a server: parsing, name resolution and connecting with a bound on the time. See address.h. */
+/* Parses a server's address, resolves its name, and connects within a bounded time. See address.h. */
 #include "client/address.h"
 
 #include "proto/base/own.h"
@@ -26,7 +26,7 @@ int address_failed(const char *address, int code, struct err *e)
         if (code == ECONNREFUSED || code == ENOENT)
                 advice = "; is hatcheryd running?";
         else if (code == ETIMEDOUT)
-                advice = "; is the address right, and does a firewall let it through?";
+                advice = "; is the address right, and does a firewall block the connection?";
         return err_say(e, code, "connect to %s: %s%s", address, strerror(code), advice);
 }
 

@@ -21,9 +21,10 @@ struct verb {
 
 static const struct verb verbs[] = {
         { "run", COMMAND_RUN, run, "run a program in a sandbox of its own" },
-        { "ping", COMMAND_PING, status_ping, "measure the way to the server and back" },
-        { "languages", COMMAND_LANGUAGES, status_languages, "show what the server can run, and how warm it is" },
-        { "status", COMMAND_STATUS, status_show, "show what the server has ready and has done" },
+        { "ping", COMMAND_PING, status_ping, "measure how long a question to the server and its answer take" },
+        { "languages", COMMAND_LANGUAGES, status_languages,
+          "show the server's languages, and how many sandboxes each keeps ready" },
+        { "status", COMMAND_STATUS, status_show, "show each language's state, sandboxes, runs and failures" },
 };
 
 enum { N_VERBS = sizeof verbs / sizeof verbs[0] };

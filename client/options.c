@@ -1,6 +1,6 @@
 /* Command lines: see options.h. The limits stand in the table of proto/base/limit.h, all other options in the table
- * here. getopt_long tells long options apart by a number. Limits have the numbers from OPTION_LIMIT and
- * OPTION_COMPILE_LIMIT up. The others have those from OPTION_LONG up, by their place in the table. */
+ * here. getopt_long returns a number for each option. For a limit, it is OPTION_LIMIT or OPTION_COMPILE_LIMIT plus the
+ * limit's row. For another option, it is the letter; without a letter, it is OPTION_LONG plus the row. */
 #include "client/options.h"
 
 #include "client/text.h"
@@ -35,7 +35,7 @@ static const struct row table[] = {
         { "language", 'l', KIND_TEXT, MEMBER(language), COMMAND_RUN, "LANG",
           "the program's language (default: by the file's #! line or ending; with -e, python)" },
         { "language", 'l', KIND_TEXT, MEMBER(language), COMMAND_STATUS, "LANG",
-          "all of one language, and where the time of its runs went" },
+          "every figure of one language, and the time that its runs spent in each stage" },
         { "execute", 'e', KIND_TEXT, MEMBER(code), COMMAND_RUN, "CODE", "the program itself; may be empty" },
         { "entry", 0, KIND_TEXT, MEMBER(entry), COMMAND_RUN, "NAME", "the file to start (default: the first FILE)" },
         { "file", 0, KIND_PAIR, MEMBER(files), COMMAND_RUN, "NAME=PATH",
@@ -73,15 +73,15 @@ static const struct row table[] = {
         { "collect-all", 0, KIND_FLAG, MEMBER(collect_all), COMMAND_RUN, NULL,
           "with --collect: also those that were sent and are as they were" },
         { "out", 0, KIND_TEXT, MEMBER(out_dir), COMMAND_RUN, "DIR", "write the files brought back below DIR" },
-        { "client", 0, KIND_TEXT, MEMBER(client), COMMAND_RUN, "NAME", "on whose behalf the program is run" },
+        { "client", 0, KIND_TEXT, MEMBER(client), COMMAND_RUN, "NAME", "the user for whom the program is run" },
         { "compress", 0, KIND_FLAG, MEMBER(compress), COMMAND_RUN, NULL,
-          "compress what is large, and let the server do so" },
+          "compress large requests, and let the server compress its answers" },
         { "stats", 0, KIND_FLAG, MEMBER(stats), COMMAND_RUN, NULL,
-          "one more line on standard error: what the run took" },
+          "print one more line on standard error: how the run ended, and what it used" },
         { "addr", 0, KIND_TEXT, MEMBER(address), FOR_ALL, "ADDR",
           "HOST:PORT or unix:PATH (default: $HATCHERY_ADDR, else 127.0.0.1:7070)" },
         { "wait", 0, KIND_TIME, MEMBER(wait_us), FOR_ALL, "TIME",
-          "how long to try to reach a server that is not there yet (default: once)" },
+          "keep trying for this time to reach a server that does not listen yet (default: one attempt)" },
         { "json", 0, KIND_FLAG, MEMBER(json), FOR_ALL, NULL, "print one JSON object instead" },
         { "verbose", 'v', KIND_FLAG, MEMBER(verbose), COMMAND_LANGUAGES, NULL,
           "also show how files are recognised, the preloaded modules, and the flags of compilers" },
@@ -161,7 +161,7 @@ static int store(struct options *o, const struct row *row, const char *value, st
         case KIND_COUNT:
                 if (parse_number(row->name, LIMIT_UNIT_COUNT, value, member, e) < 0)
                         return -EINVAL;
-                if (*(int64_t *)member > UINT32_MAX) /* the server checks its bounds */
+                if (*(int64_t *)member > UINT32_MAX) /* the server checks smaller numbers */
                         return err_say(e, EINVAL, "--%s is too large: %s", row->name, value);
                 return 0;
         }
@@ -317,9 +317,10 @@ static void help_limits(FILE *to)
                 help_line(to, 0, l->option, arguments[l->unit], help);
         }
         fprintf(to,
-                "\nThe same with compile- in front, such as --compile-wall: of the stage that compiles the program.\n");
-        fprintf(to, "\nTIME is a number with us, ms, s, m (also min) or h, as 1.5s (bare: seconds);\n"
-                    "SIZE is a number with K, M or G, also as MB or MiB, all of 1024, as 1.5G (bare: bytes).\n");
+                "\nWith compile- in front, as in --compile-wall, each limits the stage that compiles the program.\n");
+        fprintf(to, "\nTIME is a number with us, ms, s, m, min or h, as in 1.5s. Without a unit, it means seconds.\n"
+                    "SIZE is a number with K, M or G, as in 1.5G. Without a unit, it means bytes.\n"
+                    "MB and MiB mean the same as M. Each unit is a power of 1024.\n");
 }
 
 void options_help(enum command command, FILE *to)
@@ -334,12 +335,15 @@ void options_help(enum command command, FILE *to)
                         "is no program, as in: hatchery run -l python -- -c 'print(1)'. The third form starts the\n"
                         "language's prompt on this terminal.\n\n");
         else if (command == COMMAND_PING)
-                fprintf(to, "Usage: hatchery ping [OPTION...]\nMeasure the way to the server and back.\n\n");
+                fprintf(to, "Usage: hatchery ping [OPTION...]\n"
+                            "Measure how long a short question to the server and its answer take.\n\n");
         else if (command == COMMAND_LANGUAGES)
                 fprintf(to,
-                        "Usage: hatchery languages [OPTION...]\nShow what the server can run, and how warm it is.\n\n");
+                        "Usage: hatchery languages [OPTION...]\n"
+                        "Show the server's languages, their versions, and how many sandboxes each keeps ready.\n\n");
         else
-                fprintf(to, "Usage: hatchery status [OPTION...]\nShow what the server has ready and has done.\n\n");
+                fprintf(to, "Usage: hatchery status [OPTION...]\n"
+                            "Show each language's state, sandboxes, runs and failures.\n\n");
 
         for (size_t i = 0; i < TABLE_ROWS; i++)
                 if (table[i].commands & command)
@@ -348,8 +352,8 @@ void options_help(enum command command, FILE *to)
                 return;
         help_limits(to);
         fprintf(to,
-                "\nExit code: the program's own; 128+N after signal N; 124 at the time or CPU limit, 137 at the\n"
-                "memory limit, 143 at the output limit; 130 if cancelled; 125 if the run was refused or the server\n"
-                "can't be reached; 2 for a mistake on the command line.\n"
-                "Ctrl-C goes to the program; twice within two seconds, it cancels the run.\n");
+                "\nThe exit code is the program's own, or 128+N after signal N. Otherwise it is 124 at the time or\n"
+                "CPU limit, 137 at the memory limit, 143 at the output limit, 130 if the run was cancelled, 125\n"
+                "if it was refused or the server can't be reached, and 2 for a mistake on the command line.\n"
+                "Ctrl-C goes to the program. A second Ctrl-C within two seconds cancels the run.\n");
 }
