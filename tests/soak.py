@@ -62,7 +62,7 @@ def kinds(Status):
         Kind("many files", 2, MANY_FILES, status("EXITED"), limits=PATIENT),
         Kind("output flood", 4, OUTPUT_FLOOD, status("OUTPUT_LIMIT"), limits={"output_bytes": 100_000, **PATIENT}),
         Kind("daemons", 5, DAEMONS, prints(b"left\n")),
-        Kind("threads", 2, THREADS, prints(b"1\n")),
+        Kind("threads", 2, THREADS, prints(b"1\n"), limits=PATIENT),
         Kind("killed", 2, SLEEP, status("TIME_LIMIT"), limits={"wall_us": 50_000}),
         Kind("cancelled", 3, SLEEP, status("CANCELLED")),
         Kind("abandoned", 3, SLEEP, None),
