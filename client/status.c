@@ -204,8 +204,7 @@ static int print_status(struct answer *a, const struct options *o, const char *a
         for (size_t i = 0; i < a->n_languages; i++)
                 print_language(&a->languages[i]);
         print_refusals(s);
-        printf("\nhatchery status -l LANG shows every figure of one language, and the time that its runs spent in "
-               "each stage.\n");
+        printf("\nhatchery status -l LANG shows every figure of one language, and the time of its stages.\n");
         return 0;
 }
 
