@@ -48,7 +48,7 @@ static int take_contracts(struct http_listener *l, const struct gateway_listener
                 has_health = has_health || l->contracts[i] == health;
         }
         l->n_contracts = n;
-        if (health && !has_health) /* whoever balances the load must be able to ask each listener */
+        if (health && !has_health) /* a load balancer asks each listener */
                 l->contracts[l->n_contracts++] = health;
         return n > 0 ? 0 : err_say(e, EINVAL, "%s: the listener has no contract", from->address);
 }

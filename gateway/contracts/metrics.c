@@ -27,8 +27,7 @@ static void told(struct exchange *x, void *data, const struct hatchery_answer *s
         plain_reply(x, 200, METRICS_TYPE, text);
 }
 
-/* Whoever reaches the listener may read the metrics. A listener that serves nothing else (exchange_is_alone) is meant
- * for that. */
+/* Every client of the listener may read the metrics. An operator can give them a listener of their own. */
 static void metrics(struct exchange *x)
 {
         run_with_status(x, told, NULL);

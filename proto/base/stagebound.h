@@ -1,5 +1,5 @@
-/* Upper bounds of the buckets in which a stage's times are counted. The pool counts by them, and the gateway shows them
- * to whoever reads the metrics. docs/protocol.md lists them. */
+/* Upper bounds of the buckets in which a stage's times are counted. The pool counts by them, and the metrics show
+ * them. docs/protocol.md lists them. */
 #pragma once
 
 #include <stdint.h>

@@ -173,7 +173,7 @@ class References:
         return self.pool.submit(reference, self.language, *self.rows[index][1:])
 
     def ask(self, index):
-        """Returns a Future of what the command does now. Runs it again at each call."""
+        """Runs the command, and returns a Future of its result. Each call runs the command again."""
         return self.futures.pop(index, None) or self.submit(index)
 
     def compare(self, index, ours, expected, assert_same):
